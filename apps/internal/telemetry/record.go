@@ -1,0 +1,55 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+)
+
+// Record collects what the one log record of a request will say. It is safe
+// for concurrent use.
+type Record struct {
+	mu    sync.Mutex
+	attrs []slog.Attr
+	fault error
+}
+
+type recordKey struct{}
+
+// WithRecord returns a context that carries record.
+func WithRecord(ctx context.Context, record *Record) context.Context {
+	return context.WithValue(ctx, recordKey{}, record)
+}
+
+// Annotate adds attributes to the log record of the request that ctx belongs
+// to. Outside a request it does nothing.
+func Annotate(ctx context.Context, attrs ...slog.Attr) {
+	if record, ok := ctx.Value(recordKey{}).(*Record); ok {
+		record.mu.Lock()
+		defer record.mu.Unlock()
+		record.attrs = append(record.attrs, attrs...)
+	}
+}
+
+// Fault notes that the request failed through a fault of ours: its record
+// becomes an error record that tells err.
+func Fault(ctx context.Context, err error) {
+	if record, ok := ctx.Value(recordKey{}).(*Record); ok {
+		record.mu.Lock()
+		defer record.mu.Unlock()
+		record.fault = err
+	}
+}
+
+// Emit writes the record to log, once, with its own and the given attributes.
+func (r *Record) Emit(ctx context.Context, log *slog.Logger, attrs ...slog.Attr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	level := slog.LevelInfo
+	attrs = append(attrs, r.attrs...)
+	if r.fault != nil {
+		level = slog.LevelError
+		attrs = append(attrs, slog.Any("error", r.fault))
+	}
+	log.LogAttrs(ctx, level, "request", attrs...)
+}
