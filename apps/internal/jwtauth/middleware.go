@@ -1,0 +1,138 @@
+package jwtauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/session"
+)
+
+// Refusals.
+var (
+	ErrUnauthenticated = problem.New(problem.Unauthenticated, "UNAUTHENTICATED", "로그인이 필요합니다.")
+	ErrPermission      = problem.New(problem.Forbidden, "PERMISSION_DENIED", "이 서비스를 이용할 권한이 없습니다.")
+	ErrAuthUnavailable = problem.New(problem.Unavailable, "AUTH_UNAVAILABLE", "인증 서비스를 일시적으로 사용할 수 없습니다.").After(5 * time.Second)
+	// ErrSessionUnavailable refuses a write while nobody can say whether its
+	// session still lives.
+	ErrSessionUnavailable = problem.New(problem.Unavailable, "SESSION_STORE_UNAVAILABLE", "세션을 확인할 수 없어 요청을 처리하지 못했습니다.").After(5 * time.Second)
+)
+
+// Sessions tells whether a session lives. Get returns session.ErrEnded or
+// session.ErrUnavailable.
+type Sessions interface {
+	Get(ctx context.Context, id string) (session.Record, error)
+}
+
+var _ Sessions = (*session.Cached)(nil)
+
+// Authenticator puts the Principal into the context of requests.
+type Authenticator struct {
+	verifier *Verifier
+	sessions Sessions
+	degraded prometheus.Counter
+}
+
+// NewAuthenticator returns an authenticator that counts, in registerer, the
+// requests it let pass without having seen their session.
+func NewAuthenticator(verifier *Verifier, sessions Sessions, registerer prometheus.Registerer) *Authenticator {
+	degraded := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "phonebill_auth_degraded_requests_total",
+		Help: "Requests accepted on their token alone while the session store was away.",
+	})
+	registerer.MustRegister(degraded)
+	return &Authenticator{verifier: verifier, sessions: sessions, degraded: degraded}
+}
+
+// Middleware answers 401 to requests without a valid access token of a live
+// session. While the session store is away it trusts the token alone; add
+// RefuseDegraded where that is not enough.
+func (a *Authenticator) Middleware(next http.Handler) http.Handler {
+	return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		principal, err := a.authenticate(r)
+		if err != nil {
+			return err
+		}
+		next.ServeHTTP(w, r.WithContext(WithPrincipal(r.Context(), principal)))
+		return nil
+	})
+}
+
+func (a *Authenticator) authenticate(r *http.Request) (Principal, error) {
+	// RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110).
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return Principal{}, ErrUnauthenticated
+	}
+	claims, err := a.verifier.Verify(r.Context(), token, TypeAccess)
+	if errors.Is(err, ErrNoKeys) {
+		return Principal{}, ErrAuthUnavailable.WithCause(err)
+	}
+	if err != nil {
+		return Principal{}, ErrUnauthenticated.WithCause(err)
+	}
+	return a.principal(r.Context(), claims)
+}
+
+func (a *Authenticator) principal(ctx context.Context, claims *Claims) (Principal, error) {
+	principal := Principal{
+		UserID:      claims.Subject,
+		CustomerID:  claims.CustomerID,
+		Lines:       claims.Lines,
+		Permissions: claims.Permissions,
+		SessionID:   claims.SessionID,
+	}
+	record, err := a.sessions.Get(ctx, claims.SessionID)
+	switch {
+	case err == nil && record.UserID == claims.Subject:
+		principal.Lines, principal.Permissions = record.Lines, record.Permissions
+		return principal, nil
+	case err == nil, errors.Is(err, session.ErrEnded):
+		return Principal{}, ErrUnauthenticated
+	case errors.Is(err, session.ErrUnavailable):
+		a.degraded.Inc()
+		principal.Degraded = true
+		return principal, nil
+	}
+	return Principal{}, err
+}
+
+// Require answers 403 to principals without permission.
+func Require(permission string) mux.MiddlewareFunc {
+	return gate(func(p Principal) error {
+		if !p.Has(permission) {
+			return ErrPermission
+		}
+		return nil
+	})
+}
+
+// RefuseDegraded answers 503 while the session store is away. It belongs on
+// every route that changes something.
+func RefuseDegraded(next http.Handler) http.Handler {
+	return gate(func(p Principal) error {
+		if p.Degraded {
+			return ErrSessionUnavailable
+		}
+		return nil
+	})(next)
+}
+
+func gate(check func(Principal) error) mux.MiddlewareFunc {
+	return func(next http.Handler) http.Handler {
+		return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			if err := check(From(r.Context())); err != nil {
+				return err
+			}
+			next.ServeHTTP(w, r)
+			return nil
+		})
+	}
+}

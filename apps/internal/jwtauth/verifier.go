@@ -1,0 +1,110 @@
+// Package jwtauth decides who sends a request: it verifies access tokens
+// against the issuer's published keys, in process, and asks for the session
+// behind them.
+package jwtauth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/maypok86/otter/v2"
+)
+
+// The values of the typ claim.
+const (
+	TypeAccess  = "access"
+	TypeRefresh = "refresh"
+)
+
+// Claims are those of our tokens.
+type Claims struct {
+	jwt.RegisteredClaims
+	SessionID   string   `json:"sid"`
+	Type        string   `json:"typ"`
+	CustomerID  string   `json:"cid,omitempty"`
+	Lines       []string `json:"lines,omitempty"`
+	Permissions []string `json:"permissions,omitempty"`
+}
+
+// ErrInvalidToken is returned for a token that is malformed, forged, expired,
+// of another issuer, audience or type.
+var ErrInvalidToken = errors.New("jwtauth: invalid token")
+
+// Config names whose tokens are taken.
+type Config struct {
+	Issuer   string `env:"TOKEN_ISSUER" envDefault:"phonebill-auth"`
+	Audience string `env:"TOKEN_AUDIENCE" envDefault:"phonebill"`
+}
+
+const (
+	// verifiedAge is how long a verified token is remembered. Checking an
+	// ES256 signature costs more than all else in a warm request.
+	verifiedAge = 30 * time.Second
+	// maxVerified bounds memory: a token is about 700 bytes.
+	maxVerified = 5_000
+)
+
+// Verifier checks tokens.
+type Verifier struct {
+	keys     Keys
+	now      func() time.Time
+	parser   *jwt.Parser
+	verified *otter.Cache[string, *Claims]
+}
+
+// NewVerifier returns a verifier of ES256 tokens that cfg's issuer signed with
+// one of keys for cfg's audience.
+func NewVerifier(cfg Config, keys Keys, now func() time.Time) *Verifier {
+	return &Verifier{
+		keys: keys,
+		now:  now,
+		parser: jwt.NewParser(
+			jwt.WithValidMethods([]string{jwt.SigningMethodES256.Alg()}),
+			jwt.WithIssuer(cfg.Issuer),
+			jwt.WithAudience(cfg.Audience),
+			jwt.WithExpirationRequired(),
+			jwt.WithIssuedAt(),
+			jwt.WithLeeway(5*time.Second), // between clocks of different hosts
+			jwt.WithTimeFunc(now),
+		),
+		verified: otter.Must(&otter.Options[string, *Claims]{
+			MaximumSize:      maxVerified,
+			ExpiryCalculator: otter.ExpiryWriting[string, *Claims](verifiedAge),
+		}),
+	}
+}
+
+// Verify returns the claims of a token of the given type. The claims are
+// shared: do not change them. It returns ErrInvalidToken, or ErrNoKeys if the
+// issuer's keys cannot be had.
+func (v *Verifier) Verify(ctx context.Context, token, typ string) (*Claims, error) {
+	claims, ok := v.verified.GetIfPresent(token)
+	if !ok {
+		var err error
+		if claims, err = v.parse(ctx, token); err != nil {
+			return nil, err
+		}
+		v.verified.Set(token, claims)
+	}
+	if claims.Type != typ || !v.now().Before(claims.ExpiresAt.Time) {
+		return nil, ErrInvalidToken
+	}
+	return claims, nil
+}
+
+func (v *Verifier) parse(ctx context.Context, token string) (*Claims, error) {
+	claims := &Claims{}
+	_, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
+		kid, _ := t.Header["kid"].(string)
+		return v.keys.Key(ctx, kid)
+	})
+	if errors.Is(err, ErrNoKeys) {
+		return nil, err
+	}
+	if err != nil || claims.SessionID == "" || claims.Subject == "" {
+		return nil, ErrInvalidToken
+	}
+	return claims, nil
+}

@@ -1,0 +1,176 @@
+// Package kosclient speaks KOS's protocol: its tokens, its envelope, its ways
+// to fail. What is asked and answered belongs to the services.
+package kosclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// Config says under which app-id KOS is reached, and as whom.
+type Config struct {
+	// AppID is an app in development, an HTTPEndpoint in production.
+	AppID string `env:"KOS_APP_ID" envDefault:"kos-mock-service"`
+	// CredentialsSecret names the secret with our client id and secret.
+	CredentialsSecret string `env:"KOS_CREDENTIALS_SECRET,required"`
+}
+
+// ResultCode is KOS's business answer. It comes with HTTP status 200.
+type ResultCode string
+
+// OK means done. The other codes are each endpoint's own.
+const OK ResultCode = "0000"
+
+// ErrUnavailable is returned when KOS did not answer, or not as agreed: it may
+// have done what it was asked.
+var ErrUnavailable = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템이 응답하지 않습니다. 잠시 후 다시 시도해 주세요.").After(10 * time.Second)
+
+// ErrBusy is returned when KOS refused because we asked too often. It has done
+// nothing.
+var ErrBusy = problem.New(problem.Unavailable, "KOS_BUSY", "조회 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(30 * time.Second)
+
+// callTimeout bounds a call through a sidecar that hangs. It is longer than
+// all attempts together that resiliency/ makes.
+const callTimeout = 8 * time.Second
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 1 << 20
+
+// Answer is KOS's envelope.
+type Answer struct {
+	Success       bool            `json:"success"`
+	ResultCode    ResultCode      `json:"resultCode"`
+	ResultMessage string          `json:"resultMessage"`
+	Data          json.RawMessage `json:"data"`
+}
+
+// Client calls KOS.
+type Client struct {
+	http   *http.Client
+	tokens *tokens
+}
+
+// New returns a client that calls KOS over transport, with the credentials
+// that secrets hold.
+func New(cfg Config, secrets sidecar.Secrets, transport http.RoundTripper) *Client {
+	client := &Client{http: &http.Client{Transport: transport, Timeout: callTimeout}}
+	client.tokens = newTokens(cfg.CredentialsSecret, secrets, client.post)
+	return client
+}
+
+// Post sends in to an endpoint and returns KOS's answer, whose Data is only
+// worth reading if its ResultCode is OK. It returns ErrUnavailable or ErrBusy.
+func (c *Client) Post(ctx context.Context, path string, in any) (Answer, error) {
+	return c.authorized(ctx, http.MethodPost, path, in)
+}
+
+// Get is Post for the endpoints that take nothing.
+func (c *Client) Get(ctx context.Context, path string) (Answer, error) {
+	return c.authorized(ctx, http.MethodGet, path, nil)
+}
+
+// errUnauthorized is KOS's 401.
+var errUnauthorized = errors.New("kos: token not accepted")
+
+// authorized sends a request with our token. Should KOS not accept it (its
+// keys changed, our secret was rotated), a new one is fetched and the request
+// sent again: that renews a credential, it does not retry a failure.
+func (c *Client) authorized(ctx context.Context, method, path string, in any) (Answer, error) {
+	token, err := c.tokens.get(ctx)
+	if err != nil {
+		return Answer{}, translate(err)
+	}
+	answer, err := c.send(ctx, method, path, token, in)
+	if errors.Is(err, errUnauthorized) {
+		c.tokens.drop(token)
+		if token, err = c.tokens.get(ctx); err == nil {
+			answer, err = c.send(ctx, method, path, token, in)
+		}
+	}
+	return answer, translate(err)
+}
+
+func (c *Client) post(ctx context.Context, path string, in any) (Answer, error) {
+	return c.send(ctx, http.MethodPost, path, "", in)
+}
+
+func (c *Client) send(ctx context.Context, method, path, token string, in any) (Answer, error) {
+	req, err := newRequest(ctx, method, path, in)
+	if err != nil {
+		return Answer{}, err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return read(resp)
+}
+
+func newRequest(ctx context.Context, method, path string, in any) (*http.Request, error) {
+	var body io.Reader = http.NoBody
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("kos: request: %w", err)
+		}
+		body = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://kos"+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("kos: request: %w", err)
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+func read(resp *http.Response) (Answer, error) {
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized:
+		return Answer{}, errUnauthorized
+	case resp.StatusCode == http.StatusTooManyRequests:
+		return Answer{}, busy(resp)
+	case resp.StatusCode != http.StatusOK:
+		return Answer{}, fmt.Errorf("kos: status %d", resp.StatusCode)
+	}
+	var answer Answer
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&answer); err != nil {
+		return Answer{}, fmt.Errorf("kos: answer: %w", err)
+	}
+	if answer.ResultCode == "" {
+		return Answer{}, errors.New("kos: answer without a result code")
+	}
+	return answer, nil
+}
+
+// busy tells our client what KOS told us.
+func busy(resp *http.Response) error {
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		return ErrBusy.After(time.Duration(seconds) * time.Second)
+	}
+	return ErrBusy
+}
+
+// translate leaves what is meant for clients, and a caller's own going away,
+// as they are: all else is a KOS that cannot be used.
+func translate(err error) error {
+	if err == nil || errors.Is(err, ErrBusy) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return ErrUnavailable.WithCause(err)
+}

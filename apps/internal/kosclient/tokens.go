@@ -1,0 +1,100 @@
+package kosclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// authPath is KOS's token endpoint.
+const authPath = "/api/kos/auth"
+
+// refreshShare is the part of a token's life after which a new one is fetched
+// in the background: one in five lives is left should KOS be away just then.
+const refreshShare = 0.8
+
+// tokens keeps the one token that all requests share.
+type tokens struct {
+	secret  string
+	secrets sidecar.Secrets
+	post    func(ctx context.Context, path string, in any) (Answer, error)
+	cache   *otter.Cache[string, token]
+}
+
+type token struct {
+	value string
+	life  time.Duration
+}
+
+// credentials is the shape of the secret and of the token request.
+type credentials struct {
+	ClientID     string `json:"clientId"`
+	ClientSecret string `json:"clientSecret"`
+}
+
+func newTokens(secret string, secrets sidecar.Secrets, post func(context.Context, string, any) (Answer, error)) *tokens {
+	return &tokens{
+		secret: secret, secrets: secrets, post: post,
+		cache: otter.Must(&otter.Options[string, token]{
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, token]) time.Duration { return e.Value.life }),
+			RefreshCalculator: otter.RefreshWritingFunc(func(e otter.Entry[string, token]) time.Duration {
+				return time.Duration(float64(e.Value.life) * refreshShare)
+			}),
+		}),
+	}
+}
+
+// get returns a token that KOS should accept, fetching one if there is none:
+// once, however many ask.
+func (t *tokens) get(ctx context.Context) (string, error) {
+	got, err := t.cache.Get(ctx, t.secret, otter.LoaderFunc[string, token](t.fetch))
+	if err != nil {
+		return "", fmt.Errorf("kos token: %w", err)
+	}
+	return got.value, nil
+}
+
+// drop forgets a token that KOS did not accept, unless another request has
+// already replaced it.
+func (t *tokens) drop(refused string) {
+	t.cache.ComputeIfPresent(t.secret, func(held token) (token, otter.ComputeOp) {
+		if held.value == refused {
+			return token{}, otter.InvalidateOp
+		}
+		return held, otter.CancelOp
+	})
+}
+
+func (t *tokens) fetch(ctx context.Context, secret string) (token, error) {
+	ctx = context.WithoutCancel(ctx) // others may be waiting for the same token
+	text, err := t.secrets.Secret(ctx, secret)
+	if err != nil {
+		return token{}, err
+	}
+	var ours credentials
+	if err := json.Unmarshal([]byte(text), &ours); err != nil {
+		return token{}, fmt.Errorf("secret %s is not {clientId, clientSecret}", secret)
+	}
+	answer, err := t.post(ctx, authPath, ours)
+	if err != nil {
+		return token{}, err
+	}
+	return readToken(answer)
+}
+
+func readToken(answer Answer) (token, error) {
+	var data struct {
+		AccessToken string `json:"accessToken"`
+		ExpiresIn   int64  `json:"expiresIn"` // seconds
+	}
+	if err := json.Unmarshal(answer.Data, &data); err != nil || data.AccessToken == "" || data.ExpiresIn <= 0 {
+		return token{}, errors.New("answer without a token")
+	}
+	return token{value: data.AccessToken, life: time.Duration(data.ExpiresIn) * time.Second}, nil
+}

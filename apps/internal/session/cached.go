@@ -1,0 +1,93 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+const (
+	// maxAge bounds how long a change of a session may go unseen: product
+	// rule, "within 5 s".
+	maxAge = 5 * time.Second
+	// refreshAge is when a session in use is read again in the background, so
+	// that its user does not wait for the store every five seconds.
+	refreshAge = 3 * time.Second
+	// maxSessions bounds memory: at most a few MiB.
+	maxSessions = 20_000
+	// touchShare is the part of its idle time after which a session in use is
+	// prolonged.
+	touchShare = 10
+)
+
+// Cached answers whether sessions live, from memory for up to 5 s. It also
+// keeps sessions in use from ending: it prolongs their life in the store.
+type Cached struct {
+	store *Store
+	now   func() time.Time
+	cache *otter.Cache[string, lookup]
+}
+
+// lookup is an answer of the store; that a session has ended is one as well.
+type lookup struct {
+	record Record
+	ended  bool
+}
+
+// NewCached returns a cache over store.
+func NewCached(store *Store, now func() time.Time) *Cached {
+	return &Cached{
+		store: store,
+		now:   now,
+		cache: otter.Must(&otter.Options[string, lookup]{
+			MaximumSize:       maxSessions,
+			ExpiryCalculator:  otter.ExpiryWriting[string, lookup](maxAge),
+			RefreshCalculator: otter.RefreshWriting[string, lookup](refreshAge),
+		}),
+	}
+}
+
+// Get returns a live session. It returns ErrEnded, or ErrUnavailable if the
+// store cannot be asked and was not asked within the last 5 s.
+func (c *Cached) Get(ctx context.Context, id string) (Record, error) {
+	found, err := c.cache.Get(ctx, id, otter.LoaderFunc[string, lookup](c.load))
+	if err != nil {
+		return Record{}, err
+	}
+	if found.ended {
+		return Record{}, ErrEnded
+	}
+	return found.record, nil
+}
+
+// Forget drops what is known of a session, so that a change made here is seen
+// here at once.
+func (c *Cached) Forget(id string) { c.cache.Invalidate(id) }
+
+func (c *Cached) load(ctx context.Context, id string) (lookup, error) {
+	// Several requests may wait for this one read: the first of them going
+	// away must not fail the others.
+	ctx = context.WithoutCancel(ctx)
+	record, etag, err := c.store.Get(ctx, id)
+	if errors.Is(err, ErrEnded) {
+		return lookup{ended: true}, nil
+	}
+	if err != nil {
+		return lookup{}, err
+	}
+	c.touch(ctx, id, record, etag)
+	return lookup{record: record}, nil
+}
+
+// touch prolongs a session that has used up a share of its idle time. If
+// somebody else changed it meanwhile, or the store fails, the next use will
+// try again: nothing is lost but a little of the prolongation.
+func (c *Cached) touch(ctx context.Context, id string, record Record, etag string) {
+	if c.now().Sub(record.TouchedAt) < record.Idle/touchShare {
+		return
+	}
+	record.TouchedAt = c.now()
+	_ = c.store.Update(ctx, id, record, etag)
+}

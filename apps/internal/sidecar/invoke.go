@@ -1,0 +1,128 @@
+package sidecar
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
+)
+
+// Reason says why a call did not reach the other app, or was given up.
+type Reason string
+
+// The reasons, as the sidecar's texts tell them apart.
+const (
+	BreakerOpen Reason = "breaker open"
+	Timeout     Reason = "timeout"
+	Refused     Reason = "refused" // by access control
+	Unreachable Reason = "unreachable"
+)
+
+// InvokeError is a failure of the call itself, never an answer of the other
+// app. Unless its Reason is BreakerOpen or Refused, the other app may have
+// done what it was asked.
+type InvokeError struct {
+	App    string
+	Reason Reason
+	Cause  error
+}
+
+// Error names the app and the reason.
+func (e *InvokeError) Error() string {
+	return fmt.Sprintf("invoke %s: %s: %v", e.App, e.Reason, e.Cause)
+}
+
+// Unwrap returns what the sidecar or the network said.
+func (e *InvokeError) Unwrap() error { return e.Cause }
+
+// Invoker returns a transport whose requests go to the app called appID
+// through the sidecar, whatever host their URL names. Any status the app
+// answers with is passed on; what the sidecar itself says becomes an
+// *InvokeError.
+func (c *Client) Invoker(appID string) http.RoundTripper {
+	return &invoker{
+		app:     appID,
+		address: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.cfg.HTTPPort)),
+		token:   c.cfg.Token,
+		next:    c.http,
+	}
+}
+
+type invoker struct {
+	app, address, token string
+	next                http.RoundTripper
+}
+
+func (i *invoker) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := i.next.RoundTrip(i.redirect(r))
+	if err != nil {
+		if r.Context().Err() != nil {
+			return nil, &InvokeError{App: i.app, Reason: Timeout, Cause: r.Context().Err()}
+		}
+		return nil, &InvokeError{App: i.app, Reason: Unreachable, Cause: err}
+	}
+	if err := i.failure(resp); err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	return resp, nil
+}
+
+// redirect returns r addressed to the sidecar.
+func (i *invoker) redirect(r *http.Request) *http.Request {
+	out := r.Clone(r.Context())
+	out.URL.Scheme, out.URL.Host, out.Host = "http", i.address, i.address
+	out.Header.Set("dapr-app-id", i.app)
+	if i.token != "" {
+		out.Header.Set("dapr-api-token", i.token)
+	}
+	telemetry.Inject(r.Context(), propagation.HeaderCarrier(out.Header))
+	return out
+}
+
+// failure reports whether resp is the sidecar's own, which it marks with an
+// error code in the body. Other answers are left unread, or readable again.
+func (i *invoker) failure(resp *http.Response) error {
+	if resp.StatusCode < http.StatusBadRequest || resp.ContentLength > maxFailure {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxFailure))
+	if err != nil {
+		return &InvokeError{App: i.app, Reason: Unreachable, Cause: err}
+	}
+	resp.Body = rewound{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
+	var said struct{ ErrorCode, Message string }
+	if json.Unmarshal(body, &said) != nil || !strings.HasPrefix(said.ErrorCode, "ERR_") {
+		return nil
+	}
+	return &InvokeError{App: i.app, Reason: reason(resp.StatusCode, said.Message), Cause: fmt.Errorf("%s: %s", said.ErrorCode, said.Message)}
+}
+
+// maxFailure bounds what is looked at: the sidecar's own answers are short.
+const maxFailure = 16 << 10
+
+type rewound struct {
+	io.Reader
+	io.Closer
+}
+
+// reason reads the sidecar's text: it answers 500 to nearly everything.
+func reason(code int, message string) Reason {
+	switch {
+	case code == http.StatusForbidden, code == http.StatusUnauthorized:
+		return Refused
+	case strings.Contains(message, "circuit breaker is open"), strings.HasSuffix(message, "too many requests"):
+		return BreakerOpen
+	case strings.Contains(message, "deadline exceeded"):
+		return Timeout
+	}
+	return Unreachable
+}
