@@ -1,0 +1,45 @@
+package groupcommit
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics count the rows of a service's writers, by kind of row.
+type Metrics struct {
+	rows    *prometheus.CounterVec
+	groups  *prometheus.HistogramVec
+	pending *prometheus.GaugeVec
+}
+
+// NewMetrics registers the metrics. One Metrics serves all writers of a
+// service.
+func NewMetrics(registerer prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "phonebill_history_rows_total",
+			Help: "Rows by outcome: committed, late (committed after the answer was given), dropped (lost).",
+		}, []string{"kind", "outcome"}),
+		groups: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "phonebill_history_group_rows",
+			Help:    "Rows that one commit served.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}, []string{"kind"}),
+		pending: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "phonebill_history_rows_pending",
+			Help: "Rows waiting for a commit.",
+		}, []string{"kind"}),
+	}
+	registerer.MustRegister(m.rows, m.groups, m.pending)
+	return m
+}
+
+func (m *Metrics) committed(kind string, rows int) {
+	m.rows.WithLabelValues(kind, "committed").Add(float64(rows))
+	m.groups.WithLabelValues(kind).Observe(float64(rows))
+}
+
+func (m *Metrics) late(kind string) { m.rows.WithLabelValues(kind, "late").Inc() }
+
+func (m *Metrics) dropped(kind string) { m.rows.WithLabelValues(kind, "dropped").Inc() }
+
+func (m *Metrics) waiting(kind string, rows int) {
+	m.pending.WithLabelValues(kind).Set(float64(rows))
+}

@@ -1,0 +1,53 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/tern/v2/migrate"
+
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// versionTable is where tern keeps the number of the last migration applied.
+const versionTable = "public.schema_version"
+
+// Migrate brings the database to the newest of migrations, numbered SQL files
+// in tern's format, and returns the version reached. Each runs in a transaction
+// of its own; two runs at once wait for one another.
+func Migrate(ctx context.Context, cfg Config, secrets sidecar.Secrets, migrations fs.FS) (int32, error) {
+	connConfig, err := pgx.ParseConfig(cfg.url())
+	if err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	if err := setPassword(ctx, connConfig, cfg, secrets); err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	conn, err := pgx.ConnectConfig(ctx, connConfig)
+	if err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return MigrateConn(ctx, conn, migrations)
+}
+
+// MigrateConn is Migrate on an open connection.
+func MigrateConn(ctx context.Context, conn *pgx.Conn, migrations fs.FS) (int32, error) {
+	migrator, err := migrate.NewMigrator(ctx, conn, versionTable)
+	if err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	if err := migrator.LoadMigrations(migrations); err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	if err := migrator.Migrate(ctx); err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	version, err := migrator.GetCurrentVersion(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	return version, nil
+}

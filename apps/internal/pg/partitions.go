@@ -1,0 +1,113 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Partitions keeps a table that is partitioned by month, by range on a time,
+// supplied with partitions and free of what is too old. The table's months are
+// those of UTC. A default partition must exist: it takes rows that come before
+// their month has a partition, should upkeep have failed that long.
+type Partitions struct {
+	Table string // unquoted, trusted
+	Keep  int    // months kept besides the current one
+}
+
+// ahead is how many months beyond the current one get a partition in advance.
+const ahead = 2
+
+// Maintain creates the missing partitions around now and drops those that are
+// wholly older than the months kept. It may run on every replica at once.
+func (p Partitions) Maintain(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		// One upkeep at a time: concurrent DDL on one table deadlocks.
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext($1))", "partitions "+p.Table); err != nil {
+			return err
+		}
+		if err := p.create(ctx, tx, now); err != nil {
+			return err
+		}
+		return p.drop(ctx, tx, now)
+	})
+	if err != nil {
+		return fmt.Errorf("partitions of %s: %w", p.Table, err)
+	}
+	return nil
+}
+
+// create adds the partitions from last month, for rows that come late over
+// midnight, to those in advance.
+func (p Partitions) create(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	for i := -1; i <= ahead; i++ {
+		from := month(now, i)
+		_, err := tx.Exec(ctx, fmt.Sprintf(
+			"CREATE TABLE IF NOT EXISTS %s PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')",
+			pgx.Identifier{p.name(from)}.Sanitize(), pgx.Identifier{p.Table}.Sanitize(),
+			from.Format(time.RFC3339), month(from, 1).Format(time.RFC3339)))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Partitions) drop(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	rows, err := tx.Query(ctx, `
+		SELECT c.relname
+		FROM pg_inherits i
+		JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = $1::regclass AND c.relname ~ '_[0-9]{6}$' AND c.relname < $2
+		ORDER BY c.relname`, p.Table, p.name(month(now, -p.Keep)))
+	if err != nil {
+		return err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := tx.Exec(ctx, "DROP TABLE "+pgx.Identifier{name}.Sanitize()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Partitions) name(from time.Time) string { return p.Table + "_" + from.Format("200601") }
+
+// month returns the start of the month that lies n months after t's.
+func month(t time.Time, n int) time.Time {
+	t = t.UTC()
+	return time.Date(t.Year(), t.Month()+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// upkeepInterval is far below the month that a missed upkeep may take.
+const upkeepInterval = 6 * time.Hour
+
+// upkeepRetry is how soon a failed upkeep is tried again.
+const upkeepRetry = time.Minute
+
+// Upkeep maintains tables at once and then regularly, until ctx ends. Failures
+// are logged and tried again.
+func Upkeep(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time, tables ...Partitions) {
+	for {
+		next := upkeepInterval
+		for _, table := range tables {
+			if err := table.Maintain(ctx, pool, now()); err != nil && ctx.Err() == nil {
+				log.ErrorContext(ctx, "partition upkeep failed", "error", err)
+				next = upkeepRetry
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(next):
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"go.uber.org/fx"
+
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// Command is one thing that a service's binary can do. Its context ends when
+// the process is asked to stop.
+type Command func(ctx context.Context, args []string) error
+
+// Main runs the command that args name, "serve" if none, and returns the exit
+// code: 0, 1 if it failed, 2 if there is no such command.
+func Main(args []string, errors io.Writer, commands map[string]Command) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	name := "serve"
+	if len(args) > 0 {
+		name, args = args[0], args[1:]
+	}
+	command, ok := commands[name]
+	if !ok {
+		_, _ = fmt.Fprintf(errors, "unknown command %q\n", name)
+		return 2
+	}
+	if err := command(ctx, args); err != nil {
+		_, _ = fmt.Fprintf(errors, "%s: %v\n", name, err)
+		return 1
+	}
+	return 0
+}
+
+// stopTimeout bounds a stop: the drain of the HTTP server and the writing of
+// what is buffered.
+const stopTimeout = 20 * time.Second
+
+// Serve is the command that runs the graph of options until the process is
+// asked to stop, and then stops it in order.
+func Serve(options ...fx.Option) Command {
+	return func(ctx context.Context, _ []string) error {
+		app := fx.New(options...)
+		if err := app.Start(ctx); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		return app.Stop(stopping)
+	}
+}
+
+// Migrate is the command that brings a service's database to the newest of
+// migrations and says which that is.
+func Migrate(database pg.Config, dapr sidecar.Config, migrations fs.FS) Command {
+	return func(ctx context.Context, _ []string) error {
+		client, err := sidecar.New(dapr)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = client.Close() }()
+		version, err := pg.Migrate(ctx, database, client, migrations)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Printf("database %s is at version %d\n", database.Name, version)
+		return err
+	}
+}

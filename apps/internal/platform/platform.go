@@ -1,0 +1,157 @@
+// Package platform puts the shared plumbing into a service's object graph:
+// which values every service gets, and in which order they start and stop.
+// It is the only package here that knows fx.
+package platform
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/fx"
+	"go.uber.org/fx/fxevent"
+
+	"github.com/phonebill/phonebill/apps/internal/health"
+	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
+)
+
+// Service names the service whose graph it is.
+type Service string
+
+// OpenAPI is the service's OpenAPI document.
+type OpenAPI []byte
+
+// Base gives every service its log, metrics, tracer, clock, health registry
+// and sidecar. It needs telemetry.Config and sidecar.Config.
+func Base(service Service) fx.Option {
+	return fx.Module("platform",
+		fx.Supply(service),
+		fx.Provide(
+			newLogger,
+			newRegistry,
+			newTracer,
+			health.NewRegistry,
+			newSidecar,
+			func(c *sidecar.Client) sidecar.Secrets { return c },
+			func() func() time.Time { return time.Now },
+		),
+		fx.WithLogger(func(log *slog.Logger) fxevent.Logger {
+			events := &fxevent.SlogLogger{Logger: log}
+			events.UseLogLevel(slog.LevelDebug)
+			return events
+		}),
+	)
+}
+
+// Database gives a pool that readiness depends on. It needs pg.Config.
+var Database = fx.Module("database", fx.Provide(newPool))
+
+// HTTP serves the httpserver.Registrar. It needs httpserver.Config and OpenAPI.
+var HTTP = fx.Module("http", fx.Provide(newServer), fx.Invoke(func(*httpserver.Server) {}))
+
+// SessionConfig names the state store of sessions.
+type SessionConfig struct {
+	Store string `env:"SESSION_STORE" envDefault:"session-store"`
+}
+
+// Sessions gives the session store and its cache. It needs SessionConfig.
+var Sessions = fx.Module("sessions", fx.Provide(
+	func(cfg SessionConfig, dapr *sidecar.Client) *session.Store {
+		return session.NewStore(dapr.State(cfg.Store))
+	},
+	session.NewCached,
+))
+
+func newLogger(service Service, cfg telemetry.Config) *slog.Logger {
+	return telemetry.NewLogger(os.Stdout, string(service), cfg.Level)
+}
+
+func newRegistry() (*prometheus.Registry, prometheus.Registerer) {
+	registry := telemetry.NewRegistry()
+	return registry, registry
+}
+
+func newTracer(lc fx.Lifecycle, service Service, cfg telemetry.Config) (trace.Tracer, error) {
+	provider, err := telemetry.NewTracerProvider(context.Background(), cfg, string(service))
+	if err != nil {
+		return nil, err
+	}
+	lc.Append(fx.StopHook(provider.Shutdown))
+	return provider.Tracer(string(service)), nil
+}
+
+func newSidecar(lc fx.Lifecycle, cfg sidecar.Config, checks *health.Registry) (*sidecar.Client, error) {
+	client, err := sidecar.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	checks.Register("sidecar", client.Health)
+	lc.Append(fx.StopHook(client.Close))
+	return client, nil
+}
+
+func newPool(lc fx.Lifecycle, cfg pg.Config, secrets sidecar.Secrets, checks *health.Registry) (*pgxpool.Pool, error) {
+	pool, err := pg.Open(cfg, secrets)
+	if err != nil {
+		return nil, err
+	}
+	checks.Register("database", pg.Ping(pool))
+	lc.Append(fx.StopHook(pool.Close))
+	return pool, nil
+}
+
+// serverParams are what the server needs from the graph.
+type serverParams struct {
+	fx.In
+
+	Config   httpserver.Config
+	Log      *slog.Logger
+	Registry *prometheus.Registry
+	Tracer   trace.Tracer
+	Health   *health.Registry
+	Now      func() time.Time
+	Document OpenAPI
+	Routes   httpserver.Registrar
+}
+
+func newServer(lc fx.Lifecycle, p serverParams) *httpserver.Server {
+	server := httpserver.New(p.Config, httpserver.Deps{
+		Log: p.Log, Registry: p.Registry, Tracer: p.Tracer, Health: p.Health, Now: p.Now,
+	}, p.Document, p.Routes)
+	lc.Append(fx.StartStopHook(server.Start, server.Stop))
+	return server
+}
+
+// Background runs work while the service runs: work's context ends when the
+// service stops, which waits for work to return.
+func Background(lc fx.Lifecycle, work func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	lc.Append(fx.Hook{
+		OnStart: func(context.Context) error {
+			go func() {
+				defer close(done)
+				work(ctx)
+			}()
+			return nil
+		},
+		OnStop: func(stop context.Context) error {
+			cancel()
+			select {
+			case <-done:
+				return nil
+			case <-stop.Done():
+				return fmt.Errorf("background work goes on: %w", stop.Err())
+			}
+		},
+	})
+}
