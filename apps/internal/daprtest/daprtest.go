@@ -1,0 +1,223 @@
+// Package daprtest runs a real daprd for a test. Only tests may import it.
+package daprtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// binaryVariable names the daprd to run.
+const binaryVariable = "PHONEBILL_TEST_DAPRD"
+
+// startTimeout bounds the wait for a sidecar: it takes a second when the
+// machine is quiet.
+const startTimeout = 60 * time.Second
+
+// Options describe a sidecar.
+type Options struct {
+	// AppID must not be used by another test at the same time if the test
+	// receives calls under it: sidecars of one id share them.
+	AppID string
+	// AppPort is where the app listens; 0 if nothing calls it.
+	AppPort int
+	// Secrets are what the component secret-store holds.
+	Secrets map[string]string
+	// Resources are further resources, as YAML.
+	Resources []string
+	// ResourceDirs are folders of resources, such as the repository's own
+	// resiliency/.
+	ResourceDirs []string
+	// Configuration is a Dapr Configuration as YAML; none if empty.
+	Configuration string
+}
+
+// Sidecar is a running daprd.
+type Sidecar struct {
+	HTTPPort, GRPCPort int
+
+	t    testing.TB
+	args []string
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	done chan struct{}
+	log  bytes.Buffer
+}
+
+// Start runs a daprd and waits until its components are loaded. It ends with
+// the test. Without a daprd the test is skipped, or fails where
+// PHONEBILL_TEST_REQUIRED or CI is set.
+func Start(t testing.TB, opts Options) *Sidecar {
+	t.Helper()
+	binary := os.Getenv(binaryVariable)
+	if binary == "" {
+		pgtest.Missing(t, binaryVariable)
+	}
+	dir := t.TempDir()
+	ports := freePorts(t, 5)
+	s := &Sidecar{HTTPPort: ports[0], GRPCPort: ports[1], t: t}
+	s.args = []string{
+		binary, "--app-id", opts.AppID, "--mode", "standalone",
+		"--dapr-http-port", strconv.Itoa(ports[0]), "--dapr-grpc-port", strconv.Itoa(ports[1]),
+		"--dapr-internal-grpc-port", strconv.Itoa(ports[2]), "--metrics-port", strconv.Itoa(ports[3]),
+		"--dapr-listen-addresses", "127.0.0.1", "--dapr-internal-grpc-listen-address", "127.0.0.1",
+		"--metrics-listen-address", "127.0.0.1", "--profile-port", strconv.Itoa(ports[4]),
+		"--placement-host-address", "", "--scheduler-host-address", "",
+		"--resources-path", writeResources(t, dir, opts), "--log-level", "warn",
+	}
+	for _, folder := range opts.ResourceDirs {
+		s.args = append(s.args, "--resources-path", folder)
+	}
+	if opts.AppPort != 0 {
+		s.args = append(s.args, "--app-port", strconv.Itoa(opts.AppPort))
+	}
+	if opts.Configuration != "" {
+		s.args = append(s.args, "--config", write(t, dir, "configuration.yaml", opts.Configuration))
+	}
+	t.Cleanup(func() { s.end(syscall.SIGTERM) })
+	s.Restart()
+	return s
+}
+
+// Config is the sidecar's address, as a service's configuration has it.
+func (s *Sidecar) Config() sidecar.Config {
+	return sidecar.Config{HTTPPort: s.HTTPPort, GRPCPort: s.GRPCPort, SecretStore: "secret-store"}
+}
+
+// Client returns a client of the sidecar that is closed when the test ends.
+func (s *Sidecar) Client() *sidecar.Client {
+	s.t.Helper()
+	client, err := sidecar.New(s.Config())
+	if err != nil {
+		s.t.Fatalf("daprtest: %v", err)
+	}
+	s.t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// Kill ends the sidecar as a crash would.
+func (s *Sidecar) Kill() { s.end(syscall.SIGKILL) }
+
+// Restart runs the sidecar again after Kill, on the same ports, and waits
+// until it is ready.
+func (s *Sidecar) Restart() {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cmd := exec.Command(s.args[0], s.args[1:]...) //nolint:gosec // the binary under test
+	cmd.Stdout, cmd.Stderr = &s.log, &s.log
+	if err := cmd.Start(); err != nil {
+		s.t.Fatalf("daprtest: %v", err)
+	}
+	s.cmd, s.done = cmd, make(chan struct{})
+	go func(done chan struct{}) {
+		_ = cmd.Wait()
+		close(done)
+	}(s.done)
+	s.awaitReady()
+}
+
+func (s *Sidecar) end(signal syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(signal)
+	select {
+	case <-s.done:
+	case <-time.After(10 * time.Second):
+		_ = s.cmd.Process.Kill()
+		<-s.done
+	}
+	s.cmd = nil
+}
+
+func (s *Sidecar) awaitReady() {
+	s.t.Helper()
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	url := fmt.Sprintf("http://127.0.0.1:%d/v1.0/healthz/outbound", s.HTTPPort)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	for {
+		if answers(ctx, client, url) {
+			return
+		}
+		select {
+		case <-s.done:
+			s.t.Fatalf("daprtest: daprd ended:\n%s", s.log.String())
+		case <-ctx.Done():
+			s.t.Fatalf("daprtest: daprd is not ready after %s", startTimeout)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func answers(ctx context.Context, client *http.Client, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return false
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusNoContent
+}
+
+// freePorts returns ports that were free a moment ago.
+func freePorts(t testing.TB, n int) []int {
+	t.Helper()
+	ports := make([]int, n)
+	for i := range ports {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatalf("daprtest: %v", err)
+		}
+		defer func() { _ = listener.Close() }()
+		ports[i] = listener.Addr().(*net.TCPAddr).Port
+	}
+	return ports
+}
+
+func writeResources(t testing.TB, dir string, opts Options) string {
+	t.Helper()
+	folder := filepath.Join(dir, "resources")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatalf("daprtest: %v", err)
+	}
+	secrets, err := json.Marshal(opts.Secrets)
+	if err != nil {
+		t.Fatalf("daprtest: %v", err)
+	}
+	path := write(t, dir, "secrets.json", string(secrets))
+	write(t, folder, "secret-store.yaml", component("secret-store", "secretstores.local.file", map[string]string{"secretsFile": path}))
+	for i, resource := range opts.Resources {
+		write(t, folder, fmt.Sprintf("resource-%d.yaml", i), resource)
+	}
+	return folder
+}
+
+func write(t testing.TB, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatalf("daprtest: %v", err)
+	}
+	return path
+}

@@ -1,0 +1,70 @@
+package daprtest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+)
+
+// The Redis that tests share; each component has a key prefix of its own.
+const (
+	redisVariable         = "PHONEBILL_TEST_REDIS_ADDR"
+	redisPasswordVariable = "PHONEBILL_TEST_REDIS_PASSWORD" //nolint:gosec // the name of a variable
+)
+
+// RedisState returns a state store called name on the tests' Redis, whose keys
+// nobody else uses.
+func RedisState(t testing.TB, name string) string {
+	t.Helper()
+	address := os.Getenv(redisVariable)
+	if address == "" {
+		pgtest.Missing(t, redisVariable)
+	}
+	return component(name, "state.redis", map[string]string{
+		"redisHost":     address,
+		"redisPassword": os.Getenv(redisPasswordVariable),
+		"keyPrefix":     "test-" + rand.Text(),
+	})
+}
+
+// SQLiteState returns a state store called name in a file of the test's.
+func SQLiteState(t testing.TB, name string) string {
+	t.Helper()
+	return component(name, "state.sqlite", map[string]string{
+		"connectionString": filepath.Join(t.TempDir(), "state.db"),
+		"keyPrefix":        "none",
+	})
+}
+
+// HTTPEndpoint returns an endpoint called name: calls of that app-id go to
+// baseURL, as they do for KOS in production.
+func HTTPEndpoint(name, baseURL string) string {
+	return fmt.Sprintf(`apiVersion: dapr.io/v1alpha1
+kind: HTTPEndpoint
+metadata: {name: %s}
+spec: {baseUrl: %q}
+`, name, baseURL)
+}
+
+func component(name, typ string, metadata map[string]string) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, `apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: %s}
+spec:
+  type: %s
+  version: v1
+  metadata:
+`, name, typ)
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
+		fmt.Fprintf(&text, "  - {name: %s, value: %q}\n", key, metadata[key])
+	}
+	return text.String()
+}

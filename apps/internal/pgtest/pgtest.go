@@ -1,0 +1,185 @@
+// Package pgtest gives each test a PostgreSQL database of its own, cloned from
+// a template that was migrated once. Only tests may import it.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/internal/pg"
+)
+
+// serverVariable names a PostgreSQL server as superuser: postgres://u:p@h:p/db.
+const serverVariable = "PHONEBILL_TEST_POSTGRES_URL"
+
+// Database is a test's own database. It is dropped when the test ends.
+type Database struct {
+	Pool     *pgxpool.Pool
+	Config   pg.Config
+	Password string
+}
+
+// New returns a database with migrations applied. Without a server the test is
+// skipped, or fails where PHONEBILL_TEST_REQUIRED or CI is set.
+func New(t testing.TB, migrations fs.FS) *Database {
+	t.Helper()
+	server := serverURL(t)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+
+	template := prepareTemplate(ctx, t, server, migrations)
+	name := "test_" + rand.Text()
+	admin(ctx, t, server, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", ident(name), ident(template)))
+		return err
+	})
+	t.Cleanup(func() { drop(t, server, name) })
+
+	pool, err := pgxpool.New(ctx, in(server, name).String())
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(pool.Close)
+	password, _ := server.User.Password()
+	return &Database{Pool: pool, Config: config(t, server, name), Password: password}
+}
+
+func serverURL(t testing.TB) *url.URL {
+	t.Helper()
+	text := os.Getenv(serverVariable)
+	if text == "" {
+		Missing(t, serverVariable)
+	}
+	server, err := url.Parse(text)
+	if err != nil {
+		t.Fatalf("pgtest: %s is no URL", serverVariable)
+	}
+	return server
+}
+
+// Missing skips a test that needs what the environment variable names, or
+// fails it where nothing may be missing.
+func Missing(t testing.TB, variable string) {
+	t.Helper()
+	if os.Getenv("PHONEBILL_TEST_REQUIRED") != "" || os.Getenv("CI") != "" {
+		t.Fatalf("%s is not set: run the tests with make test", variable)
+	}
+	t.Skipf("%s is not set: make test sets it", variable)
+}
+
+// prepareTemplate makes sure that a database with exactly these migrations
+// exists. Test binaries that run at the same time share it.
+func prepareTemplate(ctx context.Context, t testing.TB, server *url.URL, migrations fs.FS) string {
+	t.Helper()
+	name := "template_" + digest(t, migrations)
+	admin(ctx, t, server, func(conn *pgx.Conn) error {
+		if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtext($1))", name); err != nil {
+			return err
+		}
+		var exists bool
+		err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&exists)
+		if err != nil || exists {
+			return err // the lock ends with the connection
+		}
+		return createTemplate(ctx, conn, server, name, migrations)
+	})
+	return name
+}
+
+// createTemplate migrates under another name first, so that a run which dies
+// halfway leaves no half template.
+func createTemplate(ctx context.Context, conn *pgx.Conn, server *url.URL, name string, migrations fs.FS) error {
+	draft := name + "_draft"
+	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+ident(draft)); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+ident(draft)); err != nil {
+		return err
+	}
+	inside, err := pgx.Connect(ctx, in(server, draft).String())
+	if err != nil {
+		return err
+	}
+	_, err = pg.MigrateConn(ctx, inside, migrations)
+	if closed := inside.Close(ctx); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, fmt.Sprintf("ALTER DATABASE %s RENAME TO %s", ident(draft), ident(name)))
+	return err
+}
+
+// digest tells sets of migrations apart.
+func digest(t testing.TB, migrations fs.FS) string {
+	t.Helper()
+	sum := sha256.New()
+	err := fs.WalkDir(migrations, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(migrations, path)
+		_, _ = fmt.Fprintf(sum, "%s %d %s", path, len(text), text)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
+
+func drop(t testing.TB, server *url.URL, name string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	admin(ctx, t, server, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, fmt.Sprintf("DROP DATABASE IF EXISTS %s WITH (FORCE)", ident(name)))
+		return err
+	})
+}
+
+func admin(ctx context.Context, t testing.TB, server *url.URL, do func(*pgx.Conn) error) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, server.String())
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if err := do(conn); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+}
+
+// in returns the URL of another database of the same server.
+func in(server *url.URL, database string) *url.URL {
+	other := *server
+	other.Path = database
+	return &other
+}
+
+func ident(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+func config(t testing.TB, server *url.URL, name string) pg.Config {
+	t.Helper()
+	port, err := strconv.Atoi(server.Port())
+	if err != nil {
+		t.Fatalf("pgtest: %s has no port", serverVariable)
+	}
+	return pg.Config{
+		Host: server.Hostname(), Port: port, Name: name, User: server.User.Username(),
+		PasswordSecret: "database-password", SSLMode: "disable", MaxConns: 8,
+	}
+}
