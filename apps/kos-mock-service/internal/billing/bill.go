@@ -1,0 +1,150 @@
+package billing
+
+import "time"
+
+// Discount is one reason to pay less.
+type Discount struct {
+	Name   string
+	Amount Won
+}
+
+// Bill is what a line costs in one month.
+type Bill struct {
+	Line  Line
+	Plan  Plan // in force at the end of the month, or today
+	Month Month
+	// Final is true once the month is over: the bill never changes again.
+	Final bool
+	// AsOf is the last day that the bill covers.
+	AsOf       time.Time
+	MonthlyFee Won // for the days of the contract
+	UsageFee   Won // for what went beyond the allowances
+	Discounts  []Discount
+	Usage      Usage
+	// BillingDate is the day on which the amount is drawn from the customer.
+	BillingDate time.Time
+	// DueDate is the last day to pay.
+	DueDate        time.Time
+	PaymentMethod  string
+	TerminationFee Won // on the day AsOf
+	// DeviceInstallment is the month's share of the price of a device. It is
+	// collected apart and no part of Total.
+	DeviceInstallment Won
+}
+
+// DiscountAmount returns the sum of the discounts, never more than MonthlyFee.
+func (b Bill) DiscountAmount() Won {
+	var sum Won
+	for _, discount := range b.Discounts {
+		sum += discount.Amount
+	}
+	return sum
+}
+
+// Total returns what the customer pays for the service.
+func (b Bill) Total() Won { return b.MonthlyFee + b.UsageFee - b.DiscountAmount() }
+
+// BillFor returns the line's bill of the month as it stands today. It returns
+// ErrNotActive, or ErrNoBill for a month to come or before the contract.
+func BillFor(line Line, month Month, today time.Time) (Bill, error) {
+	switch {
+	case line.Status != Active:
+		return Bill{}, ErrNotActive
+	case MonthOf(today).Before(month), month.Before(MonthOf(line.Contract.Start)):
+		return Bill{}, ErrNoBill
+	}
+	asOf := earlier(today, month.Last())
+	asOf = later(asOf, line.Contract.Start) // opened ahead of its first day
+	plan := line.PlanOn(asOf)
+	used := usage(line, month, asOf)
+	next := month.Add(1)
+	fee := proratedFee(line, plan, month)
+	return Bill{
+		Line: line, Plan: plan, Month: month,
+		Final: month.Before(MonthOf(today)), AsOf: asOf,
+		MonthlyFee: fee, UsageFee: used.fee(plan), Discounts: discounts(line, plan, month, fee),
+		Usage:       used,
+		BillingDate: next.First(), DueDate: next.Day(drawDueDay(line.dice())),
+		PaymentMethod:     drawPaymentMethod(line.dice()),
+		TerminationFee:    line.TerminationFee(asOf),
+		DeviceInstallment: instalment(line, month),
+	}, nil
+}
+
+// proratedFee returns the plan's fee, in the first month by the days of the
+// contract.
+func proratedFee(line Line, plan Plan, month Month) Won {
+	if MonthOf(line.Contract.Start) != month {
+		return plan.MonthlyFee
+	}
+	days := month.Last().Day()
+	return (plan.MonthlyFee * Won(days-line.Contract.Start.Day()+1) / Won(days)).rounded()
+}
+
+const (
+	longTermMonths       = 24
+	longTermPercent  Won = 3
+	selectivePercent Won = 25
+)
+
+// discounts returns what the line's contract and plan take off fee. Together
+// they are never more than fee.
+func discounts(line Line, plan Plan, month Month, fee Won) []Discount {
+	list := []Discount{}
+	left := fee
+	grant := func(name string, amount Won) {
+		if amount = min(amount, left); amount > 0 {
+			list = append(list, Discount{name, amount})
+			left -= amount
+		}
+	}
+	if line.Contract.benefit == selective {
+		grant("선택약정 할인", fee.share(selectivePercent))
+	}
+	if line.dice().percent(35, "family") {
+		grant("가족결합 할인", familyDiscount(plan))
+	}
+	if month.Since(MonthOf(line.Contract.Start)) >= longTermMonths {
+		grant("장기이용 할인", fee.share(longTermPercent))
+	}
+	return list
+}
+
+func familyDiscount(plan Plan) Won {
+	switch {
+	case plan.MonthlyFee >= 80_000:
+		return 11_000
+	case plan.MonthlyFee >= 50_000:
+		return 5_500
+	}
+	return 3_300
+}
+
+// instalment returns the month's share of the device that the customer bought
+// with the term, if any. It runs out before the term does or with it.
+func instalment(line Line, month Month) Won {
+	contract := line.Contract
+	if contract.months == 0 {
+		return 0
+	}
+	start := contract.termStart(month.Last())
+	d := line.dice().within("device " + start.Format(time.DateOnly))
+	if contract.benefit == selective && d.percent(40, "none") {
+		return 0 // brought their own
+	}
+	count := min(6*d.between(2, 4, "instalments"), contract.months)
+	price := Won(d.between(30, 150, "price")) * 10_000
+	switch paid := month.Since(MonthOf(start)); {
+	case paid >= count:
+		return 0
+	case paid == count-1:
+		return price - price/Won(count)*Won(count-1)
+	}
+	return price / Won(count)
+}
+
+func drawDueDay(d dice) int { return []int{15, 21, 25}[d.upTo(3, "due day")] }
+
+func drawPaymentMethod(d dice) string {
+	return []string{"은행 자동이체", "신용카드 자동납부"}[d.upTo(2, "payment method")]
+}
