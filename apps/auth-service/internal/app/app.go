@@ -1,0 +1,111 @@
+// Package app puts the service together: its object graph, its configuration
+// and its commands.
+package app
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/fx"
+
+	"github.com/phonebill/phonebill/apps/auth-service/api"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/httpapi"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/kos"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/metrics"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/sessionstore"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
+	"github.com/phonebill/phonebill/apps/internal/health"
+	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/platform"
+	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// Name is the service's name: its folder and its Dapr app-id.
+const Name = "auth-service"
+
+// Graph is the server, from the outside in.
+func Graph(cfg Config) fx.Option {
+	return fx.Options(
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password),
+		fx.Supply(platform.OpenAPI(api.OpenAPI), lifetimes(cfg)),
+		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database,
+
+		fx.Module("inbound", fx.Provide(
+			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)),
+				fx.From(new(*identity.Sessions), new(*identity.Accounts), new(*token.Keys))),
+			jwtauth.NewVerifier,
+			newAuthenticator,
+		)),
+		fx.Module("use-cases", fx.Provide(
+			newSessions,
+			newAccounts,
+			metrics.New,
+		)),
+		fx.Module("outbound", fx.Provide(
+			postgres.NewStore,
+			sessionstore.New,
+			password.New,
+			newKeys,
+			func(keys *token.Keys) jwtauth.Keys { return jwtauth.LocalKeys(keys.Public) },
+			token.NewIssuer,
+			newKOS,
+		)),
+	)
+}
+
+func lifetimes(cfg Config) identity.Lifetimes {
+	return identity.Lifetimes{
+		Idle: cfg.Session.Idle, AutoLoginIdle: cfg.Session.AutoLoginIdle, Refresh: cfg.Token.RefreshTTL,
+	}
+}
+
+func newAuthenticator(verifier *jwtauth.Verifier, sessions *session.Cached, registerer prometheus.Registerer) *jwtauth.Authenticator {
+	return jwtauth.NewAuthenticator(verifier, sessions, registerer)
+}
+
+// useCaseParams are what the use cases need from the graph.
+type useCaseParams struct {
+	fx.In
+
+	Store     *postgres.Store
+	Sessions  *sessionstore.Store
+	Hasher    *password.Hasher
+	Issuer    *token.Issuer
+	Carrier   *kos.Carrier
+	Recorder  *metrics.Recorder
+	Lifetimes identity.Lifetimes
+	Now       func() time.Time
+}
+
+func newSessions(p useCaseParams) *identity.Sessions {
+	return identity.NewSessions(identity.SessionsParams{
+		Credentials: p.Store, Passwords: p.Hasher, Tokens: p.Issuer, Index: p.Store, Store: p.Sessions,
+		Recorder: p.Recorder, Lifetimes: p.Lifetimes, Now: p.Now,
+	})
+}
+
+func newAccounts(p useCaseParams) *identity.Accounts {
+	return identity.NewAccounts(identity.AccountsParams{
+		Users: p.Store, Credentials: p.Store, Passwords: p.Hasher, Carrier: p.Carrier,
+		Sessions: p.Sessions, Recorder: p.Recorder,
+	})
+}
+
+// newKeys makes readiness wait for the signing keys.
+func newKeys(cfg token.Config, secrets sidecar.Secrets, checks *health.Registry) *token.Keys {
+	keys := token.NewKeys(secrets, cfg.KeySecret)
+	checks.Register("signing-keys", keys.Ready)
+	return keys
+}
+
+func newKOS(cfg kosclient.Config, secrets sidecar.Secrets, dapr *sidecar.Client) *kos.Carrier {
+	var transport http.RoundTripper = dapr.Invoker(cfg.AppID)
+	return kos.New(kosclient.New(cfg, secrets, transport))
+}

@@ -1,0 +1,37 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+)
+
+// jwks publishes the keys that verify tokens. The services that fetch them keep
+// them; a shared cache may too.
+func (a *API) jwks(w http.ResponseWriter, r *http.Request) error {
+	set, err := a.keys.Set(r.Context())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "public, max-age=60")
+	return httpjson.Write(w, http.StatusOK, set.Public)
+}
+
+// checkRegistration tells another service whether a line belongs to a customer
+// here.
+func (a *API) checkRegistration(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		CustomerID string `json:"customerId"`
+		LineNumber string `json:"lineNumber"`
+	}
+	if err := httpjson.Decode(r, &in); err != nil {
+		return err
+	}
+	registered, err := a.accounts.Registered(r.Context(), in.CustomerID, in.LineNumber)
+	if err != nil {
+		return err
+	}
+	return httpjson.Write(w, http.StatusOK, struct {
+		Registered bool `json:"registered"`
+	}{registered})
+}

@@ -1,0 +1,99 @@
+// Package httpapi serves the auth service's HTTP API, as api/openapi.yaml
+// describes it.
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+)
+
+// Sessions are the use cases of login, refresh and logout. The errors are those
+// of identity.Sessions.
+type Sessions interface {
+	Login(ctx context.Context, in identity.LoginRequest) (identity.Grant, error)
+	Refresh(ctx context.Context, refreshToken string) (identity.Grant, error)
+	Logout(ctx context.Context, sessionID string) error
+}
+
+// Accounts are the use cases about users. The errors are those of
+// identity.Accounts.
+type Accounts interface {
+	Register(ctx context.Context, in identity.Registration) (identity.User, error)
+	ChangePassword(ctx context.Context, caller identity.Caller, in identity.ChangePasswordRequest) error
+	User(ctx context.Context, caller identity.Caller, id string) (identity.User, error)
+	Registered(ctx context.Context, customerID, lineNumber string) (bool, error)
+}
+
+// Keys gives the key set to publish.
+type Keys interface {
+	// Set returns token.ErrNoKey while there is none.
+	Set(ctx context.Context) (*token.Set, error)
+}
+
+// API is the service's httpserver.Registrar.
+type API struct {
+	sessions Sessions
+	accounts Accounts
+	keys     Keys
+	auth     *jwtauth.Authenticator
+}
+
+// New returns the API over the use cases. Callers prove themselves to auth.
+func New(sessions Sessions, accounts Accounts, keys Keys, auth *jwtauth.Authenticator) *API {
+	return &API{sessions: sessions, accounts: accounts, keys: keys, auth: auth}
+}
+
+// Register implements httpserver.Registrar. The routes are grouped by who may
+// call them.
+func (a *API) Register(r *mux.Router) {
+	// Anybody.
+	post(r, "/api/v1/auth/register", a.register)
+	post(r, "/api/v1/auth/login", a.login)
+	post(r, "/api/v1/auth/refresh", a.refresh)
+
+	// Other services; the ingress does not route these.
+	get(r, "/.well-known/jwks.json", a.jwks)
+	post(r, "/internal/registrations/check", a.checkRegistration)
+
+	// Users, about themselves.
+	user := r.NewRoute().Subrouter()
+	user.Use(a.auth.Middleware)
+	get(user, "/api/v1/auth/verify", a.verify)
+	get(user, "/api/v1/auth/permissions", a.permissions)
+	post(user, "/api/v1/auth/permissions/check", a.checkPermission)
+	get(user, "/api/v1/auth/user-info", a.userInfo)
+	get(user, "/api/v1/users/{userId}", a.user)
+
+	// The same, for what changes something: the session must be known to live.
+	change := user.NewRoute().Subrouter()
+	change.Use(jwtauth.RefuseDegraded)
+	post(change, "/api/v1/auth/logout", a.logout)
+	post(change, "/api/v1/auth/change-password", a.changePassword)
+}
+
+func get(r *mux.Router, path string, h httpjson.Handler) {
+	r.Handle(path, h).Methods(http.MethodGet)
+}
+
+func post(r *mux.Router, path string, h httpjson.Handler) {
+	r.Handle(path, h).Methods(http.MethodPost)
+}
+
+// caller returns who sends r, for the use cases.
+func caller(r *http.Request) identity.Caller {
+	p := jwtauth.From(r.Context())
+	return identity.Caller{UserID: p.UserID, SessionID: p.SessionID, Permissions: p.Permissions}
+}
+
+// done is the answer to what has no other.
+type done struct {
+	Success bool   `json:"success"`
+	Message string `json:"message"`
+}

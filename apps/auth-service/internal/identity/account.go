@@ -1,0 +1,74 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Caller is who asks.
+type Caller struct {
+	UserID, SessionID string
+	Permissions       []string
+}
+
+// has reports whether the caller has a permission.
+func (c Caller) has(permission string) bool { return slices.Contains(c.Permissions, permission) }
+
+// User returns an account, for its owner or an administrator. Everybody else
+// gets ErrForbidden, whether or not there is such an account; an administrator
+// may get ErrUserNotFound.
+func (a *Accounts) User(ctx context.Context, caller Caller, id string) (User, error) {
+	if id != caller.UserID && !caller.has(PermissionAdmin) {
+		return User{}, ErrForbidden
+	}
+	return a.Users.User(ctx, id)
+}
+
+// ChangePasswordRequest replaces the caller's password.
+type ChangePasswordRequest struct {
+	Current, New string
+}
+
+// ChangePassword replaces the caller's password and ends all other sessions of
+// the caller: whoever else knows the old password is out. It returns
+// ErrValidation, ErrCurrentPassword or an Unavailable problem, and then the old
+// password is still the one.
+func (a *Accounts) ChangePassword(ctx context.Context, caller Caller, in ChangePasswordRequest) error {
+	if err := in.validate(); err != nil {
+		return err
+	}
+	account, err := a.Credentials.Account(ctx, caller.UserID)
+	if err != nil && !errors.Is(err, ErrUserNotFound) {
+		return err
+	}
+	ok, err := a.Passwords.Verify(ctx, in.Current, account.PasswordHash)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrCurrentPassword
+	}
+	hash, err := a.Passwords.Hash(ctx, in.New)
+	if err != nil {
+		return err
+	}
+	change := PasswordChange{UserID: caller.UserID, From: account.PasswordHash, To: hash, Keep: caller.SessionID}
+	return a.Credentials.ReplacePassword(ctx, change, a.endSessions)
+}
+
+// endSessions ends sessions, a few at a time: there may be many.
+func (a *Accounts) endSessions(ctx context.Context, ids []string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for _, id := range ids {
+		group.Go(func() error { return a.Sessions.End(ctx, id) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	a.Recorder.SessionsEnded(EndPasswordChange, len(ids))
+	return nil
+}

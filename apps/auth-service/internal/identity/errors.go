@@ -1,0 +1,27 @@
+package identity
+
+import (
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/problem"
+)
+
+// Refusals of this service. Their codes are part of the API.
+var (
+	// ErrCredentials does not say which of id and password is wrong.
+	ErrCredentials     = problem.New(problem.Unauthenticated, "AUTH_001", "아이디 또는 비밀번호가 올바르지 않습니다.")
+	ErrRefreshToken    = problem.New(problem.Unauthenticated, "REFRESH_TOKEN_INVALID", "로그인이 만료되었습니다. 다시 로그인해 주세요.")
+	ErrCurrentPassword = problem.New(problem.Invalid, "CURRENT_PASSWORD_WRONG", "현재 비밀번호가 올바르지 않습니다.")
+
+	ErrUserIDTaken   = problem.New(problem.Conflict, "USER_ID_TAKEN", "이미 사용 중인 아이디입니다.")
+	ErrCustomerTaken = problem.New(problem.Conflict, "CUSTOMER_TAKEN", "이미 가입된 고객입니다.")
+	// ErrLineTaken is also the answer for a line of somebody who has no
+	// account yet, so that nobody learns whose lines exist.
+	ErrLineTaken = problem.New(problem.Conflict, "LINE_TAKEN", "이 회선 번호로 가입할 수 없습니다.")
+
+	ErrForbidden    = problem.New(problem.Forbidden, "FORBIDDEN", "접근 권한이 없습니다.")
+	ErrUserNotFound = problem.New(problem.NotFound, "USER_NOT_FOUND", "사용자를 찾을 수 없습니다.")
+
+	ErrSessionStore = problem.New(problem.Unavailable, "SESSION_STORE_UNAVAILABLE", "일시적으로 로그인 정보를 처리할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
+	ErrDatabase     = problem.New(problem.Unavailable, "DATABASE_UNAVAILABLE", "일시적으로 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
+)

@@ -1,0 +1,124 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// Every method below may also return ErrDatabase or ErrSessionStore (for what
+// it is kept in), or the error of a context that ended.
+
+// Users keeps users. Implementations are safe for concurrent use, like those
+// of all interfaces here.
+type Users interface {
+	// User returns ErrUserNotFound if there is none of that id.
+	User(ctx context.Context, id string) (User, error)
+	// Available returns ErrUserIDTaken, ErrCustomerTaken or ErrLineTaken if one
+	// of u's belongs to somebody.
+	Available(ctx context.Context, u User) error
+	// Create stores a new user. It returns the errors of Available.
+	Create(ctx context.Context, a Account) error
+	// Registered tells whether the customer is registered with the line.
+	Registered(ctx context.Context, customerID string, line msisdn.Number) (bool, error)
+}
+
+// Credentials keeps what users prove themselves with.
+type Credentials interface {
+	// Account returns ErrUserNotFound if there is none of that id.
+	Account(ctx context.Context, id string) (Account, error)
+	// ReplacePassword changes the hash from c.From to c.To and forgets all
+	// sessions of the user but c.Keep. Before that takes effect it calls end
+	// with their ids; if end fails, nothing has changed. It returns
+	// ErrCurrentPassword if the hash is not c.From any more.
+	ReplacePassword(ctx context.Context, c PasswordChange, end func(ctx context.Context, ids []string) error) error
+}
+
+// PasswordChange replaces one password hash by another.
+type PasswordChange struct {
+	UserID, From, To string
+	Keep             string // the session in which it was asked for
+}
+
+// SessionIndex remembers which sessions each user has. Whether a session is
+// alive is for the SessionStore to say.
+type SessionIndex interface {
+	// Open adds a session, to be forgotten at until. It returns ErrCredentials
+	// if the user's password hash is not passwordHash any more.
+	Open(ctx context.Context, s Session, passwordHash string, until time.Time) error
+	// Extend moves the end of a session to until and returns its user as of
+	// now, or ErrUserNotFound if the session or the user is not known any more.
+	Extend(ctx context.Context, id string, until time.Time) (User, error)
+	// Close removes a session.
+	Close(ctx context.Context, id string) error
+}
+
+// SessionStore keeps live sessions, for all services to see.
+type SessionStore interface {
+	// Create stores a new session.
+	Create(ctx context.Context, s Session) error
+	// Get returns a live session and its version, or ErrNoSession.
+	Get(ctx context.Context, id string) (s Session, version string, err error)
+	// Update replaces a session that is still at version, or returns
+	// ErrSessionChanged.
+	Update(ctx context.Context, s Session, version string) error
+	// End ends a session. One that has ended is no error.
+	End(ctx context.Context, id string) error
+}
+
+// Passwords hashes passwords. Both methods may return an Unavailable problem
+// when there is too much to do.
+type Passwords interface {
+	Hash(ctx context.Context, password string) (string, error)
+	// Verify tells whether hash is that of the password. With an empty hash,
+	// nobody's, it is false after the same work.
+	Verify(ctx context.Context, password, hash string) (bool, error)
+}
+
+// Tokens signs and reads tokens. Both methods may return an Unavailable problem
+// when there is no key.
+type Tokens interface {
+	// Issue signs a pair for u in s; its refresh token has the id s.RefreshID.
+	Issue(ctx context.Context, u User, s Session) (TokenPair, error)
+	// ReadRefresh returns ErrRefreshToken for whatever is no valid refresh token.
+	ReadRefresh(ctx context.Context, text string) (RefreshToken, error)
+}
+
+// Carrier is KOS, which knows whose the lines are.
+type Carrier interface {
+	// Customer returns the id of the customer whose line it is, or "" if the
+	// carrier does not tell, and whether it knows the line at all. It returns
+	// an Unavailable problem if the carrier cannot be asked.
+	Customer(ctx context.Context, line msisdn.Number) (id string, known bool, err error)
+}
+
+// Recorder counts what happens, for those who run the service.
+type Recorder interface {
+	Login(Outcome)
+	Refresh(Outcome)
+	SessionStarted()
+	SessionsEnded(reason EndReason, count int)
+}
+
+// Outcome is how a login or a refresh went.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeSuccess  Outcome = "success"
+	OutcomeRejected Outcome = "rejected" // wrong credentials, no valid token
+	OutcomeReused   Outcome = "reused"   // a refresh token that was used before
+	OutcomeError    Outcome = "error"    // through no fault of the caller
+)
+
+// EndReason is why a session ended before its time.
+type EndReason string
+
+// The reasons.
+const (
+	EndLogout         EndReason = "logout"
+	EndPasswordChange EndReason = "password_change"
+	EndTokenReuse     EndReason = "token_reuse"
+	EndUserGone       EndReason = "user_gone" // removed or disabled
+)

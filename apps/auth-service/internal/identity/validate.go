@@ -1,0 +1,97 @@
+package identity
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+)
+
+// Limits of what clients send, in characters.
+const (
+	minPassword, maxPassword = 8, 50
+	maxUserName              = 50
+)
+
+// Ids end up in tokens and headers, so they are ASCII.
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{3,20}$`)
+
+// fieldFaults says what is wrong with each field of a form.
+type fieldFaults map[string]string
+
+// err returns ErrValidation with all faults, or nil if there are none.
+func (f fieldFaults) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return problem.ErrValidation.WithFields(f)
+}
+
+func (f fieldFaults) checkID(field, id string) {
+	if !idPattern.MatchString(id) {
+		f[field] = "3~20자의 영문자, 숫자, '_', '-'만 사용할 수 있습니다."
+	}
+}
+
+func (f fieldFaults) checkPassword(field, password string) {
+	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword {
+		f[field] = "8~50자여야 합니다."
+	}
+}
+
+// checkLine returns the line that text names.
+func (f fieldFaults) checkLine(field, text string) msisdn.Number {
+	line, err := msisdn.Parse(text)
+	if err != nil {
+		f[field] = "010으로 시작하는 11자리 휴대폰 번호여야 합니다."
+	}
+	return line
+}
+
+// checkName returns the name without space around it.
+func (f fieldFaults) checkName(field, name string) string {
+	name = strings.TrimSpace(name)
+	if name == "" || utf8.RuneCountInString(name) > maxUserName || strings.ContainsFunc(name, unicode.IsControl) {
+		f[field] = "1~50자여야 합니다."
+	}
+	return name
+}
+
+func (in LoginRequest) validate() error {
+	faults := fieldFaults{}
+	faults.checkID("userId", in.UserID)
+	faults.checkPassword("password", in.Password)
+	return faults.err()
+}
+
+// validate returns the user that the form describes.
+func (in Registration) validate() (User, error) {
+	faults := fieldFaults{}
+	faults.checkID("userId", in.UserID)
+	faults.checkID("customerId", in.CustomerID)
+	faults.checkPassword("password", in.Password)
+	user := User{
+		ID:          in.UserID,
+		Name:        faults.checkName("userName", in.UserName),
+		CustomerID:  in.CustomerID,
+		Line:        faults.checkLine("lineNumber", in.LineNumber),
+		Status:      StatusActive,
+		Permissions: []string{PermissionBillInquiry, PermissionProductChange},
+	}
+	return user, faults.err()
+}
+
+func (in ChangePasswordRequest) validate() error {
+	faults := fieldFaults{}
+	if in.Current == "" {
+		faults["currentPassword"] = "필수 입력 항목입니다."
+	}
+	faults.checkPassword("newPassword", in.New)
+	if in.New == in.Current {
+		faults["newPassword"] = "현재 비밀번호와 달라야 합니다."
+	}
+	return faults.err()
+}

@@ -1,0 +1,131 @@
+// Package password hashes passwords with argon2id and checks them.
+//
+// A hash is a PHC string that carries its own parameters, so that they can be
+// raised while older hashes stay valid. Hashing is meant to be expensive; the
+// package therefore bounds how many run at once and how long a caller waits
+// for its turn.
+package password
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// ErrBusy is returned to a caller whose turn did not come in time.
+var ErrBusy = problem.New(problem.Unavailable, "AUTH_BUSY", "로그인 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Second)
+
+// Config sets the cost of a hash and how many are computed at once.
+type Config struct {
+	MemoryKiB   uint32 `env:"PASSWORD_MEMORY_KIB" envDefault:"19456"`
+	Iterations  uint32 `env:"PASSWORD_ITERATIONS" envDefault:"2"`
+	Parallelism uint8  `env:"PASSWORD_PARALLELISM" envDefault:"1"`
+	// Concurrency is how many hashes run at once; 0 means one per CPU.
+	Concurrency int `env:"PASSWORD_CONCURRENCY" envDefault:"0"`
+	// MaxWait is how long a caller waits for its turn.
+	MaxWait time.Duration `env:"PASSWORD_MAX_WAIT" envDefault:"3s"`
+}
+
+// Validate refuses parameters with which nothing works, or that are weaker
+// than argon2 allows.
+func (c *Config) Validate() error {
+	var faults []error
+	if c.Iterations == 0 || c.Parallelism == 0 || c.MemoryKiB < 8*uint32(c.Parallelism) {
+		faults = append(faults, errors.New("PASSWORD_ITERATIONS and PASSWORD_PARALLELISM must be positive and PASSWORD_MEMORY_KIB at least eight times the latter"))
+	}
+	if c.Concurrency < 0 {
+		faults = append(faults, errors.New("PASSWORD_CONCURRENCY must not be negative"))
+	}
+	if c.MaxWait <= 0 {
+		faults = append(faults, errors.New("PASSWORD_MAX_WAIT must be positive"))
+	}
+	return errors.Join(faults...)
+}
+
+// Hasher hashes and checks passwords. It is safe for concurrent use.
+type Hasher struct {
+	params  argon2id.Params
+	slots   chan struct{}
+	maxWait time.Duration
+	decoy   string
+	seconds prometheus.Histogram
+}
+
+// New returns a Hasher that reports the duration of its work to reg.
+func New(cfg Config, reg prometheus.Registerer) (*Hasher, error) {
+	concurrency := cfg.Concurrency
+	if concurrency == 0 {
+		concurrency = runtime.GOMAXPROCS(0)
+	}
+	h := &Hasher{
+		params: argon2id.Params{
+			Memory: cfg.MemoryKiB, Iterations: cfg.Iterations, Parallelism: cfg.Parallelism,
+			SaltLength: 16, KeyLength: 32,
+		},
+		slots:   make(chan struct{}, concurrency),
+		maxWait: cfg.MaxWait,
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "phonebill_auth_password_hash_seconds",
+			Help:    "Time to compute one argon2id hash, without the wait for a turn.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 9),
+		}),
+	}
+	var err error
+	if h.decoy, err = argon2id.CreateHash("nobody has this password", &h.params); err != nil {
+		return nil, fmt.Errorf("hash decoy password: %w", err)
+	}
+	reg.MustRegister(h.seconds)
+	return h, nil
+}
+
+// Hash returns the PHC string of a password. It returns ErrBusy if its turn
+// does not come before ctx ends or the configured wait is over.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	var hash string
+	err := h.inTurn(ctx, func() (err error) {
+		hash, err = argon2id.CreateHash(password, &h.params)
+		return err
+	})
+	return hash, err
+}
+
+// Verify tells whether hash is that of the password. An empty hash is nobody's:
+// the answer is false after the same work, so that its time does not tell
+// whether an account exists. It returns ErrBusy like Hash.
+func (h *Hasher) Verify(ctx context.Context, password, hash string) (bool, error) {
+	nobody := hash == ""
+	if nobody {
+		hash = h.decoy
+	}
+	var match bool
+	err := h.inTurn(ctx, func() (err error) {
+		match, err = argon2id.ComparePasswordAndHash(password, hash)
+		return err
+	})
+	return match && !nobody, err
+}
+
+// inTurn runs work in one of the slots.
+func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, h.maxWait)
+	defer cancel()
+	select {
+	case h.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ErrBusy.WithCause(ctx.Err())
+	}
+	defer func() { <-h.slots }()
+
+	timer := prometheus.NewTimer(h.seconds)
+	if err := work(); err != nil {
+		return fmt.Errorf("argon2id: %w", err)
+	}
+	timer.ObserveDuration()
+	return nil
+}

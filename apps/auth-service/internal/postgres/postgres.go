@@ -1,0 +1,59 @@
+// Package postgres keeps users, their credentials and the index of their
+// sessions in PostgreSQL.
+package postgres
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrations returns the numbered migrations of the database.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return sub
+}
+
+// Store keeps everything that this service has in its database. It is safe for
+// concurrent use.
+type Store struct {
+	pool *pgxpool.Pool
+	now  func() time.Time
+}
+
+var (
+	_ identity.Users        = (*Store)(nil)
+	_ identity.Credentials  = (*Store)(nil)
+	_ identity.SessionIndex = (*Store)(nil)
+)
+
+// NewStore returns a Store in the database of pool.
+func NewStore(pool *pgxpool.Pool, now func() time.Time) *Store {
+	return &Store{pool: pool, now: now}
+}
+
+// fault names the operation that failed and says ErrDatabase of a server that
+// is away. Constraint names, and with them the rules, are translated where the
+// statement is.
+func fault(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s: %w", op, err)
+	if pg.Unavailable(err) {
+		return identity.ErrDatabase.WithCause(err)
+	}
+	return err
+}
