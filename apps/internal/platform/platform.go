@@ -18,6 +18,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/health"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -70,6 +71,28 @@ var Sessions = fx.Module("sessions", fx.Provide(
 	},
 	session.NewCached,
 ))
+
+// IssuerConfig names the app that publishes the keys of our tokens.
+type IssuerConfig struct {
+	AppID string `env:"AUTH_APP_ID" envDefault:"auth-service"`
+}
+
+// Authentication verifies tokens against the keys that the auth service
+// publishes, and sessions against Sessions. Readiness waits for the keys. It
+// needs jwtauth.Config and IssuerConfig.
+var Authentication = fx.Module("authentication", fx.Provide(
+	newKeys,
+	jwtauth.NewVerifier,
+	func(verifier *jwtauth.Verifier, sessions *session.Cached, registerer prometheus.Registerer) *jwtauth.Authenticator {
+		return jwtauth.NewAuthenticator(verifier, sessions, registerer)
+	},
+))
+
+func newKeys(cfg IssuerConfig, dapr *sidecar.Client, checks *health.Registry, now func() time.Time) jwtauth.Keys {
+	keys := jwtauth.NewRemoteKeys(dapr.Invoker(cfg.AppID), "http://"+cfg.AppID+"/.well-known/jwks.json", now)
+	checks.Register("signing-keys", keys.Health)
+	return keys
+}
 
 func newLogger(service Service, cfg telemetry.Config) *slog.Logger {
 	return telemetry.NewLogger(os.Stdout, string(service), cfg.Level)

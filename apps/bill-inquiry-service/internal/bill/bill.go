@@ -1,0 +1,88 @@
+// Package bill holds what a bill inquiry is: bills, the months they may be
+// asked for, where they come from, and the records that inquiries leave. It
+// knows no HTTP, no SQL and no Dapr.
+package bill
+
+import (
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// Permission is what a user needs for everything here.
+const Permission = "BILL_INQUIRY"
+
+// Bill is one line's bill of one month, as KOS told it. Amounts are whole won.
+// It is kept as JSON, in the cache and in the archive.
+type Bill struct {
+	Line  msisdn.Number `json:"line"`
+	Month Month         `json:"month"`
+	// Final says that KOS will never tell another bill for this month.
+	Final bool `json:"final"`
+	// AsOf is when KOS told it.
+	AsOf time.Time `json:"asOf"`
+	// Stale says that a newer one was wanted and could not be had. It is never
+	// kept.
+	Stale bool `json:"-"`
+
+	Customer          Customer `json:"customer"`
+	ProductCode       string   `json:"productCode"`
+	ProductName       string   `json:"productName"`
+	Charges           Charges  `json:"charges"`
+	Usage             Usage    `json:"usage"`
+	Status            string   `json:"status"`  // OPEN, BILLED
+	DueDate           string   `json:"dueDate"` // YYYYMMDD
+	Contract          string   `json:"contract"`
+	TerminationFee    int64    `json:"terminationFee"`
+	DeviceInstallment int64    `json:"deviceInstallment"`
+	Payment           Payment  `json:"payment"`
+}
+
+// Charges are what a month costs.
+type Charges struct {
+	Monthly   int64      `json:"monthly"`
+	Usage     int64      `json:"usage"` // beyond the plan's allowances
+	Discount  int64      `json:"discount"`
+	Total     int64      `json:"total"` // to be paid, instalment included
+	Discounts []Discount `json:"discounts"`
+}
+
+// Discount is one reason to pay less.
+type Discount struct {
+	Name   string `json:"name"`
+	Amount int64  `json:"amount"`
+}
+
+// Usage is what was used, as texts with units.
+type Usage struct {
+	Data  string `json:"data"`
+	Voice string `json:"voice"`
+	SMS   string `json:"sms"`
+}
+
+// Payment tells how and whether a bill is paid.
+type Payment struct {
+	BillingDate string `json:"billingDate"` // YYYYMMDD
+	Status      string `json:"status"`      // PAID, UNPAID, SCHEDULED
+	Method      string `json:"method"`
+}
+
+// Customer is who holds a line.
+type Customer struct {
+	ID           string `json:"id"`
+	Name         string `json:"name"`
+	OperatorCode string `json:"operatorCode"`
+	LineStatus   string `json:"lineStatus"`
+	// ContractSince is the day the contract began, YYYY-MM-DD.
+	ContractSince string `json:"contractSince"`
+}
+
+// ContractMonth returns the first month that can have a bill, or "" if the
+// contract's start is not known.
+func (c Customer) ContractMonth() Month {
+	start, err := time.ParseInLocation(time.DateOnly, c.ContractSince, Seoul)
+	if err != nil {
+		return ""
+	}
+	return MonthOf(start)
+}

@@ -1,0 +1,55 @@
+// Package cache keeps bills and customers on two levels.
+package cache
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/cache"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
+)
+
+// Product rules: how long the shared level keeps things.
+const (
+	billTTL     = time.Hour
+	customerTTL = 4 * time.Hour
+)
+
+// loadTimeout bounds a load: longer than all attempts that resiliency/ makes
+// for KOS, and what the levels around it may take.
+const loadTimeout = 15 * time.Second
+
+// Cache implements bill.Cache.
+type Cache struct {
+	bills     *cache.Cache[bill.Bill]
+	customers *cache.Cache[bill.Customer]
+}
+
+var _ bill.Cache = (*Cache)(nil)
+
+// New returns a cache whose shared level is l2.
+func New(l2 cache.L2, log *slog.Logger, registerer prometheus.Registerer) *Cache {
+	metrics := cache.NewMetrics(registerer)
+	return &Cache{
+		bills:     cache.New[bill.Bill](cache.Options{Kind: "bill", TTL: billTTL, LoadTimeout: loadTimeout}, l2, log, metrics),
+		customers: cache.New[bill.Customer](cache.Options{Kind: "customer", TTL: customerTTL, LoadTimeout: loadTimeout}, l2, log, metrics),
+	}
+}
+
+// Bill implements bill.Cache.
+func (c *Cache) Bill(ctx context.Context, line msisdn.Number, month bill.Month, load func(context.Context) (bill.Bill, error)) (bill.Bill, error) {
+	got, level, err := c.bills.Get(ctx, line.Digits()+" "+string(month), load)
+	telemetry.Annotate(ctx, slog.String("cache", string(level)))
+	return got, err
+}
+
+// Customer implements bill.Cache.
+func (c *Cache) Customer(ctx context.Context, line msisdn.Number, load func(context.Context) (bill.Customer, error)) (bill.Customer, error) {
+	got, _, err := c.customers.Get(ctx, line.Digits(), load)
+	return got, err
+}

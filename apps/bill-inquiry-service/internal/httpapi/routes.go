@@ -1,0 +1,56 @@
+// Package httpapi serves bill inquiries over HTTP, as api/openapi.yaml says.
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// Inquiries are the use cases that are served. See bill.Inquiries.
+type Inquiries interface {
+	Menu(ctx context.Context, asker bill.Asker) (bill.Menu, error)
+	Inquire(ctx context.Context, asker bill.Asker, line msisdn.Number, month bill.Month) (bill.Inquiry, error)
+	Result(ctx context.Context, asker bill.Asker, requestID string) (bill.Inquiry, error)
+	History(ctx context.Context, asker bill.Asker, filter bill.Filter) (bill.Page, error)
+}
+
+var _ Inquiries = (*bill.Inquiries)(nil)
+
+// API is the service's HTTP side.
+type API struct {
+	inquiries Inquiries
+	auth      *jwtauth.Authenticator
+}
+
+// New returns the API of inquiries.
+func New(inquiries Inquiries, auth *jwtauth.Authenticator) *API {
+	return &API{inquiries: inquiries, auth: auth}
+}
+
+// Register adds all routes. An inquiry reads, whatever its method: it needs no
+// more than a signed token while the session store is away.
+func (a *API) Register(r *mux.Router) {
+	bills := r.PathPrefix("/api/v1/bills").Subrouter()
+	bills.Use(a.auth.Middleware, jwtauth.Require(bill.Permission))
+	bills.Handle("/menu", httpjson.Handler(a.menu)).Methods(http.MethodGet)
+	bills.Handle("/inquiry", httpjson.Handler(a.inquire)).Methods(http.MethodPost)
+	bills.Handle("/inquiry/{requestId}", httpjson.Handler(a.result)).Methods(http.MethodGet)
+	bills.Handle("/history", httpjson.Handler(a.history)).Methods(http.MethodGet)
+}
+
+// asker returns who sends r.
+func asker(r *http.Request) bill.Asker {
+	principal := jwtauth.From(r.Context())
+	lines := make([]msisdn.Number, len(principal.Lines))
+	for i, line := range principal.Lines {
+		lines[i] = msisdn.Number(line)
+	}
+	return bill.Asker{UserID: principal.UserID, Lines: lines}
+}

@@ -1,0 +1,133 @@
+// Package kos asks KOS for bills and customers and tells every exchange to the
+// history of processing.
+package kos
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// KOS's endpoints. Their paths are fixed, since the sidecar keeps a circuit
+// breaker for each path.
+const (
+	billInquiry    = "bill-inquiry"
+	productInquiry = "product-inquiry"
+	prefix         = "/api/kos/"
+)
+
+// KOS's business answers to an inquiry (product definition, section KOS).
+const (
+	unknownLine kosclient.ResultCode = "1001"
+	notActive   kosclient.ResultCode = "1002"
+	noBill      kosclient.ResultCode = "1003"
+)
+
+var refusals = map[kosclient.ResultCode]error{
+	unknownLine: bill.ErrUnknownLine,
+	notActive:   bill.ErrSuspended,
+	noBill:      bill.ErrNoBill,
+}
+
+// Poster is the part of kosclient.Client that is used here.
+type Poster interface {
+	Post(ctx context.Context, path string, in any) (kosclient.Answer, error)
+}
+
+// Exchanges takes the record of each exchange.
+type Exchanges interface {
+	AppendExchange(ctx context.Context, e bill.Exchange)
+}
+
+// Carrier is KOS as the bill package wants it.
+type Carrier struct {
+	client    Poster
+	exchanges Exchanges
+	now       func() time.Time
+	newID     func() string
+}
+
+var _ bill.Carrier = (*Carrier)(nil)
+
+// New returns a carrier that calls KOS with client.
+func New(client Poster, exchanges Exchanges, now func() time.Time, newID func() string) *Carrier {
+	return &Carrier{client: client, exchanges: exchanges, now: now, newID: newID}
+}
+
+type inquiry struct {
+	LineNumber   string `json:"lineNumber"`
+	BillingMonth string `json:"billingMonth,omitempty"` // YYYYMM
+	RequestID    string `json:"requestId"`
+}
+
+// Bill implements bill.Carrier.
+func (c *Carrier) Bill(ctx context.Context, requestID string, line msisdn.Number, month bill.Month) (bill.Bill, error) {
+	var data billData
+	in := inquiry{LineNumber: line.Digits(), BillingMonth: month.Compact(), RequestID: requestID}
+	if err := c.ask(ctx, billInquiry, line, in, &data); err != nil {
+		return bill.Bill{}, err
+	}
+	if data.LineNumber != line.Digits() || data.BillingMonth != month.Compact() {
+		return bill.Bill{}, unavailable(errors.New("kos: bill of another line or month"))
+	}
+	return data.bill(line, month, c.now()), nil
+}
+
+// Customer implements bill.Carrier.
+func (c *Carrier) Customer(ctx context.Context, requestID string, line msisdn.Number) (bill.Customer, error) {
+	var data productData
+	in := inquiry{LineNumber: line.Digits(), RequestID: requestID}
+	if err := c.ask(ctx, productInquiry, line, in, &data); err != nil {
+		return bill.Customer{}, err
+	}
+	return data.customer(), nil
+}
+
+// ask posts in and reads KOS's data into out. Every exchange is recorded, also
+// one that failed.
+func (c *Carrier) ask(ctx context.Context, endpoint string, line msisdn.Number, in inquiry, out any) error {
+	start := c.now()
+	answer, err := c.client.Post(ctx, prefix+endpoint, in)
+	c.exchanges.AppendExchange(ctx, bill.Exchange{
+		ID: c.newID(), RequestID: in.RequestID, Endpoint: endpoint, Line: line,
+		ResultCode: string(answer.ResultCode), Outcome: outcome(err), At: start, Took: c.now().Sub(start),
+	})
+	if err != nil {
+		return unavailable(err)
+	}
+	if refusal, refused := refusals[answer.ResultCode]; refused {
+		return refusal
+	}
+	if answer.ResultCode != kosclient.OK {
+		return unavailable(fmt.Errorf("kos: unexpected result code %s", answer.ResultCode))
+	}
+	if err := json.Unmarshal(answer.Data, out); err != nil {
+		return unavailable(fmt.Errorf("kos: data: %w", err))
+	}
+	return nil
+}
+
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "ANSWERED"
+	case errors.Is(err, kosclient.ErrBusy):
+		return "BUSY"
+	}
+	return "UNAVAILABLE"
+}
+
+// unavailable keeps what the client is to be told and marks it as a failure to
+// reach KOS.
+func unavailable(err error) error {
+	if errors.Is(err, kosclient.ErrBusy) {
+		return kosclient.ErrBusy.WithCause(errors.Join(bill.ErrUnavailable, err))
+	}
+	return kosclient.ErrUnavailable.WithCause(errors.Join(bill.ErrUnavailable, err))
+}

@@ -1,0 +1,54 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// Archive implements bill.Archive.
+type Archive struct{ pool *pgxpool.Pool }
+
+var _ bill.Archive = (*Archive)(nil)
+
+// NewArchive returns the archive in pool's database.
+func NewArchive(pool *pgxpool.Pool) *Archive { return &Archive{pool: pool} }
+
+const findBill = `
+SELECT document
+FROM bill_archive
+WHERE line_number = $1 AND billing_month = $2`
+
+// Find implements bill.Archive.
+func (a *Archive) Find(ctx context.Context, line msisdn.Number, month bill.Month) (bill.Bill, error) {
+	var found bill.Bill
+	err := a.pool.QueryRow(ctx, findBill, line.Digits(), string(month)).Scan(&found)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return bill.Bill{}, bill.ErrNotKept
+	}
+	if err != nil {
+		return bill.Bill{}, fmt.Errorf("find bill: %w", err)
+	}
+	return found, nil
+}
+
+const keepBill = `
+INSERT INTO bill_archive (line_number, billing_month, final, as_of, document)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (line_number, billing_month) DO UPDATE
+SET final = excluded.final, as_of = excluded.as_of, document = excluded.document
+WHERE NOT bill_archive.final AND bill_archive.as_of < excluded.as_of`
+
+// Keep implements bill.Archive.
+func (a *Archive) Keep(ctx context.Context, b bill.Bill) error {
+	if _, err := a.pool.Exec(ctx, keepBill, b.Line.Digits(), string(b.Month), b.Final, b.AsOf, b); err != nil {
+		return fmt.Errorf("keep bill: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// History implements bill.History: reads go to the database, writes to a
+// group-committed writer.
+type History struct {
+	pool   *pgxpool.Pool
+	writer *groupcommit.Writer[bill.Record]
+}
+
+var _ bill.History = (*History)(nil)
+
+// NewHistory returns the history in pool's database.
+func NewHistory(pool *pgxpool.Pool, writer *groupcommit.Writer[bill.Record]) *History {
+	return &History{pool: pool, writer: writer}
+}
+
+// Append implements bill.History.
+func (h *History) Append(ctx context.Context, r bill.Record) { h.writer.Append(ctx, r) }
+
+const columns = `request_id::text, requested_at, user_id, line_number, inquiry_month, status, result_code, summary, processed_at`
+
+const findRecord = `
+SELECT ` + columns + `
+FROM inquiry_request
+WHERE request_id = $1 AND user_id = $2 AND requested_at BETWEEN $3 AND $4`
+
+// clockSkew is how far an id's time may be from its row's: they are taken one
+// after the other.
+const clockSkew = time.Minute
+
+// Find implements bill.History. The id tells the time, and so the partition;
+// text that is no such id is nobody's.
+func (h *History) Find(ctx context.Context, userID, requestID string) (bill.Record, error) {
+	id, err := uuid.Parse(requestID)
+	if err != nil || id.Version() != 7 {
+		return bill.Record{}, bill.ErrNoInquiry
+	}
+	at := time.Unix(id.Time().UnixTime())
+	rows, err := h.pool.Query(ctx, findRecord, id.String(), userID, at.Add(-clockSkew), at.Add(clockSkew))
+	if err != nil {
+		return bill.Record{}, fmt.Errorf("find inquiry: %w", err)
+	}
+	record, err := pgx.CollectExactlyOneRow(rows, scanRecord)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return bill.Record{}, bill.ErrNoInquiry
+	}
+	if err != nil {
+		return bill.Record{}, fmt.Errorf("find inquiry: %w", err)
+	}
+	return record, nil
+}
+
+// chosen is what both queries of a page choose from: as many of the newest
+// matches as may be paged through. A zero time is no bound.
+const chosen = `
+SELECT ` + columns + `
+FROM inquiry_request
+WHERE user_id = $1
+  AND line_number = ANY($2)
+  AND ($3::timestamptz IS NULL OR requested_at >= $3)
+  AND ($4::timestamptz IS NULL OR requested_at < $4)
+  AND ($5 = '' OR status = $5)
+ORDER BY requested_at DESC, request_id DESC
+LIMIT $6`
+
+const countRecords = `SELECT count(*) FROM (` + chosen + `) AS chosen`
+
+const listRecords = chosen + ` OFFSET $7`
+
+// List implements bill.History.
+func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
+	args := []any{f.UserID, digits(f.Lines), bound(f.From), bound(f.Until), string(f.Status)}
+	batch := &pgx.Batch{}
+	var page bill.Page
+	batch.Queue(countRecords, append(args, bill.MaxDepth)...).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&page.Total)
+	})
+	batch.Queue(listRecords, append(args, f.Size, (f.Page-1)*f.Size)...).Query(func(rows pgx.Rows) (err error) {
+		page.Records, err = pgx.CollectRows(rows, scanRecord)
+		return err
+	})
+	if err := h.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return bill.Page{}, fmt.Errorf("list inquiries: %w", err)
+	}
+	return page, nil
+}
+
+func digits(lines []msisdn.Number) []string {
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		texts[i] = line.Digits()
+	}
+	return texts
+}
+
+// bound returns nil for a time that bounds nothing.
+func bound(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func scanRecord(row pgx.CollectableRow) (bill.Record, error) {
+	var (
+		r         bill.Record
+		processed *time.Time
+	)
+	err := row.Scan(&r.RequestID, &r.RequestedAt, &r.UserID, (*string)(&r.Line), (*string)(&r.Month),
+		(*string)(&r.Status), &r.ResultCode, &r.Summary, &processed)
+	if processed != nil {
+		r.ProcessedAt = *processed
+	}
+	return r, err
+}

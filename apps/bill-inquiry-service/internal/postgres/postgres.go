@@ -1,0 +1,28 @@
+// Package postgres keeps bills and both histories in the service's database.
+package postgres
+
+import (
+	"embed"
+	"io/fs"
+
+	"github.com/phonebill/phonebill/apps/internal/pg"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrations are the service's migrations in tern's format.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return sub
+}
+
+// Partitioned are the tables that have a partition for each month. Product
+// rule: requests are kept 2 years, exchanges with KOS 1 year.
+var Partitioned = []pg.Partitions{
+	{Table: "inquiry_request", Keep: 24},
+	{Table: "kos_exchange", Keep: 12},
+}

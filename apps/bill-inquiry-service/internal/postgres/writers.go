@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+)
+
+// A record replaces the one of the same id only while that is processing.
+// Repeating the statement does no harm.
+const writeRecord = `
+INSERT INTO inquiry_request (request_id, requested_at, user_id, line_number, inquiry_month, status, result_code, summary, processed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (request_id, requested_at) DO UPDATE
+SET status = excluded.status, result_code = excluded.result_code, summary = excluded.summary, processed_at = excluded.processed_at
+WHERE inquiry_request.status = 'PROCESSING'`
+
+// NewRecordWriter returns the writer of the history of requests.
+func NewRecordWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Record] {
+	return groupcommit.New(groupcommit.Options[bill.Record]{
+		Name:      "inquiry_request",
+		Transient: transient,
+		Flush: func(ctx context.Context, records []bill.Record) error {
+			return send(ctx, pool, records, func(batch *pgx.Batch, r bill.Record) {
+				batch.Queue(writeRecord, r.RequestID, r.RequestedAt, r.UserID, r.Line.Digits(), string(r.Month),
+					string(r.Status), r.ResultCode, r.Summary, bound(r.ProcessedAt))
+			})
+		},
+	}, log, metrics)
+}
+
+const writeExchange = `
+INSERT INTO kos_exchange (exchange_id, at, request_id, endpoint, line_masked, result_code, outcome, took_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (exchange_id, at) DO NOTHING`
+
+// Exchanges writes the history of processing.
+type Exchanges struct {
+	writer *groupcommit.Writer[bill.Exchange]
+}
+
+// NewExchanges returns the history of processing over writer.
+func NewExchanges(writer *groupcommit.Writer[bill.Exchange]) *Exchanges {
+	return &Exchanges{writer: writer}
+}
+
+// AppendExchange hands over the record of an exchange.
+func (e *Exchanges) AppendExchange(ctx context.Context, exchange bill.Exchange) {
+	e.writer.Append(ctx, exchange)
+}
+
+// NewExchangeWriter returns the writer of the history of processing.
+func NewExchangeWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Exchange] {
+	return groupcommit.New(groupcommit.Options[bill.Exchange]{
+		Name:      "kos_exchange",
+		Transient: transient,
+		Flush: func(ctx context.Context, exchanges []bill.Exchange) error {
+			return send(ctx, pool, exchanges, func(batch *pgx.Batch, e bill.Exchange) {
+				batch.Queue(writeExchange, e.ID, e.At, e.RequestID, e.Endpoint, e.Line.Masked(),
+					e.ResultCode, e.Outcome, e.Took/time.Millisecond)
+			})
+		},
+	}, log, metrics)
+}
+
+// transient keeps rows also while the database has not been migrated yet.
+func transient(err error) bool { return pg.Unavailable(err) || pg.IsUndefinedTable(err) }
+
+// send writes rows in one transaction and one round trip: a batch outside a
+// transaction is one implicitly.
+func send[T any](ctx context.Context, pool *pgxpool.Pool, rows []T, queue func(*pgx.Batch, T)) error {
+	batch := &pgx.Batch{}
+	for _, row := range rows {
+		queue(batch, row)
+	}
+	if err := pool.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("write history: %w", err)
+	}
+	return nil
+}
