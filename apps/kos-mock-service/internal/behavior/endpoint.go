@@ -9,7 +9,9 @@ package behavior
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -24,6 +26,9 @@ const (
 	ProductInquiry Endpoint = "product-inquiry"
 	Products       Endpoint = "products"
 )
+
+// Endpoints returns all endpoints.
+func Endpoints() []Endpoint { return slices.Sorted(maps.Keys(Defaults())) }
 
 // MaxLatency bounds what an endpoint may be told to wait. It stays below the
 // time after which our own HTTP server gives a connection up; a longer silence
@@ -58,7 +63,8 @@ type Profile struct {
 	ErrorShare float64 `json:"errorShare"`
 	// ErrorStatus is the HTTP status, 500 to 599, of those failures.
 	ErrorStatus int `json:"errorStatus"`
-	// LimitPerMinute is how many calls a client may make within any 60 s.
+	// LimitPerMinute is how many calls a client may make within any 60 s; 0 is
+	// no limit.
 	LimitPerMinute int `json:"limitPerMinute"`
 }
 
@@ -71,8 +77,8 @@ func (p Profile) Validate() error {
 	if !isFault(p.ErrorStatus) {
 		faults = append(faults, errors.New("errorStatus: want 500 to 599"))
 	}
-	if p.LimitPerMinute < 1 || p.LimitPerMinute > MaxLimit {
-		faults = append(faults, fmt.Errorf("limitPerMinute: want 1 to %d", MaxLimit))
+	if p.LimitPerMinute < 0 || p.LimitPerMinute > MaxLimit {
+		faults = append(faults, fmt.Errorf("limitPerMinute: want 0 to %d", MaxLimit))
 	}
 	return errors.Join(faults...)
 }

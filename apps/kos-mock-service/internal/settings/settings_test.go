@@ -69,7 +69,7 @@ func TestParseRefuses(t *testing.T) {
 		"unknown in endpoint": {with(`"endpoints":{"auth":{"rate":1}}`), []string{"endpoints.auth", "rate"}},
 		"wrong type":          {with(`"adminEnabled":"yes"`), []string{"adminEnabled", "bool"}},
 		"ranges": {
-			with(`"populationSize":10000001,"endpoints":{"auth":{"errorShare":1.5,"errorStatus":404,"limitPerMinute":0,"latency":{"minMs":9,"maxMs":8}}}`),
+			with(`"populationSize":10000001,"endpoints":{"auth":{"errorShare":1.5,"errorStatus":404,"limitPerMinute":-1,"latency":{"minMs":9,"maxMs":8}}}`),
 			[]string{"populationSize", "errorShare", "errorStatus", "limitPerMinute", "latency"},
 		},
 		"latency beyond the server's own": {with(`"endpoints":{"auth":{"latency":{"minMs":0,"maxMs":15001}}}`), []string{"latency"}},

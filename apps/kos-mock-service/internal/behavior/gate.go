@@ -1,0 +1,171 @@
+package behavior
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Call is a call that has reached KOS.
+type Call struct {
+	Endpoint  Endpoint
+	Client    string // a registered client, or Anonymous
+	RequestID string // the caller's; may be empty
+	Line      string // pseudonym of the line asked about; may be empty
+	At        time.Time
+	// Limit is the configured number of calls a minute; 0 is no limit.
+	Limit int
+}
+
+// Anonymous is the client of all calls whose caller is not known. They share
+// one limit.
+const Anonymous = "anonymous"
+
+// Admission is what the ledger says to a call.
+type Admission struct {
+	CallID   int64
+	Override Override
+	// Version changes whenever somebody changes the endpoint's behaviour.
+	Version int64
+	// Step is the answer that the script has for this call, which is thereby
+	// used up; nil without a script.
+	Step *Step
+	// Limited is true for a call beyond the limit; RetryAfter is how long it
+	// takes until there is room.
+	Limited    bool
+	RetryAfter time.Duration
+}
+
+// Ledger is the memory that all replicas share.
+type Ledger interface {
+	// Admit records the call, counts it against its client's limit and takes
+	// the next step of the script, all or nothing.
+	Admit(ctx context.Context, call Call) (Admission, error)
+	// Version returns the current version of the endpoint's behaviour.
+	Version(ctx context.Context, endpoint Endpoint) (int64, error)
+}
+
+// Verdict is what a call gets.
+type Verdict struct {
+	CallID  int64
+	Delay   time.Duration
+	Hang    bool
+	version int64
+	// Status is the HTTP status of the failure to answer with; 0 lets the
+	// endpoint answer.
+	Status int
+	// RetryAfter goes with Status; 0 says nothing.
+	RetryAfter time.Duration
+}
+
+// ErrStopping is returned to held calls when the service stops.
+var ErrStopping = errors.New("behavior: service stops")
+
+// Gate stands before every endpoint.
+type Gate struct {
+	ledger Ledger
+	random func() float64 // 0 up to, not including, 1
+	now    func() time.Time
+	stop   chan struct{}
+	once   sync.Once
+}
+
+// NewGate returns a gate that draws latencies and chance failures from random.
+func NewGate(ledger Ledger, random func() float64, now func() time.Time) *Gate {
+	return &Gate{ledger: ledger, random: random, now: now, stop: make(chan struct{})}
+}
+
+// Judge records the call and says what it gets from an endpoint of that
+// profile. Beyond the limit that is 429 at once. Otherwise the script decides,
+// if there is one, then an outage, then a hang, then chance.
+func (g *Gate) Judge(ctx context.Context, call Call, profile Profile) (Verdict, error) {
+	call.Limit = profile.LimitPerMinute
+	admission, err := g.ledger.Admit(ctx, call)
+	if err != nil {
+		return Verdict{}, err
+	}
+	verdict := Verdict{CallID: admission.CallID, version: admission.Version}
+	override := admission.Override
+	profile = override.On(profile)
+	outage := time.Duration(0)
+	if override.OutageUntil != nil {
+		outage = override.OutageUntil.Sub(g.now())
+	}
+	switch {
+	case admission.Limited:
+		verdict.Status, verdict.RetryAfter = http.StatusTooManyRequests, admission.RetryAfter
+	case admission.Step != nil:
+		g.follow(*admission.Step, profile, &verdict)
+	case outage > 0:
+		verdict.Status, verdict.RetryAfter = http.StatusServiceUnavailable, outage
+	default:
+		verdict.Delay, verdict.Hang = g.draw(profile.Latency), override.Hang
+		if g.random() < profile.ErrorShare {
+			verdict.Status = profile.ErrorStatus
+		}
+	}
+	return verdict, nil
+}
+
+// follow writes a step of the script into the verdict.
+func (g *Gate) follow(step Step, profile Profile, verdict *Verdict) {
+	verdict.Status, verdict.Hang = step.Status, step.Hang
+	if step.LatencyMs != nil {
+		verdict.Delay = step.LatencyMs.Duration()
+	} else {
+		verdict.Delay = g.draw(profile.Latency)
+	}
+	if step.Status == http.StatusTooManyRequests {
+		verdict.RetryAfter = time.Second
+	}
+}
+
+func (g *Gate) draw(latency Latency) time.Duration {
+	low, high := latency.Min.Duration(), latency.Max.Duration()
+	return low + time.Duration(g.random()*float64(high-low))
+}
+
+// heldInterval is how soon a held call notices that the hang is lifted.
+const heldInterval = 500 * time.Millisecond
+
+// Wait lets the verdict's time pass. It returns the context's error if the
+// caller leaves, and ErrStopping for a held call when the service stops.
+func (g *Gate) Wait(ctx context.Context, endpoint Endpoint, verdict Verdict) error {
+	if err := pause(ctx, verdict.Delay); err != nil || !verdict.Hang {
+		return err
+	}
+	for {
+		select {
+		case <-g.stop:
+			return ErrStopping
+		default:
+		}
+		version, err := g.ledger.Version(ctx, endpoint)
+		if err == nil && version != verdict.version {
+			return nil
+		}
+		// A ledger that fails says nothing about the hang.
+		if err := pause(ctx, heldInterval); err != nil {
+			return err
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// Stop lets go of the calls that hang, so that the server can drain.
+func (g *Gate) Stop() { g.once.Do(func() { close(g.stop) }) }

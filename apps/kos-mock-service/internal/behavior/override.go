@@ -1,0 +1,79 @@
+package behavior
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Override is how an endpoint was told at run time to behave. What it leaves
+// out is as configured. It holds until it is replaced or removed.
+type Override struct {
+	Latency        *Latency `json:"latency,omitempty"`
+	ErrorShare     *float64 `json:"errorShare,omitempty"`
+	ErrorStatus    *int     `json:"errorStatus,omitempty"`
+	LimitPerMinute *int     `json:"limitPerMinute,omitempty"`
+	// Hang keeps calls without an answer until the caller leaves or the
+	// endpoint is told something else.
+	Hang bool `json:"hang,omitempty"`
+	// OutageUntil is when an outage, during which every call gets 503, ends.
+	OutageUntil *time.Time `json:"outageUntil,omitempty"`
+}
+
+// On returns the profile as the override changes it.
+func (o Override) On(p Profile) Profile {
+	set(&p.Latency, o.Latency)
+	set(&p.ErrorShare, o.ErrorShare)
+	set(&p.ErrorStatus, o.ErrorStatus)
+	set(&p.LimitPerMinute, o.LimitPerMinute)
+	return p
+}
+
+func set[T any](value *T, override *T) {
+	if override != nil {
+		*value = *override
+	}
+}
+
+// Validate reports every value out of range.
+func (o Override) Validate() error {
+	return o.On(Defaults()[Auth]).Validate() // any valid profile will do
+}
+
+// Step is one answer of a script: what the next call gets instead of what the
+// endpoint would do. The zero Step is an answer as usual.
+type Step struct {
+	// Status is the HTTP status of a failure, 400 to 599; 0 is no failure.
+	Status int `json:"status,omitempty"`
+	// LatencyMs is how long the answer takes. Nil: as the endpoint does.
+	LatencyMs *Milliseconds `json:"latencyMs,omitempty"`
+	// Hang keeps the call without an answer, as Override.Hang does.
+	Hang bool `json:"hang,omitempty"`
+}
+
+// Validate reports every value out of range.
+func (s Step) Validate() error {
+	var faults []error
+	if s.Status != 0 && (s.Status < http.StatusBadRequest || s.Status > 599) {
+		faults = append(faults, errors.New("status: want 400 to 599"))
+	}
+	if s.LatencyMs != nil {
+		fixed := Latency{Min: *s.LatencyMs, Max: *s.LatencyMs}
+		if fixed.Validate() != nil {
+			faults = append(faults, fmt.Errorf("latencyMs: want 0 to %d", MaxLatency.Milliseconds()))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// ScriptedStep is a step with the call it waits for.
+type ScriptedStep struct {
+	Step
+	// Line is the pseudonym of the line whose next call it is; empty for the
+	// next call of any line, and for endpoints that know no line.
+	Line string
+}
+
+// MaxScript is how many answers a script may hold.
+const MaxScript = 10_000

@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
+)
+
+// Answer is what a call got.
+type Answer struct {
+	CallID     int64
+	CalledAt   time.Time // names the partition
+	Status     int       // HTTP
+	ResultCode string    // KOS's
+}
+
+// WriteAnswers notes what calls got. Repeating it does no harm.
+func (s *Store) WriteAnswers(ctx context.Context, answers []Answer) error {
+	ids, calledAt := make([]int64, len(answers)), make([]time.Time, len(answers))
+	statuses, codes := make([]int, len(answers)), make([]string, len(answers))
+	for i, answer := range answers {
+		ids[i], calledAt[i] = answer.CallID, answer.CalledAt
+		statuses[i], codes[i] = answer.Status, answer.ResultCode
+	}
+	_, err := s.pool.Exec(ctx, `
+		UPDATE kos_call c SET status = a.status, result_code = a.code
+		FROM unnest($1::bigint[], $2::timestamptz[], $3::smallint[], $4::text[]) AS a (id, at, status, code)
+		WHERE c.id = a.id AND c.at = a.at`, ids, calledAt, statuses, codes)
+	if err != nil {
+		return fmt.Errorf("write answers: %w", err)
+	}
+	return nil
+}
+
+// CallFilter chooses calls. What is empty or zero is not asked for.
+type CallFilter struct {
+	Endpoint  behavior.Endpoint
+	Client    string
+	RequestID string
+	Line      string    // pseudonym
+	Since     time.Time // arrived at or after
+}
+
+// CallCount is how many calls share an answer.
+type CallCount struct {
+	Status     int    // 0: not answered
+	ResultCode string // empty: not answered
+	Calls      int64
+}
+
+// CountCalls counts the calls that reached KOS, over all replicas and
+// restarts, by what they got.
+func (s *Store) CountCalls(ctx context.Context, filter CallFilter) ([]CallCount, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT coalesce(status, 0), coalesce(result_code, ''), count(*)
+		FROM kos_call
+		WHERE at >= @since
+		  AND (@endpoint = '' OR endpoint = @endpoint)
+		  AND (@client = '' OR client = @client)
+		  AND (@request_id = '' OR request_id = @request_id)
+		  AND (@line = '' OR line = @line)
+		GROUP BY 1, 2 ORDER BY 1, 2`, pgx.NamedArgs{
+		"since": filter.Since, "endpoint": string(filter.Endpoint), "client": filter.Client,
+		"request_id": filter.RequestID, "line": filter.Line,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count calls: %w", err)
+	}
+	counts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[CallCount])
+	if err != nil {
+		return nil, fmt.Errorf("count calls: %w", err)
+	}
+	return counts, nil
+}

@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
+)
+
+var _ behavior.Ledger = (*Store)(nil)
+
+// admit is one statement, so that a call costs one round trip and everything
+// about it holds or nothing does.
+//
+// The window's row is locked by the upsert, and its expressions see the row as
+// the call before left it: the limit is exact over all replicas. The row's
+// clock never runs backwards, whichever replica's clock is behind. Of two
+// calls at once that would take the same scripted step, SKIP LOCKED gives the
+// second the one after.
+const admit = `
+WITH rules AS (
+	SELECT coalesce(b.version, 0) AS version, coalesce(b.override, '{}') AS override,
+	       coalesce((b.override->>'limitPerMinute')::int, @limit) AS quota
+	FROM (VALUES (@endpoint)) AS asked (endpoint)
+	LEFT JOIN endpoint_behavior b USING (endpoint)
+), used AS (
+	INSERT INTO call_window AS w (client, endpoint, hits, admitted)
+	SELECT @client, @endpoint, ARRAY[@at::timestamptz], true FROM rules WHERE quota > 0
+	ON CONFLICT (client, endpoint) DO UPDATE SET (hits, admitted) = (
+		SELECT CASE WHEN count(hit) < max(quota)
+		            THEN coalesce(array_agg(hit ORDER BY hit) FILTER (WHERE hit IS NOT NULL), '{}') || max(clock.at)
+		            ELSE array_agg(hit ORDER BY hit) END,
+		       count(hit) < max(quota)
+		FROM rules
+		CROSS JOIN (SELECT greatest(@at, w.hits[cardinality(w.hits)]) AS at) AS clock
+		LEFT JOIN unnest(w.hits) AS hit ON hit > clock.at - interval '1 minute'
+	)
+	RETURNING admitted, hits
+), script AS (
+	DELETE FROM scripted_step WHERE id = (
+		SELECT id FROM scripted_step s
+		WHERE s.endpoint = @endpoint AND (s.line IS NULL OR s.line = @line)
+		  AND NOT EXISTS (SELECT FROM used WHERE NOT admitted)
+		ORDER BY id LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+	) RETURNING step
+), call AS (
+	INSERT INTO kos_call (at, endpoint, client, request_id, line)
+	VALUES (@at, @endpoint, @client, @request_id, @line)
+	RETURNING id
+)
+SELECT call.id, rules.version, rules.override, (SELECT step FROM script) AS step,
+       coalesce(NOT used.admitted, false) AS limited,
+       used.hits[cardinality(used.hits) - rules.quota + 1] AS leaves_next
+FROM call CROSS JOIN rules LEFT JOIN used ON true`
+
+// window is the time within which calls are counted.
+const window = time.Minute
+
+// Admit implements behavior.Ledger.
+func (s *Store) Admit(ctx context.Context, call behavior.Call) (behavior.Admission, error) {
+	var admission behavior.Admission
+	var leavesNext *time.Time
+	err := s.pool.QueryRow(ctx, admit, pgx.NamedArgs{
+		"endpoint": string(call.Endpoint), "client": call.Client, "request_id": call.RequestID,
+		"line": call.Line, "at": call.At, "limit": call.Limit,
+	}).Scan(&admission.CallID, &admission.Version, &admission.Override, &admission.Step, &admission.Limited, &leavesNext)
+	if err != nil {
+		return behavior.Admission{}, fmt.Errorf("admit call: %w", err)
+	}
+	if admission.Limited {
+		admission.RetryAfter = max(leavesNext.Add(window).Sub(call.At), 0)
+	}
+	return admission, nil
+}
+
+// Version implements behavior.Ledger.
+func (s *Store) Version(ctx context.Context, endpoint behavior.Endpoint) (int64, error) {
+	var version int64
+	err := s.pool.QueryRow(ctx, `
+		SELECT coalesce(max(version), 0) FROM endpoint_behavior WHERE endpoint = $1`, string(endpoint)).Scan(&version)
+	if err != nil {
+		return 0, fmt.Errorf("read behavior version: %w", err)
+	}
+	return version, nil
+}

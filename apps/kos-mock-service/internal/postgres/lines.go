@@ -1,0 +1,65 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
+)
+
+var _ billing.Store = (*Store)(nil)
+
+// Record implements billing.Store.
+func (s *Store) Record(ctx context.Context, number msisdn.Number) (billing.Record, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT l.customer_id, l.customer_name, l.contract_date, o.product_code, o.effective_from
+		FROM (VALUES ($1)) AS asked (line_number)
+		LEFT JOIN line l USING (line_number)
+		LEFT JOIN line_order o USING (line_number)
+		ORDER BY o.effective_from, o.id`, number.Digits())
+	if err != nil {
+		return billing.Record{}, fmt.Errorf("read line: %w", err)
+	}
+	var record billing.Record
+	var customerID, customerName, productCode *string
+	var contractDate, effectiveFrom *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&customerID, &customerName, &contractDate, &productCode, &effectiveFrom}, func() error {
+		if customerID != nil {
+			record.Registration = &billing.Registration{
+				Customer:     billing.Customer{ID: *customerID, Name: *customerName},
+				ContractDate: *contractDate,
+			}
+		}
+		if productCode != nil {
+			record.Orders = append(record.Orders, billing.Order{ProductCode: *productCode, EffectiveFrom: *effectiveFrom})
+		}
+		return nil
+	})
+	if err != nil {
+		return billing.Record{}, fmt.Errorf("read line: %w", err)
+	}
+	return record, nil
+}
+
+// Open implements billing.Store.
+func (s *Store) Open(ctx context.Context, number msisdn.Number, line billing.Registration, first billing.Order) error {
+	_, err := s.pool.Exec(ctx, `
+		WITH opened AS (
+			INSERT INTO line (line_number, customer_id, customer_name, contract_date, opened_at)
+			VALUES ($1, $2, $3, $4, $7)
+			ON CONFLICT DO NOTHING
+			RETURNING line_number
+		)
+		INSERT INTO line_order (line_number, product_code, effective_from, ordered_at)
+		SELECT line_number, $5, $6, $7 FROM opened`,
+		number.Digits(), line.Customer.ID, line.Customer.Name, line.ContractDate,
+		first.ProductCode, first.EffectiveFrom, s.now())
+	if err != nil {
+		return fmt.Errorf("write line: %w", err)
+	}
+	return nil
+}

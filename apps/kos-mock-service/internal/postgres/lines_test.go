@@ -1,0 +1,78 @@
+package postgres_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
+)
+
+func day(year int, month time.Month, day int) time.Time {
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+}
+
+func TestOpenedLineIsFound(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	const number = msisdn.Number("01077770001")
+	empty, err := store.Record(t.Context(), number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(billing.Record{}, empty); diff != "" {
+		t.Error(diff)
+	}
+	registration := billing.Registration{
+		Customer:     billing.Customer{ID: "CUST900", Name: "김민준"},
+		ContractDate: day(2025, 7, 1),
+	}
+	first := billing.Order{ProductCode: "LTE-BASIC-001", EffectiveFrom: day(2025, 7, 1)}
+	if err := store.Open(t.Context(), number, registration, first); err != nil {
+		t.Fatal(err)
+	}
+	// Somebody else, too late.
+	late := registration
+	late.Customer.ID = "CUST901"
+	if err := store.Open(t.Context(), number, late, billing.Order{ProductCode: "3G-OLD-001", EffectiveFrom: day(2025, 8, 1)}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := store.Record(t.Context(), number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := billing.Record{Registration: &registration, Orders: []billing.Order{first}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLineIsOpenedOnce(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	const number = msisdn.Number("01077770002")
+	var group sync.WaitGroup
+	for n := range 8 {
+		group.Go(func() {
+			registration := billing.Registration{
+				Customer:     billing.Customer{ID: "CUST90" + string(rune('0'+n)), Name: "김민준"},
+				ContractDate: day(2025, 7, 1+n),
+			}
+			order := billing.Order{ProductCode: "LTE-BASIC-001", EffectiveFrom: registration.ContractDate}
+			if err := store.Open(t.Context(), number, registration, order); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	got, err := store.Record(t.Context(), number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Orders) != 1 || !got.Orders[0].EffectiveFrom.Equal(got.Registration.ContractDate) {
+		t.Errorf("got %+v of %+v", got.Orders, got.Registration)
+	}
+}
