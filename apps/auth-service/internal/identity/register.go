@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-
 )
 
 // Accounts are the use cases about users. It is safe for concurrent use.
@@ -79,4 +78,3 @@ func (a *Accounts) Registered(ctx context.Context, customerID, lineNumber string
 	}
 	return a.Users.Registered(ctx, customerID, line)
 }
-

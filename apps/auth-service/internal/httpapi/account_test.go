@@ -1,0 +1,161 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+)
+
+const registration = `{"userId":"park","customerId":"CUST9","lineNumber":"010-5555-6666","userName":"박민수","password":"new password","permissions":["ADMIN"]}`
+
+// park is what that registration creates; the permission it asks for is not the
+// client's to give.
+var park = map[string]any{
+	"user_id": "park", "user_name": "박민수", "customer_id": "CUST9", "line_number": "01055556666",
+	"account_status": "ACTIVE", "permissions": []any{"BILL_INQUIRY", "PRODUCT_CHANGE"},
+}
+
+func TestRegister(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	a := w.post("/api/v1/auth/register", "", registration)
+	same(t, a.status, http.StatusCreated)
+	same(t, a.body, park)
+	w.post("/api/v1/auth/register", "", registration).want(t, 409, "USER_ID_TAKEN")
+	same(t, w.post("/api/v1/auth/login", "", `{"userId":"park","password":"new password"}`).status, http.StatusOK)
+}
+
+func TestRegisterNamesTheFields(t *testing.T) {
+	t.Parallel()
+	a := setup(t).post("/api/v1/auth/register", "", `{"userId":"park","customerId":"CUST9","lineNumber":"12","userName":"박민수","password":"short"}`)
+	a.want(t, 400, "VALIDATION_ERROR")
+	got := a.fields()
+	slices.Sort(got)
+	same(t, got, []string{"lineNumber", "password"})
+}
+
+func TestChangePassword(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	here, _ := w.login("kim")
+	there, _ := w.login("kim")
+	body := `{"currentPassword":"` + identitytest.Password + `","newPassword":"battery staple"}`
+	w.post("/api/v1/auth/change-password", here, `{"currentPassword":"wrong","newPassword":"battery staple"}`).
+		want(t, 400, "CURRENT_PASSWORD_WRONG")
+	same(t, w.post("/api/v1/auth/change-password", here, body).body["success"], any(true))
+	same(t, w.get("/api/v1/auth/verify", here).status, http.StatusOK)
+	w.get("/api/v1/auth/verify", there).want(t, 401, "UNAUTHENTICATED")
+}
+
+func TestUserInfoIsAsStoredNow(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	access, _ := w.login("kim")
+	w.store.Change("kim", func(a *identity.Account) { a.Name, a.Permissions = "새 이름", nil })
+	same(t, w.get("/api/v1/auth/user-info", access).body, map[string]any{
+		"user_id": "kim", "user_name": "새 이름", "customer_id": "CUST1", "line_number": "01011112222",
+		"account_status": "ACTIVE", "permissions": []any{},
+	})
+}
+
+func TestUser(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	kim, _ := w.login("kim")
+	root, _ := w.login("root")
+	same(t, w.get("/api/v1/users/kim", kim).body["user_id"], any("kim"))
+	same(t, w.get("/api/v1/users/kim", root).body["user_id"], any("kim"))
+	w.get("/api/v1/users/nobody", root).want(t, 404, "USER_NOT_FOUND")
+	w.get("/api/v1/users/kim", "").want(t, 401, "UNAUTHENTICATED")
+
+	stranger, nobody := w.get("/api/v1/users/lee", kim), w.get("/api/v1/users/nobody", kim)
+	stranger.want(t, 403, "FORBIDDEN")
+	if diff := cmp.Diff(withoutTrace(stranger), withoutTrace(nobody)); diff != "" {
+		t.Errorf("the answer tells whether somebody exists:\n%s", diff)
+	}
+}
+
+// withoutTrace returns the body of a failure without what differs between any
+// two answers.
+func withoutTrace(a answer) map[string]any {
+	if failure, ok := a.body["error"].(map[string]any); ok {
+		delete(failure, "traceId")
+	}
+	return a.body
+}
+
+func TestVerifyAndPermissions(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	kim, _ := w.login("kim")
+	root, _ := w.login("root")
+	both := []any{"BILL_INQUIRY", "PRODUCT_CHANGE"}
+	same(t, w.get("/api/v1/auth/verify", kim).body, map[string]any{
+		"valid": true, "user_id": "kim", "customer_id": "CUST1", "line_number": "01011112222", "permissions": both,
+	})
+	same(t, w.get("/api/v1/auth/verify", root).body, map[string]any{
+		"valid": true, "user_id": "root", "customer_id": nil, "line_number": nil, "permissions": []any{"ADMIN"},
+	})
+	same(t, w.get("/api/v1/auth/permissions", kim).body, map[string]any{"user_id": "kim", "permissions": both})
+	w.get("/api/v1/auth/permissions", "").want(t, 401, "UNAUTHENTICATED")
+}
+
+func TestCheckPermission(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	root, _ := w.login("root")
+	kim, _ := w.login("kim")
+	for access, want := range map[string]bool{kim: true, root: false} {
+		for _, service := range []string{"BILL_INQUIRY", "PRODUCT_CHANGE"} {
+			a := w.post("/api/v1/auth/permissions/check", access, `{"serviceType":"`+service+`"}`)
+			same(t, a.body["has_permission"], any(want))
+			same(t, a.body["service_type"], any(service))
+		}
+	}
+	for _, service := range []string{"", "ADMIN", "bill_inquiry"} {
+		a := w.post("/api/v1/auth/permissions/check", kim, `{"serviceType":"`+service+`"}`)
+		a.want(t, 400, "VALIDATION_ERROR")
+		same(t, a.fields(), []string{"serviceType"})
+	}
+}
+
+func TestKeysArePublished(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	a := w.get("/.well-known/jwks.json", "")
+	same(t, a.status, http.StatusOK)
+	same(t, a.header.Get("Cache-Control"), "public, max-age=60")
+	keys, _ := a.body["keys"].([]any)
+	same(t, len(keys), 1)
+
+	delete(w.secrets, "keys")
+	w.get("/.well-known/jwks.json", "").want(t, 503, "SIGNING_KEY_UNAVAILABLE")
+}
+
+func TestCheckRegistration(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	for body, want := range map[string]bool{
+		`{"customerId":"CUST1","lineNumber":"010-1111-2222"}`: true,
+		`{"customerId":"CUST1","lineNumber":"01033334444"}`:   false,
+		`{"customerId":"CUST9","lineNumber":"01099999999"}`:   false,
+	} {
+		same(t, w.post("/internal/registrations/check", "", body).body, map[string]any{"registered": want})
+	}
+	w.post("/internal/registrations/check", "", `{}`).want(t, 400, "VALIDATION_ERROR")
+}
+
+func TestWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	access, _ := w.login("kim")
+	w.get("/api/v1/auth/nothing", access).want(t, 404, "NOT_FOUND")
+	w.get("/api/v1/auth/login", "").want(t, 405, "METHOD_NOT_ALLOWED")
+	w.get("/api/v1/auth/logout", access).want(t, 405, "METHOD_NOT_ALLOWED")
+	w.post("/api/v1/auth/verify", "", "{}").want(t, 405, "METHOD_NOT_ALLOWED")
+}

@@ -1,0 +1,212 @@
+package identity_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+)
+
+// form is a registration that nothing is wrong with.
+func form() identity.Registration {
+	return identity.Registration{
+		UserID: "park", CustomerID: "CUST9", LineNumber: "010-5555-6666", UserName: " 박민수 ", Password: "new password",
+	}
+}
+
+func TestRegister(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	user, err := w.accounts.Register(t.Context(), form())
+	wantError(t, err, nil)
+	same(t, user, identity.User{
+		ID: "park", Name: "박민수", CustomerID: "CUST9", Line: "01055556666", Status: identity.StatusActive,
+		Permissions: []string{identity.PermissionBillInquiry, identity.PermissionProductChange},
+	})
+	_, err = w.sessions.Login(t.Context(), credentials("park", "new password"))
+	wantError(t, err, nil)
+}
+
+func TestRegisterAsksTheCarrier(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		customer string // of the line at the carrier
+		want     error
+	}{
+		"its own line":                 {"CUST9", nil},
+		"a stranger's line":            {"CUST8", identity.ErrLineTaken},
+		"a line of nobody we may know": {"", identity.ErrLineTaken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup()
+			w.carrier.Customers["01055556666"] = c.customer
+			_, err := w.accounts.Register(t.Context(), form())
+			wantError(t, err, c.want)
+		})
+	}
+}
+
+func TestRegisterWithoutTheCarrierIsRefused(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	w.carrier.Fault = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "")
+	_, err := w.accounts.Register(t.Context(), form())
+	wantError(t, err, w.carrier.Fault)
+	_, err = w.store.User(t.Context(), "park")
+	wantError(t, err, identity.ErrUserNotFound)
+}
+
+func TestRegisterRefusesWhatIsTaken(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(in *identity.Registration)
+		want   error
+	}{
+		"id":       {func(in *identity.Registration) { in.UserID = "kim" }, identity.ErrUserIDTaken},
+		"customer": {func(in *identity.Registration) { in.CustomerID = "CUST1" }, identity.ErrCustomerTaken},
+		"line":     {func(in *identity.Registration) { in.LineNumber = "010-1111-2222" }, identity.ErrLineTaken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup()
+			in := form()
+			c.change(&in)
+			_, err := w.accounts.Register(t.Context(), in)
+			wantError(t, err, c.want)
+			same(t, w.carrier.Asked, 0)
+			same(t, w.passwords.Work(), 0)
+		})
+	}
+}
+
+func TestRegisterValidates(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(in *identity.Registration)
+		field  string
+	}{
+		"id":              {func(in *identity.Registration) { in.UserID = "p" }, "userId"},
+		"customer":        {func(in *identity.Registration) { in.CustomerID = "고객" }, "customerId"},
+		"line":            {func(in *identity.Registration) { in.LineNumber = "02-123-4567" }, "lineNumber"},
+		"no name":         {func(in *identity.Registration) { in.UserName = " \t " }, "userName"},
+		"long name":       {func(in *identity.Registration) { in.UserName = strings.Repeat("박", 51) }, "userName"},
+		"name of control": {func(in *identity.Registration) { in.UserName = "박\x00민수" }, "userName"},
+		"password":        {func(in *identity.Registration) { in.Password = "short" }, "password"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup()
+			in := form()
+			c.change(&in)
+			_, err := w.accounts.Register(t.Context(), in)
+			same(t, faultyFields(t, err), map[string]bool{c.field: true})
+		})
+	}
+}
+
+func TestRegisterNamesAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := setup().accounts.Register(t.Context(), identity.Registration{})
+	same(t, faultyFields(t, err), map[string]bool{
+		"userId": true, "customerId": true, "lineNumber": true, "userName": true, "password": true,
+	})
+}
+
+func TestRegistered(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	got, err := w.accounts.Registered(t.Context(), "CUST1", "010-1111-2222")
+	wantError(t, err, nil)
+	same(t, got, true)
+	got, err = w.accounts.Registered(t.Context(), "CUST1", "010-3333-4444")
+	wantError(t, err, nil)
+	same(t, got, false)
+	_, err = w.accounts.Registered(t.Context(), "", "0")
+	same(t, faultyFields(t, err), map[string]bool{"customerId": true, "lineNumber": true})
+}
+
+func TestUserIsForItselfAndAdministrators(t *testing.T) {
+	t.Parallel()
+	user := identity.Caller{UserID: "kim", Permissions: kim.Permissions}
+	admin := identity.Caller{UserID: "root", Permissions: []string{identity.PermissionAdmin}}
+	for name, c := range map[string]struct {
+		caller identity.Caller
+		id     string
+		want   error
+	}{
+		"self":                     {user, "kim", nil},
+		"stranger":                 {user, "lee", identity.ErrForbidden},
+		"nobody":                   {user, "nobody", identity.ErrForbidden},
+		"administrator":            {admin, "kim", nil},
+		"administrator for nobody": {admin, "nobody", identity.ErrUserNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := setup().accounts.User(t.Context(), c.caller, c.id)
+			wantError(t, err, c.want)
+			if c.want == nil {
+				same(t, got, kim.User)
+			}
+		})
+	}
+}
+
+func TestChangePassword(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	here, there := w.login(t), w.login(t)
+	in := identity.ChangePasswordRequest{Current: identitytest.Password, New: "battery staple"}
+	wantError(t, w.accounts.ChangePassword(t.Context(), w.caller(t, here), in), nil)
+
+	if !w.live.Lives(w.session(t, here)) || w.live.Lives(w.session(t, there)) {
+		t.Error("not exactly the other session ended")
+	}
+	same(t, w.recorder.Counts()["ended password_change"], 1)
+	_, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
+	wantError(t, err, identity.ErrCredentials)
+	_, err = w.sessions.Login(t.Context(), credentials("kim", "battery staple"))
+	wantError(t, err, nil)
+}
+
+func TestChangePasswordRefusals(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		in    identity.ChangePasswordRequest
+		field string // "" if it is not for its form
+	}{
+		"wrong":   {in: identity.ChangePasswordRequest{Current: "wrong password", New: "battery staple"}},
+		"missing": {identity.ChangePasswordRequest{New: "battery staple"}, "currentPassword"},
+		"short":   {identity.ChangePasswordRequest{Current: identitytest.Password, New: "short"}, "newPassword"},
+		"same":    {identity.ChangePasswordRequest{Current: identitytest.Password, New: identitytest.Password}, "newPassword"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup()
+			here, there := w.login(t), w.login(t)
+			err := w.accounts.ChangePassword(t.Context(), w.caller(t, here), c.in)
+			if c.field == "" {
+				wantError(t, err, identity.ErrCurrentPassword)
+			} else {
+				same(t, faultyFields(t, err), map[string]bool{c.field: true})
+			}
+			if !w.live.Lives(w.session(t, there)) {
+				t.Error("the other session ended")
+			}
+		})
+	}
+}
+
+func TestChangePasswordLeavesThePasswordWhenASessionCannotEnd(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	here := w.login(t)
+	w.login(t)
+	w.live.Fail(identity.ErrSessionStore)
+	in := identity.ChangePasswordRequest{Current: identitytest.Password, New: "battery staple"}
+	wantError(t, w.accounts.ChangePassword(t.Context(), w.caller(t, here), in), identity.ErrSessionStore)
+	w.live.Fail(nil)
+	w.login(t)
+}

@@ -1,0 +1,120 @@
+package identity_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+)
+
+// world is the domain with doubles for all that it needs.
+type world struct {
+	sessions *identity.Sessions
+	accounts *identity.Accounts
+
+	store     *identitytest.Memory
+	live      *identitytest.Sessions
+	passwords *identitytest.Passwords
+	tokens    *identitytest.Tokens
+	carrier   *identitytest.Carrier
+	recorder  *identitytest.Recorder
+}
+
+var (
+	kim = identitytest.Customer("kim", "CUST1", "01011112222")
+	lee = identitytest.Customer("lee", "CUST2", "01033334444")
+)
+
+// setup returns a world in which kim, lee and the administrator root exist.
+func setup() *world {
+	w := &world{
+		store:     identitytest.NewMemory(kim, lee, identitytest.Staff("root")),
+		live:      identitytest.NewSessions(),
+		passwords: &identitytest.Passwords{},
+		tokens:    &identitytest.Tokens{},
+		carrier:   &identitytest.Carrier{Customers: map[msisdn.Number]string{}},
+		recorder:  &identitytest.Recorder{},
+	}
+	now := func() time.Time { return time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC) }
+	w.sessions = identity.NewSessions(identity.SessionsParams{
+		Credentials: w.store, Passwords: w.passwords, Tokens: w.tokens, Index: w.store, Store: w.live,
+		Recorder: w.recorder, Now: now,
+		Lifetimes: identity.Lifetimes{Idle: 30 * time.Minute, AutoLoginIdle: 24 * time.Hour, Refresh: 24 * time.Hour},
+	})
+	w.accounts = identity.NewAccounts(identity.AccountsParams{
+		Users: w.store, Credentials: w.store, Passwords: w.passwords, Carrier: w.carrier,
+		Sessions: w.live, Recorder: w.recorder,
+	})
+	return w
+}
+
+// login returns what kim gets.
+func (w *world) login(t *testing.T) identity.Grant {
+	t.Helper()
+	grant, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
+	wantError(t, err, nil)
+	return grant
+}
+
+// caller returns kim in the session of a grant.
+func (w *world) caller(t *testing.T, g identity.Grant) identity.Caller {
+	t.Helper()
+	return identity.Caller{UserID: "kim", SessionID: w.session(t, g), Permissions: g.User.Permissions}
+}
+
+// session returns the id of the session of a grant.
+func (w *world) session(t *testing.T, g identity.Grant) string {
+	t.Helper()
+	token, err := w.tokens.ReadRefresh(t.Context(), g.Refresh)
+	wantError(t, err, nil)
+	return token.SessionID
+}
+
+func credentials(id, password string) identity.LoginRequest {
+	return identity.LoginRequest{UserID: id, Password: password}
+}
+
+func wantError(t *testing.T, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Fatalf("got error %v, want %v", got, want)
+	}
+}
+
+func same(t *testing.T, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("difference (-want +got):\n%s", diff)
+	}
+}
+
+// faultyFields returns the fields that a validation error names.
+func faultyFields(t *testing.T, err error) map[string]bool {
+	t.Helper()
+	wantError(t, err, problem.ErrValidation)
+	details, ok := problem.From(err).Details.(problem.FieldErrors)
+	if !ok {
+		t.Fatalf("details are %v", problem.From(err).Details)
+	}
+	fields := make(map[string]bool)
+	for field, message := range details.Fields {
+		fields[field] = message != ""
+	}
+	return fields
+}
+
+func TestMemoryIsAStore(t *testing.T) {
+	t.Parallel()
+	identitytest.RunStore(t, func(*testing.T) identitytest.Store { return identitytest.NewMemory() })
+}
+
+func TestMemoryIsASessionStore(t *testing.T) {
+	t.Parallel()
+	identitytest.RunSessionStore(t, func(*testing.T) identity.SessionStore { return identitytest.NewSessions() })
+}

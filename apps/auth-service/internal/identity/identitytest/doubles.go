@@ -1,0 +1,139 @@
+package identitytest
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// Passwords "hashes" by a prefix and counts how often it had work to do.
+type Passwords struct {
+	mu    sync.Mutex
+	work  int
+	fault error
+}
+
+var _ identity.Passwords = (*Passwords)(nil)
+
+// HashOf returns what Hash returns.
+func HashOf(password string) string { return "hash of " + password }
+
+// Work returns how many passwords were hashed or verified.
+func (p *Passwords) Work() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.work
+}
+
+// Fail makes all calls return err; nil ends that.
+func (p *Passwords) Fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault = err
+}
+
+// Hash implements identity.Passwords.
+func (p *Passwords) Hash(_ context.Context, password string) (string, error) {
+	return HashOf(password), p.done()
+}
+
+// Verify implements identity.Passwords.
+func (p *Passwords) Verify(_ context.Context, password, hash string) (bool, error) {
+	return hash == HashOf(password), p.done()
+}
+
+func (p *Passwords) done() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.work++
+	return p.fault
+}
+
+// Tokens "signs" by writing JSON.
+type Tokens struct{ Fault error }
+
+var _ identity.Tokens = (*Tokens)(nil)
+
+// AccessTTL is how long its access tokens are valid.
+const AccessTTL = 30 * time.Minute
+
+// Issue implements identity.Tokens.
+func (t *Tokens) Issue(_ context.Context, u identity.User, s identity.Session) (identity.TokenPair, error) {
+	access, err := json.Marshal(map[string]any{"user": u.ID, "session": s.ID, "permissions": s.Permissions})
+	if err != nil {
+		return identity.TokenPair{}, err
+	}
+	refresh, err := json.Marshal(identity.RefreshToken{ID: s.RefreshID, SessionID: s.ID})
+	if err != nil {
+		return identity.TokenPair{}, err
+	}
+	return identity.TokenPair{Access: string(access), Refresh: string(refresh), ExpiresIn: AccessTTL}, t.Fault
+}
+
+// ReadRefresh implements identity.Tokens.
+func (t *Tokens) ReadRefresh(_ context.Context, text string) (identity.RefreshToken, error) {
+	var token identity.RefreshToken
+	if json.Unmarshal([]byte(text), &token) != nil || token.ID == "" {
+		return token, identity.ErrRefreshToken
+	}
+	return token, t.Fault
+}
+
+// Carrier knows the lines in Customers: to whom they belong.
+type Carrier struct {
+	Customers map[msisdn.Number]string
+	Fault     error
+	Asked     int
+}
+
+var _ identity.Carrier = (*Carrier)(nil)
+
+// Customer implements identity.Carrier.
+func (c *Carrier) Customer(_ context.Context, line msisdn.Number) (id string, known bool, err error) {
+	c.Asked++
+	id, known = c.Customers[line]
+	return id, known, c.Fault
+}
+
+// Recorder counts by name.
+type Recorder struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+var _ identity.Recorder = (*Recorder)(nil)
+
+// Counts returns what was counted: "login success", "refresh reused",
+// "started", "ended logout".
+func (r *Recorder) Counts() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts
+}
+
+// Login implements identity.Recorder.
+func (r *Recorder) Login(o identity.Outcome) { r.add("login "+string(o), 1) }
+
+// Refresh implements identity.Recorder.
+func (r *Recorder) Refresh(o identity.Outcome) { r.add("refresh "+string(o), 1) }
+
+// SessionStarted implements identity.Recorder.
+func (r *Recorder) SessionStarted() { r.add("started", 1) }
+
+// SessionsEnded implements identity.Recorder.
+func (r *Recorder) SessionsEnded(reason identity.EndReason, count int) {
+	r.add("ended "+string(reason), count)
+}
+
+func (r *Recorder) add(name string, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.counts == nil {
+		r.counts = make(map[string]int)
+	}
+	r.counts[name] += n
+}

@@ -1,0 +1,201 @@
+// Package identitytest has what tests of the domain need: stores in memory,
+// other doubles, and the conformance suites that keep the stores in memory and
+// the real ones alike.
+package identitytest
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// Store is everything that PostgreSQL keeps.
+type Store interface {
+	identity.Users
+	identity.Credentials
+	identity.SessionIndex
+}
+
+// Memory is a Store in memory.
+type Memory struct {
+	mu       sync.Mutex
+	accounts map[string]identity.Account
+	sessions map[string]string // id to user id
+	fault    error
+}
+
+var _ Store = (*Memory)(nil)
+
+// NewMemory returns a Store of accounts.
+func NewMemory(accounts ...identity.Account) *Memory {
+	m := &Memory{accounts: make(map[string]identity.Account), sessions: make(map[string]string)}
+	for _, account := range accounts {
+		m.accounts[account.ID] = account
+	}
+	return m
+}
+
+// Fail makes all calls return err; nil ends that.
+func (m *Memory) Fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fault = err
+}
+
+// Change changes an account, as an administrator would.
+func (m *Memory) Change(id string, change func(*identity.Account)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	account := m.accounts[id]
+	change(&account)
+	m.accounts[id] = account
+}
+
+// Indexed returns the ids of a user's sessions, sorted.
+func (m *Memory) Indexed(userID string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var ids []string
+	for id, owner := range m.sessions {
+		if owner == userID {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// User implements identity.Users.
+func (m *Memory) User(ctx context.Context, id string) (identity.User, error) {
+	account, err := m.Account(ctx, id)
+	return account.User, err
+}
+
+// Available implements identity.Users.
+func (m *Memory) Available(_ context.Context, u identity.User) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.available(u)
+}
+
+func (m *Memory) available(u identity.User) error {
+	if m.fault != nil {
+		return m.fault
+	}
+	if _, taken := m.accounts[u.ID]; taken {
+		return identity.ErrUserIDTaken
+	}
+	var err error
+	for _, other := range m.accounts {
+		switch {
+		case u.CustomerID != "" && other.CustomerID == u.CustomerID:
+			return identity.ErrCustomerTaken
+		case u.Line != "" && other.Line == u.Line:
+			err = identity.ErrLineTaken
+		}
+	}
+	return err
+}
+
+// Create implements identity.Users.
+func (m *Memory) Create(_ context.Context, a identity.Account) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.available(a.User); err != nil {
+		return err
+	}
+	m.accounts[a.ID] = a
+	return nil
+}
+
+// Registered implements identity.Users.
+func (m *Memory) Registered(_ context.Context, customerID string, line msisdn.Number) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, account := range m.accounts {
+		if account.CustomerID == customerID && account.Line == line {
+			return true, m.fault
+		}
+	}
+	return false, m.fault
+}
+
+// Account implements identity.Credentials.
+func (m *Memory) Account(_ context.Context, id string) (identity.Account, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fault != nil {
+		return identity.Account{}, m.fault
+	}
+	account, ok := m.accounts[id]
+	if !ok {
+		return identity.Account{}, identity.ErrUserNotFound
+	}
+	return account, nil
+}
+
+// ReplacePassword implements identity.Credentials.
+func (m *Memory) ReplacePassword(ctx context.Context, c identity.PasswordChange, end func(context.Context, []string) error) error {
+	ids := slices.DeleteFunc(m.Indexed(c.UserID), func(id string) bool { return id == c.Keep })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	account, ok := m.accounts[c.UserID]
+	switch {
+	case m.fault != nil:
+		return m.fault
+	case !ok || account.PasswordHash != c.From:
+		return identity.ErrCurrentPassword
+	}
+	if err := end(ctx, ids); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		delete(m.sessions, id)
+	}
+	account.PasswordHash = c.To
+	m.accounts[c.UserID] = account
+	return nil
+}
+
+// Open implements identity.SessionIndex.
+func (m *Memory) Open(_ context.Context, s identity.Session, passwordHash string, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	account, ok := m.accounts[s.UserID]
+	switch {
+	case m.fault != nil:
+		return m.fault
+	case !ok || account.PasswordHash != passwordHash:
+		return identity.ErrCredentials
+	}
+	m.sessions[s.ID] = s.UserID
+	return nil
+}
+
+// Extend implements identity.SessionIndex.
+func (m *Memory) Extend(_ context.Context, id string, _ time.Time) (identity.User, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fault != nil {
+		return identity.User{}, m.fault
+	}
+	account, ok := m.accounts[m.sessions[id]]
+	if !ok {
+		return identity.User{}, identity.ErrUserNotFound
+	}
+	return account.User, nil
+}
+
+// Close implements identity.SessionIndex.
+func (m *Memory) Close(_ context.Context, id string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fault == nil {
+		delete(m.sessions, id)
+	}
+	return m.fault
+}

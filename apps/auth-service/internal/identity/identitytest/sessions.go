@@ -1,0 +1,113 @@
+package identitytest
+
+import (
+	"context"
+	"strconv"
+	"sync"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+)
+
+// Sessions is an identity.SessionStore in memory.
+type Sessions struct {
+	mu    sync.Mutex
+	live  map[string]version
+	fault error
+	// BeforeUpdate, if set, is called by Update before it looks: what happens
+	// in there happens at the worst moment.
+	BeforeUpdate func()
+}
+
+type version struct {
+	session identity.Session
+	number  int
+}
+
+var _ identity.SessionStore = (*Sessions)(nil)
+
+// NewSessions returns an empty store.
+func NewSessions() *Sessions { return &Sessions{live: make(map[string]version)} }
+
+// Fail makes all calls return err; nil ends that.
+func (s *Sessions) Fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = err
+}
+
+// Lives reports whether a session does.
+func (s *Sessions) Lives(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.live[id]
+	return ok
+}
+
+// Count returns how many sessions live.
+func (s *Sessions) Count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.live)
+}
+
+// Touch changes nothing of a session but its version, as a service does that
+// prolongs its life.
+func (s *Sessions) Touch(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := s.live[id]
+	held.number++
+	s.live[id] = held
+}
+
+// Create implements identity.SessionStore.
+func (s *Sessions) Create(_ context.Context, created identity.Session) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault == nil {
+		s.live[created.ID] = version{session: created}
+	}
+	return s.fault
+}
+
+// Get implements identity.SessionStore.
+func (s *Sessions) Get(_ context.Context, id string) (identity.Session, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault != nil {
+		return identity.Session{}, "", s.fault
+	}
+	held, ok := s.live[id]
+	if !ok {
+		return identity.Session{}, "", identity.ErrNoSession
+	}
+	return held.session, strconv.Itoa(held.number), nil
+}
+
+// Update implements identity.SessionStore.
+func (s *Sessions) Update(_ context.Context, changed identity.Session, seen string) error {
+	if s.BeforeUpdate != nil {
+		s.BeforeUpdate()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault != nil {
+		return s.fault
+	}
+	held, ok := s.live[changed.ID]
+	if !ok || strconv.Itoa(held.number) != seen {
+		return identity.ErrSessionChanged
+	}
+	s.live[changed.ID] = version{session: changed, number: held.number + 1}
+	return nil
+}
+
+// End implements identity.SessionStore.
+func (s *Sessions) End(_ context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault == nil {
+		delete(s.live, id)
+	}
+	return s.fault
+}

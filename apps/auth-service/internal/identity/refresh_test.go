@@ -1,0 +1,151 @@
+package identity_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+)
+
+func TestRefreshRotates(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	first := w.login(t)
+	w.store.Change("kim", func(a *identity.Account) { a.Permissions = []string{identity.PermissionBillInquiry} })
+
+	second, err := w.sessions.Refresh(t.Context(), first.Refresh)
+	wantError(t, err, nil)
+	same(t, w.session(t, second), w.session(t, first))
+	if second.Refresh == first.Refresh {
+		t.Fatal("the refresh token is the same")
+	}
+	same(t, second.User.Permissions, []string{identity.PermissionBillInquiry})
+	session, _, err := w.live.Get(t.Context(), w.session(t, first))
+	wantError(t, err, nil)
+	same(t, session.Permissions, []string{identity.PermissionBillInquiry})
+
+	_, err = w.sessions.Refresh(t.Context(), second.Refresh)
+	wantError(t, err, nil)
+	same(t, w.recorder.Counts(), map[string]int{"login success": 1, "started": 1, "refresh success": 2})
+}
+
+func TestReuseEndsTheSession(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	first, other := w.login(t), w.login(t)
+	second, err := w.sessions.Refresh(t.Context(), first.Refresh)
+	wantError(t, err, nil)
+
+	_, err = w.sessions.Refresh(t.Context(), first.Refresh)
+	wantError(t, err, identity.ErrRefreshToken)
+	_, err = w.sessions.Refresh(t.Context(), second.Refresh) // the right one, too late
+	wantError(t, err, identity.ErrRefreshToken)
+	_, err = w.sessions.Refresh(t.Context(), other.Refresh)
+	wantError(t, err, nil)
+	same(t, w.store.Indexed("kim"), []string{w.session(t, other)})
+	same(t, w.recorder.Counts(), map[string]int{
+		"login success": 2, "started": 2,
+		"refresh success": 2, "refresh reused": 1, "refresh rejected": 1, "ended token_reuse": 1,
+	})
+}
+
+func TestOfTwoParallelRefreshesOneWins(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	grant := w.login(t)
+	var inner error
+	w.live.BeforeUpdate = func() {
+		w.live.BeforeUpdate = nil
+		_, inner = w.sessions.Refresh(t.Context(), grant.Refresh)
+	}
+	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
+	wantError(t, inner, nil)
+	wantError(t, err, identity.ErrRefreshToken)
+	same(t, w.live.Count(), 0) // the token was used twice
+}
+
+func TestRefreshSurvivesAProlongation(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	grant := w.login(t)
+	touches := 0
+	w.live.BeforeUpdate = func() {
+		if touches < 2 {
+			touches++
+			w.live.Touch(w.session(t, grant))
+		}
+	}
+	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
+	wantError(t, err, nil)
+	same(t, touches, 2)
+}
+
+func TestRefreshGivesUpOnASessionThatKeepsChanging(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	grant := w.login(t)
+	w.live.BeforeUpdate = func() { w.live.Touch(w.session(t, grant)) }
+	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
+	wantError(t, err, identity.ErrSessionStore)
+	w.live.BeforeUpdate = nil
+	_, err = w.sessions.Refresh(t.Context(), grant.Refresh)
+	wantError(t, err, nil)
+}
+
+func TestLogoutDuringRefreshWins(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	grant := w.login(t)
+	w.live.BeforeUpdate = func() { wantError(t, w.sessions.Logout(t.Context(), w.session(t, grant)), nil) }
+	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
+	wantError(t, err, identity.ErrRefreshToken)
+	same(t, w.live.Count(), 0)
+}
+
+func TestRefreshOfAUserWhoIsGone(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	grant := w.login(t)
+	w.store.Change("kim", func(a *identity.Account) { a.Status = identity.StatusDisabled })
+	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
+	wantError(t, err, identity.ErrRefreshToken)
+	same(t, w.live.Count(), 0)
+	same(t, w.recorder.Counts()["ended user_gone"], 1)
+}
+
+func TestRefreshLosesNothingInAnOutage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fail func(w *world, err error)
+		want error
+	}{
+		"database":      {func(w *world, err error) { w.store.Fail(err) }, identity.ErrDatabase},
+		"session store": {func(w *world, err error) { w.live.Fail(err) }, identity.ErrSessionStore},
+		"signing key":   {func(w *world, err error) { w.tokens.Fault = err }, identity.ErrDatabase},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup()
+			grant := w.login(t)
+			c.fail(w, c.want)
+			_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
+			wantError(t, err, c.want)
+			c.fail(w, nil)
+			_, err = w.sessions.Refresh(t.Context(), grant.Refresh)
+			wantError(t, err, nil)
+		})
+	}
+}
+
+func TestRefreshRefusesWhatIsNoRefreshToken(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	grant := w.login(t)
+	for _, text := range []string{"", "nonsense", grant.Access} {
+		_, err := w.sessions.Refresh(t.Context(), text)
+		wantError(t, err, identity.ErrRefreshToken)
+	}
+	if !slices.Equal(w.store.Indexed("kim"), []string{w.session(t, grant)}) {
+		t.Error("the session ended")
+	}
+}

@@ -1,0 +1,45 @@
+package metrics_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/metrics"
+)
+
+func TestRecorder(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	r := metrics.New(registry)
+	r.Login(identity.OutcomeSuccess)
+	r.Login(identity.OutcomeRejected)
+	r.Login(identity.OutcomeRejected)
+	r.Refresh(identity.OutcomeReused)
+	r.SessionStarted()
+	r.SessionsEnded(identity.EndPasswordChange, 3)
+	want := `
+		# HELP phonebill_auth_logins_total Attempts to log in, by outcome.
+		# TYPE phonebill_auth_logins_total counter
+		phonebill_auth_logins_total{outcome="rejected"} 2
+		phonebill_auth_logins_total{outcome="success"} 1
+		# HELP phonebill_auth_refreshes_total Attempts to refresh a session, by outcome.
+		# TYPE phonebill_auth_refreshes_total counter
+		phonebill_auth_refreshes_total{outcome="reused"} 1
+		# HELP phonebill_auth_sessions_ended_total Sessions ended before their time, by reason.
+		# TYPE phonebill_auth_sessions_ended_total counter
+		phonebill_auth_sessions_ended_total{reason="password_change"} 3
+		# HELP phonebill_auth_sessions_started_total Sessions begun.
+		# TYPE phonebill_auth_sessions_started_total counter
+		phonebill_auth_sessions_started_total 1
+	`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+	if faults, err := testutil.GatherAndLint(registry); err != nil || len(faults) > 0 {
+		t.Errorf("names: %v, %v", faults, err)
+	}
+}

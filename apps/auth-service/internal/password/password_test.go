@@ -1,0 +1,193 @@
+package password
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/config"
+)
+
+// cheap are parameters that make tests quick. They protect nothing.
+var cheap = Config{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Concurrency: 1, MaxWait: time.Minute}
+
+func setup(t *testing.T, cfg Config) (*Hasher, *prometheus.Registry) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	h, err := New(cfg, registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, registry
+}
+
+func TestVerifyKnowsThePassword(t *testing.T) {
+	t.Parallel()
+	h, _ := setup(t, cheap)
+	hash, err := h.Hash(t.Context(), "비밀번호 1!")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for password, want := range map[string]bool{
+		"비밀번호 1!": true, "비밀번호 1": false, "": false, hash: false,
+	} {
+		if got, err := h.Verify(t.Context(), password, hash); err != nil || got != want {
+			t.Errorf("Verify(%q) = %t, %v, want %t", password, got, err, want)
+		}
+	}
+}
+
+func TestHashesAreSaltedAndCarryTheirParameters(t *testing.T) {
+	t.Parallel()
+	h, _ := setup(t, cheap)
+	first, err1 := h.Hash(t.Context(), "same password")
+	second, err2 := h.Hash(t.Context(), "same password")
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	if first == second {
+		t.Error("two hashes of a password are equal")
+	}
+	if !strings.HasPrefix(first, "$argon2id$v=19$m=64,t=1,p=1$") {
+		t.Errorf("hash is %s", first)
+	}
+	dearer := cheap
+	dearer.Iterations = 2
+	later, _ := setup(t, dearer)
+	if ok, err := later.Verify(t.Context(), "same password", first); err != nil || !ok {
+		t.Errorf("after a change of parameters: %t, %v", ok, err)
+	}
+}
+
+func TestNobodyIsAsMuchWork(t *testing.T) {
+	t.Parallel()
+	h, registry := setup(t, cheap)
+	for _, password := range []string{"any password", "nobody has this password"} {
+		if ok, err := h.Verify(t.Context(), password, ""); err != nil || ok {
+			t.Errorf("Verify of nobody = %t, %v", ok, err)
+		}
+	}
+	if got := hashes(t, registry); got != 2 {
+		t.Errorf("%d hashes computed, want 2", got)
+	}
+	if !strings.HasPrefix(h.decoy, "$argon2id$v=19$m=64,t=1,p=1$") {
+		t.Errorf("the decoy costs something else: %s", h.decoy)
+	}
+}
+
+// hashes returns how many hashes the metric knows of.
+func hashes(t *testing.T, registry *prometheus.Registry) uint64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil || len(families) != 1 || families[0].GetName() != "phonebill_auth_password_hash_seconds" {
+		t.Fatalf("metrics are %v, %v", families, err)
+	}
+	return families[0].GetMetric()[0].GetHistogram().GetSampleCount()
+}
+
+func TestADamagedHashIsAnError(t *testing.T) {
+	t.Parallel()
+	h, _ := setup(t, cheap)
+	if _, err := h.Verify(t.Context(), "any password", "$argon2id$damaged"); err == nil || errors.Is(err, ErrBusy) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := h.Hash(t.Context(), "the slot is free again"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWaitingEnds(t *testing.T) {
+	t.Parallel()
+	t.Run("with the context", func(t *testing.T) {
+		t.Parallel()
+		h, _ := setup(t, cheap)
+		h.slots <- struct{}{} // somebody is at work
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := h.Hash(ctx, "a password")
+		wantBusy(t, err, context.Canceled)
+		_, err = h.Verify(ctx, "a password", "")
+		wantBusy(t, err, context.Canceled)
+	})
+	t.Run("after the longest wait", func(t *testing.T) {
+		t.Parallel()
+		impatient := cheap
+		impatient.MaxWait = time.Millisecond
+		h, _ := setup(t, impatient)
+		h.slots <- struct{}{}
+		_, err := h.Hash(t.Context(), "a password")
+		wantBusy(t, err, context.DeadlineExceeded)
+		<-h.slots
+		if _, err := h.Hash(t.Context(), "a password"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func wantBusy(t *testing.T, err, cause error) {
+	t.Helper()
+	if !errors.Is(err, ErrBusy) || !errors.Is(err, cause) {
+		t.Errorf("got %v, want %v because of %v", err, ErrBusy, cause)
+	}
+}
+
+func TestManyAtOnceTakeTurns(t *testing.T) {
+	t.Parallel()
+	h, registry := setup(t, cheap)
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() {
+			if _, err := h.Hash(t.Context(), "a password"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if got := hashes(t, registry); got != 50 || len(h.slots) != 0 {
+		t.Errorf("%d hashes computed, %d slots taken", got, len(h.slots))
+	}
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		environ []string
+		valid   bool
+	}{
+		"defaults":       {nil, true},
+		"no memory":      {[]string{"PASSWORD_MEMORY_KIB=7"}, false},
+		"no iterations":  {[]string{"PASSWORD_ITERATIONS=0"}, false},
+		"no parallelism": {[]string{"PASSWORD_PARALLELISM=0"}, false},
+		"negative":       {[]string{"PASSWORD_CONCURRENCY=-1"}, false},
+		"no patience":    {[]string{"PASSWORD_MAX_WAIT=0s"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := config.Load[Config](c.environ); (err == nil) != c.valid {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	cfg, err := config.Load[Config](nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	h, err := New(cfg, prometheus.NewRegistry())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := h.Verify(b.Context(), "any password", ""); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/goleak"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func setup(t *testing.T) (*postgres.Store, *pgtest.Database) {
+	t.Helper()
+	database := pgtest.New(t, postgres.Migrations())
+	return postgres.NewStore(database.Pool, time.Now), database
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	identitytest.RunStore(t, func(t *testing.T) identitytest.Store {
+		store, _ := setup(t)
+		return store
+	})
+}
+
+// kim is an account of which the tests below need one.
+var kim = identitytest.Customer("kim", "CUST1", "01011112222")
+
+func TestALoginDuringAPasswordChangeWaitsAndFails(t *testing.T) {
+	t.Parallel()
+	store, database := setup(t)
+	must(t, store.Create(t.Context(), kim))
+	opened := make(chan error, 1)
+	change := identity.PasswordChange{UserID: "kim", From: kim.PasswordHash, To: "new hash"}
+	must(t, store.ReplacePassword(t.Context(), change, func(ctx context.Context, _ []string) error {
+		go func() { opened <- open(ctx, store, "late", kim.PasswordHash) }()
+		return awaitBlocked(ctx, database.Pool)
+	}))
+	if err := <-opened; !errors.Is(err, identity.ErrCredentials) {
+		t.Fatalf("a session was opened with the old password: %v", err)
+	}
+	must(t, open(t.Context(), store, "later", "new hash"))
+}
+
+// awaitBlocked returns when a statement waits for the lock of another.
+func awaitBlocked(ctx context.Context, pool *pgxpool.Pool) error {
+	for {
+		var blocked bool
+		err := pool.QueryRow(ctx, `
+			SELECT EXISTS (
+				SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+			)`).Scan(&blocked)
+		if err != nil || blocked {
+			return err
+		}
+	}
+}
+
+func open(ctx context.Context, store *postgres.Store, id, hash string) error {
+	return store.Open(ctx, identity.Session{ID: id, UserID: "kim"}, hash, time.Now().Add(time.Hour))
+}
+
+func TestOfManyRegistrationsOfALineOneWins(t *testing.T) {
+	t.Parallel()
+	store, _ := setup(t)
+	var (
+		group sync.WaitGroup
+		mu    sync.Mutex
+		won   int
+	)
+	for i := range 8 {
+		group.Go(func() {
+			err := store.Create(t.Context(), identitytest.Customer(fmt.Sprintf("user%d", i), fmt.Sprintf("CUST%d", i), "01011112222"))
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				won++
+			} else if !errors.Is(err, identity.ErrLineTaken) {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if won != 1 {
+		t.Errorf("%d registrations won", won)
+	}
+}
+
+func TestExpiredSessionsArePruned(t *testing.T) {
+	t.Parallel()
+	store, database := setup(t)
+	must(t, store.Create(t.Context(), kim))
+	past := time.Now().Add(-time.Second)
+	for i := range 25 {
+		_, err := database.Pool.Exec(t.Context(),
+			"INSERT INTO user_session (session_id, user_id, expires_at) VALUES ($1, 'kim', $2)", fmt.Sprintf("old%d", i), past)
+		must(t, err)
+	}
+	for i := range 3 {
+		must(t, open(t.Context(), store, fmt.Sprintf("new%d", i), kim.PasswordHash))
+	}
+	var expired, live int
+	must(t, database.Pool.QueryRow(t.Context(),
+		"SELECT count(*) FILTER (WHERE expires_at < now()), count(*) FILTER (WHERE expires_at > now()) FROM user_session").
+		Scan(&expired, &live))
+	if expired != 0 || live != 3 {
+		t.Errorf("%d expired and %d live sessions are left", expired, live)
+	}
+}
+
+func TestImport(t *testing.T) {
+	t.Parallel()
+	store, _ := setup(t)
+	must(t, store.Create(t.Context(), kim))
+	accounts := []identity.Account{kim, identitytest.Staff("root")}
+	for i := range 3_000 {
+		accounts = append(accounts, identitytest.Customer(
+			fmt.Sprintf("user%d", i), fmt.Sprintf("POP%d", i), msisdn.Number(fmt.Sprintf("0103%07d", i))))
+	}
+	for _, want := range []int{3_001, 0} {
+		if created, err := store.Import(t.Context(), accounts); err != nil || created != want {
+			t.Fatalf("imported %d, %v, want %d", created, err, want)
+		}
+	}
+	for _, want := range accounts[1:4] {
+		got, err := store.Account(t.Context(), want.ID)
+		must(t, err)
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+}
+
+func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
+	t.Parallel()
+	store, database := setup(t)
+	database.Pool.Close()
+	user := identity.Session{ID: "s1", UserID: "kim"}
+	_, errUser := store.User(t.Context(), "kim")
+	_, errAccount := store.Account(t.Context(), "kim")
+	_, errRegistered := store.Registered(t.Context(), "CUST1", "01011112222")
+	_, errExtend := store.Extend(t.Context(), "s1", time.Now())
+	_, errImport := store.Import(t.Context(), nil)
+	for name, err := range map[string]error{
+		"User": errUser, "Account": errAccount, "Registered": errRegistered, "Extend": errExtend, "Import": errImport,
+		"Available":       store.Available(t.Context(), kim.User),
+		"Create":          store.Create(t.Context(), kim),
+		"Open":            store.Open(t.Context(), user, "hash", time.Now()),
+		"Close":           store.Close(t.Context(), "s1"),
+		"ReplacePassword": store.ReplacePassword(t.Context(), identity.PasswordChange{}, nil),
+	} {
+		if !errors.Is(err, identity.ErrDatabase) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

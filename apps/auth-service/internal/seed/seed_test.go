@@ -1,0 +1,61 @@
+package seed_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/seed"
+)
+
+// users is a seed.Users in memory.
+type users map[string]identity.Account
+
+// Import implements seed.Users.
+func (u users) Import(_ context.Context, accounts []identity.Account) (created int, err error) {
+	for _, account := range accounts {
+		if _, taken := u[account.ID]; !taken {
+			u[account.ID] = account
+			created++
+		}
+	}
+	return created, nil
+}
+
+func TestRunCreatesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	hasher := &identitytest.Passwords{}
+	store := users{}
+	for _, c := range []struct{ n, want int }{{0, 6}, {0, 0}, {3, 3}, {10_001, 9_998}, {10_001, 0}} {
+		created, err := seed.Run(t.Context(), store, hasher, c.n)
+		if err != nil || created != c.want {
+			t.Fatalf("Run with %d users created %d, %v, want %d", c.n, created, err, c.want)
+		}
+	}
+	for _, n := range []int{-1, 10_000_000} {
+		if _, err := seed.Run(t.Context(), store, hasher, n); err == nil {
+			t.Errorf("Run with %d users succeeded", n)
+		}
+	}
+
+	both := []string{identity.PermissionBillInquiry, identity.PermissionProductChange}
+	for _, want := range []identity.User{
+		{ID: "testuser01", Name: "홍길동", CustomerID: "CUST001", Line: "01012345678", Status: identity.StatusActive, Permissions: both},
+		{ID: "testuser02", Name: "김영희", CustomerID: "CUST002", Line: "01087654321", Status: identity.StatusActive, Permissions: both[:1]},
+		{ID: "testuser05", Name: "최지우", CustomerID: "CUST005", Line: "01000000000", Status: identity.StatusActive, Permissions: both},
+		{ID: "admin01", Name: "관리자", Status: identity.StatusActive, Permissions: []string{identity.PermissionAdmin}},
+		{ID: "loaduser0000001", Name: "부하시험0000001", CustomerID: "POP0000001", Line: "01030000001", Status: identity.StatusActive, Permissions: both},
+		{ID: "loaduser0010001", Name: "부하시험0010001", CustomerID: "POP0010001", Line: "01030010001", Status: identity.StatusActive, Permissions: both},
+	} {
+		got := store[want.ID]
+		if diff := cmp.Diff(want, got.User); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", want.ID, diff)
+		}
+		if got.PasswordHash != identitytest.HashOf(seed.Password) {
+			t.Errorf("%s has another password", want.ID)
+		}
+	}
+}

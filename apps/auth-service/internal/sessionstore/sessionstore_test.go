@@ -1,0 +1,141 @@
+package sessionstore_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/sessionstore"
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/session"
+)
+
+func TestMain(m *testing.M) {
+	// A cache's clean-up ends when the cache is collected, whenever that is.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"))
+}
+
+// setup returns a store behind a daprd of its own, and what other services see
+// of it.
+func setup(t *testing.T, resource string) (*sessionstore.Store, *session.Cached) {
+	t.Helper()
+	dapr := daprtest.Start(t, daprtest.Options{AppID: "sessions-" + rand.Text(), Resources: []string{resource}})
+	shared := session.NewStore(dapr.Client().State("session-store"))
+	cached := session.NewCached(shared, time.Now)
+	return sessionstore.New(shared, cached, time.Now), cached
+}
+
+// TestStore runs over more than one backend: operators may choose another.
+func TestStore(t *testing.T) {
+	t.Parallel()
+	for name, resource := range map[string]func(testing.TB, string) string{
+		"redis": daprtest.RedisState, "sqlite": daprtest.SQLiteState,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, cached := setup(t, resource(t, "session-store"))
+			identitytest.RunSessionStore(t, func(*testing.T) identity.SessionStore { return store })
+			t.Run("a session ends by itself", func(t *testing.T) {
+				t.Parallel()
+				endsByItself(t, store)
+			})
+			t.Run("a change is seen at once in the same process", func(t *testing.T) {
+				t.Parallel()
+				changeIsSeen(t, store, cached)
+			})
+		})
+	}
+}
+
+func endsByItself(t *testing.T, store *sessionstore.Store) {
+	brief := identity.Session{ID: "brief", UserID: "kim", RefreshID: "r", Idle: time.Second}
+	must(t, store.Create(t.Context(), brief))
+	await(t, func() (bool, error) {
+		_, _, err := store.Get(t.Context(), "brief")
+		if errors.Is(err, identity.ErrNoSession) {
+			return true, nil
+		}
+		return false, err
+	})
+}
+
+// await polls a condition until it holds.
+func await(t *testing.T, holds func() (bool, error)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		ok, err := holds()
+		must(t, err)
+		if ok {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatal("it never came to be")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func changeIsSeen(t *testing.T, store *sessionstore.Store, cached *session.Cached) {
+	live := identity.Session{ID: "seen", UserID: "kim", RefreshID: "r", Idle: time.Minute}
+	must(t, store.Create(t.Context(), live))
+	_, err := cached.Get(t.Context(), "seen")
+	must(t, err)
+	_, version, err := store.Get(t.Context(), "seen")
+	must(t, err)
+	live.Permissions = []string{identity.PermissionAdmin}
+	must(t, store.Update(t.Context(), live, version))
+	record, err := cached.Get(t.Context(), "seen")
+	must(t, err)
+	if len(record.Permissions) != 1 {
+		t.Errorf("permissions are %v", record.Permissions)
+	}
+	must(t, store.End(t.Context(), "seen"))
+	if _, err := cached.Get(t.Context(), "seen"); !errors.Is(err, session.ErrEnded) {
+		t.Errorf("after its end: %v", err)
+	}
+}
+
+func TestAStoreThatIsAwayIsUnavailable(t *testing.T) {
+	t.Parallel()
+	dapr := daprtest.Start(t, daprtest.Options{
+		AppID: "sessions-" + rand.Text(), Resources: []string{daprtest.RedisState(t, "session-store")},
+	})
+	shared := session.NewStore(dapr.Client().State("session-store"))
+	store := sessionstore.New(shared, session.NewCached(shared, time.Now), time.Now)
+	dapr.Kill()
+	_, _, err := store.Get(t.Context(), "any")
+	for name, err := range map[string]error{
+		"Get":    err,
+		"Create": store.Create(t.Context(), identity.Session{ID: "any", Idle: time.Minute}),
+		"Update": store.Update(t.Context(), identity.Session{ID: "any", Idle: time.Minute}, "1"),
+		"End":    store.End(t.Context(), "any"),
+	} {
+		if !errors.Is(err, identity.ErrSessionStore) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	dapr.Restart()
+	await(t, func() (bool, error) { // the connection to the sidecar comes back
+		err := store.Create(t.Context(), identity.Session{ID: "any", Idle: time.Minute})
+		if errors.Is(err, identity.ErrSessionStore) {
+			return false, nil
+		}
+		return true, err
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
