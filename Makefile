@@ -1,0 +1,54 @@
+# The only door to building, running and checking PhoneBill. The work is done by
+# dev/cmd/phonebill; `make` alone prints what there is.
+
+PHONEBILL := .local/bin/phonebill
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: phonebill ## Start everything, print what to try, stay until Ctrl-C, then drain and stop
+	@$(PHONEBILL) run
+
+.PHONY: stop
+stop: phonebill ## Drain and stop what `make run` started, or what is left of it
+	@$(PHONEBILL) stop
+
+.PHONY: status
+status: phonebill ## Show each process and whether it is ready
+	@$(PHONEBILL) status
+
+.PHONY: seed
+seed: phonebill ## Add generated users to the running system: make seed USERS=1000
+	@$(PHONEBILL) seed $(USERS)
+
+.PHONY: test
+test: phonebill ## Vet and test every module, then the whole system
+	@$(PHONEBILL) test
+
+.PHONY: lint
+lint: phonebill ## Run golangci-lint on every module and check that each is tidy
+	@$(PHONEBILL) lint
+
+.PHONY: fmt
+fmt: phonebill ## Format all Go files
+	@$(PHONEBILL) fmt
+
+.PHONY: tidy
+tidy: phonebill ## Tidy the go.mod of every module
+	@$(PHONEBILL) tidy
+
+.PHONY: build
+build: phonebill ## Compile every package
+	@$(PHONEBILL) build
+
+.PHONY: clean
+clean: phonebill ## Forget data, secrets and logs; keeps the programs that were built
+	@$(PHONEBILL) clean
+
+.PHONY: phonebill
+phonebill:
+	@go build -o $(PHONEBILL) ./dev/cmd/phonebill

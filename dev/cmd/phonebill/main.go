@@ -1,0 +1,58 @@
+// Command phonebill runs and checks PhoneBill in its checkout. The Makefile is
+// its front door: `make help` tells what each command does.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/phonebill/phonebill/dev/internal/checks"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// commands take their arguments and where the checkout is.
+var commands = map[string]func(ctx context.Context, args []string) error{
+	"run":    run,
+	"stop":   func(ctx context.Context, _ []string) error { return system.StopRunning(ctx, ".", os.Stdout) },
+	"status": func(ctx context.Context, _ []string) error { return system.Status(ctx, ".", os.Stdout) },
+	"seed":   seed,
+	"clean":  func(ctx context.Context, _ []string) error { return system.Clean(ctx, ".", os.Stdout) },
+	"build":  checks.Build,
+	"test":   checks.Test,
+	"lint":   checks.Lint,
+	"fmt":    checks.Format,
+	"tidy":   checks.Tidy,
+}
+
+func main() {
+	os.Exit(exitCode())
+}
+
+func exitCode() int {
+	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: phonebill "+strings.Join(slices.Sorted(maps.Keys(commands)), "|"))
+		return 2
+	}
+	// A reader that went away, as in `make run | head`, must not kill us in
+	// the middle: what we started would stay.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer cancel()
+	err := commands[os.Args[1]](ctx, os.Args[2:])
+	if err == nil {
+		return 0
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		fmt.Fprintln(os.Stderr, "interrupted")
+		return 130
+	}
+	fmt.Fprintln(os.Stderr, "phonebill:", err)
+	return 1
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"text/template"
+
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+//go:embed welcome.txt.tmpl
+var welcomeSource string
+
+var welcome = template.Must(template.New("welcome").Parse(welcomeSource))
+
+// run starts the system, stays until it is told to stop, and drains it.
+func run(ctx context.Context, _ []string) error {
+	s, err := system.Start(ctx, system.Options{Dir: ".", Out: os.Stdout})
+	if err != nil {
+		return err
+	}
+	_ = welcome.Execute(os.Stdout, s) // nobody may be reading
+	s.Watch(ctx, func(role system.Role, lastWords string) {
+		fmt.Printf("%s has ended; everything else keeps running%s\n", role, lastWords)
+	})
+	fmt.Println("Stopping: requests that run are finished first. Ctrl-C again kills them.")
+	hurry, cancel := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	if err := s.Stop(hurry); err != nil {
+		return err
+	}
+	fmt.Println("Stopped.")
+	return nil
+}
+
+// seed adds generated users to the system that runs.
+func seed(ctx context.Context, args []string) error {
+	const usage = "how many users to add is missing, as in `make seed USERS=1000`"
+	if len(args) != 1 {
+		return fmt.Errorf(usage)
+	}
+	users, err := strconv.Atoi(args[0])
+	if err != nil || users < 1 {
+		return fmt.Errorf(usage)
+	}
+	return system.Seed(ctx, ".", users, os.Stdout)
+}

@@ -1,0 +1,69 @@
+// Package ingress runs the local ingress, an nginx with the same routes as the
+// ingress of the chart: clients reach the public API through it and nothing
+// else.
+package ingress
+
+import (
+	_ "embed"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"github.com/phonebill/phonebill/dev/internal/atomicfile"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/runfile"
+)
+
+//go:embed nginx.conf.tmpl
+var source string
+
+var configuration = template.Must(template.New("nginx.conf").Parse(source))
+
+// Config says which ingress to run.
+type Config struct {
+	Binary string // nginx
+	Dir    string // for the configuration and temporary files, created where missing
+	Log    string
+	Port   int
+	Apps   []runfile.App
+}
+
+// Start starts the ingress. It does not wait until it answers.
+func Start(cfg Config) (*proc.Child, error) {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	rendered, err := cfg.render(os.Geteuid() == 0)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(cfg.Dir, "nginx.conf")
+	if err := atomicfile.Write(file, []byte(rendered)); err != nil {
+		return nil, err
+	}
+	return proc.Start(proc.Spec{
+		Path: cfg.Binary,
+		// The prefix needs the slash: nginx puts file names behind it as it is.
+		Args: []string{"nginx", "-p", cfg.Dir + "/", "-c", file},
+		Env:  []string{"PATH=" + os.Getenv("PATH")},
+		Dir:  cfg.Dir,
+		Log:  cfg.Log,
+	})
+}
+
+// render returns the configuration. As root, nginx would change to a user that
+// may have no way into the checkout.
+func (cfg Config) render(root bool) (string, error) {
+	data := struct {
+		Config
+
+		User string
+	}{Config: cfg}
+	if root {
+		data.User = "root"
+	}
+	var out strings.Builder
+	err := configuration.Execute(&out, data)
+	return out.String(), err
+}

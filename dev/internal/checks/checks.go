@@ -1,0 +1,173 @@
+// Package checks builds, formats, lints and tests every module of the
+// workspace. Which modules there are, only go.work says.
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/console"
+	"github.com/phonebill/phonebill/dev/internal/testenv"
+	"github.com/phonebill/phonebill/dev/internal/toolchain"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// workspace is the checkout with its modules.
+type workspace struct {
+	checkout.Checkout
+
+	out     *console.Console
+	modules []checkout.Module
+}
+
+func open(ctx context.Context) (workspace, error) {
+	root, err := checkout.Find(".")
+	if err != nil {
+		return workspace{}, err
+	}
+	modules, err := root.Modules(ctx)
+	return workspace{Checkout: root, out: console.New(os.Stdout), modules: modules}, err
+}
+
+// patterns match all packages of the workspace.
+func (w workspace) patterns() []string {
+	patterns := make([]string, 0, len(w.modules))
+	for _, module := range w.modules {
+		patterns = append(patterns, module.Path+"/...")
+	}
+	return patterns
+}
+
+// run runs a command in dir, with env added to the environment, and shows what
+// it prints. When the context ends the command is asked to stop, so that it can
+// stop what it has started.
+func (w workspace) run(ctx context.Context, dir string, env []string, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(append([]string{name}, args[:min(2, len(args))]...), " "), err)
+	}
+	return ctx.Err()
+}
+
+// Build compiles every package.
+func Build(ctx context.Context, _ []string) error {
+	w, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	return w.run(ctx, w.Root, nil, "go", append([]string{"build"}, w.patterns()...)...)
+}
+
+// Tidy brings every go.mod and go.sum to what the sources need.
+func Tidy(ctx context.Context, _ []string) error {
+	w, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	return w.eachModule(ctx, "go", "mod", "tidy")
+}
+
+// eachModule runs a command in every module and returns all that failed.
+func (w workspace) eachModule(ctx context.Context, name string, args ...string) error {
+	var failed error
+	for _, module := range w.modules {
+		if err := w.run(ctx, module.Dir, nil, name, args...); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", module.Path, err))
+		}
+	}
+	return failed
+}
+
+// Lint reports what golangci-lint finds and which modules are not tidy.
+func Lint(ctx context.Context, _ []string) error {
+	return golangci(ctx, "run")
+}
+
+// Format formats every Go file.
+func Format(ctx context.Context, _ []string) error {
+	return golangci(ctx, "fmt")
+}
+
+func golangci(ctx context.Context, command string) error {
+	w, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	tool, err := toolchain.Toolchain{Checkout: w.Checkout, Console: w.out}.Tool(ctx, toolchain.Lint)
+	if err != nil {
+		return err
+	}
+	failed := w.eachModule(ctx, tool, command, "./...")
+	if command == "run" {
+		failed = errors.Join(failed, w.eachModule(ctx, "go", "mod", "tidy", "-diff"))
+	}
+	return failed
+}
+
+// Test vets and tests every module with the race detector: first what brings
+// its own surroundings, with servers that run for the tests alone, then the
+// tests of the whole system, which start it.
+func Test(ctx context.Context, _ []string) error {
+	w, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	packages, whole, err := w.packages(ctx)
+	if err != nil {
+		return err
+	}
+	w.out.Printf("== vet")
+	if err := w.run(ctx, w.Root, nil, "go", append([]string{"vet"}, w.patterns()...)...); err != nil {
+		return err
+	}
+	w.out.Printf("== unit and component tests")
+	if err := w.testAlone(ctx, packages); err != nil {
+		return err
+	}
+	w.out.Printf("== tests of the whole system")
+	return w.testWhole(ctx, whole)
+}
+
+// packages returns all packages of the workspace, those that test the whole
+// system apart.
+func (w workspace) packages(ctx context.Context) (packages, whole []string, err error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list"}, w.patterns()...)...)
+	cmd.Dir, cmd.Stderr = w.Root, os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, nil, fmt.Errorf("go list: %w", err)
+	}
+	for _, path := range strings.Fields(string(out)) {
+		if strings.Contains(path+"/", "/dev/e2e/") {
+			whole = append(whole, path)
+		} else {
+			packages = append(packages, path)
+		}
+	}
+	return packages, whole, nil
+}
+
+func (w workspace) testAlone(ctx context.Context, packages []string) error {
+	env, err := testenv.Start(ctx, w.Checkout, w.out)
+	if err != nil {
+		return err
+	}
+	args := append([]string{"test", "-race", "-shuffle=on"}, packages...)
+	return errors.Join(w.run(ctx, w.Root, env.Environ, "go", args...), env.Stop())
+}
+
+func (w workspace) testWhole(ctx context.Context, packages []string) error {
+	args := append([]string{"test", "-race", "-count=1", "-timeout=40m"}, packages...)
+	err := w.run(ctx, w.Root, []string{"PHONEBILL_TEST_REQUIRED=1"}, "go", args...)
+	// What the tests could not stop, because they crashed, we do.
+	return errors.Join(err, system.ClearLeftovers(context.WithoutCancel(ctx), w.Root, os.Stdout))
+}

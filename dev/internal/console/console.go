@@ -1,0 +1,65 @@
+// Package console tells the person at the terminal what is going on.
+package console
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// Console writes lines for people. It is safe for concurrent use.
+type Console struct {
+	mu  sync.Mutex
+	out io.Writer
+	now func() time.Time
+}
+
+// New returns a console that writes to out. A failed write is dropped: a
+// terminal that went away must not keep the system from stopping.
+func New(out io.Writer) *Console { return &Console{out: out, now: time.Now} }
+
+// Printf writes one line.
+func (c *Console) Printf(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, _ = fmt.Fprintf(c.out, format+"\n", args...)
+}
+
+const (
+	patience = 2 * time.Second // how long something may take without a word
+	interval = 5 * time.Second // how often it is mentioned from then on
+)
+
+// Wait reports something that takes its time: nothing for two seconds, then a
+// line, and another every five seconds, until the returned function is called.
+// The line ends with what state returns, which says what is being waited for.
+func (c *Console) Wait(what string, state func() string) (done func()) {
+	started := c.now()
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-timer.C:
+				c.Printf("  … %s (%s)%s", what, c.now().Sub(started).Round(time.Second), suffix(state))
+				timer.Reset(interval)
+			}
+		}
+	}()
+	return sync.OnceFunc(func() { close(stop); <-stopped })
+}
+
+func suffix(state func() string) string {
+	if state == nil {
+		return ""
+	}
+	if text := state(); text != "" {
+		return ": " + text
+	}
+	return ""
+}

@@ -1,0 +1,165 @@
+// Package postgres runs a private PostgreSQL server: its own cluster, on the
+// loopback address only, never the system's.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/phonebill/phonebill/dev/internal/proc"
+)
+
+// Superuser is the role that owns the server.
+const Superuser = "postgres"
+
+// Server is a private server. Its methods may be called in any process of the
+// checkout: what there is to know is in Dir.
+type Server struct {
+	Dir  string // for the cluster and the superuser's password
+	Log  string
+	Port int
+	// Durable keeps what was committed through the death of the machine.
+	// Tests do without.
+	Durable bool
+}
+
+func (s Server) cluster() string      { return filepath.Join(s.Dir, "cluster") }
+func (s Server) passwordFile() string { return filepath.Join(s.Dir, "superuser-password") }
+
+// Start creates the cluster where there is none and starts the server. It does
+// not wait until the server answers; see Connect.
+func (s Server) Start(ctx context.Context) (*proc.Child, error) {
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	bin, err := s.programs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	as, err := account()
+	if err != nil {
+		return nil, err
+	}
+	if !exists(s.cluster()) {
+		if err := s.initialise(ctx, bin, as); err != nil {
+			return nil, fmt.Errorf("create the database cluster: %w", err)
+		}
+	}
+	if err := s.removeStaleLock(as); err != nil {
+		return nil, err
+	}
+	return proc.Start(proc.Spec{
+		Path:        filepath.Join(bin, "postgres"),
+		Args:        append([]string{"postgres", "-D", s.cluster()}, s.options()...),
+		Env:         environ(),
+		Dir:         "/", // with another user's rights ours may be out of reach
+		Log:         s.Log,
+		Credential:  as.credential,
+		AmbientCaps: as.caps,
+	})
+}
+
+// options are the server's settings, on the command line so that they follow
+// this file and not the age of the cluster.
+func (s Server) options() []string {
+	settings := []string{
+		"listen_addresses=127.0.0.1",
+		"port=" + strconv.Itoa(s.Port),
+		// No socket file: its path may be at most 107 bytes long.
+		"unix_socket_directories=",
+		"max_connections=200",
+		"timezone=UTC",
+		// Statements and the details of errors contain personal data.
+		"log_min_error_statement=panic",
+		"log_error_verbosity=terse",
+	}
+	if !s.Durable {
+		settings = append(settings, "fsync=off", "full_page_writes=off", "synchronous_commit=off")
+	}
+	args := make([]string, 0, 2*len(settings))
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	return args
+}
+
+// URL returns how the superuser reaches a database. It contains the password.
+func (s Server) URL(database string) (string, error) {
+	password, err := os.ReadFile(s.passwordFile())
+	if err != nil {
+		return "", err
+	}
+	address := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(Superuser, string(password)),
+		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)),
+		Path:     database,
+		RawQuery: "sslmode=disable",
+	}
+	return address.String(), nil
+}
+
+// Connect connects the superuser to a database. It fails while the server is
+// not ready.
+func (s Server) Connect(ctx context.Context, database string) (*pgx.Conn, error) {
+	address, err := s.URL(database)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.Connect(ctx, address)
+}
+
+// Ping reports whether the server takes connections.
+func (s Server) Ping(ctx context.Context) error {
+	conn, err := s.Connect(ctx, "postgres")
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+// removeStaleLock removes the lock file of a server that is dead while its
+// process id has gone to another process of the same user, which keeps
+// PostgreSQL from starting. It knows the other cases itself, and that of
+// another user's process, which is the only one where we change the user.
+func (s Server) removeStaleLock(as runAs) error {
+	file := filepath.Join(s.cluster(), "postmaster.pid")
+	content, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) || as.credential != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(string(content), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		return fmt.Errorf("%s does not begin with a process id", file)
+	}
+	holder, err := proc.Get(pid)
+	if err != nil || strings.Contains(holder.Command(), s.cluster()) || proc.AnyIn(s.cluster()) {
+		return nil
+	}
+	return os.Remove(file)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// environ is what the server and its tools see. Messages are English wherever
+// this runs, because they are looked at by programs, too.
+func environ() []string {
+	return []string{"LC_ALL=C.UTF-8", "PATH=" + os.Getenv("PATH")}
+}

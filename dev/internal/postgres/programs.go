@@ -1,0 +1,75 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ErrNotInstalled says that the machine has no PostgreSQL server.
+var ErrNotInstalled = errors.New("no PostgreSQL server is installed")
+
+// Installed reports whether the machine has a PostgreSQL server.
+func Installed() bool { return len(candidates()) > 0 }
+
+// candidates returns the folders that hold a server's programs, Debian's
+// newest first. They are not on the PATH there.
+func candidates() []string {
+	folders, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is well formed
+	slices.SortFunc(folders, func(a, b string) int { return debianVersion(b) - debianVersion(a) })
+	if path, err := exec.LookPath("postgres"); err == nil {
+		if resolved, err := filepath.EvalSymlinks(path); err == nil {
+			folders = append(folders, filepath.Dir(resolved))
+		}
+	}
+	return slices.DeleteFunc(folders, func(folder string) bool {
+		return !exists(filepath.Join(folder, "postgres")) || !exists(filepath.Join(folder, "initdb"))
+	})
+}
+
+func debianVersion(folder string) int {
+	version, err := strconv.Atoi(filepath.Base(filepath.Dir(folder)))
+	if err != nil {
+		return 0
+	}
+	return version
+}
+
+// programs returns the folder of the programs to use: the newest, or those of
+// the version that created the cluster, since no other can read it.
+func (s Server) programs(ctx context.Context) (string, error) {
+	folders := candidates()
+	if len(folders) == 0 {
+		return "", ErrNotInstalled
+	}
+	content, err := os.ReadFile(filepath.Join(s.cluster(), "PG_VERSION"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return folders[0], nil
+	}
+	if err != nil {
+		return "", err
+	}
+	wanted := strings.TrimSpace(string(content))
+	for _, folder := range folders {
+		out, err := exec.CommandContext(ctx, filepath.Join(folder, "postgres"), "--version").Output()
+		if err != nil {
+			return "", fmt.Errorf("%s/postgres --version: %w", folder, err)
+		}
+		if majorVersion(string(out)) == wanted {
+			return folder, nil
+		}
+	}
+	return "", fmt.Errorf("the data in %s was created by PostgreSQL %s, which is not installed: install it, or drop the data with `make clean`", s.Dir, wanted)
+}
+
+var versionPattern = regexp.MustCompile(`\d+`)
+
+func majorVersion(output string) string { return versionPattern.FindString(output) }

@@ -1,0 +1,95 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// PortFree reports whether one can listen on a port of the loopback address.
+func PortFree(port int) bool {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return !errors.Is(err, syscall.EADDRINUSE)
+	}
+	return listener.Close() == nil
+}
+
+// FreePort returns a port of the loopback address that nobody listens on now.
+func FreePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	port := listener.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a tcp listener has no other
+	return port, listener.Close()
+}
+
+// PortHolder says, for people, who listens on a port: the process where we may
+// see it, else its user. It is empty where nobody listens.
+func PortHolder(port int) string {
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		content, err := os.ReadFile(table)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(content)) {
+			inode, uid, ok := listening(line, port)
+			if !ok {
+				continue
+			}
+			if process, found := socketOwner(inode); found {
+				return process.String()
+			}
+			return "a process of " + userName(uid)
+		}
+	}
+	return ""
+}
+
+// listening reads a line of /proc/net/tcp: it returns the socket's inode and
+// its owner's id if the socket listens on port.
+func listening(line string, port int) (inode, uid string, ok bool) {
+	const local, state, owner, node, listen = 1, 3, 7, 9, "0A"
+	fields := strings.Fields(line)
+	if len(fields) <= node || fields[state] != listen ||
+		!strings.HasSuffix(fields[local], fmt.Sprintf(":%04X", port)) {
+		return "", "", false
+	}
+	return fields[node], fields[owner], true
+}
+
+func socketOwner(inode string) (Process, bool) {
+	target := "socket:[" + inode + "]"
+	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	if err != nil {
+		return Process{}, false
+	}
+	for _, link := range links {
+		if to, err := os.Readlink(link); err != nil || to != target {
+			continue
+		}
+		pid, err := strconv.Atoi(strings.Split(link, "/")[2])
+		if err != nil {
+			continue
+		}
+		if process, err := Get(pid); err == nil {
+			return process, true
+		}
+	}
+	return Process{}, false
+}
+
+func userName(uid string) string {
+	owner, err := user.LookupId(uid)
+	if err != nil {
+		return "user " + uid
+	}
+	return "user " + owner.Username
+}

@@ -1,0 +1,196 @@
+// Package proc starts, recognises and signals processes.
+//
+// A process is known by its id together with the time at which it started: the
+// kernel gives ids again, and a signal must never reach a stranger. Everything
+// comes from /proc, so this is for Linux.
+package proc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Process is one process, dead or alive.
+type Process struct {
+	PID   int    `json:"pid"`
+	Start uint64 `json:"start"` // clock ticks after the boot
+}
+
+// ErrGone says that a process does not exist any more.
+var ErrGone = errors.New("the process has ended")
+
+// Get returns the process that has the id now.
+func Get(pid int) (Process, error) {
+	stat, err := readStat(pid)
+	if err != nil {
+		return Process{}, err
+	}
+	return stat.Process, nil
+}
+
+// Alive reports whether the process runs, be it stopped by a signal.
+func (p Process) Alive() bool {
+	stat, err := readStat(p.PID)
+	return err == nil && stat.Process == p && !stat.dead()
+}
+
+// Signal sends a signal to this process and to no other that has got its id.
+func (p Process) Signal(signal syscall.Signal) error {
+	// The handle stays with one process, so that the check below also holds
+	// for the moment of the signal.
+	handle, err := os.FindProcess(p.PID)
+	if err != nil {
+		return ErrGone
+	}
+	defer func() { _ = handle.Release() }()
+	if !p.Alive() {
+		return ErrGone
+	}
+	if err := handle.Signal(signal); err != nil {
+		if errors.Is(err, os.ErrProcessDone) {
+			return ErrGone
+		}
+		return fmt.Errorf("signal %s to %s: %w", signal, p, err)
+	}
+	return nil
+}
+
+// pollInterval is how often something that cannot be waited for is looked at.
+const pollInterval = 20 * time.Millisecond
+
+// WaitGone waits until the process has ended, whoever its parent is.
+func (p Process) WaitGone(ctx context.Context) error {
+	return Poll(ctx, func() bool { return !p.Alive() })
+}
+
+// Poll waits until condition holds. It returns the context's error if that
+// ends first.
+func Poll(ctx context.Context, condition func() bool) error {
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		if condition() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// Pause waits for d, or until the context ends, whose error it returns then. It
+// is for the time between two looks at something that cannot be waited for.
+func Pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// Command returns the command line, with spaces between its words.
+func (p Process) Command() string { return strings.Join(p.Args(), " ") }
+
+// Args returns the command line, or nothing if the process is gone.
+func (p Process) Args() []string {
+	content, err := os.ReadFile(procPath(p.PID, "cmdline"))
+	if err != nil {
+		return nil
+	}
+	// Programs that write a title over their arguments pad it with zeros.
+	content = bytes.TrimRight(content, "\x00")
+	if len(content) == 0 {
+		return nil
+	}
+	return strings.Split(string(content), "\x00")
+}
+
+// String names the process for people: its id and, shortened, its command.
+func (p Process) String() string {
+	const limit = 80
+	command := []rune(p.Command())
+	if len(command) > limit {
+		command = append(command[:limit], '…')
+	}
+	return fmt.Sprintf("pid %d (%s)", p.PID, string(command))
+}
+
+// stat is the part of /proc/<pid>/stat that we need.
+type stat struct {
+	Process
+
+	parent, group int
+	state         string
+}
+
+func (s stat) dead() bool { return s.state == "Z" || s.state == "X" }
+
+func readStat(pid int) (stat, error) {
+	content, err := os.ReadFile(procPath(pid, "stat"))
+	if err != nil {
+		return stat{}, ErrGone
+	}
+	return parseStat(pid, string(content))
+}
+
+// parseStat counts fields from the last parenthesis: the second field is the
+// program's name, which may contain spaces and parentheses.
+func parseStat(pid int, content string) (stat, error) {
+	fields := strings.Fields(content[strings.LastIndexByte(content, ')')+1:])
+	const state, parent, group, start = 0, 1, 2, 19 // proc(5) counts from 3
+	if len(fields) <= start {
+		return stat{}, fmt.Errorf("unexpected /proc/%d/stat: %q", pid, content)
+	}
+	s := stat{Process: Process{PID: pid}, state: fields[state]}
+	var errs [3]error
+	s.parent, errs[0] = strconv.Atoi(fields[parent])
+	s.group, errs[1] = strconv.Atoi(fields[group])
+	s.Start, errs[2] = strconv.ParseUint(fields[start], 10, 64)
+	return s, errors.Join(errs[:]...)
+}
+
+func procPath(pid int, elem string) string {
+	return filepath.Join("/proc", strconv.Itoa(pid), elem)
+}
+
+// list returns every process that can be seen, without those that ended.
+func list() []stat {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var all []stat
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if s, err := readStat(pid); err == nil && !s.dead() {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// AnyIn reports whether a process of ours works in the folder dir.
+func AnyIn(dir string) bool {
+	for _, s := range list() {
+		if cwd, err := os.Readlink(procPath(s.PID, "cwd")); err == nil && cwd == dir {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,101 @@
+package proc
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+)
+
+// Spec says how to start a process.
+type Spec struct {
+	Path string
+	Args []string // with the program's name first
+	Env  []string
+	Dir  string
+	// Log is the file that takes what the process writes to its standard
+	// output and error, appended. It must not be empty.
+	Log string
+	// Credential is the user to run as; nil is our own.
+	Credential *syscall.Credential
+	// AmbientCaps are capabilities to keep where Credential takes them away.
+	AmbientCaps []uintptr
+}
+
+// Child is a process that we started.
+type Child struct {
+	Process
+
+	done chan struct{}
+	err  error
+}
+
+// Start starts a process in a process group of its own, so that a Ctrl-C at
+// the terminal reaches us and not it: we decide in which order things stop.
+func Start(spec Spec) (*Child, error) {
+	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }() // the child has its own
+	cmd := &exec.Cmd{
+		Path:   spec.Path,
+		Args:   spec.Args,
+		Env:    spec.Env,
+		Dir:    spec.Dir,
+		Stdout: log,
+		Stderr: log,
+		SysProcAttr: &syscall.SysProcAttr{
+			Setpgid:     true,
+			Credential:  spec.Credential,
+			AmbientCaps: spec.AmbientCaps,
+		},
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
+	}
+	// Until Wait below has reaped it, the id cannot be given away.
+	process, err := Get(cmd.Process.Pid)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
+	}
+	child := &Child{Process: process, done: make(chan struct{})}
+	go func() {
+		child.err = cmd.Wait()
+		close(child.done)
+	}()
+	return child, nil
+}
+
+// Done is closed when the process has ended.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Err returns why the process ended, after Done: nil after an exit with 0.
+func (c *Child) Err() error { return c.err }
+
+// Capture returns how to start the same process again: its program, arguments,
+// environment and folder. The process must be alive and ours.
+func (p Process) Capture(log string) (Spec, error) {
+	path, err := os.Readlink(procPath(p.PID, "exe"))
+	if err != nil {
+		return Spec{}, fmt.Errorf("capture %s: %w", p, err)
+	}
+	dir, err := os.Readlink(procPath(p.PID, "cwd"))
+	if err != nil {
+		return Spec{}, fmt.Errorf("capture %s: %w", p, err)
+	}
+	environ, err := os.ReadFile(procPath(p.PID, "environ"))
+	if err != nil {
+		return Spec{}, fmt.Errorf("capture %s: %w", p, err)
+	}
+	if !p.Alive() {
+		return Spec{}, ErrGone
+	}
+	return Spec{Path: path, Args: p.Args(), Env: splitEnviron(environ), Dir: dir, Log: log}, nil
+}
+
+func splitEnviron(content []byte) []string {
+	return strings.Split(string(bytes.TrimRight(content, "\x00")), "\x00")
+}

@@ -1,0 +1,115 @@
+// Package redis runs a private Redis server: its own configuration and data,
+// on the loopback address, never the system's.
+package redis
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/atomicfile"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+)
+
+// Config says which server to run.
+type Config struct {
+	Binary   string // redis-server
+	Dir      string // for data and configuration, created where missing
+	Log      string
+	Port     int
+	Password string
+	// Durable keeps what was written through the death of the server. Tests
+	// do without.
+	Durable bool
+}
+
+// Start starts the server. It does not wait until it answers; see Ping.
+func Start(cfg Config) (*proc.Child, error) {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	file := filepath.Join(cfg.Dir, "redis.conf")
+	if err := atomicfile.Write(file, []byte(cfg.render())); err != nil {
+		return nil, err
+	}
+	return proc.Start(proc.Spec{
+		Path: cfg.Binary,
+		Args: []string{"redis-server", file},
+		Env:  []string{"LANG=C.UTF-8", "PATH=" + os.Getenv("PATH")},
+		Dir:  cfg.Dir,
+		Log:  cfg.Log,
+	})
+}
+
+// render returns the configuration file: the password belongs neither into the
+// process list nor into an environment.
+func (cfg Config) render() string {
+	appendOnly := "no"
+	if cfg.Durable {
+		// Each command is written to the file before it is answered, which
+		// outlives the process; once a second it is written to the disk.
+		appendOnly = "yes"
+	}
+	return strings.Join([]string{
+		"bind 127.0.0.1",
+		"port " + strconv.Itoa(cfg.Port),
+		"protected-mode yes",
+		"requirepass " + strconv.Quote(cfg.Password),
+		"daemonize no",
+		"dir " + strconv.Quote(cfg.Dir),
+		`logfile ""`,
+		`save ""`,
+		"appendonly " + appendOnly,
+		"appendfsync everysec",
+		"",
+	}, "\n")
+}
+
+// Ping reports whether the server takes the password and commands. While it
+// still loads its data it does not.
+func Ping(ctx context.Context, port int, password string) error {
+	dialer := net.Dialer{Timeout: time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	reader := bufio.NewReader(conn)
+	for _, command := range [][]string{{"AUTH", password}, {"PING"}} {
+		if err := call(conn, reader, command); err != nil {
+			return fmt.Errorf("redis %s: %w", command[0], err)
+		}
+	}
+	return nil
+}
+
+// call sends one command in the protocol of Redis and expects a simple answer,
+// which starts with a plus sign.
+func call(conn net.Conn, reader *bufio.Reader, command []string) error {
+	var request strings.Builder
+	fmt.Fprintf(&request, "*%d\r\n", len(command))
+	for _, word := range command {
+		fmt.Fprintf(&request, "$%d\r\n%s\r\n", len(word), word)
+	}
+	if _, err := conn.Write([]byte(request.String())); err != nil {
+		return err
+	}
+	answer, err := reader.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	if answer = strings.TrimSpace(answer); !strings.HasPrefix(answer, "+") {
+		return errors.New(answer)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+// Package secrets creates the secrets of a local system: random ones, made
+// once per checkout and kept in a file that git ignores. It stands behind the
+// Dapr component secret-store, whose names are the same in every environment.
+package secrets
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/phonebill/phonebill/dev/internal/atomicfile"
+)
+
+// Set holds secrets by name.
+type Set map[string]string
+
+// Ensure returns the secrets of the file at path. It creates the file, and adds
+// what a file of an older version lacks; it never changes a secret that is
+// there. Only the owner may read the file.
+func Ensure(path string) (Set, error) {
+	set, err := Load(path)
+	if err != nil {
+		return nil, err
+	}
+	added, err := set.complete()
+	if err != nil {
+		return nil, err
+	}
+	if added {
+		content, err := json.MarshalIndent(set, "", "  ")
+		if err != nil {
+			return nil, err
+		}
+		if err := atomicfile.Write(path, append(content, '\n')); err != nil {
+			return nil, fmt.Errorf("write the secrets: %w", err)
+		}
+	}
+	return set, os.Chmod(path, 0o600)
+}
+
+// Load returns the secrets of the file at path, none if there is no file.
+func Load(path string) (Set, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Set{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	set := Set{}
+	if err := json.Unmarshal(content, &set); err != nil {
+		return nil, fmt.Errorf("%s holds no JSON object of strings (%w): mend it, or remove it and `make clean` the data that it protects", path, err)
+	}
+	return set, nil
+}
+
+// complete adds what is missing and reports whether anything was.
+func (s Set) complete() (bool, error) {
+	added := false
+	for _, secret := range all {
+		if s[secret.name] != "" {
+			continue
+		}
+		value, err := secret.make(s)
+		if err != nil {
+			return false, fmt.Errorf("make the secret %s: %w", secret.name, err)
+		}
+		s[secret.name], added = value, true
+	}
+	return added, nil
+}

@@ -1,0 +1,166 @@
+// Package testenv runs the servers that tests share, PostgreSQL and Redis, on
+// free ports with data of their own, and tells the tests where they are.
+package testenv
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/console"
+	"github.com/phonebill/phonebill/dev/internal/lock"
+	"github.com/phonebill/phonebill/dev/internal/postgres"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/redis"
+	"github.com/phonebill/phonebill/dev/internal/toolchain"
+)
+
+// startTimeout bounds the wait for both servers.
+const startTimeout = 60 * time.Second
+
+// Env is a set of servers that run.
+type Env struct {
+	// Environ are the variables by which tests find the servers, and that make
+	// them fail instead of skip where they do not find what they need.
+	Environ []string
+
+	dir     string
+	lock    *lock.Lock
+	records proc.Records
+}
+
+// Start starts the servers and waits until they are ready. What an earlier one
+// has left behind it removes.
+func Start(ctx context.Context, root checkout.Checkout, out *console.Console) (*Env, error) {
+	env := &Env{dir: root.Local("test"), records: proc.Records{Dir: root.Local("test", "run")}}
+	if err := os.MkdirAll(env.dir, 0o700); err != nil {
+		return nil, err
+	}
+	var err error
+	env.lock, err = lock.Acquire(root.Local("test.lock"), root.Root)
+	var held *lock.HeldError
+	if errors.As(err, &held) {
+		return nil, fmt.Errorf("the tests of this checkout already run (pid %d)", held.Owner.PID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	tools := toolchain.Toolchain{Checkout: root, Console: out}
+	if err := env.start(ctx, tools); err != nil {
+		return nil, errors.Join(err, env.Stop())
+	}
+	return env, nil
+}
+
+func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
+	servers, err := tools.Servers(ctx)
+	if err != nil {
+		return err
+	}
+	daprd, err := tools.Tool(ctx, toolchain.Daprd)
+	if err != nil {
+		return err
+	}
+	if err := e.clear(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(e.dir, 0o700); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	address, err := e.startPostgres(ctx)
+	if err != nil {
+		return fmt.Errorf("PostgreSQL for the tests: %w", err)
+	}
+	port, password, err := e.startRedis(ctx, servers.Redis)
+	if err != nil {
+		return fmt.Errorf("redis for the tests: %w", err)
+	}
+	e.Environ = []string{
+		"PHONEBILL_TEST_REQUIRED=1",
+		"PHONEBILL_TEST_POSTGRES_URL=" + address,
+		"PHONEBILL_TEST_REDIS_ADDR=" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+		"PHONEBILL_TEST_REDIS_PASSWORD=" + password,
+		"PHONEBILL_TEST_DAPRD=" + daprd,
+	}
+	return nil
+}
+
+func (e *Env) path(name string) string { return e.dir + "/" + name }
+
+// startPostgres returns the superuser's URL.
+func (e *Env) startPostgres(ctx context.Context) (string, error) {
+	port, err := proc.FreePort()
+	if err != nil {
+		return "", err
+	}
+	server := postgres.Server{Dir: e.path("postgres"), Log: e.path("postgres.log"), Port: port}
+	child, err := server.Start(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := e.records.Save("postgres", child.Process); err != nil {
+		return "", err
+	}
+	if err := await(ctx, child, func() error { return server.Ping(ctx) }); err != nil {
+		return "", err
+	}
+	return server.URL("postgres")
+}
+
+func (e *Env) startRedis(ctx context.Context, binary string) (port int, password string, err error) {
+	if port, err = proc.FreePort(); err != nil {
+		return 0, "", err
+	}
+	password = rand.Text()
+	child, err := redis.Start(redis.Config{
+		Binary: binary, Dir: e.path("redis"), Log: e.path("redis.log"), Port: port, Password: password,
+	})
+	if err != nil {
+		return 0, "", err
+	}
+	if err := e.records.Save("redis", child.Process); err != nil {
+		return 0, "", err
+	}
+	return port, password, await(ctx, child, func() error { return redis.Ping(ctx, port, password) })
+}
+
+// await waits until a server is ready, or has ended.
+func await(ctx context.Context, child *proc.Child, ready func() error) error {
+	var last error
+	err := proc.Poll(ctx, func() bool {
+		last = ready()
+		return last == nil || !child.Alive()
+	})
+	return errors.Join(err, last)
+}
+
+// Stop stops the servers and removes their data.
+func (e *Env) Stop() error { return errors.Join(e.clear(), e.lock.Release()) }
+
+// clear ends the servers at once: their data are for nobody.
+func (e *Env) clear() error {
+	left, err := e.records.All()
+	if err != nil {
+		return err
+	}
+	for _, process := range left {
+		for family := process.Family(); len(family) > 0; family = process.Family() {
+			for _, member := range family {
+				if err := member.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
+					return err
+				}
+			}
+			_ = proc.Pause(context.Background(), 10*time.Millisecond) // for the kernel to end them
+		}
+	}
+	return os.RemoveAll(e.dir)
+}

@@ -1,0 +1,84 @@
+package toolchain
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"github.com/phonebill/phonebill/dev/internal/postgres"
+)
+
+//go:embed install.sh
+var installScript string
+
+// Servers are the programs of the servers. PostgreSQL's are found by package
+// postgres, which knows its versions.
+type Servers struct {
+	Redis, Nginx string
+}
+
+// Servers returns the servers' programs and installs the packages of those
+// that are missing, where this user may.
+func (t Toolchain) Servers(ctx context.Context) (Servers, error) {
+	if missing := missingPackages(); len(missing) > 0 {
+		if err := t.install(ctx, missing); err != nil {
+			return Servers{}, err
+		}
+		if missing = missingPackages(); len(missing) > 0 {
+			return Servers{}, fmt.Errorf("installed, but not found: %s", strings.Join(missing, ", "))
+		}
+	}
+	return Servers{Redis: find("redis-server"), Nginx: find("nginx")}, nil
+}
+
+// missingPackages returns the Debian packages of the servers that the machine
+// does not have.
+func missingPackages() []string {
+	var missing []string
+	if !postgres.Installed() {
+		missing = append(missing, "postgresql")
+	}
+	for _, server := range []string{"redis-server", "nginx"} { // programs and packages
+		if find(server) == "" {
+			missing = append(missing, server)
+		}
+	}
+	return missing
+}
+
+// find returns the path of a program. Debian keeps servers where only root's
+// PATH looks.
+func find(name string) string {
+	for _, path := range []string{name, "/usr/sbin/" + name, "/usr/local/sbin/" + name} {
+		if found, err := exec.LookPath(path); err == nil {
+			return found
+		}
+	}
+	return ""
+}
+
+func (t Toolchain) install(ctx context.Context, packages []string) error {
+	command := "apt-get update && apt-get install --no-install-recommends " + strings.Join(packages, " ")
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return fmt.Errorf("missing on this machine: %s; install them (these are Debian's names) and start again", strings.Join(packages, ", "))
+	}
+	shell := []string{"sh", "-s", "--"}
+	if os.Geteuid() != 0 {
+		if exec.CommandContext(ctx, "sudo", "-n", "true").Run() != nil {
+			return fmt.Errorf("missing on this machine: %s; this user may not install them, so run this and start again:\n\n    sudo sh -c '%s'\n",
+				strings.Join(packages, ", "), command)
+		}
+		shell = append([]string{"sudo", "-n"}, shell...)
+	}
+	t.Console.Printf("Installing packages: %s", command)
+	t.Console.Printf("  (their system services are not started: PhoneBill runs servers of its own)")
+	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:], packages...)...)
+	cmd.Stdin = strings.NewReader(installScript)
+	// Not killed when the context ends: the script has something to clean up.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	return t.run(cmd, "installing packages")
+}

@@ -1,0 +1,136 @@
+// Package toolchain provides the programs that the local system consists of:
+// Dapr's, found or built at the versions of dev/tools; the servers, installed
+// from the distribution's packages where missing; and our own apps.
+package toolchain
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/console"
+	"github.com/phonebill/phonebill/dev/internal/disk"
+)
+
+// Toolchain provides programs for a checkout and says so on the console when
+// that takes time.
+type Toolchain struct {
+	Checkout checkout.Checkout
+	Console  *console.Console
+}
+
+// Tool is a program that a module of dev/tools pins.
+type Tool struct {
+	name    string // of the program
+	folder  string // of its module, in dev/tools
+	module  string // whose required version is the tool's
+	command string // the package of the program
+	version string // the variable that holds the version, for the linker
+	tags    string
+	takes   string // how long the build takes, for people
+}
+
+// The tools.
+var (
+	// Daprd is the Dapr runtime, the sidecar itself, with the components that
+	// Dapr calls stable.
+	Daprd = Tool{
+		name: "daprd", folder: "daprd", module: "github.com/dapr/dapr", command: "github.com/dapr/dapr/cmd/daprd",
+		version: "github.com/dapr/dapr/pkg/buildinfo.version", tags: "stablecomponents", takes: "4 minutes",
+	}
+	// Dapr is the command line that runs apps with their sidecars.
+	Dapr = Tool{
+		name: "dapr", folder: "dapr", module: "github.com/dapr/cli", command: "github.com/dapr/cli",
+		version: "main.version", takes: "2 minutes",
+	}
+	// Lint is golangci-lint.
+	Lint = Tool{
+		name: "golangci-lint", folder: "lint", module: "github.com/golangci/golangci-lint/v2",
+		command: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint",
+		version: "main.version", takes: "4 minutes",
+	}
+)
+
+// buildSpace is what building a tool may take, in bytes: its sources, the
+// compiler's cache and the program.
+const buildSpace = 4 << 30
+
+// Tool returns the path of a tool of exactly the pinned version: one that was
+// built before, one that is installed on the machine, or a new build.
+func (t Toolchain) Tool(ctx context.Context, tool Tool) (string, error) {
+	version, err := t.Checkout.ToolVersion(ctx, tool.folder, tool.module)
+	if err != nil {
+		return "", err
+	}
+	built := t.Checkout.Bin(tool.name)
+	for _, path := range append([]string{built}, installed(tool.name)...) {
+		if versionOf(ctx, path) == version {
+			return path, nil
+		}
+	}
+	return built, t.build(ctx, tool, version, built)
+}
+
+// installed returns where the machine may have a program of this name.
+func installed(name string) []string {
+	var paths []string
+	if path, err := exec.LookPath(name); err == nil {
+		paths = append(paths, path)
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		paths = append(paths, filepath.Join(home, ".dapr", "bin", name)) // by `dapr init`
+	}
+	return paths
+}
+
+var versionPattern = regexp.MustCompile(`\d+\.\d+\.\d+\S*`)
+
+// versionOf returns the first version that a program names, or nothing.
+func versionOf(ctx context.Context, path string) string {
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
+	if err != nil {
+		return ""
+	}
+	return versionPattern.FindString(string(out))
+}
+
+func (t Toolchain) build(ctx context.Context, tool Tool, version, path string) error {
+	t.Console.Printf("Building %s %s (about %s on two cores, once)", tool.name, version, tool.takes)
+	if err := disk.Check(t.Checkout.Local(), buildSpace); err != nil {
+		return err
+	}
+	args := []string{"build", "-ldflags", "-s -w -X " + tool.version + "=" + version, "-o", path + ".new"}
+	if tool.tags != "" {
+		args = append(args, "-tags", tool.tags)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, tool.command)...)
+	cmd.Dir = t.Checkout.Path("dev", "tools", tool.folder)
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if err := t.run(cmd, "building "+tool.name); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// BuildApps builds the apps in the given folders; each binary has its folder's
+// name. Go's own cache keeps this short where nothing has changed.
+func (t Toolchain) BuildApps(ctx context.Context, folders []string) error {
+	args := append([]string{"build", "-o", t.Checkout.Local("bin") + string(filepath.Separator)}, folders...)
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = t.Checkout.Root
+	return t.run(cmd, "building the apps")
+}
+
+// run runs a command; what it prints is part of the error if it fails.
+func (t Toolchain) run(cmd *exec.Cmd, what string) error {
+	defer t.Console.Wait(what, nil)()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", what, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package system
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/atomicfile"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+)
+
+//go:embed daprd.sh.tmpl
+var daprdSource string
+
+var daprdScript = template.Must(template.New("daprd").Parse(daprdSource))
+
+// appsTimeout bounds the wait for all apps: the CLI starts them one after the
+// other, each with its sidecar.
+const appsTimeout = 120 * time.Second
+
+// startApps hands the apps to the Dapr CLI and waits until all are ready.
+func (s *System) startApps(ctx context.Context) error {
+	if err := s.wrapDaprd(); err != nil {
+		return err
+	}
+	for _, app := range s.Apps {
+		if err := pruneLogs(app); err != nil {
+			return err
+		}
+	}
+	child, err := proc.Start(proc.Spec{
+		Path: s.programs.dapr,
+		Args: []string{"dapr", "run", "-f", s.checkout.Path("dapr.yaml")},
+		Env:  append(baseEnv(), s.env...),
+		Dir:  s.checkout.Root,
+		Log:  s.log(Runner),
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.started(Runner, child.Process); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, appsTimeout)
+	defer cancel()
+	return s.awaitApps(ctx)
+}
+
+// awaitApps waits until the CLI has started every app and sidecar, and until
+// they are ready.
+func (s *System) awaitApps(ctx context.Context) error {
+	runner, err := s.part(Runner)
+	if err != nil {
+		return err
+	}
+	var missing []Role
+	done := s.console.Wait("starting the apps", nil)
+	err = proc.Poll(ctx, func() bool {
+		missing = s.noteApps(runner)
+		return len(missing) == 0 || !runner.Alive()
+	})
+	done()
+	if err != nil || len(missing) > 0 {
+		return fmt.Errorf("`dapr run` did not start %v%s", missing, s.lastWords(Runner))
+	}
+	return s.WaitReady(ctx, s.appRoles()...)
+}
+
+// noteApps notes the apps and sidecars that run now and returns the others.
+func (s *System) noteApps(runner proc.Process) (missing []Role) {
+	family := runner.Family()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, member := range family {
+		if role := roleOf(member, s.Apps); role != "" {
+			s.parts[role] = member
+		}
+	}
+	for _, role := range s.appRoles() {
+		if s.parts[role].PID == 0 {
+			missing = append(missing, role)
+		}
+	}
+	return missing
+}
+
+// appRoles returns every app and its sidecar.
+func (s *System) appRoles() []Role {
+	var roles []Role
+	for _, app := range s.Apps {
+		roles = append(roles, Role(app.ID), Sidecar(Role(app.ID)))
+	}
+	return roles
+}
+
+// wrapDaprd puts a script to where dapr.yaml's runtimePath makes the CLI look
+// for daprd. It starts the sidecars with what a run template cannot say.
+func (s *System) wrapDaprd() error {
+	file := s.checkout.Local("dapr", ".dapr", "bin", "daprd")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	var script strings.Builder
+	err := daprdScript.Execute(&script, struct {
+		Daprd string
+		Procs int
+	}{
+		Daprd: "'" + strings.ReplaceAll(s.programs.daprd, "'", `'\''`) + "'",
+		// Four sidecars share the machine with the apps.
+		Procs: max(1, runtime.NumCPU()/4),
+	})
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(file, []byte(script.String())); err != nil {
+		return err
+	}
+	return os.Chmod(file, 0o700) //nolint:gosec // a program
+}

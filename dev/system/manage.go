@@ -1,0 +1,155 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/lock"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/secrets"
+)
+
+// watchInterval is how often Watch looks at the parts.
+const watchInterval = 500 * time.Millisecond
+
+// Watch reports every part that ends, once, until the context ends. Nothing is
+// started again.
+func (s *System) Watch(ctx context.Context, ended func(role Role, lastWords string)) {
+	reported := make(map[proc.Process]bool)
+	for proc.Pause(ctx, watchInterval) == nil {
+		for _, role := range s.Roles() {
+			process, err := s.part(role)
+			if err == nil && !reported[process] && !process.Alive() {
+				reported[process] = true
+				ended(role, s.lastWords(role))
+			}
+		}
+	}
+}
+
+// StopRunning stops the system of the checkout that contains dir, whoever
+// started it: it asks the manager to drain it, or does so itself where the
+// manager is dead. It is no error if nothing runs. The system of another
+// checkout it leaves alone.
+func StopRunning(ctx context.Context, dir string, out io.Writer) error {
+	s, err := open(Options{Dir: dir, Out: out})
+	if err != nil {
+		return err
+	}
+	asked := false
+	err = s.acquire()
+	var running *RunningError
+	if errors.As(err, &running) && running.Owner.Root == s.checkout.Root {
+		asked = true
+		err = s.askManager(ctx, running.Owner)
+	}
+	if err != nil {
+		return err
+	}
+	left, err := find(s.records, s.Apps)
+	switch {
+	case err != nil:
+		return errors.Join(err, s.lock.Release())
+	case len(left) > 0:
+		s.console.Printf("Stopping what was left behind: %s", left.describe())
+	case asked:
+		s.console.Printf("Stopped.")
+	default:
+		s.console.Printf("Nothing of PhoneBill runs from %s.", s.checkout.Root)
+	}
+	return s.Stop(ctx)
+}
+
+// askManager makes the manager stop its system, waits until it has, and takes
+// its lock.
+func (s *System) askManager(ctx context.Context, manager lock.Owner) error {
+	if err := manager.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, proc.ErrGone) {
+		return err
+	}
+	defer s.console.Wait("the manager stops its system", nil)()
+	return proc.Poll(ctx, func() bool { return s.acquire() == nil })
+}
+
+// Clean removes everything that running the system has created, with the
+// exception of the programs: data, secrets and logs. It refuses while the
+// system runs.
+func Clean(ctx context.Context, dir string, out io.Writer) error {
+	s, err := prepare(Options{Dir: dir, Out: out})
+	if err != nil {
+		return err
+	}
+	err = s.clearLeftovers(ctx)
+	paths := []string{s.checkout.Secrets(), s.passwordFile(), s.records.Dir}
+	for _, folder := range []string{"data", "e2e", "test", "dapr"} {
+		paths = append(paths, s.checkout.Local(folder))
+	}
+	for _, app := range s.Apps {
+		paths = append(paths, filepath.Join(app.Dir, ".dapr"))
+	}
+	if err == nil {
+		for _, path := range paths {
+			err = errors.Join(err, os.RemoveAll(path))
+		}
+	}
+	return errors.Join(err, s.lock.Release())
+}
+
+// Seed adds generated users, for load tests, to the system that runs.
+func Seed(ctx context.Context, dir string, users int, out io.Writer) error {
+	s, err := open(Options{Dir: dir, Out: out})
+	if err != nil {
+		return err
+	}
+	return s.RunApp(ctx, "auth-service", "seed-demo", "--users", strconv.Itoa(users))
+}
+
+// Status writes a line for each part of the checkout's system: whether it runs
+// and whether it is ready.
+func Status(ctx context.Context, dir string, out io.Writer) error {
+	s, err := open(Options{Dir: dir, Out: out})
+	if err != nil {
+		return err
+	}
+	if s.secrets, err = secrets.Load(s.checkout.Secrets()); err != nil {
+		return err
+	}
+	if s.parts, err = find(s.records, s.Apps); err != nil {
+		return err
+	}
+	manager := lock.Current(lockPath())
+	switch {
+	case manager.Root == s.checkout.Root:
+		s.console.Printf("PhoneBill runs from %s (manager: pid %d).", manager.Root, manager.PID)
+	case len(s.parts) > 0:
+		s.console.Printf("The manager of PhoneBill in %s has died; `make stop` removes what it left behind:", s.checkout.Root)
+	case manager.PID != 0:
+		s.console.Printf("PhoneBill does not run from %s, but from %s (pid %d).", s.checkout.Root, manager.Root, manager.PID)
+		return nil
+	default:
+		s.console.Printf("PhoneBill does not run. `make run` starts it.")
+		return nil
+	}
+	for _, role := range append([]Role{Postgres, Redis, Runner, Ingress}, s.appRoles()...) {
+		s.console.Printf("  %-28s %s", role, s.describe(ctx, role))
+	}
+	return nil
+}
+
+// describe says in a few words how a part is.
+func (s *System) describe(ctx context.Context, role Role) string {
+	process, err := s.part(role)
+	if err != nil {
+		return "does not run"
+	}
+	if err := s.Ready(ctx, role); err != nil {
+		return fmt.Sprintf("pid %d, not ready: %v", process.PID, err)
+	}
+	return fmt.Sprintf("pid %d, ready", process.PID)
+}

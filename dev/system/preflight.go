@@ -1,0 +1,122 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/disk"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/runfile"
+)
+
+const (
+	runSpace  = 1 << 30  // bytes that must be free to start
+	fullSpace = 64 << 20 // bytes below which a failure is the disk's fault
+)
+
+// clearLeftovers stops what is left of an earlier system of this checkout whose
+// manager was killed.
+func (s *System) clearLeftovers(ctx context.Context) error {
+	left, err := find(s.records, s.Apps)
+	if err != nil {
+		return err
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	s.console.Printf("Stopping what an earlier start left behind: %s", left.describe())
+	left.drain(ctx, s.console)
+	for role := range left {
+		if err := s.records.Remove(string(role)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describe names the parts with their process ids, for people.
+func (p parts) describe() string {
+	words := make([]string, 0, len(p))
+	for _, role := range p.sorted() {
+		words = append(words, fmt.Sprintf("%s (pid %d)", role, p[role].PID))
+	}
+	return strings.Join(words, ", ")
+}
+
+// preflight refuses to start where it could not end well.
+func (s *System) preflight(context.Context) error {
+	if err := disk.Check(s.checkout.Local(), runSpace); err != nil {
+		return err
+	}
+	if err := s.checkPorts(); err != nil {
+		return err
+	}
+	return s.makeDirs()
+}
+
+// ours refuses a .local that another user created: we could not use its files.
+func ours(root checkout.Checkout) error {
+	info, err := os.Stat(root.Local())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to another user (uid %d), who ran PhoneBill here before: run it as that user, or have them remove the folder",
+			root.Local(), stat.Uid)
+	}
+	return nil
+}
+
+// ports returns all ports that the system listens on.
+func ports(apps []runfile.App) []runfile.Port {
+	all := []runfile.Port{
+		{Number: IngressPort, Use: "the ingress"},
+		{Number: PostgresPort, Use: "PostgreSQL"},
+		{Number: RedisPort, Use: "Redis"},
+	}
+	for _, app := range apps {
+		all = append(all, app.Ports()...)
+	}
+	return all
+}
+
+// checkPorts names every port that is taken, and by whom.
+func (s *System) checkPorts() error {
+	var taken []error
+	for _, port := range ports(s.Apps) {
+		if proc.PortFree(port.Number) {
+			continue
+		}
+		holder := proc.PortHolder(port.Number)
+		if holder == "" {
+			holder = "an outgoing connection, which should not last"
+		}
+		taken = append(taken, fmt.Errorf("port %d, for %s, is taken by %s", port.Number, port.Use, holder))
+	}
+	if left := s.lock.Left.Root; len(taken) > 0 && left != "" && left != s.checkout.Root {
+		taken = append(taken, fmt.Errorf("the system of %s was killed and may have left these: try `make stop` there", left))
+	}
+	return errors.Join(taken...)
+}
+
+// ClearLeftovers stops what is left of a system of the checkout that contains
+// dir if the manager is dead. A system that has one is left alone.
+func ClearLeftovers(ctx context.Context, dir string, out io.Writer) error {
+	s, err := prepare(Options{Dir: dir, Out: out})
+	if running := (*RunningError)(nil); errors.As(err, &running) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.clearLeftovers(ctx), s.lock.Release())
+}

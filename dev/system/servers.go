@@ -1,0 +1,185 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/ingress"
+	"github.com/phonebill/phonebill/dev/internal/postgres"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/redis"
+	"github.com/phonebill/phonebill/dev/internal/runfile"
+	"github.com/phonebill/phonebill/dev/internal/secrets"
+	"github.com/phonebill/phonebill/dev/internal/toolchain"
+)
+
+// serverTimeout bounds the wait for a server. Recovery after a kill takes the
+// longest.
+const serverTimeout = 60 * time.Second
+
+func (s *System) providePrograms(ctx context.Context) (err error) {
+	if s.programs.Servers, err = s.tools.Servers(ctx); err != nil {
+		return err
+	}
+	if s.programs.dapr, err = s.tools.Tool(ctx, toolchain.Dapr); err != nil {
+		return err
+	}
+	s.programs.daprd, err = s.tools.Tool(ctx, toolchain.Daprd)
+	return err
+}
+
+func (s *System) provideSecrets(context.Context) (err error) {
+	s.secrets, err = secrets.Ensure(s.checkout.Secrets())
+	return err
+}
+
+// startServers starts PostgreSQL and Redis, and builds the apps meanwhile.
+func (s *System) startServers(ctx context.Context) error {
+	folders := make([]string, 0, len(s.Apps))
+	for _, app := range s.Apps {
+		folders = append(folders, app.Dir)
+	}
+	return concurrently(
+		func() error { return s.serve(ctx, Postgres) },
+		func() error { return s.serve(ctx, Redis) },
+		func() error { return s.tools.BuildApps(ctx, folders) },
+	)
+}
+
+// launch starts one of the servers, with nothing but what is on the disk.
+func (s *System) launch(ctx context.Context, role Role) error {
+	var child *proc.Child
+	var err error
+	switch role {
+	case Postgres:
+		child, err = s.postgres().Start(ctx)
+	case Redis:
+		child, err = redis.Start(redis.Config{
+			Binary: s.programs.Redis, Dir: filepath.Join(s.data, "redis"), Log: s.log(Redis),
+			Port: RedisPort, Password: s.secrets["redis-auth-key"], Durable: true,
+		})
+	case Ingress:
+		child, err = ingress.Start(ingress.Config{
+			Binary: s.programs.Nginx, Dir: filepath.Join(s.data, "ingress"), Log: s.log(Ingress), Port: IngressPort, Apps: s.Apps,
+		})
+	default:
+		err = fmt.Errorf("%s is no server", role)
+	}
+	if err != nil {
+		return fmt.Errorf("start %s: %w", role, err)
+	}
+	return s.started(role, child.Process)
+}
+
+// serve starts a server and waits until it is ready.
+func (s *System) serve(ctx context.Context, role Role) error {
+	if err := s.launch(ctx, role); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, serverTimeout)
+	defer cancel()
+	return s.WaitReady(ctx, role)
+}
+
+func (s *System) startIngress(ctx context.Context) error { return s.serve(ctx, Ingress) }
+
+// databases are those that dapr.yaml gives to the apps.
+func (s *System) databases() []postgres.Database {
+	var all []postgres.Database
+	for _, app := range s.Apps {
+		if name := app.Env["DB_NAME"]; name != "" {
+			all = append(all, postgres.Database{
+				Name: name, Role: app.Env["DB_USER"], Password: s.secrets[app.Env["DB_PASSWORD_SECRET"]],
+			})
+		}
+	}
+	return all
+}
+
+// prepareDatabases brings roles, databases and tables to where the apps of
+// today want them, and adds the demo data.
+func (s *System) prepareDatabases(ctx context.Context) error {
+	databases := s.databases()
+	if err := s.postgres().Provision(ctx, databases); err != nil {
+		return err
+	}
+	if err := s.postgres().WritePasswordFile(s.passwordFile(), databases); err != nil {
+		return err
+	}
+	var migrations []func() error
+	for _, app := range s.Apps {
+		if app.Env["DB_NAME"] != "" {
+			migrations = append(migrations, func() error { return s.RunApp(ctx, Role(app.ID), "migrate") })
+		}
+	}
+	if err := concurrently(migrations...); err != nil {
+		return err
+	}
+	return s.RunApp(ctx, "auth-service", "seed-demo")
+}
+
+// passwordFile opens the apps' databases to the commands of their programs that
+// run without a sidecar.
+func (s *System) passwordFile() string { return s.checkout.Local("pgpass") }
+
+// RunApp runs a command of an app's program, such as migrate, in the app's
+// environment.
+func (s *System) RunApp(ctx context.Context, app Role, args ...string) error {
+	config, err := s.app(app)
+	if err != nil {
+		return err
+	}
+	what := string(app) + " " + strings.Join(args, " ")
+	defer s.console.Wait(what, nil)()
+	cmd := exec.CommandContext(ctx, s.checkout.Bin(config.ID), args...)
+	cmd.Dir = config.Dir
+	cmd.Env = append(baseEnv(), config.Environ()...)
+	cmd.Env = append(cmd.Env, "PGPASSFILE="+s.passwordFile())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", what, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+func (s *System) app(role Role) (runfile.App, error) {
+	for _, app := range s.Apps {
+		if Role(app.ID) == role {
+			return app, nil
+		}
+	}
+	return runfile.App{}, fmt.Errorf("dapr.yaml has no app %s", role)
+}
+
+// baseEnv is our environment without what would lead the apps and sidecars to
+// other databases or another Dapr, and without secrets for either.
+func baseEnv() []string {
+	var env []string
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		switch {
+		case strings.HasPrefix(name, "PG"), strings.HasPrefix(name, "DB_"), strings.HasPrefix(name, "DAPR_"),
+			strings.HasPrefix(name, "REDIS"), name == "APP_API_TOKEN":
+		default:
+			env = append(env, variable)
+		}
+	}
+	return env
+}
+
+// concurrently runs the functions at the same time and returns all errors.
+func concurrently(functions ...func() error) error {
+	errs := make([]error, len(functions))
+	var group sync.WaitGroup
+	for i, function := range functions {
+		group.Go(func() { errs[i] = function() })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
