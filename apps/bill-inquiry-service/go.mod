@@ -3,6 +3,7 @@ module github.com/phonebill/phonebill/apps/bill-inquiry-service
 go 1.26.5
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/gorilla/mux v1.8.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/phonebill/phonebill/apps/internal v0.0.0
@@ -13,7 +14,13 @@ require (
 require (
 	github.com/MicahParks/jwkset v0.11.4 // indirect
 	github.com/caarlos0/env/v11 v11.4.2 // indirect
+	github.com/getkin/kin-openapi v0.152.0 // indirect
+	github.com/go-openapi/jsonpointer v0.22.5 // indirect
+	github.com/go-openapi/swag/jsonname v0.25.5 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/oasdiff/yaml v0.1.1 // indirect
+	github.com/oasdiff/yaml3 v0.0.14 // indirect
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	go.uber.org/dig v1.19.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.27.0 // indirect
@@ -74,3 +81,10 @@ require (
 )
 
 replace github.com/phonebill/phonebill/apps/internal => ../internal
+
+require (
+	github.com/phonebill/phonebill/dev/openapitest v0.0.0
+	go.uber.org/goleak v1.3.0
+)
+
+replace github.com/phonebill/phonebill/dev/openapitest => ../../dev/openapitest

@@ -43,6 +43,12 @@ func SQLiteState(t testing.TB, name string) string {
 	})
 }
 
+// MemoryState returns a state store called name in the sidecar's memory, which
+// a restart empties.
+func MemoryState(_ testing.TB, name string) string {
+	return component(name, "state.in-memory", nil)
+}
+
 // HTTPEndpoint returns an endpoint called name: calls of that app-id go to
 // baseURL, as they do for KOS in production.
 func HTTPEndpoint(name, baseURL string) string {

@@ -34,9 +34,15 @@ type OpenAPI []byte
 // Base gives every service its log, metrics, tracer, clock, health registry
 // and sidecar. It needs telemetry.Config and sidecar.Config.
 func Base(service Service) fx.Option {
-	return fx.Module("platform",
+	return fx.Options(
+		// Outside the module: within one it would be the module's own logger.
+		fx.WithLogger(func(log *slog.Logger) fxevent.Logger {
+			events := &fxevent.SlogLogger{Logger: log}
+			events.UseLogLevel(slog.LevelDebug)
+			return events
+		}),
 		fx.Supply(service),
-		fx.Provide(
+		fx.Module("platform", fx.Provide(
 			newLogger,
 			newRegistry,
 			newTracer,
@@ -44,12 +50,7 @@ func Base(service Service) fx.Option {
 			newSidecar,
 			func(c *sidecar.Client) sidecar.Secrets { return c },
 			func() func() time.Time { return time.Now },
-		),
-		fx.WithLogger(func(log *slog.Logger) fxevent.Logger {
-			events := &fxevent.SlogLogger{Logger: log}
-			events.UseLogLevel(slog.LevelDebug)
-			return events
-		}),
+		)),
 	)
 }
 

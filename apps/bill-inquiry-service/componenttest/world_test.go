@@ -1,0 +1,196 @@
+// Package componenttest runs the service against real PostgreSQL, a real state
+// store, real sidecars and the KOS stand-in's own binary.
+package componenttest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/fx"
+	"go.uber.org/goleak"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/api"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/app"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/authtest"
+	"github.com/phonebill/phonebill/apps/internal/config"
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/dev/openapitest"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if binary, err := buildKOS(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(binary))
+	}
+	if code == 0 {
+		// Otter's cleaners end when their caches are collected as garbage.
+		if err := goleak.Find(goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// world is one service with everything around it, for one test.
+type world struct {
+	t       *testing.T
+	kos     *kosProcess
+	db      *pgtest.Database
+	dapr    *daprtest.Sidecar
+	issuer  *authtest.Issuer
+	running *fx.App
+	server  *httpserver.Server
+}
+
+// stateStore makes the resource of a state store called name.
+type stateStore func(t testing.TB, name string) string
+
+func newWorld(t *testing.T, cache stateStore) *world {
+	t.Helper()
+	w := &world{t: t, kos: startKOS(t), db: pgtest.New(t, postgres.Migrations()), issuer: authtest.NewIssuer(t, time.Now)}
+	keys := httptest.NewServer(w.issuer)
+	t.Cleanup(keys.Close)
+	resiliency, err := filepath.Abs("../../../resiliency")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.dapr = daprtest.Start(t, daprtest.Options{
+		AppID: "bill-of-" + w.db.Config.Name,
+		Secrets: map[string]string{
+			w.db.Config.PasswordSecret: w.db.Password,
+			"kos-credentials":          fmt.Sprintf(`{"clientId":%q,"clientSecret":%q}`, clientID, clientSecret),
+		},
+		Resources: []string{
+			daprtest.RedisState(t, "session-store"), cache(t, "cache-store"),
+			daprtest.HTTPEndpoint("kos-mock-service", w.kos.url),
+			daprtest.HTTPEndpoint("auth-service", keys.URL),
+		},
+		ResourceDirs: []string{resiliency},
+	})
+	w.start()
+	return w
+}
+
+// start runs the service and waits until it is ready.
+func (w *world) start() {
+	w.t.Helper()
+	cfg, err := config.Load[app.Config]([]string{
+		"HTTP_ADDR=127.0.0.1:0", "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials",
+		"DB_NAME=" + w.db.Config.Name, "DB_USER=" + w.db.Config.User, "DB_PASSWORD_SECRET=" + w.db.Config.PasswordSecret,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cfg.Database, cfg.Sidecar = w.db.Config, w.dapr.Config()
+	w.running = fx.New(app.Graph(cfg), fx.Populate(&w.server))
+	if err := w.running.Start(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.stop)
+	eventually(w.t, "the service is ready", func() bool {
+		req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.url("/actuator/health/readiness"), http.NoBody)
+		if err != nil {
+			return false
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+}
+
+// stop ends the service as a deployment would.
+func (w *world) stop() {
+	if w.running == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := w.running.Stop(ctx); err != nil {
+		w.t.Errorf("stop: %v", err)
+	}
+	w.running = nil
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func (w *world) url(path string) string { return "http://" + w.server.Addr() + path }
+
+// customer is a user with a session and a token.
+type customer struct {
+	w     *world
+	token string
+	http  *http.Client
+}
+
+// login begins a session of a user who owns line.
+func (w *world) login(line string) *customer {
+	w.t.Helper()
+	principal := jwtauth.Principal{
+		UserID: "user-of-" + line, CustomerID: "customer-of-" + line, SessionID: "session-of-" + line,
+		Lines: []string{line}, Permissions: []string{bill.Permission},
+	}
+	store := session.NewStore(w.dapr.Client().State("session-store"))
+	err := store.Create(w.t.Context(), principal.SessionID, session.Record{
+		UserID: principal.UserID, Lines: principal.Lines, Permissions: principal.Permissions,
+		Idle: time.Hour, TouchedAt: time.Now(),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	transport := openapitest.Load(w.t, api.OpenAPI).Transport(http.DefaultTransport)
+	return &customer{w: w, token: w.issuer.Token(w.t, principal), http: &http.Client{Transport: transport}}
+}
+
+// answer is what the API said.
+type answer struct {
+	status int
+	code   string // of a failure
+	data   map[string]any
+}
+
+func (c *customer) inquire(line, month string) answer {
+	c.w.t.Helper()
+	return c.do(http.MethodPost, "/api/v1/bills/inquiry", fmt.Sprintf(`{"lineNumber":%q,"inquiryMonth":%q}`, line, month))
+}
+
+func (c *customer) do(method, path, body string) answer {
+	c.w.t.Helper()
+	req, err := http.NewRequestWithContext(c.w.t.Context(), method, c.w.url(path), strings.NewReader(body))
+	if err != nil {
+		c.w.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		c.w.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var envelope struct {
+		Data  map[string]any `json:"data"`
+		Error struct {
+			Code string `json:"code"`
+		} `json:"error"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&envelope); err != nil {
+		c.w.t.Fatal(err)
+	}
+	return answer{resp.StatusCode, envelope.Error.Code, envelope.Data}
+}

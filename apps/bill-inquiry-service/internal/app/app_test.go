@@ -1,0 +1,36 @@
+package app_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/fx"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/app"
+	"github.com/phonebill/phonebill/apps/internal/config"
+)
+
+var environment = []string{
+	"DB_NAME=bill_inquiry", "DB_USER=bill_inquiry", "DB_PASSWORD_SECRET=database-password-bill-inquiry",
+	"KOS_CREDENTIALS_SECRET=kos-api-credentials-bill-inquiry",
+}
+
+func TestGraphIsComplete(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load[app.Config](environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fx.ValidateApp(app.Graph(cfg)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load[app.Config](append(slices.Clone(environment), "BILL_MONTHS=0", "HTTP_MAX_BODY=0"))
+	if err == nil || !strings.Contains(err.Error(), "BILL_MONTHS") || !strings.Contains(err.Error(), "HTTP_MAX_BODY") {
+		t.Errorf("got %v", err)
+	}
+}

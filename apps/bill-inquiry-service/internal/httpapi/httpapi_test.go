@@ -1,0 +1,284 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/api"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/httpapi"
+	"github.com/phonebill/phonebill/apps/internal/authtest"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
+	"github.com/phonebill/phonebill/dev/openapitest"
+)
+
+const requestID = "0199f5d4-7b3a-7c6e-8a55-0a1b2c3d4e5f"
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, bill.Seoul)
+
+// inquiries notes what it was asked and answers with what its fields say.
+type inquiries struct {
+	line   msisdn.Number
+	month  bill.Month
+	filter bill.Filter
+	answer bill.Inquiry
+	page   bill.Page
+	err    error
+}
+
+func (i *inquiries) Menu(context.Context, bill.Asker) (bill.Menu, error) {
+	return bill.Menu{Line: "01012345678", Months: []bill.Month{"2026-11", "2026-10"}, Current: "2026-11"}, i.err
+}
+
+func (i *inquiries) Inquire(_ context.Context, _ bill.Asker, line msisdn.Number, month bill.Month) (bill.Inquiry, error) {
+	i.line, i.month = line, month
+	return i.answer, i.err
+}
+
+func (i *inquiries) Result(context.Context, bill.Asker, string) (bill.Inquiry, error) {
+	return i.answer, i.err
+}
+
+func (i *inquiries) History(_ context.Context, _ bill.Asker, filter bill.Filter) (bill.Page, error) {
+	i.filter = filter
+	return i.page, i.err
+}
+
+func answered() bill.Inquiry {
+	return bill.Inquiry{
+		Record: bill.Record{RequestID: requestID, Line: "01012345678", Month: "2026-11", Status: bill.Completed, ResultCode: "0000", Summary: "요약"},
+		Bill: bill.Bill{
+			Line: "01012345678", Month: "2026-11", AsOf: noon,
+			Customer:    bill.Customer{ID: "CUST001", Name: "김철수", OperatorCode: "KT", LineStatus: "ACTIVE"},
+			ProductCode: "5G-PREMIUM-001", ProductName: "5G 프리미엄",
+			Charges: bill.Charges{Monthly: 89_000, Usage: 1_000, Discount: 22_250, Total: 67_750, Discounts: []bill.Discount{{Name: "선택약정 할인", Amount: 22_250}}},
+			Usage:   bill.Usage{Data: "12.3GB", Voice: "124분", SMS: "35건"},
+			Status:  "OPEN", DueDate: "20261225", Contract: "24개월 약정", TerminationFee: 100_000,
+			Payment: bill.Payment{BillingDate: "20261201", Status: "SCHEDULED", Method: "신용카드"},
+		},
+	}
+}
+
+// client calls the API and checks each answer against the contract.
+type client struct {
+	t     *testing.T
+	http  *http.Client
+	token string
+}
+
+func setup(t *testing.T, use *inquiries) *client {
+	t.Helper()
+	issuer := authtest.NewIssuer(t, time.Now)
+	owner := jwtauth.Principal{UserID: "testuser01", CustomerID: "CUST001", Lines: []string{"01012345678"}, Permissions: []string{bill.Permission}, SessionID: "s1"}
+	sessions := authtest.LiveSessions{"s1": session.Record{UserID: owner.UserID, Lines: owner.Lines, Permissions: owner.Permissions}}
+	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), sessions, prometheus.NewRegistry())
+	router := mux.NewRouter()
+	httpapi.New(use, auth).Register(router)
+	server := httptest.NewServer(traced(router))
+	t.Cleanup(server.Close)
+	transport := openapitest.Load(t, api.OpenAPI).Transport(server.Client().Transport)
+	return &client{t: t, http: &http.Client{Transport: rebase{server.URL, transport}}, token: issuer.Token(t, owner)}
+}
+
+// rebase sends requests for paths to a server.
+type rebase struct {
+	url  string
+	next http.RoundTripper
+}
+
+func (b rebase) RoundTrip(r *http.Request) (*http.Response, error) {
+	out, err := http.NewRequestWithContext(r.Context(), r.Method, b.url+r.URL.RequestURI(), r.Body)
+	if err != nil {
+		return nil, err
+	}
+	out.Header = r.Header
+	return b.next.RoundTrip(out)
+}
+
+func (c *client) do(method, path, body string) (int, map[string]any) {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), method, "http://api"+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		c.t.Fatal(err)
+	}
+	return resp.StatusCode, answer
+}
+
+func code(answer map[string]any) any {
+	failure, _ := answer["error"].(map[string]any)
+	return failure["code"]
+}
+
+func TestInquiry(t *testing.T) {
+	t.Parallel()
+	use := &inquiries{answer: answered()}
+	status, answer := setup(t, use).do("POST", "/api/v1/bills/inquiry", `{"lineNumber":"010-1234-5678","inquiryMonth":"202611"}`)
+	if status != http.StatusOK || use.line != "01012345678" || use.month != "2026-11" {
+		t.Fatalf("status %d, asked for %s %s", status, use.line.Digits(), use.month)
+	}
+	info := answer["data"].(map[string]any)["billInfo"].(map[string]any)
+	for field, want := range map[string]any{
+		"billingMonth": "202611", "totalFee": 90_000.0, "totalAmount": 67_750.0, "dueDate": "20261225", "smsUsage": "35건",
+	} {
+		if info[field] != want {
+			t.Errorf("%s is %v, want %v", field, info[field], want)
+		}
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		method, path, body string
+		status             int
+		code               string
+	}{
+		"no line":         {"POST", "/inquiry", `{}`, 400, "VALIDATION_ERROR"},
+		"bad line":        {"POST", "/inquiry", `{"lineNumber":"02-123-4567"}`, 400, "VALIDATION_ERROR"},
+		"bad month":       {"POST", "/inquiry", `{"lineNumber":"01012345678","inquiryMonth":"2026-13"}`, 400, "INVALID_MONTH"},
+		"unknown field":   {"POST", "/inquiry", `{"lineNumber":"01012345678","month":"2026-11"}`, 400, "VALIDATION_ERROR"},
+		"not JSON":        {"POST", "/inquiry", `{"lineNumber":`, 400, "MALFORMED_JSON"},
+		"page 0":          {"GET", "/history?page=0", "", 400, "VALIDATION_ERROR"},
+		"size 101":        {"GET", "/history?size=101", "", 400, "VALIDATION_ERROR"},
+		"too deep":        {"GET", "/history?page=1000&size=100", "", 400, "VALIDATION_ERROR"},
+		"bad day":         {"GET", "/history?startDate=2026-02-30", "", 400, "VALIDATION_ERROR"},
+		"days reversed":   {"GET", "/history?startDate=2026-11-02&endDate=2026-11-01", "", 400, "VALIDATION_ERROR"},
+		"unknown status":  {"GET", "/history?status=DONE", "", 400, "VALIDATION_ERROR"},
+		"bad line filter": {"GET", "/history?lineNumber=1", "", 400, "VALIDATION_ERROR"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			status, answer := setup(t, &inquiries{answer: answered()}).do(tc.method, "/api/v1/bills"+tc.path, tc.body)
+			if status != tc.status || code(answer) != tc.code {
+				t.Errorf("got %d %v", status, answer)
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		err    error
+		status int
+	}{
+		{bill.ErrNotYourLine, 403},
+		{bill.ErrNoBill, 404},
+		{bill.ErrUnknownLine, 404},
+		{bill.ErrSuspended, 409},
+		{bill.ErrStillRunning, 503},
+	} {
+		status, _ := setup(t, &inquiries{err: tc.err}).do("POST", "/api/v1/bills/inquiry", `{"lineNumber":"01012345678"}`)
+		if status != tc.status {
+			t.Errorf("%v: status %d, want %d", tc.err, status, tc.status)
+		}
+	}
+	stranger := setup(t, &inquiries{})
+	stranger.token = ""
+	for _, path := range []string{"/menu", "/history", "/inquiry/" + requestID} {
+		if status, _ := stranger.do("GET", "/api/v1/bills"+path, ""); status != http.StatusUnauthorized {
+			t.Errorf("%s without a token: status %d", path, status)
+		}
+	}
+}
+
+func TestMenu(t *testing.T) {
+	t.Parallel()
+	_, answer := setup(t, &inquiries{}).do("GET", "/api/v1/bills/menu", "")
+	want := map[string]any{
+		"customerInfo":    map[string]any{"customerId": "CUST001", "lineNumber": "01012345678"},
+		"availableMonths": []any{"2026-11", "2026-10"},
+		"currentMonth":    "2026-11",
+	}
+	if diff := cmp.Diff(want, answer["data"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestResult(t *testing.T) {
+	t.Parallel()
+	running, failed, bare := answered(), answered(), answered()
+	running.Record.Status, failed.Record.Status, bare.Bill = bill.Processing, bill.Failed, bill.Bill{}
+	tests := map[string]struct {
+		inquiry  bill.Inquiry
+		progress float64
+		bill     bool
+		message  bool
+	}{
+		"completed":          {answered(), 100, true, false},
+		"completed, no bill": {bare, 100, false, false},
+		"processing":         {running, 50, false, false},
+		"failed":             {failed, 100, false, true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, answer := setup(t, &inquiries{answer: tc.inquiry}).do("GET", "/api/v1/bills/inquiry/"+requestID, "")
+			data := answer["data"].(map[string]any)
+			_, hasBill := data["billInfo"]
+			_, hasMessage := data["errorMessage"]
+			if data["progress"] != tc.progress || hasBill != tc.bill || hasMessage != tc.message {
+				t.Errorf("got %v", data)
+			}
+		})
+	}
+}
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	use := &inquiries{page: bill.Page{Total: 41, Records: []bill.Record{
+		{RequestID: requestID, Line: "01012345678", Month: "2026-11", Status: bill.Processing, RequestedAt: noon},
+		{RequestID: requestID, Line: "01012345678", Month: "2026-10", Status: bill.Completed, RequestedAt: noon, ProcessedAt: noon.Add(time.Second)},
+	}}}
+	_, answer := setup(t, use).do("GET", "/api/v1/bills/history?lineNumber=010-1234-5678&startDate=2026-11-01&endDate=2026-11-30&page=2&size=20&status=COMPLETED", "")
+	want := bill.Filter{
+		Lines: []msisdn.Number{"01012345678"}, Page: 2, Size: 20, Status: bill.Completed,
+		From:  time.Date(2026, 11, 1, 0, 0, 0, 0, bill.Seoul),
+		Until: time.Date(2026, 12, 1, 0, 0, 0, 0, bill.Seoul),
+	}
+	if diff := cmp.Diff(want, use.filter); diff != "" {
+		t.Errorf("filter: %s", diff)
+	}
+	data := answer["data"].(map[string]any)
+	pages := map[string]any{"currentPage": 2.0, "totalPages": 3.0, "totalItems": 41.0, "pageSize": 20.0, "hasNext": true, "hasPrevious": true}
+	if diff := cmp.Diff(pages, data["pagination"]); diff != "" {
+		t.Errorf("pagination: %s", diff)
+	}
+	if item := data["items"].([]any)[0].(map[string]any); item["processTime"] != nil || item["requestTime"] != "2026-11-22T12:00:00+09:00" {
+		t.Errorf("item: %v", item)
+	}
+}
+
+// traced gives requests a trace, as the server around the routes does.
+func traced(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+		next.ServeHTTP(w, r.WithContext(telemetry.Extract(r.Context(), r.Header)))
+	})
+}
