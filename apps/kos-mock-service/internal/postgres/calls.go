@@ -10,16 +10,8 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 )
 
-// Answer is what a call got.
-type Answer struct {
-	CallID     int64
-	CalledAt   time.Time // names the partition
-	Status     int       // HTTP
-	ResultCode string    // KOS's
-}
-
 // WriteAnswers notes what calls got. Repeating it does no harm.
-func (s *Store) WriteAnswers(ctx context.Context, answers []Answer) error {
+func (s *Store) WriteAnswers(ctx context.Context, answers []behavior.Answer) error {
 	ids, calledAt := make([]int64, len(answers)), make([]time.Time, len(answers))
 	statuses, codes := make([]int, len(answers)), make([]string, len(answers))
 	for i, answer := range answers {
@@ -36,25 +28,9 @@ func (s *Store) WriteAnswers(ctx context.Context, answers []Answer) error {
 	return nil
 }
 
-// CallFilter chooses calls. What is empty or zero is not asked for.
-type CallFilter struct {
-	Endpoint  behavior.Endpoint
-	Client    string
-	RequestID string
-	Line      string    // pseudonym
-	Since     time.Time // arrived at or after
-}
-
-// CallCount is how many calls share an answer.
-type CallCount struct {
-	Status     int    // 0: not answered
-	ResultCode string // empty: not answered
-	Calls      int64
-}
-
 // CountCalls counts the calls that reached KOS, over all replicas and
 // restarts, by what they got.
-func (s *Store) CountCalls(ctx context.Context, filter CallFilter) ([]CallCount, error) {
+func (s *Store) CountCalls(ctx context.Context, filter behavior.CallFilter) ([]behavior.CallCount, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT coalesce(status, 0), coalesce(result_code, ''), count(*)
 		FROM kos_call
@@ -70,7 +46,7 @@ func (s *Store) CountCalls(ctx context.Context, filter CallFilter) ([]CallCount,
 	if err != nil {
 		return nil, fmt.Errorf("count calls: %w", err)
 	}
-	counts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[CallCount])
+	counts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[behavior.CallCount])
 	if err != nil {
 		return nil, fmt.Errorf("count calls: %w", err)
 	}

@@ -14,6 +14,19 @@ CREATE TABLE kos_call (
 
 CREATE TABLE kos_call_default PARTITION OF kos_call DEFAULT;
 
+-- The first months, so that no call is in the default partition's way when the
+-- service adds the next ones.
+DO $$
+DECLARE
+    month timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
+BEGIN
+    FOR i IN 1..2 LOOP
+        EXECUTE format('CREATE TABLE %I PARTITION OF kos_call FOR VALUES FROM (%L) TO (%L)',
+            'kos_call_' || to_char(month, 'YYYYMM'), month || '+00', month + interval '1 month' || '+00');
+        month := month + interval '1 month';
+    END LOOP;
+END $$;
+
 CREATE INDEX kos_call_by_endpoint ON kos_call (endpoint, at);
 
 ---- create above / drop below ----

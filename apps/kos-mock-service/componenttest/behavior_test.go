@@ -1,0 +1,212 @@
+package componenttest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func failsOnDemand(t *testing.T, w world) {
+	kos := w.start(t)
+	token := kos.token("bill-inquiry-service")
+	kos.tell("bill-inquiry", `{"errorShare":1,"errorStatus":504}`)
+	got := kos.inquire(token, "01012345678", "202512")
+	if code := got.kos(t, nil); got.status != http.StatusGatewayTimeout || code != "9504" {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if got := kos.do(http.MethodGet, "/api/kos/products", token, ""); got.status != http.StatusOK {
+		t.Errorf("another endpoint: %d", got.status)
+	}
+	if got := kos.do(http.MethodDelete, "/admin/behavior/bill-inquiry", "", ""); got.status != http.StatusNoContent {
+		t.Errorf("reset: %d %s", got.status, got.body)
+	}
+	if got := kos.inquire(token, "01012345678", "202512"); got.status != http.StatusOK {
+		t.Errorf("after the reset: %d", got.status)
+	}
+}
+
+func followsAScript(t *testing.T, w world) {
+	kos := w.start(t)
+	token := kos.token("bill-inquiry-service")
+	kos.tell("bill-inquiry", `{"script":[{"status":503,"times":2},{"status":429},{"lineNumber":"010-8765-4321","status":502}]}`)
+	for _, step := range []struct {
+		line string
+		want int
+	}{
+		{"01012345678", 503}, {"01012345678", 503}, {"01012345678", 429}, {"01012345678", 200},
+		{"01087654321", 502}, {"01087654321", 200},
+	} {
+		if got := kos.inquire(token, step.line, "202512"); got.status != step.want {
+			t.Errorf("got %d, want %d", got.status, step.want)
+		}
+	}
+	if got := kos.count(`{"lineNumber":"010-8765-4321"}`); got.Total != 2 || got.ByResultCode["9502"] != 1 {
+		t.Errorf("calls about the line: %+v", got)
+	}
+}
+
+func isOutForAWhile(t *testing.T, w world) {
+	kos := w.start(t)
+	token := kos.token("bill-inquiry-service")
+	kos.tell("bill-inquiry", `{"outageSeconds":30}`)
+	got := kos.inquire(token, "01012345678", "202512")
+	if code := got.kos(t, nil); got.status != http.StatusServiceUnavailable || code != "9503" || got.retryAfter != "30" {
+		t.Errorf("got %d, Retry-After %q: %s", got.status, got.retryAfter, got.body)
+	}
+	kos.clock.advance(30 * time.Second)
+	if got := kos.inquire(token, "01012345678", "202512"); got.status != http.StatusOK {
+		t.Errorf("after the outage: %d", got.status)
+	}
+}
+
+func takesTheTimeItIsTold(t *testing.T, w world) {
+	kos := w.start(t)
+	token := kos.token("bill-inquiry-service")
+	kos.tell("bill-inquiry", `{"latency":{"minMs":150,"maxMs":150}}`)
+	start := time.Now()
+	if got := kos.inquire(token, "01012345678", "202512"); got.status != http.StatusOK {
+		t.Errorf("got %d", got.status)
+	}
+	if took := time.Since(start); took < 150*time.Millisecond {
+		t.Errorf("took %v", took)
+	}
+}
+
+func hangsUntilToldOtherwise(t *testing.T, w world) {
+	kos := w.start(t)
+	token := kos.token("bill-inquiry-service")
+	kos.tell("bill-inquiry", `{"hang":true}`)
+
+	// A caller that gives up.
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err := kos.send(ctx, http.MethodPost, "/api/kos/bill-inquiry", token, billInquiry("01012345678", "202512"))
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if got := kos.count(`{"endpoint":"bill-inquiry"}`); got.Total != 1 || got.Unanswered != 1 {
+		t.Errorf("a call that hung counts as %+v", got)
+	}
+
+	// A caller that waits.
+	answers := make(chan answer, 1)
+	go func() {
+		got, _ := kos.send(t.Context(), http.MethodPost, "/api/kos/bill-inquiry", token, billInquiry("01012345678", "202512"))
+		answers <- got
+	}()
+	await(t, "the call arrives", func() bool { return kos.count(`{"endpoint":"bill-inquiry"}`).Total == 2 })
+	select {
+	case got := <-answers:
+		t.Fatalf("did not hang: %s", got.body)
+	default:
+	}
+	kos.tell("bill-inquiry", `{}`)
+	if got := <-answers; got.status != http.StatusOK {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+}
+
+func letsGoWhenItStops(t *testing.T, w world) {
+	kos := w.start(t)
+	token := kos.token("bill-inquiry-service")
+	kos.tell("bill-inquiry", `{"hang":true}`)
+	answers := make(chan answer, 1)
+	go func() {
+		got, _ := kos.send(t.Context(), http.MethodPost, "/api/kos/bill-inquiry", token, billInquiry("01012345678", "202512"))
+		answers <- got
+	}()
+	await(t, "the call arrives", func() bool { return kos.count(`{"endpoint":"bill-inquiry"}`).Total == 1 })
+	start := time.Now()
+	kos.stop()
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("stop took %v", took)
+	}
+	if got := <-answers; got.status != http.StatusServiceUnavailable {
+		t.Errorf("the call got %d", got.status)
+	}
+}
+
+func refusesNonsenseFromItsAdmin(t *testing.T, w world) {
+	kos := w.start(t)
+	for name, change := range map[string]string{
+		"share":         `{"errorShare":1.5}`,
+		"status":        `{"errorStatus":404}`,
+		"latency":       `{"latency":{"minMs":5,"maxMs":4}}`,
+		"limit":         `{"limitPerMinute":-1}`,
+		"outage":        `{"outageSeconds":-1}`,
+		"unknown field": `{"errors":1}`,
+		"script status": `{"script":[{"status":200}]}`,
+		"script line":   `{"script":[{"status":503,"lineNumber":"1"}]}`,
+		"script length": `{"script":[{"status":503,"times":10001}]}`,
+	} {
+		if got := kos.do(http.MethodPut, "/admin/behavior/auth", "", change); got.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+	for _, query := range []string{"endpoint=bills", "since=yesterday"} {
+		if got := kos.do(http.MethodGet, "/admin/calls?"+query, "", ""); got.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", query, got.status, got.body)
+		}
+	}
+	if got := kos.do(http.MethodGet, "/admin/behavior/bills", "", ""); got.status != http.StatusNotFound {
+		t.Errorf("unknown endpoint: %d", got.status)
+	}
+	if got := kos.do(http.MethodPost, "/admin/calls", "", `{"lineNumber":"1"}`); got.status != http.StatusBadRequest {
+		t.Errorf("bad line: %d %s", got.status, got.body)
+	}
+}
+
+// behavesAsOne runs two replicas on one database, and then a third.
+func behavesAsOne(t *testing.T, w world) {
+	first, second := w.start(t), w.start(t)
+	token := first.token("bill-inquiry-service")
+	replicas := []*service{first, second}
+
+	first.tell("bill-inquiry", `{"script":[{"status":503,"times":2}],"limitPerMinute":4}`)
+	for call, want := range []int{503, 503, 200, 200, 429, 429} {
+		if got := replicas[call%2].inquire(token, "01012345678", "202512"); got.status != want {
+			t.Errorf("call %d: %d, want %d", call, got.status, want)
+		}
+	}
+	a := first.inquire(first.token("auth-service"), "01030000001", "202601")
+	b := second.inquire(second.token("auth-service"), "01030000001", "202601")
+	if diff := cmp.Diff(string(a.body), string(b.body)); diff != "" {
+		t.Errorf("replicas disagree: %s", diff)
+	}
+	var state struct {
+		Endpoint   string
+		Effective  struct{ LimitPerMinute int }
+		Configured struct{ LimitPerMinute int }
+		ScriptLeft int
+	}
+	shown := second.do(http.MethodGet, "/admin/behavior/bill-inquiry", "", "")
+	if err := json.Unmarshal(shown.body, &state); err != nil || state.Effective.LimitPerMinute != 4 ||
+		state.Configured.LimitPerMinute != 100 || state.ScriptLeft != 0 {
+		t.Errorf("second replica shows %s", shown.body)
+	}
+	before := first.count(`{"endpoint":"bill-inquiry"}`)
+	if before.Total != 8 || before.Unanswered != 0 {
+		t.Errorf("counted %+v", before)
+	}
+	first.stop()
+	second.stop()
+
+	third := w.start(t)
+	if diff := cmp.Diff(before, third.count(`{"endpoint":"bill-inquiry"}`)); diff != "" {
+		t.Errorf("counts after a restart: %s", diff)
+	}
+	if got := third.inquire(token, "01012345678", "202512"); got.status != http.StatusTooManyRequests {
+		t.Errorf("a restart gave room: %d", got.status)
+	}
+	if got := third.do(http.MethodDelete, "/admin/behavior", "", ""); got.status != http.StatusNoContent {
+		t.Errorf("reset: %d", got.status)
+	}
+	if got := third.inquire(token, "01012345678", "202512"); got.status != http.StatusOK {
+		t.Errorf("after the reset: %d", got.status)
+	}
+}

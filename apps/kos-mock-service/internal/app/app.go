@@ -1,0 +1,107 @@
+// Package app puts the service together: its object graph, its configuration
+// and its commands.
+package app
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/fx"
+
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/health"
+	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/platform"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/api"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/httpapi"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/registration"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/settings"
+)
+
+// Name is the service's name: its folder and its Dapr app-id.
+const Name = "kos-mock-service"
+
+// Graph is the server, from the outside in.
+func Graph(cfg Config) fx.Option {
+	return fx.Options(
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Names),
+		fx.Supply(platform.OpenAPI(api.OpenAPI)),
+		platform.Base(Name), platform.HTTP, platform.Database,
+
+		fx.Module("inbound", fx.Provide(
+			fx.Annotate(newAPI, fx.As(new(httpserver.Registrar))),
+		)),
+		fx.Module("rules", fx.Provide(
+			newGate,
+			billing.NewDirectory,
+		)),
+		fx.Module("outbound", fx.Provide(
+			fx.Annotate(postgres.New, fx.As(fx.Self()), fx.As(new(billing.Store)), fx.As(new(behavior.Ledger))),
+			groupcommit.NewMetrics,
+			newAnswerWriter,
+			newSettings,
+			newRegistrations,
+		), fx.Invoke(keepPartitions)),
+
+		// Last, to be stopped first: what hangs must not hold up the drain.
+		fx.Invoke(func(lc fx.Lifecycle, gate *behavior.Gate) { lc.Append(fx.StopHook(gate.Stop)) }),
+	)
+}
+
+// apiParams are what the API needs from the graph.
+type apiParams struct {
+	fx.In
+
+	Settings      *settings.Source
+	Gate          *behavior.Gate
+	Answers       *groupcommit.Writer[behavior.Answer]
+	Directory     *billing.Directory
+	Registrations *registration.Client
+	Store         *postgres.Store
+	Registerer    prometheus.Registerer
+	Now           func() time.Time
+}
+
+func newAPI(p apiParams) *httpapi.API {
+	return httpapi.New(httpapi.Params{
+		Settings: p.Settings, Gate: p.Gate, Answers: p.Answers, Directory: p.Directory,
+		Registrations: p.Registrations, Controls: p.Store, Registerer: p.Registerer, Now: p.Now,
+	})
+}
+
+// Chance decides about failures, not about secrets.
+func newGate(ledger behavior.Ledger, now func() time.Time) *behavior.Gate {
+	return behavior.NewGate(ledger, rand.Float64, now)
+}
+
+func newAnswerWriter(lc fx.Lifecycle, store *postgres.Store, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[behavior.Answer] {
+	writer := postgres.NewAnswerWriter(store, log, metrics)
+	lc.Append(fx.StartStopHook(writer.Start, writer.Stop))
+	return writer
+}
+
+// newSettings makes readiness wait for the settings.
+func newSettings(names Names, secrets sidecar.Secrets, log *slog.Logger, checks *health.Registry) *settings.Source {
+	source := settings.NewSource(secrets, names.SettingsSecret, log)
+	checks.Register("settings", source.Check)
+	return source
+}
+
+func newRegistrations(names Names, dapr *sidecar.Client) *registration.Client {
+	return registration.New(dapr.Invoker(names.AuthAppID))
+}
+
+func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
+	platform.Background(lc, func(ctx context.Context) {
+		pg.Upkeep(ctx, pool, log, now, postgres.Calls)
+	})
+}

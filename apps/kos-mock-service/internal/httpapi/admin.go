@@ -1,0 +1,156 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/settings"
+)
+
+// behaviorChange is how an endpoint is told to behave, instead of all that it
+// was told before.
+type behaviorChange struct {
+	Latency        *behavior.Latency `json:"latency"`
+	ErrorShare     *float64          `json:"errorShare"`
+	ErrorStatus    *int              `json:"errorStatus"`
+	LimitPerMinute *int              `json:"limitPerMinute"`
+	Hang           bool              `json:"hang"`
+	OutageSeconds  int               `json:"outageSeconds"`
+	Script         []scriptedAnswer  `json:"script"`
+}
+
+// scriptedAnswer is what the next calls get, of one line if it names one.
+type scriptedAnswer struct {
+	behavior.Step
+
+	Times      int    `json:"times"` // 0 is once
+	LineNumber string `json:"lineNumber"`
+}
+
+const maxOutage = 24 * 60 * 60 // seconds
+
+// override returns the change without its script.
+func (c *behaviorChange) override(now time.Time) (behavior.Override, error) {
+	override := behavior.Override{
+		Latency: c.Latency, ErrorShare: c.ErrorShare, ErrorStatus: c.ErrorStatus,
+		LimitPerMinute: c.LimitPerMinute, Hang: c.Hang,
+	}
+	if c.OutageSeconds < 0 || c.OutageSeconds > maxOutage {
+		return override, fmt.Errorf("outageSeconds: want 0 to %d", maxOutage)
+	}
+	if c.OutageSeconds > 0 {
+		until := now.Add(time.Duration(c.OutageSeconds) * time.Second)
+		override.OutageUntil = &until
+	}
+	return override, override.Validate()
+}
+
+// script returns the scripted answers one by one.
+func (c *behaviorChange) script(s *settings.Settings) ([]behavior.ScriptedStep, error) {
+	var steps []behavior.ScriptedStep
+	for i, scripted := range c.Script {
+		line := msisdn.Number("")
+		var faults []error
+		if scripted.LineNumber != "" {
+			number, err := msisdn.Parse(scripted.LineNumber)
+			line, faults = number, append(faults, err)
+		}
+		times := max(scripted.Times, 1)
+		if scripted.Times < 0 || len(steps)+times > behavior.MaxScript {
+			faults = append(faults, fmt.Errorf("times: want %d answers or less in all", behavior.MaxScript))
+		}
+		if err := errors.Join(append(faults, scripted.Validate())...); err != nil {
+			return nil, fmt.Errorf("script[%d]: %w", i, err)
+		}
+		for range times {
+			steps = append(steps, behavior.ScriptedStep{Step: scripted.Step, Line: s.Pseudonym(line)})
+		}
+	}
+	return steps, nil
+}
+
+func (a *API) changeBehavior(w http.ResponseWriter, r *http.Request) error {
+	endpoint, current, err := a.adminTarget(r)
+	if err != nil {
+		return err
+	}
+	var change behaviorChange
+	if err := httpjson.Decode(r, &change); err != nil {
+		return err
+	}
+	override, overrideErr := change.override(a.Now())
+	script, scriptErr := change.script(current)
+	if err := errors.Join(overrideErr, scriptErr); err != nil {
+		return problem.ErrValidation.WithDetails(map[string]string{"reason": err.Error()})
+	}
+	if err := a.Controls.SetOverride(r.Context(), endpoint, override, script); err != nil {
+		return err
+	}
+	return a.showBehavior(w, r)
+}
+
+// behaviorState is how an endpoint behaves, and why.
+type behaviorState struct {
+	Endpoint   behavior.Endpoint `json:"endpoint"`
+	Configured behavior.Profile  `json:"configured"`
+	Override   behavior.Override `json:"override"`
+	Effective  behavior.Profile  `json:"effective"`
+	ScriptLeft int               `json:"scriptLeft"`
+}
+
+func (a *API) showBehavior(w http.ResponseWriter, r *http.Request) error {
+	endpoint, current, err := a.adminTarget(r)
+	if err != nil {
+		return err
+	}
+	override, left, err := a.Controls.Override(r.Context(), endpoint)
+	if err != nil {
+		return err
+	}
+	configured := current.Endpoints[endpoint]
+	return httpjson.Write(w, http.StatusOK, behaviorState{
+		Endpoint: endpoint, Configured: configured, Override: override,
+		Effective: override.On(configured), ScriptLeft: left,
+	})
+}
+
+func (a *API) resetBehavior(w http.ResponseWriter, r *http.Request) error {
+	endpoint, _, err := a.adminTarget(r)
+	if err != nil {
+		return err
+	}
+	return a.reset(w, r, endpoint)
+}
+
+func (a *API) resetAll(w http.ResponseWriter, r *http.Request) error {
+	return a.reset(w, r, behavior.Endpoints()...)
+}
+
+func (a *API) reset(w http.ResponseWriter, r *http.Request, endpoints ...behavior.Endpoint) error {
+	if err := a.Controls.Reset(r.Context(), endpoints...); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// adminTarget returns the endpoint that the path names, and the settings.
+func (a *API) adminTarget(r *http.Request) (behavior.Endpoint, *settings.Settings, error) {
+	current, err := a.Settings.Current(r.Context())
+	if err != nil {
+		return "", nil, err
+	}
+	endpoint := behavior.Endpoint(mux.Vars(r)["endpoint"])
+	if _, known := current.Endpoints[endpoint]; !known {
+		return "", nil, problem.ErrNotFound
+	}
+	return endpoint, current, nil
+}

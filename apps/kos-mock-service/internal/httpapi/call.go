@@ -1,0 +1,129 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/settings"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/token"
+)
+
+// question is what a caller asks of an endpoint.
+type question interface {
+	// read takes the question from the request. It returns a badInput for one
+	// that cannot be understood.
+	read(r *http.Request) error
+	// client returns who asks, or token.ErrDenied.
+	client(r *http.Request, authority token.Authority) (string, error)
+	// subject returns what the log of calls may know about the question.
+	subject() (requestID string, line msisdn.Number)
+	// answer returns the data of the answer. It returns a *billing.Refusal for
+	// what KOS refuses.
+	answer(ctx context.Context, d desk) (any, error)
+}
+
+// desk is what answers are made from.
+type desk struct {
+	settings  *settings.Settings
+	authority token.Authority
+	directory *billing.Directory
+	today     time.Time
+}
+
+// kos returns the handler of an endpoint whose questions start as blank makes
+// them. Every call goes the same way: it is understood as far as possible,
+// recorded and judged, made to wait, and answered.
+func (a *API) kos(endpoint behavior.Endpoint, blank func() question) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		call := &call{api: a, endpoint: endpoint, clientID: behavior.Anonymous, question: blank()}
+		a.finish(w, r, call, call.serve(r))
+	})
+}
+
+// call is one call on its way.
+type call struct {
+	api      *API
+	endpoint behavior.Endpoint
+	clientID string
+	question question
+	// recorded is the call's place in the log, once it has one.
+	recorded behavior.Answer
+}
+
+// serve returns the reply to r.
+func (c *call) serve(r *http.Request) reply {
+	current, err := c.api.Settings.Current(r.Context())
+	if err != nil {
+		return broken(err)
+	}
+	authority := token.NewAuthority(current, c.api.Now)
+	inputErr := c.question.read(r)
+	clientID, authErr := c.question.client(r, authority)
+	if authErr == nil {
+		c.clientID = clientID
+	}
+	verdict, err := c.judge(r.Context(), current)
+	if err != nil {
+		return broken(err)
+	}
+	if err := c.api.Gate.Wait(r.Context(), c.endpoint, verdict); err != nil {
+		return interrupted(err)
+	}
+	switch {
+	case verdict.Status == http.StatusTooManyRequests:
+		return failed(verdict.Status, outcomeLimited).after(verdict.RetryAfter)
+	case verdict.Status != 0:
+		return failed(verdict.Status, outcomeFault).after(verdict.RetryAfter)
+	case authErr != nil:
+		return failed(http.StatusUnauthorized, outcomeDenied)
+	case inputErr != nil:
+		return badRequest(inputErr)
+	}
+	return answered(c.question.answer(r.Context(), desk{
+		settings: current, authority: authority, directory: c.api.Directory, today: billing.Today(c.api.Now()),
+	}))
+}
+
+// judge records the call and returns what it gets.
+func (c *call) judge(ctx context.Context, current *settings.Settings) (behavior.Verdict, error) {
+	requestID, line := c.question.subject()
+	at := c.api.Now().Truncate(time.Microsecond) // as exact as the database
+	verdict, err := c.api.Gate.Judge(ctx, behavior.Call{
+		Endpoint: c.endpoint, Client: c.clientID, RequestID: requestID, Line: current.Pseudonym(line), At: at,
+	}, current.Endpoints[c.endpoint])
+	c.recorded = behavior.Answer{CallID: verdict.CallID, CalledAt: at}
+	return verdict, err
+}
+
+// finish writes the reply, once the log knows it.
+func (a *API) finish(w http.ResponseWriter, r *http.Request, c *call, reply reply) {
+	a.calls.WithLabelValues(string(c.endpoint), c.clientID, reply.outcome).Inc()
+	telemetry.Annotate(r.Context(), slog.String("client", c.clientID),
+		slog.String("result_code", reply.code), slog.String("outcome", reply.outcome))
+	if reply.fault != nil {
+		telemetry.Fault(r.Context(), reply.fault)
+	}
+	if c.recorded.CallID != 0 && reply.outcome != outcomeAbandoned {
+		c.recorded.Status, c.recorded.ResultCode = reply.status, reply.code
+		a.Answers.Append(r.Context(), c.recorded)
+	}
+	reply.write(w)
+}
+
+// bearer is the part of a question that proves who asks by a token.
+type bearer struct{}
+
+func (bearer) client(r *http.Request, authority token.Authority) (string, error) {
+	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", token.ErrDenied
+	}
+	return authority.Verify(text)
+}

@@ -1,0 +1,107 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
+)
+
+// callQuery chooses calls to count. What is empty is not asked for.
+type callQuery struct {
+	Endpoint   string `json:"endpoint"`
+	Client     string `json:"client"`
+	RequestID  string `json:"requestId"`
+	Since      string `json:"since"` // RFC 3339
+	LineNumber string `json:"lineNumber"`
+}
+
+// countCalls takes its query from the URL, which is no place for a line number.
+func (a *API) countCalls(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	return a.answerCount(w, r, callQuery{
+		Endpoint: query.Get("endpoint"), Client: query.Get("client"),
+		RequestID: query.Get("requestId"), Since: query.Get("since"),
+	})
+}
+
+// countCallsOf takes its query from the body.
+func (a *API) countCallsOf(w http.ResponseWriter, r *http.Request) error {
+	var query callQuery
+	if err := httpjson.Decode(r, &query); err != nil {
+		return err
+	}
+	return a.answerCount(w, r, query)
+}
+
+// callCounts are the calls that reached KOS, over all replicas and restarts.
+type callCounts struct {
+	Total        int64            `json:"total"`
+	Limited      int64            `json:"limited"`    // answered with 429
+	Unanswered   int64            `json:"unanswered"` // running, hanging or abandoned
+	ByStatus     map[string]int64 `json:"byStatus"`
+	ByResultCode map[string]int64 `json:"byResultCode"`
+}
+
+func (a *API) answerCount(w http.ResponseWriter, r *http.Request, query callQuery) error {
+	current, err := a.Settings.Current(r.Context())
+	if err != nil {
+		return err
+	}
+	filter, line, err := query.filter()
+	if err != nil {
+		return err
+	}
+	filter.Line = current.Pseudonym(line)
+	groups, err := a.Controls.CountCalls(r.Context(), filter)
+	if err != nil {
+		return err
+	}
+	return httpjson.Write(w, http.StatusOK, sum(groups))
+}
+
+// filter returns the query without its line, and the line.
+func (q callQuery) filter() (filter behavior.CallFilter, line msisdn.Number, err error) {
+	faults := map[string]string{}
+	filter = behavior.CallFilter{
+		Endpoint: behavior.Endpoint(q.Endpoint), Client: q.Client, RequestID: q.RequestID,
+	}
+	if q.Since != "" {
+		if filter.Since, err = time.Parse(time.RFC3339, q.Since); err != nil {
+			faults["since"] = "RFC 3339 형식이어야 합니다."
+		}
+	}
+	if q.LineNumber != "" {
+		if line, err = msisdn.Parse(q.LineNumber); err != nil {
+			faults["lineNumber"] = "회선 번호 형식이 올바르지 않습니다."
+		}
+	}
+	if _, known := behavior.Defaults()[filter.Endpoint]; q.Endpoint != "" && !known {
+		faults["endpoint"] = "알 수 없는 항목입니다."
+	}
+	if len(faults) > 0 {
+		return filter, "", problem.ErrValidation.WithFields(faults)
+	}
+	return filter, line, nil
+}
+
+func sum(groups []behavior.CallCount) callCounts {
+	counts := callCounts{ByStatus: map[string]int64{}, ByResultCode: map[string]int64{}}
+	for _, group := range groups {
+		counts.Total += group.Calls
+		switch group.Status {
+		case 0:
+			counts.Unanswered += group.Calls
+			continue
+		case http.StatusTooManyRequests:
+			counts.Limited += group.Calls
+		}
+		counts.ByStatus[strconv.Itoa(group.Status)] += group.Calls
+		counts.ByResultCode[group.ResultCode] += group.Calls
+	}
+	return counts
+}

@@ -1,0 +1,148 @@
+package httpapi
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
+)
+
+// What became of a call, for the counter and the log.
+const (
+	outcomeDone       = "done"
+	outcomeRefused    = "refused" // a business answer other than done
+	outcomeBadRequest = "bad_request"
+	outcomeDenied     = "denied"
+	outcomeLimited    = "limited"
+	outcomeFault      = "fault"     // on purpose
+	outcomeBroken     = "broken"    // a fault of ours
+	outcomeAbandoned  = "abandoned" // the caller left
+)
+
+func newCallCounter(registerer prometheus.Registerer) *prometheus.CounterVec {
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "phonebill_kos_mock_calls_total",
+		Help: "Calls that reached KOS, by endpoint, registered client and outcome.",
+	}, []string{"endpoint", "client", "outcome"})
+	registerer.MustRegister(counter)
+	return counter
+}
+
+// KOS's result codes beside those of the refusals. A failure without a code of
+// its own has 9 and its HTTP status.
+const (
+	codeDone       = "0000"
+	codeBadRequest = "9001"
+	codeDenied     = "9002"
+	codeLimited    = "9003"
+)
+
+// envelope is what every answer of KOS comes in.
+type envelope struct {
+	Success       bool   `json:"success"`
+	ResultCode    string `json:"resultCode"`
+	ResultMessage string `json:"resultMessage"`
+	Data          any    `json:"data"` // null unless done
+}
+
+// reply is what a call gets.
+type reply struct {
+	status     int
+	code       string
+	message    string
+	data       any
+	retryAfter time.Duration
+	outcome    string
+	fault      error // ours, for the log
+}
+
+// answered is the reply to a question that was understood.
+func answered(data any, err error) reply {
+	if refusal, ok := errors.AsType[*billing.Refusal](err); ok {
+		return reply{status: http.StatusOK, code: refusal.Code, message: refusal.Message, outcome: outcomeRefused}
+	}
+	if err != nil {
+		return broken(err)
+	}
+	return reply{status: http.StatusOK, code: codeDone, message: "정상 처리되었습니다.", data: data, outcome: outcomeDone}
+}
+
+// badInput is returned for a question that cannot be understood. Its text
+// names the field.
+type badInput string
+
+func (b badInput) Error() string { return "bad input: " + string(b) }
+
+func badRequest(err error) reply {
+	refused := failed(http.StatusBadRequest, outcomeBadRequest)
+	if field, ok := errors.AsType[badInput](err); ok {
+		refused.message += " (" + string(field) + ")"
+	}
+	return refused
+}
+
+// failed is the reply with an HTTP status that is no success.
+func failed(status int, outcome string) reply {
+	failure := reply{status: status, code: "9" + strconv.Itoa(status), outcome: outcome}
+	switch {
+	case status == http.StatusBadRequest:
+		failure.code, failure.message = codeBadRequest, "요청 형식이 올바르지 않습니다."
+	case status == http.StatusUnauthorized:
+		failure.code, failure.message = codeDenied, "인증에 실패했습니다."
+	case status == http.StatusTooManyRequests:
+		failure.code, failure.message = codeLimited, "요청 한도를 초과했습니다."
+	case status >= http.StatusInternalServerError:
+		failure.message = "시스템 오류가 발생했습니다."
+	default:
+		failure.message = "요청을 처리할 수 없습니다."
+	}
+	return failure
+}
+
+// broken is the reply when something of ours does not work.
+func broken(err error) reply {
+	failure := failed(http.StatusServiceUnavailable, outcomeBroken).after(time.Second)
+	failure.fault = err
+	return failure
+}
+
+// interrupted is the reply to a call that was not waited out.
+func interrupted(err error) reply {
+	if errors.Is(err, behavior.ErrStopping) {
+		return failed(http.StatusServiceUnavailable, outcomeFault)
+	}
+	return reply{outcome: outcomeAbandoned}
+}
+
+// after returns the reply with the time after which to try again.
+func (r reply) after(d time.Duration) reply {
+	r.retryAfter = d
+	return r
+}
+
+// statusClientClosed is nginx's code for a client that left before its answer.
+const statusClientClosed = 499
+
+func (r reply) write(w http.ResponseWriter) {
+	if r.outcome == outcomeAbandoned {
+		w.WriteHeader(statusClientClosed) // nobody reads it; logs and metrics do
+		return
+	}
+	if r.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.FormatFloat(math.Ceil(r.retryAfter.Seconds()), 'f', 0, 64))
+	}
+	if r.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	// Our envelopes always marshal.
+	_ = httpjson.Write(w, r.status, envelope{
+		Success: r.outcome == outcomeDone, ResultCode: r.code, ResultMessage: r.message, Data: r.data,
+	})
+}

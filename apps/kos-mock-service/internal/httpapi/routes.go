@@ -1,0 +1,102 @@
+// Package httpapi serves KOS over HTTP, as api/openapi.yaml says: its own
+// protocol, the making of demo data in development, and the switches of those
+// who test against it.
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/settings"
+)
+
+// Settings gives the settings in force.
+type Settings interface {
+	// Current fails as long as none have been read.
+	Current(ctx context.Context) (*settings.Settings, error)
+}
+
+// Answers takes what calls got. It reports whether that is committed.
+type Answers interface {
+	Append(ctx context.Context, answer behavior.Answer) bool
+}
+
+// Controls are how behaviour is changed at run time, and what came of it.
+type Controls interface {
+	// Override returns what the endpoint was told and how many scripted
+	// answers are left.
+	Override(ctx context.Context, endpoint behavior.Endpoint) (override behavior.Override, steps int, err error)
+	SetOverride(ctx context.Context, endpoint behavior.Endpoint, override behavior.Override, script []behavior.ScriptedStep) error
+	Reset(ctx context.Context, endpoints ...behavior.Endpoint) error
+	CountCalls(ctx context.Context, filter behavior.CallFilter) ([]behavior.CallCount, error)
+}
+
+// Registrations knows who has registered which line with us.
+type Registrations interface {
+	// Registered returns a *problem.Error if it cannot be found out.
+	Registered(ctx context.Context, customerID string, number msisdn.Number) (bool, error)
+}
+
+// Params are what the API needs.
+type Params struct {
+	Settings      Settings
+	Gate          *behavior.Gate
+	Answers       Answers
+	Directory     *billing.Directory
+	Registrations Registrations
+	Controls      Controls
+	Registerer    prometheus.Registerer
+	Now           func() time.Time
+}
+
+// API is the service's httpserver.Registrar.
+type API struct {
+	Params
+	calls *prometheus.CounterVec
+}
+
+// New returns the API over what p names.
+func New(p Params) *API {
+	return &API{Params: p, calls: newCallCounter(p.Registerer)}
+}
+
+// Register implements httpserver.Registrar. The routes are grouped by who may
+// call them.
+func (a *API) Register(r *mux.Router) {
+	// The registered clients. Paths are fixed and ids travel in bodies: callers
+	// keep a circuit breaker for each path.
+	r.Handle("/api/kos/auth", a.kos(behavior.Auth, newCredentials)).Methods(http.MethodPost)
+	r.Handle("/api/kos/bill-inquiry", a.kos(behavior.BillInquiry, newBillInquiry)).Methods(http.MethodPost)
+	r.Handle("/api/kos/product-inquiry", a.kos(behavior.ProductInquiry, newProductInquiry)).Methods(http.MethodPost)
+	r.Handle("/api/kos/products", a.kos(behavior.Products, newCatalogue)).Methods(http.MethodGet)
+
+	// Anybody, where the settings allow it.
+	demo := r.MatcherFunc(a.where(func(s *settings.Settings) bool { return s.MockDataEnabled })).Subrouter()
+	demo.Handle("/api/v1/kos/mock-datas", httpjson.Handler(a.makeMockData)).Methods(http.MethodPost)
+
+	// Those who test, where the settings allow it. Never behind an ingress.
+	admin := r.MatcherFunc(a.where(func(s *settings.Settings) bool { return s.AdminEnabled })).Subrouter()
+	admin.Handle("/admin/behavior", httpjson.Handler(a.resetAll)).Methods(http.MethodDelete)
+	admin.Handle("/admin/behavior/{endpoint}", httpjson.Handler(a.showBehavior)).Methods(http.MethodGet)
+	admin.Handle("/admin/behavior/{endpoint}", httpjson.Handler(a.changeBehavior)).Methods(http.MethodPut)
+	admin.Handle("/admin/behavior/{endpoint}", httpjson.Handler(a.resetBehavior)).Methods(http.MethodDelete)
+	admin.Handle("/admin/calls", httpjson.Handler(a.countCalls)).Methods(http.MethodGet)
+	admin.Handle("/admin/calls", httpjson.Handler(a.countCallsOf)).Methods(http.MethodPost)
+}
+
+// where matches requests while the settings allow it. To everybody else the
+// routes behind it do not exist.
+func (a *API) where(allowed func(*settings.Settings) bool) mux.MatcherFunc {
+	return func(r *http.Request, _ *mux.RouteMatch) bool {
+		current, err := a.Settings.Current(r.Context())
+		return err == nil && allowed(current)
+	}
+}

@@ -1,0 +1,19 @@
+package postgres
+
+import (
+	"log/slog"
+
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
+)
+
+// NewAnswerWriter returns the writer of answers, which commits those of
+// concurrent calls together.
+func NewAnswerWriter(store *Store, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[behavior.Answer] {
+	return groupcommit.New(groupcommit.Options[behavior.Answer]{
+		Name:      "kos_call",
+		Flush:     store.WriteAnswers,
+		Transient: pg.Unavailable,
+	}, log, metrics)
+}
