@@ -40,7 +40,6 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 }
 
 func (m *metrics) observe(method, route string, status int, took time.Duration) {
-	method = clampMethod(method)
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	m.duration.WithLabelValues(method, route).Observe(took.Seconds())
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"github.com/gorilla/mux"
 	"go.opentelemetry.io/otel/attribute"
@@ -17,14 +18,12 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-var errMethod = problem.New(problem.MethodNotAllowed, "METHOD_NOT_ALLOWED", "지원하지 않는 HTTP 메서드입니다.")
-
 // stack returns api's routes behind the middleware, outermost first: observe,
 // recover, shed, limit the body.
 func stack(cfg Config, deps Deps, api Registrar) http.Handler {
-	router := mux.NewRouter()
-	router.NotFoundHandler = fail(problem.ErrNotFound)
-	router.MethodNotAllowedHandler = fail(errMethod)
+	router := mux.NewRouter().SkipClean(true) // an untidy path is no route of ours: 404, not a redirect
+	router.NotFoundHandler = unmatched(router)
+	router.MethodNotAllowedHandler = router.NotFoundHandler
 	router.Use(noteRoute)
 	api.Register(router)
 
@@ -33,10 +32,6 @@ func stack(cfg Config, deps Deps, api Registrar) http.Handler {
 	inner = shed(cfg.MaxInFlight, metrics, inner)
 	inner = recoverPanics(inner)
 	return &observer{deps: deps, metrics: metrics, next: inner}
-}
-
-func fail(err error) http.Handler {
-	return httpjson.Handler(func(http.ResponseWriter, *http.Request) error { return err })
 }
 
 // observer gives each request a trace and, when it is over, one log record and
@@ -57,15 +52,22 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx = context.WithValue(ctx, observationKey{}, seen)
 	answer := &response{ResponseWriter: w, status: http.StatusOK}
 	o.metrics.inFlight.Inc()
-	defer o.metrics.inFlight.Dec()
+	defer func() { // also when the connection is cut by a panic
+		o.metrics.inFlight.Dec()
+		o.tell(ctx, r.Method, seen, answer, o.deps.Now().Sub(start))
+	}()
 	o.next.ServeHTTP(answer, r.WithContext(telemetry.WithRecord(ctx, &seen.record)))
+}
 
-	took := o.deps.Now().Sub(start)
-	o.metrics.observe(r.Method, seen.route, answer.status, took)
-	span.SetName(r.Method + " " + seen.route)
+// tell tells the log, the metrics and the trace about a request that is over.
+func (o *observer) tell(ctx context.Context, method string, seen *observation, answer *response, took time.Duration) {
+	method = clampMethod(method)
+	o.metrics.observe(method, seen.route, answer.status, took)
+	span := trace.SpanFromContext(ctx)
+	span.SetName(method + " " + seen.route)
 	span.SetAttributes(attribute.Int("http.response.status_code", answer.status))
 	seen.record.Emit(ctx, o.deps.Log,
-		slog.String("method", clampMethod(r.Method)),
+		slog.String("method", method),
 		slog.String("route", seen.route),
 		slog.Int("status", answer.status),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
@@ -95,43 +97,26 @@ func noteRoute(next http.Handler) http.Handler {
 	})
 }
 
-// response remembers what was answered.
-type response struct {
-	http.ResponseWriter
-	status int
-	bytes  int64
-	wrote  bool
-}
-
-func (w *response) WriteHeader(status int) {
-	if !w.wrote {
-		w.status, w.wrote = status, true
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *response) Write(body []byte) (int, error) {
-	w.wrote = true
-	n, err := w.ResponseWriter.Write(body)
-	w.bytes += int64(n)
-	return n, err
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// recoverPanics turns a panic into a 500 with a trace id. A handler that wants
-// the connection cut (http.ErrAbortHandler) is obeyed.
+// recoverPanics turns a panic into a 500 with a trace id. An answer that has
+// begun is cut off instead, so that its client sees that it is not whole; so is
+// one whose handler wants that (http.ErrAbortHandler).
 func recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			switch cause := recover(); cause {
-			case nil:
-			case http.ErrAbortHandler:
-				panic(cause)
-			default:
-				httpjson.Fail(w, r, fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
+			cause := recover()
+			if cause == nil {
+				return
 			}
+			answer := w.(*response) // the observer's
+			if cause != http.ErrAbortHandler {
+				err := fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+				if !answer.wrote {
+					httpjson.Fail(w, r, err)
+					return
+				}
+				telemetry.Fault(r.Context(), err)
+			}
+			answer.cut()
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -157,13 +142,4 @@ func limitBody(limit int64, next http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		next.ServeHTTP(w, r)
 	})
-}
-
-// clampMethod keeps a client from inventing label values.
-func clampMethod(method string) string {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
-		return method
-	}
-	return "OTHER"
 }

@@ -85,13 +85,20 @@ func New(cfg Config, deps Deps, openapi []byte, api Registrar) *Server {
 // routes mounts the actuators beside the API, so that a loaded or failing API
 // still answers probes and scrapes.
 func routes(cfg Config, deps Deps, openapi []byte, api Registrar) http.Handler {
-	root := http.NewServeMux()
-	root.HandleFunc("GET /actuator/health", deps.Health.Liveness)
-	root.HandleFunc("GET /actuator/health/readiness", deps.Health.Readiness)
-	root.Handle("GET /actuator/prometheus", promhttp.HandlerFor(deps.Registry, promhttp.HandlerOpts{}))
-	root.HandleFunc("GET /openapi.yaml", document(openapi))
-	root.Handle("/", stack(cfg, deps, api))
-	return root
+	actuators := map[string]http.Handler{
+		"/actuator/health":           http.HandlerFunc(deps.Health.Liveness),
+		"/actuator/health/readiness": http.HandlerFunc(deps.Health.Readiness),
+		"/actuator/prometheus":       promhttp.HandlerFor(deps.Registry, promhttp.HandlerOpts{}),
+		"/openapi.yaml":              document(openapi),
+	}
+	rest := stack(cfg, deps, api)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if actuator, ok := actuators[r.URL.Path]; ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			actuator.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	})
 }
 
 func document(openapi []byte) http.HandlerFunc {
@@ -126,13 +133,14 @@ func (s *Server) Start(ctx context.Context) error {
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
 // Stop takes no more requests and waits for the running ones, as long as the
-// drain time allows.
+// drain time allows. It cuts those that are left then and returns an error.
 func (s *Server) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Drain)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		return fmt.Errorf("http server: drain: %w", err)
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("http server: drain: %w", errors.Join(err, s.http.Close()))
 	}
 	<-s.served
-	return nil
+	return err
 }

@@ -3,14 +3,19 @@
 package telemetry
 
 import (
+	"encoding/json"
 	"io"
 	"log/slog"
 )
 
-// maxAttr bounds one attribute's text. The Dapr CLI reads an app's output by
-// lines of at most 64 KiB and stops reading, which blocks the app, at a longer
-// one.
-const maxAttr = 4 << 10
+const (
+	// maxLine bounds a line. The Dapr CLI reads an app's output by lines of at
+	// most 64 KiB and stops reading, which blocks the app, at a longer one.
+	maxLine = 60 << 10
+	// maxAttr bounds one attribute's text, so that one long text leaves the
+	// rest of its record readable.
+	maxAttr = 4 << 10
+)
 
 // Config says how much a service tells, and to whom.
 type Config struct {
@@ -24,20 +29,24 @@ type Config struct {
 	SampleRatio float64 `env:"TRACE_SAMPLE_RATIO" envDefault:"0.1"`
 }
 
-// NewLogger returns a logger that writes JSON lines for service to w. No line
-// is longer than a few KiB an attribute.
+// NewLogger returns a logger that writes JSON lines for service to w. Long texts
+// are cut at 4 KiB; of a record that is still longer than 60 KiB only the
+// beginning is told.
 func NewLogger(w io.Writer, service string, level slog.Level) *slog.Logger {
-	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: shorten})
+	handler := slog.NewJSONHandler(lineWriter{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: shorten})
 	return slog.New(handler).With("service", service)
 }
 
 // shorten cuts attributes that are too long for a line.
 func shorten(_ []string, attr slog.Attr) slog.Attr {
-	switch value := attr.Value.Any().(type) {
-	case string:
-		attr.Value = slog.StringValue(cut(value))
-	case error:
-		attr.Value = slog.StringValue(cut(value.Error()))
+	switch attr.Value.Kind() {
+	case slog.KindString:
+		attr.Value = slog.StringValue(cut(attr.Value.String()))
+	case slog.KindAny:
+		if err, ok := attr.Value.Any().(error); ok {
+			attr.Value = slog.StringValue(cut(err.Error()))
+		}
+	default: // short by nature
 	}
 	return attr
 }
@@ -47,4 +56,24 @@ func cut(text string) string {
 		return text[:maxAttr] + "…"
 	}
 	return text
+}
+
+// lineWriter replaces a line that is too long by one that tells its beginning.
+// slog writes each record in one call.
+type lineWriter struct{ w io.Writer }
+
+func (l lineWriter) Write(line []byte) (int, error) {
+	if len(line) <= maxLine {
+		return l.w.Write(line)
+	}
+	short, err := json.Marshal(map[string]any{
+		"level": slog.LevelError, "msg": "log record too long", "bytes": len(line), "begin": string(line[:maxAttr]),
+	})
+	if err != nil {
+		return 0, err
+	}
+	if _, err := l.w.Write(append(short, '\n')); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }

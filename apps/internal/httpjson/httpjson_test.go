@@ -1,0 +1,215 @@
+package httpjson_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var errTaken = problem.New(problem.Conflict, "LINE_TAKEN", "이미 등록된 회선입니다.")
+
+func TestEnvelopes(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		handler httpjson.Handler
+		status  int
+	}{
+		"success": {func(w http.ResponseWriter, _ *http.Request) error {
+			return httpjson.Success(w, http.StatusOK, map[string]any{"totalFee": 89000, "months": []string{}}, "조회되었습니다.")
+		}, http.StatusOK},
+		"success_no_data": {func(w http.ResponseWriter, _ *http.Request) error {
+			return httpjson.Success(w, http.StatusCreated, nil, "등록되었습니다.")
+		}, http.StatusCreated},
+		"flat": {func(w http.ResponseWriter, _ *http.Request) error {
+			return httpjson.Write(w, http.StatusOK, map[string]string{"access_token": "a<b>&"})
+		}, http.StatusOK},
+		"refusal": {func(http.ResponseWriter, *http.Request) error {
+			return fmt.Errorf("register: %w", errTaken)
+		}, http.StatusConflict},
+		"fields": {func(http.ResponseWriter, *http.Request) error {
+			return problem.ErrValidation.WithFields(map[string]string{"userId": "3자 이상이어야 합니다."})
+		}, http.StatusBadRequest},
+		"fault": {func(http.ResponseWriter, *http.Request) error {
+			return errors.New("dial tcp 10.1.2.3:5432: password is hunter2")
+		}, http.StatusInternalServerError},
+		"details_cannot_be_told": {func(http.ResponseWriter, *http.Request) error {
+			return errTaken.WithDetails(make(chan int))
+		}, http.StatusConflict},
+		"data_cannot_be_told": {func(w http.ResponseWriter, _ *http.Request) error {
+			return httpjson.Success(w, http.StatusOK, make(chan int), "")
+		}, http.StatusInternalServerError},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answer := httptest.NewRecorder()
+			tc.handler.ServeHTTP(answer, tracedRequest(t))
+			if answer.Code != tc.status {
+				t.Errorf("status %d, want %d", answer.Code, tc.status)
+			}
+			if diff := cmp.Diff(
+				map[string]string{"type": "application/json", "cache": "no-store"},
+				map[string]string{"type": answer.Header().Get("Content-Type"), "cache": answer.Header().Get("Cache-Control")},
+			); diff != "" {
+				t.Errorf("headers (-want +got):\n%s", diff)
+			}
+			golden(t, name, answer.Body.Bytes())
+		})
+	}
+}
+
+// tracedRequest belongs to a trace with a fixed id.
+func tracedRequest(t *testing.T) *http.Request {
+	t.Helper()
+	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{0xab, 15: 1}, SpanID: trace.SpanID{1},
+	}))
+	return httptest.NewRequestWithContext(ctx, http.MethodPost, "/", http.NoBody)
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden.json")
+	if *update {
+		if err := os.WriteFile(path, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+func TestStatusOfEachKind(t *testing.T) {
+	t.Parallel()
+	tests := map[problem.Kind]int{
+		problem.Internal: 500, problem.Invalid: 400, problem.Unauthenticated: 401, problem.Forbidden: 403,
+		problem.NotFound: 404, problem.MethodNotAllowed: 405, problem.Conflict: 409, problem.TooLarge: 413,
+		problem.UnsupportedMedia: 415, problem.Unprocessable: 422, problem.TooManyRequests: 429, problem.Unavailable: 503,
+	}
+	for kind, want := range tests {
+		answer := fail(t, problem.New(kind, "CODE", "메시지"))
+		if answer.Code != want {
+			t.Errorf("kind %d: status %d, want %d", kind, answer.Code, want)
+		}
+		if got := answer.Header().Get("WWW-Authenticate"); (got == "Bearer") != (want == 401) {
+			t.Errorf("status %d: WWW-Authenticate %q", want, got)
+		}
+	}
+}
+
+func TestRetryAfterIsRoundedUp(t *testing.T) {
+	t.Parallel()
+	tests := map[time.Duration]string{
+		0: "", time.Millisecond: "1", time.Second: "1", 1500 * time.Millisecond: "2", 30 * time.Minute: "1800",
+	}
+	for after, want := range tests {
+		answer := fail(t, problem.New(problem.Unavailable, "CODE", "메시지").After(after))
+		if got := answer.Header().Get("Retry-After"); got != want {
+			t.Errorf("%s: Retry-After %q, want %q", after, got, want)
+		}
+	}
+}
+
+func TestAClientThatLeftIsNoFault(t *testing.T) {
+	t.Parallel()
+	var record telemetry.Record
+	ctx, leave := context.WithCancel(telemetry.WithRecord(t.Context(), &record))
+	leave()
+	answer := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
+	httpjson.Fail(answer, r, fmt.Errorf("query: %w", context.Canceled))
+	if answer.Code != 499 || answer.Body.Len() != 0 {
+		t.Errorf("answered %d %s", answer.Code, answer.Body)
+	}
+	if line := emit(t, &record); strings.Contains(line, "ERROR") {
+		t.Errorf("logged as a fault: %s", line)
+	}
+}
+
+func TestACancellationOfOursIsAFault(t *testing.T) {
+	t.Parallel()
+	if answer := fail(t, context.Canceled); answer.Code != http.StatusInternalServerError {
+		t.Errorf("answered %d although the client waits", answer.Code)
+	}
+}
+
+func TestFailuresAreNotedInTheRecord(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		err         error
+		level, text string
+	}{
+		"refusal":     {errTaken.WithCause(errors.New("inside")), "INFO", `"code":"LINE_TAKEN"`},
+		"fault":       {errors.New("inside"), "ERROR", "inside"},
+		"unavailable": {problem.New(problem.Unavailable, "AWAY", "메시지").WithCause(errors.New("inside")), "ERROR", "inside"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var record telemetry.Record
+			r := httptest.NewRequestWithContext(telemetry.WithRecord(t.Context(), &record), http.MethodGet, "/", http.NoBody)
+			answer := httptest.NewRecorder()
+			httpjson.Fail(answer, r, tc.err)
+			if line := emit(t, &record); !strings.Contains(line, tc.level) || !strings.Contains(line, tc.text) {
+				t.Errorf("logged %s", line)
+			}
+			if strings.Contains(answer.Body.String(), "inside") {
+				t.Errorf("the client reads %s", answer.Body)
+			}
+		})
+	}
+}
+
+func fail(t *testing.T, err error) *httptest.ResponseRecorder {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	httpjson.Fail(answer, httptest.NewRequest(http.MethodGet, "/", http.NoBody), err)
+	return answer
+}
+
+func emit(t *testing.T, record *telemetry.Record) string {
+	t.Helper()
+	var out bytes.Buffer
+	record.Emit(t.Context(), slog.New(slog.NewJSONHandler(&out, nil)))
+	return out.String()
+}
+
+func decodeFailure(t *testing.T, answer *httptest.ResponseRecorder) {
+	t.Helper()
+	var body struct {
+		Success bool
+		Error   struct{ Code, Message string }
+		Message string
+	}
+	if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
+		t.Fatalf("%s: %v", answer.Body, err)
+	}
+	if body.Success || body.Error.Code == "" || body.Message == "" || body.Message != body.Error.Message {
+		t.Fatalf("no failure envelope: %s", answer.Body)
+	}
+}

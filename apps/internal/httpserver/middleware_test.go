@@ -1,0 +1,207 @@
+package httpserver_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/mux"
+
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
+)
+
+const requests = "phonebill_http_requests_total"
+
+func api(r *mux.Router) {
+	v1 := r.PathPrefix("/api/v1").Subrouter()
+	v1.Handle("/users/{userId}", httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		telemetry.Annotate(r.Context(), slog.String("note", "annotated"))
+		return httpjson.Write(w, http.StatusOK, mux.Vars(r))
+	})).Methods(http.MethodGet)
+	v1.Handle("/broken/{userId}", httpjson.Handler(func(http.ResponseWriter, *http.Request) error {
+		return errors.New("disk full")
+	}))
+	v1.HandleFunc("/panics", func(http.ResponseWriter, *http.Request) { panic("out of order") })
+	v1.HandleFunc("/silent", func(http.ResponseWriter, *http.Request) {})
+}
+
+func TestEachRequestIsToldOnceByItsRoute(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		method, target string
+		status         int
+		route, code    string
+	}{
+		"matched":          {"GET", "/api/v1/users/secret77?token=secret77", 200, "/api/v1/users/{userId}", ""},
+		"fault":            {"GET", "/api/v1/broken/secret77", 500, "/api/v1/broken/{userId}", "INTERNAL_ERROR"},
+		"says nothing":     {"GET", "/api/v1/silent", 200, "/api/v1/silent", ""},
+		"no such path":     {"GET", "/secret77", 404, "unmatched", "NOT_FOUND"},
+		"below a prefix":   {"GET", "/api/v1/secret77", 404, "unmatched", "NOT_FOUND"},
+		"other method":     {"DELETE", "/api/v1/users/secret77", 405, "unmatched", "METHOD_NOT_ALLOWED"},
+		"invented method":  {"SECRET77", "/api/v1/users/secret77", 405, "unmatched", "METHOD_NOT_ALLOWED"},
+		"double slash":     {"GET", "/api//v1/users/secret77", 404, "unmatched", "NOT_FOUND"},
+		"dots":             {"GET", "/api/v1/x/../users/secret77", 404, "unmatched", "NOT_FOUND"},
+		"actuator's other": {"POST", "/actuator/health", 404, "unmatched", "NOT_FOUND"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t, defaults(), api)
+			answer := f.do(t, httptest.NewRequest(tc.method, tc.target, http.NoBody))
+			if answer.Code != tc.status {
+				t.Errorf("status %d, want %d", answer.Code, tc.status)
+			}
+			record := f.log.record(t)
+			method := tc.method
+			if method == "SECRET77" {
+				method = "OTHER"
+			}
+			want := map[string]any{"route": tc.route, "status": float64(tc.status), "method": method, "bytes": float64(answer.Body.Len())}
+			got := map[string]any{"route": record["route"], "status": record["status"], "method": record["method"], "bytes": record["bytes"]}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("record (-want +got):\n%s", diff)
+			}
+			if code, _ := record["code"].(string); code != tc.code {
+				t.Errorf("code %q, want %q", code, tc.code)
+			}
+			if strings.Contains(f.log.String(), "secret77") {
+				t.Errorf("the log has what only the path has: %s", f.log)
+			}
+			if n := f.metric(t, requests, "route", tc.route, "method", method); n != 1 {
+				t.Errorf("%v requests of the route counted", n)
+			}
+			if n := f.metric(t, requests); n != 1 {
+				t.Errorf("%v requests counted", n)
+			}
+		})
+	}
+}
+
+func TestAnnotationsJoinTheRecord(t *testing.T) {
+	t.Parallel()
+	f := setup(t, defaults(), api)
+	f.do(t, get("/api/v1/users/1"))
+	if note := f.log.record(t)["note"]; note != "annotated" {
+		t.Errorf("note %v", note)
+	}
+}
+
+func TestATraceIsContinuedAndTold(t *testing.T) {
+	t.Parallel()
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	f := setup(t, defaults(), api)
+	r := get("/api/v1/broken/1")
+	r.Header.Set("Traceparent", "00-"+id+"-00f067aa0ba902b7-01")
+	answer := f.do(t, r)
+	if got := f.log.record(t)["trace_id"]; got != id {
+		t.Errorf("logged trace %v", got)
+	}
+	if got := traceID(t, answer); got != id {
+		t.Errorf("told trace %q", got)
+	}
+}
+
+func TestAPanicIsAFaultLikeAnyOther(t *testing.T) {
+	t.Parallel()
+	f := setup(t, defaults(), api)
+	answer := f.do(t, get("/api/v1/panics"))
+	if answer.Code != http.StatusInternalServerError || strings.Contains(answer.Body.String(), "out of order") {
+		t.Errorf("answered %d %s", answer.Code, answer.Body)
+	}
+	record := f.log.record(t)
+	text, _ := record["error"].(string)
+	if record["level"] != "ERROR" || !strings.Contains(text, "out of order") || !strings.Contains(text, "middleware_test.go") {
+		t.Errorf("record %v", record)
+	}
+	if id := traceID(t, answer); len(id) != 32 || id != record["trace_id"] {
+		t.Errorf("the client is told trace %q, the log %v", id, record["trace_id"])
+	}
+}
+
+func traceID(t *testing.T, answer *httptest.ResponseRecorder) string {
+	t.Helper()
+	var said struct {
+		Error struct{ TraceID string }
+	}
+	if err := json.Unmarshal(answer.Body.Bytes(), &said); err != nil {
+		t.Fatalf("%s: %v", answer.Body, err)
+	}
+	return said.Error.TraceID
+}
+
+// An answer that has begun cannot be taken back: its client must see that it
+// is not whole.
+func TestABrokenAnswerIsCutOff(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		cause  any
+		write  bool
+		status float64
+		level  string
+	}{
+		"panic halfway":             {"out of order", true, 200, "ERROR"},
+		"handler cuts":              {http.ErrAbortHandler, false, 444, "INFO"},
+		"handler cuts what it said": {http.ErrAbortHandler, true, 200, "INFO"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t, defaults(), func(r *mux.Router) {
+				r.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+					if tc.write {
+						_, _ = io.WriteString(w, `{"success":true,`)
+					}
+					panic(tc.cause)
+				})
+			})
+			server := httptest.NewServer(f.Handler())
+			resp, err := server.Client().Get(server.URL)
+			if err == nil {
+				_, err = io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+			}
+			if err == nil {
+				t.Errorf("the client takes the answer for whole")
+			}
+			server.Close()
+			if record := f.log.record(t); record["status"] != tc.status || record["level"] != tc.level {
+				t.Errorf("record %v", record)
+			}
+			if n := f.metric(t, requests); n != 1 {
+				t.Errorf("%v requests counted", n)
+			}
+		})
+	}
+}
+
+func TestBodiesAreBounded(t *testing.T) {
+	t.Parallel()
+	cfg := defaults()
+	cfg.MaxBody = 32
+	f := setup(t, cfg, func(r *mux.Router) {
+		r.Handle("/", httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			var v map[string]string
+			if err := httpjson.Decode(r, &v); err != nil {
+				return err
+			}
+			return httpjson.Write(w, http.StatusOK, v)
+		}))
+	})
+	for body, want := range map[string]int{
+		`{"a":"` + strings.Repeat("x", 24) + `"}`: http.StatusOK,
+		`{"a":"` + strings.Repeat("x", 25) + `"}`: http.StatusRequestEntityTooLarge,
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		if answer := f.do(t, r); answer.Code != want {
+			t.Errorf("%d bytes: status %d, want %d", len(body), answer.Code, want)
+		}
+	}
+}

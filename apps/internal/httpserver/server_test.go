@@ -1,0 +1,231 @@
+package httpserver_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/phonebill/phonebill/apps/internal/httpserver"
+)
+
+// gate holds requests until it is opened.
+type gate struct {
+	entered chan struct{}
+	open    chan struct{}
+}
+
+func newGate() *gate { return &gate{entered: make(chan struct{}, 100), open: make(chan struct{})} }
+
+func (g *gate) register(r *mux.Router) {
+	r.HandleFunc("/held", func(w http.ResponseWriter, r *http.Request) {
+		g.entered <- struct{}{}
+		select {
+		case <-g.open:
+			_, _ = io.WriteString(w, "done")
+		case <-r.Context().Done():
+		}
+	})
+}
+
+func TestWhatExceedsTheLimitIsShed(t *testing.T) {
+	t.Parallel()
+	const limit, more = 3, 5
+	cfg := defaults()
+	cfg.MaxInFlight = limit
+	g := newGate()
+	f := setup(t, cfg, g.register)
+
+	var group sync.WaitGroup
+	for range limit {
+		group.Go(func() {
+			if answer := f.do(t, get("/held")); answer.Code != http.StatusOK {
+				t.Errorf("a request within the limit got %d", answer.Code)
+			}
+		})
+		<-g.entered
+	}
+	for range more {
+		answer := f.do(t, get("/held"))
+		if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") != "1" {
+			t.Errorf("answered %d, Retry-After %q", answer.Code, answer.Header().Get("Retry-After"))
+		}
+	}
+	actuatorsAnswer(t, f)
+	close(g.open)
+	group.Wait()
+
+	if answer := f.do(t, get("/held")); answer.Code != http.StatusOK {
+		t.Errorf("still shedding: %d", answer.Code)
+	}
+	if shed := f.metric(t, "phonebill_http_requests_shed_total"); shed != more {
+		t.Errorf("%v counted as shed, want %d", shed, more)
+	}
+	if running := f.metric(t, "phonebill_http_requests_in_flight"); running != 0 {
+		t.Errorf("%v counted as running", running)
+	}
+	if n := len(f.log.records(t)); n != limit+more+1 {
+		t.Errorf("%d records, want %d", n, limit+more+1)
+	}
+}
+
+// actuatorsAnswer checks that they do, and that they are no requests of the
+// API's.
+func actuatorsAnswer(t *testing.T, f *fixture) {
+	t.Helper()
+	for path, want := range map[string]string{
+		"/actuator/health":           `"UP"`,
+		"/actuator/health/readiness": `"UP"`,
+		"/actuator/prometheus":       "phonebill_http_requests_shed_total",
+		"/openapi.yaml":              "openapi: 3.1.0",
+	} {
+		answer := f.do(t, get(path))
+		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("%s answered %d %.200s", path, answer.Code, answer.Body)
+		}
+	}
+}
+
+func TestStopLetsRunningRequestsFinish(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	f := setup(t, defaults(), g.register)
+	start(t, f)
+	client := newClient(t)
+
+	answered := make(chan string, 1)
+	go func() { answered <- fetch(client, f) }()
+	<-g.entered
+	stopped := make(chan error, 1)
+	go func() { stopped <- f.Stop(context.Background()) }()
+	awaitRefusal(t, f)
+	select {
+	case err := <-stopped:
+		t.Fatalf("stopped while a request was running: %v", err)
+	default:
+	}
+	close(g.open)
+	if got := <-answered; got != "200 done" {
+		t.Errorf("the running request got %q", got)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
+func TestStopGivesUpAfterTheDrainTime(t *testing.T) {
+	t.Parallel()
+	cfg := defaults()
+	cfg.Drain = 20 * time.Millisecond
+	g := newGate()
+	f := setup(t, cfg, g.register)
+	start(t, f)
+	client := newClient(t)
+
+	answered := make(chan string, 1)
+	go func() { answered <- fetch(client, f) }()
+	<-g.entered
+	if err := f.Stop(context.Background()); err == nil {
+		t.Error("no error although a request was left running")
+	}
+	// What is left is cut, so that what it uses can be closed.
+	if got := <-answered; got == "200 done" {
+		t.Errorf("the request got %q", got)
+	}
+}
+
+func TestStartTellsThatThePortIsTaken(t *testing.T) {
+	t.Parallel()
+	first := setup(t, defaults(), newGate().register)
+	start(t, first)
+	cfg := defaults()
+	cfg.Addr = first.Addr()
+	if err := setup(t, cfg, newGate().register).Start(t.Context()); err == nil || !strings.Contains(err.Error(), first.Addr()) {
+		t.Errorf("got %v", err)
+	}
+	if err := first.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigRefusesLimitsThatShutTheDoor(t *testing.T) {
+	t.Parallel()
+	good := defaults()
+	if err := good.Validate(); err != nil {
+		t.Errorf("good: %v", err)
+	}
+	for name, change := range map[string]func(*httpserver.Config){
+		"in flight": func(c *httpserver.Config) { c.MaxInFlight = 0 },
+		"body":      func(c *httpserver.Config) { c.MaxBody = -1 },
+		"drain":     func(c *httpserver.Config) { c.Drain = 0 },
+	} {
+		cfg := defaults()
+		change(&cfg)
+		if cfg.Validate() == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func start(t *testing.T, f *fixture) {
+	t.Helper()
+	if err := f.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newClient(t *testing.T) *http.Client {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+func fetch(client *http.Client, f *fixture) string {
+	resp, err := client.Get("http://" + f.Addr() + "/held")
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%d %s", resp.StatusCode, text)
+}
+
+// awaitRefusal returns once new requests are refused.
+func awaitRefusal(t *testing.T, f *fixture) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
+	for t.Context().Err() == nil {
+		resp, err := client.Get("http://" + f.Addr() + "/actuator/health")
+		if err != nil {
+			return
+		}
+		_ = resp.Body.Close()
+	}
+	t.Fatal("new requests are still served")
+}
+
+func TestHandlerNeedsNoSocket(t *testing.T) {
+	t.Parallel()
+	f := setup(t, defaults(), api)
+	server := httptest.NewServer(f.Handler())
+	defer server.Close()
+	resp, err := server.Client().Get(server.URL + "/api/v1/users/7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if got := body(t, resp.Body); got != `{"userId":"7"}`+"\n" {
+		t.Errorf("got %s", got)
+	}
+}

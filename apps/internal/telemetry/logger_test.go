@@ -1,0 +1,68 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
+)
+
+// pipeLimit is the longest line that the Dapr CLI reads.
+const pipeLimit = 64 << 10
+
+func TestLinesStayReadableWhateverIsLogged(t *testing.T) {
+	t.Parallel()
+	const size = 100 << 10
+	tests := map[string]struct {
+		message string
+		attrs   []slog.Attr
+	}{
+		"text":              {"m", []slog.Attr{slog.String("a", strings.Repeat("x", size))}},
+		"error":             {"m", []slog.Attr{slog.Any("error", errors.New(strings.Repeat("x", size)))}},
+		"message":           {strings.Repeat("x", size), nil},
+		"group":             {"m", []slog.Attr{slog.Group("g", slog.String("a", strings.Repeat("x", size)))}},
+		"cut inside a rune": {"m", []slog.Attr{slog.String("a", "x"+strings.Repeat("가", size))}},
+		"slice":             {"m", []slog.Attr{slog.Any("a", strings.Fields(strings.Repeat("x ", size)))}},
+		"many attributes":   {"m", manyAttrs(40, strings.Repeat("x", size))},
+		"escaped text":      {"m", manyAttrs(4, strings.Repeat("\x00", size))},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			telemetry.NewLogger(&out, "test", slog.LevelInfo).LogAttrs(t.Context(), slog.LevelInfo, tc.message, tc.attrs...)
+			if out.Len() >= pipeLimit || bytes.Count(out.Bytes(), []byte("\n")) != 1 {
+				t.Errorf("%d bytes, %d lines", out.Len(), bytes.Count(out.Bytes(), []byte("\n")))
+			}
+			if !json.Valid(out.Bytes()) {
+				t.Errorf("not JSON: %.200s", out.Bytes())
+			}
+			if !strings.Contains(out.String(), "service") || !strings.Contains(out.String(), "test") {
+				t.Errorf("does not tell the service: %.200s", out.Bytes())
+			}
+		})
+	}
+}
+
+func manyAttrs(n int, text string) []slog.Attr {
+	attrs := make([]slog.Attr, n)
+	for i := range attrs {
+		attrs[i] = slog.String(strings.Repeat("k", i+1), text)
+	}
+	return attrs
+}
+
+func TestLoggerHonoursItsLevel(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log := telemetry.NewLogger(&out, "test", slog.LevelWarn)
+	log.Info("quiet")
+	log.Warn("loud")
+	if text := out.String(); strings.Contains(text, "quiet") || !strings.Contains(text, "loud") {
+		t.Errorf("got %s", text)
+	}
+}

@@ -1,0 +1,75 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
+)
+
+func TestRecordTellsWhatItWasAnnotatedWith(t *testing.T) {
+	t.Parallel()
+	var (
+		out    bytes.Buffer
+		record telemetry.Record
+		group  sync.WaitGroup
+	)
+	ctx := telemetry.WithRecord(t.Context(), &record)
+	const notes = 50
+	for i := range notes {
+		group.Go(func() { telemetry.Annotate(ctx, slog.Int(fmt.Sprintf("note%d", i), i)) })
+	}
+	group.Wait()
+	record.Emit(ctx, telemetry.NewLogger(&out, "test", slog.LevelInfo), slog.Int("status", 200))
+
+	line := decode(t, &out)
+	for i := range notes {
+		if line[fmt.Sprintf("note%d", i)] != float64(i) {
+			t.Errorf("note %d is %v", i, line[fmt.Sprintf("note%d", i)])
+		}
+	}
+	if line["status"] != float64(200) || line["level"] != "INFO" || line["error"] != nil {
+		t.Errorf("got %v", line)
+	}
+}
+
+func TestFaultMakesAnErrorRecord(t *testing.T) {
+	t.Parallel()
+	var (
+		out    bytes.Buffer
+		record telemetry.Record
+	)
+	ctx := telemetry.WithRecord(t.Context(), &record)
+	telemetry.Fault(ctx, errors.New("disk full"))
+	record.Emit(ctx, telemetry.NewLogger(&out, "test", slog.LevelInfo))
+	if line := decode(t, &out); line["level"] != "ERROR" || line["error"] != "disk full" {
+		t.Errorf("got %v", line)
+	}
+}
+
+func TestOutsideARequestNothingIsNoted(t *testing.T) {
+	t.Parallel()
+	telemetry.Annotate(t.Context(), slog.String("a", "b"))
+	telemetry.Fault(t.Context(), errors.New("x"))
+	if id := telemetry.TraceID(t.Context()); id != "" {
+		t.Errorf("trace id %q", id)
+	}
+}
+
+// decode returns the one line of out.
+func decode(t *testing.T, out *bytes.Buffer) map[string]any {
+	t.Helper()
+	if n := bytes.Count(out.Bytes(), []byte("\n")); n != 1 {
+		t.Fatalf("%d lines:\n%s", n, out)
+	}
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	return line
+}

@@ -1,0 +1,60 @@
+package telemetry_test
+
+import (
+	"net/http"
+	"testing"
+
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
+)
+
+const (
+	parentID = "4bf92f3577b34da6a3ce929d0e0e4736"
+	parent   = "00-" + parentID + "-00f067aa0ba902b7-01"
+)
+
+func TestSpansHaveIDsWithoutACollector(t *testing.T) {
+	t.Parallel()
+	provider, err := telemetry.NewTracerProvider(t.Context(), telemetry.Config{}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct{ traceparent, want string }{
+		"new trace":            {"", ""},
+		"continued":            {parent, parentID},
+		"what Dapr sends":      {"00-00000000000000000000000000000000-0000000000000000-00", ""},
+		"malformed is ignored": {"00-nonsense", ""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			header := http.Header{}
+			header.Set("Traceparent", tc.traceparent)
+			ctx, span := provider.Tracer("test").Start(telemetry.Extract(t.Context(), header), "request")
+			defer span.End()
+			id := telemetry.TraceID(ctx)
+			if len(id) != 32 || (tc.want != "" && id != tc.want) {
+				t.Errorf("trace id %q, want %q", id, tc.want)
+			}
+			sent := http.Header{}
+			telemetry.Inject(ctx, propagation.HeaderCarrier(sent))
+			if got := telemetry.TraceID(telemetry.Extract(t.Context(), sent)); got != id {
+				t.Errorf("the next service sees trace %q, want %q", got, id)
+			}
+		})
+	}
+}
+
+func TestTracerNeedsNoCollectorToStart(t *testing.T) {
+	t.Parallel()
+	// Nobody listens there; exporting fails in the background.
+	cfg := telemetry.Config{OTLPEndpoint: "http://127.0.0.1:1", SampleRatio: 1}
+	provider, err := telemetry.NewTracerProvider(t.Context(), cfg, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := provider.Shutdown(t.Context()); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+}
