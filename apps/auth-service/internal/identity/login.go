@@ -39,7 +39,7 @@ func (s *Sessions) login(ctx context.Context, in LoginRequest) (Grant, error) {
 	if in.AutoLogin {
 		idle = s.Lifetimes.AutoLoginIdle
 	}
-	session := sessionFor(account.User, rand.Text(), idle)
+	session := Session{ID: rand.Text(), Idle: idle}.of(account.User, rand.Text())
 	pair, err := s.Tokens.Issue(ctx, account.User, session)
 	if err != nil {
 		return Grant{}, err

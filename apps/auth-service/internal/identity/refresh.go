@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 )
 
@@ -26,8 +27,14 @@ func (s *Sessions) refresh(ctx context.Context, text string) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
+	done, err := s.turns.take(ctx, token.SessionID)
+	if err != nil {
+		return Grant{}, err
+	}
+	defer done()
+	next := rand.Text()
 	for range refreshAttempts {
-		grant, err := s.exchange(ctx, token)
+		grant, err := s.exchange(ctx, token, next)
 		if !errors.Is(err, ErrSessionChanged) {
 			return grant, err
 		}
@@ -35,9 +42,11 @@ func (s *Sessions) refresh(ctx context.Context, text string) (Grant, error) {
 	return Grant{}, ErrSessionStore.WithCause(ErrSessionChanged)
 }
 
-// exchange makes one attempt. It returns ErrSessionChanged if somebody else was
-// faster; nothing has happened then.
-func (s *Sessions) exchange(ctx context.Context, token RefreshToken) (Grant, error) {
+// exchange makes one attempt to replace token by a refresh token of the id
+// next. It returns ErrSessionChanged if somebody else was faster, or if the
+// session was written but the store's answer got lost and the sidecar wrote
+// again: then the following attempt finds next in its place.
+func (s *Sessions) exchange(ctx context.Context, token RefreshToken, next string) (Grant, error) {
 	session, version, err := s.Store.Get(ctx, token.SessionID)
 	if errors.Is(err, ErrNoSession) {
 		return Grant{}, ErrRefreshToken.WithCause(err)
@@ -45,34 +54,36 @@ func (s *Sessions) exchange(ctx context.Context, token RefreshToken) (Grant, err
 	if err != nil {
 		return Grant{}, err
 	}
-	if session.RefreshID != token.ID {
-		return Grant{}, s.refuse(ctx, token.SessionID, EndTokenReuse, errReused)
+	written := session.RefreshID == next
+	if !written && session.RefreshID != token.ID {
+		return Grant{}, s.refuse(ctx, session.ID, EndTokenReuse, errReused)
 	}
-	// What the user may do is read anew: that is how a change gets into tokens.
-	user, err := s.Index.Extend(ctx, session.ID, s.until())
+	user, err := s.holder(ctx, session.ID)
+	if err != nil {
+		return Grant{}, err
+	}
+	session = session.of(user, next)
+	pair, err := s.Tokens.Issue(ctx, user, session)
+	if err == nil && !written {
+		err = s.Store.Update(ctx, session, version)
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	return Grant{TokenPair: pair, User: user}, nil
+}
+
+// holder returns the user of a session, who goes on with it. What the user may
+// do is read anew: that is how a change gets into tokens.
+func (s *Sessions) holder(ctx context.Context, sessionID string) (User, error) {
+	user, err := s.Index.Extend(ctx, sessionID, s.until())
 	if err == nil && user.Status != StatusActive {
 		err = ErrUserNotFound
 	}
 	if errors.Is(err, ErrUserNotFound) {
-		return Grant{}, s.refuse(ctx, session.ID, EndUserGone, err)
+		return User{}, s.refuse(ctx, sessionID, EndUserGone, err)
 	}
-	if err != nil {
-		return Grant{}, err
-	}
-	return s.rotate(ctx, user, session, version)
-}
-
-// rotate signs a new pair and makes it the session's only valid one.
-func (s *Sessions) rotate(ctx context.Context, user User, session Session, version string) (Grant, error) {
-	next := sessionFor(user, session.ID, session.Idle)
-	pair, err := s.Tokens.Issue(ctx, user, next)
-	if err != nil {
-		return Grant{}, err
-	}
-	if err := s.Store.Update(ctx, next, version); err != nil {
-		return Grant{}, err
-	}
-	return Grant{TokenPair: pair, User: user}, nil
+	return user, err
 }
 
 // refuse ends a session and returns ErrRefreshToken.

@@ -49,14 +49,17 @@ func TestReuseEndsTheSession(t *testing.T) {
 	})
 }
 
+// TestOfTwoParallelRefreshesOneWins has the other refresh on another replica:
+// here they would wait for one another.
 func TestOfTwoParallelRefreshesOneWins(t *testing.T) {
 	t.Parallel()
 	w := setup()
+	replica := identity.NewSessions(w.sessions.SessionsParams)
 	grant := w.login(t)
 	var inner error
 	w.live.BeforeUpdate = func() {
 		w.live.BeforeUpdate = nil
-		_, inner = w.sessions.Refresh(t.Context(), grant.Refresh)
+		_, inner = replica.Refresh(t.Context(), grant.Refresh)
 	}
 	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
 	wantError(t, inner, nil)
@@ -78,6 +81,20 @@ func TestRefreshSurvivesAProlongation(t *testing.T) {
 	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
 	wantError(t, err, nil)
 	same(t, touches, 2)
+}
+
+func TestRefreshKnowsItsOwnWrite(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	first := w.login(t)
+	w.live.AfterUpdate = func() error {
+		w.live.AfterUpdate = nil
+		return identity.ErrSessionChanged // written twice by the sidecar: the second time the version is old
+	}
+	second, err := w.sessions.Refresh(t.Context(), first.Refresh)
+	wantError(t, err, nil)
+	_, err = w.sessions.Refresh(t.Context(), second.Refresh)
+	wantError(t, err, nil)
 }
 
 func TestRefreshGivesUpOnASessionThatKeepsChanging(t *testing.T) {

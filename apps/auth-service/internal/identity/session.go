@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"time"
 )
@@ -17,6 +16,12 @@ type Session struct {
 	RefreshID string
 	// Idle is how long the session lives without being used.
 	Idle time.Duration
+}
+
+// of returns the session with what u may do now, and another refresh token.
+func (s Session) of(u User, refreshID string) Session {
+	s.UserID, s.Lines, s.Permissions, s.RefreshID = u.ID, u.Lines(), u.Permissions, refreshID
+	return s
 }
 
 // Errors of a SessionStore, beside ErrSessionStore.
@@ -55,6 +60,7 @@ type Lifetimes struct {
 // concurrent use.
 type Sessions struct {
 	SessionsParams
+	turns turns
 }
 
 // SessionsParams is what Sessions needs.
@@ -70,7 +76,7 @@ type SessionsParams struct {
 }
 
 // NewSessions returns the use cases.
-func NewSessions(params SessionsParams) *Sessions { return &Sessions{params} }
+func NewSessions(params SessionsParams) *Sessions { return &Sessions{SessionsParams: params} }
 
 // Logout ends a session, for every service. One that has ended is no error. It
 // returns ErrSessionStore if it cannot be done now.
@@ -87,13 +93,4 @@ func (s *Sessions) end(ctx context.Context, id string, reason EndReason) error {
 	s.Recorder.SessionsEnded(reason, 1)
 	_ = s.Index.Close(ctx, id)
 	return nil
-}
-
-// sessionFor returns the session of that id as u's rights are now, with a refresh
-// id that is new.
-func sessionFor(u User, id string, idle time.Duration) Session {
-	return Session{
-		ID: id, UserID: u.ID, Lines: u.Lines(), Permissions: u.Permissions,
-		RefreshID: rand.Text(), Idle: idle,
-	}
 }

@@ -71,6 +71,38 @@ func open(ctx context.Context, store *postgres.Store, id, hash string) error {
 	return store.Open(ctx, identity.Session{ID: id, UserID: "kim"}, hash, time.Now().Add(time.Hour))
 }
 
+// idlePool are Passwords that must be used without a connection in hand.
+type idlePool struct {
+	identitytest.Passwords
+	t    *testing.T
+	pool *pgxpool.Pool
+}
+
+// Verify implements identity.Passwords.
+func (p *idlePool) Verify(ctx context.Context, password, hash string) (bool, error) {
+	if held := p.pool.Stat().AcquiredConns(); held != 0 {
+		p.t.Errorf("%d connections are held while a password is hashed", held)
+	}
+	return p.Passwords.Verify(ctx, password, hash)
+}
+
+func TestALoginHoldsNoConnectionWhileItHashes(t *testing.T) {
+	t.Parallel()
+	store, database := setup(t)
+	must(t, store.Create(t.Context(), kim))
+	passwords := &idlePool{t: t, pool: database.Pool}
+	sessions := identity.NewSessions(identity.SessionsParams{
+		Credentials: store, Passwords: passwords, Tokens: &identitytest.Tokens{}, Index: store,
+		Store: identitytest.NewSessions(), Recorder: &identitytest.Recorder{}, Now: time.Now,
+		Lifetimes: identity.Lifetimes{Idle: time.Minute, Refresh: time.Hour},
+	})
+	_, err := sessions.Login(t.Context(), identity.LoginRequest{UserID: "kim", Password: identitytest.Password})
+	must(t, err)
+	if passwords.Work() != 1 {
+		t.Error("no password was verified")
+	}
+}
+
 func TestOfManyRegistrationsOfALineOneWins(t *testing.T) {
 	t.Parallel()
 	store, _ := setup(t)

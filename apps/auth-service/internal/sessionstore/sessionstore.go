@@ -28,7 +28,11 @@ func New(store *session.Store, cached *session.Cached, now func() time.Time) *St
 
 // Create implements identity.SessionStore.
 func (s *Store) Create(ctx context.Context, created identity.Session) error {
-	return translate(s.store.Create(ctx, created.ID, s.record(created)))
+	err := s.store.Create(ctx, created.ID, s.record(created))
+	if errors.Is(err, session.ErrConflict) {
+		return nil // ids are drawn at random: it is ours, and the sidecar wrote it twice
+	}
+	return translate(err)
 }
 
 // Get implements identity.SessionStore. It asks the store itself: the cache may

@@ -14,6 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/sessionstore"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 func TestMain(m *testing.M) {
@@ -131,6 +132,24 @@ func TestAStoreThatIsAwayIsUnavailable(t *testing.T) {
 		}
 		return true, err
 	})
+}
+
+// conflict is a state store that takes no write.
+type conflict struct{ session.State }
+
+// SetIf implements session.State.
+func (conflict) SetIf(context.Context, string, []byte, string, time.Duration) error {
+	return sidecar.ErrConflict
+}
+
+func TestASessionThatTheSidecarWroteTwiceIsCreated(t *testing.T) {
+	t.Parallel()
+	shared := session.NewStore(conflict{})
+	store := sessionstore.New(shared, session.NewCached(shared, time.Now), time.Now)
+	must(t, store.Create(t.Context(), identity.Session{ID: "any", Idle: time.Minute}))
+	if err := store.Update(t.Context(), identity.Session{ID: "any"}, "1"); !errors.Is(err, identity.ErrSessionChanged) {
+		t.Errorf("Update: %v", err)
+	}
 }
 
 func must(t *testing.T, err error) {

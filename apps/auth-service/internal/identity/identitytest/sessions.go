@@ -16,6 +16,9 @@ type Sessions struct {
 	// BeforeUpdate, if set, is called by Update before it looks: what happens
 	// in there happens at the worst moment.
 	BeforeUpdate func()
+	// AfterUpdate, if set, is called by Update after it wrote; its error is
+	// what Update returns then.
+	AfterUpdate func() error
 }
 
 type version struct {
@@ -99,6 +102,9 @@ func (s *Sessions) Update(_ context.Context, changed identity.Session, seen stri
 		return identity.ErrSessionChanged
 	}
 	s.live[changed.ID] = version{session: changed, number: held.number + 1}
+	if s.AfterUpdate != nil {
+		return s.AfterUpdate()
+	}
 	return nil
 }
 

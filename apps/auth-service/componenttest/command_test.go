@@ -1,0 +1,31 @@
+package componenttest
+
+import (
+	"testing"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/seed"
+)
+
+// TestAnEmptyDatabaseBecomesADemo runs the commands that `make run` runs.
+func TestAnEmptyDatabaseBecomesADemo(t *testing.T) {
+	t.Parallel()
+	s := prepareOn(t, emptyDatabase(t), noKOS)
+	commands := app.Commands(s.environ)
+	for range 2 { // the second time there is nothing to do
+		must(t, commands["migrate"](t.Context(), nil))
+		must(t, commands["seed-demo"](t.Context(), []string{"--users", "50"}))
+	}
+	var users int
+	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM app_user").Scan(&users))
+	same(t, users, 56)
+
+	s.serve()
+	s.awaitReady()
+	for _, id := range []string{"testuser01", "admin01", "loaduser0000050"} {
+		s.post("/api/v1/auth/login", "", form{"userId": id, "password": seed.Password}).want(t, 200, "")
+	}
+	if err := commands["seed-demo"](t.Context(), []string{"--users", "many"}); err == nil {
+		t.Error("a number that is none was taken")
+	}
+}

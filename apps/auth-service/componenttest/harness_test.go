@@ -1,0 +1,316 @@
+// Package componenttest drives the whole service against a real PostgreSQL, a
+// real Redis and a real daprd with this repository's configuration and
+// resiliency. Every answer is checked against the OpenAPI document.
+package componenttest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"go.uber.org/fx"
+	"go.uber.org/goleak"
+
+	"github.com/phonebill/phonebill/apps/auth-service/api"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/token/tokentest"
+	"github.com/phonebill/phonebill/apps/internal/config"
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/dev/openapitest"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// A cache's clean-up ends when the cache is collected, whenever that is.
+		goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"),
+		goleak.Cleanup(func(code int) {
+			removeKOS()
+			os.Exit(code)
+		}))
+}
+
+// patience bounds the wait for what must come to be.
+const patience = 30 * time.Second
+
+// system is the service with all that it needs.
+type system struct {
+	t        *testing.T
+	key      tokentest.Key // signs the tokens
+	database *pgtest.Database
+	dapr     *daprtest.Sidecar
+	redis    *link // between the sidecar and Redis
+	postgres *link // between the service and PostgreSQL
+	environ  []string
+
+	url    string
+	client *http.Client
+	plain  *http.Client // for what no OpenAPI document describes
+}
+
+// foreign are secrets that the store has and the service may not read.
+var foreign = []string{"redis-auth-key", "database-password-bill-inquiry", "kos-mock-config"}
+
+// noKOS is where KOS does not answer.
+const noKOS = "http://127.0.0.1:1"
+
+// prepare gives a test everything but the running service. KOS is at kosURL.
+func prepare(t *testing.T, kosURL string) *system {
+	t.Helper()
+	return prepareOn(t, pgtest.New(t, postgres.Migrations()), kosURL)
+}
+
+// prepareOn is prepare with a certain database.
+func prepareOn(t *testing.T, database *pgtest.Database, kosURL string) *system {
+	t.Helper()
+	s := &system{t: t, key: tokentest.NewKey(t, "signer"), database: database}
+	s.redis = startLink(t, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"))
+	s.postgres = startLink(t, net.JoinHostPort(s.database.Config.Host, strconv.Itoa(s.database.Config.Port)))
+	s.dapr = daprtest.Start(t, s.sidecar(kosURL))
+	s.environ = []string{
+		"HTTP_ADDR=127.0.0.1:0",
+		"DB_HOST=127.0.0.1", "DB_PORT=" + s.postgres.port(),
+		"DB_NAME=" + s.database.Config.Name, "DB_USER=" + s.database.Config.User,
+		"DB_PASSWORD_SECRET=database-password-auth",
+		"DAPR_HTTP_PORT=" + strconv.Itoa(s.dapr.HTTPPort), "DAPR_GRPC_PORT=" + strconv.Itoa(s.dapr.GRPCPort),
+		"KOS_APP_ID=kos-mock-service", "KOS_CREDENTIALS_SECRET=kos-api-credentials-auth",
+		"PASSWORD_MEMORY_KIB=64", "PASSWORD_ITERATIONS=1",
+	}
+	base := &http.Transport{}
+	t.Cleanup(base.CloseIdleConnections)
+	s.plain = &http.Client{Transport: base, Timeout: patience}
+	s.client = &http.Client{Transport: openapitest.Load(t, api.OpenAPI).Transport(base), Timeout: patience}
+	return s
+}
+
+// emptyDatabase returns a database in which there is nothing yet.
+func emptyDatabase(t *testing.T) *pgtest.Database {
+	t.Helper()
+	database := pgtest.New(t, postgres.Migrations())
+	_, err := database.Pool.Exec(t.Context(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+	must(t, err)
+	return database
+}
+
+// sidecar describes the sidecar: as in development, but with components that
+// lead to this test's own stores.
+func (s *system) sidecar(kosURL string) daprtest.Options {
+	secrets := map[string]string{
+		"jwt-signing-key":          tokentest.Set(s.t, s.key),
+		"database-password-auth":   s.database.Password,
+		"kos-api-credentials-auth": kosCredentials,
+	}
+	for _, name := range foreign {
+		secrets[name] = rand.Text()
+	}
+	configuration, err := os.ReadFile("../../../components/local/configurations/auth-service.yaml")
+	must(s.t, err)
+	sessions := daprtest.RedisState(s.t, "session-store")
+	return daprtest.Options{
+		AppID:   "auth-" + rand.Text(),
+		Secrets: secrets,
+		Resources: []string{
+			strings.Replace(sessions, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"), s.redis.address(), 1),
+			daprtest.HTTPEndpoint("kos-mock-service", kosURL),
+		},
+		ResourceDirs:  []string{"../../../resiliency"},
+		Configuration: string(configuration),
+	}
+}
+
+// start returns a test's own service, ready, with the users user0001 and
+// user0002 and the administrator root0001.
+func start(t *testing.T, environ ...string) *system {
+	t.Helper()
+	s := prepare(t, noKOS)
+	s.serve(environ...)
+	s.awaitReady()
+	s.addUsers()
+	return s
+}
+
+// serve runs the service until the test ends.
+func (s *system) serve(environ ...string) {
+	s.t.Helper()
+	cfg, err := config.Load[app.Config](append(s.environ, environ...))
+	must(s.t, err)
+	var server *httpserver.Server
+	service := fx.New(app.Graph(cfg), fx.Populate(&server))
+	must(s.t, service.Start(s.t.Context()))
+	s.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		must(s.t, service.Stop(ctx))
+	})
+	s.url = "http://" + server.Addr()
+}
+
+func (s *system) awaitReady() {
+	s.t.Helper()
+	s.await(func() bool { return s.readiness().Status == "UP" })
+}
+
+// readiness is what the service says of itself.
+func (s *system) readiness() (report struct {
+	Status     string
+	Components map[string]struct{ Status, Reason string }
+}) {
+	s.t.Helper()
+	s.actuator("/actuator/health/readiness", func(resp *http.Response) {
+		must(s.t, json.NewDecoder(resp.Body).Decode(&report))
+	})
+	return report
+}
+
+func (s *system) actuator(path string, read func(*http.Response)) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+path, http.NoBody)
+	must(s.t, err)
+	resp, err := s.plain.Do(req)
+	must(s.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	read(resp)
+}
+
+func (s *system) await(holds func() bool) {
+	s.t.Helper()
+	awaitThat(s.t, holds)
+}
+
+// awaitThat polls a condition until it holds.
+func awaitThat(t *testing.T, holds func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatal("it never came to be")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answer is what a test sees of a response.
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+}
+
+// text returns a member of the body that is text.
+func (a answer) text(name string) string {
+	text, _ := a.body[name].(string)
+	return text
+}
+
+// code returns the error code of a failure.
+func (a answer) code() string {
+	failure, _ := a.body["error"].(map[string]any)
+	code, _ := failure["code"].(string)
+	return code
+}
+
+// want checks the status and the error code, "" for none.
+func (a answer) want(t *testing.T, status int, code string) {
+	t.Helper()
+	if a.status != status || a.code() != code {
+		t.Errorf("got %d %s, want %d %s: %v", a.status, a.code(), status, code, a.body)
+	}
+}
+
+// wantRetryLater checks for a 503 that says when to come back.
+func (a answer) wantRetryLater(t *testing.T, code string) {
+	t.Helper()
+	a.want(t, http.StatusServiceUnavailable, code)
+	if seconds, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || seconds < 1 {
+		t.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
+	}
+}
+
+// call sends in as JSON, if any, with the access token, if any.
+func (s *system) call(method, path, access string, in any) answer {
+	s.t.Helper()
+	body := strings.NewReader("")
+	if in != nil {
+		text, err := json.Marshal(in)
+		must(s.t, err)
+		body = strings.NewReader(string(text))
+	}
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, body)
+	must(s.t, err)
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if access != "" {
+		req.Header.Set("Authorization", "Bearer "+access)
+	}
+	resp, err := s.client.Do(req)
+	must(s.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	a := answer{status: resp.StatusCode, header: resp.Header}
+	must(s.t, json.NewDecoder(resp.Body).Decode(&a.body))
+	return a
+}
+
+func (s *system) get(path, access string) answer {
+	s.t.Helper()
+	return s.call(http.MethodGet, path, access, nil)
+}
+
+func (s *system) post(path, access string, in any) answer {
+	s.t.Helper()
+	return s.call(http.MethodPost, path, access, in)
+}
+
+// form is an object in a request.
+type form map[string]any
+
+const password = "correct horse 1!"
+
+// addUsers puts users into the database. How they get there otherwise is for
+// the tests of registration.
+func (s *system) addUsers() {
+	s.t.Helper()
+	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	must(s.t, err)
+	store := postgres.NewStore(s.database.Pool, time.Now)
+	for _, user := range []identity.User{
+		{ID: "user0001", CustomerID: "CUST01", Line: "01077770001", Permissions: []string{"BILL_INQUIRY", "PRODUCT_CHANGE"}},
+		{ID: "user0002", CustomerID: "CUST02", Line: "01077770002", Permissions: []string{"BILL_INQUIRY"}},
+		{ID: "root0001", Permissions: []string{"ADMIN"}},
+	} {
+		user.Name, user.Status = "이름 "+user.ID, identity.StatusActive
+		must(s.t, store.Create(s.t.Context(), identity.Account{User: user, PasswordHash: hash}))
+	}
+}
+
+// login returns the tokens of a registered user.
+func (s *system) login(userID string) answer {
+	s.t.Helper()
+	a := s.post("/api/v1/auth/login", "", form{"userId": userID, "password": password})
+	a.want(s.t, http.StatusOK, "")
+	return a
+}
+
+func (s *system) refresh(token string) answer {
+	s.t.Helper()
+	return s.post("/api/v1/auth/refresh", "", form{"refreshToken": token})
+}

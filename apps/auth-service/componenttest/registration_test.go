@@ -1,0 +1,75 @@
+package componenttest
+
+import (
+	"net/http"
+	"testing"
+)
+
+// customer is the registration of a customer whose line KOS does not know.
+func customer(changes form) form {
+	in := form{
+		"userId": "newuser01", "customerId": "NEW001", "lineNumber": "010-9000-0001",
+		"userName": "새 고객", "password": password, "permissions": []string{"ADMIN"},
+	}
+	for name, value := range changes {
+		in[name] = value
+	}
+	return in
+}
+
+func TestRegistration(t *testing.T) {
+	t.Parallel()
+	k := startKOS(t)
+	s := prepare(t, k.url)
+	s.serve()
+	s.awaitReady()
+	s.addUsers()
+	const path = "/api/v1/auth/register"
+
+	t.Run("of a line that KOS does not know", func(t *testing.T) {
+		a := s.post(path, "", customer(nil))
+		a.want(t, http.StatusCreated, "")
+		same(t, a.body, map[string]any{
+			"user_id": "newuser01", "user_name": "새 고객", "customer_id": "NEW001", "line_number": "01090000001",
+			"account_status": "ACTIVE", "permissions": []any{"BILL_INQUIRY", "PRODUCT_CHANGE"},
+		})
+		same(t, s.login("newuser01").text("line_number"), "01090000001")
+	})
+	t.Run("of what is taken", func(t *testing.T) {
+		for code, in := range map[string]form{
+			"USER_ID_TAKEN":  {"userId": "user0001"},
+			"CUSTOMER_TAKEN": {"userId": "newuser02", "customerId": "CUST01"},
+			"LINE_TAKEN":     {"userId": "newuser02", "customerId": "NEW002", "lineNumber": "01077770001"},
+		} {
+			s.post(path, "", customer(in)).want(t, http.StatusConflict, code)
+		}
+	})
+	t.Run("of a line of KOS's", func(t *testing.T) {
+		stranger := customer(form{"userId": "thief", "customerId": "NEW003", "lineNumber": "01012345678"})
+		s.post(path, "", stranger).want(t, http.StatusConflict, "LINE_TAKEN")
+		suspended := customer(form{"userId": "thief", "customerId": "NEW003", "lineNumber": "010-0000-0000"})
+		s.post(path, "", suspended).want(t, http.StatusConflict, "LINE_TAKEN")
+		owner := customer(form{"userId": "owner", "customerId": "CUST001", "lineNumber": "01012345678"})
+		s.post(path, "", owner).want(t, http.StatusCreated, "")
+	})
+	t.Run("while KOS is away", func(t *testing.T) {
+		late := customer(form{"userId": "late", "customerId": "NEW004", "lineNumber": "01090000004"})
+		k.behave("product-inquiry", form{"outageSeconds": 3600})
+		s.post(path, "", late).wantRetryLater(t, "KOS_UNAVAILABLE")
+		var there bool
+		must(t, s.database.Pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM app_user WHERE user_id = 'late')").Scan(&there))
+		same(t, there, false)
+		s.post(path, "", customer(nil)).want(t, http.StatusConflict, "USER_ID_TAKEN") // needs no KOS
+	})
+}
+
+func TestRegistrationsCanBeChecked(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	const path = "/internal/registrations/check"
+	for line, want := range map[string]bool{"010-7777-0001": true, "01077770001": true, "01077770002": false} {
+		a := s.post(path, "", form{"customerId": "CUST01", "lineNumber": line})
+		same(t, a.body, map[string]any{"registered": want})
+	}
+	s.post(path, "", form{"customerId": "CUST01"}).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
+}
