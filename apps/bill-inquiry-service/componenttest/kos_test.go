@@ -28,7 +28,7 @@ const (
 
 // kosProcess is the KOS stand-in, running as it does in development.
 type kosProcess struct {
-	t   *testing.T
+	t   testing.TB
 	url string
 }
 
@@ -49,7 +49,7 @@ var buildKOS = sync.OnceValues(func() (string, error) {
 
 // startKOS runs a stand-in that is fast and never fails of itself, with a
 // database of its own.
-func startKOS(t *testing.T) *kosProcess {
+func startKOS(t testing.TB) *kosProcess {
 	t.Helper()
 	binary, err := buildKOS()
 	if err != nil {
@@ -81,7 +81,7 @@ func startKOS(t *testing.T) *kosProcess {
 	return kos
 }
 
-func kosConfig(t *testing.T) string {
+func kosConfig(t testing.TB) string {
 	t.Helper()
 	quick := map[string]any{"latency": map[string]int{"minMs": 20, "maxMs": 20}, "errorShare": 0, "limitPerMinute": 0}
 	text, err := json.Marshal(map[string]any{
@@ -97,7 +97,7 @@ func kosConfig(t *testing.T) string {
 }
 
 // run starts a process and ends it, gracefully, with the test.
-func run(t *testing.T, cmd *exec.Cmd) {
+func run(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -158,7 +158,7 @@ func (k *kosProcess) call(method, path string, in any) (int, []byte) {
 }
 
 // freeAddress returns an address that was free a moment ago.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -169,7 +169,7 @@ func freeAddress(t *testing.T) string {
 }
 
 // eventually waits until condition holds.
-func eventually(t *testing.T, what string, condition func() bool) {
+func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for !condition() {

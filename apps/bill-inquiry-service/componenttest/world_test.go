@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 	"go.uber.org/goleak"
 
@@ -48,19 +50,23 @@ func TestMain(m *testing.M) {
 
 // world is one service with everything around it, for one test.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	kos     *kosProcess
 	db      *pgtest.Database
 	dapr    *daprtest.Sidecar
 	issuer  *authtest.Issuer
 	running *fx.App
+
+	// Parts of the running service.
 	server  *httpserver.Server
+	pool    *pgxpool.Pool
+	metrics *prometheus.Registry
 }
 
 // stateStore makes the resource of a state store called name.
 type stateStore func(t testing.TB, name string) string
 
-func newWorld(t *testing.T, cache stateStore) *world {
+func newWorld(t testing.TB, cache stateStore) *world {
 	t.Helper()
 	w := &world{t: t, kos: startKOS(t), db: pgtest.New(t, postgres.Migrations()), issuer: authtest.NewIssuer(t, time.Now)}
 	keys := httptest.NewServer(w.issuer)
@@ -97,7 +103,7 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	cfg.Database, cfg.Sidecar = w.db.Config, w.dapr.Config()
-	w.running = fx.New(app.Graph(cfg), fx.Populate(&w.server))
+	w.running = fx.New(app.Graph(cfg), fx.Populate(&w.server, &w.pool, &w.metrics))
 	if err := w.running.Start(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
