@@ -137,7 +137,7 @@ func TestRoutes(t *testing.T) {
 		"/api/v1/auth/%2e%2e/%2e%2e/%2e%2e/actuator/health", "/api/v1/auth/..%2f..%2f..%2factuator/health",
 	} {
 		response, body := send(t, http.MethodGet, base, path, "")
-		checkFailure(t, path, response, body, http.StatusNotFound, "NOT_FOUND")
+		failure{http.StatusNotFound, "NOT_FOUND"}.check(t, path, response, body)
 	}
 }
 
@@ -152,48 +152,53 @@ func TestOwnFailuresHaveTheEnvelope(t *testing.T) {
 		runfile.App{ID: "kos-mock-service", Port: portOf(t, hanging.URL)})
 	for name, test := range map[string]struct {
 		path, body string
-		status     int
-		code       string
+		want       failure
 	}{
-		"no such route":      {"/nowhere", "", http.StatusNotFound, "NOT_FOUND"},
-		"a dead app":         {"/api/v1/bills/menu", "", http.StatusBadGateway, "SERVICE_UNAVAILABLE"},
-		"an app that breaks": {"/api/v1/kos/mock-datas", "{}", http.StatusBadGateway, "SERVICE_UNAVAILABLE"},
-		"a body too large":   {"/api/v1/auth/login", strings.Repeat("x", 1<<20+1), http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE"},
-		"a path too long":    {"/api/v1/auth/" + strings.Repeat("x", 9000), "", http.StatusRequestURITooLong, "URI_TOO_LONG"},
+		"no such route":      {"/nowhere", "", failure{http.StatusNotFound, "NOT_FOUND"}},
+		"a dead app":         {"/api/v1/bills/menu", "", failure{http.StatusBadGateway, "SERVICE_UNAVAILABLE"}},
+		"an app that breaks": {"/api/v1/kos/mock-datas", "{}", failure{http.StatusBadGateway, "SERVICE_UNAVAILABLE"}},
+		"a body too large":   {"/api/v1/auth/login", strings.Repeat("x", 1<<20+1), failure{http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE"}},
+		"a path too long":    {"/api/v1/auth/" + strings.Repeat("x", 9000), "", failure{http.StatusRequestURITooLong, "URI_TOO_LONG"}},
 	} {
 		response, body := send(t, http.MethodPost, base, test.path, test.body)
-		checkFailure(t, name, response, body, test.status, test.code)
-		if retry := response.Header.Get("Retry-After"); (retry != "") != (test.status >= 500) {
+		test.want.check(t, name, response, body)
+		if retry := response.Header.Get("Retry-After"); (retry != "") != (test.want.status >= 500) {
 			t.Errorf("%s: Retry-After %q", name, retry)
 		}
 	}
 }
 
-func checkFailure(t *testing.T, name string, response *http.Response, body string, status int, code string) {
+// failure is an answer that the ingress gives itself.
+type failure struct {
+	status int
+	code   string
+}
+
+func (want failure) check(t *testing.T, name string, response *http.Response, body string) {
 	t.Helper()
-	type failure struct {
+	type envelope struct {
 		Success bool `json:"success"`
 		Error   struct {
 			Code, Message, TraceID string
 		} `json:"error"`
 		Message string `json:"message"`
 	}
-	var got failure
+	var got envelope
 	decoder := json.NewDecoder(strings.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&got); err != nil {
 		t.Errorf("%s: %d with no envelope: %q", name, response.StatusCode, body)
 		return
 	}
-	if response.StatusCode != status || response.Header.Get("Content-Type") != "application/json; charset=utf-8" {
-		t.Errorf("%s: %d %s, want %d as JSON", name, response.StatusCode, response.Header.Get("Content-Type"), status)
+	if response.StatusCode != want.status || response.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+		t.Errorf("%s: %d %s, want %d as JSON", name, response.StatusCode, response.Header.Get("Content-Type"), want.status)
 	}
 	if len(got.Error.TraceID) != 32 || got.Message == "" {
 		t.Errorf("%s: a trace id and a message are missing: %s", name, body)
 	}
-	want := failure{Message: got.Error.Message}
-	want.Error.Code, want.Error.Message, want.Error.TraceID = code, got.Error.Message, got.Error.TraceID
-	if diff := cmp.Diff(want, got); diff != "" {
+	wanted := envelope{Message: got.Error.Message}
+	wanted.Error.Code, wanted.Error.Message, wanted.Error.TraceID = want.code, got.Error.Message, got.Error.TraceID
+	if diff := cmp.Diff(wanted, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }

@@ -21,13 +21,14 @@ func is(role Role) func(Role) bool { return func(r Role) bool { return r == role
 
 // stages is the order in which a system stops: from the outside in, so that
 // whatever is still needed to finish a request is there until it is finished.
-// The Dapr CLI kills apps and sidecars when it is told to stop, so these go
-// before it.
+// The Dapr CLI only ever kills apps and sidecars, so these go before it. It is
+// killed itself: while it starts an app it does not listen, and it has nothing
+// to finish.
 var stages = []stage{
 	{is(Ingress), syscall.SIGQUIT, 20 * time.Second},
 	{Role.isApp, syscall.SIGTERM, 20 * time.Second},
 	{Role.isSidecar, syscall.SIGTERM, 15 * time.Second},
-	{is(Runner), syscall.SIGTERM, 10 * time.Second},
+	{is(Runner), syscall.SIGKILL, 0},
 	{is(Redis), syscall.SIGTERM, 15 * time.Second},
 	{is(Postgres), syscall.SIGINT, 30 * time.Second},
 }
@@ -49,6 +50,10 @@ func (p parts) drain(ctx context.Context, out *console.Console) {
 // end stops one part: by its signal, and if that takes too long by killing it.
 func (s stage) end(ctx context.Context, out *console.Console, role Role, process proc.Process) {
 	defer out.Wait("stopping "+string(role), nil)()
+	if s.signal == syscall.SIGKILL {
+		kill(process)
+		return
+	}
 	for _, member := range leaders(process) {
 		_ = member.Signal(s.signal) // gone is as good
 		_ = member.Signal(syscall.SIGCONT)

@@ -96,12 +96,12 @@ func find(records proc.Records, apps []runfile.App) (parts, error) {
 // sorted returns the roles in the order in which a system starts.
 func (p parts) sorted() []Role {
 	rank := func(r Role) int {
-		switch {
-		case r == Postgres, r == Redis:
+		switch r {
+		case Postgres, Redis:
 			return 0
-		case r == Runner:
+		case Runner:
 			return 1
-		case r == Ingress:
+		case Ingress:
 			return 3
 		default:
 			return 2

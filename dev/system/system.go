@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -73,6 +74,9 @@ func Start(ctx context.Context, opts Options) (*System, error) {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err() // whatever failed, failed because of that
+		}
 		err = errors.Join(err, disk.Check(s.checkout.Local(), fullSpace)) // says why, if that is why
 		// Nobody uses it yet: there is no need to wait long.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -219,9 +223,17 @@ func (s *System) part(role Role) (proc.Process, error) {
 	return process, nil
 }
 
-// makeDirs creates the folders that everything else expects.
+// makeDirs creates the folders that everything else expects. The logs of the
+// last start are kept beside those of this one.
 func (s *System) makeDirs() error {
-	for _, dir := range []string{s.checkout.Local("bin"), filepath.Join(s.data, "logs")} {
+	logs := filepath.Join(s.data, "logs")
+	if err := os.RemoveAll(logs + ".previous"); err != nil {
+		return err
+	}
+	if err := os.Rename(logs, logs+".previous"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, dir := range []string{s.checkout.Local("bin"), logs} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"text/template"
 
@@ -40,13 +42,9 @@ func run(ctx context.Context, _ []string) error {
 
 // seed adds generated users to the system that runs.
 func seed(ctx context.Context, args []string) error {
-	const usage = "how many users to add is missing, as in `make seed USERS=1000`"
-	if len(args) != 1 {
-		return fmt.Errorf(usage)
-	}
-	users, err := strconv.Atoi(args[0])
+	users, err := strconv.Atoi(strings.Join(args, " "))
 	if err != nil || users < 1 {
-		return fmt.Errorf(usage)
+		return errors.New("say how many users to add, as in `make seed USERS=1000`")
 	}
 	return system.Seed(ctx, ".", users, os.Stdout)
 }

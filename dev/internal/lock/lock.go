@@ -87,7 +87,7 @@ func open(path string) (*os.File, error) {
 		return nil, err
 	}
 	// The umask has taken the others' right to write.
-	return file, file.Chmod(0o666) //nolint:gosec // as above
+	return file, file.Chmod(0o666)
 }
 
 // Current returns who holds the lock that the file at path stands for. It does

@@ -147,10 +147,11 @@ func (s Server) removeStaleLock(as runAs) error {
 		return fmt.Errorf("%s does not begin with a process id", file)
 	}
 	holder, err := proc.Get(pid)
-	if err != nil || strings.Contains(holder.Command(), s.cluster()) || proc.AnyIn(s.cluster()) {
-		return nil
+	stranger := err == nil && !strings.Contains(holder.Command(), s.cluster())
+	if stranger && !proc.AnyIn(s.cluster()) {
+		return os.Remove(file)
 	}
-	return os.Remove(file)
+	return nil
 }
 
 func exists(path string) bool {

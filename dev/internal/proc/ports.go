@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -14,7 +15,7 @@ import (
 
 // PortFree reports whether one can listen on a port of the loopback address.
 func PortFree(port int) bool {
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	listener, err := listen(port)
 	if err != nil {
 		return !errors.Is(err, syscall.EADDRINUSE)
 	}
@@ -23,12 +24,20 @@ func PortFree(port int) bool {
 
 // FreePort returns a port of the loopback address that nobody listens on now.
 func FreePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := listen(0)
 	if err != nil {
 		return 0, err
 	}
-	port := listener.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a tcp listener has no other
-	return port, listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err := errors.Join(err, listener.Close()); err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(port)
+}
+
+func listen(port int) (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }
 
 // PortHolder says, for people, who listens on a port: the process where we may

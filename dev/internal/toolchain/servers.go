@@ -69,7 +69,7 @@ func (t Toolchain) install(ctx context.Context, packages []string) error {
 	shell := []string{"sh", "-s", "--"}
 	if os.Geteuid() != 0 {
 		if exec.CommandContext(ctx, "sudo", "-n", "true").Run() != nil {
-			return fmt.Errorf("missing on this machine: %s; this user may not install them, so run this and start again:\n\n    sudo sh -c '%s'\n",
+			return fmt.Errorf("missing on this machine: %s; this user may not install them, so do it with: sudo sh -c '%s'",
 				strings.Join(packages, ", "), command)
 		}
 		shell = append([]string{"sudo", "-n"}, shell...)

@@ -1,0 +1,32 @@
+package console_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/console"
+)
+
+func TestWaitSpeaksOnlyOfWhatTakesTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		c := console.New(&out)
+		done := c.Wait("something short", nil)
+		time.Sleep(1900 * time.Millisecond) //nolint:forbidigo // the bubble's clock
+		done()
+		done() // once too often does no harm
+		if out.Len() != 0 {
+			t.Errorf("it said %q", out.String())
+		}
+		done = c.Wait("something long", func() string { return "on its way" })
+		time.Sleep(8 * time.Second) //nolint:forbidigo // the bubble's clock
+		done()
+		want := "  … something long (2s): on its way\n  … something long (7s): on its way\n"
+		if out.String() != want {
+			t.Errorf("it said %q, want %q", out.String(), want)
+		}
+	})
+}

@@ -1,0 +1,72 @@
+package lock_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/phonebill/phonebill/dev/internal/lock"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+)
+
+func TestOneHolderAtATime(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	if who := lock.Current(path); who.PID != 0 {
+		t.Errorf("before the first, %+v holds it", who)
+	}
+	first, err := lock.Acquire(path, "/one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who := lock.Current(path); who.PID != os.Getpid() || who.Root != "/one" {
+		t.Errorf("%+v holds it", who)
+	}
+	var held *lock.HeldError
+	if _, err := lock.Acquire(path, "/two"); !errors.As(err, &held) || held.Owner.Root != "/one" || held.Owner.PID != os.Getpid() {
+		t.Errorf("the second got %v", err)
+	}
+	if err := first.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if who := lock.Current(path); who.PID != 0 {
+		t.Errorf("after the release, %+v holds it", who)
+	}
+	second, err := lock.Acquire(path, "/two")
+	if err != nil {
+		t.Fatalf("after the release: %v", err)
+	}
+	if second.Left.Root != "" {
+		t.Errorf("an orderly holder left %+v", second.Left)
+	}
+	if err := second.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestADeadHolderIsRemembered(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	content, err := json.Marshal(lock.Owner{Process: proc.Process{PID: os.Getpid(), Start: 1}, Root: "/dead"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if who := lock.Current(path); who.PID != 0 {
+		t.Errorf("the dead holds it: %+v", who)
+	}
+	taken, err := lock.Acquire(path, "/alive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if taken.Left.Root != "/dead" {
+		t.Errorf("left by %+v", taken.Left)
+	}
+	if err := taken.Release(); err != nil {
+		t.Error(err)
+	}
+}

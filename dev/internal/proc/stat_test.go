@@ -1,0 +1,47 @@
+package proc
+
+import "testing"
+
+func TestParseStat(t *testing.T) {
+	t.Parallel()
+	const rest = " S 7 42 42 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 987654 1 2 3"
+	for name, content := range map[string]string{
+		"plain":       "42 (redis-server)" + rest,
+		"spaces":      "42 (tmux: server)" + rest,
+		"parentheses": "42 (a) b (c)" + rest,
+	} {
+		got, err := parseStat(42, content)
+		want := stat{Process: Process{PID: 42, Start: 987654}, parent: 7, group: 42, state: "S"}
+		if err != nil || got != want {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	for _, content := range []string{"", "42 (x)", "42 (x) S 7", "42 (x) S x" + rest[5:]} {
+		if got, err := parseStat(42, content); err == nil {
+			t.Errorf("%q is taken for %+v", content, got)
+		}
+	}
+}
+
+func TestListening(t *testing.T) {
+	t.Parallel()
+	listens := "   2: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 31337 1 0 100"
+	connected := "   2: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000  1000        0 31338 1 0 100"
+	if inode, uid, ok := listening(listens, 8080); !ok || inode != "31337" || uid != "1000" {
+		t.Errorf("inode %q, uid %q, %t", inode, uid, ok)
+	}
+	for name, test := range map[string]struct {
+		line string
+		port int
+	}{
+		"another port":  {listens, 8081},
+		"a connection":  {connected, 8080},
+		"the head":      {"  sl  local_address rem_address   st", 8080},
+		"an empty line": {"", 8080},
+		"a remote port": {connected, 50000},
+	} {
+		if _, _, ok := listening(test.line, test.port); ok {
+			t.Errorf("%s is taken for a listener", name)
+		}
+	}
+}

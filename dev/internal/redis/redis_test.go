@@ -1,0 +1,50 @@
+package redis_test
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/redis"
+)
+
+func TestServerTakesItsPasswordOnly(t *testing.T) {
+	t.Parallel()
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("Redis is not installed")
+	}
+	port, err := proc.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	const password = `a "quoted" back\slash`
+	child, err := redis.Start(redis.Config{
+		Binary: binary, Dir: filepath.Join(dir, "with space"), Log: filepath.Join(dir, "log"),
+		Port: port, Password: password, Durable: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = child.Signal(syscall.SIGTERM) // gone is as good
+		<-child.Done()
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := proc.Poll(ctx, func() bool { return redis.Ping(ctx, port, password) == nil }); err != nil {
+		t.Fatalf("not ready: %v", redis.Ping(t.Context(), port, password))
+	}
+	if err := redis.Ping(ctx, port, "another"); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
+		t.Errorf("with another password: %v", err)
+	}
+	if strings.Contains(child.Command(), "quoted") {
+		t.Errorf("the password is in the process list: %s", child.Command())
+	}
+}
