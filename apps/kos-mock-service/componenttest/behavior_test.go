@@ -11,10 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func failsOnDemand(t *testing.T, w world) {
-	kos := w.start(t)
+func TestFailsOnDemand(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell("bill-inquiry", `{"errorShare":1,"errorStatus":504}`)
+	kos.tell(`{"errorShare":1,"errorStatus":504}`)
 	got := kos.inquire(token, "01012345678", "202512")
 	if code := got.kos(t, nil); got.status != http.StatusGatewayTimeout || code != "9504" {
 		t.Errorf("got %d %s", got.status, got.body)
@@ -30,10 +31,11 @@ func failsOnDemand(t *testing.T, w world) {
 	}
 }
 
-func followsAScript(t *testing.T, w world) {
-	kos := w.start(t)
+func TestFollowsAScript(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell("bill-inquiry", `{"script":[{"status":503,"times":2},{"status":429},{"lineNumber":"010-8765-4321","status":502}]}`)
+	kos.tell(`{"script":[{"status":503,"times":2},{"status":429},{"lineNumber":"010-8765-4321","status":502}]}`)
 	for _, step := range []struct {
 		line string
 		want int
@@ -50,10 +52,11 @@ func followsAScript(t *testing.T, w world) {
 	}
 }
 
-func isOutForAWhile(t *testing.T, w world) {
-	kos := w.start(t)
+func TestIsOutForAWhile(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell("bill-inquiry", `{"outageSeconds":30}`)
+	kos.tell(`{"outageSeconds":30}`)
 	got := kos.inquire(token, "01012345678", "202512")
 	if code := got.kos(t, nil); got.status != http.StatusServiceUnavailable || code != "9503" || got.retryAfter != "30" {
 		t.Errorf("got %d, Retry-After %q: %s", got.status, got.retryAfter, got.body)
@@ -64,10 +67,11 @@ func isOutForAWhile(t *testing.T, w world) {
 	}
 }
 
-func takesTheTimeItIsTold(t *testing.T, w world) {
-	kos := w.start(t)
+func TestTakesTheTimeItIsTold(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell("bill-inquiry", `{"latency":{"minMs":150,"maxMs":150}}`)
+	kos.tell(`{"latency":{"minMs":150,"maxMs":150}}`)
 	start := time.Now()
 	if got := kos.inquire(token, "01012345678", "202512"); got.status != http.StatusOK {
 		t.Errorf("got %d", got.status)
@@ -77,10 +81,11 @@ func takesTheTimeItIsTold(t *testing.T, w world) {
 	}
 }
 
-func hangsUntilToldOtherwise(t *testing.T, w world) {
-	kos := w.start(t)
+func TestHangsUntilToldOtherwise(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell("bill-inquiry", `{"hang":true}`)
+	kos.tell(`{"hang":true}`)
 
 	// A caller that gives up.
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -105,16 +110,17 @@ func hangsUntilToldOtherwise(t *testing.T, w world) {
 		t.Fatalf("did not hang: %s", got.body)
 	default:
 	}
-	kos.tell("bill-inquiry", `{}`)
+	kos.tell(`{}`)
 	if got := <-answers; got.status != http.StatusOK {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
 }
 
-func letsGoWhenItStops(t *testing.T, w world) {
-	kos := w.start(t)
+func TestLetsGoOfWhatHangsWhenItStops(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell("bill-inquiry", `{"hang":true}`)
+	kos.tell(`{"hang":true}`)
 	answers := make(chan answer, 1)
 	go func() {
 		got, _ := kos.send(t.Context(), http.MethodPost, "/api/kos/bill-inquiry", token, billInquiry("01012345678", "202512"))
@@ -131,8 +137,9 @@ func letsGoWhenItStops(t *testing.T, w world) {
 	}
 }
 
-func refusesNonsenseFromItsAdmin(t *testing.T, w world) {
-	kos := w.start(t)
+func TestRefusesNonsenseFromItsAdmin(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
 	for name, change := range map[string]string{
 		"share":         `{"errorShare":1.5}`,
 		"status":        `{"errorStatus":404}`,
@@ -161,13 +168,15 @@ func refusesNonsenseFromItsAdmin(t *testing.T, w world) {
 	}
 }
 
-// behavesAsOne runs two replicas on one database, and then a third.
-func behavesAsOne(t *testing.T, w world) {
-	first, second := w.start(t), w.start(t)
+// Two replicas share one database, and a third takes over.
+func TestBehavesAsOneOverReplicasAndRestarts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, second := w.start(), w.start()
 	token := first.token("bill-inquiry-service")
 	replicas := []*service{first, second}
 
-	first.tell("bill-inquiry", `{"script":[{"status":503,"times":2}],"limitPerMinute":4}`)
+	first.tell(`{"script":[{"status":503,"times":2}],"limitPerMinute":4}`)
 	for call, want := range []int{503, 503, 200, 200, 429, 429} {
 		if got := replicas[call%2].inquire(token, "01012345678", "202512"); got.status != want {
 			t.Errorf("call %d: %d, want %d", call, got.status, want)
@@ -196,7 +205,7 @@ func behavesAsOne(t *testing.T, w world) {
 	first.stop()
 	second.stop()
 
-	third := w.start(t)
+	third := w.start()
 	if diff := cmp.Diff(before, third.count(`{"endpoint":"bill-inquiry"}`)); diff != "" {
 		t.Errorf("counts after a restart: %s", diff)
 	}

@@ -14,8 +14,10 @@ func mockData(customer, line string) string {
 	return fmt.Sprintf(`{"customerId":%q,"lineNumber":%q}`, customer, line)
 }
 
-func makesDemoData(t *testing.T, w world) {
-	kos := w.start(t)
+func TestMakesDemoData(t *testing.T) {
+	t.Parallel()
+	w := newDaprWorld(t)
+	kos := w.start()
 	token := kos.token("bill-inquiry-service")
 	w.auth.register("01077771234", "CUST900")
 	w.auth.register("01012345678", "CUST001")
@@ -65,8 +67,10 @@ func makesDemoData(t *testing.T, w world) {
 	}
 }
 
-func hidesWhatIsNotAllowed(t *testing.T, w world) {
-	kos := w.start(t, "KOS_MOCK_CONFIG_SECRET=kos-mock-config-closed")
+func TestHidesWhatTheSettingsDoNotAllow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	kos := w.start("KOS_MOCK_CONFIG_SECRET=kos-mock-config-closed")
 	for _, route := range []struct{ method, path string }{
 		{http.MethodGet, "/admin/behavior/auth"}, {http.MethodPut, "/admin/behavior/auth"},
 		{http.MethodDelete, "/admin/behavior"}, {http.MethodGet, "/admin/calls"},
@@ -85,13 +89,15 @@ func hidesWhatIsNotAllowed(t *testing.T, w world) {
 	}
 }
 
-func isNotReadyWithoutSettings(t *testing.T, w world) {
+func TestIsNotReadyWithoutSettings(t *testing.T) {
+	t.Parallel()
+	w := newDaprWorld(t)
 	for secret, reason := range map[string]string{
 		"kos-mock-config":        "",
 		"kos-mock-config-absent": "not loaded",
 		"kos-mock-config-wrong":  "clients",
 	} {
-		kos := w.start(t, "KOS_MOCK_CONFIG_SECRET="+secret)
+		kos := w.start("KOS_MOCK_CONFIG_SECRET=" + secret)
 		ready := get(t, kos, "/actuator/health/readiness")
 		if (ready.status == http.StatusOK) != (reason == "") || !strings.Contains(string(ready.body), reason) {
 			t.Errorf("%s: %d %s", secret, ready.status, ready.body)
@@ -116,14 +122,16 @@ func get(t *testing.T, kos *service, path string) answer {
 	return plain.do(http.MethodGet, path, "", "")
 }
 
-func tellsNothingPersonal(t *testing.T, w world) {
-	kos := w.start(t)
+func TestTellsNothingPersonal(t *testing.T) {
+	t.Parallel()
+	w := newDaprWorld(t)
+	kos := w.start()
 	w.auth.register("01077775678", "CUST910")
 	token := kos.token("bill-inquiry-service")
 	kos.inquire(token, "01012345678", "202512")
 	kos.inquire(token, "01077775678", "202512")
 	kos.do(http.MethodPost, "/api/v1/kos/mock-datas", "", mockData("CUST910", "01077775678"))
-	kos.tell("bill-inquiry", `{"script":[{"status":503,"lineNumber":"01012345678"}]}`)
+	kos.tell(`{"script":[{"status":503,"lineNumber":"01012345678"}]}`)
 	kos.inquire(token, "01012345678", "202512")
 
 	metrics := string(get(t, kos, "/actuator/prometheus").body)
@@ -141,7 +149,7 @@ func tellsNothingPersonal(t *testing.T, w world) {
 			}
 		}
 	}
-	kos.tell("bill-inquiry", `{"script":[{"status":503,"lineNumber":"01012345678"}]}`)
+	kos.tell(`{"script":[{"status":503,"lineNumber":"01012345678"}]}`)
 	var stored string
 	err := w.database.Pool.QueryRow(t.Context(), `
 		SELECT (SELECT string_agg(c::text, ' ') FROM kos_call c) || (SELECT string_agg(s::text, ' ') FROM scripted_step s)`).Scan(&stored)

@@ -1,17 +1,15 @@
 package componenttest
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/api"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/app"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/postgres"
@@ -42,60 +41,63 @@ const (
 // noon is the time of the tests, 18:00 in Korea.
 var noon = time.Date(2026, 1, 17, 9, 0, 0, 0, time.UTC)
 
-// world is what services of a test run in.
+// world is what the services of a test run in.
 type world struct {
-	sidecar  *daprtest.Sidecar
-	auth     *authService
+	t        *testing.T
 	database *pgtest.Database
+	secrets  secrets
+	sidecar  *daprtest.Sidecar // nil: the services read secrets themselves
+	auth     *authService
 }
 
-// newWorld starts a sidecar that all scenarios share. Each gives it a database
-// of its own.
-func newWorld(t *testing.T) world {
+// secrets is a secret store.
+type secrets map[string]string
+
+func (s secrets) Secret(_ context.Context, name string) (string, error) {
+	if s[name] == "" {
+		return "", errors.New("no such secret")
+	}
+	return s[name], nil
+}
+
+// newWorld returns a world without a sidecar.
+func newWorld(t *testing.T) *world {
 	t.Helper()
-	auth := &authService{registered: map[string]string{}}
-	server := httptest.NewServer(auth)
+	database := pgtest.New(t, postgres.Migrations())
+	return &world{t: t, database: database, secrets: secrets{
+		database.Config.PasswordSecret: database.Password,
+		"kos-mock-config":              openSettings,
+		"kos-mock-config-closed":       strings.ReplaceAll(openSettings, `Enabled": true`, `Enabled": false`),
+		"kos-mock-config-wrong":        `{"clients": []}`,
+	}}
+}
+
+// newDaprWorld returns a world whose secrets come from a real sidecar, and in
+// which the auth service is reached through it.
+func newDaprWorld(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.auth = &authService{registered: map[string]string{}}
+	server := httptest.NewServer(w.auth)
 	t.Cleanup(server.Close)
-	password := pgtest.New(t, postgres.Migrations()).Password
-	return world{
-		auth: auth,
-		sidecar: daprtest.Start(t, daprtest.Options{
-			AppID: "kos-mock-service-" + rand.Text(),
-			Secrets: map[string]string{
-				"database-password":      password,
-				"kos-mock-config":        openSettings,
-				"kos-mock-config-closed": strings.NewReplacer("Enabled\": true", "Enabled\": false").Replace(openSettings),
-				"kos-mock-config-wrong":  `{"clients": []}`,
-			},
-			Resources: []string{daprtest.HTTPEndpoint("auth-service", server.URL)},
-		}),
+	w.sidecar = daprtest.Start(t, daprtest.Options{
+		AppID:     "kos-mock-of-" + w.database.Config.Name,
+		Secrets:   w.secrets,
+		Resources: []string{daprtest.HTTPEndpoint("auth-service", server.URL)},
+	})
+	return w
+}
+
+// environment returns what replaces parts of the graph.
+func (w *world) environment(s *service) fx.Option {
+	replaced := []any{
+		func() *slog.Logger { return slog.New(slog.NewJSONHandler(s.log, nil)) },
+		func() func() time.Time { return s.clock.now },
 	}
-}
-
-// customerOfBrokenAuth is the customer about whom the auth service fails.
-const customerOfBrokenAuth = "CUST503"
-
-// authService stands in for the auth service, reached through the sidecar.
-type authService struct {
-	mu         sync.Mutex
-	registered map[string]string // customer by line
-}
-
-func (s *authService) register(line, customer string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.registered[line] = customer
-}
-
-func (s *authService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var in struct{ CustomerID, LineNumber string }
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.URL.Path != "/internal/registrations/check" || in.CustomerID == customerOfBrokenAuth {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return
+	if w.sidecar == nil {
+		replaced = append(replaced, func() sidecar.Secrets { return w.secrets })
 	}
-	_, _ = fmt.Fprintf(w, `{"registered":%t}`, in.CustomerID != "" && s.registered[in.LineNumber] == in.CustomerID)
+	return fx.Decorate(replaced...)
 }
 
 // service is one running replica.
@@ -109,28 +111,28 @@ type service struct {
 }
 
 // start runs a replica with the given variables besides the usual ones.
-func (w world) start(t *testing.T, variables ...string) *service {
-	t.Helper()
+func (w *world) start(variables ...string) *service {
+	w.t.Helper()
 	cfg, err := config.Load[app.Config](append([]string{
 		"HTTP_ADDR=127.0.0.1:0", "DB_NAME=x", "DB_USER=x", "DB_PASSWORD_SECRET=x",
 	}, variables...))
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	cfg.Database, cfg.Sidecar = w.database.Config, w.sidecar.Config()
-	s := &service{t: t, log: &buffer{}, clock: &clock{at: noon}}
+	cfg.Database = w.database.Config
+	if w.sidecar != nil {
+		cfg.Sidecar = w.sidecar.Config()
+	}
+	s := &service{t: w.t, log: &buffer{}, clock: &clock{at: noon}}
 	var server *httpserver.Server
-	s.app = fx.New(app.Graph(cfg), fx.Populate(&server), fx.Decorate(
-		func() *slog.Logger { return slog.New(slog.NewJSONHandler(s.log, nil)) },
-		func() func() time.Time { return s.clock.now },
-	))
-	if err := s.app.Start(t.Context()); err != nil {
-		t.Fatal(err)
+	s.app = fx.New(app.Graph(cfg), fx.Populate(&server), w.environment(s))
+	if err := s.app.Start(w.t.Context()); err != nil {
+		w.t.Fatal(err)
 	}
-	t.Cleanup(s.stop)
+	w.t.Cleanup(s.stop)
 	base := &http.Transport{}
-	t.Cleanup(base.CloseIdleConnections)
-	s.http = &http.Client{Transport: openapitest.Load(t, api.OpenAPI).Transport(base), Timeout: 20 * time.Second}
+	w.t.Cleanup(base.CloseIdleConnections)
+	s.http = &http.Client{Transport: openapitest.Load(w.t, api.OpenAPI).Transport(base), Timeout: 20 * time.Second}
 	s.url = "http://" + server.Addr()
 	return s
 }
@@ -221,11 +223,11 @@ func billInquiry(line, month string) string {
 	return fmt.Sprintf(`{"lineNumber":%q,"billingMonth":%q,"requestId":"request-1"}`, line, month)
 }
 
-// tell changes an endpoint's behaviour.
-func (s *service) tell(endpoint, change string) {
+// tell changes how bill inquiries behave.
+func (s *service) tell(change string) {
 	s.t.Helper()
-	if got := s.do(http.MethodPut, "/admin/behavior/"+endpoint, "", change); got.status != http.StatusOK {
-		s.t.Fatalf("told %s to %s: %d %s", endpoint, change, got.status, got.body)
+	if got := s.do(http.MethodPut, "/admin/behavior/bill-inquiry", "", change); got.status != http.StatusOK {
+		s.t.Fatalf("told to %s: %d %s", change, got.status, got.body)
 	}
 }
 
@@ -256,40 +258,4 @@ func await(t *testing.T, what string, holds func() bool) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// clock is a clock that tests set.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
-// buffer is a log that may be read while it is written.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

@@ -8,45 +8,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/phonebill/phonebill/apps/internal/pgtest"
-	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/postgres"
 )
 
-// TestService runs every scenario on a database of its own.
-func TestService(t *testing.T) {
+func TestAnswersItsClients(t *testing.T) {
 	t.Parallel()
-	shared := newWorld(t)
-	for name, scenario := range map[string]func(*testing.T, world){
-		"answers its clients":                       answersItsClients,
-		"refuses as KOS does":                       refusesAsKOSDoes,
-		"names what it cannot understand":           namesWhatItCannotUnderstand,
-		"knows its clients by their tokens":         knowsItsClients,
-		"limits each client":                        limitsEachClient,
-		"fails on demand":                           failsOnDemand,
-		"follows a script":                          followsAScript,
-		"is out for a while":                        isOutForAWhile,
-		"takes the time it is told":                 takesTheTimeItIsTold,
-		"hangs until it is told otherwise":          hangsUntilToldOtherwise,
-		"lets go of what hangs when it stops":       letsGoWhenItStops,
-		"refuses nonsense from its admin":           refusesNonsenseFromItsAdmin,
-		"behaves as one over replicas and restarts": behavesAsOne,
-		"makes demo data":                           makesDemoData,
-		"hides what the settings do not allow":      hidesWhatIsNotAllowed,
-		"is not ready without settings":             isNotReadyWithoutSettings,
-		"tells nothing personal":                    tellsNothingPersonal,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			own := shared
-			own.database = pgtest.New(t, postgres.Migrations())
-			scenario(t, own)
-		})
-	}
-}
-
-func answersItsClients(t *testing.T, w world) {
-	kos := w.start(t)
+	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
 
 	type bill struct {
@@ -116,8 +82,9 @@ func answersAboutProducts(t *testing.T, kos *service, token string) {
 	}
 }
 
-func refusesAsKOSDoes(t *testing.T, w world) {
-	kos := w.start(t)
+func TestRefusesAsKOSDoes(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
 	for name, tc := range map[string]struct{ line, month, want string }{
 		"unknown line":          {"01077770000", "202512", "1001"},
@@ -133,8 +100,9 @@ func refusesAsKOSDoes(t *testing.T, w world) {
 	}
 }
 
-func namesWhatItCannotUnderstand(t *testing.T, w world) {
-	kos := w.start(t)
+func TestNamesWhatItCannotUnderstand(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
 	for name, tc := range map[string]struct{ path, body, want string }{
 		"no JSON":            {"bill-inquiry", `{`, ""},
@@ -155,8 +123,9 @@ func namesWhatItCannotUnderstand(t *testing.T, w world) {
 	}
 }
 
-func knowsItsClients(t *testing.T, w world) {
-	kos := w.start(t)
+func TestKnowsItsClientsByTheirTokens(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
 	for name, bad := range map[string]string{
 		"no token":     "",
@@ -191,10 +160,11 @@ func knowsItsClients(t *testing.T, w world) {
 	}
 }
 
-func limitsEachClient(t *testing.T, w world) {
-	kos := w.start(t)
+func TestLimitsEachClient(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
 	mine, other := kos.token("bill-inquiry-service"), kos.token("auth-service")
-	kos.tell("bill-inquiry", `{"limitPerMinute":2}`)
+	kos.tell(`{"limitPerMinute":2}`)
 	for _, want := range []int{200, 200, 429, 429} {
 		if got := kos.inquire(mine, "01012345678", "202512"); got.status != want {
 			t.Errorf("got %d, want %d", got.status, want)

@@ -167,7 +167,7 @@ func TestHangEndsWhenLifted(t *testing.T) {
 		gate, verdict := judged(t, shared)
 		ended := make(chan error, 1)
 		go func() { ended <- gate.Wait(t.Context(), behavior.Auth, verdict) }()
-		time.Sleep(time.Minute) // of the bubble's clock
+		<-time.After(time.Minute) // of the bubble's clock
 		select {
 		case err := <-ended:
 			t.Fatalf("did not hang: %v", err)

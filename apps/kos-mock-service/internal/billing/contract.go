@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// benefit is what a customer got for binding themselves.
+// benefit is what a customer got for binding themselves, if they did.
 type benefit int
 
 const (
-	noBenefit benefit = iota
+	_ benefit = iota
 	// selective is a quarter off the monthly fee during the term (선택약정).
 	selective
 	// subsidy is a cheaper device at the start of the term (공시지원금).

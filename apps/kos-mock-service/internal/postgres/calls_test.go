@@ -58,6 +58,7 @@ func TestCallsAreCountedByWhatTheyGot(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			counts, err := store.CountCalls(t.Context(), tc.filter)
 			if err != nil {
 				t.Fatal(err)

@@ -11,9 +11,8 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
-func day(year int, month time.Month, day int) time.Time {
-	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
-}
+// july returns a day of July 2025.
+func july(day int) time.Time { return time.Date(2025, time.July, day, 0, 0, 0, 0, time.UTC) }
 
 func TestOpenedLineIsFound(t *testing.T) {
 	t.Parallel()
@@ -28,16 +27,16 @@ func TestOpenedLineIsFound(t *testing.T) {
 	}
 	registration := billing.Registration{
 		Customer:     billing.Customer{ID: "CUST900", Name: "김민준"},
-		ContractDate: day(2025, 7, 1),
+		ContractDate: july(1),
 	}
-	first := billing.Order{ProductCode: "LTE-BASIC-001", EffectiveFrom: day(2025, 7, 1)}
+	first := billing.Order{ProductCode: "LTE-BASIC-001", EffectiveFrom: july(1)}
 	if err := store.Open(t.Context(), number, registration, first); err != nil {
 		t.Fatal(err)
 	}
 	// Somebody else, too late.
 	late := registration
 	late.Customer.ID = "CUST901"
-	if err := store.Open(t.Context(), number, late, billing.Order{ProductCode: "3G-OLD-001", EffectiveFrom: day(2025, 8, 1)}); err != nil {
+	if err := store.Open(t.Context(), number, late, billing.Order{ProductCode: "3G-OLD-001", EffectiveFrom: july(31)}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := store.Record(t.Context(), number)
@@ -59,7 +58,7 @@ func TestLineIsOpenedOnce(t *testing.T) {
 		group.Go(func() {
 			registration := billing.Registration{
 				Customer:     billing.Customer{ID: "CUST90" + string(rune('0'+n)), Name: "김민준"},
-				ContractDate: day(2025, 7, 1+n),
+				ContractDate: july(1 + n),
 			}
 			order := billing.Order{ProductCode: "LTE-BASIC-001", EffectiveFrom: registration.ContractDate}
 			if err := store.Open(t.Context(), number, registration, order); err != nil {
