@@ -3,21 +3,23 @@
 //
 // Neither level is the truth and neither may fail a request: a store that
 // cannot be reached costs a metric and a log line, and the source is asked.
+//
+// What is invalidated stays away: a load that was under way on any replica
+// cannot bring the old value back. A value is written to L2 only if nothing was
+// there when its load began and nothing is there now, and an invalidation
+// leaves a tombstone that outlives every such load.
 package cache
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
-
-	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 // Product rule: L1 holds 2,000 entries for 5 minutes.
@@ -25,15 +27,6 @@ const (
 	l1TTL  = 5 * time.Minute
 	l1Size = 2_000
 )
-
-// L2 is the part of a state store that a cache needs.
-type L2 interface {
-	Get(ctx context.Context, key string) (value []byte, etag string, err error)
-	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
-	Delete(ctx context.Context, key string) error
-}
-
-var _ L2 = (*sidecar.State)(nil)
 
 // Level says where a value came from.
 type Level string
@@ -60,6 +53,7 @@ type Cache[V any] struct {
 	log     *slog.Logger
 	metrics *Metrics
 	l1      *otter.Cache[string, V]
+	epoch   atomic.Uint64 // how often all of L1 was forgotten
 }
 
 // New returns a cache over l2.
@@ -103,65 +97,61 @@ type found[V any] struct {
 }
 
 // miss looks into L2, then asks the source. Otter lets one caller a key do so
-// and hands the others its result; those count as L1 hits.
+// and hands the others its result; those count as L1 hits. It asks again should
+// the key be forgotten meanwhile.
 func (c *Cache[V]) miss(ctx context.Context, key string, load Load[V]) found[V] {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.LoadTimeout)
 	defer cancel()
-	level := FromL1
-	value, err := c.l1.Get(ctx, key, otter.LoaderFunc[string, V](func(ctx context.Context, key string) (V, error) {
-		if value, ok := c.fromL2(ctx, key); ok {
-			level = FromL2
-			return value, nil
-		}
-		level = FromSource
-		value, err := load(ctx)
-		if err == nil {
-			c.toL2(ctx, key, value)
-		}
+	level, epoch := FromL1, c.epoch.Load()
+	value, err := c.l1.Get(ctx, key, otter.LoaderFunc[string, V](func(ctx context.Context, key string) (value V, err error) {
+		value, level, err = c.fetch(ctx, key, load)
 		return value, err
 	}))
+	if c.epoch.Load() != epoch {
+		c.l1.Invalidate(key) // loaded before all of L1 was forgotten, kept after
+	}
 	if err == nil {
 		c.metrics.hit(c.opts.Kind, level)
 	}
 	return found[V]{value, level, err}
 }
 
-// Invalidate forgets key here and in L2. Other replicas' L1 is not reached.
-// It returns an error if L2 could not be told.
+// fetch returns what L2 has, or what the source says. If L2 changed while the
+// source was asked, then what it said may be old: all is done once more, and
+// this time what is in L2 was there before the source was asked.
+func (c *Cache[V]) fetch(ctx context.Context, key string, load Load[V]) (value V, level Level, err error) {
+	for again := false; ; again = true {
+		value, state := c.fromL2(ctx, key)
+		if state == present {
+			return value, FromL2, nil
+		}
+		value, err := load(ctx)
+		if err != nil || state == closed || c.toL2(ctx, key, value) || again {
+			return value, FromSource, err
+		}
+	}
+}
+
+// Invalidate forgets key here and in L2, for good: no load that began before
+// brings its value back. Other replicas' L1 is not reached: tell them to
+// Forget it afterwards. It returns an error if L2 could not be told; key is
+// then forgotten here only.
 func (c *Cache[V]) Invalidate(ctx context.Context, key string) error {
-	c.l1.Invalidate(key)
-	err := c.l2.Delete(ctx, c.key(key))
-	c.l1.Invalidate(key) // a load may have read L2 before the deletion
+	err := c.drop(ctx, c.key(key))
+	c.Forget(key) // only now: before, a load could still have found it in L2
 	if err != nil {
 		return fmt.Errorf("cache %s: %w", c.opts.Kind, err)
 	}
 	return nil
 }
 
-func (c *Cache[V]) fromL2(ctx context.Context, key string) (value V, ok bool) {
-	text, _, err := c.l2.Get(ctx, c.key(key))
-	if err == nil {
-		err = json.Unmarshal(text, &value)
-	}
-	if err != nil && !errors.Is(err, sidecar.ErrNotFound) {
-		c.fault(ctx, "read", err)
-	}
-	return value, err == nil
-}
+// Forget drops key from L1, and what a load under way will bring.
+func (c *Cache[V]) Forget(key string) { c.l1.Invalidate(key) }
 
-func (c *Cache[V]) toL2(ctx context.Context, key string, value V) {
-	text, err := json.Marshal(value)
-	if err == nil {
-		err = c.l2.Set(ctx, c.key(key), text, c.opts.TTL)
-	}
-	if err != nil {
-		c.fault(ctx, "write", err)
-	}
-}
-
-func (c *Cache[V]) fault(ctx context.Context, op string, err error) {
-	c.metrics.fault(c.opts.Kind, op)
-	c.log.WarnContext(ctx, "cache degraded", "kind", c.opts.Kind, "op", op, "error", err)
+// ForgetAll drops all of L1, and what loads under way will bring.
+func (c *Cache[V]) ForgetAll() {
+	c.epoch.Add(1)
+	c.l1.InvalidateAll()
 }
 
 // key hides the key, which may be personal, from whoever logs or lists keys.
