@@ -85,7 +85,7 @@ func startKOS(t *testing.T) *kos {
 		"DB_NAME="+database.Config.Name, "DB_USER="+database.Config.User,
 		"DB_PASSWORD_SECRET="+database.Config.PasswordSecret,
 	)
-	migrate := exec.Command(binary, "migrate") //nolint:gosec // built above
+	migrate := exec.Command(binary, "migrate")
 	migrate.Env = environ
 	if output, err := migrate.CombinedOutput(); err != nil {
 		t.Fatalf("migrate KOS: %v\n%s", err, output)
@@ -100,7 +100,7 @@ func startKOS(t *testing.T) *kos {
 func serve(t *testing.T, binary string, environ []string) {
 	t.Helper()
 	var log bytes.Buffer
-	process := exec.Command(binary) //nolint:gosec // built above
+	process := exec.Command(binary)
 	process.Env, process.Stdout, process.Stderr = environ, &log, &log
 	must(t, process.Start())
 	t.Cleanup(func() {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/MicahParks/jwkset"
 	"github.com/maypok86/otter/v2"
+
+	"github.com/phonebill/phonebill/apps/internal/refresh"
 )
 
 // ErrUnknownKey is returned for a key id that the issuer does not publish.
@@ -30,8 +32,9 @@ type Keys interface {
 const (
 	// keysAge is when the published keys are read again in the background.
 	keysAge = 5 * time.Minute
-	// unknownAge is how soon an unknown key id may cause another read: a flood
-	// of invented ids costs the issuer one call in this time, not one each.
+	// unknownAge is how soon an unknown key id, or a read that failed, may cause
+	// another read: a flood of invented ids costs the issuer one call in this
+	// time, not one each.
 	unknownAge = 10 * time.Second
 	// maxKeySet bounds the answer of the issuer, in bytes.
 	maxKeySet = 64 << 10
@@ -58,7 +61,7 @@ func NewRemoteKeys(transport http.RoundTripper, url string, now func() time.Time
 		url:    url,
 		now:    now,
 		cache: otter.Must(&otter.Options[string, keySet]{
-			RefreshCalculator: otter.RefreshWriting[string, keySet](keysAge),
+			RefreshCalculator: refresh.After[string, keySet](keysAge, unknownAge),
 		}),
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
+	"github.com/phonebill/phonebill/apps/internal/refresh"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
@@ -18,6 +19,10 @@ const authPath = "/api/kos/auth"
 // refreshShare is the part of a token's life after which a new one is fetched
 // in the background: one in five lives is left should KOS be away just then.
 const refreshShare = 0.8
+
+// refreshPause is how soon a refresh that failed is tried again: KOS limits how
+// often we may ask.
+const refreshPause = 5 * time.Second
 
 // tokens keeps the one token that all requests share.
 type tokens struct {
@@ -43,9 +48,9 @@ func newTokens(secret string, secrets sidecar.Secrets, post func(context.Context
 		secret: secret, secrets: secrets, post: post,
 		cache: otter.Must(&otter.Options[string, token]{
 			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, token]) time.Duration { return e.Value.life }),
-			RefreshCalculator: otter.RefreshWritingFunc(func(e otter.Entry[string, token]) time.Duration {
-				return time.Duration(float64(e.Value.life) * refreshShare)
-			}),
+			RefreshCalculator: refresh.AfterFunc[string](func(t token) time.Duration {
+				return time.Duration(float64(t.life) * refreshShare)
+			}, refreshPause),
 		}),
 	}
 }

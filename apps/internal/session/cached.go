@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+
+	"github.com/phonebill/phonebill/apps/internal/refresh"
 )
 
 const (
@@ -15,6 +17,8 @@ const (
 	// refreshAge is when a session in use is read again in the background, so
 	// that its user does not wait for the store every five seconds.
 	refreshAge = 3 * time.Second
+	// refreshPause is how soon a read that failed is tried again.
+	refreshPause = time.Second
 	// maxSessions bounds memory: at most a few MiB.
 	maxSessions = 20_000
 	// touchShare is the part of its idle time after which a session in use is
@@ -44,7 +48,8 @@ func NewCached(store *Store, now func() time.Time) *Cached {
 		cache: otter.Must(&otter.Options[string, lookup]{
 			MaximumSize:       maxSessions,
 			ExpiryCalculator:  otter.ExpiryWriting[string, lookup](maxAge),
-			RefreshCalculator: otter.RefreshWriting[string, lookup](refreshAge),
+			RefreshCalculator: refresh.After[string, lookup](refreshAge, refreshPause),
+			Logger:            &otter.NoopLogger{}, // a store that is away is told by those who then fail
 		}),
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	dapr "github.com/dapr/go-sdk/client"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
@@ -37,6 +38,13 @@ type Config struct {
 // at all. It is longer than what resiliency/ allows the store itself.
 const callTimeout = 1500 * time.Millisecond
 
+// reconnect is how often a sidecar that is away is tried. It is near and ours
+// alone: by default, gRPC would let minutes pass after it has come back.
+var reconnect = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
+	MinConnectTimeout: time.Second,
+}
+
 // Client is the connection to the sidecar. It connects when it is first used
 // and again whenever the sidecar comes back, so that creating it never waits
 // and an app may start before its sidecar.
@@ -53,6 +61,7 @@ func New(cfg Config) (*Client, error) {
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.GRPCPort))
 	conn, err := grpc.NewClient(address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()), // loopback
+		grpc.WithConnectParams(reconnect),
 		grpc.WithUnaryInterceptor(callMetadata(cfg.Token)),
 	)
 	if err != nil {

@@ -6,11 +6,18 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+
+	"github.com/phonebill/phonebill/apps/internal/refresh"
 )
 
-// secretAge is how long a secret is used before it is read again, in the
-// background: the delay after which a rotated secret is seen.
-const secretAge = time.Minute
+const (
+	// secretAge is how long a secret is used before it is read again, in the
+	// background: the delay after which a rotated secret is seen.
+	secretAge = time.Minute
+	// secretPause is how soon a secret that could not be read again is tried
+	// anew.
+	secretPause = 10 * time.Second
+)
 
 // Secrets gives secrets by name.
 type Secrets interface {
@@ -31,7 +38,7 @@ type secrets struct {
 func newSecrets(read func(ctx context.Context, name string) (string, error)) *secrets {
 	return &secrets{
 		cache: otter.Must(&otter.Options[string, string]{
-			RefreshCalculator: otter.RefreshWriting[string, string](secretAge),
+			RefreshCalculator: refresh.After[string, string](secretAge, secretPause),
 		}),
 		load: otter.LoaderFunc[string, string](read),
 	}

@@ -34,7 +34,7 @@ func (s *State) Get(ctx context.Context, key string) (value []byte, etag string,
 	defer cancel()
 	item, err := s.client.sdk.GetState(ctx, s.store, key, nil)
 	if err != nil {
-		return nil, "", s.fault("get", err)
+		return nil, "", s.fault(ctx, "get", err)
 	}
 	if len(item.Value) == 0 {
 		return nil, "", ErrNotFound
@@ -48,7 +48,7 @@ func (s *State) Get(ctx context.Context, key string) (value []byte, etag string,
 func (s *State) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return s.fault("set", s.client.sdk.SaveState(ctx, s.store, key, value, expiry(ttl)))
+	return s.fault(ctx, "set", s.client.sdk.SaveState(ctx, s.store, key, value, expiry(ttl)))
 }
 
 // SetIf writes the value of key if its ETag is still etag, or if it does not
@@ -56,15 +56,23 @@ func (s *State) Set(ctx context.Context, key string, value []byte, ttl time.Dura
 func (s *State) SetIf(ctx context.Context, key string, value []byte, etag string, ttl time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return s.fault("set", s.client.sdk.SaveStateWithETag(ctx, s.store, key, value, etag, expiry(ttl),
-		dapr.WithConcurrency(dapr.StateConcurrencyFirstWrite), dapr.WithConsistency(dapr.StateConsistencyStrong)))
+	err := s.client.sdk.SaveStateWithETag(ctx, s.store, key, value, etag, expiry(ttl),
+		dapr.WithConcurrency(dapr.StateConcurrencyFirstWrite), dapr.WithConsistency(dapr.StateConsistencyStrong))
+	// Redis calls it an internal error, not a conflict, that a key to be created
+	// is there.
+	if etag == "" && status.Code(err) == codes.Internal {
+		if _, _, missing := s.Get(ctx, key); missing == nil {
+			return fmt.Errorf("set %s: %w", s.store, ErrConflict)
+		}
+	}
+	return s.fault(ctx, "set", err)
 }
 
 // Delete removes key. A key that does not exist is no error.
 func (s *State) Delete(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return s.fault("delete", s.client.sdk.DeleteState(ctx, s.store, key, nil))
+	return s.fault(ctx, "delete", s.client.sdk.DeleteState(ctx, s.store, key, nil))
 }
 
 func expiry(ttl time.Duration) map[string]string {
@@ -73,15 +81,15 @@ func expiry(ttl time.Duration) map[string]string {
 }
 
 // fault translates an error of the SDK. Its text names the store but no key:
-// keys may be personal.
-func (s *State) fault(op string, err error) error {
+// keys may be personal. A caller that has left is not the store's fault.
+func (s *State) fault(ctx context.Context, op string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case status.Code(err) == codes.Aborted:
 		return fmt.Errorf("%s %s: %w", op, s.store, ErrConflict)
-	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("%s %s: %w", op, s.store, err)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return fmt.Errorf("%s %s: %w", op, s.store, ctx.Err())
 	}
 	return fmt.Errorf("%s %s: %w (%s)", op, s.store, ErrUnavailable, status.Code(err))
 }

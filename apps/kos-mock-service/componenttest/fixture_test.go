@@ -247,6 +247,16 @@ func (s *service) count(query string) counts {
 	return got
 }
 
+// settled is count once every call is answered.
+func (s *service) settled(query string) (got counts) {
+	s.t.Helper()
+	await(s.t, "every call is answered", func() bool {
+		got = s.count(query)
+		return got.Unanswered == 0
+	})
+	return got
+}
+
 // await waits until the condition holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()

@@ -155,7 +155,7 @@ func TestKnowsItsClientsByTheirTokens(t *testing.T) {
 	if got := kos.inquire(token, "01012345678", "202512"); got.status != http.StatusUnauthorized {
 		t.Errorf("token of an hour: %d", got.status)
 	}
-	if got := kos.count(`{"client":"anonymous"}`); got.ByStatus["401"] != 7 || got.Total != 7 {
+	if got := kos.settled(`{"client":"anonymous"}`); got.ByStatus["401"] != 7 || got.Total != 7 {
 		t.Errorf("calls of nobody known: %+v", got)
 	}
 }
@@ -186,7 +186,7 @@ func TestLimitsEachClient(t *testing.T) {
 		Total: 6, Limited: 3, ByStatus: map[string]int64{"200": 3, "429": 3},
 		ByResultCode: map[string]int64{"0000": 3, "9003": 3},
 	}
-	if diff := cmp.Diff(want, kos.count(`{"endpoint":"bill-inquiry","client":"bill-inquiry-service"}`)); diff != "" {
+	if diff := cmp.Diff(want, kos.settled(`{"endpoint":"bill-inquiry","client":"bill-inquiry-service"}`)); diff != "" {
 		t.Error(diff)
 	}
 }

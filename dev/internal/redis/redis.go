@@ -75,6 +75,23 @@ func (cfg Config) render() string {
 // Ping reports whether the server takes the password and commands. While it
 // still loads its data it does not.
 func Ping(ctx context.Context, port int, password string) error {
+	return run(ctx, port, []string{"AUTH", password}, []string{"PING"})
+}
+
+// deleteMatching runs on the server, so that nothing is added meanwhile.
+const deleteMatching = `
+local keys = redis.call('KEYS', ARGV[1])
+for _, key in ipairs(keys) do redis.call('DEL', key) end
+return #keys`
+
+// Delete deletes the keys that match a pattern of Redis. It looks at every key
+// there is: this is for tests.
+func Delete(ctx context.Context, port int, password, pattern string) error {
+	return run(ctx, port, []string{"AUTH", password}, []string{"EVAL", deleteMatching, "0", pattern})
+}
+
+// run sends commands over one connection until one of them fails.
+func run(ctx context.Context, port int, commands ...[]string) error {
 	dialer := net.Dialer{Timeout: time.Second}
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
@@ -85,7 +102,7 @@ func Ping(ctx context.Context, port int, password string) error {
 		return err
 	}
 	reader := bufio.NewReader(conn)
-	for _, command := range [][]string{{"AUTH", password}, {"PING"}} {
+	for _, command := range commands {
 		if err := call(conn, reader, command); err != nil {
 			return fmt.Errorf("redis %s: %w", command[0], err)
 		}
@@ -94,7 +111,7 @@ func Ping(ctx context.Context, port int, password string) error {
 }
 
 // call sends one command in the protocol of Redis and expects a simple answer,
-// which starts with a plus sign.
+// which starts with a plus sign, or a number, which starts with a colon.
 func call(conn net.Conn, reader *bufio.Reader, command []string) error {
 	var request strings.Builder
 	fmt.Fprintf(&request, "*%d\r\n", len(command))
@@ -108,7 +125,7 @@ func call(conn net.Conn, reader *bufio.Reader, command []string) error {
 	if err != nil {
 		return err
 	}
-	if answer = strings.TrimSpace(answer); !strings.HasPrefix(answer, "+") {
+	if answer = strings.TrimSpace(answer); !strings.HasPrefix(answer, "+") && !strings.HasPrefix(answer, ":") {
 		return errors.New(answer)
 	}
 	return nil

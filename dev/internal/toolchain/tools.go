@@ -88,7 +88,7 @@ func installed(name string) []string {
 	return paths
 }
 
-var versionPattern = regexp.MustCompile(`\d+\.\d+\.\d+\S*`)
+var versionPattern = regexp.MustCompile(`\d+\.\d+\.\d+[-+.\w]*`)
 
 // versionOf returns the first version that a program names, or nothing.
 func versionOf(ctx context.Context, path string) string {

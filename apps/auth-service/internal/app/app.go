@@ -3,7 +3,7 @@
 package app
 
 import (
-	"net/http"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -99,13 +99,12 @@ func newAccounts(p useCaseParams) *identity.Accounts {
 }
 
 // newKeys makes readiness wait for the signing keys.
-func newKeys(cfg token.Config, secrets sidecar.Secrets, checks *health.Registry) *token.Keys {
-	keys := token.NewKeys(secrets, cfg.KeySecret)
+func newKeys(cfg token.Config, secrets sidecar.Secrets, log *slog.Logger, checks *health.Registry) *token.Keys {
+	keys := token.NewKeys(secrets, cfg.KeySecret, log)
 	checks.Register("signing-keys", keys.Ready)
 	return keys
 }
 
 func newKOS(cfg kosclient.Config, secrets sidecar.Secrets, dapr *sidecar.Client) *kos.Carrier {
-	var transport http.RoundTripper = dapr.Invoker(cfg.AppID)
-	return kos.New(kosclient.New(cfg, secrets, transport))
+	return kos.New(kosclient.New(cfg, secrets, dapr.Invoker(cfg.AppID)))
 }

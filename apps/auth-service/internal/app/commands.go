@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -60,15 +61,12 @@ func seedDemo(cfg databaseConfig) platform.Command {
 			return err
 		}
 		defer pool.Close()
-		hasher, err := password.New(cfg.Password, prometheus.NewRegistry())
-		if err != nil {
-			return err
-		}
+		hasher := password.New(cfg.Password, prometheus.NewRegistry())
 		created, err := seed.Run(ctx, postgres.NewStore(pool, time.Now), hasher, *users)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Printf("demo users added: %d\n", created)
+		_, err = fmt.Fprintf(os.Stdout, "demo users added: %d\n", created)
 		return err
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -76,7 +77,7 @@ func setup(t *testing.T) *world {
 // api puts the service together, as package app does.
 func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 	names := jwtauth.Config{Issuer: "issuer", Audience: "audience"}
-	keys := token.NewKeys(w.secrets, "keys")
+	keys := token.NewKeys(w.secrets, "keys", slog.New(slog.DiscardHandler))
 	verifier := jwtauth.NewVerifier(names, jwtauth.LocalKeys(keys.Public), time.Now)
 	issuer := token.NewIssuer(token.Config{AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour}, names, keys, verifier, time.Now)
 	passwords, recorder := &identitytest.Passwords{}, &identitytest.Recorder{}
@@ -108,13 +109,13 @@ type seen struct{ store *identitytest.Sessions }
 // Get implements jwtauth.Sessions.
 func (s seen) Get(ctx context.Context, id string) (session.Record, error) {
 	live, _, err := s.store.Get(ctx, id)
-	switch err {
-	case nil:
-		return session.Record{UserID: live.UserID, Permissions: live.Permissions, Lines: live.Lines}, nil
-	case identity.ErrNoSession:
+	switch {
+	case errors.Is(err, identity.ErrNoSession):
 		return session.Record{}, session.ErrEnded
+	case err != nil:
+		return session.Record{}, session.ErrUnavailable
 	}
-	return session.Record{}, session.ErrUnavailable
+	return session.Record{UserID: live.UserID, Permissions: live.Permissions, Lines: live.Lines}, nil
 }
 
 // syncBuffer collects the log of a server.

@@ -6,7 +6,6 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
-	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 // The answers below are what the session says, which is what every service goes
@@ -55,7 +54,7 @@ func (a *API) checkPermission(w http.ResponseWriter, r *http.Request) error {
 	switch in.ServiceType {
 	case identity.PermissionBillInquiry, identity.PermissionProductChange:
 	default:
-		return problem.ErrValidation.WithFields(map[string]string{"serviceType": "BILL_INQUIRY 또는 PRODUCT_CHANGE여야 합니다."})
+		return fieldFault("serviceType", "BILL_INQUIRY 또는 PRODUCT_CHANGE여야 합니다.")
 	}
 	p := jwtauth.From(r.Context())
 	return httpjson.Write(w, http.StatusOK, answer{

@@ -12,6 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 // Sessions are the use cases of login, refresh and logout. The errors are those
@@ -90,6 +91,11 @@ func post(r *mux.Router, path string, h httpjson.Handler) {
 func caller(r *http.Request) identity.Caller {
 	p := jwtauth.From(r.Context())
 	return identity.Caller{UserID: p.UserID, SessionID: p.SessionID, Permissions: p.Permissions}
+}
+
+// fieldFault refuses a request for one of its fields.
+func fieldFault(field, message string) error {
+	return problem.ErrValidation.WithFields(map[string]string{field: message})
 }
 
 // done is the answer to what has no other.

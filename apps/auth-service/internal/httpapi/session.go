@@ -7,7 +7,6 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
-	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 // tokens is the answer to a login and a refresh (RFC 6749, section 5.1, and
@@ -64,13 +63,13 @@ type refreshRequest struct {
 func (in refreshRequest) token() (string, error) {
 	switch {
 	case in.Snake == "" && in.Camel == "":
-		return "", problem.ErrValidation.WithFields(map[string]string{"refresh_token": "필수 입력 항목입니다."})
+		return "", fieldFault("refresh_token", "필수 입력 항목입니다.")
 	case in.Snake == "":
 		return in.Camel, nil
 	case in.Camel == "", in.Camel == in.Snake:
 		return in.Snake, nil
 	}
-	return "", problem.ErrValidation.WithFields(map[string]string{"refreshToken": "refresh_token과 값이 다릅니다."})
+	return "", fieldFault("refreshToken", "refresh_token과 값이 다릅니다.")
 }
 
 func (a *API) refresh(w http.ResponseWriter, r *http.Request) error {

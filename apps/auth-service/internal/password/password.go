@@ -8,14 +8,18 @@ package password
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"runtime"
 	"time"
 
 	"github.com/alexedwards/argon2id"
-	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/crypto/argon2"
+
+	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 // ErrBusy is returned to a caller whose turn did not come in time.
@@ -58,7 +62,7 @@ type Hasher struct {
 }
 
 // New returns a Hasher that reports the duration of its work to reg.
-func New(cfg Config, reg prometheus.Registerer) (*Hasher, error) {
+func New(cfg Config, reg prometheus.Registerer) *Hasher {
 	concurrency := cfg.Concurrency
 	if concurrency == 0 {
 		concurrency = runtime.GOMAXPROCS(0)
@@ -76,12 +80,18 @@ func New(cfg Config, reg prometheus.Registerer) (*Hasher, error) {
 			Buckets: prometheus.ExponentialBuckets(0.005, 2, 9),
 		}),
 	}
-	var err error
-	if h.decoy, err = argon2id.CreateHash("nobody has this password", &h.params); err != nil {
-		return nil, fmt.Errorf("hash decoy password: %w", err)
-	}
+	h.decoy = decoy(h.params)
 	reg.MustRegister(h.seconds)
-	return h, nil
+	return h
+}
+
+// decoy returns a hash that is no password's, but as much work to check.
+func decoy(p argon2id.Params) string {
+	random := make([]byte, p.SaltLength+p.KeyLength)
+	_, _ = rand.Read(random) // it never fails
+	encode := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
+		p.Memory, p.Iterations, p.Parallelism, encode(random[:p.SaltLength]), encode(random[p.SaltLength:]))
 }
 
 // Hash returns the PHC string of a password. It returns ErrBusy if its turn
@@ -99,8 +109,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // the answer is false after the same work, so that its time does not tell
 // whether an account exists. It returns ErrBusy like Hash.
 func (h *Hasher) Verify(ctx context.Context, password, hash string) (bool, error) {
-	nobody := hash == ""
-	if nobody {
+	if hash == "" {
 		hash = h.decoy
 	}
 	var match bool
@@ -108,7 +117,7 @@ func (h *Hasher) Verify(ctx context.Context, password, hash string) (bool, error
 		match, err = argon2id.ComparePasswordAndHash(password, hash)
 		return err
 	})
-	return match && !nobody, err
+	return match, err
 }
 
 // inTurn runs work in one of the slots.

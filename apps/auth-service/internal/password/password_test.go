@@ -19,11 +19,7 @@ var cheap = Config{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Concurrency: 1,
 func setup(t *testing.T, cfg Config) (*Hasher, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	h, err := New(cfg, registry)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h, registry
+	return New(cfg, registry), registry
 }
 
 func TestVerifyKnowsThePassword(t *testing.T) {
@@ -67,7 +63,7 @@ func TestHashesAreSaltedAndCarryTheirParameters(t *testing.T) {
 func TestNobodyIsAsMuchWork(t *testing.T) {
 	t.Parallel()
 	h, registry := setup(t, cheap)
-	for _, password := range []string{"any password", "nobody has this password"} {
+	for _, password := range []string{"any password", ""} {
 		if ok, err := h.Verify(t.Context(), password, ""); err != nil || ok {
 			t.Errorf("Verify of nobody = %t, %v", ok, err)
 		}
@@ -180,10 +176,7 @@ func BenchmarkVerify(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	h, err := New(cfg, prometheus.NewRegistry())
-	if err != nil {
-		b.Fatal(err)
-	}
+	h := New(cfg, prometheus.NewRegistry())
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := h.Verify(b.Context(), "any password", ""); err != nil {

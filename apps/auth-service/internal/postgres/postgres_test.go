@@ -28,10 +28,12 @@ func setup(t *testing.T) (*postgres.Store, *pgtest.Database) {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	identitytest.RunStore(t, func(t *testing.T) identitytest.Store {
+	newStore := func(t *testing.T) identitytest.Store {
+		t.Helper()
 		store, _ := setup(t)
 		return store
-	})
+	}
+	identitytest.RunStore(t, newStore)
 }
 
 // kim is an account of which the tests below need one.

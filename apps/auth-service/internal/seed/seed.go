@@ -10,8 +10,9 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Password is the password of all users here.
-const Password = "PhoneBill1!" //nolint:gosec // public by design: these users exist in development only
+// Password is the password of all users here. It is public: they exist in
+// development only.
+const Password = "PhoneBill1!"
 
 // Users stores accounts.
 type Users interface {

@@ -55,6 +55,7 @@ func TestStore(t *testing.T) {
 }
 
 func endsByItself(t *testing.T, store *sessionstore.Store) {
+	t.Helper()
 	brief := identity.Session{ID: "brief", UserID: "kim", RefreshID: "r", Idle: time.Second}
 	must(t, store.Create(t.Context(), brief))
 	await(t, func() (bool, error) {
@@ -86,6 +87,7 @@ func await(t *testing.T, holds func() (bool, error)) {
 }
 
 func changeIsSeen(t *testing.T, store *sessionstore.Store, cached *session.Cached) {
+	t.Helper()
 	live := identity.Session{ID: "seen", UserID: "kim", RefreshID: "r", Idle: time.Minute}
 	must(t, store.Create(t.Context(), live))
 	_, err := cached.Get(t.Context(), "seen")

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func setup(t *testing.T, keys ...tokentest.Key) *issuing {
 		s.vault.put(tokentest.Set(t, keys...))
 	}
 	now := func() time.Time { return s.clock }
-	set := token.NewKeys(s.vault, "keys")
+	set := token.NewKeys(s.vault, "keys", slog.New(slog.DiscardHandler))
 	s.verifier = jwtauth.NewVerifier(names, jwtauth.LocalKeys(set.Public), now)
 	s.Issuer = token.NewIssuer(token.Config{AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour}, names, set, s.verifier, now)
 	return s

@@ -12,10 +12,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/MicahParks/jwkset"
+
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -29,18 +31,22 @@ type Secrets interface {
 }
 
 // Keys is the signing key set as the secret store has it now. A changed secret
-// takes effect with the next use. It is safe for concurrent use.
+// takes effect with the next use; one that is no key set is refused, while the
+// set before stays in force. It is safe for concurrent use.
 type Keys struct {
 	secrets Secrets
 	name    string
+	log     *slog.Logger
 
 	mu   sync.Mutex
-	text string // the secret that set was parsed from
-	set  *Set
+	seen string // the secret as it was last
+	set  *Set   // of the last one that was a key set
 }
 
 // NewKeys returns the keys in the secret called name. It reads nothing yet.
-func NewKeys(secrets Secrets, name string) *Keys { return &Keys{secrets: secrets, name: name} }
+func NewKeys(secrets Secrets, name string, log *slog.Logger) *Keys {
+	return &Keys{secrets: secrets, name: name, log: log}
+}
 
 // Set returns the key set, or ErrNoKey.
 func (k *Keys) Set(ctx context.Context) (*Set, error) {
@@ -50,15 +56,20 @@ func (k *Keys) Set(ctx context.Context) (*Set, error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.set != nil && k.text == text {
+	if k.set != nil && k.seen == text {
 		return k.set, nil
 	}
 	set, err := ParseSet(text)
-	if err != nil {
+	switch {
+	case err == nil:
+		k.set = set
+	case k.set == nil:
 		return nil, ErrNoKey.WithCause(err)
+	default:
+		k.log.ErrorContext(ctx, "changed signing keys refused, those before stay in force", "error", err)
 	}
-	k.text, k.set = text, set
-	return set, nil
+	k.seen = text
+	return k.set, nil
 }
 
 // Ready reports why tokens cannot be signed, if they cannot.

@@ -1,9 +1,11 @@
 package token_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -39,7 +41,7 @@ func (v *vault) Secret(_ context.Context, name string) (string, error) {
 func TestKeysAppearWithTheSecretAndFollowIt(t *testing.T) {
 	t.Parallel()
 	store := &vault{}
-	keys := token.NewKeys(store, "keys")
+	keys := token.NewKeys(store, "keys", slog.New(slog.DiscardHandler))
 	if _, err := keys.Set(t.Context()); !errors.Is(err, token.ErrNoKey) || !errors.Is(err, errSealed) {
 		t.Fatalf("without a secret: %v", err)
 	}
@@ -55,6 +57,25 @@ func TestKeysAppearWithTheSecretAndFollowIt(t *testing.T) {
 	wantPublic(t, keys, "first")
 	store.put(tokentest.Set(t, second, first))
 	wantPublic(t, keys, "second", "first")
+}
+
+func TestABadChangeOfKeysIsRefusedOnce(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	store := &vault{}
+	keys := token.NewKeys(store, "keys", slog.New(slog.NewTextHandler(&log, nil)))
+	store.put(tokentest.Set(t, tokentest.NewKey(t, "good")))
+	wantPublic(t, keys, "good")
+	store.put("bad")
+	wantPublic(t, keys, "good")
+	if err := keys.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if strings.Count(log.String(), "refused") != 1 || strings.Contains(log.String(), `"bad"`) {
+		t.Errorf("the log says:\n%s", log.String())
+	}
+	store.put(tokentest.Set(t, tokentest.NewKey(t, "better")))
+	wantPublic(t, keys, "better")
 }
 
 // wantPublic checks the published set and what it says of each key.

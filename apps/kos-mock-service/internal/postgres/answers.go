@@ -2,11 +2,16 @@ package postgres
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 )
+
+// maxWait is long because those who count calls want to see what was answered,
+// and without a database there are no answers anyway.
+const maxWait = time.Second
 
 // NewAnswerWriter returns the writer of answers, which commits those of
 // concurrent calls together.
@@ -15,5 +20,6 @@ func NewAnswerWriter(store *Store, log *slog.Logger, metrics *groupcommit.Metric
 		Name:      "kos_call",
 		Flush:     store.WriteAnswers,
 		Transient: pg.Unavailable,
+		MaxWait:   maxWait,
 	}, log, metrics)
 }

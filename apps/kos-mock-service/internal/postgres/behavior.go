@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +16,7 @@ func (s *Store) Override(ctx context.Context, endpoint behavior.Endpoint) (overr
 		SELECT coalesce((SELECT override FROM endpoint_behavior WHERE endpoint = $1), '{}'),
 		       (SELECT count(*) FROM scripted_step WHERE endpoint = $1)`, string(endpoint)).Scan(&override, &steps)
 	if err != nil {
-		return behavior.Override{}, 0, fmt.Errorf("read override: %w", err)
+		return behavior.Override{}, 0, fault("read override", err)
 	}
 	return override, steps, nil
 }
@@ -40,7 +39,7 @@ func (s *Store) SetOverride(ctx context.Context, endpoint behavior.Endpoint, ove
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("write override: %w", err)
+		return fault("write override", err)
 	}
 	return nil
 }
@@ -80,7 +79,7 @@ func (s *Store) Reset(ctx context.Context, endpoints ...behavior.Endpoint) error
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("reset behavior: %w", err)
+		return fault("reset behavior", err)
 	}
 	return nil
 }

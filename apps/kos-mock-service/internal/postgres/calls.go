@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,7 +22,7 @@ func (s *Store) WriteAnswers(ctx context.Context, answers []behavior.Answer) err
 		FROM unnest($1::bigint[], $2::timestamptz[], $3::smallint[], $4::text[]) AS a (id, at, status, code)
 		WHERE c.id = a.id AND c.at = a.at`, ids, calledAt, statuses, codes)
 	if err != nil {
-		return fmt.Errorf("write answers: %w", err)
+		return fault("write answers", err)
 	}
 	return nil
 }
@@ -44,11 +43,11 @@ func (s *Store) CountCalls(ctx context.Context, filter behavior.CallFilter) ([]b
 		"request_id": filter.RequestID, "line": filter.Line,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("count calls: %w", err)
+		return nil, fault("count calls", err)
 	}
 	counts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[behavior.CallCount])
 	if err != nil {
-		return nil, fmt.Errorf("count calls: %w", err)
+		return nil, fault("count calls", err)
 	}
 	return counts, nil
 }

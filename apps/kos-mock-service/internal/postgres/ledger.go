@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -68,7 +67,7 @@ func (s *Store) Admit(ctx context.Context, call behavior.Call) (behavior.Admissi
 		"line": call.Line, "at": call.At, "limit": call.Limit,
 	}).Scan(&admission.CallID, &admission.Version, &admission.Override, &admission.Step, &admission.Limited, &leavesNext)
 	if err != nil {
-		return behavior.Admission{}, fmt.Errorf("admit call: %w", err)
+		return behavior.Admission{}, fault("admit call", err)
 	}
 	if admission.Limited {
 		admission.RetryAfter = max(leavesNext.Add(window).Sub(call.At), 0)
@@ -82,7 +81,7 @@ func (s *Store) Version(ctx context.Context, endpoint behavior.Endpoint) (int64,
 	err := s.pool.QueryRow(ctx, `
 		SELECT coalesce(max(version), 0) FROM endpoint_behavior WHERE endpoint = $1`, string(endpoint)).Scan(&version)
 	if err != nil {
-		return 0, fmt.Errorf("read behavior version: %w", err)
+		return 0, fault("read behavior version", err)
 	}
 	return version, nil
 }

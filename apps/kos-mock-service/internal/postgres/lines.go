@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,7 +21,7 @@ func (s *Store) Record(ctx context.Context, number msisdn.Number) (billing.Recor
 		LEFT JOIN line_order o USING (line_number)
 		ORDER BY o.effective_from, o.id`, number.Digits())
 	if err != nil {
-		return billing.Record{}, fmt.Errorf("read line: %w", err)
+		return billing.Record{}, fault("read line", err)
 	}
 	var record billing.Record
 	var customerID, customerName, productCode *string
@@ -40,7 +39,7 @@ func (s *Store) Record(ctx context.Context, number msisdn.Number) (billing.Recor
 		return nil
 	})
 	if err != nil {
-		return billing.Record{}, fmt.Errorf("read line: %w", err)
+		return billing.Record{}, fault("read line", err)
 	}
 	return record, nil
 }
@@ -59,7 +58,7 @@ func (s *Store) Open(ctx context.Context, number msisdn.Number, line billing.Reg
 		number.Digits(), line.Customer.ID, line.Customer.Name, line.ContractDate,
 		first.ProductCode, first.EffectiveFrom, s.now())
 	if err != nil {
-		return fmt.Errorf("write line: %w", err)
+		return fault("write line", err)
 	}
 	return nil
 }

@@ -4,12 +4,14 @@ package postgres
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 //go:embed migrations/*.sql
@@ -26,6 +28,17 @@ func Migrations() fs.FS {
 
 // Calls is the table of calls, which keeps this month and the one before.
 var Calls = pg.Partitions{Table: "kos_call", Keep: 1}
+
+// ErrUnavailable is returned while the database cannot be used.
+var ErrUnavailable = problem.New(problem.Unavailable, "DATABASE_UNAVAILABLE", "일시적으로 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
+
+// fault tells what failed, and whether because the database cannot be used.
+func fault(operation string, err error) error {
+	if pg.Unavailable(err) {
+		err = ErrUnavailable.WithCause(err)
+	}
+	return fmt.Errorf("%s: %w", operation, err)
+}
 
 // Store is the database.
 type Store struct {

@@ -42,60 +42,67 @@ func hour() time.Time { return time.Now().Add(time.Hour) }
 
 // RunStore checks that stores keep the promises of identity.Users, Credentials
 // and SessionIndex. Each test gets a new one, empty.
-func RunStore(t *testing.T, newStore func(t *testing.T) Store) {
-	tests := map[string]func(t *testing.T, s Store){
-		"a created account is found":         createdIsFound,
-		"staff have no customer and no line": staffIsFound,
-		"what is taken is refused":           takenIsRefused,
-		"a registration needs both":          registeredNeedsBoth,
-		"a session is extended until closed": sessionIsExtended,
-		"an old password opens no session":   oldPasswordOpensNothing,
-		"a new password leaves one session":  newPasswordLeavesOne,
-		"a failed end leaves the password":   failedEndLeavesAll,
-		"only one of two changes can happen": secondChangeFails,
-		"whoever is not there is not found":  strangersAreNotFound,
+func RunStore(t *testing.T, newStore func(*testing.T) Store) {
+	t.Helper()
+	checks := map[string]func(storeChecks){
+		"a created account is found":         storeChecks.createdIsFound,
+		"staff have no customer and no line": storeChecks.staffIsFound,
+		"what is taken is refused":           storeChecks.takenIsRefused,
+		"a registration needs both":          storeChecks.registeredNeedsBoth,
+		"a session is extended until closed": storeChecks.sessionIsExtended,
+		"an old password opens no session":   storeChecks.oldPasswordOpensNothing,
+		"a new password leaves one session":  storeChecks.newPasswordLeavesOne,
+		"a failed end leaves the password":   storeChecks.failedEndLeavesAll,
+		"only one of two changes can happen": storeChecks.secondChangeFails,
+		"whoever is not there is not found":  storeChecks.strangersAreNotFound,
 	}
-	for name, test := range tests {
+	for name, check := range checks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newStore(t))
+			check(storeChecks{t, newStore(t)})
 		})
 	}
 }
 
-func createdIsFound(t *testing.T, s Store) {
+// storeChecks are the checks of one store.
+type storeChecks struct {
+	t     *testing.T
+	store Store
+}
+
+func (c storeChecks) createdIsFound() {
 	want := Customer("kim", "CUST1", "01011112222")
-	mustCreate(t, s, want)
-	got, err := s.Account(t.Context(), "kim")
-	same(t, err, got, want)
-	user, err := s.User(t.Context(), "kim")
-	same(t, err, user, want.User)
+	c.create(want)
+	got, err := c.store.Account(c.t.Context(), "kim")
+	same(c.t, err, got, want)
+	user, err := c.store.User(c.t.Context(), "kim")
+	same(c.t, err, user, want.User)
 }
 
-func staffIsFound(t *testing.T, s Store) {
-	mustCreate(t, s, Staff("root"), Staff("root2")) // having no line is nothing to be taken
-	got, err := s.Account(t.Context(), "root")
-	same(t, err, got, Staff("root"))
+func (c storeChecks) staffIsFound() {
+	c.create(Staff("root"), Staff("root2")) // having no line is nothing to be taken
+	got, err := c.store.Account(c.t.Context(), "root")
+	same(c.t, err, got, Staff("root"))
 }
 
-func takenIsRefused(t *testing.T, s Store) {
-	mustCreate(t, s, Customer("kim", "CUST1", "01011112222"))
+func (c storeChecks) takenIsRefused() {
+	c.create(Customer("kim", "CUST1", "01011112222"))
 	for want, account := range map[error]identity.Account{
 		identity.ErrUserIDTaken:   Customer("kim", "CUST2", "01033334444"),
 		identity.ErrCustomerTaken: Customer("lee", "CUST1", "01033334444"),
 		identity.ErrLineTaken:     Customer("lee", "CUST2", "01011112222"),
 	} {
-		wantError(t, s.Available(t.Context(), account.User), want)
-		wantError(t, s.Create(t.Context(), account), want)
+		wantError(c.t, c.store.Available(c.t.Context(), account.User), want)
+		wantError(c.t, c.store.Create(c.t.Context(), account), want)
 	}
-	wantError(t, s.Available(t.Context(), Customer("lee", "CUST2", "01033334444").User), nil)
-	_, err := s.User(t.Context(), "lee")
-	wantError(t, err, identity.ErrUserNotFound)
+	wantError(c.t, c.store.Available(c.t.Context(), Customer("lee", "CUST2", "01033334444").User), nil)
+	_, err := c.store.User(c.t.Context(), "lee")
+	wantError(c.t, err, identity.ErrUserNotFound)
 }
 
-func registeredNeedsBoth(t *testing.T, s Store) {
-	mustCreate(t, s, Customer("kim", "CUST1", "01011112222"), Customer("lee", "CUST2", "01033334444"))
-	for _, c := range []struct {
+func (c storeChecks) registeredNeedsBoth() {
+	c.create(Customer("kim", "CUST1", "01011112222"), Customer("lee", "CUST2", "01033334444"))
+	for _, question := range []struct {
 		customer string
 		line     msisdn.Number
 		want     bool
@@ -104,74 +111,74 @@ func registeredNeedsBoth(t *testing.T, s Store) {
 		{"CUST1", "01033334444", false},
 		{"CUST3", "01011112222", false},
 	} {
-		got, err := s.Registered(t.Context(), c.customer, c.line)
-		same(t, err, got, c.want)
+		got, err := c.store.Registered(c.t.Context(), question.customer, question.line)
+		same(c.t, err, got, question.want)
 	}
 }
 
-func sessionIsExtended(t *testing.T, s Store) {
+func (c storeChecks) sessionIsExtended() {
 	kim := Customer("kim", "CUST1", "01011112222")
-	mustCreate(t, s, kim)
-	mustOpen(t, s, session("s1", "kim"))
-	user, err := s.Extend(t.Context(), "s1", hour())
-	same(t, err, user, kim.User)
-	wantError(t, s.Close(t.Context(), "s1"), nil)
-	wantError(t, s.Close(t.Context(), "s1"), nil)
-	_, err = s.Extend(t.Context(), "s1", hour())
-	wantError(t, err, identity.ErrUserNotFound)
+	c.create(kim)
+	c.open(session("s1", "kim"))
+	user, err := c.store.Extend(c.t.Context(), "s1", hour())
+	same(c.t, err, user, kim.User)
+	wantError(c.t, c.store.Close(c.t.Context(), "s1"), nil)
+	wantError(c.t, c.store.Close(c.t.Context(), "s1"), nil)
+	_, err = c.store.Extend(c.t.Context(), "s1", hour())
+	wantError(c.t, err, identity.ErrUserNotFound)
 }
 
-func oldPasswordOpensNothing(t *testing.T, s Store) {
-	mustCreate(t, s, Customer("kim", "CUST1", "01011112222"))
-	wantError(t, s.Open(t.Context(), session("s1", "kim"), "another hash", hour()), identity.ErrCredentials)
-	wantError(t, s.Open(t.Context(), session("s1", "lee"), HashOf(Password), hour()), identity.ErrCredentials)
+func (c storeChecks) oldPasswordOpensNothing() {
+	c.create(Customer("kim", "CUST1", "01011112222"))
+	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "kim"), "another hash", hour()), identity.ErrCredentials)
+	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "lee"), HashOf(Password), hour()), identity.ErrCredentials)
 }
 
-func newPasswordLeavesOne(t *testing.T, s Store) {
-	mustCreate(t, s, Customer("kim", "CUST1", "01011112222"), Customer("lee", "CUST2", "01033334444"))
-	mustOpen(t, s, session("s1", "kim"), session("s2", "kim"), session("s3", "kim"), session("s4", "lee"))
+func (c storeChecks) newPasswordLeavesOne() {
+	c.create(Customer("kim", "CUST1", "01011112222"), Customer("lee", "CUST2", "01033334444"))
+	c.open(session("s1", "kim"), session("s2", "kim"), session("s3", "kim"), session("s4", "lee"))
 	var ended []string
-	err := s.ReplacePassword(t.Context(), change("s2"), func(_ context.Context, ids []string) error {
+	err := c.store.ReplacePassword(c.t.Context(), change("s2"), func(_ context.Context, ids []string) error {
 		ended = ids
 		return nil
 	})
 	slices.Sort(ended)
-	same(t, err, ended, []string{"s1", "s3"})
+	same(c.t, err, ended, []string{"s1", "s3"})
 	for id, want := range map[string]error{
 		"s1": identity.ErrUserNotFound, "s2": nil, "s3": identity.ErrUserNotFound, "s4": nil,
 	} {
-		_, err := s.Extend(t.Context(), id, hour())
-		wantError(t, err, want)
+		_, err := c.store.Extend(c.t.Context(), id, hour())
+		wantError(c.t, err, want)
 	}
-	account, err := s.Account(t.Context(), "kim")
-	same(t, err, account.PasswordHash, "new hash")
+	account, err := c.store.Account(c.t.Context(), "kim")
+	same(c.t, err, account.PasswordHash, "new hash")
 }
 
-func failedEndLeavesAll(t *testing.T, s Store) {
-	mustCreate(t, s, Customer("kim", "CUST1", "01011112222"))
-	mustOpen(t, s, session("s1", "kim"))
-	err := s.ReplacePassword(t.Context(), change("s2"), func(context.Context, []string) error {
+func (c storeChecks) failedEndLeavesAll() {
+	c.create(Customer("kim", "CUST1", "01011112222"))
+	c.open(session("s1", "kim"))
+	err := c.store.ReplacePassword(c.t.Context(), change("s2"), func(context.Context, []string) error {
 		return identity.ErrSessionStore
 	})
-	wantError(t, err, identity.ErrSessionStore)
-	_, err = s.Extend(t.Context(), "s1", hour())
-	wantError(t, err, nil)
-	account, err := s.Account(t.Context(), "kim")
-	same(t, err, account.PasswordHash, HashOf(Password))
+	wantError(c.t, err, identity.ErrSessionStore)
+	_, err = c.store.Extend(c.t.Context(), "s1", hour())
+	wantError(c.t, err, nil)
+	account, err := c.store.Account(c.t.Context(), "kim")
+	same(c.t, err, account.PasswordHash, HashOf(Password))
 }
 
-func secondChangeFails(t *testing.T, s Store) {
-	mustCreate(t, s, Customer("kim", "CUST1", "01011112222"))
-	wantError(t, s.ReplacePassword(t.Context(), change("s1"), endNothing), nil)
-	wantError(t, s.ReplacePassword(t.Context(), change("s1"), endNothing), identity.ErrCurrentPassword)
+func (c storeChecks) secondChangeFails() {
+	c.create(Customer("kim", "CUST1", "01011112222"))
+	wantError(c.t, c.store.ReplacePassword(c.t.Context(), change("s1"), endNothing), nil)
+	wantError(c.t, c.store.ReplacePassword(c.t.Context(), change("s1"), endNothing), identity.ErrCurrentPassword)
 }
 
-func strangersAreNotFound(t *testing.T, s Store) {
-	_, err := s.User(t.Context(), "nobody")
-	wantError(t, err, identity.ErrUserNotFound)
-	_, err = s.Account(t.Context(), "nobody")
-	wantError(t, err, identity.ErrUserNotFound)
-	wantError(t, s.ReplacePassword(t.Context(), change("s1"), endNothing), identity.ErrCurrentPassword)
+func (c storeChecks) strangersAreNotFound() {
+	_, err := c.store.User(c.t.Context(), "nobody")
+	wantError(c.t, err, identity.ErrUserNotFound)
+	_, err = c.store.Account(c.t.Context(), "nobody")
+	wantError(c.t, err, identity.ErrUserNotFound)
+	wantError(c.t, c.store.ReplacePassword(c.t.Context(), change("s1"), endNothing), identity.ErrCurrentPassword)
 }
 
 // change is one of kim's password, asked for in the session keep.
@@ -181,17 +188,17 @@ func change(keep string) identity.PasswordChange {
 
 func endNothing(context.Context, []string) error { return nil }
 
-func mustCreate(t *testing.T, s Store, accounts ...identity.Account) {
-	t.Helper()
+func (c storeChecks) create(accounts ...identity.Account) {
+	c.t.Helper()
 	for _, account := range accounts {
-		wantError(t, s.Create(t.Context(), account), nil)
+		wantError(c.t, c.store.Create(c.t.Context(), account), nil)
 	}
 }
 
-func mustOpen(t *testing.T, s Store, sessions ...identity.Session) {
-	t.Helper()
+func (c storeChecks) open(sessions ...identity.Session) {
+	c.t.Helper()
 	for _, opened := range sessions {
-		wantError(t, s.Open(t.Context(), opened, HashOf(Password), hour()), nil)
+		wantError(c.t, c.store.Open(c.t.Context(), opened, HashOf(Password), hour()), nil)
 	}
 }
 

@@ -9,20 +9,28 @@ import (
 
 // RunSessionStore checks that a store keeps the promises of
 // identity.SessionStore. The store may be shared: all ids are the test's own.
-func RunSessionStore(t *testing.T, newStore func(t *testing.T) identity.SessionStore) {
-	tests := map[string]func(t *testing.T, s identity.SessionStore, live identity.Session){
-		"a created session is found":            sessionIsFound,
-		"an update needs the current version":   updateNeedsVersion,
-		"an ended session is gone":              endedIsGone,
-		"an update does not revive a session":   updateRevivesNothing,
-		"a session that never was is not found": sessionIsNotFound,
+func RunSessionStore(t *testing.T, newStore func(*testing.T) identity.SessionStore) {
+	t.Helper()
+	checks := map[string]func(sessionChecks){
+		"a created session is found":            sessionChecks.sessionIsFound,
+		"an update needs the current version":   sessionChecks.updateNeedsVersion,
+		"an ended session is gone":              sessionChecks.endedIsGone,
+		"an update does not revive a session":   sessionChecks.updateRevivesNothing,
+		"a session that never was is not found": sessionChecks.sessionIsNotFound,
 	}
-	for name, test := range tests {
+	for name, check := range checks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newStore(t), liveSession(t.Name()))
+			check(sessionChecks{t, newStore(t), liveSession(t.Name())})
 		})
 	}
+}
+
+// sessionChecks are the checks of one store, with a session to keep in it.
+type sessionChecks struct {
+	t     *testing.T
+	store identity.SessionStore
+	live  identity.Session
 }
 
 func liveSession(id string) identity.Session {
@@ -32,46 +40,46 @@ func liveSession(id string) identity.Session {
 	}
 }
 
-func sessionIsFound(t *testing.T, s identity.SessionStore, live identity.Session) {
-	wantError(t, s.Create(t.Context(), live), nil)
-	got, _, err := s.Get(t.Context(), live.ID)
-	same(t, err, got, live)
+func (c sessionChecks) sessionIsFound() {
+	wantError(c.t, c.store.Create(c.t.Context(), c.live), nil)
+	got, _, err := c.store.Get(c.t.Context(), c.live.ID)
+	same(c.t, err, got, c.live)
 }
 
-func updateNeedsVersion(t *testing.T, s identity.SessionStore, live identity.Session) {
-	wantError(t, s.Create(t.Context(), live), nil)
-	_, version, err := s.Get(t.Context(), live.ID)
-	wantError(t, err, nil)
-	live.RefreshID = "second"
-	wantError(t, s.Update(t.Context(), live, version), nil)
-	loser := live
+func (c sessionChecks) updateNeedsVersion() {
+	wantError(c.t, c.store.Create(c.t.Context(), c.live), nil)
+	_, version, err := c.store.Get(c.t.Context(), c.live.ID)
+	wantError(c.t, err, nil)
+	c.live.RefreshID = "second"
+	wantError(c.t, c.store.Update(c.t.Context(), c.live, version), nil)
+	loser := c.live
 	loser.RefreshID = "third"
-	wantError(t, s.Update(t.Context(), loser, version), identity.ErrSessionChanged)
-	got, _, err := s.Get(t.Context(), live.ID)
-	same(t, err, got, live)
+	wantError(c.t, c.store.Update(c.t.Context(), loser, version), identity.ErrSessionChanged)
+	got, _, err := c.store.Get(c.t.Context(), c.live.ID)
+	same(c.t, err, got, c.live)
 }
 
-func endedIsGone(t *testing.T, s identity.SessionStore, live identity.Session) {
-	wantError(t, s.Create(t.Context(), live), nil)
+func (c sessionChecks) endedIsGone() {
+	wantError(c.t, c.store.Create(c.t.Context(), c.live), nil)
 	for range 2 {
-		wantError(t, s.End(t.Context(), live.ID), nil)
-		_, _, err := s.Get(t.Context(), live.ID)
-		wantError(t, err, identity.ErrNoSession)
+		wantError(c.t, c.store.End(c.t.Context(), c.live.ID), nil)
+		_, _, err := c.store.Get(c.t.Context(), c.live.ID)
+		wantError(c.t, err, identity.ErrNoSession)
 	}
 }
 
-func updateRevivesNothing(t *testing.T, s identity.SessionStore, live identity.Session) {
-	wantError(t, s.Create(t.Context(), live), nil)
-	_, version, err := s.Get(t.Context(), live.ID)
-	wantError(t, err, nil)
-	wantError(t, s.End(t.Context(), live.ID), nil)
-	wantError(t, s.Update(t.Context(), live, version), identity.ErrSessionChanged)
-	_, _, err = s.Get(t.Context(), live.ID)
-	wantError(t, err, identity.ErrNoSession)
+func (c sessionChecks) updateRevivesNothing() {
+	wantError(c.t, c.store.Create(c.t.Context(), c.live), nil)
+	_, version, err := c.store.Get(c.t.Context(), c.live.ID)
+	wantError(c.t, err, nil)
+	wantError(c.t, c.store.End(c.t.Context(), c.live.ID), nil)
+	wantError(c.t, c.store.Update(c.t.Context(), c.live, version), identity.ErrSessionChanged)
+	_, _, err = c.store.Get(c.t.Context(), c.live.ID)
+	wantError(c.t, err, identity.ErrNoSession)
 }
 
-func sessionIsNotFound(t *testing.T, s identity.SessionStore, live identity.Session) {
-	_, _, err := s.Get(t.Context(), live.ID)
-	wantError(t, err, identity.ErrNoSession)
-	wantError(t, s.End(t.Context(), live.ID), nil)
+func (c sessionChecks) sessionIsNotFound() {
+	_, _, err := c.store.Get(c.t.Context(), c.live.ID)
+	wantError(c.t, err, identity.ErrNoSession)
+	wantError(c.t, c.store.End(c.t.Context(), c.live.ID), nil)
 }

@@ -1,0 +1,122 @@
+package componenttest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+)
+
+// answer is what a test sees of a response.
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+}
+
+// text returns a member of the body that is text.
+func (a answer) text(name string) string {
+	text, _ := a.body[name].(string)
+	return text
+}
+
+// code returns the error code of a failure.
+func (a answer) code() string {
+	failure, _ := a.body["error"].(map[string]any)
+	code, _ := failure["code"].(string)
+	return code
+}
+
+// want checks the status and the error code, "" for none.
+func (a answer) want(t *testing.T, status int, code string) {
+	t.Helper()
+	if a.status != status || a.code() != code {
+		t.Errorf("got %d %s, want %d %s: %v", a.status, a.code(), status, code, a.body)
+	}
+}
+
+// wantRetryLater checks for a 503 that says when to come back.
+func (a answer) wantRetryLater(t *testing.T, code string) {
+	t.Helper()
+	a.want(t, http.StatusServiceUnavailable, code)
+	if seconds, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || seconds < 1 {
+		t.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
+	}
+}
+
+// call sends in as JSON, if any, with the access token, if any.
+func (s *system) call(method, path, access string, in any) answer {
+	s.t.Helper()
+	body := strings.NewReader("")
+	if in != nil {
+		text, err := json.Marshal(in)
+		must(s.t, err)
+		body = strings.NewReader(string(text))
+	}
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, body)
+	must(s.t, err)
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if access != "" {
+		req.Header.Set("Authorization", "Bearer "+access)
+	}
+	resp, err := s.client.Do(req)
+	must(s.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	a := answer{status: resp.StatusCode, header: resp.Header}
+	must(s.t, json.NewDecoder(resp.Body).Decode(&a.body))
+	return a
+}
+
+func (s *system) get(path, access string) answer {
+	s.t.Helper()
+	return s.call(http.MethodGet, path, access, nil)
+}
+
+func (s *system) post(path, access string, in any) answer {
+	s.t.Helper()
+	return s.call(http.MethodPost, path, access, in)
+}
+
+// form is an object in a request.
+type form map[string]any
+
+const password = "correct horse 1!"
+
+// addUsers puts users into the database. How they get there otherwise is for
+// the tests of registration.
+func (s *system) addUsers() {
+	s.t.Helper()
+	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	must(s.t, err)
+	store := postgres.NewStore(s.database.Pool, time.Now)
+	for _, user := range []identity.User{
+		{ID: "user0001", CustomerID: "CUST01", Line: "01077770001", Permissions: []string{"BILL_INQUIRY", "PRODUCT_CHANGE"}},
+		{ID: "user0002", CustomerID: "CUST02", Line: "01077770002", Permissions: []string{"BILL_INQUIRY"}},
+		{ID: "root0001", Permissions: []string{"ADMIN"}},
+	} {
+		user.Name, user.Status = "이름 "+user.ID, identity.StatusActive
+		must(s.t, store.Create(s.t.Context(), identity.Account{User: user, PasswordHash: hash}))
+	}
+}
+
+// login returns the tokens of a registered user.
+func (s *system) login(userID string) answer {
+	s.t.Helper()
+	a := s.post("/api/v1/auth/login", "", form{"userId": userID, "password": password})
+	a.want(s.t, http.StatusOK, "")
+	return a
+}
+
+func (s *system) refresh(token string) answer {
+	s.t.Helper()
+	return s.post("/api/v1/auth/refresh", "", form{"refreshToken": token})
+}

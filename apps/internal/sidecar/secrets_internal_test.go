@@ -1,0 +1,77 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// store is a secret store on a clock of its own.
+type store struct {
+	value string
+	err   error
+	reads int
+}
+
+func (s *store) read(ctx context.Context, _ string) (string, error) {
+	s.reads++
+	time.Sleep(10 * time.Millisecond)
+	return s.value, errors.Join(s.err, ctx.Err())
+}
+
+// settle lets a reload in the background come to its end.
+func settle() {
+	time.Sleep(time.Second)
+	synctest.Wait()
+}
+
+func TestARotatedSecretIsSeenThoughItsReadersAreInAHurry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{value: "old"}
+		client := &Client{secrets: newSecrets(s.read)}
+		get := func() string {
+			ctx, leave := context.WithCancel(t.Context()) // as of a request that is answered before the reload is done
+			value, err := client.Secret(ctx, "key")
+			if err != nil {
+				t.Errorf("secret: %v", err)
+			}
+			leave()
+			settle()
+			return value
+		}
+		get()
+		s.value = "new"
+		time.Sleep(secretAge)
+		if got := get(); got != "old" {
+			t.Errorf("got %q, want the old one at once", got)
+		}
+		if got := get(); got != "new" || s.reads != 2 {
+			t.Errorf("got %q after %d reads", got, s.reads)
+		}
+	})
+}
+
+func TestAKnownSecretOutlivesItsStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{value: "known"}
+		client := &Client{secrets: newSecrets(s.read)}
+		if _, err := client.Secret(t.Context(), "key"); err != nil {
+			t.Fatal(err)
+		}
+		s.err = errors.New("away")
+		for range 5 {
+			time.Sleep(secretAge)
+			if got, err := client.Secret(t.Context(), "key"); got != "known" || err != nil {
+				t.Errorf("got %q, %v", got, err)
+			}
+			settle()
+		}
+		if _, err := client.Secret(t.Context(), "other"); !errors.Is(err, s.err) {
+			t.Errorf("a secret never read: %v", err)
+		}
+	})
+}

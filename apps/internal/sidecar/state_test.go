@@ -1,0 +1,131 @@
+package sidecar_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+const ttl = time.Minute
+
+// TestState holds every store that an operator may choose to one contract.
+func TestState(t *testing.T) {
+	t.Parallel()
+	dapr := daprtest.Start(t, daprtest.Options{
+		AppID:     "state-test",
+		Resources: []string{daprtest.RedisState(t, "redis"), daprtest.SQLiteState(t, "sqlite")},
+	})
+	client := dapr.Client()
+	for _, store := range []string{"redis", "sqlite"} {
+		t.Run(store, func(t *testing.T) { contract(t, client.State(store)) })
+	}
+	t.Run("missing store", func(t *testing.T) {
+		t.Parallel()
+		if _, _, err := client.State("nobody").Get(t.Context(), "key"); !errors.Is(err, sidecar.ErrUnavailable) {
+			t.Errorf("got %v", err)
+		}
+	})
+	// Were this no longer so, sessions would need no tombstones.
+	t.Run("redis takes any ETag for a missing key", func(t *testing.T) {
+		t.Parallel()
+		if err := client.State("redis").SetIf(t.Context(), rand.Text(), []byte("1"), "7", ttl); err != nil {
+			t.Errorf("it refused one: %v", err)
+		}
+	})
+}
+
+func contract(t *testing.T, state *sidecar.State) {
+	t.Parallel()
+	tests := map[string]func(t *testing.T, key string){
+		"missing": func(t *testing.T, key string) {
+			wantErr(t, sidecar.ErrNotFound, get(t, state, key).err)
+			wantErr(t, nil, state.Delete(t.Context(), key))
+		},
+		"set, get, set, delete": func(t *testing.T, key string) {
+			wantErr(t, nil, state.Set(t.Context(), key, []byte("one"), ttl))
+			wantValue(t, state, key, "one")
+			wantErr(t, nil, state.Set(t.Context(), key, []byte("two"), ttl))
+			wantValue(t, state, key, "two")
+			wantErr(t, nil, state.Delete(t.Context(), key))
+			wantErr(t, sidecar.ErrNotFound, get(t, state, key).err)
+		},
+		"bytes as they are": func(t *testing.T, key string) {
+			value := "\x00\xff" + `"}` + strings.Repeat("가", 100)
+			wantErr(t, nil, state.Set(t.Context(), key, []byte(value), ttl))
+			wantValue(t, state, key, value)
+		},
+		"create only": func(t *testing.T, key string) {
+			wantErr(t, nil, state.SetIf(t.Context(), key, []byte("first"), "", ttl))
+			wantErr(t, sidecar.ErrConflict, state.SetIf(t.Context(), key, []byte("second"), "", ttl))
+			wantValue(t, state, key, "first")
+		},
+		"change what was read": func(t *testing.T, key string) {
+			wantErr(t, nil, state.SetIf(t.Context(), key, []byte("one"), "", ttl))
+			seen := get(t, state, key)
+			wantErr(t, nil, state.SetIf(t.Context(), key, []byte("two"), seen.etag, ttl))
+			wantErr(t, sidecar.ErrConflict, state.SetIf(t.Context(), key, []byte("three"), seen.etag, ttl))
+			wantValue(t, state, key, "two")
+		},
+		"forgotten after its time": func(t *testing.T, key string) {
+			wantErr(t, nil, state.Set(t.Context(), key, []byte("short"), time.Millisecond)) // a second, rounded up
+			wantValue(t, state, key, "short")
+			for get(t, state, key).err == nil {
+				time.Sleep(50 * time.Millisecond)
+			}
+			wantErr(t, sidecar.ErrNotFound, get(t, state, key).err)
+		},
+		"caller left": func(t *testing.T, key string) {
+			ctx, leave := context.WithCancel(t.Context())
+			leave()
+			_, _, err := state.Get(ctx, key)
+			wantErr(t, context.Canceled, err)
+			if errors.Is(err, sidecar.ErrUnavailable) {
+				t.Errorf("blamed on the store: %v", err)
+			}
+		},
+		"errors tell no key": func(t *testing.T, key string) {
+			wantErr(t, nil, state.SetIf(t.Context(), key, []byte("one"), "", ttl))
+			err := state.SetIf(t.Context(), key, []byte("two"), "999", ttl)
+			if err == nil || strings.Contains(err.Error(), key) {
+				t.Errorf("got %v", err)
+			}
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, rand.Text())
+		})
+	}
+}
+
+type seen struct {
+	value, etag string
+	err         error
+}
+
+func get(t *testing.T, state *sidecar.State, key string) seen {
+	t.Helper()
+	value, etag, err := state.Get(t.Context(), key)
+	return seen{string(value), etag, err}
+}
+
+func wantValue(t *testing.T, state *sidecar.State, key, want string) {
+	t.Helper()
+	if got := get(t, state, key); got.err != nil || got.value != want || got.etag == "" {
+		t.Errorf("got %+v, want %q with an ETag", got, want)
+	}
+}
+
+func wantErr(t *testing.T, want, got error) {
+	t.Helper()
+	if !errors.Is(got, want) || (want == nil && got != nil) {
+		t.Errorf("got error %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,56 @@
+package sidecar
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+)
+
+const token = "t0ken"
+
+func TestCallsCarryTheTokenAndTheTrace(t *testing.T) {
+	t.Parallel()
+	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{0xab, 15: 1}, SpanID: trace.SpanID{7: 2},
+	}))
+	var sent metadata.MD
+	invoke := func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+		sent, _ = metadata.FromOutgoingContext(ctx)
+		return nil
+	}
+	if err := callMetadata(token)(ctx, "method", nil, nil, nil, invoke); err != nil {
+		t.Fatal(err)
+	}
+	want := metadata.Pairs("dapr-api-token", token, "traceparent", "00-ab000000000000000000000000000001-0000000000000002-00")
+	if diff := cmp.Diff(want, sent); diff != "" {
+		t.Errorf("metadata (-want +got):\n%s", diff)
+	}
+}
+
+func TestInvocationsCarryTheToken(t *testing.T) {
+	t.Parallel()
+	seen := make(chan http.Header, 1)
+	dapr := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }))
+	defer dapr.Close()
+	client, err := New(Config{HTTPPort: dapr.Listener.Addr().(*net.TCPAddr).Port, GRPCPort: 1, Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	resp, err := (&http.Client{Transport: client.Invoker("other")}).Get("http://other/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	header := <-seen
+	if header.Get("dapr-api-token") != token || header.Get("dapr-app-id") != "other" {
+		t.Errorf("sent %v", header)
+	}
+}

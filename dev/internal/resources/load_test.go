@@ -1,0 +1,109 @@
+package resources
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/runfile"
+)
+
+// resource is any Dapr resource, with what we look at of each kind.
+type resource struct {
+	Kind     string
+	Metadata struct{ Name string }
+	Spec     struct {
+		Type, Version string
+		Metadata      []struct {
+			Name, Value  string
+			SecretKeyRef struct{ Name, Key string } `yaml:"secretKeyRef"`
+		}
+		Secrets struct {
+			Scopes []struct {
+				StoreName      string   `yaml:"storeName"`
+				DefaultAccess  string   `yaml:"defaultAccess"`
+				AllowedSecrets []string `yaml:"allowedSecrets"`
+			}
+		}
+		API struct {
+			Allowed []struct{ Name, Version, Protocol string }
+		}
+		Policies map[string]map[string]any
+		Targets  struct{ Apps, Components map[string]any }
+	}
+	Scopes []string
+
+	file string
+}
+
+// option returns a value of a component's metadata.
+func (r resource) option(name string) string {
+	for _, item := range r.Spec.Metadata {
+		if item.Name == name {
+			return item.Value
+		}
+	}
+	return ""
+}
+
+func repository(t *testing.T) checkout.Checkout {
+	t.Helper()
+	root, err := checkout.Find(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func apps(t *testing.T) []runfile.App {
+	t.Helper()
+	file, err := runfile.Load(repository(t).Path("dapr.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file.Apps
+}
+
+// load reads the YAML files of a folder. daprd reads no more than the first
+// document of some kinds, so each file has one.
+func load(t *testing.T, elem ...string) []resource {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(repository(t).Path(elem...), "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no resources in %v: %v", elem, err)
+	}
+	all := make([]resource, 0, len(files))
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoder := yaml.NewDecoder(bytes.NewReader(content))
+		r := resource{file: file}
+		if err := decoder.Decode(&r); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if err := decoder.Decode(new(resource)); !errors.Is(err, io.EOF) {
+			t.Errorf("%s has a second document", file)
+		}
+		if r.Metadata.Name+".yaml" != filepath.Base(file) {
+			t.Errorf("%s is called %s", file, r.Metadata.Name)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+func byName(resources []resource) map[string]resource {
+	named := make(map[string]resource)
+	for _, r := range resources {
+		named[r.Metadata.Name] = r
+	}
+	return named
+}
