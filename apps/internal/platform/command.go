@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/fx"
 
 	"github.com/phonebill/phonebill/apps/internal/pg"
@@ -60,9 +61,12 @@ func Serve(options ...fx.Option) Command {
 	}
 }
 
+// Step migrates what is not in SQL files of ours.
+type Step func(ctx context.Context, pool *pgxpool.Pool) error
+
 // Migrate is the command that brings a service's database to the newest of
-// migrations and says which that is.
-func Migrate(database pg.Config, dapr sidecar.Config, migrations fs.FS) Command {
+// migrations, then takes steps, and says which version that is.
+func Migrate(database pg.Config, dapr sidecar.Config, migrations fs.FS, steps ...Step) Command {
 	return func(ctx context.Context, _ []string) error {
 		client, err := sidecar.New(dapr)
 		if err != nil {
@@ -72,6 +76,16 @@ func Migrate(database pg.Config, dapr sidecar.Config, migrations fs.FS) Command 
 		version, err := pg.Migrate(ctx, database, client, migrations)
 		if err != nil {
 			return err
+		}
+		pool, err := pg.Open(database, client)
+		if err != nil {
+			return err
+		}
+		defer pool.Close()
+		for _, step := range steps {
+			if err := step(ctx, pool); err != nil {
+				return err
+			}
 		}
 		_, err = fmt.Printf("database %s is at version %d\n", database.Name, version)
 		return err
