@@ -1,0 +1,55 @@
+// Package postgres keeps changes, the line in which they wait, both histories
+// and what KOS said last in the service's database.
+package postgres
+
+import (
+	"embed"
+	"io/fs"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrations are the service's migrations in tern's format.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return sub
+}
+
+// Partitioned are the tables that have a partition for each month. Product
+// rule: requests are kept 2 years, exchanges with KOS 1 year.
+var Partitioned = []pg.Partitions{
+	{Table: "change_request", Keep: 24},
+	{Table: "kos_exchange", Keep: 12},
+}
+
+// The channels on which replicas tell one another what has happened.
+const (
+	// ChangeFinished tells the id of a change that has become final.
+	ChangeFinished = "change_finished"
+	// LineChanged tells the digits of a line whose plan has changed.
+	LineChanged = "line_changed"
+)
+
+func digits(lines []msisdn.Number) []string {
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		texts[i] = line.Digits()
+	}
+	return texts
+}
+
+// bound returns nil for a time that bounds nothing.
+func bound(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
