@@ -60,10 +60,11 @@ type Place struct {
 	AskedAt time.Time
 	// Unanswered is how often in a row KOS has left it without an answer.
 	Unanswered int
-	// Ahead is how many wait before it, and AheadWaits why the first of them
-	// does.
+	// Ahead is how many wait before it; AheadWaits why the first of them does.
 	Ahead      int
 	AheadWaits Reason
+	// AheadRests says that some of them are resting, and not just about to go.
+	AheadRests bool
 }
 
 // Turn is whether a change may go to KOS.

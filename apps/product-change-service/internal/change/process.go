@@ -22,8 +22,7 @@ type Processor struct {
 	now      func() time.Time
 }
 
-// Pace is how long changes rest. All are aligned to whole seconds, so that
-// those who wait for the same thing wake together.
+// Pace is how long changes rest.
 type Pace struct {
 	// Call is how far apart calls of KOS are under its limit.
 	Call time.Duration
@@ -53,8 +52,13 @@ func NewProcessor(p ProcessorParams) *Processor {
 }
 
 const (
-	// tick is what rests are aligned to.
-	tick = time.Second
+	// step is the shortest rest, and how far apart those wake at least who wait
+	// one behind the other, so that they wake in their order.
+	step = 20 * time.Millisecond
+	// near is how many may be before a change that waits for them awake, and
+	// nearLimit for how long.
+	near      = 8
+	nearLimit = 500 * time.Millisecond
 	// longestRetry is the longest rest of a change that KOS does not answer.
 	longestRetry = time.Minute
 	// longestQueued bounds how long a change far back in the queue sleeps.
@@ -101,6 +105,10 @@ func (p *Processor) reconcile(ctx context.Context, place Place) (time.Duration, 
 
 // order brings a change to KOS, if it is its turn.
 func (p *Processor) order(ctx context.Context, place Place) (time.Duration, error) {
+	place, err := p.letPass(ctx, place)
+	if err != nil {
+		return 0, err
+	}
 	if place.Ahead > 0 {
 		return p.queued(ctx, place)
 	}
@@ -130,6 +138,28 @@ func (p *Processor) order(ctx context.Context, place Place) (time.Duration, erro
 	return 0, p.finish(ctx, place, p.outcome(result))
 }
 
+// letPass waits a moment for those before a change who are just about to go:
+// they were taken up together with it.
+func (p *Processor) letPass(ctx context.Context, place Place) (Place, error) {
+	ctx, cancel := context.WithTimeout(ctx, nearLimit)
+	defer cancel()
+	for 0 < place.Ahead && place.Ahead < near && !place.AheadRests {
+		select {
+		case <-ctx.Done():
+			return place, nil
+		case <-time.After(step):
+		}
+		now, err := p.queue.Load(ctx, place.RequestID)
+		if err != nil && ctx.Err() == nil {
+			return place, fmt.Errorf("process change: %w", err)
+		}
+		if err == nil {
+			place.Ahead, place.AheadWaits, place.AheadRests = now.Ahead, now.AheadWaits, now.AheadRests
+		}
+	}
+	return place, nil
+}
+
 func (p *Processor) outcome(result Result) Outcome {
 	outcome := Outcome{
 		Status: Failed, ResultCode: result.Code, ResultMessage: result.Message,
@@ -141,15 +171,16 @@ func (p *Processor) outcome(result Result) Outcome {
 	return outcome
 }
 
-// queued lets a change sleep for a part of the time that those before it need:
-// it will be awake when its turn comes, without asking every second.
+// queued lets a change sleep for half of the time that those before it need: it
+// will be awake when its turn comes, and a long queue does not keep everybody
+// busy with asking.
 func (p *Processor) queued(ctx context.Context, place Place) (time.Duration, error) {
 	p.meter.Attempted(StepQueued)
 	reason := place.AheadWaits
 	if reason == NotWaiting || reason == Limit {
 		reason = Queued
 	}
-	pause := min(time.Duration(place.Ahead)*p.pace.Call/2, longestQueued)
+	pause := min(time.Duration(place.Ahead)*max(p.pace.Call/2, step), longestQueued)
 	return p.rest(ctx, place, Rest{Reason: reason, Unanswered: place.Unanswered}, pause)
 }
 
@@ -178,9 +209,8 @@ func (p *Processor) unanswered(ctx context.Context, place Place, cause error) (t
 const handOver = 3 * time.Second
 
 func (p *Processor) rest(ctx context.Context, place Place, r Rest, pause time.Duration) (time.Duration, error) {
-	now := p.now()
-	r.Until = now.Add(pause).Truncate(tick).Add(tick)
-	r.Asked = place.Asked
+	pause = max(pause, step)
+	r.Until, r.Asked = p.now().Add(pause), place.Asked
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOver)
 	defer cancel()
 	if err := p.queue.Rest(writing, place, r); err != nil {
@@ -189,7 +219,7 @@ func (p *Processor) rest(ctx context.Context, place Place, r Rest, pause time.Du
 	if ctx.Err() != nil { // whoever takes over goes on at once
 		return 0, fmt.Errorf("process change: %w", ctx.Err())
 	}
-	return r.Until.Sub(now), nil
+	return pause, nil
 }
 
 // finish ends a change. What replicas share forgets the line first: the end

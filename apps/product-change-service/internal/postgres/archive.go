@@ -95,7 +95,7 @@ func (a *Archive) Catalogue(ctx context.Context) (product.Catalogue, error) {
 const keepCatalogue = `
 INSERT INTO known_catalogue (as_of, document)
 VALUES ($1, $2)
-ON CONFLICT (only) DO UPDATE
+ON CONFLICT (one) DO UPDATE
 SET as_of = excluded.as_of, document = excluded.document
 WHERE known_catalogue.as_of < excluded.as_of`
 

@@ -49,7 +49,8 @@ SELECT ` + columns + `,
     (SELECT count(*) FROM (SELECT ` + before + ` LIMIT 1000) AS ahead),
     coalesce((SELECT w.wait_reason FROM change_request w
         JOIN (SELECT other.request_id, other.requested_at ` + before + ` ORDER BY other.place LIMIT 1) AS first
-        USING (request_id, requested_at)), '')
+        USING (request_id, requested_at)), ''),
+    EXISTS (SELECT ` + before + ` AND other.due_at > $5)
 FROM change_request c
 LEFT JOIN running_change mine ON mine.request_id = c.request_id
 WHERE c.request_id = $1 AND c.requested_at BETWEEN $3 AND $4`
@@ -65,8 +66,9 @@ func (q *Queue) Load(ctx context.Context, requestID string) (change.Place, error
 		asked *time.Time
 	)
 	fields, done := into(&place.Change)
-	err = q.pool.QueryRow(ctx, loadPlace, id, q.now().Add(-overdue), from, until).Scan(append(fields,
-		&place.Asked, &asked, &place.Unanswered, &place.Ahead, (*string)(&place.AheadWaits))...)
+	now := q.now()
+	err = q.pool.QueryRow(ctx, loadPlace, id, now.Add(-overdue), from, until, now).Scan(append(fields,
+		&place.Asked, &asked, &place.Unanswered, &place.Ahead, (*string)(&place.AheadWaits), &place.AheadRests)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return change.Place{}, change.ErrNoChange
 	}

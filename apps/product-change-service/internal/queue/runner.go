@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -13,19 +14,35 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
+// Options say how jobs are worked. The zero value of a field means its default.
+type Options struct {
+	// AtATime is how many changes are processed at a time; default 8.
+	AtATime int
+	// JobTimeout bounds an attempt: it is longer than one call of KOS with all
+	// that resiliency/ makes of it, and the database around it. Default 15 s.
+	JobTimeout time.Duration
+	// RescueAfter is when a job that still runs has in truth died with its
+	// process. It must not be shorter than JobTimeout. River looks every 30 s:
+	// with the default of 20 s a job is back at work within a minute.
+	RescueAfter time.Duration
+	// SoftStop is how long a stop leaves running jobs alone. After that they are
+	// interrupted and free for another replica at once. Default 6 s.
+	SoftStop time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	o.AtATime = cmp.Or(o.AtATime, 8)
+	o.JobTimeout = cmp.Or(o.JobTimeout, 15*time.Second)
+	o.RescueAfter = cmp.Or(o.RescueAfter, 20*time.Second)
+	o.SoftStop = cmp.Or(o.SoftStop, 6*time.Second)
+	return o
+}
+
 const (
-	// jobTimeout is longer than any attempt: one call of KOS with all that
-	// resiliency/ makes of it, and the database around it.
-	jobTimeout = 15 * time.Second
-	// rescueAfter is when a job that still runs has in truth died with its
-	// process. River looks every 30 s: it is back at work within a minute.
-	rescueAfter = 20 * time.Second
-	// softStop is how long a stop leaves running jobs alone. After that they
-	// are interrupted and free for another replica at once.
-	softStop = 6 * time.Second
-	// fetchEvery is how often jobs are looked for whose time has come. New ones
-	// are told of at once.
-	fetchEvery = 250 * time.Millisecond
+	// How often jobs are looked for whose time has come. New ones are told of at
+	// once, most of the time.
+	fetchChanges = 100 * time.Millisecond
+	fetchEvents  = 200 * time.Millisecond
 	// stalledAfter is how long after its time a change must not have been
 	// looked after to be put back to work.
 	stalledAfter = 45 * time.Second
@@ -49,9 +66,9 @@ type Runner struct {
 	log    *slog.Logger
 }
 
-// NewRunner returns a runner of the jobs in pool's database. It works so many
-// changes at a time.
-func NewRunner(pool *pgxpool.Pool, work Work, atATime int, log *slog.Logger, now func() time.Time) (*Runner, error) {
+// NewRunner returns a runner of the jobs in pool's database.
+func NewRunner(pool *pgxpool.Pool, work Work, opts Options, log *slog.Logger, now func() time.Time) (*Runner, error) {
+	opts = opts.withDefaults()
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &processWorker{processor: work.Processor})
 	river.AddWorker(workers, &announceWorker{completed: work.Completed, announcer: work.Announcer})
@@ -62,17 +79,16 @@ func NewRunner(pool *pgxpool.Pool, work Work, atATime int, log *slog.Logger, now
 		ErrorHandler: &faults{log},
 		Workers:      workers,
 		Queues: map[string]river.QueueConfig{
-			changes: {MaxWorkers: atATime},
-			events:  {MaxWorkers: 4},
+			changes: {MaxWorkers: opts.AtATime, FetchPollInterval: fetchChanges},
+			events:  {MaxWorkers: 4, FetchPollInterval: fetchEvents},
 			upkeep:  {MaxWorkers: 1},
 		},
 		PeriodicJobs: []*river.PeriodicJob{
 			periodic(requeueEvery, requeueArgs{}), periodic(keysEvery, forgetKeysArgs{}),
 		},
-		FetchPollInterval:           fetchEvery,
-		JobTimeout:                  jobTimeout,
-		RescueStuckJobsAfter:        rescueAfter,
-		SoftStopTimeout:             softStop,
+		JobTimeout:                  opts.JobTimeout,
+		RescueStuckJobsAfter:        opts.RescueAfter,
+		SoftStopTimeout:             opts.SoftStop,
 		CompletedJobRetentionPeriod: time.Hour, // the history is in our own tables
 	})
 	if err != nil {

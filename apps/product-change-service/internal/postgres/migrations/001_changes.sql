@@ -64,7 +64,7 @@ CREATE TABLE known_subscriber (
 );
 
 CREATE TABLE known_catalogue (
-    only     boolean     PRIMARY KEY DEFAULT true CHECK (only),
+    one      boolean     PRIMARY KEY DEFAULT true CHECK (one), -- there is one row
     as_of    timestamptz NOT NULL,
     document jsonb       NOT NULL
 );
