@@ -65,13 +65,9 @@ type SessionConfig struct {
 	Store string `env:"SESSION_STORE" envDefault:"session-store"`
 }
 
-// Sessions gives the session store and its cache. It needs SessionConfig.
-var Sessions = fx.Module("sessions", fx.Provide(
-	func(cfg SessionConfig, dapr *sidecar.Client) *session.Store {
-		return session.NewStore(dapr.State(cfg.Store))
-	},
-	session.NewCached,
-))
+// Sessions gives the session store and its cache. Readiness names the store but
+// does not wait for it: reads go on without. It needs SessionConfig.
+var Sessions = fx.Module("sessions", fx.Provide(newSessions, session.NewCached))
 
 // IssuerConfig names the app that publishes the keys of our tokens.
 type IssuerConfig struct {
@@ -93,6 +89,12 @@ func newKeys(cfg IssuerConfig, dapr *sidecar.Client, checks *health.Registry, no
 	keys := jwtauth.NewRemoteKeys(dapr.Invoker(cfg.AppID), "http://"+cfg.AppID+"/.well-known/jwks.json", now)
 	checks.Register("signing-keys", keys.Health)
 	return keys
+}
+
+func newSessions(cfg SessionConfig, dapr *sidecar.Client, checks *health.Registry) *session.Store {
+	store := session.NewStore(dapr.State(cfg.Store))
+	checks.Watch("session-store", store.Health)
+	return store
 }
 
 func newLogger(service Service, cfg telemetry.Config) *slog.Logger {
