@@ -60,7 +60,8 @@ func (s Server) Start(ctx context.Context) (*proc.Child, error) {
 	}
 	return proc.Start(proc.Spec{
 		Path:        filepath.Join(bin, "postgres"),
-		Args:        append([]string{"postgres", "-D", s.cluster()}, s.options()...),
+		// It looks for its other files beside its own name.
+		Args:        append([]string{filepath.Join(bin, "postgres"), "-D", s.cluster()}, s.options()...),
 		Env:         environ(),
 		Dir:         "/", // with another user's rights ours may be out of reach
 		Log:         s.Log,
