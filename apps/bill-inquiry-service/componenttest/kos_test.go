@@ -23,7 +23,7 @@ import (
 
 const (
 	clientID     = "bill-inquiry-service"
-	clientSecret = "a secret of the tests" //nolint:gosec // guards nothing
+	clientSecret = "a secret of the tests"
 )
 
 // kosProcess is the KOS stand-in, running as it does in development.
@@ -64,7 +64,7 @@ func startKOS(t testing.TB) *kosProcess {
 		},
 	})
 	address := freeAddress(t)
-	serve := exec.Command(binary) //nolint:gosec // built above
+	serve := exec.Command(binary)
 	serve.Env = append(os.Environ(),
 		"HTTP_ADDR="+address,
 		"DAPR_HTTP_PORT="+strconv.Itoa(dapr.HTTPPort), "DAPR_GRPC_PORT="+strconv.Itoa(dapr.GRPCPort),
@@ -140,7 +140,7 @@ func (k *kosProcess) call(method, path string, in any) (int, []byte) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	req, err := http.NewRequest(method, k.url+path, bytes.NewReader(text)) //nolint:noctx // also used while the test ends
+	req, err := http.NewRequest(method, k.url+path, bytes.NewReader(text))
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -171,11 +171,12 @@ func freeAddress(t testing.TB) string {
 // eventually waits until condition holds.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.After(30 * time.Second)
 	for !condition() {
-		if time.Now().After(deadline) {
+		select {
+		case <-deadline:
 			t.Fatalf("not within 30 s: %s", what)
+		case <-time.After(20 * time.Millisecond): // the next look
 		}
-		time.Sleep(20 * time.Millisecond) // between looks at a condition
 	}
 }
