@@ -38,6 +38,13 @@ func Load(t testing.TB, documents ...[]byte) *Validator {
 	return v
 }
 
+// For returns a validator that knows the same operations and reports to another
+// test: reading documents takes longer than most tests.
+func (v *Validator) For(t testing.TB) *Validator {
+	t.Helper()
+	return &Validator{t: t, routers: v.routers}
+}
+
 func load(document []byte) (routers.Router, error) {
 	loader := openapi3.NewLoader()
 	parsed, err := loader.LoadFromData(document)

@@ -166,7 +166,7 @@ func (w workspace) testAlone(ctx context.Context, packages []string) error {
 }
 
 func (w workspace) testWhole(ctx context.Context, packages []string) error {
-	args := append([]string{"test", "-race", "-count=1", "-timeout=40m"}, packages...)
+	args := append([]string{"test", "-race", "-shuffle=on", "-count=1", "-timeout=40m"}, packages...)
 	err := w.run(ctx, w.Root, []string{"PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E=1"}, "go", args...)
 	// What the tests could not stop, because they crashed, we do.
 	return errors.Join(err, system.ClearLeftovers(context.WithoutCancel(ctx), w.Root, os.Stdout))
