@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -25,6 +27,10 @@ const (
 	l1TTL  = 5 * time.Minute
 	l1Size = 2_000
 )
+
+// l2Timeout bounds a call of L2, so that one that hangs costs a request less
+// than its source may take. It is longer than resiliency/ allows the store.
+const l2Timeout = 700 * time.Millisecond
 
 // L2 is the part of a state store that a cache needs.
 type L2 interface {
@@ -60,6 +66,7 @@ type Cache[V any] struct {
 	log     *slog.Logger
 	metrics *Metrics
 	l1      *otter.Cache[string, V]
+	epoch   atomic.Uint64 // rises with every invalidation
 }
 
 // New returns a cache over l2.
@@ -108,16 +115,8 @@ func (c *Cache[V]) miss(ctx context.Context, key string, load Load[V]) found[V] 
 	ctx, cancel := context.WithTimeout(ctx, c.opts.LoadTimeout)
 	defer cancel()
 	level := FromL1
-	value, err := c.l1.Get(ctx, key, otter.LoaderFunc[string, V](func(ctx context.Context, key string) (V, error) {
-		if value, ok := c.fromL2(ctx, key); ok {
-			level = FromL2
-			return value, nil
-		}
-		level = FromSource
-		value, err := load(ctx)
-		if err == nil {
-			c.toL2(ctx, key, value)
-		}
+	value, err := c.l1.Get(ctx, key, otter.LoaderFunc[string, V](func(ctx context.Context, key string) (value V, err error) {
+		value, level, err = c.find(ctx, key, load)
 		return value, err
 	}))
 	if err == nil {
@@ -126,10 +125,29 @@ func (c *Cache[V]) miss(ctx context.Context, key string, load Load[V]) found[V] 
 	return found[V]{value, level, err}
 }
 
+// find asks L2 and the source.
+func (c *Cache[V]) find(ctx context.Context, key string, load Load[V]) (value V, level Level, err error) {
+	// Nobody else would recover the panic of a load in this goroutine.
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("cache %s: load panicked: %v\n%s", c.opts.Kind, cause, debug.Stack())
+		}
+	}()
+	epoch := c.epoch.Load()
+	if value, ok := c.fromL2(ctx, key); ok {
+		return value, FromL2, nil
+	}
+	if value, err = load(ctx); err == nil {
+		c.toL2(ctx, key, value, epoch)
+	}
+	return value, FromSource, err
+}
+
 // Invalidate forgets key here and in L2. Other replicas' L1 is not reached.
 // It returns an error if L2 could not be told.
 func (c *Cache[V]) Invalidate(ctx context.Context, key string) error {
 	c.l1.Invalidate(key)
+	c.epoch.Add(1)
 	err := c.l2.Delete(ctx, c.key(key))
 	c.l1.Invalidate(key) // a load may have read L2 before the deletion
 	if err != nil {
@@ -139,7 +157,9 @@ func (c *Cache[V]) Invalidate(ctx context.Context, key string) error {
 }
 
 func (c *Cache[V]) fromL2(ctx context.Context, key string) (value V, ok bool) {
-	text, _, err := c.l2.Get(ctx, c.key(key))
+	bounded, cancel := context.WithTimeout(ctx, l2Timeout)
+	defer cancel()
+	text, _, err := c.l2.Get(bounded, c.key(key))
 	if err == nil {
 		err = json.Unmarshal(text, &value)
 	}
@@ -149,10 +169,21 @@ func (c *Cache[V]) fromL2(ctx context.Context, key string) (value V, ok bool) {
 	return value, err == nil
 }
 
-func (c *Cache[V]) toL2(ctx context.Context, key string, value V) {
+// toL2 writes what was loaded since epoch, unless something has been invalidated
+// meanwhile: the value may be older than that. (Which key it was is not kept;
+// a miss too many does no harm.)
+func (c *Cache[V]) toL2(ctx context.Context, key string, value V, epoch uint64) {
+	if c.epoch.Load() != epoch {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, l2Timeout)
+	defer cancel()
 	text, err := json.Marshal(value)
 	if err == nil {
-		err = c.l2.Set(ctx, c.key(key), text, c.opts.TTL)
+		err = c.l2.Set(bounded, c.key(key), text, c.opts.TTL)
+	}
+	if c.epoch.Load() != epoch {
+		err = errors.Join(err, c.l2.Delete(bounded, c.key(key)))
 	}
 	if err != nil {
 		c.fault(ctx, "write", err)

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
@@ -41,6 +42,24 @@ func Main(args []string, errors io.Writer, commands map[string]Command) int {
 	return 0
 }
 
+// Configured returns a command that reads its configuration from environ when
+// it is run, so that one command does not ask for the settings of another.
+func Configured[T any](environ []string, command func(T) Command) Command {
+	return func(ctx context.Context, args []string) error {
+		cfg, err := config.Load[T](environ)
+		if err != nil {
+			return err
+		}
+		return command(cfg)(ctx, args)
+	}
+}
+
+// DatabaseConfig is what a command needs that only touches the database.
+type DatabaseConfig struct {
+	Database pg.Config
+	Sidecar  sidecar.Config
+}
+
 // stopTimeout bounds a stop: the drain of the HTTP server and the writing of
 // what is buffered.
 const stopTimeout = 20 * time.Second
@@ -62,18 +81,22 @@ func Serve(options ...fx.Option) Command {
 
 // Migrate is the command that brings a service's database to the newest of
 // migrations and says which that is.
-func Migrate(database pg.Config, dapr sidecar.Config, migrations fs.FS) Command {
+func Migrate(environ []string, migrations fs.FS) Command {
+	return Configured(environ, func(cfg DatabaseConfig) Command { return migrate(cfg, migrations) })
+}
+
+func migrate(cfg DatabaseConfig, migrations fs.FS) Command {
 	return func(ctx context.Context, _ []string) error {
-		client, err := sidecar.New(dapr)
+		client, err := sidecar.New(cfg.Sidecar)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = client.Close() }()
-		version, err := pg.Migrate(ctx, database, client, migrations)
+		version, err := pg.Migrate(ctx, cfg.Database, client, migrations)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Printf("database %s is at version %d\n", database.Name, version)
+		_, err = fmt.Printf("database %s is at version %d\n", cfg.Database.Name, version)
 		return err
 	}
 }
