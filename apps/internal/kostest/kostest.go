@@ -5,6 +5,7 @@ package kostest
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -50,7 +51,7 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(dir, "kos-mock-service")
-	compile := exec.Command("go", "build", "-o", binary, ".")
+	compile := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".") //nolint:gosec // our own folder
 	compile.Dir = module
 	if output, err := compile.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build KOS: %w\n%s", err, output)
@@ -116,8 +117,8 @@ func config(t testing.TB, clients []string) string {
 func run(t testing.TB, binary string, environ ...string) {
 	t.Helper()
 	var log bytes.Buffer
-	process := exec.Command(binary)
-	process.Env, process.Stdout, process.Stderr = append(os.Environ(), environ...), &log, &log
+	process := exec.CommandContext(context.Background(), binary) // the test's context ends before its cleanup
+	process.Env, process.Stdout, process.Stderr = environ, &log, &log
 	if err := process.Start(); err != nil {
 		t.Fatalf("kostest: %v", err)
 	}

@@ -60,20 +60,29 @@ type DatabaseConfig struct {
 	Sidecar  sidecar.Config
 }
 
-// stopTimeout bounds a stop: the drain of the HTTP server and the writing of
-// what is buffered.
-const stopTimeout = 20 * time.Second
+const (
+	// startTimeout bounds a start: nothing in it waits for others.
+	startTimeout = 15 * time.Second
+	// stopTimeout bounds a stop: the drain of the HTTP server and the writing
+	// of what is buffered.
+	stopTimeout = 20 * time.Second
+)
 
 // Serve is the command that runs the graph of options until the process is
 // asked to stop, and then stops it in order.
 func Serve(options ...fx.Option) Command {
 	return func(ctx context.Context, _ []string) error {
 		app := fx.New(options...)
-		if err := app.Start(ctx); err != nil {
+		// Neither is cut short by the request to stop: what has been started is
+		// stopped.
+		lasting := context.WithoutCancel(ctx)
+		starting, cancel := context.WithTimeout(lasting, startTimeout)
+		defer cancel()
+		if err := app.Start(starting); err != nil {
 			return err
 		}
 		<-ctx.Done()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		stopping, cancel := context.WithTimeout(lasting, stopTimeout)
 		defer cancel()
 		return app.Stop(stopping)
 	}
