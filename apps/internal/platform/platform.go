@@ -97,8 +97,12 @@ func newSessions(cfg SessionConfig, dapr *sidecar.Client, checks *health.Registr
 	return store
 }
 
+// newLogger makes its logger the process's own too, so that libraries that ask
+// for none do not write lines of another kind.
 func newLogger(service Service, cfg telemetry.Config) *slog.Logger {
-	return telemetry.NewLogger(os.Stdout, string(service), cfg.Level)
+	log := telemetry.NewLogger(os.Stdout, string(service), cfg.Level)
+	slog.SetDefault(log)
+	return log
 }
 
 func newRegistry() (*prometheus.Registry, prometheus.Registerer) {

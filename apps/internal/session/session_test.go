@@ -135,11 +135,13 @@ func TestFaultsOfTheStoreAreTold(t *testing.T) {
 	if _, _, err := store.Get(t.Context(), "garbage"); err == nil || errors.Is(err, session.ErrEnded) || errors.Is(err, session.ErrUnavailable) {
 		t.Errorf("a broken record: %v", err)
 	}
+	wantErr(t, nil, store.Health(t.Context()))
 	state.set(func(m *memory) { m.away = true })
 	for name, do := range map[string]func() error{
 		"get":    func() error { _, _, err := store.Get(t.Context(), "id"); return err },
 		"create": func() error { return store.Create(t.Context(), "id", record()) },
 		"end":    func() error { return store.End(t.Context(), "id") },
+		"health": func() error { return store.Health(t.Context()) },
 	} {
 		if err := do(); !errors.Is(err, session.ErrUnavailable) {
 			t.Errorf("%s: %v", name, err)
