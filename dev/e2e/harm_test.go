@@ -10,7 +10,6 @@ import (
 
 	"github.com/phonebill/phonebill/dev/e2e/internal/api"
 	"github.com/phonebill/phonebill/dev/e2e/internal/kos"
-	"github.com/phonebill/phonebill/dev/e2e/internal/traffic"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/redis"
 	"github.com/phonebill/phonebill/dev/system"
@@ -40,6 +39,7 @@ func harm(t *testing.T) {
 		if err := whole.kos.CalmDown(); err != nil {
 			t.Fatal(err)
 		}
+		awaitLogin(t)
 		closeBreaker(t)
 	})
 }
@@ -126,57 +126,10 @@ func retryAfter[T any](t testing.TB, answer api.Answer[T]) int {
 	return seconds
 }
 
-// inquiries lets customers ask for this month's bill again and again.
-func inquiries(customers []customer) *traffic.Traffic {
-	return traffic.Start(len(customers), 20*time.Millisecond, func(worker int) traffic.Call {
-		c := customers[worker]
-		start := time.Now()
-		answer := c.Inquire(c.Line, "")
-		call := traffic.Call{Start: start, Took: answer.Took, OK: answer.Succeeded(), ID: answer.Data.RequestID}
-		if !call.OK {
-			call.Reason = answer.String()
-		}
-		return call
-	})
-}
-
-// passing waits until so many more calls have succeeded that started from now.
-func passing(t testing.TB, load *traffic.Traffic, calls int) {
-	t.Helper()
-	since := time.Now()
-	await(t, healTimeout, "traffic", func() error {
-		if n := load.Succeeded(since); n < calls {
-			return errAwaited(strconv.Itoa(n) + " inquiries succeeded of " + strconv.Itoa(calls))
-		}
-		return nil
-	})
-}
-
 // errAwaited says what is still missing.
 type errAwaited string
 
 func (e errAwaited) Error() string { return string(e) }
-
-// audience returns so many residents who have seen their bill of this month.
-func audience(t testing.TB, size int) []customer {
-	t.Helper()
-	customers := make([]customer, size)
-	for i := range customers {
-		customers[i] = resident(t)
-		customers[i].see(t, "")
-	}
-	return customers
-}
-
-// unharmed checks that traffic went on as if nothing had happened.
-func unharmed(t testing.TB, calls []traffic.Call) {
-	t.Helper()
-	failed := traffic.Failures(calls)
-	if len(failed) > 0 {
-		t.Errorf("%d of %d inquiries failed, the first: %s", len(failed), len(calls), failed[0].Reason)
-	}
-	t.Logf("%d inquiries, median %s", len(calls), traffic.Median(calls).Round(100*time.Microsecond))
-}
 
 // liveSessions checks that customers need not log in again: each session is
 // seen by both services and can be refreshed.
@@ -187,56 +140,6 @@ func liveSessions(t testing.TB, customers []customer) {
 		c.see(t, "")
 		c.Refresh(c.Tokens.Refresh).OK(t)
 	}
-}
-
-// recorded waits until the histories of the customers hold every inquiry.
-func recorded(t testing.TB, customers []customer, ids []string) {
-	t.Helper()
-	await(t, healTimeout, "complete histories", func() error {
-		known := map[string]bool{}
-		for _, c := range customers {
-			if err := readHistory(c, known); err != nil {
-				return err
-			}
-		}
-		missing := 0
-		for _, id := range ids {
-			if !known[id] {
-				missing++
-			}
-		}
-		if missing > 0 {
-			return errAwaited(strconv.Itoa(missing) + " of " + strconv.Itoa(len(ids)) + " acknowledged inquiries are not in the history")
-		}
-		return nil
-	})
-}
-
-// readHistory adds all of a customer's inquiries to known.
-func readHistory(c customer, known map[string]bool) error {
-	for page := 1; ; page++ {
-		answer := c.History("size=100&page=" + strconv.Itoa(page))
-		if !answer.Succeeded() {
-			return errAwaited(answer.String())
-		}
-		for _, item := range answer.Data.Items {
-			known[item.RequestID] = true
-		}
-		if !answer.Data.Pagination.HasNext {
-			return nil
-		}
-	}
-}
-
-// acknowledged returns the ids of the inquiries that were answered.
-func acknowledged(calls []traffic.Call) []string {
-	var ids []string
-	for _, call := range calls {
-		if call.OK {
-			ids = append(ids, call.ID)
-		}
-	}
-	return ids
 }
 
 // unavailable checks that a call is refused for now, and when to come back.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/traffic"
 	"github.com/phonebill/phonebill/dev/system"
 )
 
@@ -57,6 +56,8 @@ func TestRedisIsAwayForAWhile(t *testing.T) {
 func withoutSessions(t *testing.T, c customer) {
 	t.Helper()
 	unavailable(t, nobody(t).Login(c.UserID, c.Password), "SESSION_STORE_UNAVAILABLE")
+	unavailable(t, c.Refresh(c.Tokens.Refresh), "SESSION_STORE_UNAVAILABLE")
+	unavailable(t, c.ChangePassword(c.Password, "Another1!"), "SESSION_STORE_UNAVAILABLE")
 	unavailable(t, c.Logout(), "SESSION_STORE_UNAVAILABLE")
 	c.see(t, month(1))
 	misses(t, auth, "session-store", http.StatusOK)
@@ -193,74 +194,4 @@ func direct(app system.Role, path string) string {
 		}
 	}
 	panic("no app " + app)
-}
-
-// TestKilled kills every part once while customers keep asking.
-func TestKilled(t *testing.T) {
-	roles := []system.Role{
-		auth, system.Sidecar(auth), bills, system.Sidecar(bills), kosMock, system.Sidecar(kosMock), system.Redis, system.Postgres,
-	}
-	for _, role := range roles {
-		t.Run(string(role), func(t *testing.T) {
-			harm(t)
-			customers := audience(t, 3)
-			load := inquiries(customers)
-			defer load.Stop()
-			passing(t, load, 30)
-
-			killed := time.Now()
-			respawn(t, role)
-			back := time.Now()
-
-			passing(t, load, 30)
-			calls := load.Stop()
-			if role == bills {
-				onlyFailsBetween(t, calls, killed, back)
-				calls = surelyCommitted(calls, killed)
-			} else {
-				unharmed(t, calls)
-			}
-			recorded(t, customers, acknowledged(calls))
-			liveSessions(t, customers)
-			reachesKOS(t, customers[0])
-		})
-	}
-}
-
-// reachesKOS waits until a bill can be had from KOS. A sidecar that has lost
-// another one waits a second before it looks for it again, and each attempt
-// until then counts for the breaker: asking at once and again opens it.
-func reachesKOS(t testing.TB, c customer) {
-	t.Helper()
-	awaitEvery(t, 2*time.Second, healTimeout, "a bill from KOS", func() error {
-		if answer := c.Inquire(c.Line, month(2)); !answer.Succeeded() {
-			return errAwaited(answer.String())
-		}
-		return nil
-	})
-}
-
-// onlyFailsBetween checks that no call failed that was over before the part was
-// killed or began when it was back.
-func onlyFailsBetween(t testing.TB, calls []traffic.Call, killed, back time.Time) {
-	t.Helper()
-	for _, call := range traffic.Failures(calls) {
-		if call.End().Before(killed) || call.Start.After(back) {
-			t.Errorf("failed although the service ran: %s", call.Reason)
-		}
-	}
-}
-
-// surelyCommitted returns the calls whose rows a crash of the service may not
-// lose. The service answers when the row is committed, or after 50 ms without
-// having waited for it: an answer that came sooner says that it is.
-func surelyCommitted(calls []traffic.Call, killed time.Time) []traffic.Call {
-	const wait = 50 * time.Millisecond
-	var sure []traffic.Call
-	for _, call := range calls {
-		if call.Took < wait || call.Start.After(killed) {
-			sure = append(sure, call)
-		}
-	}
-	return sure
 }

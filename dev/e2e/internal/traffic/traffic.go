@@ -13,7 +13,8 @@ type Call struct {
 	Start  time.Time
 	Took   time.Duration
 	OK     bool
-	ID     string // of what the call made, if it succeeded
+	Status int    // HTTP; 0 without an answer
+	Made   string // names what the call made, if it succeeded
 	Reason string // of a failure, for people
 }
 
