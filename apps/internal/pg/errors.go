@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/puddle/v2"
 )
 
 // SQLSTATE codes, PostgreSQL manual, appendix A.
@@ -68,7 +69,7 @@ func lost(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok { // timeouts among them
 		return true
 	}
-	for _, cause := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, pgconn.ErrConnClosed, errNoPassword} {
+	for _, cause := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, pgconn.ErrConnClosed, puddle.ErrClosedPool, errNoPassword} {
 		if errors.Is(err, cause) {
 			return true
 		}

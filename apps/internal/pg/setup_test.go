@@ -148,9 +148,9 @@ func (n *network) cut() {
 	n.conns = nil
 }
 
-// hang loses everything sent from now on.
-func (n *network) hang() {
+// hang loses everything sent from now on, or no more.
+func (n *network) hang(hung bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.hung = true
+	n.hung = hung
 }

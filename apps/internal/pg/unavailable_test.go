@@ -176,8 +176,15 @@ func TestUnavailableWhenTheServerCannotBeReached(t *testing.T) {
 		wantUnavailable(t, pool, 10*time.Millisecond)
 	})
 	t.Run("hung", func(t *testing.T) {
-		lines.hang()
+		lines.hang(true)
 		wantUnavailable(t, pool, 50*time.Millisecond)
+		lines.hang(false)
+		lines.cut()
+	})
+	t.Run("pool closed", func(t *testing.T) {
+		closed := open(t, database.Config, passwordOf(database))
+		closed.Close()
+		wantUnavailable(t, closed, time.Second)
 	})
 	t.Run("refused", func(t *testing.T) {
 		_ = lines.listener.Close()
