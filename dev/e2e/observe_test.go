@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,8 +20,8 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// logLines returns what an app has logged, without the mark that the Dapr CLI
-// puts before every line.
+// logLines returns what an app has logged. In the files of the Dapr CLI its
+// lines have a mark; the others are the CLI's own.
 func logLines(app system.Role) ([][]byte, error) {
 	var lines [][]byte
 	for _, path := range whole.system.Logs(app) {
@@ -30,10 +31,13 @@ func logLines(app system.Role) ([][]byte, error) {
 		}
 		// A last line without an end is being written.
 		content = content[:bytes.LastIndexByte(content, '\n')+1]
+		mark := []byte("")
+		if strings.Contains(filepath.Base(path), "_app_") {
+			mark = []byte("== APP - " + string(app) + " == ")
+		}
 		for line := range bytes.Lines(content) {
-			line = bytes.TrimPrefix(line, []byte("== APP - "+string(app)+" == "))
-			if line = bytes.TrimSpace(line); len(line) > 0 {
-				lines = append(lines, line)
+			if line, marked := bytes.CutPrefix(line, mark); marked {
+				lines = append(lines, bytes.TrimSpace(line))
 			}
 		}
 	}
