@@ -89,28 +89,31 @@ func (w workspace) eachModule(ctx context.Context, name string, args ...string) 
 
 // Lint reports what golangci-lint finds and which modules are not tidy.
 func Lint(ctx context.Context, _ []string) error {
-	return golangci(ctx, "run")
+	w, tool, err := openWithLint(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		w.eachModule(ctx, tool, "run", "--allow-serial-runners", "./..."),
+		w.eachModule(ctx, "go", "mod", "tidy", "-diff"),
+	)
 }
 
 // Format formats every Go file.
 func Format(ctx context.Context, _ []string) error {
-	return golangci(ctx, "fmt")
+	w, tool, err := openWithLint(ctx)
+	if err != nil {
+		return err
+	}
+	return w.eachModule(ctx, tool, "fmt", "./...")
 }
 
-func golangci(ctx context.Context, command string) error {
-	w, err := open(ctx)
-	if err != nil {
-		return err
+func openWithLint(ctx context.Context) (w workspace, tool string, err error) {
+	if w, err = open(ctx); err != nil {
+		return w, "", err
 	}
-	tool, err := toolchain.Toolchain{Checkout: w.Checkout, Console: w.out}.Tool(ctx, toolchain.Lint)
-	if err != nil {
-		return err
-	}
-	failed := w.eachModule(ctx, tool, command, "./...")
-	if command == "run" {
-		failed = errors.Join(failed, w.eachModule(ctx, "go", "mod", "tidy", "-diff"))
-	}
-	return failed
+	tool, err = toolchain.Toolchain{Checkout: w.Checkout, Console: w.out}.Tool(ctx, toolchain.Lint)
+	return w, tool, err
 }
 
 // Test vets and tests every module with the race detector: first what brings
