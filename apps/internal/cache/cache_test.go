@@ -16,6 +16,7 @@ import (
 )
 
 func TestEachLevelAnswersBeforeTheNext(t *testing.T) {
+	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.want(f.bills, 89000, cache.FromSource)
 		f.want(f.bills, 89000, cache.FromL1)
@@ -23,7 +24,7 @@ func TestEachLevelAnswersBeforeTheNext(t *testing.T) {
 		defer other.StopGoroutines()
 		f.want(other, 89000, cache.FromL2)
 		f.want(other, 89000, cache.FromL1)
-		time.Sleep(5 * time.Minute) // L1 forgets
+		pass(5 * time.Minute) // L1 forgets
 		f.want(f.bills, 89000, cache.FromL2)
 		if f.source.asked != 1 {
 			t.Errorf("the source was asked %d times", f.source.asked)
@@ -66,6 +67,7 @@ func TestKeysAndKindsAreTheirOwn(t *testing.T) {
 }
 
 func TestMissesOfOneKeyShareOneLoad(t *testing.T) {
+	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.source.slow = time.Second
 		var group sync.WaitGroup
@@ -84,6 +86,7 @@ func TestMissesOfOneKeyShareOneLoad(t *testing.T) {
 }
 
 func TestALoadOutlivesItsCaller(t *testing.T) {
+	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.source.slow = 2 * time.Second
 		ctx, cancel := context.WithTimeout(f.t.Context(), time.Second)
@@ -95,7 +98,7 @@ func TestALoadOutlivesItsCaller(t *testing.T) {
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("waited %s", took)
 		}
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		f.want(f.bills, 89000, cache.FromL1)
 		if fee := f.stored(); fee != 89000 {
 			t.Errorf("%d in L2", fee)
@@ -104,6 +107,7 @@ func TestALoadOutlivesItsCaller(t *testing.T) {
 }
 
 func TestALoadThatHangsIsGivenUp(t *testing.T) {
+	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.source.slow = time.Hour
 		start := time.Now()
@@ -119,6 +123,7 @@ func TestALoadThatHangsIsGivenUp(t *testing.T) {
 }
 
 func TestErrorsAreNotKept(t *testing.T) {
+	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.source.err = errAway
 		for range 2 {
@@ -136,6 +141,7 @@ func TestErrorsAreNotKept(t *testing.T) {
 
 // A load runs in a goroutine of its own, where nobody else would recover it.
 func TestALoadThatPanicsFailsItsRequestOnly(t *testing.T) {
+	t.Parallel()
 	onClock(t, func(f *fixture) {
 		_, _, err := f.bills.Get(f.t.Context(), key, func(context.Context) (bill, error) { panic("out of order") })
 		if err == nil || !strings.Contains(err.Error(), "out of order") || !strings.Contains(err.Error(), "cache_test.go") {
@@ -146,6 +152,7 @@ func TestALoadThatPanicsFailsItsRequestOnly(t *testing.T) {
 }
 
 func TestL2NeverFailsARequest(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		breakIt func(m *memory)
 		faults  float64
@@ -156,6 +163,7 @@ func TestL2NeverFailsARequest(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			onClock(t, func(f *fixture) {
 				f.want(f.bills, 89000, cache.FromSource)
 				f.l2.set(func() { tc.breakIt(f.l2) })
@@ -200,6 +208,7 @@ func (f *fixture) faults() (sum float64) {
 }
 
 func TestInvalidateForgetsBothLevels(t *testing.T) {
+	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.want(f.bills, 89000, cache.FromSource)
 		f.source.fee = 69000
@@ -217,18 +226,20 @@ func TestInvalidateForgetsBothLevels(t *testing.T) {
 }
 
 func TestALoadUnderWayDoesNotBringBackWhatWasInvalidated(t *testing.T) {
+	t.Parallel()
 	for name, moment := range map[string]time.Duration{
 		"while the source is asked": 500 * time.Millisecond,
 		"while L2 is written":       1100 * time.Millisecond,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			onClock(t, func(f *fixture) {
 				f.source.slow, f.l2.slow = time.Second, 0
 				var early sync.WaitGroup
 				early.Go(func() { f.want(f.bills, 69000, cache.FromSource) }) // loads again once it learns that
-				time.Sleep(moment / 2)
+				pass(moment / 2)
 				f.l2.set(func() { f.l2.slow = 200 * time.Millisecond })
-				time.Sleep(moment / 2)
+				pass(moment / 2)
 				f.source.set(func() { f.source.fee, f.source.slow = 69000, 0 })
 				f.l2.set(func() { f.l2.slow = 0 })
 				if err := f.bills.Invalidate(f.t.Context(), key); err != nil {

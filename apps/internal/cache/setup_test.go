@@ -60,7 +60,7 @@ func (m *memory) do(ctx context.Context, op func() error) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	time.Sleep(slow)
+	pass(slow)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
@@ -165,12 +165,11 @@ func (f *fixture) replica() *cache.Cache[bill] {
 // onClock runs test on a clock of its own.
 func onClock(t *testing.T, test func(f *fixture)) {
 	t.Helper()
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		defer f.bills.StopGoroutines()
 		test(f)
-		time.Sleep(time.Minute) // loads that nobody waits for come to their end
+		pass(time.Minute) // loads that nobody waits for come to their end
 	})
 }
 
@@ -198,3 +197,6 @@ func (f *fixture) stored() int {
 }
 
 var errAway = errors.New("away")
+
+// pass lets time go by, on the clock of the test's bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it

@@ -89,15 +89,17 @@ type fixture struct {
 
 func withWriter(t *testing.T, opts groupcommit.Options[int], test func(f *fixture)) {
 	t.Helper()
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fixture{t: t, db: &database{}, registry: prometheus.NewRegistry(), log: &bytes.Buffer{}}
 		opts.Name, opts.Flush, opts.Transient = "row", f.db.flush, transient
 		f.writer = groupcommit.New(opts, slog.New(slog.NewJSONHandler(f.log, nil)), groupcommit.NewMetrics(f.registry))
 		f.writer.Start()
 		test(f)
-		if !f.stopped {
-			f.stop(time.Minute)
+		if f.stopped {
+			return
+		}
+		if err := f.stop(time.Minute); err != nil {
+			t.Error(err)
 		}
 	})
 }
@@ -162,3 +164,6 @@ func (f *fixture) outcomes() map[string]float64 {
 
 // logged counts the records with this text.
 func (f *fixture) logged(text string) int { return strings.Count(f.log.String(), text) }
+
+// pass lets time go by, on the clock of the test's bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it

@@ -62,7 +62,7 @@ type entry[T any] struct {
 // New returns a writer. It writes nothing before Start.
 func New[T any](opts Options[T], log *slog.Logger, metrics *Metrics) *Writer[T] {
 	opts = opts.withDefaults()
-	ctx, giveUp := context.WithCancel(context.Background())
+	ctx, giveUp := context.WithCancel(context.Background()) //nolint:gosec // Stop calls it
 	return &Writer[T]{
 		opts: opts, log: log, metrics: metrics,
 		rows:    make(chan *entry[T], opts.Buffer),

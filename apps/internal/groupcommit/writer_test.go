@@ -30,6 +30,7 @@ func (f *fixture) wantOutcomes(want map[string]float64) {
 }
 
 func TestAppendWaitsForTheCommit(t *testing.T) {
+	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.slow = 20 * time.Millisecond
 		start := time.Now()
@@ -45,6 +46,7 @@ func TestAppendWaitsForTheCommit(t *testing.T) {
 }
 
 func TestRowsThatArriveDuringACommitFormTheNextGroup(t *testing.T) {
+	t.Parallel()
 	withWriter(t, options{MaxGroup: 4}, func(f *fixture) {
 		f.db.slow = 5 * time.Millisecond
 		wait := f.append(1, 2, 3, 4, 5, 6)
@@ -56,6 +58,7 @@ func TestRowsThatArriveDuringACommitFormTheNextGroup(t *testing.T) {
 }
 
 func TestAppendIsNotHeldUpByASlowDatabase(t *testing.T) {
+	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.slow = time.Second
 		start := time.Now()
@@ -71,21 +74,22 @@ func TestAppendIsNotHeldUpByASlowDatabase(t *testing.T) {
 		if f.writer.Append(ctx, 2) || time.Since(start) != time.Millisecond {
 			t.Errorf("waited %s although the caller had left", time.Since(start))
 		}
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		f.wantCommitted([]int{1}, []int{2})
 		f.wantOutcomes(map[string]float64{"late": 2})
 	})
 }
 
 func TestRowsAndTheirOrderOutliveAnOutage(t *testing.T) {
+	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.set(func() { f.db.err = errAway })
 		f.append(1, 2, 3)()
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		f.append(4, 5)()
 		f.wantCommitted()
 		f.db.set(func() { f.db.err = nil })
-		time.Sleep(time.Second)
+		pass(time.Second)
 		f.wantCommitted([]int{1}, []int{2, 3, 4, 5})
 		f.wantOutcomes(map[string]float64{"late": 5})
 		if err := f.stop(time.Second); err != nil {
@@ -98,17 +102,19 @@ func TestRowsAndTheirOrderOutliveAnOutage(t *testing.T) {
 }
 
 func TestACommitThatHangsIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.set(func() { f.db.hung = true })
 		f.append(1)()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		f.db.set(func() { f.db.hung = false })
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		f.wantCommitted([]int{1})
 	})
 }
 
 func TestABadRowTakesNoOthersWithIt(t *testing.T) {
+	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.slow = 5 * time.Millisecond
 		wait := f.append(1, 2, bad, 3)
@@ -127,14 +133,15 @@ func TestABadRowTakesNoOthersWithIt(t *testing.T) {
 }
 
 func TestAnOutageAmidABadGroupLosesNoGoodRow(t *testing.T) {
+	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.slow = 5 * time.Millisecond
 		wait := f.append(1, 2, bad, 3)
-		time.Sleep(6 * time.Millisecond) // the group is being written row by row
+		pass(6 * time.Millisecond) // the group is being written row by row
 		f.db.set(func() { f.db.err = errAway })
 		wait()
 		f.db.set(func() { f.db.err = nil })
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := slices.Sorted(slices.Values(slices.Concat(f.db.committed()...))); !slices.Equal(got, []int{1, 2, 3}) {
 			t.Errorf("committed %v", got)
 		}
@@ -142,6 +149,7 @@ func TestAnOutageAmidABadGroupLosesNoGoodRow(t *testing.T) {
 }
 
 func TestTheBufferIsBounded(t *testing.T) {
+	t.Parallel()
 	withWriter(t, options{Buffer: 3}, func(f *fixture) {
 		f.db.set(func() { f.db.err = errAway })
 		f.append(1, 2, 3, 4)() // one is being written, three wait
@@ -150,13 +158,14 @@ func TestTheBufferIsBounded(t *testing.T) {
 			t.Errorf("waited %s although the buffer is full", time.Since(start))
 		}
 		f.db.set(func() { f.db.err = nil })
-		time.Sleep(time.Second)
+		pass(time.Second)
 		f.wantCommitted([]int{1}, []int{2, 3, 4})
 		f.wantOutcomes(map[string]float64{"late": 4, "dropped": 1})
 	})
 }
 
 func TestStopWritesWhatIsBuffered(t *testing.T) {
+	t.Parallel()
 	withWriter(t, options{MaxGroup: 2}, func(f *fixture) {
 		f.db.slow = time.Second
 		f.append(1, 2, 3, 4)()
@@ -171,6 +180,7 @@ func TestStopWritesWhatIsBuffered(t *testing.T) {
 }
 
 func TestStopWaitsForADatabaseThatComesBack(t *testing.T) {
+	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.set(func() { f.db.err = errAway })
 		f.append(1, 2)()
@@ -183,12 +193,14 @@ func TestStopWaitsForADatabaseThatComesBack(t *testing.T) {
 }
 
 func TestStopGivesUpAtItsDeadline(t *testing.T) {
+	t.Parallel()
 	for name, fail := range map[string]func(d *database){
 		"away": func(d *database) { d.err = errAway },
 		"hung": func(d *database) { d.hung = true },
 		"slow": func(d *database) { d.slow = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			withWriter(t, options{MaxGroup: 10}, func(f *fixture) {
 				f.db.set(func() { fail(f.db) })
 				rows := make([]int, 101)
@@ -214,6 +226,7 @@ func TestStopGivesUpAtItsDeadline(t *testing.T) {
 }
 
 func TestManyWritersAtOnce(t *testing.T) {
+	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		const writers, each = 50, 20
 		var group sync.WaitGroup

@@ -19,17 +19,16 @@ import (
 )
 
 // withRemote runs test with keys that are fetched, on a clock of its own.
-func withRemote(t *testing.T, test func(t *testing.T, i *issuer, keys *jwtauth.RemoteKeys)) {
+func withRemote(t *testing.T, test func(i *issuer, keys *jwtauth.RemoteKeys)) {
 	t.Helper()
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		i := newIssuer(t, "k1")
-		test(t, i, i.remote())
-		time.Sleep(time.Minute) // what goes on in the background comes to its end
+		test(i, i.remote())
+		pass(time.Minute) // what goes on in the background comes to its end
 	})
 }
 
-func wantKey(t *testing.T, keys jwtauth.Keys, kid string, want error) {
+func wantKey(t testing.TB, keys jwtauth.Keys, kid string, want error) {
 	t.Helper()
 	key, err := keys.Key(t.Context(), kid)
 	if !errors.Is(err, want) || (want == nil && (err != nil || key == nil)) {
@@ -38,117 +37,124 @@ func wantKey(t *testing.T, keys jwtauth.Keys, kid string, want error) {
 }
 
 func TestKeysAreFetchedOnceWhenFirstNeeded(t *testing.T) {
-	withRemote(t, func(t *testing.T, i *issuer, keys *jwtauth.RemoteKeys) {
+	t.Parallel()
+	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		if n := i.fetched(); n != 0 {
-			t.Errorf("%d fetches before the first use", n)
+			i.t.Errorf("%d fetches before the first use", n)
 		}
 		i.set(func() { i.slow = 100 * time.Millisecond })
 		var group sync.WaitGroup
 		for range 100 {
-			group.Go(func() { wantKey(t, keys, "k1", nil) })
+			group.Go(func() { wantKey(i.t, keys, "k1", nil) })
 		}
 		group.Wait()
 		if n := i.fetched(); n != 1 {
-			t.Errorf("%d fetches", n)
+			i.t.Errorf("%d fetches", n)
 		}
 	})
 }
 
 func TestAnIssuerThatIsAwayAtFirst(t *testing.T) {
-	withRemote(t, func(t *testing.T, i *issuer, keys *jwtauth.RemoteKeys) {
+	t.Parallel()
+	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		i.set(func() { i.away = true })
 		verifier := jwtauth.NewVerifier(cfg, keys, time.Now)
 		defer verifier.StopGoroutines()
 		token := i.token("k1", claims(time.Now()))
-		if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrNoKeys) {
-			t.Errorf("got %v", err)
+		if _, err := verifier.Verify(i.t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrNoKeys) {
+			i.t.Errorf("got %v", err)
 		}
-		if err := keys.Health(t.Context()); !errors.Is(err, jwtauth.ErrNoKeys) {
-			t.Errorf("health: %v", err)
+		if err := keys.Health(i.t.Context()); !errors.Is(err, jwtauth.ErrNoKeys) {
+			i.t.Errorf("health: %v", err)
 		}
 		i.set(func() { i.away = false })
-		if err := keys.Health(t.Context()); err != nil {
-			t.Errorf("health: %v", err)
+		if err := keys.Health(i.t.Context()); err != nil {
+			i.t.Errorf("health: %v", err)
 		}
-		if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); err != nil {
-			t.Errorf("after its return: %v", err)
+		if _, err := verifier.Verify(i.t.Context(), token, jwtauth.TypeAccess); err != nil {
+			i.t.Errorf("after its return: %v", err)
 		}
 	})
 }
 
 func TestKnownKeysOutliveTheirIssuer(t *testing.T) {
-	withRemote(t, func(t *testing.T, i *issuer, keys *jwtauth.RemoteKeys) {
-		wantKey(t, keys, "k1", nil)
+	t.Parallel()
+	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
+		wantKey(i.t, keys, "k1", nil)
 		i.set(func() { i.away = true })
 		i.fetched()
 		const outage = time.Hour
 		for range int(outage / time.Second) {
-			time.Sleep(time.Second)
-			wantKey(t, keys, "k1", nil)
+			pass(time.Second)
+			wantKey(i.t, keys, "k1", nil)
 		}
 		if n := i.fetched(); n == 0 || n > int(outage/(10*time.Second)) {
-			t.Errorf("it was asked %d times in an hour", n)
+			i.t.Errorf("it was asked %d times in an hour", n)
 		}
 	})
 }
 
 func TestANewKeyIsSeenWhenItIsFirstUsed(t *testing.T) {
-	withRemote(t, func(t *testing.T, i *issuer, keys *jwtauth.RemoteKeys) {
-		wantKey(t, keys, "k1", nil)
+	t.Parallel()
+	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
+		wantKey(i.t, keys, "k1", nil)
 		i.addKey("k2")
-		wantKey(t, keys, "k2", nil)
-		wantKey(t, keys, "k1", nil)
+		wantKey(i.t, keys, "k2", nil)
+		wantKey(i.t, keys, "k1", nil)
 		if n := i.fetched(); n != 2 {
-			t.Errorf("%d fetches", n)
+			i.t.Errorf("%d fetches", n)
 		}
 	})
 }
 
 func TestAWithdrawnKeyIsForgotten(t *testing.T) {
-	withRemote(t, func(t *testing.T, i *issuer, keys *jwtauth.RemoteKeys) {
+	t.Parallel()
+	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		i.addKey("k2")
-		wantKey(t, keys, "k1", nil)
+		wantKey(i.t, keys, "k1", nil)
 		i.set(func() { delete(i.keys, "k1") })
-		time.Sleep(5 * time.Minute)
-		wantKey(t, keys, "k2", nil) // reads them again in the background
+		pass(5 * time.Minute)
+		wantKey(i.t, keys, "k2", nil) // reads them again in the background
 		synctest.Wait()
-		wantKey(t, keys, "k1", jwtauth.ErrUnknownKey)
+		wantKey(i.t, keys, "k1", jwtauth.ErrUnknownKey)
 	})
 }
 
 func TestAFloodOfInventedKeysIsNotPassedOn(t *testing.T) {
-	withRemote(t, func(t *testing.T, i *issuer, keys *jwtauth.RemoteKeys) {
-		wantKey(t, keys, "k1", nil)
+	t.Parallel()
+	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
+		wantKey(i.t, keys, "k1", nil)
 		i.fetched()
 		i.set(func() { i.slow = 100 * time.Millisecond })
 		const flood = time.Minute
 		var group sync.WaitGroup
 		for second := range int(flood / time.Second) {
 			for n := range 20 {
-				group.Go(func() { wantKey(t, keys, fmt.Sprintf("invented-%d-%d", second, n), jwtauth.ErrUnknownKey) })
+				group.Go(func() { wantKey(i.t, keys, fmt.Sprintf("invented-%d-%d", second, n), jwtauth.ErrUnknownKey) })
 			}
-			wantKey(t, keys, "k1", nil)
-			time.Sleep(time.Second)
+			wantKey(i.t, keys, "k1", nil)
+			pass(time.Second)
 		}
 		group.Wait()
 		if n := i.fetched(); n == 0 || n > int(flood/(10*time.Second)) {
-			t.Errorf("%d fetches in a minute", n)
+			i.t.Errorf("%d fetches in a minute", n)
 		}
 		i.addKey("k2") // and still a true one is found in time
-		time.Sleep(10 * time.Second)
-		wantKey(t, keys, "k2", nil)
+		pass(10 * time.Second)
+		wantKey(i.t, keys, "k2", nil)
 	})
 }
 
 func TestAnUnknownKeyIsNotWaitedForByWhoLeft(t *testing.T) {
-	withRemote(t, func(t *testing.T, i *issuer, keys *jwtauth.RemoteKeys) {
-		wantKey(t, keys, "k1", nil)
+	t.Parallel()
+	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
+		wantKey(i.t, keys, "k1", nil)
 		i.set(func() { i.slow = 2 * time.Second })
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(i.t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
 		if _, err := keys.Key(ctx, "k2"); !errors.Is(err, jwtauth.ErrUnknownKey) || time.Since(start) > time.Second {
-			t.Errorf("got %v after %s", err, time.Since(start))
+			i.t.Errorf("got %v after %s", err, time.Since(start))
 		}
 	})
 }
@@ -162,7 +168,8 @@ func TestBadKeySets(t *testing.T) {
 		"too long": `{"keys":[],"x":"` + strings.Repeat("x", 1<<20) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			withRemote(t, func(t *testing.T, i *issuer, keys *jwtauth.RemoteKeys) {
+			t.Parallel()
+			withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 				i.set(func() {
 					i.answer = func() *http.Response {
 						if body == "" {
@@ -171,7 +178,7 @@ func TestBadKeySets(t *testing.T) {
 						return response(http.StatusOK, []byte(body))
 					}
 				})
-				wantKey(t, keys, "k1", jwtauth.ErrNoKeys)
+				wantKey(i.t, keys, "k1", jwtauth.ErrNoKeys)
 			})
 		})
 	}
@@ -180,7 +187,8 @@ func TestBadKeySets(t *testing.T) {
 // An issuer may begin to publish keys of kinds that did not exist when we were
 // written: those that we know stay good.
 func TestKeysOfOtherKindsAreLeftOut(t *testing.T) {
-	withRemote(t, func(t *testing.T, i *issuer, keys *jwtauth.RemoteKeys) {
+	t.Parallel()
+	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		i.set(func() {
 			i.extra = []jwkset.JWKMarshal{
 				{KID: "new", KTY: "AKP"},
@@ -189,9 +197,9 @@ func TestKeysOfOtherKindsAreLeftOut(t *testing.T) {
 				publish(t, "", newKey(t, elliptic.P256()).Public()),
 			}
 		})
-		wantKey(t, keys, "k1", nil)
+		wantKey(i.t, keys, "k1", nil)
 		for _, kid := range []string{"new", "secret", "other-curve", ""} {
-			wantKey(t, keys, kid, jwtauth.ErrUnknownKey)
+			wantKey(i.t, keys, kid, jwtauth.ErrUnknownKey)
 		}
 	})
 }

@@ -116,22 +116,23 @@ type failing struct{ err error }
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
 
 func TestAHungCallIsGivenUp(t *testing.T) {
-	withKOS(t, func(t *testing.T, k *kos, client *kosclient.Client) {
-		wantAnswer(t, client)
+	t.Parallel()
+	withKOS(t, func(k *kos, client *kosclient.Client) {
+		wantAnswer(k.t, client)
 		k.set(func() { k.slow = time.Hour })
 		start := time.Now()
-		if _, err := ask(t.Context(), client); !errors.Is(err, kosclient.ErrUnavailable) {
-			t.Errorf("got %v", err)
+		if _, err := ask(k.t.Context(), client); !errors.Is(err, kosclient.ErrUnavailable) {
+			k.t.Errorf("got %v", err)
 		}
 		// A client of ours waits 8 s, and its own answer takes a moment too.
 		if took := time.Since(start); took > 8*time.Second {
-			t.Errorf("waited %s", took)
+			k.t.Errorf("waited %s", took)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(k.t.Context(), time.Second)
 		defer cancel()
 		start = time.Now()
 		if _, err := ask(ctx, client); !errors.Is(err, kosclient.ErrUnavailable) || time.Since(start) != time.Second {
-			t.Errorf("own deadline: %v after %s", err, time.Since(start))
+			k.t.Errorf("own deadline: %v after %s", err, time.Since(start))
 		}
 	})
 }

@@ -39,6 +39,8 @@ func (f secretsFunc) Secret(context.Context, string) (string, error) { return f(
 
 // kos stands in for KOS: it speaks its envelope, over a transport.
 type kos struct {
+	t testing.TB // of withKOS
+
 	mu     sync.Mutex
 	issued int             // tokens
 	valid  map[string]bool // those of them that it accepts
@@ -117,15 +119,14 @@ func status(code int, header ...string) http.HandlerFunc {
 }
 
 // withKOS runs test with a client of KOS, on a clock of their own.
-func withKOS(t *testing.T, test func(t *testing.T, k *kos, client *kosclient.Client)) {
+func withKOS(t *testing.T, test func(k *kos, client *kosclient.Client)) {
 	t.Helper()
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		k := &kos{}
+		k := &kos{t: t}
 		client := newClient(k)
 		defer client.StopGoroutines()
-		test(t, k, client)
-		time.Sleep(time.Minute) // what goes on in the background comes to its end
+		test(k, client)
+		pass(time.Minute) // what goes on in the background comes to its end
 	})
 }
 
@@ -143,10 +144,13 @@ func ask(ctx context.Context, client *kosclient.Client) (kosclient.Answer, error
 }
 
 // wantAnswer asks once and wants KOS's answer.
-func wantAnswer(t *testing.T, client *kosclient.Client) {
+func wantAnswer(t testing.TB, client *kosclient.Client) {
 	t.Helper()
 	got, err := ask(t.Context(), client)
 	if err != nil || !got.Success || got.ResultCode != kosclient.OK || !strings.Contains(string(got.Data), "89000") || !json.Valid(got.Data) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
+
+// pass lets time go by, on the clock of the test's bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it

@@ -20,110 +20,116 @@ func (k *kos) tokens() (n int) {
 }
 
 func TestOneTokenServesAll(t *testing.T) {
-	withKOS(t, func(t *testing.T, k *kos, client *kosclient.Client) {
+	t.Parallel()
+	withKOS(t, func(k *kos, client *kosclient.Client) {
 		k.set(func() { k.slow = 200 * time.Millisecond })
 		var group sync.WaitGroup
 		for range 100 {
-			group.Go(func() { wantAnswer(t, client) })
+			group.Go(func() { wantAnswer(k.t, client) })
 		}
 		group.Wait()
 		if n := k.tokens(); n != 1 {
-			t.Errorf("%d tokens", n)
+			k.t.Errorf("%d tokens", n)
 		}
 	})
 }
 
 func TestATokenIsRenewedAheadOfItsEnd(t *testing.T) {
-	withKOS(t, func(t *testing.T, k *kos, client *kosclient.Client) {
-		wantAnswer(t, client)
-		time.Sleep(tokenLife * 7 / 10)
-		wantAnswer(t, client)
+	t.Parallel()
+	withKOS(t, func(k *kos, client *kosclient.Client) {
+		wantAnswer(k.t, client)
+		pass(tokenLife * 7 / 10)
+		wantAnswer(k.t, client)
 		if n := k.tokens(); n != 1 {
-			t.Errorf("%d tokens after 7 tenths of a life", n)
+			k.t.Errorf("%d tokens after 7 tenths of a life", n)
 		}
-		time.Sleep(tokenLife / 10)
+		pass(tokenLife / 10)
 		start := time.Now()
 		k.set(func() { k.slow = time.Second })
-		_, err := ask(t.Context(), client)
+		_, err := ask(k.t.Context(), client)
 		if took := time.Since(start); took != time.Second || err != nil {
-			t.Errorf("waited %s for the renewal, %v", took, err)
+			k.t.Errorf("waited %s for the renewal, %v", took, err)
 		}
 		synctest.Wait()
 		if n := k.tokens(); n != 2 {
-			t.Errorf("%d tokens after 8 tenths", n)
+			k.t.Errorf("%d tokens after 8 tenths", n)
 		}
 	})
 }
 
 func TestATokenIsUsedToItsEndWhileNoOtherIsToBeHad(t *testing.T) {
-	withKOS(t, func(t *testing.T, k *kos, client *kosclient.Client) {
-		wantAnswer(t, client)
+	t.Parallel()
+	withKOS(t, func(k *kos, client *kosclient.Client) {
+		wantAnswer(k.t, client)
 		asked := 0
 		k.set(func() {
 			k.auth = func(w http.ResponseWriter, _ *http.Request) { asked++; w.WriteHeader(http.StatusBadGateway) }
 		})
-		time.Sleep(tokenLife * 8 / 10)
+		pass(tokenLife * 8 / 10)
 		rest := tokenLife/5 - time.Second
 		for range int(rest / time.Second) {
-			wantAnswer(t, client)
-			time.Sleep(time.Second)
+			wantAnswer(k.t, client)
+			pass(time.Second)
 		}
 		if asked == 0 || asked > int(rest/(5*time.Second))+1 {
-			t.Errorf("asked for a token %d times in %s", asked, rest)
+			k.t.Errorf("asked for a token %d times in %s", asked, rest)
 		}
-		time.Sleep(2 * time.Second)
-		if _, err := ask(t.Context(), client); !errors.Is(err, kosclient.ErrUnavailable) {
-			t.Errorf("after its end: %v", err)
+		pass(2 * time.Second)
+		if _, err := ask(k.t.Context(), client); !errors.Is(err, kosclient.ErrUnavailable) {
+			k.t.Errorf("after its end: %v", err)
 		}
 		k.set(func() { k.auth = nil })
-		wantAnswer(t, client)
+		wantAnswer(k.t, client)
 	})
 }
 
 func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
-	withKOS(t, func(t *testing.T, k *kos, client *kosclient.Client) {
-		wantAnswer(t, client)
+	t.Parallel()
+	withKOS(t, func(k *kos, client *kosclient.Client) {
+		wantAnswer(k.t, client)
 		k.set(func() { k.valid, k.slow, k.calls = map[string]bool{}, 100*time.Millisecond, 0 })
 		var group sync.WaitGroup
 		for range 100 {
-			group.Go(func() { wantAnswer(t, client) })
+			group.Go(func() { wantAnswer(k.t, client) })
 		}
 		group.Wait()
 		if n := k.tokens(); n != 2 {
-			t.Errorf("%d tokens", n)
+			k.t.Errorf("%d tokens", n)
 		}
 		if n := k.calls; n != 200 {
-			t.Errorf("%d calls, want each repeated once", n)
+			k.t.Errorf("%d calls, want each repeated once", n)
 		}
 	})
 }
 
 func TestATokenThatIsAlwaysRefusedIsNotTriedForEver(t *testing.T) {
-	withKOS(t, func(t *testing.T, k *kos, client *kosclient.Client) {
+	t.Parallel()
+	withKOS(t, func(k *kos, client *kosclient.Client) {
 		k.set(func() { k.call = status(http.StatusUnauthorized) })
-		_, err := ask(t.Context(), client)
+		_, err := ask(k.t.Context(), client)
 		if !errors.Is(err, kosclient.ErrUnavailable) || k.tokens() != 2 || k.calls != 2 {
-			t.Errorf("%v after %d tokens and %d calls", err, k.tokens(), k.calls)
+			k.t.Errorf("%v after %d tokens and %d calls", err, k.tokens(), k.calls)
 		}
 	})
 }
 
 func TestARequestThatLeavesDoesNotTakeTheTokenWithIt(t *testing.T) {
-	withKOS(t, func(t *testing.T, k *kos, client *kosclient.Client) {
+	t.Parallel()
+	withKOS(t, func(k *kos, client *kosclient.Client) {
 		k.set(func() { k.slow = time.Second })
-		ctx, leave := context.WithCancel(t.Context())
+		ctx, leave := context.WithCancel(k.t.Context())
 		var group sync.WaitGroup
 		group.Go(func() {
 			if _, err := ask(ctx, client); !errors.Is(err, context.Canceled) || errors.Is(err, kosclient.ErrUnavailable) {
-				t.Errorf("the one that left: %v", err)
+				k.t.Errorf("the one that left: %v", err)
 			}
 		})
 		synctest.Wait()
-		group.Go(func() { wantAnswer(t, client) })
+		group.Go(func() { wantAnswer(k.t, client) })
 		leave()
 		group.Wait()
 		if n := k.tokens(); n != 1 {
-			t.Errorf("%d tokens", n)
+			k.t.Errorf("%d tokens", n)
 		}
 	})
 }

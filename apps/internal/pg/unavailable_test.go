@@ -102,7 +102,7 @@ func TestUnavailableWhenTheConnectionIsLost(t *testing.T) {
 		},
 	}
 	losses := map[string]func(t *testing.T, database *pgtest.Database, lines *network){
-		"backend terminated": func(t *testing.T, database *pgtest.Database, _ *network) { terminate(t, database) },
+		"backend terminated": func(t *testing.T, database *pgtest.Database, _ *network) { t.Helper(); terminate(t, database) },
 		"connection cut":     func(_ *testing.T, _ *pgtest.Database, lines *network) { lines.cut() },
 	}
 	for way, do := range ways {

@@ -57,7 +57,7 @@ func TestMainRunsTheCommandThatIsNamed(t *testing.T) {
 	}
 }
 
-func TestASignalEndsTheCommand(t *testing.T) { // not parallel: the whole process gets it
+func TestASignalEndsTheCommand(t *testing.T) { //nolint:paralleltest // the whole process gets the signal
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		code := platform.Main(nil, &bytes.Buffer{}, map[string]platform.Command{
 			"serve": func(ctx context.Context, _ []string) error {

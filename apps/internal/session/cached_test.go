@@ -27,7 +27,6 @@ type cachedTest struct {
 
 func withCached(t *testing.T, test func(c *cachedTest)) {
 	t.Helper()
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		state := newMemory()
 		store := session.NewStore(state)
@@ -35,7 +34,7 @@ func withCached(t *testing.T, test func(c *cachedTest)) {
 		defer c.cached.StopGoroutines()
 		begin(t, store, id, record())
 		test(c)
-		time.Sleep(time.Minute) // what goes on in the background comes to its end
+		pass(time.Minute) // what goes on in the background comes to its end
 	})
 }
 
@@ -56,6 +55,7 @@ func (c *cachedTest) endElsewhere() {
 }
 
 func TestRequestsOfASessionShareOneRead(t *testing.T) {
+	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.state.set(func(m *memory) { m.slow, m.gets = time.Millisecond, 0 })
 		var group sync.WaitGroup
@@ -70,6 +70,7 @@ func TestRequestsOfASessionShareOneRead(t *testing.T) {
 }
 
 func TestAnEndElsewhereCountsWithinFiveSeconds(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		slow time.Duration // the store
 		busy bool          // there are requests all the time
@@ -81,11 +82,12 @@ func TestAnEndElsewhereCountsWithinFiveSeconds(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			withCached(t, func(c *cachedTest) {
 				c.state.set(func(m *memory) { m.slow = tc.slow })
 				var first sync.WaitGroup
 				first.Go(func() { c.want(nil) })
-				time.Sleep(tc.slow / 2) // a slow store has been read and has not answered yet
+				pass(tc.slow / 2) // a slow store has been read and has not answered yet
 				synctest.Wait()
 				c.state.set(func(m *memory) { m.slow = 0 })
 				c.endElsewhere()
@@ -94,9 +96,9 @@ func TestAnEndElsewhereCountsWithinFiveSeconds(t *testing.T) {
 				first.Wait()
 				for tc.busy && time.Since(ended) < rule {
 					_, _ = c.cached.Get(c.t.Context(), id)
-					time.Sleep(100 * time.Millisecond)
+					pass(100 * time.Millisecond)
 				}
-				time.Sleep(rule - time.Since(ended))
+				pass(rule - time.Since(ended))
 				c.want(session.ErrEnded)
 			})
 		})
@@ -104,6 +106,7 @@ func TestAnEndElsewhereCountsWithinFiveSeconds(t *testing.T) {
 }
 
 func TestAnEndHereCountsAtOnce(t *testing.T) {
+	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.want(nil)
 		c.endElsewhere()
@@ -118,6 +121,7 @@ func TestAnEndHereCountsAtOnce(t *testing.T) {
 }
 
 func TestAReadUnderWayDoesNotBringBackWhatWasForgotten(t *testing.T) {
+	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.state.set(func(m *memory) { m.slow = time.Second })
 		var early sync.WaitGroup
@@ -133,17 +137,18 @@ func TestAReadUnderWayDoesNotBringBackWhatWasForgotten(t *testing.T) {
 }
 
 func TestKnownSessionsBridgeAShortOutage(t *testing.T) {
+	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.want(nil)
 		c.state.set(func(m *memory) { m.away, m.gets = true, 0 })
 		for range 49 {
-			time.Sleep(100 * time.Millisecond)
+			pass(100 * time.Millisecond)
 			c.want(nil)
 		}
 		if gets, _ := c.state.counts(); gets > 3 {
 			t.Errorf("a store that is away was asked %d times in 5 s", gets)
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		c.want(session.ErrUnavailable)
 		c.state.set(func(m *memory) { m.away = false })
 		c.want(nil)
@@ -151,27 +156,29 @@ func TestKnownSessionsBridgeAShortOutage(t *testing.T) {
 }
 
 func TestUseKeepsASessionAlive(t *testing.T) {
+	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.state.set(func(m *memory) { m.sets = 0 })
 		for range 24 * 60 {
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 			c.want(nil)
 		}
 		// Every tenth of its idle time, not with every request.
 		if _, sets := c.state.counts(); sets > int(24*time.Hour/(idle/10))+1 {
 			t.Errorf("prolonged %d times a day", sets)
 		}
-		time.Sleep(idle + rule)
+		pass(idle + rule)
 		c.want(session.ErrEnded)
 	})
 }
 
 func TestAProlongationThatFailsHarmsNobody(t *testing.T) {
+	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		state := &writesFail{memory: c.state}
 		cached := session.NewCached(session.NewStore(state), time.Now)
 		defer cached.StopGoroutines()
-		time.Sleep(idle / 2)
+		pass(idle / 2)
 		if _, err := cached.Get(c.t.Context(), id); err != nil || state.refused != 1 {
 			t.Errorf("got %v after %d writes", err, state.refused)
 		}
@@ -191,6 +198,7 @@ func (s *writesFail) SetIf(context.Context, string, []byte, string, time.Duratio
 }
 
 func TestARequestThatLeavesFailsNoOther(t *testing.T) {
+	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.state.set(func(m *memory) { m.slow = time.Second })
 		ctx, leave := context.WithCancel(c.t.Context())

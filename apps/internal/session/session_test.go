@@ -44,15 +44,18 @@ func TestStore(t *testing.T) {
 }
 
 func contract(t *testing.T, state session.State) {
+	t.Helper()
 	t.Parallel()
 	store := session.NewStore(state)
 	tests := map[string]func(t *testing.T, id string){
 		"never begun": func(t *testing.T, id string) {
+			t.Helper()
 			_, _, err := store.Get(t.Context(), id)
 			wantErr(t, session.ErrEnded, err)
 			wantErr(t, nil, store.End(t.Context(), id))
 		},
 		"begun": func(t *testing.T, id string) {
+			t.Helper()
 			want := record()
 			begin(t, store, id, want)
 			got, _ := read(t, store, id)
@@ -62,6 +65,7 @@ func contract(t *testing.T, state session.State) {
 			wantErr(t, session.ErrConflict, store.Create(t.Context(), id, want))
 		},
 		"changed": func(t *testing.T, id string) {
+			t.Helper()
 			begin(t, store, id, record())
 			got, etag := read(t, store, id)
 			got.RefreshID = "r2"
@@ -72,6 +76,7 @@ func contract(t *testing.T, state session.State) {
 			}
 		},
 		"ended": func(t *testing.T, id string) {
+			t.Helper()
 			begin(t, store, id, record())
 			seen, etag := read(t, store, id)
 			for range 2 {
@@ -83,7 +88,7 @@ func contract(t *testing.T, state session.State) {
 			wantErr(t, session.ErrEnded, err)
 			wantErr(t, session.ErrConflict, store.Create(t.Context(), id, seen))
 		},
-		"ended while in use": func(t *testing.T, id string) { endWhileInUse(t, store, id) },
+		"ended while in use": func(t *testing.T, id string) { t.Helper(); endWhileInUse(t, store, id) },
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
