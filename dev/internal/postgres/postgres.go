@@ -59,7 +59,7 @@ func (s Server) Start(ctx context.Context) (*proc.Child, error) {
 		return nil, err
 	}
 	return proc.Start(proc.Spec{
-		Path:        filepath.Join(bin, "postgres"),
+		Path: filepath.Join(bin, "postgres"),
 		// It looks for its other files beside its own name.
 		Args:        append([]string{filepath.Join(bin, "postgres"), "-D", s.cluster()}, s.options()...),
 		Env:         environ(),
