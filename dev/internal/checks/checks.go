@@ -52,10 +52,14 @@ func (w workspace) run(ctx context.Context, dir string, env []string, name strin
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return ctx.Err() // whatever failed, failed because of that
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", strings.Join(append([]string{name}, args[:min(2, len(args))]...), " "), err)
 	}
-	return ctx.Err()
+	return nil
 }
 
 // Build compiles every package.
