@@ -185,21 +185,3 @@ func TestNobodyOwnsNothing(t *testing.T) {
 		t.Errorf("got %+v", nobody)
 	}
 }
-
-// BenchmarkMiddleware is what authentication costs a request whose token and
-// session were seen lately.
-func BenchmarkMiddleware(b *testing.B) {
-	i := newIssuer(b, "k1")
-	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(cfg, i.static(), time.Now), sessions{record: live}, prometheus.NewRegistry())
-	handler := auth.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
-	r.Header.Set("Authorization", "Bearer "+i.token("k1", claims(time.Now())))
-	answer := httptest.NewRecorder()
-	b.ReportAllocs()
-	for b.Loop() {
-		handler.ServeHTTP(answer, r)
-	}
-	if answer.Code != http.StatusOK {
-		b.Fatal(answer.Code)
-	}
-}
