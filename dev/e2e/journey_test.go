@@ -163,6 +163,7 @@ func TestRegistration(t *testing.T) {
 func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 	t.Parallel()
 	c := resident(t)
+	c.see(t, "") // both services know the session now
 	used := c.Tokens.Refresh
 	c.Refresh(used).OK(t)
 	thief := nobody(t)
@@ -173,9 +174,11 @@ func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 
 func TestPasswordChangeEndsOtherSessions(t *testing.T) {
 	t.Parallel()
-	c := newcomer(t)
+	c := subscriber(t)
 	other := customer{nobody(t), c.Registration}
 	other.Login(c.UserID, c.Password).OK(t)
+	other.see(t, "") // both services know the session now
+	other.Verify().OK(t)
 
 	c.ChangePassword("not "+c.Password, "Another1!").Refused(t, http.StatusBadRequest, "CURRENT_PASSWORD_WRONG")
 	c.ChangePassword(c.Password, "Another1!").OK(t)

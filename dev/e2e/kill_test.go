@@ -63,6 +63,31 @@ func reachesKOS(t testing.TB, c customer) {
 	})
 }
 
+// TestNoAnswerIsAheadOfItsCommit kills the service while the database hangs: no
+// inquiry may have been acknowledged as if its row were safe.
+func TestNoAnswerIsAheadOfItsCommit(t *testing.T) {
+	harm(t)
+	customers := audience(t, 4)
+	asking := inquiries(customers)
+	defer asking.Stop()
+	passing(t, asking, 20)
+	pause(t, system.Postgres)
+	passing(t, asking, 40)
+
+	killed := time.Now()
+	kill(t, bills)
+	calls := asking.Stop()
+	resume(t, system.Postgres)
+	restart(t, bills)
+
+	onlyFailsDuring(t, calls, []outage{{killed, time.Now()}})
+	safe := surelyCommitted(calls, []outage{{killed, time.Now()}})
+	if len(safe) == len(calls) {
+		t.Error("no inquiry waited for the database")
+	}
+	recorded(t, customers, acknowledged(safe))
+}
+
 // onlyFailsDuring checks that a call failed only if the service was away for a
 // part of its time, and that the ingress said so.
 func onlyFailsDuring(t testing.TB, calls []traffic.Call, outages []outage) {
