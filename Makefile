@@ -51,4 +51,4 @@ clean: phonebill ## Forget data, secrets and logs; keeps the programs that were 
 
 .PHONY: phonebill
 phonebill:
-	@go build -o $(PHONEBILL) ./dev/cmd/phonebill
+	@go build -buildvcs=false -o $(PHONEBILL) ./dev/cmd/phonebill

@@ -1,24 +1,18 @@
-// The bill inquiry service answers what a customer's phone bill is.
+// Command bill-inquiry-service answers what a customer's phone bill is.
+//
+// Usage:
+//
+//	bill-inquiry-service [serve]    run the server
+//	bill-inquiry-service migrate    bring the database to this version
 package main
 
 import (
-	"fmt"
 	"os"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/app"
-	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
-	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 )
 
 func main() {
-	cfg, err := config.Load[app.Config](os.Environ())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
-	os.Exit(platform.Main(os.Args[1:], os.Stderr, map[string]platform.Command{
-		"serve":   platform.Serve(app.Graph(cfg)),
-		"migrate": platform.Migrate(cfg.Database, cfg.Sidecar, postgres.Migrations()),
-	}))
+	os.Exit(platform.Main(os.Args[1:], os.Stderr, app.Commands(os.Environ())))
 }

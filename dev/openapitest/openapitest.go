@@ -5,6 +5,7 @@ package openapitest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,6 +39,13 @@ func Load(t testing.TB, documents ...[]byte) *Validator {
 	return v
 }
 
+// For returns a validator that knows the same operations and reports to another
+// test: reading documents takes longer than most tests.
+func (v *Validator) For(t testing.TB) *Validator {
+	t.Helper()
+	return &Validator{t: t, routers: v.routers}
+}
+
 func load(document []byte) (routers.Router, error) {
 	loader := openapi3.NewLoader()
 	parsed, err := loader.LoadFromData(document)
@@ -60,10 +68,10 @@ func (v *Validator) Transport(base http.RoundTripper) http.RoundTripper {
 			return nil, err
 		}
 		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
 		if err != nil {
 			return nil, err
 		}
-		_ = resp.Body.Close()
 		resp.Body = io.NopCloser(bytes.NewReader(body))
 		if err := v.check(r, resp, body); err != nil {
 			v.t.Errorf("openapitest: %s %s answered %d: %v\n%s", r.Method, r.URL.Path, resp.StatusCode, err, body)
@@ -82,7 +90,10 @@ func (v *Validator) check(r *http.Request, resp *http.Response, body []byte) err
 		if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusMethodNotAllowed {
 			return nil
 		}
-		return fmt.Errorf("no document describes this operation")
+		return errors.New("no document describes this operation")
+	}
+	if len(body) > 0 && bodiless(route.Operation, resp.StatusCode) {
+		return errors.New("the document describes no body")
 	}
 	input := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
@@ -91,6 +102,13 @@ func (v *Validator) check(r *http.Request, resp *http.Response, body []byte) err
 		Options:                &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
 	}
 	return openapi3filter.ValidateResponse(r.Context(), input.SetBodyBytes(body))
+}
+
+// bodiless reports whether operation has an answer of this status, and it has
+// no body: openapi3filter would let any body pass.
+func bodiless(operation *openapi3.Operation, status int) bool {
+	described := operation.Responses.Status(status)
+	return described != nil && len(described.Value.Content) == 0
 }
 
 func (v *Validator) find(r *http.Request) (*routers.Route, map[string]string, bool) {

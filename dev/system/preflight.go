@@ -11,6 +11,7 @@ import (
 
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 	"github.com/phonebill/phonebill/dev/internal/disk"
+	"github.com/phonebill/phonebill/dev/internal/lock"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
@@ -57,6 +58,12 @@ func (s *System) preflight(context.Context) error {
 	if err := s.checkPorts(); err != nil {
 		return err
 	}
+	s.lock.Left = lock.Owner{} // nothing of whoever that was
+	if s.fresh {
+		if err := os.RemoveAll(s.data); err != nil {
+			return err
+		}
+	}
 	return s.makeDirs()
 }
 
@@ -89,7 +96,10 @@ func ports(apps []runfile.App) []runfile.Port {
 	return all
 }
 
-// checkPorts names every port that is taken, and by whom.
+// namedPorts is how many taken ports are worth a line.
+const namedPorts = 4
+
+// checkPorts names the ports that are taken, and by whom.
 func (s *System) checkPorts() error {
 	var taken []error
 	for _, port := range ports(s.Apps) {
@@ -102,8 +112,11 @@ func (s *System) checkPorts() error {
 		}
 		taken = append(taken, fmt.Errorf("port %d, for %s, is taken by %s", port.Number, port.Use, holder))
 	}
+	if more := len(taken) - namedPorts; more > 0 {
+		taken = append(taken[:namedPorts], fmt.Errorf("and %d more ports are taken", more))
+	}
 	if left := s.lock.Left.Root; len(taken) > 0 && left != "" && left != s.checkout.Root {
-		taken = append(taken, fmt.Errorf("the system of %s was killed and may have left these: try `make stop` there", left))
+		taken = append(taken, fmt.Errorf("the system of %s was killed and may have left these processes: try `make stop` there", left))
 	}
 	return errors.Join(taken...)
 }

@@ -29,6 +29,8 @@ type Options struct {
 	// Data is the folder for databases and logs, relative to the checkout's
 	// .local; "data" if empty.
 	Data string
+	// Fresh forgets what earlier systems have left in Data.
+	Fresh bool
 	// Env is added to the environment of the apps and sidecars. What dapr.yaml
 	// says counts more.
 	Env []string
@@ -41,6 +43,7 @@ type System struct {
 	checkout checkout.Checkout
 	console  *console.Console
 	data     string
+	fresh    bool
 	env      []string
 	lock     *lock.Lock
 	// records are in one place for all systems of a checkout, whatever their
@@ -137,6 +140,7 @@ func open(opts Options) (*System, error) {
 		checkout: root,
 		console:  out,
 		data:     root.Local(opts.Data),
+		fresh:    opts.Fresh,
 		env:      opts.Env,
 		records:  proc.Records{Dir: root.Local("run")},
 		tools:    toolchain.Toolchain{Checkout: root, Console: out},

@@ -87,7 +87,7 @@ func TestReadinessNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := idle(t)
 	ready := make(chan struct{})
-	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		select {
 		case <-ready:
 		default:

@@ -25,6 +25,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 		// A cache's clean-up ends when the cache is collected, whenever that is.
 		goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"),
 		goleak.Cleanup(func(code int) {
-			removeKOS()
+			kostest.Clean()
 			os.Exit(code)
 		}))
 }
@@ -107,7 +108,7 @@ func (s *system) sidecar(kosURL string) daprtest.Options {
 	secrets := map[string]string{
 		"jwt-signing-key":          tokentest.Set(s.t, s.key),
 		"database-password-auth":   s.database.Password,
-		"kos-api-credentials-auth": kosCredentials,
+		"kos-api-credentials-auth": kostest.Credentials(app.Name),
 	}
 	for _, name := range foreign {
 		secrets[name] = rand.Text()

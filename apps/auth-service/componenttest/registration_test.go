@@ -3,6 +3,9 @@ package componenttest
 import (
 	"net/http"
 	"testing"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
+	"github.com/phonebill/phonebill/apps/internal/kostest"
 )
 
 // customer is the registration of a customer whose line KOS does not know.
@@ -19,8 +22,8 @@ func customer(changes form) form {
 
 func TestRegistration(t *testing.T) {
 	t.Parallel()
-	k := startKOS(t)
-	s := prepare(t, k.url)
+	k := kostest.Start(t, app.Name)
+	s := prepare(t, k.URL)
 	s.serve()
 	s.awaitReady()
 	s.addUsers()
@@ -54,7 +57,7 @@ func TestRegistration(t *testing.T) {
 	})
 	t.Run("while KOS is away", func(t *testing.T) {
 		late := customer(form{"userId": "late", "customerId": "NEW004", "lineNumber": "01090000004"})
-		k.behave("product-inquiry", form{"outageSeconds": 3600})
+		k.Behave("product-inquiry", map[string]any{"outageSeconds": 3600})
 		s.post(path, "", late).wantRetryLater(t, "KOS_UNAVAILABLE")
 		var there bool
 		must(t, s.database.Pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM app_user WHERE user_id = 'late')").Scan(&there))

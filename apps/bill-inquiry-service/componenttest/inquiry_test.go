@@ -70,7 +70,7 @@ func TestABillCostsOneCall(t *testing.T) {
 
 func (w *world) expectCalls(want int, what string) {
 	w.t.Helper()
-	if got := w.kos.calls("bill-inquiry"); got != want {
+	if got := w.kos.Calls("bill-inquiry"); got != want {
 		w.t.Errorf("%s: KOS was called %d times in all, want %d", what, got, want)
 	}
 }
@@ -138,7 +138,7 @@ func TestMenuFollowsTheContract(t *testing.T) {
 	w := newWorld(t, daprtest.RedisState)
 	got := w.login(line).do(http.MethodGet, "/api/v1/bills/menu", "")
 	months, _ := got.data["availableMonths"].([]any)
-	if len(months) == 0 || months[0] != thisMonth() || w.kos.calls("product-inquiry") != 1 {
+	if len(months) == 0 || months[0] != thisMonth() || w.kos.Calls("product-inquiry") != 1 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -150,7 +150,7 @@ func TestKOSOutage(t *testing.T) {
 	if got := c.inquire(line, ""); got.status != http.StatusOK {
 		t.Fatalf("before: %+v", got)
 	}
-	w.kos.behave("bill-inquiry", map[string]any{"outageSeconds": 600})
+	w.kos.Behave("bill-inquiry", map[string]any{"outageSeconds": 600})
 	w.forgetCaches()
 	if got := c.inquire(line, ""); got.status != http.StatusOK || got.data["stale"] != true {
 		t.Errorf("a bill seen before: %+v", got)

@@ -75,6 +75,7 @@ func requests(b *testing.B, client *http.Client, clients int, url, token string)
 }
 
 func get(b *testing.B, client *http.Client, url, token string) []byte {
+	b.Helper()
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, strings.NewReader(`{"lineNumber":"`+line+`"}`))
 	if err != nil {
 		b.Error(err)

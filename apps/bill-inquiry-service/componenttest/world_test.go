@@ -28,6 +28,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/dev/openapitest"
@@ -35,9 +36,7 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if binary, err := buildKOS(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(binary))
-	}
+	kostest.Clean()
 	if code == 0 {
 		// Otter's cleaners end when their caches are collected as garbage.
 		if err := goleak.Find(goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]")); err != nil {
@@ -51,7 +50,7 @@ func TestMain(m *testing.M) {
 // world is one service with everything around it, for one test.
 type world struct {
 	t       testing.TB
-	kos     *kosProcess
+	kos     *kostest.KOS
 	db      *pgtest.Database
 	dapr    *daprtest.Sidecar
 	issuer  *authtest.Issuer
@@ -68,7 +67,7 @@ type stateStore func(t testing.TB, name string) string
 
 func newWorld(t testing.TB, cache stateStore) *world {
 	t.Helper()
-	w := &world{t: t, kos: startKOS(t), db: pgtest.New(t, postgres.Migrations()), issuer: authtest.NewIssuer(t, time.Now)}
+	w := &world{t: t, kos: kostest.Start(t, app.Name), db: pgtest.New(t, postgres.Migrations()), issuer: authtest.NewIssuer(t, time.Now)}
 	keys := httptest.NewServer(w.issuer)
 	t.Cleanup(keys.Close)
 	resiliency, err := filepath.Abs("../../../resiliency")
@@ -79,11 +78,11 @@ func newWorld(t testing.TB, cache stateStore) *world {
 		AppID: "bill-of-" + w.db.Config.Name,
 		Secrets: map[string]string{
 			w.db.Config.PasswordSecret: w.db.Password,
-			"kos-credentials":          fmt.Sprintf(`{"clientId":%q,"clientSecret":%q}`, clientID, clientSecret),
+			"kos-credentials":          kostest.Credentials(app.Name),
 		},
 		Resources: []string{
 			daprtest.RedisState(t, "session-store"), cache(t, "cache-store"),
-			daprtest.HTTPEndpoint("kos-mock-service", w.kos.url),
+			daprtest.HTTPEndpoint("kos-mock-service", w.kos.URL),
 			daprtest.HTTPEndpoint("auth-service", keys.URL),
 		},
 		ResourceDirs: []string{resiliency},
@@ -199,4 +198,17 @@ func (c *customer) do(method, path, body string) answer {
 		c.w.t.Fatal(err)
 	}
 	return answer{resp.StatusCode, envelope.Error.Code, envelope.Data}
+}
+
+// eventually waits until condition holds.
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	for !condition() {
+		select {
+		case <-deadline:
+			t.Fatalf("not within 30 s: %s", what)
+		case <-time.After(20 * time.Millisecond): // the next look
+		}
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -120,6 +121,12 @@ func (c *Cache[V]) miss(ctx context.Context, key string, load Load[V]) found[V] 
 // source was asked, then what it said may be old: all is done once more, and
 // this time what is in L2 was there before the source was asked.
 func (c *Cache[V]) fetch(ctx context.Context, key string, load Load[V]) (value V, level Level, err error) {
+	// Nobody else would recover the panic of a load in this goroutine.
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("cache %s: load panicked: %v\n%s", c.opts.Kind, cause, debug.Stack())
+		}
+	}()
 	for again := false; ; again = true {
 		value, state := c.fromL2(ctx, key)
 		if state == present {

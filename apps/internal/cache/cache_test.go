@@ -3,299 +3,260 @@ package cache_test
 import (
 	"context"
 	"errors"
-	"io"
-	"log/slog"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/phonebill/phonebill/apps/internal/cache"
-	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-const (
-	key         = "01012345678"
-	loadTimeout = 10 * time.Second
-	ttl         = time.Hour
-)
-
-// replica is one process's cache.
-type replica struct {
-	*cache.Cache[string]
-
-	source *source
-}
-
-// source has the truth and counts who asks.
-type source struct {
-	mu    sync.Mutex
-	truth string
-	asked atomic.Int32
-}
-
-func (s *source) set(truth string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.truth = truth
-}
-
-func (s *source) load(context.Context) (string, error) {
-	s.asked.Add(1)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.truth, nil
-}
-
-func newReplica(l2 cache.L2, source *source) replica {
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	return replica{cache.New[string](cache.Options{Kind: "plan", TTL: ttl, LoadTimeout: loadTimeout},
-		l2, log, cache.NewMetrics(prometheus.NewRegistry())), source}
-}
-
-// want checks what a Get returns and where it was found.
-func (r replica) want(t *testing.T, value string, level cache.Level) {
-	t.Helper()
-	got, from, err := r.Get(t.Context(), key, r.source.load)
-	if err != nil || got != value || from != level {
-		t.Errorf("got %q from %s, %v; want %q from %s", got, from, err, value, level)
-	}
-}
-
-func (r replica) invalidate(t *testing.T) {
-	t.Helper()
-	if err := r.Invalidate(context.Background(), key); err != nil {
-		t.Error(err)
-	}
-}
-
-// within runs test with two replicas over one store, on a clock of their own.
-func within(t *testing.T, test func(t *testing.T, l2 *store, a, b replica)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		l2, truth := newStore(time.Now), &source{truth: "old"}
-		a, b := newReplica(l2, truth), newReplica(l2, truth)
-		defer a.StopUpkeep()
-		defer b.StopUpkeep()
-		test(t, l2, a, b)
-	})
-}
-
-func TestLevels(t *testing.T) {
+func TestEachLevelAnswersBeforeTheNext(t *testing.T) {
 	t.Parallel()
-	within(t, func(t *testing.T, _ *store, a, b replica) {
-		a.want(t, "old", cache.FromSource)
-		a.want(t, "old", cache.FromL1)
-		b.want(t, "old", cache.FromL2)
-		b.want(t, "old", cache.FromL1)
-		if n := a.source.asked.Load(); n != 1 {
-			t.Errorf("the source was asked %d times", n)
+	onClock(t, func(f *fixture) {
+		f.want(f.bills, 89000, cache.FromSource)
+		f.want(f.bills, 89000, cache.FromL1)
+		other := f.replica()
+		defer other.StopGoroutines()
+		f.want(other, 89000, cache.FromL2)
+		f.want(other, 89000, cache.FromL1)
+		pass(5 * time.Minute) // L1 forgets
+		f.want(f.bills, 89000, cache.FromL2)
+		if f.source.asked != 1 {
+			t.Errorf("the source was asked %d times", f.source.asked)
+		}
+		if diff := cmp.Diff([]time.Duration{ttl}, f.l2.ttls); diff != "" {
+			t.Errorf("written to L2 (-want +got):\n%s", diff)
+		}
+		want := strings.NewReader(`
+# HELP phonebill_cache_gets_total Values got, by kind and by the level that had them: l1, l2 or source.
+# TYPE phonebill_cache_gets_total counter
+phonebill_cache_gets_total{kind="bill",level="l1"} 2
+phonebill_cache_gets_total{kind="bill",level="l2"} 2
+phonebill_cache_gets_total{kind="bill",level="source"} 1
+`)
+		if err := testutil.GatherAndCompare(f.registry, want, "phonebill_cache_gets_total"); err != nil {
+			t.Error(err)
 		}
 	})
 }
 
-func TestInvalidateForgetsForAllWhoseL1IsToldToo(t *testing.T) {
+func TestKeysAndKindsAreTheirOwn(t *testing.T) {
 	t.Parallel()
-	within(t, func(t *testing.T, _ *store, a, b replica) {
-		a.want(t, "old", cache.FromSource)
-		b.want(t, "old", cache.FromL2)
-		a.source.set("new")
-		a.invalidate(t)
-		a.want(t, "new", cache.FromSource)
-		b.want(t, "old", cache.FromL1) // nobody has told it
-		b.Forget(key)
-		b.want(t, "new", cache.FromSource)
-	})
+	f := newFixture(t)
+	f.want(f.bills, 89000, cache.FromSource)
+	plans := cache.New[bill](cache.Options{Kind: "plan", TTL: ttl, LoadTimeout: loadTimeout}, f.l2, nil, f.metrics)
+	f.source.fee = 69000
+	f.want(plans, 69000, cache.FromSource)
+	got, level, err := f.bills.Get(t.Context(), "other", func(context.Context) (bill, error) { return bill{Fee: 1}, nil })
+	if err != nil || got.Fee != 1 || level != cache.FromSource {
+		t.Errorf("got %+v from %q, %v", got, level, err)
+	}
+	for _, value := range f.l2.values() {
+		if strings.HasPrefix(value, "personal") {
+			t.Error(value)
+		}
+	}
+	if n := len(f.l2.values()); n != 3 {
+		t.Errorf("%d values in L2", n)
+	}
 }
 
-// A load that began before the change and ends after it must leave nothing
-// behind, neither on its own replica nor for others.
-func TestLoadUnderWayCannotBringTheOldValueBack(t *testing.T) {
+func TestMissesOfOneKeyShareOneLoad(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct{ tombstone, told bool }{
-		"nothing cached before, told":     {false, true},
-		"nothing cached before, not told": {false, false},
-		"tombstone of an earlier change":  {true, true},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			within(t, func(t *testing.T, _ *store, a, b replica) {
-				if test.tombstone {
-					b.invalidate(t)
+	onClock(t, func(f *fixture) {
+		f.source.slow = time.Second
+		var group sync.WaitGroup
+		for range 100 {
+			group.Go(func() {
+				if got, _, err := f.bills.Get(f.t.Context(), key, f.source.load); err != nil || got.Fee != 89000 {
+					t.Errorf("got %+v, %v", got, err)
 				}
-				var once sync.Once
-				got, _, err := a.Get(t.Context(), key, func(ctx context.Context) (string, error) {
-					old, err := a.source.load(ctx)
-					once.Do(func() {
-						b.source.set("new")
-						b.invalidate(t)
-						if test.told {
-							a.Forget(key)
-						}
-					})
-					return old, err
-				})
-				if got != "new" || err != nil {
-					t.Errorf("the load's own caller got %q, %v", got, err)
-				}
-				a.want(t, "new", cache.FromL1)
-				b.want(t, "new", cache.FromSource)
 			})
-		})
-	}
-}
-
-// Whoever else has filled L2 meanwhile is believed.
-func TestLoadThatLostAgainstAnotherTakesItsValue(t *testing.T) {
-	t.Parallel()
-	within(t, func(t *testing.T, _ *store, a, b replica) {
-		got, from, err := a.Get(t.Context(), key, func(context.Context) (string, error) {
-			b.source.set("new")
-			b.want(t, "new", cache.FromSource)
-			return "old", nil
-		})
-		if got != "new" || from != cache.FromL2 || err != nil {
-			t.Errorf("got %q from %s, %v", got, from, err)
+		}
+		group.Wait()
+		if f.source.asked != 1 {
+			t.Errorf("the source was asked %d times", f.source.asked)
 		}
 	})
 }
 
-func TestForgetAllReachesLoadsUnderWay(t *testing.T) {
+func TestALoadOutlivesItsCaller(t *testing.T) {
 	t.Parallel()
-	within(t, func(t *testing.T, l2 *store, a, _ replica) {
-		l2.fail(sidecar.ErrUnavailable) // L1 alone
-		if _, _, err := a.Get(t.Context(), key, func(context.Context) (string, error) {
-			a.ForgetAll()
-			return "old", nil
-		}); err != nil {
-			t.Fatal(err)
-		}
-		a.want(t, "old", cache.FromSource)
-		a.ForgetAll()
-		a.want(t, "old", cache.FromSource)
-	})
-}
-
-// While a tombstone lies there L2 is not used; afterwards it is again.
-func TestTombstoneOutlivesEveryLoadAndThenGoes(t *testing.T) {
-	t.Parallel()
-	within(t, func(t *testing.T, l2 *store, a, b replica) {
-		a.invalidate(t)
-		if stays := l2.only().until.Sub(time.Now()); stays <= loadTimeout || stays > time.Minute {
-			t.Errorf("the tombstone stays %s, a load may take %s", stays, loadTimeout)
-		}
-		a.want(t, "old", cache.FromSource)
-		b.want(t, "old", cache.FromSource)
-		time.Sleep(time.Minute) // on the test's own clock
-		a.ForgetAll()
-		b.ForgetAll()
-		a.want(t, "old", cache.FromSource)
-		b.want(t, "old", cache.FromL2)
-	})
-}
-
-func TestInvalidateLosesOnlySoOften(t *testing.T) {
-	t.Parallel()
-	within(t, func(t *testing.T, l2 *store, a, _ replica) {
-		l2.lose = 2
-		if err := a.Invalidate(t.Context(), key); err != nil {
-			t.Errorf("gave up after two lost writes: %v", err)
-		}
-		l2.lose = 1000
-		if err := a.Invalidate(t.Context(), key); !errors.Is(err, sidecar.ErrConflict) {
+	onClock(t, func(f *fixture) {
+		f.source.slow = 2 * time.Second
+		ctx, cancel := context.WithTimeout(f.t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		if _, _, err := f.bills.Get(ctx, key, f.source.load); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("waited %s", took)
+		}
+		pass(2 * time.Second)
+		f.want(f.bills, 89000, cache.FromL1)
+		if fee := f.stored(); fee != 89000 {
+			t.Errorf("%d in L2", fee)
+		}
 	})
 }
 
-func TestWithoutL2TheSourceIsAskedAndL1Kept(t *testing.T) {
+func TestALoadThatHangsIsGivenUp(t *testing.T) {
 	t.Parallel()
-	within(t, func(t *testing.T, l2 *store, a, b replica) {
-		l2.fail(sidecar.ErrUnavailable)
-		a.want(t, "old", cache.FromSource)
-		a.want(t, "old", cache.FromL1)
-		a.source.set("new")
-		if err := a.Invalidate(t.Context(), key); !errors.Is(err, sidecar.ErrUnavailable) {
+	onClock(t, func(f *fixture) {
+		f.source.slow = time.Hour
+		start := time.Now()
+		if _, _, err := f.bills.Get(f.t.Context(), key, f.source.load); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		a.want(t, "new", cache.FromSource)
-		l2.fail(nil)
-		b.want(t, "new", cache.FromSource)
+		if took := time.Since(start); took != loadTimeout {
+			t.Errorf("after %s", took)
+		}
+		f.source.set(func() { f.source.slow = 0 })
+		f.want(f.bills, 89000, cache.FromSource)
 	})
 }
 
 func TestErrorsAreNotKept(t *testing.T) {
 	t.Parallel()
-	within(t, func(t *testing.T, _ *store, a, _ replica) {
-		fault := errors.New("away")
-		_, _, err := a.Get(t.Context(), key, func(context.Context) (string, error) { return "", fault })
-		if !errors.Is(err, fault) {
-			t.Errorf("got %v", err)
-		}
-		a.want(t, "old", cache.FromSource)
-	})
-}
-
-func TestALoadGoesOnWithoutItsCaller(t *testing.T) {
-	t.Parallel()
-	within(t, func(t *testing.T, _ *store, a, _ replica) {
-		ctx, leave := context.WithCancel(t.Context())
-		asked, answer := make(chan struct{}), make(chan struct{})
-		var waiting sync.WaitGroup
-		waiting.Go(func() {
-			_, _, err := a.Get(ctx, key, func(context.Context) (string, error) {
-				close(asked)
-				<-answer
-				return "old", nil
-			})
-			if !errors.Is(err, context.Canceled) {
+	onClock(t, func(f *fixture) {
+		f.source.err = errAway
+		for range 2 {
+			if _, _, err := f.bills.Get(f.t.Context(), key, f.source.load); !errors.Is(err, errAway) {
 				t.Errorf("got %v", err)
 			}
-		})
-		<-asked
-		leave()
-		waiting.Wait()
-		close(answer)
-		synctest.Wait()
-		a.want(t, "old", cache.FromL1)
+		}
+		f.source.err = nil
+		f.want(f.bills, 89000, cache.FromSource)
+		if f.source.asked != 3 || f.stored() != 89000 {
+			t.Errorf("asked %d times, %d in L2", f.source.asked, f.stored())
+		}
 	})
 }
 
-func TestCallersShareALoad(t *testing.T) {
+// A load runs in a goroutine of its own, where nobody else would recover it.
+func TestALoadThatPanicsFailsItsRequestOnly(t *testing.T) {
 	t.Parallel()
-	within(t, func(t *testing.T, _ *store, a, _ replica) {
-		var waiting sync.WaitGroup
-		for range 100 {
-			waiting.Go(func() {
-				if got, _, err := a.Get(context.Background(), key, func(ctx context.Context) (string, error) {
-					time.Sleep(time.Second) // on the test's own clock
-					return a.source.load(ctx)
-				}); got != "old" || err != nil {
-					t.Errorf("got %q, %v", got, err)
+	onClock(t, func(f *fixture) {
+		_, _, err := f.bills.Get(f.t.Context(), key, func(context.Context) (bill, error) { panic("out of order") })
+		if err == nil || !strings.Contains(err.Error(), "out of order") || !strings.Contains(err.Error(), "cache_test.go") {
+			t.Errorf("got %v", err)
+		}
+		f.want(f.bills, 89000, cache.FromSource)
+	})
+}
+
+func TestL2NeverFailsARequest(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		breakIt func(m *memory)
+		faults  float64
+	}{
+		"away":   {func(m *memory) { m.err = errAway }, 1},
+		"hangs":  {func(m *memory) { m.hung = true }, 1},
+		"broken": {func(m *memory) { m.entries = brokenEntries(m.entries) }, 1},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onClock(t, func(f *fixture) {
+				f.want(f.bills, 89000, cache.FromSource)
+				f.l2.set(func() { tc.breakIt(f.l2) })
+				other := f.replica()
+				defer other.StopGoroutines()
+				start := time.Now()
+				f.want(other, 89000, cache.FromSource)
+				if took := time.Since(start); took > 2*time.Second {
+					t.Errorf("L2 cost %s", took)
+				}
+				f.want(other, 89000, cache.FromL1)
+				if faults := f.faults(); faults != tc.faults {
+					t.Errorf("%v faults counted", faults)
 				}
 			})
+		})
+	}
+}
+
+// brokenEntries are those of another version of the service.
+func brokenEntries(entries map[string]entry) map[string]entry {
+	for key, held := range entries {
+		held.text = `["another shape"]`
+		entries[key] = held
+	}
+	return entries
+}
+
+func (f *fixture) faults() (sum float64) {
+	f.t.Helper()
+	families, err := f.registry.Gather()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == "phonebill_cache_l2_faults_total" {
+				sum += metric.GetCounter().GetValue()
+			}
 		}
-		waiting.Wait()
-		if n := a.source.asked.Load(); n != 1 {
-			t.Errorf("the source was asked %d times", n)
+	}
+	return sum
+}
+
+func TestInvalidateForgetsBothLevels(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(f *fixture) {
+		f.want(f.bills, 89000, cache.FromSource)
+		f.source.fee = 69000
+		if err := f.bills.Invalidate(f.t.Context(), key); err != nil {
+			t.Error(err)
 		}
+		f.want(f.bills, 69000, cache.FromSource)
+		f.l2.set(func() { f.l2.err = errAway })
+		if err := f.bills.Invalidate(f.t.Context(), key); !errors.Is(err, errAway) {
+			t.Errorf("L2 was not told: %v", err)
+		}
+		f.source.fee = 59000
+		f.want(f.bills, 59000, cache.FromSource)
 	})
 }
 
-func TestAnEntryOfAnotherFormIsAMiss(t *testing.T) {
+func TestALoadUnderWayDoesNotBringBackWhatWasInvalidated(t *testing.T) {
 	t.Parallel()
-	within(t, func(t *testing.T, l2 *store, a, b replica) {
-		a.want(t, "old", cache.FromSource)
-		l2.mu.Lock()
-		for name, held := range l2.items {
-			held.value = []byte(`"what another version wrote"`)
-			l2.items[name] = held
-		}
-		l2.mu.Unlock()
-		b.want(t, "old", cache.FromSource)
-	})
+	for name, moment := range map[string]time.Duration{
+		"while the source is asked": 500 * time.Millisecond,
+		"while L2 is written":       1100 * time.Millisecond,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onClock(t, func(f *fixture) {
+				f.source.slow, f.l2.slow = time.Second, 0
+				var early sync.WaitGroup
+				early.Go(func() { f.want(f.bills, 69000, cache.FromSource) }) // loads again once it learns that
+				pass(moment / 2)
+				f.l2.set(func() { f.l2.slow = 200 * time.Millisecond })
+				pass(moment / 2)
+				f.source.set(func() { f.source.fee, f.source.slow = 69000, 0 })
+				f.l2.set(func() { f.l2.slow = 0 })
+				if err := f.bills.Invalidate(f.t.Context(), key); err != nil {
+					t.Error(err)
+				}
+				early.Wait()
+				synctest.Wait()
+				if fee := f.stored(); fee == 89000 {
+					t.Error("L2 has the old value again")
+				}
+				other := f.replica()
+				defer other.StopGoroutines()
+				if got, _, err := other.Get(f.t.Context(), key, f.source.load); err != nil || got.Fee != 69000 {
+					t.Errorf("another replica got %+v, %v", got, err)
+				}
+			})
+		})
+	}
 }

@@ -1,5 +1,5 @@
 package cache
 
-// StopUpkeep ends the goroutine that L1 has for expired entries: it would
-// outlive a test's own clock.
-func (c *Cache[V]) StopUpkeep() { c.l1.StopAllGoroutines() }
+// StopGoroutines ends the cache's own goroutine, for tests on a clock of their
+// own.
+func (c *Cache[V]) StopGoroutines() { c.l1.StopAllGoroutines() }

@@ -10,6 +10,9 @@ import (
 )
 
 const (
+	// l2Timeout bounds a call of L2, so that one that hangs costs a request less
+	// than its source may take. It is longer than resiliency/ allows the store.
+	l2Timeout = 700 * time.Millisecond
 	// graveTime is how much longer a tombstone stays than a load may take: the
 	// store may carry out a write for a while after its caller has given it up.
 	graveTime = 15 * time.Second
@@ -32,11 +35,11 @@ func (c *Cache[V]) drop(ctx context.Context, key string) error {
 		return err
 	}
 	for range dropAttempts {
-		_, etag, seen := c.l2.Get(ctx, key)
+		_, etag, seen := c.get(ctx, key)
 		if seen != nil && !errors.Is(seen, sidecar.ErrNotFound) {
 			return seen
 		}
-		err = c.l2.SetIf(ctx, key, tombstone, etag, c.opts.LoadTimeout+graveTime)
+		err = c.setIf(ctx, key, tombstone, etag, c.opts.LoadTimeout+graveTime)
 		if !errors.Is(err, sidecar.ErrConflict) {
 			break
 		}
@@ -64,7 +67,7 @@ func (c *Cache[V]) fromL2(ctx context.Context, key string) (V, state) {
 		none V
 		held entry[V]
 	)
-	text, _, err := c.l2.Get(ctx, c.key(key))
+	text, _, err := c.get(ctx, c.key(key))
 	if errors.Is(err, sidecar.ErrNotFound) {
 		return none, absent
 	}
@@ -85,7 +88,7 @@ func (c *Cache[V]) fromL2(ctx context.Context, key string) (V, state) {
 func (c *Cache[V]) toL2(ctx context.Context, key string, value V) bool {
 	text, err := json.Marshal(entry[V]{Value: &value})
 	if err == nil {
-		err = c.l2.SetIf(ctx, c.key(key), text, "", c.opts.TTL)
+		err = c.setIf(ctx, c.key(key), text, "", c.opts.TTL)
 	}
 	if errors.Is(err, sidecar.ErrConflict) {
 		return false
@@ -94,6 +97,18 @@ func (c *Cache[V]) toL2(ctx context.Context, key string, value V) bool {
 		c.fault(ctx, "write", err)
 	}
 	return true
+}
+
+func (c *Cache[V]) get(ctx context.Context, key string) (value []byte, etag string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l2Timeout)
+	defer cancel()
+	return c.l2.Get(ctx, key)
+}
+
+func (c *Cache[V]) setIf(ctx context.Context, key string, value []byte, etag string, ttl time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, l2Timeout)
+	defer cancel()
+	return c.l2.SetIf(ctx, key, value, etag, ttl)
 }
 
 func (c *Cache[V]) fault(ctx context.Context, op string, err error) {

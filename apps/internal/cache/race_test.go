@@ -3,11 +3,14 @@ package cache_test
 import (
 	"context"
 	"crypto/rand"
-	"strconv"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/cache"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 )
 
@@ -17,7 +20,7 @@ import (
 func TestNoReaderGoesBackInTime(t *testing.T) {
 	t.Parallel()
 	dapr := daprtest.Start(t, daprtest.Options{
-		AppID:     "cache-test",
+		AppID:     "cache-race-test",
 		Resources: []string{daprtest.RedisState(t, "redis"), daprtest.SQLiteState(t, "sqlite")},
 	})
 	client := dapr.Client()
@@ -25,11 +28,11 @@ func TestNoReaderGoesBackInTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var truth, told atomic.Int64
-			load := func(context.Context) (string, error) { return strconv.FormatInt(truth.Load(), 10), nil }
-			replicas := make([]replica, 4)
+			load := func(context.Context) (bill, error) { return bill{Fee: int(truth.Load())}, nil }
+			replicas := make([]*cache.Cache[bill], 4)
 			for i := range replicas {
-				replicas[i] = newReplica(client.State(name), nil)
-				t.Cleanup(replicas[i].StopUpkeep)
+				replicas[i] = cache.New[bill](cache.Options{Kind: "bill", TTL: ttl, LoadTimeout: loadTimeout},
+					client.State(name), slog.New(slog.DiscardHandler), cache.NewMetrics(prometheus.NewRegistry()))
 			}
 			key := rand.Text()
 			done := make(chan struct{})
@@ -44,8 +47,8 @@ func TestNoReaderGoesBackInTime(t *testing.T) {
 						}
 						least := told.Load()
 						got, _, err := reader.Get(context.Background(), key, load)
-						if seen, _ := strconv.ParseInt(got, 10, 64); err != nil || seen < least {
-							t.Errorf("saw %s, %v after %d was told", got, err, least)
+						if err != nil || int64(got.Fee) < least {
+							t.Errorf("saw %d, %v after %d was told", got.Fee, err, least)
 							return
 						}
 					}

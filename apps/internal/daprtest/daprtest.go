@@ -118,7 +118,7 @@ func (s *Sidecar) Restart() {
 	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	cmd := exec.Command(s.args[0], s.args[1:]...) //nolint:gosec // the binary under test
+	cmd := exec.Command(s.args[0], s.args[1:]...)
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	if err := cmd.Start(); err != nil {
 		s.t.Fatalf("daprtest: %v", err)

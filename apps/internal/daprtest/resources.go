@@ -16,7 +16,7 @@ import (
 // The Redis that tests share; each component has a key prefix of its own.
 const (
 	redisVariable         = "PHONEBILL_TEST_REDIS_ADDR"
-	redisPasswordVariable = "PHONEBILL_TEST_REDIS_PASSWORD" //nolint:gosec // the name of a variable
+	redisPasswordVariable = "PHONEBILL_TEST_REDIS_PASSWORD"
 )
 
 // RedisState returns a state store called name on the tests' Redis, whose keys

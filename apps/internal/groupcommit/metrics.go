@@ -31,14 +31,15 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) committed(kind string, rows int) {
-	m.rows.WithLabelValues(kind, "committed").Add(float64(rows))
+func (m *Metrics) committed(kind string, rows, late int) {
+	m.rows.WithLabelValues(kind, "committed").Add(float64(rows - late))
+	m.rows.WithLabelValues(kind, "late").Add(float64(late))
 	m.groups.WithLabelValues(kind).Observe(float64(rows))
 }
 
-func (m *Metrics) late(kind string) { m.rows.WithLabelValues(kind, "late").Inc() }
-
-func (m *Metrics) dropped(kind string) { m.rows.WithLabelValues(kind, "dropped").Inc() }
+func (m *Metrics) dropped(kind string, rows int) {
+	m.rows.WithLabelValues(kind, "dropped").Add(float64(rows))
+}
 
 func (m *Metrics) waiting(kind string, rows int) {
 	m.pending.WithLabelValues(kind).Set(float64(rows))

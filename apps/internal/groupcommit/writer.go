@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,27 +43,29 @@ type Writer[T any] struct {
 	opts    Options[T]
 	log     *slog.Logger
 	metrics *Metrics
-	rows    chan entry[T]
+	rows    chan *entry[T]
 
 	ctx     context.Context // of the writes; ends when Stop gives up
 	giveUp  context.CancelFunc
 	stop    chan struct{}
 	once    sync.Once
 	stopped chan struct{}
+	lost    int // rows given up, of the background's own
 }
 
 type entry[T any] struct {
 	row       T
 	committed chan struct{}
+	late      atomic.Bool // nobody waits any more
 }
 
 // New returns a writer. It writes nothing before Start.
 func New[T any](opts Options[T], log *slog.Logger, metrics *Metrics) *Writer[T] {
 	opts = opts.withDefaults()
-	ctx, giveUp := context.WithCancel(context.Background())
+	ctx, giveUp := context.WithCancel(context.Background()) //nolint:gosec // Stop calls it
 	return &Writer[T]{
 		opts: opts, log: log, metrics: metrics,
-		rows:    make(chan entry[T], opts.Buffer),
+		rows:    make(chan *entry[T], opts.Buffer),
 		ctx:     ctx,
 		giveUp:  giveUp,
 		stop:    make(chan struct{}),
@@ -75,11 +78,11 @@ func New[T any](opts Options[T], log *slog.Logger, metrics *Metrics) *Writer[T] 
 // committed; if not, the row waits in the buffer, or was dropped and counted
 // because the buffer is full.
 func (w *Writer[T]) Append(ctx context.Context, row T) bool {
-	e := entry[T]{row: row, committed: make(chan struct{})}
+	e := &entry[T]{row: row, committed: make(chan struct{})}
 	select {
 	case w.rows <- e:
 	default:
-		w.metrics.dropped(w.opts.Name)
+		w.metrics.dropped(w.opts.Name, 1)
 		w.log.ErrorContext(ctx, "history row dropped: buffer full", "kind", w.opts.Name)
 		return false
 	}
@@ -91,7 +94,7 @@ func (w *Writer[T]) Append(ctx context.Context, row T) bool {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-	w.metrics.late(w.opts.Name)
+	e.late.Store(true)
 	return false
 }
 
@@ -128,8 +131,8 @@ func (w *Writer[T]) run() {
 }
 
 // gather takes first and what else is waiting.
-func (w *Writer[T]) gather(first entry[T]) []entry[T] {
-	group := []entry[T]{first}
+func (w *Writer[T]) gather(first *entry[T]) []*entry[T] {
+	group := []*entry[T]{first}
 	for len(group) < w.opts.MaxGroup {
 		select {
 		case next := <-w.rows:
@@ -141,13 +144,17 @@ func (w *Writer[T]) gather(first entry[T]) []entry[T] {
 	return group
 }
 
-// drain writes what is left.
+// drain writes what is left, or counts it once Stop has given up.
 func (w *Writer[T]) drain() {
 	for {
 		select {
 		case first := <-w.rows:
 			w.commit(w.gather(first))
 		default:
+			if w.lost > 0 {
+				w.metrics.dropped(w.opts.Name, w.lost)
+				w.log.Error("history rows lost: the database did not come back in time", "kind", w.opts.Name, "rows", w.lost)
+			}
 			return
 		}
 	}
@@ -156,36 +163,48 @@ func (w *Writer[T]) drain() {
 // commit writes a group, waiting for the database as long as it is away. A
 // group that the database refuses is written row by row, so that one bad row
 // takes no others with it.
-func (w *Writer[T]) commit(group []entry[T]) {
+func (w *Writer[T]) commit(group []*entry[T]) {
 	w.metrics.waiting(w.opts.Name, len(w.rows)+len(group))
 	err := w.flush(group)
-	if err != nil && len(group) > 1 {
+	switch {
+	case err == nil:
+		w.confirm(group)
+	case w.ctx.Err() != nil:
+		w.lost += len(group)
+	case len(group) > 1:
 		for _, e := range group {
-			w.commit([]entry[T]{e})
+			w.commit([]*entry[T]{e})
 		}
-		return
+	default:
+		w.metrics.dropped(w.opts.Name, 1)
+		w.log.Error("history row dropped: not taken by the database", "kind", w.opts.Name, "error", err)
 	}
 	w.metrics.waiting(w.opts.Name, len(w.rows))
-	if err != nil {
-		w.metrics.dropped(w.opts.Name)
-		w.log.Error("history row dropped: not taken by the database", "kind", w.opts.Name, "error", err)
-		return
+}
+
+// confirm tells those who wait for a group that it is committed.
+func (w *Writer[T]) confirm(group []*entry[T]) {
+	late := 0
+	for _, e := range group {
+		if e.late.Load() {
+			late++
+		}
 	}
-	w.metrics.committed(w.opts.Name, len(group))
+	w.metrics.committed(w.opts.Name, len(group), late)
 	for _, e := range group {
 		close(e.committed)
 	}
 }
 
 // flush repeats a group until the database took it or refused it.
-func (w *Writer[T]) flush(group []entry[T]) error {
+func (w *Writer[T]) flush(group []*entry[T]) error {
 	rows := make([]T, len(group))
 	for i, e := range group {
 		rows[i] = e.row
 	}
-	for attempt := 0; ; attempt++ {
+	for attempt := 0; w.ctx.Err() == nil; attempt++ {
 		err := w.attempt(rows)
-		if err == nil || !w.opts.Transient(err) || w.ctx.Err() != nil {
+		if err == nil || !w.opts.Transient(err) {
 			return err
 		}
 		if attempt == 0 {
@@ -196,6 +215,7 @@ func (w *Writer[T]) flush(group []entry[T]) error {
 		case <-time.After(w.opts.Pause):
 		}
 	}
+	return w.ctx.Err()
 }
 
 // flushTimeout bounds one attempt, so that a connection which died silently is

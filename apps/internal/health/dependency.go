@@ -17,7 +17,8 @@ var errHung = errors.New("no answer within " + checkTimeout.String())
 // dependency runs one check, one at a time: should it hang and not even honour
 // its context, the probes that follow wait for that one and start no others.
 type dependency struct {
-	check Check
+	check  Check
+	needed bool // to be ready
 
 	mu      sync.Mutex
 	running *run // nil: none

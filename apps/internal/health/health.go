@@ -24,14 +24,26 @@ type Registry struct {
 // NewRegistry returns an empty registry.
 func NewRegistry() *Registry { return &Registry{} }
 
-// Register adds the check of the dependency called name.
+// Register adds the check of the dependency called name, without which the
+// service is not ready.
 func (r *Registry) Register(name string, check Check) {
+	r.add(name, &dependency{check: check, needed: true})
+}
+
+// Watch adds the check of the dependency called name, which is reported but
+// does not decide: without it the service does less, but still enough to be
+// asked.
+func (r *Registry) Watch(name string, check Check) {
+	r.add(name, &dependency{check: check})
+}
+
+func (r *Registry) add(name string, d *dependency) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.dependencies == nil {
 		r.dependencies = make(map[string]*dependency)
 	}
-	r.dependencies[name] = &dependency{check: check}
+	r.dependencies[name] = d
 }
 
 // Report is the body of both endpoints.
@@ -69,7 +81,7 @@ func (r *Registry) Ready(ctx context.Context) Report {
 			mu.Lock()
 			defer mu.Unlock()
 			report.Components[name] = component
-			if component.Status == down {
+			if component.Status == down && dependency.needed {
 				report.Status = down
 			}
 		})
@@ -84,8 +96,8 @@ func (r *Registry) Liveness(w http.ResponseWriter, _ *http.Request) {
 	write(w, Report{Status: up})
 }
 
-// Readiness answers 200 if every dependency can be used, else 503, and names
-// them all.
+// Readiness answers 200 if every dependency that is needed can be used, else
+// 503, and names them all.
 func (r *Registry) Readiness(w http.ResponseWriter, req *http.Request) {
 	write(w, r.Ready(req.Context()))
 }

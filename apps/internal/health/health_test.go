@@ -44,6 +44,19 @@ func TestReadinessNamesWhatIsMissingAndWhy(t *testing.T) {
 	}
 }
 
+func TestWhatIsOnlyWatchedIsNamedButDoesNotDecide(t *testing.T) {
+	t.Parallel()
+	registry := health.NewRegistry()
+	registry.Register("database", fine)
+	registry.Watch("session-store", func(context.Context) error { return errors.New("store does not answer") })
+	want := health.Report{Status: "UP", Components: map[string]health.Component{
+		"database": {Status: "UP"}, "session-store": {Status: "DOWN", Reason: "store does not answer"},
+	}}
+	if diff := cmp.Diff(want, registry.Ready(t.Context())); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+}
+
 func TestReadyWithAllOrNoDependencies(t *testing.T) {
 	t.Parallel()
 	var registry health.Registry // the zero value is of use

@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -30,7 +31,6 @@ func stack(cfg Config, deps Deps, api Registrar) http.Handler {
 	metrics := newMetrics(deps.Registry)
 	inner := limitBody(cfg.MaxBody, router)
 	inner = shed(cfg.MaxInFlight, metrics, inner)
-	inner = recoverPanics(inner)
 	return &observer{deps: deps, metrics: metrics, next: inner}
 }
 
@@ -56,7 +56,7 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o.metrics.inFlight.Dec()
 		o.tell(ctx, r.Method, seen, answer, o.deps.Now().Sub(start))
 	}()
-	o.next.ServeHTTP(answer, r.WithContext(telemetry.WithRecord(ctx, &seen.record)))
+	serve(o.next, answer, r.WithContext(telemetry.WithRecord(ctx, &seen.record)))
 }
 
 // tell tells the log, the metrics and the trace about a request that is over.
@@ -97,29 +97,26 @@ func noteRoute(next http.Handler) http.Handler {
 	})
 }
 
-// recoverPanics turns a panic into a 500 with a trace id. An answer that has
+// serve calls next. A panic becomes a 500 with a trace id. An answer that has
 // begun is cut off instead, so that its client sees that it is not whole; so is
 // one whose handler wants that (http.ErrAbortHandler).
-func recoverPanics(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			cause := recover()
-			if cause == nil {
+func serve(next http.Handler, w *response, r *http.Request) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		if wanted, ok := cause.(error); !ok || !errors.Is(wanted, http.ErrAbortHandler) {
+			err := fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+			if !w.wrote {
+				httpjson.Fail(w, r, err)
 				return
 			}
-			answer := w.(*response) // the observer's
-			if cause != http.ErrAbortHandler {
-				err := fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
-				if !answer.wrote {
-					httpjson.Fail(w, r, err)
-					return
-				}
-				telemetry.Fault(r.Context(), err)
-			}
-			answer.cut()
-		}()
-		next.ServeHTTP(w, r)
-	})
+			telemetry.Fault(r.Context(), err)
+		}
+		w.cut()
+	}()
+	next.ServeHTTP(w, r)
 }
 
 // shed refuses what exceeds limit, at once: a queue in memory would only make

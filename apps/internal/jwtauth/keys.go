@@ -3,6 +3,8 @@ package jwtauth
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -137,25 +139,33 @@ func (k *RemoteKeys) fetch(ctx context.Context, url string) (keySet, error) {
 	return ParseKeySet(published)
 }
 
-// ParseKeySet returns the public keys of a JWK Set by their ids.
+// ParseKeySet returns the public keys of a JWK Set by their ids. Keys of other
+// kinds than ours, and those without an id, are left out: an issuer may publish
+// what we do not know yet.
 func ParseKeySet(published jwkset.JWKSMarshal) (map[string]crypto.PublicKey, error) {
-	jwks, err := published.JWKSlice()
-	if err != nil {
-		return nil, fmt.Errorf("key set: %w", err)
-	}
-	keys := make(map[string]crypto.PublicKey, len(jwks))
-	for _, jwk := range jwks {
-		switch key := jwk.Key().(type) {
-		case interface{ Public() crypto.PublicKey }:
-			keys[jwk.Marshal().KID] = key.Public()
-		default:
-			keys[jwk.Marshal().KID] = key
+	keys := make(map[string]crypto.PublicKey, len(published.Keys))
+	for _, raw := range published.Keys {
+		jwk, err := jwkset.NewJWKFromMarshal(raw, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
+		if err != nil || raw.KID == "" {
+			continue
+		}
+		if key, ok := publicKey(jwk.Key()); ok {
+			keys[raw.KID] = key
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("key set: empty")
+		return nil, errors.New("key set: no key of use")
 	}
 	return keys, nil
+}
+
+// publicKey returns the public part of a key that ES256 can be verified with.
+func publicKey(key any) (*ecdsa.PublicKey, bool) {
+	if private, ok := key.(*ecdsa.PrivateKey); ok {
+		key = &private.PublicKey
+	}
+	public, ok := key.(*ecdsa.PublicKey)
+	return public, ok && public.Curve == elliptic.P256()
 }
 
 // LocalKeys are keys that the service itself holds.

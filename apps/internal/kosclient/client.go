@@ -148,8 +148,12 @@ func read(resp *http.Response) (Answer, error) {
 	case resp.StatusCode != http.StatusOK:
 		return Answer{}, fmt.Errorf("kos: status %d", resp.StatusCode)
 	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return Answer{}, fmt.Errorf("kos: answer: %w", err)
+	}
 	var answer Answer
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&answer); err != nil {
+	if err := json.Unmarshal(text, &answer); err != nil {
 		return Answer{}, fmt.Errorf("kos: answer: %w", err)
 	}
 	if answer.ResultCode == "" {

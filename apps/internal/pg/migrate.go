@@ -15,8 +15,10 @@ import (
 const versionTable = "public.schema_version"
 
 // Migrate brings the database to the newest of migrations, numbered SQL files
-// in tern's format, and returns the version reached. Each runs in a transaction
-// of its own; two runs at once wait for one another.
+// in tern's format, and returns the version it has then. Each runs in a
+// transaction of its own; two runs at once wait for one another. A database
+// that is newer already is left as it is: a release that was rolled back works
+// with it too.
 func Migrate(ctx context.Context, cfg Config, secrets sidecar.Secrets, migrations fs.FS) (int32, error) {
 	connConfig, err := pgx.ParseConfig(cfg.url())
 	if err != nil {
@@ -42,10 +44,12 @@ func MigrateConn(ctx context.Context, conn *pgx.Conn, migrations fs.FS) (int32, 
 	if err := migrator.LoadMigrations(migrations); err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
-	if err := migrator.Migrate(ctx); err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
-	}
 	version, err := migrator.GetCurrentVersion(ctx)
+	if err == nil && int(version) <= len(migrator.Migrations) {
+		if err = migrator.Migrate(ctx); err == nil {
+			version, err = migrator.GetCurrentVersion(ctx)
+		}
+	}
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}

@@ -10,10 +10,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Partitions keeps a table that is partitioned by month, by range on a time,
-// supplied with partitions and free of what is too old. The table's months are
-// those of UTC. A default partition must exist: it takes rows that come before
-// their month has a partition, should upkeep have failed that long.
+// Partitions keeps a table that is partitioned by month, by range on a
+// timestamptz, supplied with partitions and free of what is too old. The
+// table's months are those of UTC. A default partition must exist: it takes
+// rows that come before their month has a partition, should upkeep have failed
+// that long. The next upkeep moves them to where they belong.
 type Partitions struct {
 	Table string // unquoted, trusted
 	Keep  int    // months kept besides the current one
@@ -22,15 +23,24 @@ type Partitions struct {
 // ahead is how many months beyond the current one get a partition in advance.
 const ahead = 2
 
+// lockTimeout bounds the wait for a lock: whoever wants to use the table
+// meanwhile waits too. Upkeep can do its work another time.
+const lockTimeout = "1s"
+
 // Maintain creates the missing partitions around now and drops those that are
-// wholly older than the months kept. It may run on every replica at once.
+// wholly older than the months kept. It may run on every replica at once. It
+// returns an error, having changed nothing, if the table is in use for longer
+// than a second.
 func (p Partitions) Maintain(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '"+lockTimeout+"'"); err != nil {
+			return err
+		}
 		// One upkeep at a time: concurrent DDL on one table deadlocks.
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext($1))", "partitions "+p.Table); err != nil {
 			return err
 		}
-		if err := p.create(ctx, tx, now); err != nil {
+		if err := p.supply(ctx, tx, now); err != nil {
 			return err
 		}
 		return p.drop(ctx, tx, now)
@@ -41,11 +51,25 @@ func (p Partitions) Maintain(ctx context.Context, pool *pgxpool.Pool, now time.T
 	return nil
 }
 
-// create adds the partitions from last month, for rows that come late over
-// midnight, to those in advance.
-func (p Partitions) create(ctx context.Context, tx pgx.Tx, now time.Time) error {
+// supply creates the partitions from last month, for rows that come late over
+// midnight, to those in advance, and those of rows that have none.
+func (p Partitions) supply(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	var months []time.Time
 	for i := -1; i <= ahead; i++ {
-		from := month(now, i)
+		months = append(months, month(now, i))
+	}
+	strays, err := p.strays(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if len(strays.months) == 0 {
+		return p.create(ctx, tx, months)
+	}
+	return strays.move(ctx, tx, func() error { return p.create(ctx, tx, append(months, strays.months...)) })
+}
+
+func (p Partitions) create(ctx context.Context, tx pgx.Tx, months []time.Time) error {
+	for _, from := range months {
 		_, err := tx.Exec(ctx, fmt.Sprintf(
 			"CREATE TABLE IF NOT EXISTS %s PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')",
 			pgx.Identifier{p.name(from)}.Sanitize(), pgx.Identifier{p.Table}.Sanitize(),

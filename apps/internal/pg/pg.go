@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -72,6 +71,9 @@ func Open(cfg Config, secrets sidecar.Secrets) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
+// errNoPassword means that the secret store could not be asked.
+var errNoPassword = errors.New("database password is not to be had")
+
 // setPassword keeps a password that a password file gave.
 func setPassword(ctx context.Context, conn *pgx.ConnConfig, cfg Config, secrets sidecar.Secrets) error {
 	if conn.Password != "" {
@@ -79,7 +81,7 @@ func setPassword(ctx context.Context, conn *pgx.ConnConfig, cfg Config, secrets 
 	}
 	password, err := secrets.Secret(ctx, cfg.PasswordSecret)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNoPassword, err)
 	}
 	conn.Password = password
 	return nil
@@ -94,46 +96,4 @@ func Ping(pool *pgxpool.Pool) func(context.Context) error {
 		}
 		return nil
 	}
-}
-
-// SQLSTATE codes, PostgreSQL manual, appendix A.
-const (
-	uniqueViolation = "23505"
-	undefinedTable  = "42P01"
-)
-
-// IsUniqueViolation reports whether err is the violation of a unique
-// constraint, and of which.
-func IsUniqueViolation(err error) (constraint string, ok bool) {
-	if fault, is := errors.AsType[*pgconn.PgError](err); is && fault.Code == uniqueViolation {
-		return fault.ConstraintName, true
-	}
-	return "", false
-}
-
-// IsUndefinedTable reports whether a table is missing: the database has not
-// been migrated.
-func IsUndefinedTable(err error) bool {
-	fault, is := errors.AsType[*pgconn.PgError](err)
-	return is && fault.Code == undefinedTable
-}
-
-// Unavailable reports whether err means that the server could not be reached
-// or could not serve: the statement itself is not to blame and may be repeated
-// later, if repeating it does no harm.
-func Unavailable(err error) bool {
-	if err == nil {
-		return false
-	}
-	fault, isServers := errors.AsType[*pgconn.PgError](err)
-	if !isServers {
-		return !errors.Is(err, pgx.ErrNoRows) // connection refused, lost, timed out
-	}
-	switch fault.Code[:2] {
-	case "08", "53", "57", "58": // connection, resources, operator, system
-		return true
-	case "40": // serialization failure, deadlock
-		return true
-	}
-	return false
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/fx"
 
+	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
@@ -42,20 +43,47 @@ func Main(args []string, errors io.Writer, commands map[string]Command) int {
 	return 0
 }
 
-// stopTimeout bounds a stop: the drain of the HTTP server and the writing of
-// what is buffered.
-const stopTimeout = 20 * time.Second
+// Configured returns a command that reads its configuration from environ when
+// it is run, so that one command does not ask for the settings of another.
+func Configured[T any](environ []string, command func(T) Command) Command {
+	return func(ctx context.Context, args []string) error {
+		cfg, err := config.Load[T](environ)
+		if err != nil {
+			return err
+		}
+		return command(cfg)(ctx, args)
+	}
+}
+
+// DatabaseConfig is what a command needs that only touches the database.
+type DatabaseConfig struct {
+	Database pg.Config
+	Sidecar  sidecar.Config
+}
+
+const (
+	// startTimeout bounds a start: nothing in it waits for others.
+	startTimeout = 15 * time.Second
+	// stopTimeout bounds a stop: the drain of the HTTP server and the writing
+	// of what is buffered.
+	stopTimeout = 20 * time.Second
+)
 
 // Serve is the command that runs the graph of options until the process is
 // asked to stop, and then stops it in order.
 func Serve(options ...fx.Option) Command {
 	return func(ctx context.Context, _ []string) error {
 		app := fx.New(options...)
-		if err := app.Start(ctx); err != nil {
+		// Neither is cut short by the request to stop: what has been started is
+		// stopped.
+		lasting := context.WithoutCancel(ctx)
+		starting, cancel := context.WithTimeout(lasting, startTimeout)
+		defer cancel()
+		if err := app.Start(starting); err != nil {
 			return err
 		}
 		<-ctx.Done()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		stopping, cancel := context.WithTimeout(lasting, stopTimeout)
 		defer cancel()
 		return app.Stop(stopping)
 	}
@@ -66,18 +94,22 @@ type Step func(ctx context.Context, pool *pgxpool.Pool) error
 
 // Migrate is the command that brings a service's database to the newest of
 // migrations, then takes steps, and says which version that is.
-func Migrate(database pg.Config, dapr sidecar.Config, migrations fs.FS, steps ...Step) Command {
+func Migrate(environ []string, migrations fs.FS, steps ...Step) Command {
+	return Configured(environ, func(cfg DatabaseConfig) Command { return migrate(cfg, migrations, steps) })
+}
+
+func migrate(cfg DatabaseConfig, migrations fs.FS, steps []Step) Command {
 	return func(ctx context.Context, _ []string) error {
-		client, err := sidecar.New(dapr)
+		client, err := sidecar.New(cfg.Sidecar)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = client.Close() }()
-		version, err := pg.Migrate(ctx, database, client, migrations)
+		version, err := pg.Migrate(ctx, cfg.Database, client, migrations)
 		if err != nil {
 			return err
 		}
-		pool, err := pg.Open(database, client)
+		pool, err := pg.Open(cfg.Database, client)
 		if err != nil {
 			return err
 		}
@@ -87,7 +119,7 @@ func Migrate(database pg.Config, dapr sidecar.Config, migrations fs.FS, steps ..
 				return err
 			}
 		}
-		_, err = fmt.Printf("database %s is at version %d\n", database.Name, version)
+		_, err = fmt.Printf("database %s is at version %d\n", cfg.Database.Name, version)
 		return err
 	}
 }

@@ -65,13 +65,9 @@ type SessionConfig struct {
 	Store string `env:"SESSION_STORE" envDefault:"session-store"`
 }
 
-// Sessions gives the session store and its cache. It needs SessionConfig.
-var Sessions = fx.Module("sessions", fx.Provide(
-	func(cfg SessionConfig, dapr *sidecar.Client) *session.Store {
-		return session.NewStore(dapr.State(cfg.Store))
-	},
-	session.NewCached,
-))
+// Sessions gives the session store and its cache. Readiness names the store but
+// does not wait for it: reads go on without. It needs SessionConfig.
+var Sessions = fx.Module("sessions", fx.Provide(newSessions, session.NewCached))
 
 // IssuerConfig names the app that publishes the keys of our tokens.
 type IssuerConfig struct {
@@ -95,8 +91,18 @@ func newKeys(cfg IssuerConfig, dapr *sidecar.Client, checks *health.Registry, no
 	return keys
 }
 
+func newSessions(cfg SessionConfig, dapr *sidecar.Client, checks *health.Registry) *session.Store {
+	store := session.NewStore(dapr.State(cfg.Store))
+	checks.Watch("session-store", store.Health)
+	return store
+}
+
+// newLogger makes its logger the process's own too, so that libraries that ask
+// for none do not write lines of another kind.
 func newLogger(service Service, cfg telemetry.Config) *slog.Logger {
-	return telemetry.NewLogger(os.Stdout, string(service), cfg.Level)
+	log := telemetry.NewLogger(os.Stdout, string(service), cfg.Level)
+	slog.SetDefault(log)
+	return log
 }
 
 func newRegistry() (*prometheus.Registry, prometheus.Registerer) {

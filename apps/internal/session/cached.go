@@ -38,16 +38,22 @@ type Cached struct {
 type lookup struct {
 	record Record
 	ended  bool
+	asOf   time.Time
 }
 
 // NewCached returns a cache over store.
 func NewCached(store *Store, now func() time.Time) *Cached {
+	// An answer ages from the question on: a slow store has looked long before
+	// it says what it saw.
+	rest := func(e otter.Entry[string, lookup]) time.Duration {
+		return max(maxAge-now().Sub(e.Value.asOf), time.Nanosecond) // 0 would mean for ever
+	}
 	return &Cached{
 		store: store,
 		now:   now,
 		cache: otter.Must(&otter.Options[string, lookup]{
 			MaximumSize:       maxSessions,
-			ExpiryCalculator:  otter.ExpiryWriting[string, lookup](maxAge),
+			ExpiryCalculator:  otter.ExpiryWritingFunc(rest),
 			RefreshCalculator: refresh.After[string, lookup](refreshAge, refreshPause),
 			Logger:            &otter.NoopLogger{}, // a store that is away is told by those who then fail
 		}),
@@ -75,15 +81,16 @@ func (c *Cached) load(ctx context.Context, id string) (lookup, error) {
 	// Several requests may wait for this one read: the first of them going
 	// away must not fail the others.
 	ctx = context.WithoutCancel(ctx)
+	asOf := c.now()
 	record, etag, err := c.store.Get(ctx, id)
 	if errors.Is(err, ErrEnded) {
-		return lookup{ended: true}, nil
+		return lookup{ended: true, asOf: asOf}, nil
 	}
 	if err != nil {
 		return lookup{}, err
 	}
 	c.touch(ctx, id, record, etag)
-	return lookup{record: record}, nil
+	return lookup{record: record, asOf: asOf}, nil
 }
 
 // touch prolongs a session that has used up a share of its idle time. If

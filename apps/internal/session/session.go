@@ -109,6 +109,15 @@ func (s *Store) End(ctx context.Context, id string) error {
 	return ErrConflict
 }
 
+// Health tells whether the store answers.
+func (s *Store) Health(ctx context.Context) error {
+	_, _, err := s.Get(ctx, "health") // no session's id: those are random
+	if err == nil || errors.Is(err, ErrEnded) {
+		return nil
+	}
+	return ErrUnavailable
+}
+
 func (s *Store) write(ctx context.Context, id string, record Record, etag string, ttl time.Duration) error {
 	value, err := json.Marshal(record)
 	if err != nil {

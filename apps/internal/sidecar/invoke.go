@@ -100,7 +100,8 @@ func (i *invoker) failure(resp *http.Response) error {
 	}
 	resp.Body = rewound{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
 	var said struct{ ErrorCode, Message string }
-	if json.Unmarshal(body, &said) != nil || !strings.HasPrefix(said.ErrorCode, "ERR_") {
+	_ = json.Unmarshal(body, &said) // what is not JSON has no such code
+	if !strings.HasPrefix(said.ErrorCode, "ERR_") {
 		return nil
 	}
 	return &InvokeError{App: i.app, Reason: reason(resp.StatusCode, said.Message), Cause: fmt.Errorf("%s: %s", said.ErrorCode, said.Message)}

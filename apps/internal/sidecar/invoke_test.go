@@ -121,6 +121,7 @@ func TestInvoker(t *testing.T) {
 }
 
 func arrives(t *testing.T, transport http.RoundTripper) {
+	t.Helper()
 	t.Parallel()
 	const traceID = "ab000000000000000000000000000001"
 	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
@@ -154,6 +155,7 @@ func arrives(t *testing.T, transport http.RoundTripper) {
 }
 
 func passesOn(t *testing.T, transport http.RoundTripper) {
+	t.Helper()
 	t.Parallel()
 	for _, status := range []int{200, 201, 400, 401, 403, 404, 409, 429, 500, 502, 503} {
 		resp, text := answer(t, transport, fmt.Sprintf("/%d/own", status))
@@ -165,6 +167,7 @@ func passesOn(t *testing.T, transport http.RoundTripper) {
 }
 
 func breaks(t *testing.T, transport http.RoundTripper) {
+	t.Helper()
 	t.Parallel()
 	for range trip {
 		if resp, _ := answer(t, transport, "/503/breaks"); resp.StatusCode != http.StatusServiceUnavailable {

@@ -1,9 +1,13 @@
 package sidecar_test
 
 import (
+	"log/slog"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // otter tells it of reloads that fail
+	goleak.VerifyTestMain(m)
+}

@@ -41,13 +41,16 @@ func TestState(t *testing.T) {
 }
 
 func contract(t *testing.T, state *sidecar.State) {
+	t.Helper()
 	t.Parallel()
 	tests := map[string]func(t *testing.T, key string){
 		"missing": func(t *testing.T, key string) {
+			t.Helper()
 			wantErr(t, sidecar.ErrNotFound, get(t, state, key).err)
 			wantErr(t, nil, state.Delete(t.Context(), key))
 		},
 		"set, get, set, delete": func(t *testing.T, key string) {
+			t.Helper()
 			wantErr(t, nil, state.Set(t.Context(), key, []byte("one"), ttl))
 			wantValue(t, state, key, "one")
 			wantErr(t, nil, state.Set(t.Context(), key, []byte("two"), ttl))
@@ -56,16 +59,19 @@ func contract(t *testing.T, state *sidecar.State) {
 			wantErr(t, sidecar.ErrNotFound, get(t, state, key).err)
 		},
 		"bytes as they are": func(t *testing.T, key string) {
+			t.Helper()
 			value := "\x00\xff" + `"}` + strings.Repeat("가", 100)
 			wantErr(t, nil, state.Set(t.Context(), key, []byte(value), ttl))
 			wantValue(t, state, key, value)
 		},
 		"create only": func(t *testing.T, key string) {
+			t.Helper()
 			wantErr(t, nil, state.SetIf(t.Context(), key, []byte("first"), "", ttl))
 			wantErr(t, sidecar.ErrConflict, state.SetIf(t.Context(), key, []byte("second"), "", ttl))
 			wantValue(t, state, key, "first")
 		},
 		"change what was read": func(t *testing.T, key string) {
+			t.Helper()
 			wantErr(t, nil, state.SetIf(t.Context(), key, []byte("one"), "", ttl))
 			seen := get(t, state, key)
 			wantErr(t, nil, state.SetIf(t.Context(), key, []byte("two"), seen.etag, ttl))
@@ -73,14 +79,18 @@ func contract(t *testing.T, state *sidecar.State) {
 			wantValue(t, state, key, "two")
 		},
 		"forgotten after its time": func(t *testing.T, key string) {
+			t.Helper()
 			wantErr(t, nil, state.Set(t.Context(), key, []byte("short"), time.Millisecond)) // a second, rounded up
 			wantValue(t, state, key, "short")
-			for get(t, state, key).err == nil {
-				time.Sleep(50 * time.Millisecond)
+			for look := time.NewTicker(50 * time.Millisecond); get(t, state, key).err == nil; <-look.C {
+				if t.Context().Err() != nil {
+					t.Fatal("never forgotten")
+				}
 			}
 			wantErr(t, sidecar.ErrNotFound, get(t, state, key).err)
 		},
 		"caller left": func(t *testing.T, key string) {
+			t.Helper()
 			ctx, leave := context.WithCancel(t.Context())
 			leave()
 			_, _, err := state.Get(ctx, key)
@@ -90,6 +100,7 @@ func contract(t *testing.T, state *sidecar.State) {
 			}
 		},
 		"errors tell no key": func(t *testing.T, key string) {
+			t.Helper()
 			wantErr(t, nil, state.SetIf(t.Context(), key, []byte("one"), "", ttl))
 			err := state.SetIf(t.Context(), key, []byte("two"), "999", ttl)
 			if err == nil || strings.Contains(err.Error(), key) {

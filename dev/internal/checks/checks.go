@@ -52,10 +52,14 @@ func (w workspace) run(ctx context.Context, dir string, env []string, name strin
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return ctx.Err() // whatever failed, failed because of that
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", strings.Join(append([]string{name}, args[:min(2, len(args))]...), " "), err)
 	}
-	return ctx.Err()
+	return nil
 }
 
 // Build compiles every package.
@@ -89,28 +93,31 @@ func (w workspace) eachModule(ctx context.Context, name string, args ...string) 
 
 // Lint reports what golangci-lint finds and which modules are not tidy.
 func Lint(ctx context.Context, _ []string) error {
-	return golangci(ctx, "run")
+	w, tool, err := openWithLint(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		w.eachModule(ctx, tool, "run", "--allow-serial-runners", "./..."),
+		w.eachModule(ctx, "go", "mod", "tidy", "-diff"),
+	)
 }
 
 // Format formats every Go file.
 func Format(ctx context.Context, _ []string) error {
-	return golangci(ctx, "fmt")
+	w, tool, err := openWithLint(ctx)
+	if err != nil {
+		return err
+	}
+	return w.eachModule(ctx, tool, "fmt", "./...")
 }
 
-func golangci(ctx context.Context, command string) error {
-	w, err := open(ctx)
-	if err != nil {
-		return err
+func openWithLint(ctx context.Context) (w workspace, tool string, err error) {
+	if w, err = open(ctx); err != nil {
+		return w, "", err
 	}
-	tool, err := toolchain.Toolchain{Checkout: w.Checkout, Console: w.out}.Tool(ctx, toolchain.Lint)
-	if err != nil {
-		return err
-	}
-	failed := w.eachModule(ctx, tool, command, "./...")
-	if command == "run" {
-		failed = errors.Join(failed, w.eachModule(ctx, "go", "mod", "tidy", "-diff"))
-	}
-	return failed
+	tool, err = toolchain.Toolchain{Checkout: w.Checkout, Console: w.out}.Tool(ctx, toolchain.Lint)
+	return w, tool, err
 }
 
 // Test vets and tests every module with the race detector: first what brings
@@ -166,7 +173,7 @@ func (w workspace) testAlone(ctx context.Context, packages []string) error {
 }
 
 func (w workspace) testWhole(ctx context.Context, packages []string) error {
-	args := append([]string{"test", "-race", "-count=1", "-timeout=40m"}, packages...)
+	args := append([]string{"test", "-race", "-shuffle=on", "-count=1", "-timeout=40m"}, packages...)
 	err := w.run(ctx, w.Root, []string{"PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E=1"}, "go", args...)
 	// What the tests could not stop, because they crashed, we do.
 	return errors.Join(err, system.ClearLeftovers(context.WithoutCancel(ctx), w.Root, os.Stdout))

@@ -27,18 +27,21 @@ func (c *Console) Printf(format string, args ...any) {
 }
 
 const (
-	patience = 2 * time.Second // how long something may take without a word
-	interval = 5 * time.Second // how often it is mentioned from then on
+	patience    = 2 * time.Second // how long something may take without a word
+	interval    = 5 * time.Second // until it is mentioned again; longer each time
+	maxInterval = 30 * time.Second
 )
 
 // Wait reports something that takes its time: nothing for two seconds, then a
-// line, and another every five seconds, until the returned function is called.
-// The line ends with what state returns, which says what is being waited for.
+// line, then further ones at growing intervals, until the returned function is
+// called. A line ends with what state returns, which says what is waited for;
+// state may be nil.
 func (c *Console) Wait(what string, state func() string) (done func()) {
 	started := c.now()
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
+		next := interval
 		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		for {
@@ -47,7 +50,8 @@ func (c *Console) Wait(what string, state func() string) (done func()) {
 				return
 			case <-timer.C:
 				c.Printf("  … %s (%s)%s", what, c.now().Sub(started).Round(time.Second), suffix(state))
-				timer.Reset(interval)
+				timer.Reset(next)
+				next = min(2*next, maxInterval)
 			}
 		}
 	}()

@@ -22,9 +22,9 @@ func TestWaitSpeaksOnlyOfWhatTakesTime(t *testing.T) {
 			t.Errorf("it said %q", out.String())
 		}
 		done = c.Wait("something long", func() string { return "on its way" })
-		time.Sleep(8 * time.Second) //nolint:forbidigo // the bubble's clock
+		time.Sleep(20 * time.Second) //nolint:forbidigo // the bubble's clock
 		done()
-		want := "  … something long (2s): on its way\n  … something long (7s): on its way\n"
+		want := "  … something long (2s): on its way\n  … something long (7s): on its way\n  … something long (17s): on its way\n"
 		if out.String() != want {
 			t.Errorf("it said %q, want %q", out.String(), want)
 		}

@@ -22,7 +22,9 @@ type Owner struct {
 // Lock is a lock that we hold. The kernel takes it back when the process ends,
 // however that happens.
 type Lock struct {
-	// Left is who held the lock before, if they died with it.
+	// Left is who held the lock before, if they died with it. Release leaves
+	// this for the next one to see; set it to zero when nothing of theirs is
+	// left.
 	Left Owner
 
 	file *os.File
@@ -63,15 +65,7 @@ func take(file *os.File, root string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := json.Marshal(Owner{Process: self, Root: root})
-	if err != nil {
-		return nil, err
-	}
-	if err := file.Truncate(0); err != nil {
-		return nil, err
-	}
-	_, err = file.WriteAt(content, 0)
-	return l, err
+	return l, l.write(Owner{Process: self, Root: root})
 }
 
 // open opens the lock file, which any user may have created. The kernel lets
@@ -114,5 +108,21 @@ func read(file *os.File) Owner {
 // Release gives the lock back. The file stays: to remove it would let two
 // processes lock two files of one name.
 func (l *Lock) Release() error {
-	return errors.Join(l.file.Truncate(0), l.file.Close())
+	err := l.file.Truncate(0)
+	if l.Left.Root != "" {
+		err = errors.Join(err, l.write(l.Left))
+	}
+	return errors.Join(err, l.file.Close())
+}
+
+func (l *Lock) write(who Owner) error {
+	content, err := json.Marshal(who)
+	if err != nil {
+		return err
+	}
+	if err := l.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err = l.file.WriteAt(content, 0)
+	return err
 }

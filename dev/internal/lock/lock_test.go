@@ -67,6 +67,19 @@ func TestADeadHolderIsRemembered(t *testing.T) {
 		t.Errorf("left by %+v", taken.Left)
 	}
 	if err := taken.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if taken, err = lock.Acquire(path, "/alive"); err != nil || taken.Left.Root != "/dead" {
+		t.Fatalf("the next one sees %+v, %v", taken, err)
+	}
+	taken.Left = lock.Owner{}
+	if err := taken.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if taken, err = lock.Acquire(path, "/alive"); err != nil || taken.Left.Root != "" {
+		t.Fatalf("after all was settled, the next one sees %+v, %v", taken, err)
+	}
+	if err := taken.Release(); err != nil {
 		t.Error(err)
 	}
 }

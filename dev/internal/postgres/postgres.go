@@ -59,8 +59,9 @@ func (s Server) Start(ctx context.Context) (*proc.Child, error) {
 		return nil, err
 	}
 	return proc.Start(proc.Spec{
-		Path:        filepath.Join(bin, "postgres"),
-		Args:        append([]string{"postgres", "-D", s.cluster()}, s.options()...),
+		Path: filepath.Join(bin, "postgres"),
+		// It looks for its other files beside its own name.
+		Args:        append([]string{filepath.Join(bin, "postgres"), "-D", s.cluster()}, s.options()...),
 		Env:         environ(),
 		Dir:         "/", // with another user's rights ours may be out of reach
 		Log:         s.Log,

@@ -133,10 +133,14 @@ type stat struct {
 	Process
 
 	parent, group int
+	threads       int
 	state         string
 }
 
-func (s stat) dead() bool { return s.state == "Z" || s.state == "X" }
+// dead reports whether all of the process has ended. Its first thread may end
+// before others, and what it has open, its ports for instance, is closed by the
+// last one.
+func (s stat) dead() bool { return s.state == "X" || s.state == "Z" && s.threads <= 1 }
 
 func readStat(pid int) (stat, error) {
 	content, err := os.ReadFile(procPath(pid, "stat"))
@@ -150,15 +154,16 @@ func readStat(pid int) (stat, error) {
 // program's name, which may contain spaces and parentheses.
 func parseStat(pid int, content string) (stat, error) {
 	fields := strings.Fields(content[strings.LastIndexByte(content, ')')+1:])
-	const state, parent, group, start = 0, 1, 2, 19 // proc(5) counts from 3
+	const state, parent, group, threads, start = 0, 1, 2, 17, 19 // proc(5) counts from 3
 	if len(fields) <= start {
 		return stat{}, fmt.Errorf("unexpected /proc/%d/stat: %q", pid, content)
 	}
 	s := stat{Process: Process{PID: pid}, state: fields[state]}
-	var errs [3]error
+	var errs [4]error
 	s.parent, errs[0] = strconv.Atoi(fields[parent])
 	s.group, errs[1] = strconv.Atoi(fields[group])
-	s.Start, errs[2] = strconv.ParseUint(fields[start], 10, 64)
+	s.threads, errs[2] = strconv.Atoi(fields[threads])
+	s.Start, errs[3] = strconv.ParseUint(fields[start], 10, 64)
 	return s, errors.Join(errs[:]...)
 }
 

@@ -11,7 +11,7 @@ func TestParseStat(t *testing.T) {
 		"parentheses": "42 (a) b (c)" + rest,
 	} {
 		got, err := parseStat(42, content)
-		want := stat{Process: Process{PID: 42, Start: 987654}, parent: 7, group: 42, state: "S"}
+		want := stat{Process: Process{PID: 42, Start: 987654}, parent: 7, group: 42, threads: 1, state: "S"}
 		if err != nil || got != want {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
@@ -19,6 +19,22 @@ func TestParseStat(t *testing.T) {
 	for _, content := range []string{"", "42 (x)", "42 (x) S 7", "42 (x) S x" + rest[5:]} {
 		if got, err := parseStat(42, content); err == nil {
 			t.Errorf("%q is taken for %+v", content, got)
+		}
+	}
+}
+
+func TestDeadIsWhoseLastThreadHasEnded(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[stat]bool{
+		{state: "S", threads: 4}: false,
+		{state: "T", threads: 1}: false,
+		{state: "Z", threads: 4}: false, // it still has its ports
+		{state: "Z", threads: 1}: true,
+		{state: "Z", threads: 0}: true,
+		{state: "X"}:             true,
+	} {
+		if got := s.dead(); got != want {
+			t.Errorf("%s with %d threads: dead is %t", s.state, s.threads, got)
 		}
 	}
 }

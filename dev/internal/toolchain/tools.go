@@ -118,9 +118,10 @@ func (t Toolchain) build(ctx context.Context, tool Tool, version, path string) e
 }
 
 // BuildApps builds the apps in the given folders; each binary has its folder's
-// name. Go's own cache keeps this short where nothing has changed.
+// name. Go's own cache keeps this short where nothing has changed; it does not
+// count as a change that something was committed.
 func (t Toolchain) BuildApps(ctx context.Context, folders []string) error {
-	args := append([]string{"build", "-o", t.Checkout.Local("bin") + string(filepath.Separator)}, folders...)
+	args := append([]string{"build", "-buildvcs=false", "-o", t.Checkout.Local("bin") + string(filepath.Separator)}, folders...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = t.Checkout.Root
 	return t.run(cmd, "building the apps")

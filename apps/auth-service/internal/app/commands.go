@@ -12,7 +12,6 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/seed"
-	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -21,30 +20,14 @@ import (
 // Commands are what the binary can do, configured by environ.
 func Commands(environ []string) map[string]platform.Command {
 	return map[string]platform.Command{
-		"serve":     configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
-		"migrate":   configured(environ, migrate),
-		"seed-demo": configured(environ, seedDemo),
+		"serve":     platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
+		"migrate":   platform.Migrate(environ, postgres.Migrations()),
+		"seed-demo": platform.Configured(environ, seedDemo),
 	}
-}
-
-// configured reads a command's configuration when it is run, so that one
-// command does not ask for the settings of another.
-func configured[T any](environ []string, command func(T) platform.Command) platform.Command {
-	return func(ctx context.Context, args []string) error {
-		cfg, err := config.Load[T](environ)
-		if err != nil {
-			return err
-		}
-		return command(cfg)(ctx, args)
-	}
-}
-
-func migrate(cfg databaseConfig) platform.Command {
-	return platform.Migrate(cfg.Database, cfg.Sidecar, postgres.Migrations())
 }
 
 // seedDemo adds the demo users, and as many for load tests as --users says.
-func seedDemo(cfg databaseConfig) platform.Command {
+func seedDemo(cfg seedConfig) platform.Command {
 	return func(ctx context.Context, args []string) error {
 		flags := flag.NewFlagSet("seed-demo", flag.ContinueOnError)
 		users := flags.Int("users", 0, "how many users to add for load tests")

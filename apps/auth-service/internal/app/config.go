@@ -45,8 +45,8 @@ func (c *SessionConfig) Validate() error {
 	return nil
 }
 
-// databaseConfig is what the commands need that only touch the database.
-type databaseConfig struct {
+// seedConfig is what the command needs that adds users.
+type seedConfig struct {
 	Database pg.Config
 	Sidecar  sidecar.Config
 	Password password.Config

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -59,7 +60,14 @@ type Hasher struct {
 	maxWait time.Duration
 	decoy   string
 	seconds prometheus.Histogram
+	// atRest fires when nothing has been hashed for a while.
+	atRest *time.Timer
 }
+
+// rest is how long after a hash its memory is given back to the system, unless
+// there was another. One hash takes as much as all else in the service; left
+// alone, the runtime would keep it for minutes.
+const rest = time.Second
 
 // New returns a Hasher that reports the duration of its work to reg.
 func New(cfg Config, reg prometheus.Registerer) *Hasher {
@@ -81,6 +89,7 @@ func New(cfg Config, reg prometheus.Registerer) *Hasher {
 		}),
 	}
 	h.decoy = decoy(h.params)
+	h.atRest = time.AfterFunc(rest, debug.FreeOSMemory)
 	reg.MustRegister(h.seconds)
 	return h
 }
@@ -130,6 +139,7 @@ func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
 		return ErrBusy.WithCause(ctx.Err())
 	}
 	defer func() { <-h.slots }()
+	defer h.atRest.Reset(rest)
 
 	timer := prometheus.NewTimer(h.seconds)
 	if err := work(); err != nil {

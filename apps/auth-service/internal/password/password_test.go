@@ -3,9 +3,11 @@ package password
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -183,4 +185,36 @@ func BenchmarkVerify(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestMemoryIsGivenBack is not parallel: it counts collections.
+//
+//nolint:paralleltest // see above
+func TestMemoryIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := setup(t, cheap)
+		collections := func() uint32 {
+			var stats runtime.MemStats
+			runtime.ReadMemStats(&stats)
+			return stats.NumForcedGC
+		}
+		pass := func(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the bubble's clock jumps
+		pass(2 * rest)                                  // until New is forgotten
+		synctest.Wait()
+		before := collections()
+		for range 3 {
+			if _, err := h.Hash(t.Context(), "password"); err != nil {
+				t.Fatal(err)
+			}
+			pass(rest / 2)
+		}
+		if during := collections(); during != before {
+			t.Errorf("memory was given back %d times between hashes", during-before)
+		}
+		pass(rest)
+		synctest.Wait()
+		if after := collections(); after != before+1 {
+			t.Errorf("memory was given back %d times after the last hash, want once", after-before)
+		}
+	})
 }

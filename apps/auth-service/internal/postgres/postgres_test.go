@@ -15,6 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
@@ -176,10 +177,18 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// anySecret is what every secret is.
+type anySecret struct{}
+
+// Secret implements sidecar.Secrets.
+func (anySecret) Secret(context.Context, string) (string, error) { return "any", nil }
+
 func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	t.Parallel()
-	store, database := setup(t)
-	database.Pool.Close()
+	pool, err := pg.Open(pg.Config{Host: "127.0.0.1", Port: 1, Name: "auth", User: "auth", SSLMode: "disable", MaxConns: 1}, anySecret{})
+	must(t, err)
+	t.Cleanup(pool.Close)
+	store := postgres.NewStore(pool, time.Now)
 	user := identity.Session{ID: "s1", UserID: "kim"}
 	_, errUser := store.User(t.Context(), "kim")
 	_, errAccount := store.Account(t.Context(), "kim")

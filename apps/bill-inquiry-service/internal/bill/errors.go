@@ -18,6 +18,7 @@ var (
 	ErrSuspended    = problem.New(problem.Conflict, "LINE_SUSPENDED", "정지된 회선은 요금을 조회할 수 없습니다.")
 	ErrNoBill       = problem.New(problem.NotFound, "BILL_NOT_FOUND", "해당 월의 청구 내역이 없습니다.")
 	ErrNoInquiry    = problem.New(problem.NotFound, "INQUIRY_NOT_FOUND", "조회 요청을 찾을 수 없습니다.")
+	ErrDatabase     = problem.New(problem.Unavailable, "DATABASE_UNAVAILABLE", "일시적으로 이력을 조회할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
 	ErrStillRunning = problem.New(problem.Unavailable, "INQUIRY_IN_PROGRESS", "조회가 지연되고 있습니다. 잠시 후 다시 시도해 주세요.").After(3 * time.Second)
 )
 

@@ -16,11 +16,11 @@ import (
 const line = msisdn.Number("01012345678")
 
 var (
-	asker   = bill.Asker{UserID: "testuser01", Lines: []msisdn.Number{line}}
-	noon    = time.Date(2026, 11, 22, 12, 0, 0, 0, bill.Seoul)
-	outage  = fmt.Errorf("kos: %w", bill.ErrUnavailable)
-	current = bill.Bill{Line: line, Month: "2026-11", Charges: bill.Charges{Total: 53_900}}
-	past    = bill.Bill{Line: line, Month: "2026-10", Final: true, Charges: bill.Charges{Total: 1_089_000}}
+	asker     = bill.Asker{UserID: "testuser01", Lines: []msisdn.Number{line}}
+	noon      = time.Date(2026, 11, 22, 12, 0, 0, 0, bill.Seoul)
+	errOutage = fmt.Errorf("kos: %w", bill.ErrUnavailable)
+	current   = bill.Bill{Line: line, Month: "2026-11", Charges: bill.Charges{Total: 53_900}}
+	past      = bill.Bill{Line: line, Month: "2026-10", Final: true, Charges: bill.Charges{Total: 1_089_000}}
 )
 
 // noCache asks the source each time, in the background, as the real one does.
@@ -64,12 +64,12 @@ type carrier struct {
 
 func (c *carrier) Bill(context.Context, string, msisdn.Number, bill.Month) (bill.Bill, error) {
 	c.calls.Add(1)
-	time.Sleep(c.delay) // only where a test's clock is virtual
+	<-time.After(c.delay)
 	return c.bill, c.err
 }
 
 func (c *carrier) Customer(context.Context, string, msisdn.Number) (bill.Customer, error) {
-	time.Sleep(c.delay)
+	<-time.After(c.delay)
 	return c.customer, c.err
 }
 

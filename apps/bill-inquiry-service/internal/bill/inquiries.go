@@ -17,9 +17,9 @@ type History interface {
 	// while that is still processing. It waits for the commit for a moment at
 	// most; the record is written in any case that leaves the process alive.
 	Append(ctx context.Context, r Record)
-	// Find returns a user's own record, or ErrNoInquiry.
+	// Find returns a user's own record, or ErrNoInquiry or ErrDatabase.
 	Find(ctx context.Context, userID, requestID string) (Record, error)
-	// List returns the page that filter chooses.
+	// List returns the page that filter chooses, or ErrDatabase.
 	List(ctx context.Context, filter Filter) (Page, error)
 }
 
@@ -128,7 +128,7 @@ func (i *Inquiries) settled(record Record, got Bill, err error) Record {
 }
 
 // Result returns one of the asker's own inquiries, with its bill if that is
-// completed and can still be had. It returns ErrNoInquiry.
+// completed and can still be had. It returns ErrNoInquiry or ErrDatabase.
 func (i *Inquiries) Result(ctx context.Context, asker Asker, requestID string) (Inquiry, error) {
 	record, err := i.history.Find(ctx, asker.UserID, requestID)
 	if err != nil {
@@ -152,7 +152,7 @@ func (i *Inquiries) Result(ctx context.Context, asker Asker, requestID string) (
 
 // History returns a page of the asker's own inquiries. Filter's user is set
 // here; lines that are not the asker's are refused with ErrNotYourLine, and
-// none mean all of the asker's.
+// none mean all of the asker's. It may return ErrDatabase.
 func (i *Inquiries) History(ctx context.Context, asker Asker, filter Filter) (Page, error) {
 	filter.UserID = asker.UserID
 	for _, line := range filter.Lines {

@@ -98,7 +98,7 @@ func TestOutageIsAnsweredWithWhatKOSSaidLast(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(always(noon))
-			b.carrier.err = outage
+			b.carrier.err = errOutage
 			if tc.kept != nil {
 				_ = b.archive.Keep(t.Context(), *tc.kept)
 			}
@@ -178,7 +178,7 @@ func TestResult(t *testing.T) {
 func TestResultOfACompletedInquirySurvivesAnOutage(t *testing.T) {
 	t.Parallel()
 	b := setup(always(noon))
-	b.carrier.err = outage
+	b.carrier.err = errOutage
 	b.history.Append(t.Context(), bill.Record{RequestID: "r", UserID: asker.UserID, Line: line, Month: "2026-11", Status: bill.Completed})
 	got, err := b.use.Result(t.Context(), asker, "r")
 	if err != nil || got.Record.Status != bill.Completed || got.Bill.Line != "" {
@@ -208,7 +208,7 @@ func TestMenu(t *testing.T) {
 		want     int
 	}{
 		"contract began in September": {bill.Customer{ContractSince: "2026-09-15"}, nil, 3},
-		"KOS is away":                 {bill.Customer{}, outage, 6},
+		"KOS is away":                 {bill.Customer{}, errOutage, 6},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

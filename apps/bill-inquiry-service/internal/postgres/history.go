@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,14 +52,14 @@ func (h *History) Find(ctx context.Context, userID, requestID string) (bill.Reco
 	at := time.Unix(id.Time().UnixTime())
 	rows, err := h.pool.Query(ctx, findRecord, id.String(), userID, at.Add(-clockSkew), at.Add(clockSkew))
 	if err != nil {
-		return bill.Record{}, fmt.Errorf("find inquiry: %w", err)
+		return bill.Record{}, fault("find inquiry", err)
 	}
 	record, err := pgx.CollectExactlyOneRow(rows, scanRecord)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return bill.Record{}, bill.ErrNoInquiry
 	}
 	if err != nil {
-		return bill.Record{}, fmt.Errorf("find inquiry: %w", err)
+		return bill.Record{}, fault("find inquiry", err)
 	}
 	return record, nil
 }
@@ -95,7 +94,7 @@ func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
 		return err
 	})
 	if err := h.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return bill.Page{}, fmt.Errorf("list inquiries: %w", err)
+		return bill.Page{}, fault("list inquiries", err)
 	}
 	return page, nil
 }

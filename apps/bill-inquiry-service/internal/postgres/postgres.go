@@ -3,8 +3,10 @@ package postgres
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
@@ -25,4 +27,13 @@ func Migrations() fs.FS {
 var Partitioned = []pg.Partitions{
 	{Table: "inquiry_request", Keep: 24},
 	{Table: "kos_exchange", Keep: 12},
+}
+
+// fault says what could not be done, and whether the database is to blame.
+func fault(op string, err error) error {
+	err = fmt.Errorf("%s: %w", op, err)
+	if pg.Unavailable(err) {
+		return bill.ErrDatabase.WithCause(err)
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
@@ -63,6 +64,21 @@ func newHistory(t *testing.T) *postgres.History {
 		}
 	})
 	return postgres.NewHistory(pool, writer)
+}
+
+func TestReadingWithoutADatabaseIsRefusedForNow(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/nowhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	history := postgres.NewHistory(pool, nil)
+	_, findErr := history.Find(t.Context(), "testuser01", uuid.Must(uuid.NewV7()).String())
+	_, listErr := history.List(t.Context(), bill.Filter{UserID: "testuser01", Page: 1, Size: 20})
+	if !errors.Is(findErr, bill.ErrDatabase) || !errors.Is(listErr, bill.ErrDatabase) {
+		t.Errorf("Find: %v, List: %v", findErr, listErr)
+	}
 }
 
 func record(t *testing.T, change func(*bill.Record)) bill.Record {

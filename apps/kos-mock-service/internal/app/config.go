@@ -25,9 +25,3 @@ type Names struct {
 	// AuthAppID is the app-id of the service that knows who registered a line.
 	AuthAppID string `env:"AUTH_APP_ID" envDefault:"auth-service"`
 }
-
-// databaseConfig is what the command needs that only touches the database.
-type databaseConfig struct {
-	Database pg.Config
-	Sidecar  sidecar.Config
-}

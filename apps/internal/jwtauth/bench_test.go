@@ -1,0 +1,47 @@
+package jwtauth_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+)
+
+// BenchmarkMiddleware is what authentication costs a request whose token and
+// session were seen lately.
+func BenchmarkMiddleware(b *testing.B) {
+	i := newIssuer(b, "k1")
+	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(cfg, i.static(), time.Now), sessions{record: live}, prometheus.NewRegistry())
+	handler := auth.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+i.token("k1", claims(time.Now())))
+	answer := httptest.NewRecorder()
+	b.ReportAllocs()
+	for b.Loop() {
+		handler.ServeHTTP(answer, r)
+	}
+	if answer.Code != http.StatusOK {
+		b.Fatal(answer.Code)
+	}
+}
+
+// BenchmarkSignature is what a token costs that was not seen lately. (This one
+// is refused after its signature was checked, and so never remembered.)
+func BenchmarkSignature(b *testing.B) {
+	i := newIssuer(b, "k1")
+	verifier := jwtauth.NewVerifier(cfg, i.static(), time.Now)
+	nobodys := claims(time.Now())
+	nobodys.Subject = ""
+	token := i.token("k1", nobodys)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := verifier.Verify(b.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrInvalidToken) {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package jwtauth_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/elliptic"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+)
+
+func readSet(i *issuer) (jwtauth.LocalKeys, error) {
+	var set jwkset.JWKSMarshal
+	if err := json.Unmarshal(i.published(), &set); err != nil {
+		return nil, err
+	}
+	keys, err := jwtauth.ParseKeySet(set)
+	return func(context.Context) (map[string]crypto.PublicKey, error) { return keys, err }, err
+}
+
+func TestVerifyTakesOurTokens(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "k1", "k2")
+	verifier := jwtauth.NewVerifier(cfg, i.static(), time.Now)
+	want := claims(time.Now())
+	for _, kid := range []string{"k1", "k2"} {
+		token := i.token(kid, want)
+		for range 2 { // the second time from memory
+			got, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Subject != want.Subject || got.SessionID != want.SessionID || got.CustomerID != want.CustomerID {
+				t.Errorf("got %+v", got)
+			}
+			if diff := cmp.Diff([][]string{want.Lines, want.Permissions}, [][]string{got.Lines, got.Permissions}); diff != "" {
+				t.Errorf("claims (-want +got):\n%s", diff)
+			}
+		}
+	}
+}
+
+func TestVerifyRefusesEverythingElse(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "k1")
+	verifier := jwtauth.NewVerifier(cfg, i.static(), time.Now)
+	for name, token := range badTokens(t, i) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range 2 {
+				if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrInvalidToken) {
+					t.Errorf("got %v", err)
+				}
+			}
+		})
+	}
+}
+
+// badTokens are all the tokens that we know to be tried.
+func badTokens(t *testing.T, i *issuer) map[string]string {
+	t.Helper()
+	now := time.Now()
+	good := i.token("k1", claims(now))
+	parts := strings.Split(good, ".")
+	changed := func(change func(c *jwtauth.Claims)) string {
+		c := claims(now)
+		change(c)
+		return i.token("k1", c)
+	}
+	payload := func(c *jwtauth.Claims) string {
+		text, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	admin := claims(now)
+	admin.Permissions = []string{"ADMIN"}
+	public, err := x509.MarshalPKIXPublicKey(i.keys["k1"].Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{
+		"empty":                        "",
+		"no token":                     "a.b.c",
+		"unsigned":                     parts[0] + "." + parts[1] + ".",
+		"no signature":                 parts[0] + "." + parts[1],
+		"changed payload":              parts[0] + "." + payload(admin) + "." + parts[2],
+		"another's signature":          sign(t, jwt.SigningMethodES256, "k1", newKey(t, elliptic.P256()), claims(now)),
+		"alg none":                     sign(t, jwt.SigningMethodNone, "k1", jwt.UnsafeAllowNoneSignatureType, admin),
+		"HS256 with public key":        sign(t, jwt.SigningMethodHS256, "k1", public, admin),
+		"HS256 with public key in PEM": sign(t, jwt.SigningMethodHS256, "k1", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), admin),
+		"ES384":                        sign(t, jwt.SigningMethodES384, "k1", newKey(t, elliptic.P384()), admin),
+		"unknown kid":                  sign(t, jwt.SigningMethodES256, "k9", i.keys["k1"], claims(now)),
+		"no kid":                       sign(t, jwt.SigningMethodES256, "", i.keys["k1"], claims(now)),
+		"other issuer":                 changed(func(c *jwtauth.Claims) { c.Issuer = "somebody" }),
+		"no issuer":                    changed(func(c *jwtauth.Claims) { c.Issuer = "" }),
+		"other audience":               changed(func(c *jwtauth.Claims) { c.Audience = jwt.ClaimStrings{"somebody"} }),
+		"no audience":                  changed(func(c *jwtauth.Claims) { c.Audience = nil }),
+		"expired":                      changed(func(c *jwtauth.Claims) { c.ExpiresAt = jwt.NewNumericDate(now.Add(-time.Second)) }),
+		"never expires":                changed(func(c *jwtauth.Claims) { c.ExpiresAt = nil }),
+		"issued in the future":         changed(func(c *jwtauth.Claims) { c.IssuedAt = jwt.NewNumericDate(now.Add(time.Minute)) }),
+		"not valid yet":                changed(func(c *jwtauth.Claims) { c.NotBefore = jwt.NewNumericDate(now.Add(time.Minute)) }),
+		"refresh token":                changed(func(c *jwtauth.Claims) { c.Type = jwtauth.TypeRefresh }),
+		"no type":                      changed(func(c *jwtauth.Claims) { c.Type = "" }),
+		"no session":                   changed(func(c *jwtauth.Claims) { c.SessionID = "" }),
+		"no user":                      changed(func(c *jwtauth.Claims) { c.Subject = "" }),
+	}
+}
+
+func TestARememberedTokenDoesNotOutliveItself(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "k1")
+	now := time.Now()
+	verifier := jwtauth.NewVerifier(cfg, i.static(), func() time.Time { return now })
+	token := i.token("k1", claims(now))
+	verify := func() error {
+		_, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess)
+		return err
+	}
+	if err := verify(); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(life - time.Second)
+	if err := verify(); err != nil {
+		t.Errorf("before it expires: %v", err)
+	}
+	now = now.Add(time.Second)
+	if err := verify(); !errors.Is(err, jwtauth.ErrInvalidToken) {
+		t.Errorf("when it has expired: %v", err)
+	}
+}
+
+func TestATokenIsRememberedAsWhatItIs(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "k1")
+	verifier := jwtauth.NewVerifier(cfg, i.static(), time.Now)
+	refresh := claims(time.Now())
+	refresh.Type = jwtauth.TypeRefresh
+	token := i.token("k1", refresh)
+	if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeRefresh); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrInvalidToken) {
+		t.Errorf("a refresh token was taken for an access token: %v", err)
+	}
+}
+
+func TestAWithdrawnKeyEndsRememberedTokens(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := newIssuer(t, "k1", "k2")
+		keys := jwtauth.LocalKeys(func(ctx context.Context) (map[string]crypto.PublicKey, error) {
+			set, err := readSet(i)
+			if err != nil {
+				return nil, err
+			}
+			return set(ctx)
+		})
+		verifier := jwtauth.NewVerifier(cfg, keys, time.Now)
+		defer verifier.StopGoroutines()
+		token := i.token("k1", claims(time.Now()))
+		if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); err != nil {
+			t.Fatal(err)
+		}
+		i.set(func() { delete(i.keys, "k1") })
+		pass(30 * time.Second)
+		if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrInvalidToken) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func FuzzVerify(f *testing.F) {
+	i := newIssuer(f, "k1")
+	now := time.Now()
+	verifier := jwtauth.NewVerifier(cfg, i.static(), func() time.Time { return now })
+	good := i.token("k1", claims(now))
+	signed := good[:strings.LastIndex(good, ".")+1]
+	f.Add(good)
+	f.Add(signed)
+	f.Add(strings.Replace(good, ".", "..", 1))
+	f.Add(good + "=")
+	f.Add(sign(f, jwt.SigningMethodNone, "k1", jwt.UnsafeAllowNoneSignatureType, claims(now)))
+	f.Add(`eyJhbGciOiJFUzI1NiIsImtpZCI6MX0.e30.AA`)
+	f.Fuzz(func(t *testing.T, token string) {
+		_, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess)
+		if err == nil && !strings.HasPrefix(token, signed) {
+			t.Errorf("accepted what nobody signed: %s", token)
+		}
+		if err != nil && !errors.Is(err, jwtauth.ErrInvalidToken) {
+			t.Errorf("a bad token is taken for a fault of ours: %v", err)
+		}
+	})
+}

@@ -1,0 +1,202 @@
+// Package kostest runs KOS's stand-in, the real binary with a sidecar and a
+// database of its own, for the tests of the services that call KOS. Only tests
+// may import it.
+package kostest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+)
+
+// module is the stand-in's folder, seen from a service's own test folders: the
+// services lie side by side, and their tests two folders deep.
+const module = "../../kos-mock-service"
+
+// KOS is a running stand-in. It answers within 20 ms, never fails of itself
+// and has no limits, until it is told otherwise.
+type KOS struct {
+	URL string
+
+	t    testing.TB
+	http *http.Client
+}
+
+// Credentials returns the secret of a client, as services read it. Every
+// client that Start is given has these.
+func Credentials(clientID string) string {
+	return fmt.Sprintf(`{"clientId":%q,"clientSecret":"a secret of the tests"}`, clientID)
+}
+
+// build compiles the stand-in once for all tests of a package.
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "kos-mock-service")
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "kos-mock-service")
+	compile := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".") //nolint:gosec // our own folder
+	compile.Dir = module
+	if output, err := compile.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build KOS: %w\n%s", err, output)
+	}
+	return binary, nil
+})
+
+// Clean removes what Start built. Call it when all tests of a package are over.
+func Clean() {
+	if binary, err := build(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(binary))
+	}
+}
+
+// Start runs a stand-in that serves clients, until the test ends.
+func Start(t testing.TB, clients ...string) *KOS {
+	t.Helper()
+	binary, err := build()
+	if err != nil {
+		t.Fatalf("kostest: %v", err)
+	}
+	database := pgtest.New(t, os.DirFS(filepath.Join(module, "internal/postgres/migrations")))
+	dapr := daprtest.Start(t, daprtest.Options{
+		AppID: "kos-of-" + database.Config.Name, // nobody calls it under this name
+		Secrets: map[string]string{
+			"kos-mock-config":              config(t, clients),
+			database.Config.PasswordSecret: database.Password,
+		},
+	})
+	address := freeAddress(t)
+	run(t, binary,
+		"HTTP_ADDR="+address,
+		"DAPR_HTTP_PORT="+strconv.Itoa(dapr.HTTPPort), "DAPR_GRPC_PORT="+strconv.Itoa(dapr.GRPCPort),
+		"DB_HOST="+database.Config.Host, "DB_PORT="+strconv.Itoa(database.Config.Port),
+		"DB_NAME="+database.Config.Name, "DB_USER="+database.Config.User,
+		"DB_PASSWORD_SECRET="+database.Config.PasswordSecret,
+	)
+	kos := &KOS{URL: "http://" + address, t: t, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	kos.awaitReady()
+	return kos
+}
+
+func config(t testing.TB, clients []string) string {
+	t.Helper()
+	quick := map[string]any{"latency": map[string]int{"minMs": 20, "maxMs": 20}, "errorShare": 0, "limitPerMinute": 0}
+	registered := make([]json.RawMessage, len(clients))
+	for i, client := range clients {
+		registered[i] = json.RawMessage(Credentials(client))
+	}
+	text, err := json.Marshal(map[string]any{
+		"clients":      registered,
+		"token":        map[string]any{"signingKey": base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))},
+		"adminEnabled": true,
+		"endpoints":    map[string]any{"auth": quick, "bill-inquiry": quick, "product-inquiry": quick, "products": quick},
+	})
+	if err != nil {
+		t.Fatalf("kostest: %v", err)
+	}
+	return string(text)
+}
+
+// run starts the process and ends it, gracefully, with the test.
+func run(t testing.TB, binary string, environ ...string) {
+	t.Helper()
+	var log bytes.Buffer
+	process := exec.CommandContext(context.Background(), binary) // the test's context ends before its cleanup
+	process.Env, process.Stdout, process.Stderr = environ, &log, &log
+	if err := process.Start(); err != nil {
+		t.Fatalf("kostest: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = process.Process.Signal(syscall.SIGTERM)
+		if err := process.Wait(); err != nil || t.Failed() {
+			t.Logf("KOS ended with %v:\n%s", err, log.String())
+		}
+	})
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("kostest: %v", err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+// startTimeout bounds the wait for readiness: a second on a quiet machine.
+const startTimeout = 60 * time.Second
+
+func (k *KOS) awaitReady() {
+	k.t.Helper()
+	deadline := time.After(startTimeout)
+	for {
+		if status, _ := k.call(http.MethodGet, "/actuator/health/readiness", nil); status == http.StatusOK {
+			return
+		}
+		select {
+		case <-deadline:
+			k.t.Fatalf("kostest: KOS is not ready after %s", startTimeout)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Behave changes how an endpoint behaves, as the stand-in's admin API has it.
+func (k *KOS) Behave(endpoint string, change map[string]any) {
+	k.t.Helper()
+	if status, body := k.call(http.MethodPut, "/admin/behavior/"+endpoint, change); status != http.StatusOK {
+		k.t.Fatalf("kostest: KOS answered %d: %s", status, body)
+	}
+}
+
+// Calls returns how many calls have reached an endpoint.
+func (k *KOS) Calls(endpoint string) int {
+	k.t.Helper()
+	status, body := k.call(http.MethodGet, "/admin/calls?endpoint="+endpoint, nil)
+	var counted struct{ Total int }
+	if err := json.Unmarshal(body, &counted); err != nil || status != http.StatusOK {
+		k.t.Fatalf("kostest: KOS answered %d: %s", status, body)
+	}
+	return counted.Total
+}
+
+// call returns the status, 0 if there is no answer, and the body.
+func (k *KOS) call(method, path string, in any) (int, []byte) {
+	k.t.Helper()
+	text, err := json.Marshal(in)
+	if err != nil {
+		k.t.Fatalf("kostest: %v", err)
+	}
+	req, err := http.NewRequestWithContext(k.t.Context(), method, k.URL+path, bytes.NewReader(text))
+	if err != nil {
+		k.t.Fatalf("kostest: %v", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := k.http.Do(req)
+	if err != nil {
+		return 0, nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, nil
+	}
+	return resp.StatusCode, body
+}

@@ -1,0 +1,142 @@
+package pg_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+)
+
+func TestOpenConnectsWhenItIsFirstUsed(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t, tables)
+	var (
+		asked atomic.Int32
+		away  atomic.Bool
+	)
+	away.Store(true)
+	pool := open(t, database.Config, func(name string) (string, error) {
+		asked.Add(1)
+		if away.Load() {
+			return "", errAway
+		}
+		return passwordOf(database)(name)
+	})
+	if n := asked.Load(); n != 0 {
+		t.Errorf("asked for the password %d times before the first use", n)
+	}
+	if _, err := pool.Exec(t.Context(), "SELECT 1"); !errors.Is(err, errAway) || !pg.Unavailable(err) {
+		t.Errorf("without a password: %v", err)
+	}
+	away.Store(false)
+	if user := query[string](t, pool, "SELECT current_user"); user != database.Config.User {
+		t.Errorf("connected as %q", user)
+	}
+}
+
+func TestARotatedPasswordIsTakenUp(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t, tables)
+	role := "role_" + strings.ToLower(rand.Text())
+	exec(t, database.Pool, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD 'first'", role))
+	t.Cleanup(func() { _, _ = database.Pool.Exec(context.Background(), "DROP ROLE "+role) })
+
+	var password atomic.Value
+	password.Store("first")
+	cfg := database.Config
+	cfg.User = role
+	pool := open(t, cfg, func(string) (string, error) { return password.Load().(string), nil })
+	query[int](t, pool, "SELECT 1")
+
+	exec(t, database.Pool, fmt.Sprintf("ALTER ROLE %s PASSWORD 'second'", role))
+	pool.Reset()
+	if _, err := pool.Exec(t.Context(), "SELECT 1"); !pg.Unavailable(err) {
+		t.Errorf("until the secret is rotated too: %v", err)
+	}
+	password.Store("second")
+	query[int](t, pool, "SELECT 1")
+}
+
+func TestAPasswordFileComesBeforeTheSecret(t *testing.T) { // not parallel: the file is named by the environment
+	database := pgtest.New(t, tables)
+	file := filepath.Join(t.TempDir(), "pgpass")
+	line := fmt.Sprintf("%s:%d:%s:%s:%s\n", database.Config.Host, database.Config.Port, database.Config.Name, database.Config.User, database.Password)
+	if err := os.WriteFile(file, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PGPASSFILE", file)
+	pool := open(t, database.Config, func(string) (string, error) { return "", errAway })
+	query[int](t, pool, "SELECT 1")
+}
+
+func TestPingTellsOperatorsNoInternals(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t, tables)
+	lines, cfg := between(t, database.Config)
+	pool := open(t, cfg, passwordOf(database))
+	if err := pg.Ping(pool)(t.Context()); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+	_ = lines.listener.Close()
+	lines.cut()
+	err := pg.Ping(pool)(t.Context())
+	if err == nil {
+		t.Fatal("pinged a server that is away")
+	}
+	for _, internal := range []string{cfg.Host, cfg.User, cfg.Name} {
+		if strings.Contains(err.Error(), internal) {
+			t.Errorf("%q tells %q", err, internal)
+		}
+	}
+}
+
+func TestUniqueViolationNamesTheConstraint(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t, tables)
+	exec(t, database.Pool, "INSERT INTO customer VALUES (1, '01012345678')")
+	for sql, want := range map[string]string{
+		"INSERT INTO customer VALUES (1, '01000000000')": "customer_pk",
+		"INSERT INTO customer VALUES (2, '01012345678')": "line_taken",
+		"INSERT INTO customer VALUES ('x')":              "",
+	} {
+		_, err := database.Pool.Exec(t.Context(), sql)
+		if got, ok := pg.IsUniqueViolation(fmt.Errorf("register: %w", err)); got != want || ok != (want != "") {
+			t.Errorf("%s: constraint %q, %t", sql, got, ok)
+		}
+	}
+	if _, ok := pg.IsUniqueViolation(nil); ok {
+		t.Error("nil is a violation")
+	}
+}
+
+func TestUndefinedTable(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t, tables)
+	_, err := database.Pool.Exec(t.Context(), "SELECT * FROM nowhere")
+	if !pg.IsUndefinedTable(fmt.Errorf("read: %w", err)) || pg.IsUndefinedTable(errAway) || pg.IsUndefinedTable(nil) {
+		t.Errorf("misjudged %v", err)
+	}
+}
+
+func TestConfigValidate(t *testing.T) {
+	t.Parallel()
+	for want, cfg := range map[bool]pg.Config{
+		true:  {MaxConns: 1, Port: 5432},
+		false: {MaxConns: 0, Port: 5432},
+	} {
+		if err := cfg.Validate(); (err == nil) != want {
+			t.Errorf("%+v: %v", cfg, err)
+		}
+	}
+	if (&pg.Config{MaxConns: 1, Port: 70000}).Validate() == nil {
+		t.Error("port 70000 is accepted")
+	}
+}

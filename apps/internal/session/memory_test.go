@@ -1,0 +1,95 @@
+package session_test
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// memory is a state store that treats ETags as Redis does. The contract test
+// holds it to the real ones.
+type memory struct {
+	mu      sync.Mutex
+	entries map[string]entry
+	version int
+
+	away       bool
+	slow       time.Duration // between reading and answering
+	gets, sets int
+}
+
+type entry struct {
+	value   []byte
+	etag    string
+	expires time.Time
+}
+
+var _ session.State = (*memory)(nil)
+
+func newMemory() *memory { return &memory{entries: map[string]entry{}} }
+
+func (m *memory) Get(_ context.Context, key string) (value []byte, etag string, err error) {
+	found, ok, err := m.read(key)
+	pass(m.pause())
+	if err != nil {
+		return nil, "", err
+	}
+	if !ok {
+		return nil, "", sidecar.ErrNotFound
+	}
+	return found.value, found.etag, nil
+}
+
+func (m *memory) read(key string) (entry, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gets++
+	if m.away {
+		return entry{}, false, sidecar.ErrUnavailable
+	}
+	found, ok := m.entries[key]
+	return found, ok && time.Now().Before(found.expires), nil
+}
+
+func (m *memory) pause() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.slow
+}
+
+func (m *memory) SetIf(_ context.Context, key string, value []byte, etag string, ttl time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sets++
+	if m.away {
+		return sidecar.ErrUnavailable
+	}
+	// A key that is gone takes any ETag.
+	if found, ok := m.entries[key]; ok && time.Now().Before(found.expires) && found.etag != etag {
+		return sidecar.ErrConflict
+	}
+	m.version++
+	m.entries[key] = entry{value: value, etag: strconv.Itoa(m.version), expires: time.Now().Add(ttl)}
+	return nil
+}
+
+// set changes how the store behaves, or counts anew.
+func (m *memory) set(change func(m *memory)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change(m)
+}
+
+// counts returns how many reads and writes there have been.
+func (m *memory) counts() (gets, sets int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.gets, m.sets
+}
+
+// pass lets time go by, on the clock of the test's bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it

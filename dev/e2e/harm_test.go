@@ -1,0 +1,150 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/e2e/internal/api"
+	"github.com/phonebill/phonebill/dev/e2e/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/redis"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// healTimeout bounds every wait for a part that was started again.
+const healTimeout = 30 * time.Second
+
+// harm says that the test harms the system or changes how KOS behaves. When it
+// is over, everything runs, is ready, and KOS is calm and within reach.
+func harm(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), healTimeout)
+		defer cancel()
+		for _, role := range whole.system.Roles() {
+			_ = whole.system.Resume(role) // has no effect on one that was not paused
+			if gone(role) {
+				if err := whole.system.Restart(ctx, role); err != nil {
+					t.Fatalf("start %s again: %v", role, err)
+				}
+			}
+		}
+		if err := whole.system.WaitReady(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := whole.kos.CalmDown(); err != nil {
+			t.Fatal(err)
+		}
+		awaitLogin(t)
+		closeBreaker(t)
+	})
+}
+
+// closeBreaker proves that bill inquiries reach KOS. A breaker that a failed
+// test has left open is closed by a new sidecar, sooner than by waiting.
+func closeBreaker(t testing.TB) {
+	t.Helper()
+	c := resident(t)
+	if c.Inquire(c.Line, "").Succeeded() {
+		return
+	}
+	respawn(t, system.Sidecar(bills))
+	reachesKOS(t, c)
+}
+
+// pid returns the process id of a part.
+func pid(t testing.TB, role system.Role) int {
+	t.Helper()
+	pid, err := whole.system.PID(role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// gone reports whether a part has ended.
+func gone(role system.Role) bool {
+	return errors.Is(whole.system.Ready(context.Background(), role), proc.ErrGone)
+}
+
+func kill(t testing.TB, role system.Role) {
+	t.Helper()
+	if err := whole.system.Kill(role); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// restart starts a part that does not run and waits until it, and all that
+// needs it, is ready.
+func restart(t testing.TB, role system.Role) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), healTimeout)
+	defer cancel()
+	if err := whole.system.Restart(ctx, role); err != nil {
+		t.Fatal(err)
+	}
+	if err := whole.system.WaitReady(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// respawn kills a part and brings it back.
+func respawn(t testing.TB, role system.Role) {
+	t.Helper()
+	kill(t, role)
+	restart(t, role)
+}
+
+// forgetBills empties the level of the cache that is shared.
+func forgetBills(t testing.TB) {
+	t.Helper()
+	err := redis.Delete(t.Context(), system.RedisPort, whole.secrets["redis-auth-key"], "phonebill-cache||*")
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// behave tells KOS how to answer bill inquiries.
+func behave(t testing.TB, behavior kos.Behavior) {
+	t.Helper()
+	if err := whole.kos.Behave(kos.BillInquiry, behavior); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// retryAfter returns the seconds that a refusal tells the client to wait.
+func retryAfter[T any](t testing.TB, answer api.Answer[T]) int {
+	t.Helper()
+	seconds, err := strconv.Atoi(answer.Header.Get("Retry-After"))
+	if err != nil || seconds < 1 {
+		t.Errorf("%s\nhas the Retry-After %q", answer, answer.Header.Get("Retry-After"))
+	}
+	return seconds
+}
+
+// errAwaited says what is still missing.
+type errAwaited string
+
+func (e errAwaited) Error() string { return string(e) }
+
+// liveSessions checks that customers need not log in again: each session is
+// seen by both services and can be refreshed.
+func liveSessions(t testing.TB, customers []customer) {
+	t.Helper()
+	for _, c := range customers {
+		c.Verify().OK(t)
+		c.see(t, "")
+		c.Refresh(c.Tokens.Refresh).OK(t)
+	}
+}
+
+// unavailable checks that a call is refused for now, and when to come back.
+func unavailable[T any](t testing.TB, answer api.Answer[T], code string) {
+	t.Helper()
+	answer.Refused(t, http.StatusServiceUnavailable, code)
+	retryAfter(t, answer)
+}

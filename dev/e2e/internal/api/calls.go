@@ -1,0 +1,97 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+)
+
+// Register creates an account.
+func (c *Client) Register(form Registration) Answer[User] {
+	return flat[User](c, Request{Method: http.MethodPost, Path: "/api/v1/auth/register", Body: form})
+}
+
+// Login opens a session; if that succeeds, the client speaks for its user.
+func (c *Client) Login(userID, password string) Answer[Tokens] {
+	form := map[string]string{"userId": userID, "password": password}
+	return c.keep(flat[Tokens](c, Request{Method: http.MethodPost, Path: "/api/v1/auth/login", Body: form}))
+}
+
+// Refresh exchanges a refresh token; if that succeeds, the client goes on with
+// the new pair.
+func (c *Client) Refresh(refreshToken string) Answer[Tokens] {
+	form := map[string]string{"refresh_token": refreshToken}
+	return c.keep(flat[Tokens](c, Request{Method: http.MethodPost, Path: "/api/v1/auth/refresh", Body: form}))
+}
+
+func (c *Client) keep(answer Answer[Tokens]) Answer[Tokens] {
+	if answer.Succeeded() {
+		c.Tokens = answer.Data
+	}
+	return answer
+}
+
+// Logout ends the session.
+func (c *Client) Logout() Answer[json.RawMessage] {
+	return c.Send(Request{Method: http.MethodPost, Path: "/api/v1/auth/logout"})
+}
+
+// ChangePassword changes the password and ends the user's other sessions.
+func (c *Client) ChangePassword(current, next string) Answer[json.RawMessage] {
+	form := map[string]string{"currentPassword": current, "newPassword": next}
+	return c.Send(Request{Method: http.MethodPost, Path: "/api/v1/auth/change-password", Body: form})
+}
+
+// Verify asks the auth service whether the session lives.
+func (c *Client) Verify() Answer[User] {
+	return flat[User](c, Request{Method: http.MethodGet, Path: "/api/v1/auth/verify"})
+}
+
+// UserInfo returns the account as it is stored.
+func (c *Client) UserInfo() Answer[User] {
+	return flat[User](c, Request{Method: http.MethodGet, Path: "/api/v1/auth/user-info"})
+}
+
+// User returns an account by its id.
+func (c *Client) User(id string) Answer[User] {
+	return flat[User](c, Request{Method: http.MethodGet, Path: "/api/v1/users/" + url.PathEscape(id)})
+}
+
+// Permission asks whether the user may use a service.
+func (c *Client) Permission(service string) Answer[struct {
+	Has bool `json:"has_permission"`
+}] {
+	return flat[struct {
+		Has bool `json:"has_permission"`
+	}](c, Request{Method: http.MethodPost, Path: "/api/v1/auth/permissions/check", Body: map[string]string{"serviceType": service}})
+}
+
+// Menu returns what can be asked for.
+func (c *Client) Menu() Answer[Menu] {
+	return enveloped[Menu](c, Request{Method: http.MethodGet, Path: "/api/v1/bills/menu"})
+}
+
+// Inquire asks for a bill; an empty month is this one.
+func (c *Client) Inquire(line, month string) Answer[Inquiry] {
+	form := map[string]string{"lineNumber": line}
+	if month != "" {
+		form["inquiryMonth"] = month
+	}
+	return enveloped[Inquiry](c, Request{Method: http.MethodPost, Path: "/api/v1/bills/inquiry", Body: form})
+}
+
+// Result returns what became of an inquiry.
+func (c *Client) Result(requestID string) Answer[Result] {
+	return enveloped[Result](c, Request{Method: http.MethodGet, Path: "/api/v1/bills/inquiry/" + url.PathEscape(requestID)})
+}
+
+// History returns a page of the user's inquiries. Query is as in a URL.
+func (c *Client) History(query string) Answer[History] {
+	return enveloped[History](c, Request{Method: http.MethodGet, Path: "/api/v1/bills/history?" + query})
+}
+
+// MakeMockData asks KOS's stand-in to give a fresh line a plan and bills.
+func (c *Client) MakeMockData(customerID, line string) Answer[MockData] {
+	form := map[string]string{"customerId": customerID, "lineNumber": line}
+	return enveloped[MockData](c, Request{Method: http.MethodPost, Path: "/api/v1/kos/mock-datas", Body: form})
+}

@@ -1,0 +1,180 @@
+// Package api is a client of PhoneBill's public API, for tests: it can also
+// say what a well-behaved client would not.
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// patience bounds a call. The API answers within 8 s or says why not.
+const patience = 15 * time.Second
+
+// Client speaks for one user, or for nobody before it logs in.
+type Client struct {
+	base string
+	http *http.Client
+	// Tokens are those of the last login or refresh; its access token goes
+	// with every call.
+	Tokens Tokens
+}
+
+// New returns a client of the API at base that sends its calls over transport.
+func New(base string, transport http.RoundTripper) *Client {
+	return &Client{base: base, http: &http.Client{
+		Transport: transport, Timeout: patience,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// With returns a client that shows this access token instead of its own.
+func (c *Client) With(accessToken string) *Client {
+	other := *c
+	other.Tokens.Access = accessToken
+	return &other
+}
+
+// Request is a call.
+type Request struct {
+	Method, Path string
+	// Body is sent as JSON, a []byte as it is, nil not at all.
+	Body any
+	// Header replaces what would be sent otherwise.
+	Header map[string]string
+}
+
+// Answer is what a call got. T is the shape of a success.
+type Answer[T any] struct {
+	Request string // method and path
+	Status  int
+	Header  http.Header
+	Took    time.Duration // until the last byte
+	Body    []byte
+	Data    T       // of a success
+	Failure Failure // of a failure
+	Err     error   // there was no answer, or not a readable one
+}
+
+// Succeeded reports whether the call did what it was asked.
+func (a Answer[T]) Succeeded() bool { return a.Err == nil && a.Status/100 == 2 }
+
+// String tells what came back, for people.
+func (a Answer[T]) String() string {
+	if a.Err != nil {
+		return fmt.Sprintf("%s failed after %s: %v", a.Request, a.Took, a.Err)
+	}
+	return fmt.Sprintf("%s answered %d after %s: %.600s", a.Request, a.Status, a.Took, a.Body)
+}
+
+// OK returns the data of a success and ends the test at anything else.
+func (a Answer[T]) OK(t testing.TB) T {
+	t.Helper()
+	if !a.Succeeded() {
+		t.Fatal(a)
+	}
+	return a.Data
+}
+
+// Refused returns the failure and ends the test if the call had another
+// outcome than this status and code, or if the failure is not in its envelope.
+func (a Answer[T]) Refused(t testing.TB, status int, code string) Failure {
+	t.Helper()
+	if a.Err != nil || a.Status != status || a.Failure.Error.Code != code {
+		t.Fatalf("%s\nwant %d %s", a, status, code)
+	}
+	if fault := a.Failure.fault(); fault != "" {
+		t.Fatalf("%s\n%s", a, fault)
+	}
+	return a.Failure
+}
+
+// Send sends a call and returns the answer as it came.
+func (c *Client) Send(r Request) Answer[json.RawMessage] {
+	return call(c, r, func(body []byte, data *json.RawMessage) error {
+		*data = body
+		return nil
+	})
+}
+
+// flat reads an answer of the auth service.
+func flat[T any](c *Client, r Request) Answer[T] {
+	return call(c, r, func(body []byte, data *T) error { return json.Unmarshal(body, data) })
+}
+
+// enveloped reads an answer of the other services.
+func enveloped[T any](c *Client, r Request) Answer[T] {
+	return call(c, r, func(body []byte, data *T) error {
+		envelope := struct {
+			Success bool `json:"success"`
+			Data    *T   `json:"data"`
+		}{Data: data}
+		err := json.Unmarshal(body, &envelope)
+		if err == nil && !envelope.Success {
+			err = fmt.Errorf("a success that says otherwise: %.200s", body)
+		}
+		return err
+	})
+}
+
+func call[T any](c *Client, r Request, read func([]byte, *T) error) Answer[T] {
+	answer := Answer[T]{Request: r.Method + " " + r.Path}
+	start := time.Now()
+	answer.Status, answer.Header, answer.Body, answer.Err = c.exchange(r)
+	answer.Took = time.Since(start)
+	switch {
+	case answer.Err != nil:
+	case answer.Status/100 == 2:
+		answer.Err = read(answer.Body, &answer.Data)
+	default:
+		// A body that is no failure shows where the failure is looked at.
+		_ = json.Unmarshal(answer.Body, &answer.Failure)
+	}
+	return answer
+}
+
+func (c *Client) exchange(r Request) (status int, header http.Header, body []byte, err error) {
+	request, err := c.request(r)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err = io.ReadAll(response.Body)
+	return response.StatusCode, response.Header, body, err
+}
+
+func (c *Client) request(r Request) (*http.Request, error) {
+	var body []byte
+	switch content := r.Body.(type) {
+	case nil:
+	case []byte:
+		body = content
+	default:
+		var err error
+		if body, err = json.Marshal(content); err != nil {
+			return nil, err
+		}
+	}
+	request, err := http.NewRequest(r.Method, c.base+r.Path, bytes.NewReader(body)) //nolint:noctx // the client has a timeout
+	if err != nil {
+		return nil, err
+	}
+	if r.Body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if c.Tokens.Access != "" {
+		request.Header.Set("Authorization", "Bearer "+c.Tokens.Access)
+	}
+	for name, value := range r.Header {
+		request.Header.Set(name, value)
+	}
+	return request, nil
+}

@@ -1,0 +1,157 @@
+package api
+
+import (
+	"regexp"
+	"time"
+)
+
+// Failure is the envelope of every refusal.
+type Failure struct {
+	Success bool         `json:"success"`
+	Error   FailureError `json:"error"`
+	Message string       `json:"message"`
+}
+
+// FailureError says what is wrong.
+type FailureError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	TraceID string `json:"traceId"`
+	Details struct {
+		FieldErrors map[string]string `json:"fieldErrors"`
+	} `json:"details"`
+}
+
+var traceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// fault returns what is wrong with the envelope itself, or "".
+func (f Failure) fault() string {
+	switch {
+	case f.Success:
+		return "a failure must not say success"
+	case f.Message == "" || f.Message != f.Error.Message:
+		return "message must repeat error.message"
+	case !traceID.MatchString(f.Error.TraceID):
+		return "no trace id"
+	}
+	return ""
+}
+
+// Tokens are the answer to a login or a refresh.
+type Tokens struct {
+	Access     string `json:"access_token"`
+	Refresh    string `json:"refresh_token"`
+	ExpiresIn  int    `json:"expires_in"` // seconds
+	UserID     string `json:"user_id"`
+	CustomerID string `json:"customer_id"`
+	Line       string `json:"line_number"`
+}
+
+// Registration is the form for a new account.
+type Registration struct {
+	UserID     string `json:"userId"`
+	CustomerID string `json:"customerId"`
+	Line       string `json:"lineNumber"`
+	Name       string `json:"userName"`
+	Password   string `json:"password"`
+}
+
+// User is an account.
+type User struct {
+	ID          string   `json:"user_id"`
+	Name        string   `json:"user_name"`
+	CustomerID  string   `json:"customer_id"`
+	Line        string   `json:"line_number"`
+	Status      string   `json:"account_status"`
+	Permissions []string `json:"permissions"`
+}
+
+// Menu is what can be asked for.
+type Menu struct {
+	CustomerInfo struct {
+		CustomerID string `json:"customerId"`
+		Line       string `json:"lineNumber"`
+	} `json:"customerInfo"`
+	AvailableMonths []string `json:"availableMonths"` // YYYY-MM, newest first
+	CurrentMonth    string   `json:"currentMonth"`
+}
+
+// Inquiry is an answered inquiry.
+type Inquiry struct {
+	RequestID    string    `json:"requestId"`
+	Status       string    `json:"status"`
+	Bill         *Bill     `json:"billInfo"`
+	CustomerInfo Customer  `json:"customerInfo"`
+	AsOf         time.Time `json:"asOf"`
+	Stale        bool      `json:"stale"`
+}
+
+// Customer is who holds a line.
+type Customer struct {
+	Name       string `json:"customerName"`
+	ID         string `json:"customerId"`
+	LineStatus string `json:"lineStatus"`
+}
+
+// Bill is a month's bill, as far as tests look into it; amounts are won.
+type Bill struct {
+	Line        string     `json:"lineNumber"`
+	Month       string     `json:"billingMonth"` // YYYYMM
+	ProductCode string     `json:"productCode"`
+	MonthlyFee  int64      `json:"monthlyFee"`
+	UsageFee    int64      `json:"usageFee"`
+	Discount    int64      `json:"discountAmount"`
+	TotalFee    int64      `json:"totalFee"`
+	TotalAmount int64      `json:"totalAmount"`
+	Discounts   []Discount `json:"discountInfo"`
+	Status      string     `json:"billStatus"`
+	Payment     struct {
+		Status string `json:"paymentStatus"`
+	} `json:"paymentInfo"`
+}
+
+// Discount is one reason to pay less.
+type Discount struct {
+	Name   string `json:"name"`
+	Amount int64  `json:"amount"`
+}
+
+// Result is what became of an inquiry.
+type Result struct {
+	RequestID    string `json:"requestId"`
+	Status       string `json:"status"`
+	Progress     int    `json:"progress"`
+	Bill         *Bill  `json:"billInfo"`
+	ErrorMessage string `json:"errorMessage"`
+}
+
+// History is a page of inquiries.
+type History struct {
+	Items      []Item `json:"items"` // newest first
+	Pagination struct {
+		CurrentPage int  `json:"currentPage"`
+		TotalPages  int  `json:"totalPages"`
+		TotalItems  int  `json:"totalItems"`
+		PageSize    int  `json:"pageSize"`
+		HasNext     bool `json:"hasNext"`
+		HasPrevious bool `json:"hasPrevious"`
+	} `json:"pagination"`
+}
+
+// Item is one inquiry in the history.
+type Item struct {
+	RequestID   string     `json:"requestId"`
+	Line        string     `json:"lineNumber"`
+	Month       string     `json:"inquiryMonth"` // YYYY-MM
+	RequestTime time.Time  `json:"requestTime"`
+	ProcessTime *time.Time `json:"processTime"`
+	Status      string     `json:"status"`
+	Summary     string     `json:"resultSummary"`
+}
+
+// MockData is what a fresh line was given.
+type MockData struct {
+	CustomerID string   `json:"customerId"`
+	Line       string   `json:"lineNumber"`
+	Months     []string `json:"billingMonths"` // YYYYMM, newest first
+}

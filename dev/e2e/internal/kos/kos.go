@@ -1,0 +1,122 @@
+// Package kos makes KOS's stand-in behave as a test needs it, and counts the
+// calls that reached it.
+package kos
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// The endpoints of KOS.
+const (
+	Auth           = "auth"
+	BillInquiry    = "bill-inquiry"
+	ProductInquiry = "product-inquiry"
+	Products       = "products"
+)
+
+// Admin is the stand-in's admin API.
+type Admin struct {
+	base string
+	http *http.Client
+}
+
+// New returns the admin API at base, called over transport.
+func New(base string, transport http.RoundTripper) *Admin {
+	return &Admin{base: base, http: &http.Client{Transport: transport, Timeout: 5 * time.Second}}
+}
+
+// Behavior is how an endpoint behaves, instead of all it was told before.
+type Behavior struct {
+	Latency        Latency `json:"latency"`
+	ErrorShare     float64 `json:"errorShare"` // 0 to 1
+	ErrorStatus    int     `json:"errorStatus,omitempty"`
+	LimitPerMinute int     `json:"limitPerMinute"` // 0 is none
+	Hang           bool    `json:"hang,omitempty"`
+	Script         []Step  `json:"script,omitempty"`
+}
+
+// Latency is how long an answer takes, in milliseconds.
+type Latency struct {
+	Min int `json:"minMs"`
+	Max int `json:"maxMs"`
+}
+
+// Step is what the next calls about a line get.
+type Step struct {
+	Line   string `json:"lineNumber,omitempty"`
+	Status int    `json:"status,omitempty"` // 0: an answer as usual
+	Times  int    `json:"times,omitempty"`  // 0: once
+}
+
+// Calm is KOS on its best day: quick, without faults and limits. What tests
+// measure is then their own doing.
+var Calm = Behavior{Latency: Latency{Min: 20, Max: 40}}
+
+// Behave tells an endpoint how to behave.
+func (a *Admin) Behave(endpoint string, behavior Behavior) error {
+	return a.send(http.MethodPut, "/admin/behavior/"+endpoint, behavior, nil)
+}
+
+// CalmDown makes all endpoints Calm.
+func (a *Admin) CalmDown() error {
+	for _, endpoint := range []string{Auth, BillInquiry, ProductInquiry, Products} {
+		if err := a.Behave(endpoint, Calm); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Query chooses calls; what is empty is not asked for.
+type Query struct {
+	Endpoint string `json:"endpoint,omitempty"`
+	Client   string `json:"client,omitempty"`
+	Line     string `json:"lineNumber,omitempty"`
+}
+
+// Count is how many calls reached KOS.
+type Count struct {
+	Total      int            `json:"total"`
+	Unanswered int            `json:"unanswered"` // running, hanging or abandoned
+	ByStatus   map[string]int `json:"byStatus"`
+}
+
+// Calls counts calls since the stand-in's database was made.
+func (a *Admin) Calls(query Query) (Count, error) {
+	var count Count
+	err := a.send(http.MethodPost, "/admin/calls", query, &count)
+	return count, err
+}
+
+func (a *Admin) send(method, path string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequest(method, a.base+path, bytes.NewReader(body)) //nolint:noctx // the client has a timeout
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := a.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s answered %d: %.300s", method, path, response.StatusCode, answer)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, out)
+}

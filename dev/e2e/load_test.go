@@ -1,0 +1,137 @@
+package e2e
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/e2e/internal/api"
+	"github.com/phonebill/phonebill/dev/e2e/internal/traffic"
+)
+
+// inquiries lets customers ask for this month's bill again and again.
+func inquiries(customers []customer) *traffic.Traffic {
+	return traffic.Start(len(customers), 20*time.Millisecond, func(worker int) traffic.Call {
+		c := customers[worker]
+		start := time.Now()
+		answer := c.Inquire(c.Line, "")
+		return newCall(start, answer, answer.Data.RequestID)
+	})
+}
+
+// passing waits until so many more calls have succeeded that started from now.
+func passing(t testing.TB, load *traffic.Traffic, calls int) {
+	t.Helper()
+	since := time.Now()
+	await(t, healTimeout, "traffic", func() error {
+		if n := load.Succeeded(since); n < calls {
+			return errAwaited(strconv.Itoa(n) + " inquiries succeeded of " + strconv.Itoa(calls))
+		}
+		return nil
+	})
+}
+
+// logins lets a customer open one session after the other.
+func logins(t testing.TB, c customer) *traffic.Traffic {
+	t.Helper()
+	transport := checked(t)
+	return traffic.Start(1, 20*time.Millisecond, func(int) traffic.Call {
+		client := api.New(whole.system.URL(), transport)
+		start := time.Now()
+		answer := client.Login(c.UserID, c.Password)
+		return newCall(start, answer, answer.Data.Access)
+	})
+}
+
+// newCall notes what came of a call, and what it made.
+func newCall[T any](start time.Time, answer api.Answer[T], made string) traffic.Call {
+	call := traffic.Call{Start: start, Took: answer.Took, OK: answer.Succeeded(), Status: answer.Status, Made: made}
+	if !call.OK {
+		call.Reason = answer.String()
+	}
+	return call
+}
+
+// audience returns so many residents who have seen their bill of this month.
+func audience(t testing.TB, size int) []customer {
+	t.Helper()
+	customers := make([]customer, size)
+	for i := range customers {
+		customers[i] = resident(t)
+		customers[i].see(t, "")
+	}
+	return customers
+}
+
+// unharmed checks that traffic went on as if nothing had happened.
+func unharmed(t testing.TB, calls []traffic.Call) {
+	t.Helper()
+	failed := traffic.Failures(calls)
+	if len(failed) > 0 {
+		t.Errorf("%d of %d inquiries failed, the first: %s", len(failed), len(calls), failed[0].Reason)
+	}
+	t.Logf("%d inquiries, median %s", len(calls), traffic.Median(calls).Round(100*time.Microsecond))
+}
+
+// recorded waits until the histories of the customers hold every inquiry.
+func recorded(t testing.TB, customers []customer, ids []string) {
+	t.Helper()
+	await(t, healTimeout, "complete histories", func() error {
+		known := map[string]bool{}
+		for _, c := range customers {
+			if err := readHistory(c, known); err != nil {
+				return err
+			}
+		}
+		missing := 0
+		for _, id := range ids {
+			if !known[id] {
+				missing++
+			}
+		}
+		if missing > 0 {
+			return errAwaited(strconv.Itoa(missing) + " of " + strconv.Itoa(len(ids)) + " acknowledged inquiries are not in the history")
+		}
+		return nil
+	})
+}
+
+// readHistory adds all of a customer's inquiries to known.
+func readHistory(c customer, known map[string]bool) error {
+	for page := 1; ; page++ {
+		answer := c.History("size=100&page=" + strconv.Itoa(page))
+		if !answer.Succeeded() {
+			return errAwaited(answer.String())
+		}
+		for _, item := range answer.Data.Items {
+			known[item.RequestID] = true
+		}
+		if !answer.Data.Pagination.HasNext {
+			return nil
+		}
+	}
+}
+
+// acknowledged returns what calls have made: the ids of inquiries, or tokens.
+func acknowledged(calls []traffic.Call) []string {
+	var made []string
+	for _, call := range calls {
+		if call.OK {
+			made = append(made, call.Made)
+		}
+	}
+	return made
+}
+
+// entered checks that every session that was opened lives.
+func entered(t testing.TB, calls []traffic.Call) {
+	t.Helper()
+	c, sessions := nobody(t), acknowledged(calls)
+	if len(sessions) == 0 {
+		t.Error("nobody could log in")
+	}
+	for _, accessToken := range sessions {
+		c.With(accessToken).Verify().OK(t)
+	}
+	t.Logf("%d of %d logins succeeded, and their sessions live", len(sessions), len(calls))
+}

@@ -1,0 +1,114 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/e2e/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/secrets"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// enabled is the variable without which no test here runs: they need the
+// machine's ports for minutes.
+const enabled = "PHONEBILL_E2E"
+
+// whole is the system under test. Tests that run in parallel only use it. A
+// test that harms it, or changes how KOS behaves, does not run in parallel and
+// leaves it as it was; see harm.
+var whole struct {
+	checkout checkout.Checkout
+	secrets  secrets.Set
+	system   *system.System // another one after TestStop
+	docs     [][]byte       // the services' OpenAPI documents
+	kos      *kos.Admin     // for use outside of tests
+}
+
+const (
+	auth    system.Role = "auth-service"
+	bills   system.Role = "bill-inquiry-service"
+	kosMock system.Role = "kos-mock-service"
+)
+
+// kosURL is where the stand-in for KOS answers; its admin API is not behind
+// the ingress.
+const kosURL = "http://127.0.0.1:8084"
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	flag.Parse()
+	if os.Getenv(enabled) == "" {
+		fmt.Printf("skipped: these tests start the whole system; set %s=1, or use `make test`\n", enabled)
+		return 0
+	}
+	if err := start(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
+	code := m.Run()
+	// Only now it is known what all tests together have brought into the logs.
+	if found := leaks(); len(found) > 0 {
+		code = 1
+		for _, leak := range found {
+			fmt.Fprintln(os.Stderr, "e2e: after all tests:", leak)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := whole.system.Stop(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: stop:", err)
+		return 1
+	}
+	return code
+}
+
+const (
+	startTimeout = 3 * time.Minute // with an empty data folder and nothing built
+	stopTimeout  = time.Minute
+	seededUsers  = 300
+)
+
+// start starts the system with nothing in it.
+func start() (err error) {
+	if whole.checkout, err = checkout.Find("."); err != nil {
+		return err
+	}
+	for _, app := range []system.Role{auth, bills, kosMock} {
+		doc, err := os.ReadFile("../../apps/" + string(app) + "/api/openapi.yaml")
+		if err != nil {
+			return err
+		}
+		whole.docs = append(whole.docs, doc)
+	}
+	whole.kos = kos.New(kosURL, nil)
+	return startSystem(true)
+}
+
+// startSystem starts the system with the data that it has, or with none, and
+// gives it users.
+func startSystem(fresh bool) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	whole.system, err = system.Start(ctx, system.Options{Dir: ".", Data: "e2e", Fresh: fresh, Out: os.Stdout})
+	if err != nil {
+		return err
+	}
+	err = errors.Join(
+		whole.system.RunApp(ctx, auth, "seed-demo", "--users", fmt.Sprint(seededUsers)),
+		whole.kos.CalmDown(),
+	)
+	if err == nil {
+		whole.secrets, err = secrets.Load(whole.checkout.Secrets())
+	}
+	if err != nil {
+		return errors.Join(err, whole.system.Stop(ctx))
+	}
+	return nil
+}

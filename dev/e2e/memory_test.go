@@ -1,0 +1,65 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// maxIdle is how much memory an idle app may hold.
+const maxIdle = 50 << 20 // bytes
+
+// TestIdleMemory starts every app anew, so that it does not matter what other
+// tests have asked of it, uses it as one customer does, and leaves it alone.
+func TestIdleMemory(t *testing.T) {
+	harm(t)
+	apps := []system.Role{auth, bills, kosMock}
+	for _, app := range apps {
+		respawn(t, app)
+	}
+	c := subscriber(t)
+	for n := range 6 {
+		c.see(t, month(n))
+	}
+	c.Menu().OK(t)
+	c.History("").OK(t)
+	c.Refresh(c.Tokens.Refresh).OK(t)
+	for _, app := range apps {
+		// Go gives memory back to the system bit by bit.
+		await(t, 10*time.Second, "an idle "+string(app), func() error {
+			resident, err := residentMemory(pid(t, app))
+			if err == nil && resident >= maxIdle {
+				err = errAwaited(fmt.Sprintf("it holds %d MB, want less than %d MB", resident>>20, maxIdle>>20))
+			}
+			return err
+		})
+		resident, err := residentMemory(pid(t, app))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s holds %.1f MB", app, float64(resident)/(1<<20))
+	}
+}
+
+// residentMemory returns how many bytes of a process are in memory.
+func residentMemory(pid int) (int, error) {
+	file, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = file.Close() }()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), "VmRSS:"); ok {
+			kilobytes, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+			return kilobytes << 10, err
+		}
+	}
+	return 0, fmt.Errorf("no VmRSS in the status of process %d", pid)
+}

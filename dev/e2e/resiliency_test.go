@@ -1,0 +1,182 @@
+package e2e
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/dev/e2e/internal/api"
+	"github.com/phonebill/phonebill/dev/e2e/internal/kos"
+	"github.com/phonebill/phonebill/dev/e2e/internal/traffic"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// What resiliency/kos.yaml says.
+const (
+	attempts     = 3
+	tripsAfter   = 5 // failures in a row
+	openFor      = 60 * time.Second
+	closedAfter  = 3               // probes in a row that succeed
+	clientsLimit = 8 * time.Second // product rule
+)
+
+func TestFaultsOfKOSAreRetried(t *testing.T) {
+	harm(t)
+	for _, status := range []int{500, 502, 503, 504} {
+		c := resident(t)
+		behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status, Times: attempts - 1}}})
+		c.see(t, "")
+		if n := billCalls(t, c.Line); n != attempts {
+			t.Errorf("%d twice, then success: KOS was asked %d times, want %d", status, n, attempts)
+		}
+	}
+}
+
+func TestRefusalsOfKOSAreNotRetried(t *testing.T) {
+	harm(t)
+	for status, code := range map[int]string{429: "KOS_BUSY", 400: "KOS_UNAVAILABLE", 404: "KOS_UNAVAILABLE"} {
+		c := resident(t)
+		behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status}}})
+		unavailable(t, c.Inquire(c.Line, ""), code)
+		if n := billCalls(t, c.Line); n != 1 {
+			t.Errorf("%d: KOS was asked %d times, want once", status, n)
+		}
+		c.see(t, "") // a success ends the row of failures
+	}
+}
+
+func TestTokenThatKOSRefusesIsReplacedOnce(t *testing.T) {
+	harm(t)
+	c := resident(t)
+	tokens := kos.Query{Endpoint: kos.Auth, Client: string(bills)}
+	before := count(t, tokens).Total
+	behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusUnauthorized}}})
+	c.see(t, "")
+	if n := billCalls(t, c.Line); n != 2 {
+		t.Errorf("KOS was asked %d times, want once with each token", n)
+	}
+	if n := count(t, tokens).Total - before; n != 1 {
+		t.Errorf("%d tokens were fetched, want one", n)
+	}
+}
+
+func TestHangOfKOS(t *testing.T) {
+	harm(t)
+	c := resident(t)
+	behave(t, kos.Behavior{Hang: true})
+	answer := c.Inquire(c.Line, "")
+	unavailable(t, answer, "KOS_UNAVAILABLE")
+	if answer.Took > clientsLimit {
+		t.Errorf("answered after %s, later than %s", answer.Took, clientsLimit)
+	}
+	if n := billCalls(t, c.Line); n != attempts {
+		t.Errorf("KOS was asked %d times, want %d", n, attempts)
+	}
+	t.Logf("answered after %s", answer.Took.Round(time.Millisecond))
+}
+
+func TestBreaker(t *testing.T) {
+	harm(t)
+	seen := resident(t)
+	open, final := seen.see(t, month(0)), seen.see(t, month(1))
+	forgetBills(t)
+	respawn(t, bills)
+
+	c := resident(t)
+	opened := openBreaker(t, c)
+	fastRefusals(t, c)
+	answersFromArchive(t, seen, open, final)
+	if n := billCalls(t, c.Line) + billCalls(t, seen.Line) - 2; n != tripsAfter {
+		t.Errorf("KOS was asked %d times, want %d and none with the breaker open", n, tripsAfter)
+	}
+
+	// Whoever asks again and again sees it close; nothing else reaches KOS.
+	await(t, openFor+15*time.Second, "recovery", func() error {
+		if answer := c.Inquire(c.Line, month(0)); !answer.Succeeded() {
+			return errAwaited(answer.String())
+		}
+		return nil
+	})
+	if after := time.Since(opened); after < openFor {
+		t.Errorf("the breaker let a call pass after %s, want %s or more", after, openFor)
+	}
+	closes(t, c)
+}
+
+// openBreaker lets KOS fail until the breaker opens, and returns when it did.
+func openBreaker(t *testing.T, c customer) time.Time {
+	t.Helper()
+	behave(t, kos.Behavior{ErrorShare: 1, ErrorStatus: http.StatusServiceUnavailable})
+	unavailable(t, c.Inquire(c.Line, month(0)), "KOS_UNAVAILABLE")
+	if n := billCalls(t, c.Line); n != attempts {
+		t.Fatalf("KOS was asked %d times, want %d", n, attempts)
+	}
+	opened := time.Now()
+	unavailable(t, c.Inquire(c.Line, month(1)), "KOS_UNAVAILABLE")
+	if n := billCalls(t, c.Line); n != tripsAfter {
+		t.Fatalf("KOS was asked %d times, want %d", n, tripsAfter)
+	}
+	behave(t, kos.Calm) // it has recovered, which nobody can know
+	return opened
+}
+
+// fastRefusals checks that with an open breaker nobody waits for an answer.
+func fastRefusals(t *testing.T, c customer) {
+	t.Helper()
+	const goal = 50 * time.Millisecond
+	var calls []traffic.Call
+	for range 40 {
+		answer := c.Inquire(c.Line, month(0))
+		unavailable(t, answer, "KOS_UNAVAILABLE")
+		calls = append(calls, traffic.Call{Took: answer.Took})
+	}
+	median := traffic.Median(calls)
+	t.Logf("with the breaker open, refused in %s (median)", median.Round(100*time.Microsecond))
+	if median > goal {
+		t.Errorf("refused in %s (median), want %s or less", median, goal)
+	}
+}
+
+// answersFromArchive checks that what was seen before is still told, and how
+// old it is, although no cache has it.
+func answersFromArchive(t *testing.T, c customer, open, final api.Inquiry) {
+	t.Helper()
+	for _, want := range []api.Inquiry{open, final} {
+		got := c.see(t, want.Bill.Month)
+		if diff := cmp.Diff(want.Bill, got.Bill); diff != "" {
+			t.Errorf("another bill than before: %s", diff)
+		}
+		if !got.AsOf.Equal(want.AsOf) {
+			t.Errorf("bill of %s as of %s, want %s", want.Bill.Month, got.AsOf, want.AsOf)
+		}
+		// A final bill does not age.
+		if stale := want.Bill.Status == "OPEN"; got.Stale != stale {
+			t.Errorf("bill of %s: stale is %t, want %t", want.Bill.Month, got.Stale, stale)
+		}
+	}
+}
+
+// closes checks that after enough probes, one of which has been made, the
+// breaker is closed: a single failure does not open it again.
+func closes(t *testing.T, c customer) {
+	t.Helper()
+	for probe := 1; probe < closedAfter; probe++ {
+		c.see(t, month(probe))
+	}
+	before := billCalls(t, c.Line)
+	behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusServiceUnavailable}}})
+	c.see(t, month(closedAfter))
+	if n := billCalls(t, c.Line) - before; n != 2 {
+		t.Errorf("KOS was asked %d times, want a failure and its retry", n)
+	}
+}
+
+func TestNewSidecarHasAClosedBreaker(t *testing.T) {
+	harm(t)
+	c := resident(t)
+	openBreaker(t, c)
+	respawn(t, system.Sidecar(bills))
+	c.see(t, month(0))
+}

@@ -1,0 +1,120 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/phonebill/phonebill/dev/e2e/internal/search"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// minSecrets is how many secrets there must be for a search to mean anything:
+// one key to sign with, one for tokens of KOS, five passwords, six copies of
+// the credentials of three clients.
+const minSecrets = 10
+
+// leaks returns what is wrong with logs, environments and command lines: each
+// secret, and in the logs of apps, sidecars and ingress each piece of personal
+// data, that can be read there.
+func leaks() []string {
+	texts := search.Secrets(whole.secrets)
+	if len(texts) < minSecrets {
+		return []string{fmt.Sprintf("only %d secrets are known", len(texts))}
+	}
+	var found []string
+	report := func(where string, what []string, err error) {
+		if err != nil {
+			found = append(found, fmt.Sprintf("%s cannot be searched: %v", where, err))
+		}
+		for _, name := range what {
+			found = append(found, fmt.Sprintf("%s: %s", where, name))
+		}
+	}
+	for _, role := range whole.system.Roles() {
+		for _, path := range whole.system.Logs(role) {
+			what, err := texts.InFile(path)
+			report(path, what, err)
+			if role != system.Postgres && role != system.Redis {
+				what, err = search.Personal(path, names.all())
+				report(path, what, err)
+			}
+		}
+		what, err := inProcesses(role, texts)
+		report("the processes of "+string(role), what, err)
+	}
+	return found
+}
+
+// inProcesses returns the secrets in the environments and command lines of a
+// part's processes.
+func inProcesses(role system.Role, texts search.Texts) ([]string, error) {
+	pid, err := whole.system.PID(role)
+	if err != nil {
+		return nil, err
+	}
+	first, err := proc.Get(pid)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, process := range first.Family() {
+		for _, file := range []string{"environ", "cmdline"} {
+			content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(process.PID), file))
+			if err != nil {
+				continue // it has ended, as the helpers of PostgreSQL do
+			}
+			found = append(found, texts.In(content)...)
+		}
+	}
+	return found, nil
+}
+
+// TestNothingIsTold makes the system say as much as it will, and reads it. The
+// same search follows when all tests are through.
+func TestNothingIsTold(t *testing.T) {
+	t.Parallel()
+	c := subscriber(t)
+	for n := range 3 {
+		c.see(t, month(n))
+	}
+	c.Inquire(c.Line, "2026-13")
+	c.Inquire("01099999999", "")
+	c.History("lineNumber=" + c.Line)
+	c.History("lineNumber=" + c.Line + "x")
+	nobody(t).With(c.Tokens.Access[:len(c.Tokens.Access)-2]).Menu()
+	nobody(t).Login(c.UserID, c.Password+"x")
+	nobody(t).Register(c.Registration)
+	nobody(t).Refresh(c.Tokens.Access)
+	for _, leak := range leaks() {
+		t.Error(leak)
+	}
+}
+
+func TestRepositoryHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	found, err := search.Secrets(whole.secrets).InHistory(whole.checkout.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) > 0 {
+		t.Errorf("commits hold %s", strings.Join(found, ", "))
+	}
+}
+
+func TestSecretsAreReadableByTheirOwnerOnly(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{whole.checkout.Secrets(), whole.checkout.Local("pgpass")} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has the mode %s", path, info.Mode())
+		}
+	}
+}

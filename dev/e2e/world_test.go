@@ -1,0 +1,186 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/e2e/internal/api"
+	"github.com/phonebill/phonebill/dev/e2e/internal/kos"
+	"github.com/phonebill/phonebill/dev/openapitest"
+)
+
+const password = "PhoneBill1!" // of the demo and seeded users, and of ours
+
+// seoul decides what month it is.
+var seoul = time.FixedZone("KST", 9*60*60)
+
+// month returns the month that is n months before this one, as YYYY-MM.
+func month(n int) string {
+	now := time.Now().In(seoul)
+	return time.Date(now.Year(), now.Month()-time.Month(n), 1, 0, 0, 0, 0, seoul).Format("2006-01")
+}
+
+// connections are shared by all clients: they are many.
+var connections = &http.Transport{MaxIdleConnsPerHost: 200}
+
+// documents are read by the first test that needs them.
+var documents struct {
+	once      sync.Once
+	validator *openapitest.Validator
+}
+
+// checked is a transport that fails the test at an answer that no OpenAPI
+// document describes.
+func checked(t testing.TB) http.RoundTripper {
+	t.Helper()
+	documents.once.Do(func() { documents.validator = openapitest.Load(t, whole.docs...) })
+	return documents.validator.For(t).Transport(connections)
+}
+
+// nobody returns a client that has not logged in.
+func nobody(t testing.TB) *api.Client {
+	t.Helper()
+	return api.New(whole.system.URL(), checked(t))
+}
+
+// customer is a user with a line, logged in.
+type customer struct {
+	*api.Client
+	api.Registration
+}
+
+// newcomer returns a user who has just registered with a line of a number that
+// nobody had, and logged in. KOS does not know the line.
+func newcomer(t testing.TB) customer {
+	t.Helper()
+	c := customer{nobody(t), newcomerForm()}
+	c.Register(c.Registration).OK(t)
+	c.Login(c.UserID, c.Password).OK(t)
+	return c
+}
+
+// newcomerForm returns a registration that nobody has made yet.
+func newcomerForm() api.Registration {
+	tag := fmt.Sprintf("%012x", rand.Uint64N(1<<48))
+	form := api.Registration{
+		UserID: "e2e-" + tag, CustomerID: "E2E-" + tag, Name: "이용자" + tag, Password: password,
+		// Apart from the lines of demo users and of KOS's population.
+		Line: fmt.Sprintf("0107%07d", rand.IntN(10_000_000)),
+	}
+	names.add(form.Name)
+	return form
+}
+
+// subscriber returns a newcomer whose line has a plan and six months of bills.
+func subscriber(t testing.TB) customer {
+	t.Helper()
+	c := newcomer(t)
+	c.MakeMockData(c.CustomerID, c.Line).OK(t)
+	return c
+}
+
+var seeded atomic.Int64
+
+// resident returns one of the seeded users, each of them once, logged in. Their
+// lines are old and have bills for every month; no password is hashed for them
+// but at the login, so that tests may use many.
+func resident(t testing.TB) customer {
+	t.Helper()
+	n := seeded.Add(1)
+	if n > seededUsers {
+		t.Fatalf("the tests use more than %d seeded users", seededUsers)
+	}
+	c := customer{nobody(t), api.Registration{
+		UserID: fmt.Sprintf("loaduser%07d", n), CustomerID: fmt.Sprintf("POP%07d", n),
+		Name: fmt.Sprintf("부하시험%07d", n), Line: fmt.Sprintf("0103%07d", n), Password: password,
+	}}
+	names.add(c.Name)
+	c.Login(c.UserID, c.Password).OK(t)
+	return c
+}
+
+// demo returns a client that has logged in as one of the demo users.
+func demo(t testing.TB, userID string) *api.Client {
+	t.Helper()
+	c := nobody(t)
+	c.Login(userID, password).OK(t)
+	return c
+}
+
+// see asks for a bill as Inquire does and remembers whose it is: the name must
+// not turn up in a log.
+func (c customer) see(t testing.TB, month string) api.Inquiry {
+	t.Helper()
+	inquiry := c.Inquire(c.Line, month).OK(t)
+	names.add(inquiry.CustomerInfo.Name)
+	return inquiry
+}
+
+// names are those of all people that tests had to do with.
+var names nameList
+
+type nameList struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (l *nameList) add(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, name)
+}
+
+func (l *nameList) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.list...)
+}
+
+// billCalls returns how many bill inquiries about a line have reached KOS.
+func billCalls(t testing.TB, line string) int {
+	t.Helper()
+	return count(t, kos.Query{Endpoint: kos.BillInquiry, Line: line}).Total
+}
+
+func count(t testing.TB, query kos.Query) kos.Count {
+	t.Helper()
+	calls, err := kos.New(kosURL, checked(t)).Calls(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return calls
+}
+
+// await waits until done returns nil, and ends the test with its last error if
+// that takes too long.
+func await(t testing.TB, within time.Duration, what string, done func() error) {
+	t.Helper()
+	awaitEvery(t, 50*time.Millisecond, within, what, done)
+}
+
+// awaitEvery is await for what is not to be tried at any pace.
+func awaitEvery(t testing.TB, interval, within time.Duration, what string, done func() error) {
+	t.Helper()
+	// Not the test's context: it has ended when the test cleans up.
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		err := done()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: not within %s: %v", what, within, err)
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package checks
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestWholeSystemTestsRunApart(t *testing.T) {
+	t.Parallel()
+	w, err := open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages, whole, err := w.packages(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const dev = "github.com/phonebill/phonebill/dev/"
+	for _, path := range []string{dev + "system", dev + "openapitest", "github.com/phonebill/phonebill/apps/internal/problem"} {
+		if !slices.Contains(packages, path) {
+			t.Errorf("%s is not tested", path)
+		}
+	}
+	if !slices.Contains(whole, dev+"e2e") {
+		t.Error("the whole system is not tested")
+	}
+	for _, path := range packages {
+		if strings.HasPrefix(path, dev+"e2e") {
+			t.Errorf("%s runs while no system may", path)
+		}
+	}
+}
