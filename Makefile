@@ -29,6 +29,14 @@ seed: phonebill ## Add generated users to the running system: make seed USERS=10
 test: phonebill ## Vet and test every module, then the whole system
 	@$(PHONEBILL) test
 
+SEED ?= 1
+CHANGES ?= 500
+KILLS ?= 30
+
+.PHONY: chaos
+chaos: phonebill ## Kill every part while plans are changed: make chaos SEED=7 CHANGES=500 KILLS=30
+	@$(PHONEBILL) chaos -seed=$(SEED) -changes=$(CHANGES) -kills=$(KILLS)
+
 .PHONY: lint
 lint: phonebill ## Run golangci-lint on every module and check that each is tidy
 	@$(PHONEBILL) lint
