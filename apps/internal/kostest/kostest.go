@@ -105,7 +105,8 @@ func config(t testing.TB, clients []string) string {
 		"clients":      registered,
 		"token":        map[string]any{"signingKey": base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))},
 		"adminEnabled": true,
-		"endpoints":    map[string]any{"auth": quick, "bill-inquiry": quick, "product-inquiry": quick, "products": quick},
+		"endpoints":    map[string]any{"auth": quick, "bill-inquiry": quick, "product-inquiry": quick, "products": quick,
+			"product-change": quick, "product-change-status": quick},
 	})
 	if err != nil {
 		t.Fatalf("kostest: %v", err)

@@ -42,8 +42,8 @@ const (
 	// glance is how often a change is looked at while a client waits, in case
 	// nobody tells that it has become final.
 	glance = time.Second
-	// maxDaysAhead is how far in the future a change may be.
-	maxDaysAhead = 90
+	// maxDaysAhead is how far in the future KOS takes orders.
+	maxDaysAhead = 60
 )
 
 // Ask accepts a change and returns it: final if it became so while the client

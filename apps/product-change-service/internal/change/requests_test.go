@@ -143,7 +143,7 @@ func TestAskRefuses(t *testing.T) {
 	}{
 		"somebody else's line": {order: change.Order{Line: "01087654321", Current: "A", Target: "B"}, want: product.ErrNotYourLine},
 		"yesterday":            {order: change.Order{Line: line, Effective: "2026-11-21"}, want: change.ErrPastDay},
-		"too far ahead":        {order: change.Order{Line: line, Effective: "2027-02-21"}, want: change.ErrDayTooFar},
+		"too far ahead":        {order: change.Order{Line: line, Effective: "2027-01-22"}, want: change.ErrDayTooFar},
 		"a running change":     {before: func(d *desk) { d.ledger.changes[id] = &change.Place{Change: change.Change{Line: line}} }, order: wish, want: change.ErrInProgress},
 		"a suspended line":     {before: func(d *desk) { d.plans.inspection = suspended }, order: wish, want: change.ErrSuspended},
 		"a discontinued plan":  {before: func(d *desk) { d.plans.inspection = discontinued }, order: wish, want: change.ErrInvalid},
@@ -179,7 +179,7 @@ func TestARefusalTellsAllChecks(t *testing.T) {
 func TestDays(t *testing.T) {
 	t.Parallel()
 	for wanted, want := range map[change.Day]change.Day{
-		"": "", "2026-11-22": "", "2026-11-23": "2026-11-23", "2027-02-20": "2027-02-20",
+		"": "", "2026-11-22": "", "2026-11-23": "2026-11-23", "2027-01-21": "2027-01-21",
 	} {
 		d := newDesk()
 		order := wish
