@@ -144,10 +144,11 @@ func TestRegistration(t *testing.T) {
 		"a demo user's customer": {func(r *api.Registration) { r.CustomerID = "CUST001" }, "CUSTOMER_TAKEN"},
 	}
 	for name, test := range tests {
-		form := newcomerForm()
-		test.change(&form)
-		t.Log(name)
-		nobody(t).Register(form).Refused(t, http.StatusConflict, test.code)
+		t.Run(name, func(t *testing.T) {
+			form := newcomerForm()
+			test.change(&form)
+			nobody(t).Register(form).Refused(t, http.StatusConflict, test.code)
+		})
 	}
 	user := c.UserInfo().OK(t)
 	slices.Sort(user.Permissions)
