@@ -178,7 +178,6 @@ func TestForgedRefreshTokens(t *testing.T) {
 	f := newForge(t, c.Tokens.Refresh)
 	ago := time.Now().Add(-time.Minute).Unix()
 	tokens := map[string]string{
-		"empty":            "",
 		"no token":         "token",
 		"an access token":  c.Tokens.Access,
 		"expired":          f.token(t, nil, map[string]any{"exp": ago, "iat": ago - 1800}, es256(f.key)),
@@ -186,13 +185,10 @@ func TestForgedRefreshTokens(t *testing.T) {
 		"of another issue": f.token(t, nil, map[string]any{"iss": "somebody"}, es256(f.key)),
 	}
 	for name, token := range tokens {
-		answer := nobody(t).Refresh(token)
-		if answer.Status == http.StatusBadRequest && token == "" {
-			answer.Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
-			continue
-		}
-		t.Log(name)
-		answer.Refused(t, http.StatusUnauthorized, "REFRESH_TOKEN_INVALID")
+		t.Run(name, func(t *testing.T) {
+			nobody(t).Refresh(token).Refused(t, http.StatusUnauthorized, "REFRESH_TOKEN_INVALID")
+		})
 	}
+	nobody(t).Refresh("").Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
 	c.Refresh(c.Tokens.Refresh).OK(t) // none of them has ended the session
 }

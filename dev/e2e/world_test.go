@@ -27,7 +27,7 @@ func month(n int) string {
 }
 
 // connections are shared by all clients: they are many.
-var connections = &http.Transport{MaxIdleConnsPerHost: 200}
+var connections = api.Timed(&http.Transport{MaxIdleConnsPerHost: 200})
 
 // documents are read by the first test that needs them.
 var documents struct {

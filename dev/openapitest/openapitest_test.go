@@ -173,8 +173,10 @@ func TestTransportPassesOnABodyThatBreaksOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := base(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: http.StatusOK, Body: broken}, nil })
-	if _, err := openapitest.Load(t, []byte(users)).Transport(base).RoundTrip(req); !errors.Is(err, io.ErrUnexpectedEOF) || !broken.closed {
+	answer := base(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: broken}, nil
+	})
+	if _, err := openapitest.Load(t, []byte(users)).Transport(answer).RoundTrip(req); !errors.Is(err, io.ErrUnexpectedEOF) || !broken.closed {
 		t.Errorf("got %v, closed %t", err, broken.closed)
 	}
 }
@@ -200,7 +202,8 @@ func TestLoadRefusesWhatIsNoDocument(t *testing.T) {
 			t.Parallel()
 			watched := &recorder{TB: t}
 			defer func() {
-				if cause := recover(); cause != errFatal || len(watched.faults) != 1 {
+				cause, _ := recover().(error)
+				if !errors.Is(cause, errFatal) || len(watched.faults) != 1 {
 					t.Errorf("accepted: %v, %v", cause, watched.faults)
 				}
 			}()

@@ -24,7 +24,8 @@ type Client struct {
 	Tokens Tokens
 }
 
-// New returns a client of the API at base that sends its calls over transport.
+// New returns a client of the API at base that sends its calls over transport,
+// at the bottom of which there must be a Timed one.
 func New(base string, transport http.RoundTripper) *Client {
 	return &Client{base: base, http: &http.Client{
 		Transport: transport, Timeout: patience,
@@ -53,7 +54,7 @@ type Answer[T any] struct {
 	Request string // method and path
 	Status  int
 	Header  http.Header
-	Took    time.Duration // until the last byte
+	Took    time.Duration // from the first byte sent to the last one received
 	Body    []byte
 	Data    T       // of a success
 	Failure Failure // of a failure
@@ -123,9 +124,7 @@ func enveloped[T any](c *Client, r Request) Answer[T] {
 
 func call[T any](c *Client, r Request, read func([]byte, *T) error) Answer[T] {
 	answer := Answer[T]{Request: r.Method + " " + r.Path}
-	start := time.Now()
-	answer.Status, answer.Header, answer.Body, answer.Err = c.exchange(r)
-	answer.Took = time.Since(start)
+	answer.Status, answer.Header, answer.Body, answer.Err = c.exchange(r, &answer.Took)
 	switch {
 	case answer.Err != nil:
 	case answer.Status/100 == 2:
@@ -137,12 +136,12 @@ func call[T any](c *Client, r Request, read func([]byte, *T) error) Answer[T] {
 	return answer
 }
 
-func (c *Client) exchange(r Request) (status int, header http.Header, body []byte, err error) {
+func (c *Client) exchange(r Request, took *time.Duration) (status int, header http.Header, body []byte, err error) {
 	request, err := c.request(r)
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	response, err := c.http.Do(request)
+	response, err := c.http.Do(withStopwatch(request, took))
 	if err != nil {
 		return 0, nil, nil, err
 	}

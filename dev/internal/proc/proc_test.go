@@ -115,6 +115,7 @@ func TestFamilyOutlivesItsLeader(t *testing.T) {
 func TestCaptureTellsHowToStartAgain(t *testing.T) {
 	t.Parallel()
 	child := sh(t, "while [ ! -e stop ]; do sleep 0.02; done; exit 3")
+	awaitFamily(t, child.Process, 2) // it runs: while a process is being replaced, it has no environment
 	spec, err := child.Capture("the log")
 	if err != nil {
 		t.Fatal(err)
