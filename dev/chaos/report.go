@@ -84,6 +84,11 @@ func (r Report) Faults() []string {
 	if r.Unanswered > 0 {
 		faults = append(faults, fmt.Sprintf("%d customers never got an answer", r.Unanswered))
 	}
+	for _, kind := range slices.Sorted(maps.Keys(r.Answers)) {
+		if strings.Contains(kind, ": 500") { // what is away for a while is 502 or 503
+			faults = append(faults, fmt.Sprintf("%d answers were faults of ours: %s", r.Answers[kind], kind))
+		}
+	}
 	return faults
 }
 

@@ -190,10 +190,12 @@ func TestReportCountsAndFaults(t *testing.T) {
 	truths.Rows[0].RequestedAt, truths.Rows[0].ProcessedAt = *at(-60), at(91)
 	truths.Orders = truths.Orders[1:]
 	report = newReport(truths, ready)
+	report.Answers = map[string]int{"look: 500 INTERNAL_ERROR": 2, "ask: 503 KOS_UNAVAILABLE": 5}
 	want := []string{
 		"disagreeing: request id-1 is completed, but KOS has not carried it out",
 		"the last change became final 1m31s after the last recovery",
 		"1 changes were refused",
+		"2 answers were faults of ours: look: 500 INTERNAL_ERROR",
 	}
 	if faults := report.Faults(); !slices.Equal(faults, want) {
 		t.Errorf("faults: %q", faults)

@@ -75,7 +75,7 @@ func (b *Book) Accept(ctx context.Context, c change.Change, key change.Key) erro
 		return b.jobs.Process(ctx, tx, c.RequestID)
 	})
 	if err != nil {
-		return fmt.Errorf("accept change: %w", err)
+		return fault("accept change", err)
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (b *Book) Recall(ctx context.Context, userID, key string) (requestID string
 		return "", nil, change.ErrNoChange
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("recall key: %w", err)
+		return "", nil, fault("recall key", err)
 	}
 	return requestID, body, nil
 }
@@ -102,7 +102,7 @@ const isBusy = `SELECT EXISTS (SELECT FROM running_change WHERE line_number = $1
 // Busy implements change.Book.
 func (b *Book) Busy(ctx context.Context, line msisdn.Number) (busy bool, err error) {
 	if err := b.pool.QueryRow(ctx, isBusy, line.Digits()).Scan(&busy); err != nil {
-		return false, fmt.Errorf("find running change: %w", err)
+		return false, fault("find running change", err)
 	}
 	return busy, nil
 }

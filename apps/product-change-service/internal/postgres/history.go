@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,14 +76,14 @@ func (h *History) Find(ctx context.Context, userID, requestID string) (change.Ch
 	}
 	rows, err := h.pool.Query(ctx, findChange, id, userID, from, until)
 	if err != nil {
-		return change.Change{}, fmt.Errorf("find change: %w", err)
+		return change.Change{}, fault("find change", err)
 	}
 	found, err := pgx.CollectExactlyOneRow(rows, scanChange)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return change.Change{}, change.ErrNoChange
 	}
 	if err != nil {
-		return change.Change{}, fmt.Errorf("find change: %w", err)
+		return change.Change{}, fault("find change", err)
 	}
 	return found, nil
 }
@@ -119,7 +118,7 @@ func (h *History) List(ctx context.Context, f change.Filter) (change.Page, error
 		return err
 	})
 	if err := h.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return change.Page{}, fmt.Errorf("list changes: %w", err)
+		return change.Page{}, fault("list changes", err)
 	}
 	return page, nil
 }

@@ -4,11 +4,13 @@ package postgres
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
 //go:embed migrations/*.sql
@@ -37,6 +39,16 @@ const (
 	// LineChanged tells the digits of a line whose plan has changed.
 	LineChanged = "line_changed"
 )
+
+// fault names the operation that failed for somebody who waits, and says
+// change.ErrDatabase of a server that is away.
+func fault(operation string, err error) error {
+	err = fmt.Errorf("%s: %w", operation, err)
+	if pg.Unavailable(err) {
+		return change.ErrDatabase.WithCause(err)
+	}
+	return err
+}
 
 func digits(lines []msisdn.Number) []string {
 	texts := make([]string, len(lines))
