@@ -12,11 +12,11 @@ import (
 // machine's ports for minutes.
 const enabled = "PHONEBILL_E2E"
 
-// The defaults are a short run, for every day. Its seed is one that harms most
-// kinds of parts, but not KOS: the breaker towards it would take most of the
-// time.
+// The defaults are a short run, for every day. Its seed is one that kills
+// PostgreSQL, Redis, apps and a sidecar, but leaves KOS nearly alone: the breaker
+// towards it would take most of the time.
 var (
-	seed    = flag.Uint64("seed", 1, "`number` from which all harm follows")
+	seed    = flag.Uint64("seed", 5, "`number` from which all harm follows")
 	changes = flag.Int("changes", 60, "how many `changes` customers ask for")
 	kills   = flag.Int("kills", 6, "how many `times` a part is killed")
 )
