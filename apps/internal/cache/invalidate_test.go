@@ -129,6 +129,23 @@ func TestATombstoneOutlivesEveryLoadAndThenGoes(t *testing.T) {
 	})
 }
 
+// Many who invalidate the same key at once do not wear one another out.
+func TestManyInvalidateAtOnce(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+		f.want(a, 89000, cache.FromSource)
+		f.l2.slow = 10 * time.Millisecond
+		var group sync.WaitGroup
+		for range 50 {
+			group.Go(func() { f.invalidate(a) })
+			group.Go(func() { f.invalidate(b) })
+		}
+		group.Wait()
+		f.source.fee = 69000
+		f.want(b, 69000, cache.FromSource)
+	})
+}
+
 func TestInvalidateLosesOnlySoOften(t *testing.T) {
 	t.Parallel()
 	replicas(t, func(f *fixture, a, _ *cache.Cache[bill]) {

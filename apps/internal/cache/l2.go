@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,17 +29,23 @@ type L2 interface {
 
 var _ L2 = (*sidecar.State)(nil)
 
-// drop leaves a tombstone in place of whatever L2 holds.
+// drop leaves a tombstone in place of whatever L2 holds. One that somebody else
+// has left meanwhile will do; an older one may go too soon.
 func (c *Cache[V]) drop(ctx context.Context, key string) error {
 	tombstone, err := json.Marshal(entry[V]{Dropped: true})
 	if err != nil {
 		return err
 	}
-	for range dropAttempts {
-		_, etag, seen := c.get(ctx, key)
+	before := ""
+	for attempt := range dropAttempts {
+		text, etag, seen := c.get(ctx, key)
 		if seen != nil && !errors.Is(seen, sidecar.ErrNotFound) {
 			return seen
 		}
+		if attempt > 0 && etag != before && bytes.Equal(text, tombstone) {
+			return nil
+		}
+		before = etag
 		err = c.setIf(ctx, key, tombstone, etag, c.opts.LoadTimeout+graveTime)
 		if !errors.Is(err, sidecar.ErrConflict) {
 			break

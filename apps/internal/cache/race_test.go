@@ -28,7 +28,7 @@ func TestNoReaderGoesBackInTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var truth, told atomic.Int64
-			load := func(context.Context) (bill, error) { return bill{Fee: int(truth.Load())}, nil }
+			load := func(ctx context.Context) (bill, error) { return bill{Fee: int(truth.Load())}, ctx.Err() }
 			replicas := make([]*cache.Cache[bill], 4)
 			for i := range replicas {
 				replicas[i] = cache.New[bill](cache.Options{Kind: "bill", TTL: ttl, LoadTimeout: loadTimeout},
