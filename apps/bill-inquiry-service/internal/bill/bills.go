@@ -34,8 +34,9 @@ type Invalidation interface {
 	Invalidate(ctx context.Context, line msisdn.Number, months ...Month) error
 	// Forget forgets them here only.
 	Forget(line msisdn.Number, months ...Month)
-	// ForgetAll forgets everything here.
-	ForgetAll()
+	// Listening says whether this replica is told what others invalidate. While
+	// it is not, it must keep nothing to itself.
+	Listening(told bool)
 }
 
 // Archive keeps the newest bill that KOS told of each line and month.
@@ -136,5 +137,5 @@ func (b *Bills) Changed(ctx context.Context, line msisdn.Number) error {
 // Heard forgets a line here that another replica was told of.
 func (b *Bills) Heard(line msisdn.Number) { b.cache.Forget(line, MonthOf(b.now())) }
 
-// Missed forgets everything here: some lines may have changed unheard.
-func (b *Bills) Missed() { b.cache.ForgetAll() }
+// Listening says whether this replica hears of what others invalidate.
+func (b *Bills) Listening(told bool) { b.cache.Listening(told) }

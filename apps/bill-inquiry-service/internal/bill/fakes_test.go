@@ -36,7 +36,7 @@ func (noCache) Customer(ctx context.Context, _ msisdn.Number, load func(context.
 
 func (noCache) Invalidate(context.Context, msisdn.Number, ...bill.Month) error { return nil }
 func (noCache) Forget(msisdn.Number, ...bill.Month)                            {}
-func (noCache) ForgetAll()                                                     {}
+func (noCache) Listening(bool)                                                 {}
 
 func inBackground[V any](ctx context.Context, load func(context.Context) (V, error)) (V, error) {
 	type result struct {

@@ -72,10 +72,10 @@ func (c *Cache) Forget(line msisdn.Number, months ...bill.Month) {
 	}
 }
 
-// ForgetAll implements bill.Cache.
-func (c *Cache) ForgetAll() {
-	c.customers.ForgetAll()
-	c.bills.ForgetAll()
+// Listening implements bill.Cache.
+func (c *Cache) Listening(told bool) {
+	c.customers.Listening(told)
+	c.bills.Listening(told)
 }
 
 func billKey(line msisdn.Number, month bill.Month) string {

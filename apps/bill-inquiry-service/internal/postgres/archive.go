@@ -81,14 +81,14 @@ func (a *Archive) Forget(ctx context.Context, line msisdn.Number, month bill.Mon
 // Lines are what hears of changed lines. See bill.Bills.
 type Lines interface {
 	Heard(line msisdn.Number)
-	Missed()
+	Listening(told bool)
 }
 
 // Listener passes on what other replicas tell.
 func Listener(lines Lines) pg.Listener {
 	return pg.Listener{
 		Channels:  []string{LineChanged},
-		Connected: lines.Missed,
+		Listening: lines.Listening,
 		Notified:  func(_, payload string) { lines.Heard(msisdn.Number(payload)) },
 	}
 }
