@@ -55,6 +55,7 @@ type Cache[V any] struct {
 	metrics *Metrics
 	l1      *otter.Cache[string, V]
 	epoch   atomic.Uint64 // how often all of L1 was forgotten
+	deaf    atomic.Bool   // L1 is not used
 }
 
 // New returns a cache over l2.
@@ -76,7 +77,7 @@ type Load[V any] func(ctx context.Context) (V, error)
 // that the next call finds what this one did not wait for; Get itself then
 // returns ctx's error. Errors of load are returned and not kept.
 func (c *Cache[V]) Get(ctx context.Context, key string, load Load[V]) (V, Level, error) {
-	if value, ok := c.l1.GetIfPresent(key); ok {
+	if value, ok := c.l1.GetIfPresent(key); ok && !c.deaf.Load() {
 		c.metrics.hit(c.opts.Kind, FromL1)
 		return value, FromL1, nil
 	}
@@ -103,6 +104,10 @@ type found[V any] struct {
 func (c *Cache[V]) miss(ctx context.Context, key string, load Load[V]) found[V] {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.LoadTimeout)
 	defer cancel()
+	if c.deaf.Load() {
+		value, level, err := c.fetch(ctx, key, load)
+		return c.count(found[V]{value, level, err})
+	}
 	level, epoch := FromL1, c.epoch.Load()
 	value, err := c.l1.Get(ctx, key, otter.LoaderFunc[string, V](func(ctx context.Context, key string) (value V, err error) {
 		value, level, err = c.fetch(ctx, key, load)
@@ -111,10 +116,14 @@ func (c *Cache[V]) miss(ctx context.Context, key string, load Load[V]) found[V] 
 	if c.epoch.Load() != epoch {
 		c.l1.Invalidate(key) // loaded before all of L1 was forgotten, kept after
 	}
-	if err == nil {
-		c.metrics.hit(c.opts.Kind, level)
+	return c.count(found[V]{value, level, err})
+}
+
+func (c *Cache[V]) count(got found[V]) found[V] {
+	if got.err == nil {
+		c.metrics.hit(c.opts.Kind, got.level)
 	}
-	return found[V]{value, level, err}
+	return got
 }
 
 // fetch returns what L2 has, or what the source says. If L2 changed while the
@@ -159,6 +168,14 @@ func (c *Cache[V]) Forget(key string) { c.l1.Invalidate(key) }
 func (c *Cache[V]) ForgetAll() {
 	c.epoch.Add(1)
 	c.l1.InvalidateAll()
+}
+
+// Listening says whether this process is told what others invalidate. While it
+// is not, L1 is not used; when it is again, L1 begins empty. A new cache is
+// taken to be told.
+func (c *Cache[V]) Listening(told bool) {
+	c.ForgetAll()
+	c.deaf.Store(!told)
 }
 
 // key hides the key, which may be personal, from whoever logs or lists keys.

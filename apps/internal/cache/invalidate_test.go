@@ -111,6 +111,26 @@ func TestForgetAllReachesLoadsUnderWay(t *testing.T) {
 	})
 }
 
+// A replica that is not told of invalidations keeps nothing to itself.
+func TestL1IsNotUsedUnheard(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+		f.want(a, 89000, cache.FromSource)
+		f.want(a, 89000, cache.FromL1)
+		a.Listening(false)
+		f.want(a, 89000, cache.FromL2)
+		f.want(a, 89000, cache.FromL2)
+		f.source.fee = 69000
+		f.invalidate(b)
+		f.want(a, 69000, cache.FromSource)
+		f.source.fee = 59000
+		f.want(a, 59000, cache.FromSource)
+		a.Listening(true)
+		f.want(a, 59000, cache.FromSource)
+		f.want(a, 59000, cache.FromL1)
+	})
+}
+
 // While a tombstone lies there L2 is not used; afterwards it is again.
 func TestATombstoneOutlivesEveryLoadAndThenGoes(t *testing.T) {
 	t.Parallel()

@@ -16,9 +16,10 @@ import (
 type Listener struct {
 	// Channels are the names to listen to, unquoted.
 	Channels []string
-	// Connected is called when listening has begun, and again after each
-	// interruption: whatever was said before, this process may have missed.
-	Connected func()
+	// Listening is called with true when listening has begun: whatever was said
+	// before, this process may have missed. It is called with false when it is
+	// interrupted, and before it begins.
+	Listening func(bool)
 	// Notified is called with each notification.
 	Notified func(channel, payload string)
 }
@@ -36,6 +37,7 @@ const (
 // Listen listens until ctx ends, on a connection of its own. A connection that
 // is lost, or has died silently, is replaced.
 func Listen(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, l Listener) {
+	l.Listening(false)
 	for ctx.Err() == nil {
 		if err := l.listen(ctx, pool); err != nil && ctx.Err() == nil {
 			log.WarnContext(ctx, "listening to the database interrupted", "error", err)
@@ -57,7 +59,8 @@ func (l Listener) listen(ctx context.Context, pool *pgxpool.Pool) error {
 		defer cancel()
 		_ = conn.Close(closing) // nothing is left to be said on it
 	}()
-	l.Connected()
+	l.Listening(true)
+	defer l.Listening(false)
 	for {
 		if err := l.next(ctx, conn); err != nil {
 			return err

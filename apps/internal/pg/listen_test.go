@@ -2,6 +2,7 @@ package pg_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"testing"
@@ -17,7 +18,7 @@ import (
 // nothing is a database without tables of ours: there must be one migration.
 var nothing = fstest.MapFS{"001_nothing.sql": {Data: []byte("SELECT 1;")}}
 
-// heard is what a listener was told; "connected" begins each connection.
+// heard is what a listener was told.
 type heard chan string
 
 func listen(t *testing.T, pool *pgxpool.Pool) heard {
@@ -29,7 +30,7 @@ func listen(t *testing.T, pool *pgxpool.Pool) heard {
 		defer close(done)
 		pg.Listen(ctx, pool, slog.New(slog.NewTextHandler(io.Discard, nil)), pg.Listener{
 			Channels:  []string{"one", "Two"},
-			Connected: func() { told <- "connected" },
+			Listening: func(begun bool) { told <- fmt.Sprint("listening ", begun) },
 			Notified:  func(channel, payload string) { told <- channel + " " + payload },
 		})
 	}()
@@ -56,7 +57,8 @@ func TestListen(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, nothing).Pool
 	told := listen(t, pool)
-	told.want(t, "connected")
+	told.want(t, "listening false")
+	told.want(t, "listening true")
 
 	say := func(channel, payload string) {
 		t.Helper()
@@ -76,7 +78,8 @@ func TestListen(t *testing.T) {
 		WHERE datname = current_database() AND query LIKE 'LISTEN%'`); err != nil {
 		t.Fatal(err)
 	}
-	told.want(t, "connected")
+	told.want(t, "listening false")
+	told.want(t, "listening true")
 	say("one", "d")
 	told.want(t, "one d")
 }
@@ -86,7 +89,8 @@ func TestListenSurvivesSilence(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, nothing).Pool
 	told := listen(t, pool)
-	told.want(t, "connected")
+	told.want(t, "listening false")
+	told.want(t, "listening true")
 	var asked int
 	for asked == 0 { // the probe is the connection's newest statement
 		err := pool.QueryRow(t.Context(), `

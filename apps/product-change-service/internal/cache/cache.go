@@ -65,6 +65,6 @@ func (c *Cache) Invalidate(ctx context.Context, line msisdn.Number) error {
 // Forget implements product.Forgetful.
 func (c *Cache) Forget(line msisdn.Number) { c.subscribers.Forget(line.Digits()) }
 
-// ForgetAll implements product.Forgetful. The catalogue changes for everybody
+// Listening implements product.Forgetful. The catalogue changes for everybody
 // alike; nobody is told of that.
-func (c *Cache) ForgetAll() { c.subscribers.ForgetAll() }
+func (c *Cache) Listening(told bool) { c.subscribers.Listening(told) }

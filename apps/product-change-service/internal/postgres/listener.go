@@ -9,7 +9,7 @@ import (
 // product.Plans.
 type Plans interface {
 	Heard(line msisdn.Number)
-	Missed()
+	Listening(told bool)
 }
 
 // Outcomes are told of changes that have become final. See change.Outcomes.
@@ -22,7 +22,7 @@ type Outcomes interface {
 func Listener(plans Plans, outcomes Outcomes) pg.Listener {
 	return pg.Listener{
 		Channels:  []string{ChangeFinished, LineChanged},
-		Connected: plans.Missed,
+		Listening: plans.Listening,
 		Notified: func(channel, payload string) {
 			switch channel {
 			case ChangeFinished:

@@ -36,8 +36,9 @@ type Forgetful interface {
 	Invalidate(ctx context.Context, line msisdn.Number) error
 	// Forget forgets a line on this replica.
 	Forget(line msisdn.Number)
-	// ForgetAll forgets all lines on this replica.
-	ForgetAll()
+	// Listening says whether this replica is told what others invalidate. While
+	// it is not, it must keep nothing to itself.
+	Listening(told bool)
 }
 
 // Mark is the state of a line in an Archive. It changes when the line is
@@ -251,9 +252,5 @@ func (p *Plans) Heard(line msisdn.Number) {
 	p.fresh.Forget(line.Digits())
 }
 
-// Missed forgets all lines here: some may have been invalidated unheard.
-func (p *Plans) Missed() { p.cache.ForgetAll() }
-
-func wantsOlder(err error) bool {
-	return errors.Is(err, ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
-}
+// Listening says whether this replica hears of what others invalidate.
+func (p *Plans) Listening(told bool) { p.cache.Listening(told) }
