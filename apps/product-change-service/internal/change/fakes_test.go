@@ -22,7 +22,7 @@ var (
 	wish  = change.Order{Line: line, Current: "A", Target: "B"}
 
 	errDatabase = errors.New("connection refused")
-	noAnswer    = fmt.Errorf("kos: %w", change.ErrNoAnswer)
+	errNoAnswer = fmt.Errorf("kos: %w", change.ErrNoAnswer)
 	breakerOpen = &change.NotAskedError{Reason: change.KOSUnavailable, Cause: errors.New("circuit breaker is open")}
 )
 

@@ -86,7 +86,7 @@ func TestProcess(t *testing.T) {
 			steps: []change.Step{change.StepLimited},
 		},
 		"no answer: others may pass, KOS may have it": {
-			orders: []answer{{err: noAnswer}}, asked: []string{"order"},
+			orders: []answer{{err: errNoAnswer}}, asked: []string{"order"},
 			rest: retry, rests: []change.Rest{{Reason: change.KOSUnavailable, Asked: true, Unanswered: 1, Aside: true}},
 			steps: []change.Step{change.StepNoAnswer},
 		},
@@ -139,13 +139,13 @@ func TestProcess(t *testing.T) {
 		},
 		"outcome unknown and no answer, for the fourth time": {
 			before:   func(w *world) { w.place().Asked, w.place().Unanswered = true, 3 },
-			statuses: []answer{{err: noAnswer}}, asked: []string{"status"},
+			statuses: []answer{{err: errNoAnswer}}, asked: []string{"status"},
 			rest: 24 * time.Second, rests: []change.Rest{{Reason: change.KOSUnavailable, Asked: true, Unanswered: 4, Aside: true}},
 			steps: []change.Step{change.StepNoAnswer},
 		},
 		"no answer for ever": {
 			before:   func(w *world) { w.place().Asked, w.place().Unanswered = true, 1000 },
-			statuses: []answer{{err: noAnswer}}, asked: []string{"status"},
+			statuses: []answer{{err: errNoAnswer}}, asked: []string{"status"},
 			rest: time.Minute, rests: []change.Rest{{Reason: change.KOSUnavailable, Asked: true, Unanswered: 1001, Aside: true}},
 			steps: []change.Step{change.StepNoAnswer},
 		},
@@ -279,7 +279,7 @@ func (f *failingCaches) Invalidate(context.Context, lineNumber) error {
 func TestAStopHandsOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.carrier.orders = []answer{{err: noAnswer}}
+	w.carrier.orders = []answer{{err: errNoAnswer}}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if rest, err := w.Process(ctx, id); rest != 0 || !errors.Is(err, context.Canceled) {
@@ -320,7 +320,7 @@ func TestExpiry(t *testing.T) {
 		"asked, and KOS refused it":              {age: day + time.Minute, askedAgo: time.Hour, statuses: []answer{refused}, ended: change.Failed, code: "2004"},
 		"asked, and KOS never got it":            {age: day + time.Minute, askedAgo: time.Hour, statuses: []answer{notFound}, ended: change.Failed, code: "EXPIRED"},
 		"asked just now, and KOS may yet get it": {age: day + time.Minute, askedAgo: time.Minute, statuses: []answer{notFound}, rest: time.Minute},
-		"asked, and KOS does not say":            {age: day + time.Minute, askedAgo: time.Hour, statuses: []answer{{err: noAnswer}}, rest: retry},
+		"asked, and KOS does not say":            {age: day + time.Minute, askedAgo: time.Hour, statuses: []answer{{err: errNoAnswer}}, rest: retry},
 		"asked, and KOS cannot be asked":         {age: 30 * day, askedAgo: time.Hour, statuses: []answer{{err: breakerOpen}}, rest: retry},
 	}
 	for name, test := range tests {

@@ -334,7 +334,7 @@ func TestEvents(t *testing.T) {
 			know := goodPlans()
 			know.err = test.err
 			c := setup(t, &requests{}, know)
-			resp, err := http.Post(c.url+"/events/product-changed", "application/cloudevents+json", strings.NewReader(test.body)) //nolint:noctx // a test
+			resp, err := http.Post(c.url+"/events/product-changed", "application/cloudevents+json", strings.NewReader(test.body))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -257,11 +257,12 @@ func (s *setup) final(n int) {
 
 func (s *setup) eventually(what string, condition func() bool) {
 	s.t.Helper()
-	deadline := time.Now().Add(90 * time.Second)
+	deadline := time.After(90 * time.Second)
 	for !condition() {
-		if time.Now().After(deadline) {
+		select {
+		case <-deadline:
 			s.t.Fatalf("not within 90 s: %s", what)
+		case <-time.After(20 * time.Millisecond): // the next look
 		}
-		time.Sleep(20 * time.Millisecond) // between looks at a condition
 	}
 }

@@ -115,7 +115,7 @@ func TestADeadWorkersChangeIsFinishedByAnother(t *testing.T) {
 				close(died)
 			}()
 			for dying.pool.Ping(t.Context()) == nil {
-				time.Sleep(time.Millisecond) // until it is
+				<-time.After(time.Millisecond) // the next look
 			}
 		})
 	}
