@@ -98,7 +98,7 @@ func Clean(ctx context.Context, dir string, out io.Writer) error {
 			err = errors.Join(err, os.RemoveAll(path))
 		}
 	}
-	return errors.Join(err, s.lock.Release())
+	return errors.Join(err, s.release())
 }
 
 // Seed adds generated users, for load tests, to the system that runs.

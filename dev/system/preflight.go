@@ -131,5 +131,5 @@ func ClearLeftovers(ctx context.Context, dir string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.clearLeftovers(ctx), s.lock.Release())
+	return errors.Join(s.clearLeftovers(ctx), s.release())
 }

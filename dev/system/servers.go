@@ -2,7 +2,6 @@ package system
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -46,10 +45,10 @@ func (s *System) startServers(ctx context.Context) error {
 	for _, app := range s.Apps {
 		folders = append(folders, app.Dir)
 	}
-	return concurrently(
-		func() error { return s.serve(ctx, Postgres) },
-		func() error { return s.serve(ctx, Redis) },
-		func() error { return s.tools.BuildApps(ctx, folders) },
+	return concurrently(ctx,
+		func(ctx context.Context) error { return s.serve(ctx, Postgres) },
+		func(ctx context.Context) error { return s.serve(ctx, Redis) },
+		func(ctx context.Context) error { return s.tools.BuildApps(ctx, folders) },
 	)
 }
 
@@ -113,13 +112,15 @@ func (s *System) prepareDatabases(ctx context.Context) error {
 	if err := s.postgres().WritePasswordFile(s.passwordFile(), databases); err != nil {
 		return err
 	}
-	var migrations []func() error
+	var migrations []func(context.Context) error
 	for _, app := range s.Apps {
 		if app.Env["DB_NAME"] != "" {
-			migrations = append(migrations, func() error { return s.RunApp(ctx, Role(app.ID), "migrate") })
+			migrations = append(migrations, func(ctx context.Context) error {
+				return s.RunApp(ctx, Role(app.ID), "migrate")
+			})
 		}
 	}
-	if err := concurrently(migrations...); err != nil {
+	if err := concurrently(ctx, migrations...); err != nil {
 		return err
 	}
 	return s.RunApp(ctx, "auth-service", "seed-demo")
@@ -173,13 +174,19 @@ func baseEnv() []string {
 	return env
 }
 
-// concurrently runs the functions at the same time and returns all errors.
-func concurrently(functions ...func() error) error {
-	errs := make([]error, len(functions))
+// concurrently runs the functions at the same time. When one fails it ends the
+// others and returns that error.
+func concurrently(ctx context.Context, functions ...func(context.Context) error) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	var group sync.WaitGroup
-	for i, function := range functions {
-		group.Go(func() { errs[i] = function() })
+	for _, function := range functions {
+		group.Go(func() {
+			if err := function(ctx); err != nil {
+				fail(err) // the first counts
+			}
+		})
 	}
 	group.Wait()
-	return errors.Join(errs...)
+	return context.Cause(ctx)
 }

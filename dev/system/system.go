@@ -178,6 +178,9 @@ func (s *System) Stop(ctx context.Context) error {
 	// What was started but not yet noted, because the start was interrupted,
 	// is found by its record.
 	found, err := find(s.records, s.Apps)
+	if err != nil {
+		found = make(parts)
+	}
 	s.mu.Lock()
 	for role, process := range s.parts {
 		if found[role].PID == 0 {
@@ -189,7 +192,16 @@ func (s *System) Stop(ctx context.Context) error {
 	for role := range found {
 		err = errors.Join(err, s.records.Remove(string(role)))
 	}
-	return errors.Join(err, s.lock.Release())
+	return errors.Join(err, s.release())
+}
+
+// release gives the lock back. What a killed manager of this checkout has left
+// is gone by now.
+func (s *System) release() error {
+	if s.lock.Left.Root == s.checkout.Root {
+		s.lock.Left = lock.Owner{}
+	}
+	return s.lock.Release()
 }
 
 // URL is the address of the ingress.

@@ -107,10 +107,7 @@ func (e *Env) startPostgres(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := e.records.Save("postgres", child.Process); err != nil {
-		return "", err
-	}
-	if err := await(ctx, child, func() error { return server.Ping(ctx) }); err != nil {
+	if err := e.await(ctx, "postgres", child, func() error { return server.Ping(ctx) }); err != nil {
 		return "", err
 	}
 	return server.URL("postgres")
@@ -127,14 +124,15 @@ func (e *Env) startRedis(ctx context.Context, binary string) (port int, password
 	if err != nil {
 		return 0, "", err
 	}
-	if err := e.records.Save("redis", child.Process); err != nil {
-		return 0, "", err
-	}
-	return port, password, await(ctx, child, func() error { return redis.Ping(ctx, port, password) })
+	return port, password, e.await(ctx, "redis", child, func() error { return redis.Ping(ctx, port, password) })
 }
 
-// await waits until a server is ready, or has ended.
-func await(ctx context.Context, child *proc.Child, ready func() error) error {
+// await notes a server, for whoever stops it, and waits until it is ready or
+// has ended.
+func (e *Env) await(ctx context.Context, name string, child *proc.Child, ready func() error) error {
+	if err := e.records.Save(name, child.Process); err != nil {
+		return errors.Join(err, child.Signal(syscall.SIGKILL))
+	}
 	var last error
 	err := proc.Poll(ctx, func() bool {
 		last = ready()
