@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
 )
 
 // Product rule: L1 holds 2,000 entries for 5 minutes.
@@ -45,6 +46,8 @@ type Options struct {
 	TTL  time.Duration // in L2
 	// LoadTimeout bounds a load, which goes on when its callers have left.
 	LoadTimeout time.Duration
+	// Now is the clock of tombstones; time.Now if nil.
+	Now func() time.Time
 }
 
 // Cache is a two-level cache of things that are JSON in L2.
@@ -56,15 +59,35 @@ type Cache[V any] struct {
 	l1      *otter.Cache[string, V]
 	epoch   atomic.Uint64 // how often all of L1 was forgotten
 	deaf    atomic.Bool   // L1 is not used
+	drops   singleflight.Group
+	// forgotten are the keys that were forgotten lately. L2 is not believed
+	// about them: whoever invalidated them may not have reached it.
+	forgotten *otter.Cache[string, struct{}]
 }
+
+const (
+	// doubt is how long L2 is not believed about a key that was forgotten: by
+	// then it has been told, or will not be.
+	doubt = time.Minute
+	// maxDoubts bounds memory.
+	maxDoubts = 10_000
+)
+
 
 // New returns a cache over l2.
 func New[V any](opts Options, l2 L2, log *slog.Logger, metrics *Metrics) *Cache[V] {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
 	return &Cache[V]{
 		opts: opts, l2: l2, log: log, metrics: metrics,
 		l1: otter.Must(&otter.Options[string, V]{
 			MaximumSize:      l1Size,
 			ExpiryCalculator: otter.ExpiryWriting[string, V](l1TTL),
+		}),
+		forgotten: otter.Must(&otter.Options[string, struct{}]{
+			MaximumSize:      maxDoubts,
+			ExpiryCalculator: otter.ExpiryWriting[string, struct{}](doubt),
 		}),
 	}
 }
@@ -161,8 +184,13 @@ func (c *Cache[V]) Invalidate(ctx context.Context, key string) error {
 	return nil
 }
 
-// Forget drops key from L1, and what a load under way will bring.
-func (c *Cache[V]) Forget(key string) { c.l1.Invalidate(key) }
+// Forget drops key here: from L1, with what a load under way will bring, and
+// for a minute what L2 has of it, should the one who invalidated it not have
+// reached L2.
+func (c *Cache[V]) Forget(key string) {
+	c.forgotten.Set(key, struct{}{})
+	c.l1.Invalidate(key)
+}
 
 // ForgetAll drops all of L1, and what loads under way will bring.
 func (c *Cache[V]) ForgetAll() {

@@ -111,6 +111,49 @@ func TestForgetAllReachesLoadsUnderWay(t *testing.T) {
 	})
 }
 
+// L2 keeps the old value because whoever invalidates cannot reach it: replicas
+// that can, and are told, do not believe it.
+func TestL2IsNotBelievedAboutWhatWasForgotten(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+		f.want(a, 89000, cache.FromSource)
+		f.want(b, 89000, cache.FromL2)
+		f.source.fee = 69000
+		f.l2.err = errAway
+		if err := a.Invalidate(f.t.Context(), key); !errors.Is(err, errAway) {
+			f.t.Errorf("got %v", err)
+		}
+		f.l2.err = nil
+		b.Forget(key)
+		for _, replica := range []*cache.Cache[bill]{a, b} {
+			f.want(replica, 69000, cache.FromSource)
+			f.want(replica, 69000, cache.FromL1)
+		}
+		f.invalidate(a) // the event that follows
+		pass(2 * time.Minute)
+		a.Forget(key)
+		f.want(b, 69000, cache.FromL1)
+	})
+}
+
+// The event that follows a change finds its tombstone and leaves it alone.
+func TestATombstoneServesForTwo(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+		f.invalidate(a)
+		pass(time.Second)
+		f.invalidate(b)
+		if writes := len(f.l2.ttls); writes != 1 {
+			f.t.Errorf("%d writes", writes)
+		}
+		pass(10 * time.Second)
+		f.invalidate(b) // another change
+		if writes := len(f.l2.ttls); writes != 2 {
+			f.t.Errorf("%d writes", writes)
+		}
+	})
+}
+
 // A replica that is not told of invalidations keeps nothing to itself.
 func TestL1IsNotUsedUnheard(t *testing.T) {
 	t.Parallel()
@@ -171,6 +214,7 @@ func TestInvalidateLosesOnlySoOften(t *testing.T) {
 	replicas(t, func(f *fixture, a, _ *cache.Cache[bill]) {
 		f.l2.lose = 2
 		f.invalidate(a)
+		pass(10 * time.Second) // the tombstone is not fresh any more
 		f.l2.lose = 1000
 		if err := a.Invalidate(f.t.Context(), key); !errors.Is(err, sidecar.ErrConflict) {
 			f.t.Errorf("got %v", err)

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +16,8 @@ const (
 	// graveTime is how much longer a tombstone stays than a load may take: the
 	// store may carry out a write for a while after its caller has given it up.
 	graveTime = 15 * time.Second
+	// freshTime is how old a tombstone may be to serve for another one as well.
+	freshTime = 5 * time.Second
 	// dropAttempts bounds how often an invalidation loses against writers.
 	dropAttempts = 5
 )
@@ -29,35 +30,46 @@ type L2 interface {
 
 var _ L2 = (*sidecar.State)(nil)
 
-// drop leaves a tombstone in place of whatever L2 holds. One that somebody else
-// has left meanwhile will do; an older one may go too soon.
+// drop leaves a tombstone in place of whatever L2 holds. Those who drop the same
+// key at once do it together: a store takes writes that lose for failures.
 func (c *Cache[V]) drop(ctx context.Context, key string) error {
-	tombstone, err := json.Marshal(entry[V]{Dropped: true})
-	if err != nil {
-		return err
-	}
-	before := ""
-	for attempt := range dropAttempts {
-		text, etag, seen := c.get(ctx, key)
-		if seen != nil && !errors.Is(seen, sidecar.ErrNotFound) {
-			return seen
-		}
-		if attempt > 0 && etag != before && bytes.Equal(text, tombstone) {
-			return nil
-		}
-		before = etag
-		err = c.setIf(ctx, key, tombstone, etag, c.opts.LoadTimeout+graveTime)
-		if !errors.Is(err, sidecar.ErrConflict) {
-			break
-		}
-	}
+	_, err, _ := c.drops.Do(key, func() (any, error) {
+		return nil, c.bury(context.WithoutCancel(ctx), key)
+	})
 	return err
+}
+
+func (c *Cache[V]) bury(ctx context.Context, key string) error {
+	for attempt := 1; ; attempt++ {
+		text, etag, err := c.get(ctx, key)
+		if err != nil && !errors.Is(err, sidecar.ErrNotFound) {
+			return err
+		}
+		now := c.opts.Now()
+		if err == nil && isFresh(text, now) {
+			return nil // it outlives all loads that have begun by now
+		}
+		tombstone, err := json.Marshal(entry[V]{Dropped: &now})
+		if err == nil {
+			err = c.setIf(ctx, key, tombstone, etag, c.opts.LoadTimeout+graveTime)
+		}
+		if attempt == dropAttempts || !errors.Is(err, sidecar.ErrConflict) {
+			return err
+		}
+	}
+}
+
+// isFresh reports whether text is a tombstone that was left just now, by the
+// clock of whichever replica.
+func isFresh(text []byte, now time.Time) bool {
+	var held entry[json.RawMessage]
+	return json.Unmarshal(text, &held) == nil && held.Dropped != nil && now.Sub(*held.Dropped).Abs() < freshTime
 }
 
 // entry is what L2 holds of a key: a value or a tombstone.
 type entry[V any] struct {
-	Value   *V   `json:"value,omitempty"`
-	Dropped bool `json:"dropped,omitempty"`
+	Value   *V         `json:"value,omitempty"`
+	Dropped *time.Time `json:"dropped,omitempty"` // when it was left
 }
 
 // state is what L2 has to say of a key.
@@ -66,7 +78,7 @@ type state int
 const (
 	present state = iota
 	absent        // a value may be written
-	closed        // a tombstone is there, or nobody knows what
+	closed        // it may not: a tombstone is there, or nobody knows what
 )
 
 func (c *Cache[V]) fromL2(ctx context.Context, key string) (V, state) {
@@ -74,6 +86,9 @@ func (c *Cache[V]) fromL2(ctx context.Context, key string) (V, state) {
 		none V
 		held entry[V]
 	)
+	if _, lately := c.forgotten.GetIfPresent(key); lately {
+		return none, closed
+	}
 	text, _, err := c.get(ctx, c.key(key))
 	if errors.Is(err, sidecar.ErrNotFound) {
 		return none, absent
