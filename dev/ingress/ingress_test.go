@@ -133,7 +133,7 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"/", "/failure", "/api/v1/auth", "/api/v1/authx/login", "/api/v1/usersx", "/api/v1/bills", "/api/v1/products/menu",
+		"/", "/failure", "/api/v1/auth", "/api/v1/authx/login", "/api/v1/usersx", "/api/v1/bills",
 		"/api/v1/kos/mock-datas/x", "/api/kos/auth", "/actuator/health", "/actuator/prometheus", "/openapi.yaml",
 		"/internal/registrations/check", "/.well-known/jwks.json", "/api/v1/auth/../../../internal/registrations/check",
 		"/api/v1/auth/%2e%2e/%2e%2e/%2e%2e/actuator/health", "/api/v1/auth/..%2f..%2f..%2factuator/health",
