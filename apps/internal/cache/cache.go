@@ -73,7 +73,6 @@ const (
 	maxDoubts = 10_000
 )
 
-
 // New returns a cache over l2.
 func New[V any](opts Options, l2 L2, log *slog.Logger, metrics *Metrics) *Cache[V] {
 	if opts.Now == nil {
