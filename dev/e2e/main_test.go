@@ -53,6 +53,13 @@ func run(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	// A part that nobody has killed must not have ended.
+	if err := whole.system.WaitReady(ctx); err != nil {
+		code = 1
+		fmt.Fprintln(os.Stderr, "e2e: after all tests:", err)
+	}
 	// Only now it is known what all tests together have brought into the logs.
 	if found := leaks(); len(found) > 0 {
 		code = 1
@@ -60,8 +67,6 @@ func run(m *testing.M) int {
 			fmt.Fprintln(os.Stderr, "e2e: after all tests:", leak)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
 	if err := whole.system.Stop(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e: stop:", err)
 		return 1

@@ -49,6 +49,7 @@ func TestRefusalsOfKOSAreNotRetried(t *testing.T) {
 
 func TestTokenThatKOSRefusesIsReplacedOnce(t *testing.T) {
 	harm(t)
+	resident(t).see(t, "") // now there is a token, if there was none
 	c := resident(t)
 	tokens := kos.Query{Endpoint: kos.Auth, Client: string(bills)}
 	before := count(t, tokens).Total

@@ -94,11 +94,17 @@ func TestFamilyOutlivesItsLeader(t *testing.T) {
 	if family[0] != child.Process {
 		t.Errorf("the leader does not come first: %v", family)
 	}
-	var stray proc.Process // the one that left the group
-	for _, member := range family {
-		if strings.HasSuffix(member.Command(), "61") {
-			stray = member
+	var stray proc.Process // the one that left the group, once it is what it shall be
+	err := proc.Poll(bounded(t), func() bool {
+		for _, member := range child.Family() {
+			if member.Command() == "sleep 61" {
+				stray = member
+			}
 		}
+		return stray.PID != 0
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if err := child.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
