@@ -29,6 +29,10 @@ seed: phonebill ## Add generated users to the running system: make seed USERS=10
 test: phonebill ## Vet and test every module, then the whole system
 	@$(PHONEBILL) test
 
+.PHONY: bench
+bench: phonebill ## Run every benchmark, one package after the other
+	@$(PHONEBILL) bench
+
 .PHONY: lint
 lint: phonebill ## Run golangci-lint on every module and check that each is tidy
 	@$(PHONEBILL) lint

@@ -164,12 +164,29 @@ func (w workspace) packages(ctx context.Context) (packages, whole []string, err 
 }
 
 func (w workspace) testAlone(ctx context.Context, packages []string) error {
+	return w.withServers(ctx, append([]string{"test", "-race", "-shuffle=on"}, packages...))
+}
+
+// withServers runs go with servers that run for it alone.
+func (w workspace) withServers(ctx context.Context, args []string) error {
 	env, err := testenv.Start(ctx, w.Checkout, w.out)
 	if err != nil {
 		return err
 	}
-	args := append([]string{"test", "-race", "-shuffle=on"}, packages...)
 	return errors.Join(w.run(ctx, w.Root, env.Environ, "go", args...), env.Stop())
+}
+
+// Bench runs every benchmark, and no test.
+func Bench(ctx context.Context, _ []string) error {
+	w, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	packages, _, err := w.packages(ctx)
+	if err != nil {
+		return err
+	}
+	return w.withServers(ctx, append([]string{"test", "-p=1", "-run=^$", "-bench=.", "-benchmem"}, packages...))
 }
 
 func (w workspace) testWhole(ctx context.Context, packages []string) error {
