@@ -26,8 +26,16 @@ seed: phonebill ## Add generated users to the running system: make seed USERS=10
 	@$(PHONEBILL) seed $(USERS)
 
 .PHONY: test
-test: phonebill ## Vet and test every module, then the whole system
-	@$(PHONEBILL) test
+test: phonebill ## Vet and test every module, then the whole system; or only: make test ONLY="-run Token ./apps/auth-service/..."
+	@$(PHONEBILL) test $(ONLY)
+
+SEED ?= 1
+CHANGES ?= 500
+KILLS ?= 30
+
+.PHONY: chaos
+chaos: phonebill ## Kill every part while plans are changed: make chaos SEED=7 CHANGES=500 KILLS=30
+	@$(PHONEBILL) chaos -seed=$(SEED) -changes=$(CHANGES) -kills=$(KILLS)
 
 .PHONY: bench
 bench: phonebill ## Run every benchmark, one package after the other

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/api"
 )
 
 // anyTrace compares failures of different requests.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/api"
 )
 
 // asks checks how many bill inquiries about the line have reached KOS so far.

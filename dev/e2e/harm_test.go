@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/api"
-	"github.com/phonebill/phonebill/dev/e2e/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/redis"
 	"github.com/phonebill/phonebill/dev/system"

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/api"
 )
 
 const (

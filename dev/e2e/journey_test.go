@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/api"
 )
 
 // seenWithin bounds how long a change of a session may go unseen.

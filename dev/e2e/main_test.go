@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/secrets"
 	"github.com/phonebill/phonebill/dev/system"
 )

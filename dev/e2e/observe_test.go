@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/system"
 )
 

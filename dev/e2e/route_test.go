@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/api"
 )
 
 // TestOnlyPublicRoutesAreOpen asks the ingress for what it must not have, with

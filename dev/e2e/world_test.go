@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/api"
-	"github.com/phonebill/phonebill/dev/e2e/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 

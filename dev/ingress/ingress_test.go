@@ -116,12 +116,14 @@ func send(t *testing.T, method, base, path, body string) (*http.Response, string
 
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	base := start(t, app(t, "auth-service"), app(t, "bill-inquiry-service"), app(t, "kos-mock-service"))
+	base := start(t, app(t, "auth-service"), app(t, "bill-inquiry-service"), app(t, "product-change-service"),
+		app(t, "kos-mock-service"))
 	for path, want := range map[string]string{
 		"/api/v1/auth/login":                          "auth-service /api/v1/auth/login",
 		"/api/v1/users":                               "auth-service /api/v1/users",
 		"/api/v1/users?page=2":                        "auth-service /api/v1/users?page=2",
 		"/api/v1/users/testuser01":                    "auth-service /api/v1/users/testuser01",
+		"/api/v1/products/available?operatorCode=KT":  "product-change-service /api/v1/products/available?operatorCode=KT",
 		"/api/v1/bills/history?size=5&status=A%20B":   "bill-inquiry-service /api/v1/bills/history?size=5&status=A%20B",
 		"/api/v1/kos/mock-datas":                      "kos-mock-service /api/v1/kos/mock-datas",
 		"/internal/x/%2e%2e/%2e%2e/api/v1/auth/login": "auth-service /api/v1/auth/login",
@@ -131,7 +133,7 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"/", "/failure", "/api/v1/auth", "/api/v1/authx/login", "/api/v1/usersx", "/api/v1/bills", "/api/v1/products/menu",
+		"/", "/failure", "/api/v1/auth", "/api/v1/authx/login", "/api/v1/usersx", "/api/v1/bills",
 		"/api/v1/kos/mock-datas/x", "/api/kos/auth", "/actuator/health", "/actuator/prometheus", "/openapi.yaml",
 		"/internal/registrations/check", "/.well-known/jwks.json", "/api/v1/auth/../../../internal/registrations/check",
 		"/api/v1/auth/%2e%2e/%2e%2e/%2e%2e/actuator/health", "/api/v1/auth/..%2f..%2f..%2factuator/health",
@@ -148,7 +150,7 @@ func TestOwnFailuresHaveTheEnvelope(t *testing.T) {
 		panic(http.ErrAbortHandler) // the connection breaks without an answer
 	}))
 	t.Cleanup(hanging.Close)
-	base := start(t, app(t, "auth-service"), dead(t, "bill-inquiry-service"),
+	base := start(t, app(t, "auth-service"), dead(t, "bill-inquiry-service"), dead(t, "product-change-service"),
 		runfile.App{ID: "kos-mock-service", Port: portOf(t, hanging.URL)})
 	for name, test := range map[string]struct {
 		path, body string

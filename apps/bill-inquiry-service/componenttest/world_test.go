@@ -54,6 +54,7 @@ type world struct {
 	db      *pgtest.Database
 	dapr    *daprtest.Sidecar
 	issuer  *authtest.Issuer
+	address string // to listen on
 	running *fx.App
 
 	// Parts of the running service.
@@ -67,14 +68,26 @@ type stateStore func(t testing.TB, name string) string
 
 func newWorld(t testing.TB, cache stateStore) *world {
 	t.Helper()
-	w := &world{t: t, kos: kostest.Start(t, app.Name), db: pgtest.New(t, postgres.Migrations()), issuer: authtest.NewIssuer(t, time.Now)}
+	w, opts := prepare(t, cache)
+	w.dapr = daprtest.Start(t, opts)
+	w.start()
+	return w
+}
+
+// prepare returns a world without a sidecar, and what its sidecar is like.
+func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
+	t.Helper()
+	w := &world{
+		t: t, kos: kostest.Start(t, app.Name), db: pgtest.New(t, postgres.Migrations()),
+		issuer: authtest.NewIssuer(t, time.Now), address: "127.0.0.1:0",
+	}
 	keys := httptest.NewServer(w.issuer)
 	t.Cleanup(keys.Close)
 	resiliency, err := filepath.Abs("../../../resiliency")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.dapr = daprtest.Start(t, daprtest.Options{
+	return w, daprtest.Options{
 		AppID: "bill-of-" + w.db.Config.Name,
 		Secrets: map[string]string{
 			w.db.Config.PasswordSecret: w.db.Password,
@@ -86,16 +99,14 @@ func newWorld(t testing.TB, cache stateStore) *world {
 			daprtest.HTTPEndpoint("auth-service", keys.URL),
 		},
 		ResourceDirs: []string{resiliency},
-	})
-	w.start()
-	return w
+	}
 }
 
 // start runs the service and waits until it is ready.
 func (w *world) start() {
 	w.t.Helper()
 	cfg, err := config.Load[app.Config]([]string{
-		"HTTP_ADDR=127.0.0.1:0", "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials",
+		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials",
 		"DB_NAME=" + w.db.Config.Name, "DB_USER=" + w.db.Config.User, "DB_PASSWORD_SECRET=" + w.db.Config.PasswordSecret,
 	})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 func BenchmarkL1Hit(b *testing.B) {
 	load := (&source{fee: 89000}).load
 	bills := cache.New[bill](cache.Options{Kind: "bill", TTL: ttl, LoadTimeout: loadTimeout},
-		&memory{entries: map[string]string{}}, nil, cache.NewMetrics(prometheus.NewRegistry()))
+		&memory{entries: map[string]entry{}}, nil, cache.NewMetrics(prometheus.NewRegistry()))
 	ctx := b.Context()
 	if _, _, err := bills.Get(ctx, key, load); err != nil {
 		b.Fatal(err)

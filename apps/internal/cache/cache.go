@@ -3,14 +3,17 @@
 //
 // Neither level is the truth and neither may fail a request: a store that
 // cannot be reached costs a metric and a log line, and the source is asked.
+//
+// What is invalidated stays away: a load that was under way on any replica
+// cannot bring the old value back. A value is written to L2 only if nothing was
+// there when its load began and nothing is there now, and an invalidation
+// leaves a tombstone that outlives every such load.
 package cache
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -18,8 +21,7 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
-
-	"github.com/phonebill/phonebill/apps/internal/sidecar"
+	"golang.org/x/sync/singleflight"
 )
 
 // Product rule: L1 holds 2,000 entries for 5 minutes.
@@ -27,19 +29,6 @@ const (
 	l1TTL  = 5 * time.Minute
 	l1Size = 2_000
 )
-
-// l2Timeout bounds a call of L2, so that one that hangs costs a request less
-// than its source may take. It is longer than resiliency/ allows the store.
-const l2Timeout = 700 * time.Millisecond
-
-// L2 is the part of a state store that a cache needs.
-type L2 interface {
-	Get(ctx context.Context, key string) (value []byte, etag string, err error)
-	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
-	Delete(ctx context.Context, key string) error
-}
-
-var _ L2 = (*sidecar.State)(nil)
 
 // Level says where a value came from.
 type Level string
@@ -57,6 +46,8 @@ type Options struct {
 	TTL  time.Duration // in L2
 	// LoadTimeout bounds a load, which goes on when its callers have left.
 	LoadTimeout time.Duration
+	// Now is the clock of tombstones; time.Now if nil.
+	Now func() time.Time
 }
 
 // Cache is a two-level cache of things that are JSON in L2.
@@ -66,16 +57,36 @@ type Cache[V any] struct {
 	log     *slog.Logger
 	metrics *Metrics
 	l1      *otter.Cache[string, V]
-	epoch   atomic.Uint64 // rises with every invalidation
+	epoch   atomic.Uint64 // how often all of L1 was forgotten
+	deaf    atomic.Bool   // L1 is not used
+	drops   singleflight.Group
+	// forgotten are the keys that were forgotten lately. L2 is not believed
+	// about them: whoever invalidated them may not have reached it.
+	forgotten *otter.Cache[string, struct{}]
 }
+
+const (
+	// doubt is how long L2 is not believed about a key that was forgotten: by
+	// then it has been told, or will not be.
+	doubt = time.Minute
+	// maxDoubts bounds memory.
+	maxDoubts = 10_000
+)
 
 // New returns a cache over l2.
 func New[V any](opts Options, l2 L2, log *slog.Logger, metrics *Metrics) *Cache[V] {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
 	return &Cache[V]{
 		opts: opts, l2: l2, log: log, metrics: metrics,
 		l1: otter.Must(&otter.Options[string, V]{
 			MaximumSize:      l1Size,
 			ExpiryCalculator: otter.ExpiryWriting[string, V](l1TTL),
+		}),
+		forgotten: otter.Must(&otter.Options[string, struct{}]{
+			MaximumSize:      maxDoubts,
+			ExpiryCalculator: otter.ExpiryWriting[string, struct{}](doubt),
 		}),
 	}
 }
@@ -88,7 +99,7 @@ type Load[V any] func(ctx context.Context) (V, error)
 // that the next call finds what this one did not wait for; Get itself then
 // returns ctx's error. Errors of load are returned and not kept.
 func (c *Cache[V]) Get(ctx context.Context, key string, load Load[V]) (V, Level, error) {
-	if value, ok := c.l1.GetIfPresent(key); ok {
+	if value, ok := c.l1.GetIfPresent(key); ok && !c.deaf.Load() {
 		c.metrics.hit(c.opts.Kind, FromL1)
 		return value, FromL1, nil
 	}
@@ -110,89 +121,88 @@ type found[V any] struct {
 }
 
 // miss looks into L2, then asks the source. Otter lets one caller a key do so
-// and hands the others its result; those count as L1 hits.
+// and hands the others its result; those count as L1 hits. It asks again should
+// the key be forgotten meanwhile.
 func (c *Cache[V]) miss(ctx context.Context, key string, load Load[V]) found[V] {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.LoadTimeout)
 	defer cancel()
-	level := FromL1
+	if c.deaf.Load() {
+		value, level, err := c.fetch(ctx, key, load)
+		return c.count(found[V]{value, level, err})
+	}
+	level, epoch := FromL1, c.epoch.Load()
 	value, err := c.l1.Get(ctx, key, otter.LoaderFunc[string, V](func(ctx context.Context, key string) (value V, err error) {
-		value, level, err = c.find(ctx, key, load)
+		value, level, err = c.fetch(ctx, key, load)
 		return value, err
 	}))
-	if err == nil {
-		c.metrics.hit(c.opts.Kind, level)
+	if c.epoch.Load() != epoch {
+		c.l1.Invalidate(key) // loaded before all of L1 was forgotten, kept after
 	}
-	return found[V]{value, level, err}
+	return c.count(found[V]{value, level, err})
 }
 
-// find asks L2 and the source.
-func (c *Cache[V]) find(ctx context.Context, key string, load Load[V]) (value V, level Level, err error) {
+func (c *Cache[V]) count(got found[V]) found[V] {
+	if got.err == nil {
+		c.metrics.hit(c.opts.Kind, got.level)
+	}
+	return got
+}
+
+// fetch returns what L2 has, or what the source says. If L2 changed while the
+// source was asked, then what it said may be old: all is done once more, and
+// this time what is in L2 was there before the source was asked.
+func (c *Cache[V]) fetch(ctx context.Context, key string, load Load[V]) (value V, level Level, err error) {
 	// Nobody else would recover the panic of a load in this goroutine.
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("cache %s: load panicked: %v\n%s", c.opts.Kind, cause, debug.Stack())
 		}
 	}()
-	epoch := c.epoch.Load()
-	if value, ok := c.fromL2(ctx, key); ok {
-		return value, FromL2, nil
+	for again := false; ; again = true {
+		value, state := c.fromL2(ctx, key)
+		if state == present {
+			return value, FromL2, nil
+		}
+		value, err := load(ctx)
+		if err != nil || state == closed || c.toL2(ctx, key, value) || again {
+			return value, FromSource, err
+		}
 	}
-	if value, err = load(ctx); err == nil {
-		c.toL2(ctx, key, value, epoch)
-	}
-	return value, FromSource, err
 }
 
-// Invalidate forgets key here and in L2. Other replicas' L1 is not reached.
-// It returns an error if L2 could not be told.
+// Invalidate forgets key here and in L2, for good: no load that began before
+// brings its value back. Other replicas' L1 is not reached: tell them to
+// Forget it afterwards. It returns an error if L2 could not be told; key is
+// then forgotten here only.
 func (c *Cache[V]) Invalidate(ctx context.Context, key string) error {
-	c.l1.Invalidate(key)
-	c.epoch.Add(1)
-	err := c.l2.Delete(ctx, c.key(key))
-	c.l1.Invalidate(key) // a load may have read L2 before the deletion
+	err := c.drop(ctx, c.key(key))
+	c.Forget(key) // only now: before, a load could still have found it in L2
 	if err != nil {
 		return fmt.Errorf("cache %s: %w", c.opts.Kind, err)
 	}
 	return nil
 }
 
-func (c *Cache[V]) fromL2(ctx context.Context, key string) (value V, ok bool) {
-	bounded, cancel := context.WithTimeout(ctx, l2Timeout)
-	defer cancel()
-	text, _, err := c.l2.Get(bounded, c.key(key))
-	if err == nil {
-		err = json.Unmarshal(text, &value)
-	}
-	if err != nil && !errors.Is(err, sidecar.ErrNotFound) {
-		c.fault(ctx, "read", err)
-	}
-	return value, err == nil
+// Forget drops key here: from L1, with what a load under way will bring, and
+// for a minute what L2 has of it, should the one who invalidated it not have
+// reached L2.
+func (c *Cache[V]) Forget(key string) {
+	c.forgotten.Set(key, struct{}{})
+	c.l1.Invalidate(key)
 }
 
-// toL2 writes what was loaded since epoch, unless something has been invalidated
-// meanwhile: the value may be older than that. (Which key it was is not kept;
-// a miss too many does no harm.)
-func (c *Cache[V]) toL2(ctx context.Context, key string, value V, epoch uint64) {
-	if c.epoch.Load() != epoch {
-		return
-	}
-	bounded, cancel := context.WithTimeout(ctx, l2Timeout)
-	defer cancel()
-	text, err := json.Marshal(value)
-	if err == nil {
-		err = c.l2.Set(bounded, c.key(key), text, c.opts.TTL)
-	}
-	if c.epoch.Load() != epoch {
-		err = errors.Join(err, c.l2.Delete(bounded, c.key(key)))
-	}
-	if err != nil {
-		c.fault(ctx, "write", err)
-	}
+// ForgetAll drops all of L1, and what loads under way will bring.
+func (c *Cache[V]) ForgetAll() {
+	c.epoch.Add(1)
+	c.l1.InvalidateAll()
 }
 
-func (c *Cache[V]) fault(ctx context.Context, op string, err error) {
-	c.metrics.fault(c.opts.Kind, op)
-	c.log.WarnContext(ctx, "cache degraded", "kind", c.opts.Kind, "op", op, "error", err)
+// Listening says whether this process is told what others invalidate. While it
+// is not, L1 is not used; when it is again, L1 begins empty. A new cache is
+// taken to be told.
+func (c *Cache[V]) Listening(told bool) {
+	c.ForgetAll()
+	c.deaf.Store(!told)
 }
 
 // key hides the key, which may be personal, from whoever logs or lists keys.

@@ -157,8 +157,8 @@ func TestL2NeverFailsARequest(t *testing.T) {
 		breakIt func(m *memory)
 		faults  float64
 	}{
-		"away":   {func(m *memory) { m.err = errAway }, 2},
-		"hangs":  {func(m *memory) { m.hung = true }, 2},
+		"away":   {func(m *memory) { m.err = errAway }, 1},
+		"hangs":  {func(m *memory) { m.hung = true }, 1},
 		"broken": {func(m *memory) { m.entries = brokenEntries(m.entries) }, 1},
 	}
 	for name, tc := range tests {
@@ -184,9 +184,10 @@ func TestL2NeverFailsARequest(t *testing.T) {
 }
 
 // brokenEntries are those of another version of the service.
-func brokenEntries(entries map[string]string) map[string]string {
-	for key := range entries {
-		entries[key] = `["another shape"]`
+func brokenEntries(entries map[string]entry) map[string]entry {
+	for key, held := range entries {
+		held.text = `["another shape"]`
+		entries[key] = held
 	}
 	return entries
 }

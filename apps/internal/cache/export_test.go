@@ -2,4 +2,7 @@ package cache
 
 // StopGoroutines ends the cache's own goroutine, for tests on a clock of their
 // own.
-func (c *Cache[V]) StopGoroutines() { c.l1.StopAllGoroutines() }
+func (c *Cache[V]) StopGoroutines() {
+	c.l1.StopAllGoroutines()
+	c.forgotten.StopAllGoroutines()
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -33,14 +34,28 @@ const (
 	loadTimeout = 8 * time.Second
 )
 
-// memory is a shared store that can fail.
+// memory is a shared store that can fail. Its conditions are those of Redis:
+// versions count from 1 and begin anew when a key is gone, and a key that is
+// gone takes any ETag.
 type memory struct {
 	mu      sync.Mutex
-	entries map[string]string
+	entries map[string]entry
 	ttls    []time.Duration
 	err     error
 	hung    bool // until its caller gives up
 	slow    time.Duration
+	lose    int // conditional writes that lose against somebody
+}
+
+type entry struct {
+	text    string
+	version int
+	until   time.Time
+}
+
+func (m *memory) live(key string) (entry, bool) {
+	held, ok := m.entries[key]
+	return held, ok && time.Now().Before(held.until)
 }
 
 func (m *memory) set(change func()) {
@@ -71,35 +86,43 @@ func (m *memory) do(ctx context.Context, op func() error) error {
 
 func (m *memory) Get(ctx context.Context, key string) (value []byte, etag string, err error) {
 	err = m.do(ctx, func() error {
-		text, ok := m.entries[key]
+		held, ok := m.live(key)
 		if !ok {
 			return sidecar.ErrNotFound
 		}
-		value = []byte(text)
+		value, etag = []byte(held.text), strconv.Itoa(held.version)
 		return nil
 	})
-	return value, "1", err
+	return value, etag, err
 }
 
-func (m *memory) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+func (m *memory) SetIf(ctx context.Context, key string, value []byte, etag string, ttl time.Duration) error {
 	return m.do(ctx, func() error {
-		m.entries[key], m.ttls = string(value), append(m.ttls, ttl)
+		held, ok := m.live(key)
+		if m.lose > 0 {
+			m.lose--
+			return sidecar.ErrConflict
+		}
+		if ok && etag != strconv.Itoa(held.version) {
+			return sidecar.ErrConflict
+		}
+		if !ok {
+			held.version = 0
+		}
+		m.entries[key] = entry{text: string(value), version: held.version + 1, until: time.Now().Add(ttl)}
+		m.ttls = append(m.ttls, ttl)
 		return nil
 	})
-}
-
-func (m *memory) Delete(ctx context.Context, key string) error {
-	return m.do(ctx, func() error { delete(m.entries, key); return nil })
 }
 
 // values returns what the store holds.
 func (m *memory) values() (values []string) {
 	m.set(func() {
-		for key, value := range m.entries {
+		for key, held := range m.entries {
 			if strings.Contains(key, "0101") {
 				values = append(values, "personal key: "+key)
 			}
-			values = append(values, value)
+			values = append(values, held.text)
 		}
 	})
 	return values
@@ -150,7 +173,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{t: t, l2: &memory{entries: map[string]string{}}, source: &source{fee: 89000}, registry: prometheus.NewRegistry()}
+	f := &fixture{t: t, l2: &memory{entries: map[string]entry{}}, source: &source{fee: 89000}, registry: prometheus.NewRegistry()}
 	f.metrics = cache.NewMetrics(f.registry)
 	f.bills = f.replica()
 	return f
@@ -182,18 +205,18 @@ func (f *fixture) want(bills *cache.Cache[bill], fee int, level cache.Level) {
 	}
 }
 
-// stored returns the fee in L2, or 0.
+// stored returns the fee in L2, or 0 if there is none, or a tombstone.
 func (f *fixture) stored() int {
 	f.t.Helper()
 	values := f.l2.values()
 	if len(values) == 0 {
 		return 0
 	}
-	var found bill
+	var found struct{ Value bill }
 	if err := json.Unmarshal([]byte(values[0]), &found); err != nil {
 		f.t.Errorf("stored %q: %v", values, err)
 	}
-	return found.Fee
+	return found.Value.Fee
 }
 
 var errAway = errors.New("away")

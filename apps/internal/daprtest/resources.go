@@ -49,6 +49,34 @@ func MemoryState(_ testing.TB, name string) string {
 	return component(name, "state.in-memory", nil)
 }
 
+// RedisPubSub returns a broker called name on the tests' Redis. Its topics are
+// everybody's: a new app-id gets all that was ever said on them.
+func RedisPubSub(t testing.TB, name string) string {
+	t.Helper()
+	address := os.Getenv(redisVariable)
+	if address == "" {
+		pgtest.Missing(t, redisVariable)
+	}
+	return component(name, "pubsub.redis", map[string]string{
+		"redisHost":     address,
+		"redisPassword": os.Getenv(redisPasswordVariable),
+	})
+}
+
+// Subscription returns a subscription of the app to a topic of pubsub, whose
+// dead letters go to the topic with ".dead" behind its name.
+func Subscription(pubsub, topic, path string) string {
+	return fmt.Sprintf(`apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata: {name: %s}
+spec:
+  pubsubname: %s
+  topic: %s
+  routes: {default: %s}
+  deadLetterTopic: %s.dead
+`, strings.ToLower(topic), pubsub, topic, path, topic)
+}
+
 // HTTPEndpoint returns an endpoint called name: calls of that app-id go to
 // baseURL, as they do for KOS in production.
 func HTTPEndpoint(name, baseURL string) string {

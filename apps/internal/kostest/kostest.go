@@ -6,6 +6,7 @@ package kostest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -34,8 +35,9 @@ const module = "../../kos-mock-service"
 type KOS struct {
 	URL string
 
-	t    testing.TB
-	http *http.Client
+	t      testing.TB
+	http   *http.Client
+	client string // that Order acts for
 }
 
 // Credentials returns the secret of a client, as services read it. Every
@@ -89,7 +91,7 @@ func Start(t testing.TB, clients ...string) *KOS {
 		"DB_NAME="+database.Config.Name, "DB_USER="+database.Config.User,
 		"DB_PASSWORD_SECRET="+database.Config.PasswordSecret,
 	)
-	kos := &KOS{URL: "http://" + address, t: t, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	kos := &KOS{URL: "http://" + address, t: t, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, client: clients[0]}
 	kos.awaitReady()
 	return kos
 }
@@ -105,7 +107,8 @@ func config(t testing.TB, clients []string) string {
 		"clients":      registered,
 		"token":        map[string]any{"signingKey": base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))},
 		"adminEnabled": true,
-		"endpoints":    map[string]any{"auth": quick, "bill-inquiry": quick, "product-inquiry": quick, "products": quick},
+		"endpoints": map[string]any{"auth": quick, "bill-inquiry": quick, "product-inquiry": quick, "products": quick,
+			"product-change": quick, "product-change-status": quick},
 	})
 	if err != nil {
 		t.Fatalf("kostest: %v", err)
@@ -177,8 +180,32 @@ func (k *KOS) Calls(endpoint string) int {
 	return counted.Total
 }
 
+// Order gives a line another plan without the services knowing.
+func (k *KOS) Order(line, current, target string) {
+	k.t.Helper()
+	var auth, done struct {
+		ResultCode string
+		Data       struct{ AccessToken string }
+	}
+	_, body := k.call(http.MethodPost, "/api/kos/auth", json.RawMessage(Credentials(k.client)))
+	if err := json.Unmarshal(body, &auth); err != nil {
+		k.t.Fatalf("kostest: KOS answered %s", body)
+	}
+	_, body = k.authorized(auth.Data.AccessToken, http.MethodPost, "/api/kos/product-change", map[string]string{
+		"lineNumber": line, "currentProductCode": current, "targetProductCode": target, "requestId": rand.Text(),
+	})
+	if err := json.Unmarshal(body, &done); err != nil || done.ResultCode != "0000" {
+		k.t.Fatalf("kostest: KOS answered %s", body)
+	}
+}
+
 // call returns the status, 0 if there is no answer, and the body.
 func (k *KOS) call(method, path string, in any) (int, []byte) {
+	k.t.Helper()
+	return k.authorized("", method, path, in)
+}
+
+func (k *KOS) authorized(token, method, path string, in any) (int, []byte) {
 	k.t.Helper()
 	text, err := json.Marshal(in)
 	if err != nil {
@@ -189,6 +216,9 @@ func (k *KOS) call(method, path string, in any) (int, []byte) {
 		k.t.Fatalf("kostest: %v", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	resp, err := k.http.Do(req)
 	if err != nil {
 		return 0, nil

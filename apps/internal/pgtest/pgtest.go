@@ -31,15 +31,23 @@ type Database struct {
 	Password string
 }
 
-// New returns a database with migrations applied. Without a server the test is
-// skipped, or fails where PHONEBILL_TEST_REQUIRED or CI is set.
-func New(t testing.TB, migrations fs.FS) *Database {
+// Step migrates what is not in SQL files, after them.
+type Step struct {
+	// Name tells steps apart. It must change when the step does.
+	Name  string
+	Apply func(ctx context.Context, pool *pgxpool.Pool) error
+}
+
+// New returns a database with migrations and then steps applied. Without a
+// server the test is skipped, or fails where PHONEBILL_TEST_REQUIRED or CI is
+// set.
+func New(t testing.TB, migrations fs.FS, steps ...Step) *Database {
 	t.Helper()
 	server := serverURL(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
-	template := prepareTemplate(ctx, t, server, migrations)
+	template := prepareTemplate(ctx, t, server, schema{migrations, steps})
 	name := "test_" + rand.Text()
 	admin(ctx, t, server, func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", ident(name), ident(template)))
@@ -81,9 +89,9 @@ func Missing(t testing.TB, variable string) {
 
 // prepareTemplate makes sure that a database with exactly these migrations
 // exists. Test binaries that run at the same time share it.
-func prepareTemplate(ctx context.Context, t testing.TB, server *url.URL, migrations fs.FS) string {
+func prepareTemplate(ctx context.Context, t testing.TB, server *url.URL, wanted schema) string {
 	t.Helper()
-	name := "template_" + digest(t, migrations)
+	name := "template_" + wanted.digest(t)
 	admin(ctx, t, server, func(conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtext($1))", name); err != nil {
 			return err
@@ -93,14 +101,14 @@ func prepareTemplate(ctx context.Context, t testing.TB, server *url.URL, migrati
 		if err != nil || exists {
 			return err // the lock ends with the connection
 		}
-		return createTemplate(ctx, conn, server, name, migrations)
+		return createTemplate(ctx, conn, server, name, wanted)
 	})
 	return name
 }
 
 // createTemplate migrates under another name first, so that a run which dies
 // halfway leaves no half template.
-func createTemplate(ctx context.Context, conn *pgx.Conn, server *url.URL, name string, migrations fs.FS) error {
+func createTemplate(ctx context.Context, conn *pgx.Conn, server *url.URL, name string, wanted schema) error {
 	draft := name + "_draft"
 	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+ident(draft)); err != nil {
 		return err
@@ -108,30 +116,50 @@ func createTemplate(ctx context.Context, conn *pgx.Conn, server *url.URL, name s
 	if _, err := conn.Exec(ctx, "CREATE DATABASE "+ident(draft)); err != nil {
 		return err
 	}
-	inside, err := pgx.Connect(ctx, in(server, draft).String())
-	if err != nil {
+	if err := wanted.apply(ctx, in(server, draft).String()); err != nil {
 		return err
 	}
-	_, err = pg.MigrateConn(ctx, inside, migrations)
-	if closed := inside.Close(ctx); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	_, err = conn.Exec(ctx, fmt.Sprintf("ALTER DATABASE %s RENAME TO %s", ident(draft), ident(name)))
+	_, err := conn.Exec(ctx, fmt.Sprintf("ALTER DATABASE %s RENAME TO %s", ident(draft), ident(name)))
 	return err
 }
 
-// digest tells sets of migrations apart.
-func digest(t testing.TB, migrations fs.FS) string {
+// schema is what a template has.
+type schema struct {
+	migrations fs.FS
+	steps      []Step
+}
+
+// apply migrates the empty database at address.
+func (s schema) apply(ctx context.Context, address string) error {
+	pool, err := pgxpool.New(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	err = pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		_, err := pg.MigrateConn(ctx, conn.Conn(), s.migrations)
+		return err
+	})
+	for _, step := range s.steps {
+		if err == nil {
+			err = step.Apply(ctx, pool)
+		}
+	}
+	return err
+}
+
+// digest tells schemas apart.
+func (s schema) digest(t testing.TB) string {
 	t.Helper()
 	sum := sha256.New()
-	err := fs.WalkDir(migrations, ".", func(path string, entry fs.DirEntry, err error) error {
+	for _, step := range s.steps {
+		_, _ = fmt.Fprintf(sum, "step %s ", step.Name)
+	}
+	err := fs.WalkDir(s.migrations, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		text, err := fs.ReadFile(migrations, path)
+		text, err := fs.ReadFile(s.migrations, path)
 		_, _ = fmt.Fprintf(sum, "%s %d %s", path, len(text), text)
 		return err
 	})

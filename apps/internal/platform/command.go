@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/fx"
 
 	"github.com/phonebill/phonebill/apps/internal/config"
@@ -88,13 +89,16 @@ func Serve(options ...fx.Option) Command {
 	}
 }
 
+// Step migrates what is not in SQL files of ours.
+type Step func(ctx context.Context, pool *pgxpool.Pool) error
+
 // Migrate is the command that brings a service's database to the newest of
-// migrations and says which that is.
-func Migrate(environ []string, migrations fs.FS) Command {
-	return Configured(environ, func(cfg DatabaseConfig) Command { return migrate(cfg, migrations) })
+// migrations, then takes steps, and says which version that is.
+func Migrate(environ []string, migrations fs.FS, steps ...Step) Command {
+	return Configured(environ, func(cfg DatabaseConfig) Command { return migrate(cfg, migrations, steps) })
 }
 
-func migrate(cfg DatabaseConfig, migrations fs.FS) Command {
+func migrate(cfg DatabaseConfig, migrations fs.FS, steps []Step) Command {
 	return func(ctx context.Context, _ []string) error {
 		client, err := sidecar.New(cfg.Sidecar)
 		if err != nil {
@@ -104,6 +108,16 @@ func migrate(cfg DatabaseConfig, migrations fs.FS) Command {
 		version, err := pg.Migrate(ctx, cfg.Database, client, migrations)
 		if err != nil {
 			return err
+		}
+		pool, err := pg.Open(cfg.Database, client)
+		if err != nil {
+			return err
+		}
+		defer pool.Close()
+		for _, step := range steps {
+			if err := step(ctx, pool); err != nil {
+				return err
+			}
 		}
 		_, err = fmt.Printf("database %s is at version %d\n", cfg.Database.Name, version)
 		return err

@@ -160,6 +160,8 @@ func TestRefusesNonsenseFromItsAdmin(t *testing.T) {
 		"outage":        `{"outageSeconds":-1}`,
 		"unknown field": `{"errors":1}`,
 		"script status": `{"script":[{"status":200}]}`,
+		"script drop":   `{"script":[{"drop":true,"status":503}]}`,
+		"script after":  `{"script":[{"after":true,"status":429}]}`,
 		"script line":   `{"script":[{"status":503,"lineNumber":"1"}]}`,
 		"script length": `{"script":[{"status":503,"times":10001}]}`,
 	} {

@@ -74,7 +74,7 @@ func TestHidesWhatTheSettingsDoNotAllow(t *testing.T) {
 	for _, route := range []struct{ method, path string }{
 		{http.MethodGet, "/admin/behavior/auth"}, {http.MethodPut, "/admin/behavior/auth"},
 		{http.MethodDelete, "/admin/behavior"}, {http.MethodGet, "/admin/calls"},
-		{http.MethodPost, "/admin/calls"}, {http.MethodPost, "/api/v1/kos/mock-datas"},
+		{http.MethodPost, "/admin/calls"}, {http.MethodGet, "/admin/orders"}, {http.MethodPost, "/api/v1/kos/mock-datas"},
 	} {
 		body := ""
 		if route.method != http.MethodGet {
@@ -131,6 +131,7 @@ func TestTellsNothingPersonal(t *testing.T) {
 	kos.inquire(token, "01012345678", "202512")
 	kos.inquire(token, "01077775678", "202512")
 	kos.do(http.MethodPost, "/api/v1/kos/mock-datas", "", mockData("CUST910", "01077775678"))
+	kos.change(token, newOrder("r-1", "5G-PREMIUM-001"))
 	kos.tell(`{"script":[{"status":503,"lineNumber":"01012345678"}]}`)
 	kos.inquire(token, "01012345678", "202512")
 
@@ -142,7 +143,7 @@ func TestTellsNothingPersonal(t *testing.T) {
 	if !strings.Contains(log, `"result_code":"9503"`) {
 		t.Errorf("log lacks the calls: %s", log)
 	}
-	for _, private := range []string{"12345678", "77775678", "CUST001", "CUST910", clientSecret, token} {
+	for _, private := range []string{"12345678", "77775678", "99998888", "CUST001", "CUST910", clientSecret, token} {
 		for where, text := range map[string]string{"log": log, "metrics": metrics} {
 			if strings.Contains(text, private) {
 				t.Errorf("%s tells %s", where, private)

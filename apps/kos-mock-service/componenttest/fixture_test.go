@@ -32,10 +32,12 @@ const (
 	quick        = `{"latency":{"minMs":0,"maxMs":0},"errorShare":0}`
 	openSettings = `{
 		"clients": [{"clientId":"bill-inquiry-service","clientSecret":"` + clientSecret + `"},
+		            {"clientId":"product-change-service","clientSecret":"` + clientSecret + `"},
 		            {"clientId":"auth-service","clientSecret":"` + clientSecret + `"}],
 		"token": {"signingKey":"a2V5LWtleS1rZXkta2V5LWtleS1rZXkta2V5LWtleS0="},
 		"adminEnabled": true, "mockDataEnabled": true, "populationSize": 1000,
-		"endpoints": {"auth":` + quick + `,"bill-inquiry":` + quick + `,"product-inquiry":` + quick + `,"products":` + quick + `}}`
+		"endpoints": {"auth":` + quick + `,"bill-inquiry":` + quick + `,"product-inquiry":` + quick + `,"products":` + quick + `,
+		              "product-change":` + quick + `,"product-change-status":` + quick + `}}`
 )
 
 // noon is the time of the tests, 18:00 in Korea.
@@ -226,7 +228,13 @@ func billInquiry(line, month string) string {
 // tell changes how bill inquiries behave.
 func (s *service) tell(change string) {
 	s.t.Helper()
-	if got := s.do(http.MethodPut, "/admin/behavior/bill-inquiry", "", change); got.status != http.StatusOK {
+	s.tellTo("bill-inquiry", change)
+}
+
+// tellTo changes how an endpoint behaves.
+func (s *service) tellTo(endpoint, change string) {
+	s.t.Helper()
+	if got := s.do(http.MethodPut, "/admin/behavior/"+endpoint, "", change); got.status != http.StatusOK {
 		s.t.Fatalf("told to %s: %d %s", change, got.status, got.body)
 	}
 }

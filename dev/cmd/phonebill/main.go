@@ -26,6 +26,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"clean":  func(ctx context.Context, _ []string) error { return system.Clean(ctx, ".", os.Stdout) },
 	"build":  checks.Build,
 	"test":   checks.Test,
+	"chaos":  checks.Chaos,
 	"bench":  checks.Bench,
 	"lint":   checks.Lint,
 	"fmt":    checks.Format,

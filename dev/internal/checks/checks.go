@@ -122,11 +122,15 @@ func openWithLint(ctx context.Context) (w workspace, tool string, err error) {
 
 // Test vets and tests every module with the race detector: first what brings
 // its own surroundings, with servers that run for the tests alone, then the
-// tests of the whole system, which start it.
-func Test(ctx context.Context, _ []string) error {
+// tests of the whole system, which start it. With args it runs `go test` with
+// them, and the servers, alone.
+func Test(ctx context.Context, args []string) error {
 	w, err := open(ctx)
 	if err != nil {
 		return err
+	}
+	if len(args) > 0 {
+		return w.withServers(ctx, append([]string{"test", "-race"}, args...))
 	}
 	packages, whole, err := w.packages(ctx)
 	if err != nil {
@@ -141,7 +145,17 @@ func Test(ctx context.Context, _ []string) error {
 		return err
 	}
 	w.out.Printf("== tests of the whole system")
-	return w.testWhole(ctx, whole)
+	// A machine runs one system at a time, so these run one after the other.
+	return w.testWhole(ctx, append([]string{"-p=1", "-race", "-shuffle=on"}, whole...)...)
+}
+
+// Chaos runs the chaos suite; args are its flags, see package chaos.
+func Chaos(ctx context.Context, args []string) error {
+	w, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	return w.testWhole(ctx, append([]string{"-v", "-run=^TestChaos$", "./dev/chaos", "-args"}, args...)...)
 }
 
 // packages returns all packages of the workspace, those that test the whole
@@ -154,7 +168,7 @@ func (w workspace) packages(ctx context.Context) (packages, whole []string, err 
 		return nil, nil, fmt.Errorf("go list: %w", err)
 	}
 	for _, path := range strings.Fields(string(out)) {
-		if strings.Contains(path+"/", "/dev/e2e/") {
+		if strings.Contains(path+"/", "/dev/e2e/") || strings.Contains(path+"/", "/dev/chaos/") {
 			whole = append(whole, path)
 		} else {
 			packages = append(packages, path)
@@ -189,8 +203,8 @@ func Bench(ctx context.Context, _ []string) error {
 	return w.withServers(ctx, append([]string{"test", "-p=1", "-run=^$", "-bench=.", "-benchmem"}, packages...))
 }
 
-func (w workspace) testWhole(ctx context.Context, packages []string) error {
-	args := append([]string{"test", "-race", "-shuffle=on", "-count=1", "-timeout=40m"}, packages...)
+func (w workspace) testWhole(ctx context.Context, args ...string) error {
+	args = append([]string{"test", "-count=1", "-timeout=40m"}, args...)
 	err := w.run(ctx, w.Root, []string{"PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E=1"}, "go", args...)
 	// What the tests could not stop, because they crashed, we do.
 	return errors.Join(err, system.ClearLeftovers(context.WithoutCancel(ctx), w.Root, os.Stdout))

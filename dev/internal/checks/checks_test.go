@@ -22,11 +22,13 @@ func TestWholeSystemTestsRunApart(t *testing.T) {
 			t.Errorf("%s is not tested", path)
 		}
 	}
-	if !slices.Contains(whole, dev+"e2e") {
-		t.Error("the whole system is not tested")
+	for _, path := range []string{dev + "e2e", dev + "chaos"} {
+		if !slices.Contains(whole, path) {
+			t.Errorf("%s is not tested", path)
+		}
 	}
 	for _, path := range packages {
-		if strings.HasPrefix(path, dev+"e2e") {
+		if strings.HasPrefix(path, dev+"e2e") || strings.HasPrefix(path, dev+"chaos") {
 			t.Errorf("%s runs while no system may", path)
 		}
 	}

@@ -122,6 +122,7 @@ func rendered(t *testing.T, dir string, app runfile.App) string {
 		fmt.Sprintf("127.0.0.1:%d", system.RedisPort), variable(t, "PHONEBILL_TEST_REDIS_ADDR"),
 		"../../.local/secrets.json", filepath.Join(dir, "secrets.json"),
 		"- "+app.ID+"\n", "- resources-"+app.ID+"\n",
+		app.ID+"=", "resources-"+app.ID+"=",
 	)
 	for _, component := range load(t, "components", "local") {
 		content, err := os.ReadFile(component.file)
@@ -200,11 +201,13 @@ func TestSidecarsGiveTheirAppsWhatTheyAreMeantTo(t *testing.T) {
 		t.Run(app.ID, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, app)
-			scoped := components
-			scoped = slices.DeleteFunc(slices.Clone(scoped), func(c resource) bool { return !slices.Contains(c.Scopes, app.ID) })
+			scoped := slices.DeleteFunc(slices.Clone(components), func(r resource) bool {
+				return r.Kind != "Component" || !slices.Contains(r.Scopes, app.ID)
+			})
 			s.checkComponents(t, scoped)
 			s.checkSecrets(t, configurations[app.ID].Spec.Secrets.Scopes[0].AllowedSecrets)
 			s.checkAPIs(t, byName(scoped))
+			s.checkTopics(t, app.ID)
 		})
 	}
 }
@@ -260,7 +263,7 @@ func (s sidecar) checkAPIs(t *testing.T, scoped map[string]resource) {
 			t.Errorf("the state API, which the app does not use, answers %s", got)
 		}
 	}
-	for _, method := range []string{"PublishEvent", "InvokeBinding", "GetMetadata", "InvokeService", "Shutdown"} {
+	for _, method := range []string{"InvokeBinding", "GetMetadata", "InvokeService", "Shutdown"} {
 		if got := s.call(t, method); got != unimplemented {
 			t.Errorf("%s answers %s", method, got)
 		}
@@ -271,5 +274,25 @@ func (s sidecar) checkAPIs(t *testing.T, scoped map[string]resource) {
 		if status, body := s.get(t, path); status != http.StatusNotFound {
 			t.Errorf("%s answers %d: %s", path, status, body)
 		}
+	}
+}
+
+// publishers are the apps that publish, and what.
+var publishers = map[string]string{"product-change-service": "product.changed.v1"}
+
+// checkTopics expects that the app may publish its own topic and no other.
+func (s sidecar) checkTopics(t *testing.T, app string) {
+	t.Helper()
+	own, others := publishers[app], permissionDenied
+	if own == "" {
+		others = unimplemented
+	}
+	if own != "" {
+		if got := s.call(t, "PublishEvent", "pubsub", own); got != ok {
+			t.Errorf("publishing to %s answers %s", own, got)
+		}
+	}
+	if got := s.call(t, "PublishEvent", "pubsub", "somebody.elses.v1"); got != others {
+		t.Errorf("publishing to another topic answers %s, want %s", got, others)
 	}
 }

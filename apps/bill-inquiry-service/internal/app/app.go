@@ -18,6 +18,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/httpapi"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/kos"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
@@ -37,8 +38,9 @@ func Graph(cfg Config) fx.Option {
 		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Authentication, platform.Database,
 
 		fx.Module("inbound", fx.Provide(
-			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*bill.Inquiries))),
-		)),
+			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*bill.Inquiries), new(*bill.Bills))),
+			events.NewConsumer,
+		), fx.Invoke(listen)),
 		fx.Module("use-cases", fx.Provide(
 			newInquiries,
 			bill.NewBills,
@@ -82,6 +84,13 @@ func newExchangeWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, me
 	writer := postgres.NewExchangeWriter(pool, log, metrics)
 	lc.Append(fx.StartStopHook(writer.Start, writer.Stop))
 	return writer
+}
+
+// listen takes what other replicas tell: a line that has changed is forgotten.
+func listen(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, bills *bill.Bills) {
+	platform.Background(lc, func(ctx context.Context) {
+		pg.Listen(ctx, pool, log, postgres.Listener(bills))
+	})
 }
 
 func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {

@@ -19,7 +19,7 @@ type Bill struct {
 	Month Month         `json:"month"`
 	// Final says that KOS will never tell another bill for this month.
 	Final bool `json:"final"`
-	// AsOf is when KOS told it.
+	// AsOf is when KOS was asked for it.
 	AsOf time.Time `json:"asOf"`
 	// Stale says that a newer one was wanted and could not be had. It is never
 	// kept.

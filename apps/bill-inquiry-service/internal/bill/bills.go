@@ -20,8 +20,23 @@ type Carrier interface {
 // thing at the same time share one load, which goes on when they leave; they
 // then get their context's error.
 type Cache interface {
+	Invalidation
+
 	Bill(ctx context.Context, line msisdn.Number, month Month, load func(context.Context) (Bill, error)) (Bill, error)
 	Customer(ctx context.Context, line msisdn.Number, load func(context.Context) (Customer, error)) (Customer, error)
+}
+
+// Invalidation makes a Cache forget a line: its bills of some months and its
+// customer.
+type Invalidation interface {
+	// Invalidate forgets them here and in what the replicas share, so that no
+	// load that began earlier brings them back.
+	Invalidate(ctx context.Context, line msisdn.Number, months ...Month) error
+	// Forget forgets them here only.
+	Forget(line msisdn.Number, months ...Month)
+	// Listening says whether this replica is told what others invalidate. While
+	// it is not, it must keep nothing to itself.
+	Listening(told bool)
 }
 
 // Archive keeps the newest bill that KOS told of each line and month.
@@ -30,6 +45,9 @@ type Archive interface {
 	Find(ctx context.Context, line msisdn.Number, month Month) (Bill, error)
 	// Keep stores a bill unless a newer or a final one is there.
 	Keep(ctx context.Context, b Bill) error
+	// Forget drops a bill that is not final, keeps out those asked for before
+	// at, and tells every replica, this one included, that the line changed.
+	Forget(ctx context.Context, line msisdn.Number, month Month, at time.Time) error
 }
 
 // Bills answers where a bill comes from: the cache, the archive if the month
@@ -38,12 +56,13 @@ type Bills struct {
 	cache   Cache
 	archive Archive
 	carrier Carrier
+	now     func() time.Time
 	log     *slog.Logger
 }
 
 // NewBills returns the source of bills.
-func NewBills(cache Cache, archive Archive, carrier Carrier, log *slog.Logger) *Bills {
-	return &Bills{cache: cache, archive: archive, carrier: carrier, log: log}
+func NewBills(cache Cache, archive Archive, carrier Carrier, now func() time.Time, log *slog.Logger) *Bills {
+	return &Bills{cache: cache, archive: archive, carrier: carrier, now: now, log: log}
 }
 
 // Get returns a bill. It returns ErrUnknownLine, ErrSuspended or ErrNoBill, an
@@ -103,3 +122,20 @@ func (b *Bills) Customer(ctx context.Context, requestID string, line msisdn.Numb
 		return b.carrier.Customer(ctx, requestID, line)
 	})
 }
+
+// Changed forgets what is known of a line that has a new plan, here, in every
+// replica and in the archive. Bills of past months stay: their plan was the old
+// one. It may be repeated, and should be after an error.
+func (b *Bills) Changed(ctx context.Context, line msisdn.Number) error {
+	now := b.now()
+	return errors.Join(
+		b.cache.Invalidate(ctx, line, MonthOf(now)),
+		b.archive.Forget(ctx, line, MonthOf(now), now),
+	)
+}
+
+// Heard forgets a line here that another replica was told of.
+func (b *Bills) Heard(line msisdn.Number) { b.cache.Forget(line, MonthOf(b.now())) }
+
+// Listening says whether this replica hears of what others invalidate.
+func (b *Bills) Listening(told bool) { b.cache.Listening(told) }

@@ -34,6 +34,10 @@ func (noCache) Customer(ctx context.Context, _ msisdn.Number, load func(context.
 	return inBackground(ctx, load)
 }
 
+func (noCache) Invalidate(context.Context, msisdn.Number, ...bill.Month) error { return nil }
+func (noCache) Forget(msisdn.Number, ...bill.Month)                            {}
+func (noCache) Listening(bool)                                                 {}
+
 func inBackground[V any](ctx context.Context, load func(context.Context) (V, error)) (V, error) {
 	type result struct {
 		value V
@@ -105,6 +109,15 @@ func (a *archive) Keep(_ context.Context, b bill.Bill) error {
 	return nil
 }
 
+func (a *archive) Forget(_ context.Context, _ msisdn.Number, month bill.Month, _ time.Time) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.kept[month].Final {
+		delete(a.kept, month)
+	}
+	return a.err
+}
+
 // history remembers what was appended, in order.
 type history struct {
 	mu      sync.Mutex
@@ -151,14 +164,15 @@ type bench struct {
 	carrier *carrier
 	archive *archive
 	history *history
+	bills   *bill.Bills
 	use     *bill.Inquiries
 }
 
 func setup(now func() time.Time) *bench {
 	b := &bench{carrier: &carrier{bill: current}, archive: &archive{}, history: &history{}}
-	bills := bill.NewBills(noCache{}, b.archive, b.carrier, slog.New(slog.DiscardHandler))
+	b.bills = bill.NewBills(noCache{}, b.archive, b.carrier, now, slog.New(slog.DiscardHandler))
 	var ids atomic.Int32
-	b.use = bill.NewInquiries(bills, b.history, bill.Window{Months: 6}, now, func() string {
+	b.use = bill.NewInquiries(b.bills, b.history, bill.Window{Months: 6}, now, func() string {
 		return fmt.Sprintf("request-%d", ids.Add(1))
 	})
 	return b

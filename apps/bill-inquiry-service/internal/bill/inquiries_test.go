@@ -225,3 +225,27 @@ func TestMenu(t *testing.T) {
 		t.Errorf("menu without a line: %v", err)
 	}
 }
+
+func TestAChangedLineLosesItsOpenBillOnly(t *testing.T) {
+	t.Parallel()
+	b := setup(always(noon))
+	for _, kept := range []bill.Bill{current, past} {
+		if err := b.archive.Keep(t.Context(), kept); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.bills.Changed(t.Context(), line); err != nil {
+		t.Fatal(err)
+	}
+	b.carrier.err = errOutage
+	if _, err := b.use.Inquire(t.Context(), asker, line, "2026-11"); !errors.Is(err, bill.ErrUnavailable) {
+		t.Errorf("the old plan's bill: %v", err)
+	}
+	if _, err := b.use.Inquire(t.Context(), asker, line, "2026-10"); err != nil {
+		t.Errorf("a past month's bill: %v", err)
+	}
+	b.archive.err = errBroken
+	if err := b.bills.Changed(t.Context(), line); !errors.Is(err, errBroken) {
+		t.Errorf("an archive that does not forget: %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -43,7 +44,7 @@ func New(l2 cache.L2, log *slog.Logger, registerer prometheus.Registerer) *Cache
 
 // Bill implements bill.Cache.
 func (c *Cache) Bill(ctx context.Context, line msisdn.Number, month bill.Month, load func(context.Context) (bill.Bill, error)) (bill.Bill, error) {
-	got, level, err := c.bills.Get(ctx, line.Digits()+" "+string(month), load)
+	got, level, err := c.bills.Get(ctx, billKey(line, month), load)
 	telemetry.Annotate(ctx, slog.String("cache", string(level)))
 	return got, err
 }
@@ -52,4 +53,31 @@ func (c *Cache) Bill(ctx context.Context, line msisdn.Number, month bill.Month, 
 func (c *Cache) Customer(ctx context.Context, line msisdn.Number, load func(context.Context) (bill.Customer, error)) (bill.Customer, error) {
 	got, _, err := c.customers.Get(ctx, line.Digits(), load)
 	return got, err
+}
+
+// Invalidate implements bill.Cache.
+func (c *Cache) Invalidate(ctx context.Context, line msisdn.Number, months ...bill.Month) error {
+	faults := []error{c.customers.Invalidate(ctx, line.Digits())}
+	for _, month := range months {
+		faults = append(faults, c.bills.Invalidate(ctx, billKey(line, month)))
+	}
+	return errors.Join(faults...)
+}
+
+// Forget implements bill.Cache.
+func (c *Cache) Forget(line msisdn.Number, months ...bill.Month) {
+	c.customers.Forget(line.Digits())
+	for _, month := range months {
+		c.bills.Forget(billKey(line, month))
+	}
+}
+
+// Listening implements bill.Cache.
+func (c *Cache) Listening(told bool) {
+	c.customers.Listening(told)
+	c.bills.Listening(told)
+}
+
+func billKey(line msisdn.Number, month bill.Month) string {
+	return line.Digits() + " " + string(month)
 }

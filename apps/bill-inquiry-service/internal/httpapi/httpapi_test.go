@@ -3,6 +3,8 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/httpapi"
 	"github.com/phonebill/phonebill/apps/internal/authtest"
+	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/session"
@@ -56,6 +59,11 @@ func (i *inquiries) History(_ context.Context, _ bill.Asker, filter bill.Filter)
 	return i.page, i.err
 }
 
+func (i *inquiries) Changed(_ context.Context, line msisdn.Number) error {
+	i.line = line
+	return i.err
+}
+
 func answered() bill.Inquiry {
 	return bill.Inquiry{
 		Record: bill.Record{RequestID: requestID, Line: "01012345678", Month: "2026-11", Status: bill.Completed, ResultCode: "0000", Summary: "요약"},
@@ -85,7 +93,7 @@ func setup(t *testing.T, use *inquiries) *client {
 	sessions := authtest.LiveSessions{"s1": session.Record{UserID: owner.UserID, Lines: owner.Lines, Permissions: owner.Permissions}}
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), sessions, prometheus.NewRegistry())
 	router := mux.NewRouter()
-	httpapi.New(use, auth).Register(router)
+	httpapi.New(use, use, auth, events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())).Register(router)
 	server := httptest.NewServer(traced(router))
 	t.Cleanup(server.Close)
 	transport := openapitest.Load(t, api.OpenAPI).Transport(server.Client().Transport)
@@ -272,6 +280,30 @@ func TestHistory(t *testing.T) {
 	}
 	if item := data["items"].([]any)[0].(map[string]any); item["processTime"] != nil || item["requestTime"] != "2026-11-22T12:00:00+09:00" {
 		t.Errorf("item: %v", item)
+	}
+}
+
+func TestProductChanged(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		event string
+		err   error
+		want  string
+	}{
+		"handled": {`{"type":"product.changed.v1","data":{"lineNumber":"01012345678","productCode":"X"}}`, nil, "SUCCESS"},
+		"failed":  {`{"type":"product.changed.v1","data":{"lineNumber":"01012345678"}}`, errors.New("broken"), "RETRY"},
+		"no line": {`{"type":"product.changed.v1","data":{}}`, nil, "DROP"},
+		"garbage": {`{"type":"product.changed.v1","data":7}`, nil, "DROP"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			use := &inquiries{err: tc.err}
+			_, answer := setup(t, use).do("POST", "/events/product-changed", tc.event)
+			if answer["status"] != tc.want || (tc.want != "DROP") != (use.line == "01012345678") {
+				t.Errorf("got %v, told %s", answer, use.line)
+			}
+		})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
@@ -23,15 +24,25 @@ type Inquiries interface {
 
 var _ Inquiries = (*bill.Inquiries)(nil)
 
+// Lines are told of lines that have a new plan. See bill.Bills.
+type Lines interface {
+	Changed(ctx context.Context, line msisdn.Number) error
+}
+
+var _ Lines = (*bill.Bills)(nil)
+
 // API is the service's HTTP side.
 type API struct {
 	inquiries Inquiries
+	lines     Lines
 	auth      *jwtauth.Authenticator
+	consumer  *events.Consumer
 }
 
-// New returns the API of inquiries.
-func New(inquiries Inquiries, auth *jwtauth.Authenticator) *API {
-	return &API{inquiries: inquiries, auth: auth}
+// New returns the API of inquiries, which tells lines of the events that
+// consumer takes.
+func New(inquiries Inquiries, lines Lines, auth *jwtauth.Authenticator, consumer *events.Consumer) *API {
+	return &API{inquiries: inquiries, lines: lines, auth: auth, consumer: consumer}
 }
 
 // Register adds all routes. An inquiry reads, whatever its method: it needs no
@@ -43,6 +54,9 @@ func (a *API) Register(r *mux.Router) {
 	bills.Handle("/inquiry", httpjson.Handler(a.inquire)).Methods(http.MethodPost)
 	bills.Handle("/inquiry/{requestId}", httpjson.Handler(a.result)).Methods(http.MethodGet)
 	bills.Handle("/history", httpjson.Handler(a.history)).Methods(http.MethodGet)
+
+	// The sidecar, which delivers events. No ingress routes this.
+	r.Handle("/events/product-changed", a.productChanged()).Methods(http.MethodPost)
 }
 
 // asker returns who sends r.

@@ -70,13 +70,14 @@ type inquiry struct {
 func (c *Carrier) Bill(ctx context.Context, requestID string, line msisdn.Number, month bill.Month) (bill.Bill, error) {
 	var data billData
 	in := inquiry{LineNumber: line.Digits(), BillingMonth: month.Compact(), RequestID: requestID}
+	asked := c.now() // what changes meanwhile may be in the answer or not
 	if err := c.ask(ctx, billInquiry, line, in, &data); err != nil {
 		return bill.Bill{}, err
 	}
 	if data.LineNumber != line.Digits() || data.BillingMonth != month.Compact() {
 		return bill.Bill{}, unavailable(errors.New("kos: bill of another line or month"))
 	}
-	return data.bill(line, month, c.now()), nil
+	return data.bill(line, month, asked), nil
 }
 
 // Customer implements bill.Carrier.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
 // Archive implements bill.Archive.
@@ -23,7 +25,7 @@ func NewArchive(pool *pgxpool.Pool) *Archive { return &Archive{pool: pool} }
 const findBill = `
 SELECT document
 FROM bill_archive
-WHERE line_number = $1 AND billing_month = $2`
+WHERE line_number = $1 AND billing_month = $2 AND document IS NOT NULL`
 
 // Find implements bill.Archive.
 func (a *Archive) Find(ctx context.Context, line msisdn.Number, month bill.Month) (bill.Bill, error) {
@@ -51,4 +53,42 @@ func (a *Archive) Keep(ctx context.Context, b bill.Bill) error {
 		return fmt.Errorf("keep bill: %w", err)
 	}
 	return nil
+}
+
+// LineChanged is the channel on which replicas tell one another that a line has
+// a new plan. The payload is the line's digits.
+const LineChanged = "line_changed"
+
+// A line's open bill goes, and when that is committed every replica hears of it.
+const forgetBill = `
+WITH forgotten AS (
+    INSERT INTO bill_archive (line_number, billing_month, final, as_of)
+    VALUES ($1, $2, false, $3)
+    ON CONFLICT (line_number, billing_month) DO UPDATE
+    SET as_of = excluded.as_of, document = NULL
+    WHERE NOT bill_archive.final
+)
+SELECT pg_notify('` + LineChanged + `', $1)`
+
+// Forget implements bill.Archive.
+func (a *Archive) Forget(ctx context.Context, line msisdn.Number, month bill.Month, at time.Time) error {
+	if _, err := a.pool.Exec(ctx, forgetBill, line.Digits(), string(month), at); err != nil {
+		return fmt.Errorf("forget bill: %w", err)
+	}
+	return nil
+}
+
+// Lines are what hears of changed lines. See bill.Bills.
+type Lines interface {
+	Heard(line msisdn.Number)
+	Listening(told bool)
+}
+
+// Listener passes on what other replicas tell.
+func Listener(lines Lines) pg.Listener {
+	return pg.Listener{
+		Channels:  []string{LineChanged},
+		Listening: lines.Listening,
+		Notified:  func(_, payload string) { lines.Heard(msisdn.Number(payload)) },
+	}
 }

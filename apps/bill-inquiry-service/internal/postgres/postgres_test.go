@@ -52,6 +52,40 @@ func TestArchiveKeepsTheNewestAndNeverReplacesAFinalBill(t *testing.T) {
 	}
 }
 
+func TestAForgottenBillStaysForgotten(t *testing.T) {
+	t.Parallel()
+	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool)
+	ctx, at := t.Context(), time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	keep := func(b bill.Bill) {
+		t.Helper()
+		if err := archive.Keep(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := bill.Bill{Line: line, Month: "2026-11", AsOf: at.Add(-time.Hour)}
+	final := bill.Bill{Line: line, Month: "2026-10", Final: true, AsOf: at.Add(-time.Hour)}
+	keep(open)
+	keep(final)
+	for _, month := range []bill.Month{"2026-11", "2026-10", "2026-09"} {
+		if err := archive.Forget(ctx, line, month, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open.AsOf = at.Add(-time.Second) // asked for before the line changed
+	keep(open)
+	if _, err := archive.Find(ctx, line, "2026-11"); !errors.Is(err, bill.ErrNotKept) {
+		t.Errorf("the old plan's bill: %v", err)
+	}
+	if _, err := archive.Find(ctx, line, "2026-10"); err != nil {
+		t.Errorf("a final bill: %v", err)
+	}
+	open.AsOf = at.Add(time.Second)
+	keep(open)
+	if _, err := archive.Find(ctx, line, "2026-11"); err != nil {
+		t.Errorf("the new plan's bill: %v", err)
+	}
+}
+
 // newHistory returns a history whose writer runs until the test ends.
 func newHistory(t *testing.T) *postgres.History {
 	t.Helper()

@@ -43,9 +43,11 @@ func Graph(cfg Config) fx.Option {
 		fx.Module("rules", fx.Provide(
 			newGate,
 			billing.NewDirectory,
+			billing.NewOrders,
 		)),
 		fx.Module("outbound", fx.Provide(
-			fx.Annotate(postgres.New, fx.As(fx.Self()), fx.As(new(billing.Store)), fx.As(new(behavior.Ledger))),
+			fx.Annotate(postgres.New, fx.As(fx.Self()),
+				fx.As(new(billing.Store)), fx.As(new(billing.OrderLog)), fx.As(new(behavior.Ledger))),
 			groupcommit.NewMetrics,
 			newAnswerWriter,
 			newSettings,
@@ -65,6 +67,7 @@ type apiParams struct {
 	Gate          *behavior.Gate
 	Answers       *groupcommit.Writer[behavior.Answer]
 	Directory     *billing.Directory
+	Orders        *billing.Orders
 	Registrations *registration.Client
 	Store         *postgres.Store
 	Registerer    prometheus.Registerer
@@ -74,7 +77,8 @@ type apiParams struct {
 func newAPI(p apiParams) *httpapi.API {
 	return httpapi.New(httpapi.Params{
 		Settings: p.Settings, Gate: p.Gate, Answers: p.Answers, Directory: p.Directory,
-		Registrations: p.Registrations, Controls: p.Store, Registerer: p.Registerer, Now: p.Now,
+		Orders: p.Orders, OrderLog: p.Store, Registrations: p.Registrations, Controls: p.Store,
+		Registerer: p.Registerer, Now: p.Now,
 	})
 }
 

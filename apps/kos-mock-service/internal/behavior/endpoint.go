@@ -21,10 +21,12 @@ type Endpoint string
 
 // The endpoints of KOS.
 const (
-	Auth           Endpoint = "auth"
-	BillInquiry    Endpoint = "bill-inquiry"
-	ProductInquiry Endpoint = "product-inquiry"
-	Products       Endpoint = "products"
+	Auth                Endpoint = "auth"
+	BillInquiry         Endpoint = "bill-inquiry"
+	ProductInquiry      Endpoint = "product-inquiry"
+	Products            Endpoint = "products"
+	ProductChange       Endpoint = "product-change"
+	ProductChangeStatus Endpoint = "product-change-status"
 )
 
 // Endpoints returns all endpoints.
@@ -101,9 +103,11 @@ func Defaults() map[Endpoint]Profile {
 		}
 	}
 	return map[Endpoint]Profile{
-		Auth:           profile(100, 200, 0.001, 200),
-		BillInquiry:    profile(200, 500, 0.005, 100),
-		ProductInquiry: profile(200, 500, 0.005, 100),
-		Products:       profile(200, 500, 0.005, 100),
+		Auth:                profile(100, 200, 0.001, 200),
+		BillInquiry:         profile(200, 500, 0.005, 100),
+		ProductInquiry:      profile(200, 500, 0.005, 100),
+		Products:            profile(200, 500, 0.005, 100),
+		ProductChange:       profile(300, 800, 0.002, 50),
+		ProductChangeStatus: profile(100, 200, 0.001, 200),
 	}
 }

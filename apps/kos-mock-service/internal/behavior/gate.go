@@ -49,13 +49,19 @@ type Ledger interface {
 
 // Verdict is what a call gets.
 type Verdict struct {
-	CallID  int64
+	CallID int64
+	// After is true if the endpoint's work is to be done before Delay and Hang,
+	// whatever comes of the call. Otherwise it is done after them, and only if
+	// Status is 0 and the caller is still there.
+	After   bool
 	Delay   time.Duration
 	Hang    bool
 	version int64
 	// Status is the HTTP status of the failure to answer with; 0 lets the
 	// endpoint answer.
 	Status int
+	// Drop closes the connection without an answer.
+	Drop bool
 	// RetryAfter goes with Status; 0 says nothing.
 	RetryAfter time.Duration
 }
@@ -79,7 +85,8 @@ func NewGate(ledger Ledger, random func() float64, now func() time.Time) *Gate {
 
 // Judge records the call and says what it gets from an endpoint of that
 // profile. Beyond the limit that is 429 at once. Otherwise the script decides,
-// if there is one, then an outage, then a hang, then chance.
+// if there is one, then an outage, then a hang, then chance. Nothing is ever
+// done for a call beyond the limit.
 func (g *Gate) Judge(ctx context.Context, call Call, profile Profile) (Verdict, error) {
 	call.Limit = profile.LimitPerMinute
 	admission, err := g.ledger.Admit(ctx, call)
@@ -100,8 +107,11 @@ func (g *Gate) Judge(ctx context.Context, call Call, profile Profile) (Verdict, 
 		g.follow(*admission.Step, profile, &verdict)
 	case outage > 0:
 		verdict.Status, verdict.RetryAfter = http.StatusServiceUnavailable, outage
+		verdict.After = override.After != nil && *override.After
 	default:
 		verdict.Delay, verdict.Hang = g.draw(profile.Latency), override.Hang
+		verdict.After = g.random() < afterShare
+		set(&verdict.After, override.After)
 		if g.random() < profile.ErrorShare {
 			verdict.Status = profile.ErrorStatus
 		}
@@ -109,9 +119,14 @@ func (g *Gate) Judge(ctx context.Context, call Call, profile Profile) (Verdict, 
 	return verdict, nil
 }
 
+// afterShare is the share of calls whose work is done before their time passes:
+// of the callers who lose patience or meet a failure, as many find it done as
+// not.
+const afterShare = 0.5
+
 // follow writes a step of the script into the verdict.
 func (g *Gate) follow(step Step, profile Profile, verdict *Verdict) {
-	verdict.Status, verdict.Hang = step.Status, step.Hang
+	verdict.Status, verdict.Hang, verdict.Drop, verdict.After = step.Status, step.Hang, step.Drop, step.After
 	if step.LatencyMs != nil {
 		verdict.Delay = step.LatencyMs.Duration()
 	} else {

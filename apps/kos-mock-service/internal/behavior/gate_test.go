@@ -47,8 +47,23 @@ func TestJudge(t *testing.T) {
 		random    float64
 		want      behavior.Verdict
 	}{
-		"as configured":       {behavior.Admission{}, 0.5, behavior.Verdict{Delay: 300 * time.Millisecond}},
-		"by chance a failure": {behavior.Admission{}, 0.25, behavior.Verdict{Delay: 250 * time.Millisecond, Status: 500}},
+		"as configured": {behavior.Admission{}, 0.5, behavior.Verdict{Delay: 300 * time.Millisecond}},
+		"by chance a failure, after the work": {
+			behavior.Admission{}, 0.25,
+			behavior.Verdict{Delay: 250 * time.Millisecond, Status: 500, After: true},
+		},
+		"told to fail before the work": {
+			behavior.Admission{Override: behavior.Override{After: ptr(false)}}, 0.25,
+			behavior.Verdict{Delay: 250 * time.Millisecond, Status: 500},
+		},
+		"told to work first": {
+			behavior.Admission{Override: behavior.Override{After: ptr(true), Hang: true}}, 0.5,
+			behavior.Verdict{Delay: 300 * time.Millisecond, Hang: true, After: true},
+		},
+		"beyond the limit nothing is done": {
+			behavior.Admission{Limited: true, Override: behavior.Override{After: ptr(true)}}, 0.25,
+			behavior.Verdict{Status: http.StatusTooManyRequests},
+		},
 		"beyond the limit, whatever the script says": {
 			behavior.Admission{Limited: true, RetryAfter: 7 * time.Second, Step: &behavior.Step{Status: 502}}, 0.9,
 			behavior.Verdict{Status: http.StatusTooManyRequests, RetryAfter: 7 * time.Second},
@@ -72,8 +87,26 @@ func TestJudge(t *testing.T) {
 			behavior.Admission{Step: &behavior.Step{Hang: true}}, 0.5,
 			behavior.Verdict{Delay: 300 * time.Millisecond, Hang: true},
 		},
+		"scripted failure after the work, whatever the endpoint was told": {
+			behavior.Admission{
+				Step:     &behavior.Step{Status: 500, After: true},
+				Override: behavior.Override{After: ptr(false)},
+			}, 0.5,
+			behavior.Verdict{Delay: 300 * time.Millisecond, Status: 500, After: true},
+		},
+		"scripted end of the connection": {
+			behavior.Admission{
+				Step:     &behavior.Step{Drop: true},
+				Override: behavior.Override{After: ptr(true)},
+			}, 0.25,
+			behavior.Verdict{Delay: 250 * time.Millisecond, Drop: true},
+		},
+		"outage in which the work is done": {
+			behavior.Admission{Override: behavior.Override{OutageUntil: ptr(now.Add(time.Second)), After: ptr(true)}}, 0,
+			behavior.Verdict{Status: http.StatusServiceUnavailable, RetryAfter: time.Second, After: true},
+		},
 		"outage": {
-			behavior.Admission{Override: behavior.Override{OutageUntil: ptr(now.Add(30 * time.Second))}}, 0.9,
+			behavior.Admission{Override: behavior.Override{OutageUntil: ptr(now.Add(30 * time.Second))}}, 0,
 			behavior.Verdict{Status: http.StatusServiceUnavailable, RetryAfter: 30 * time.Second},
 		},
 		"outage over": {
@@ -209,6 +242,10 @@ func TestValidateStep(t *testing.T) {
 		"no failure":      {behavior.Step{Status: 200}, false},
 		"no status":       {behavior.Step{Status: 600}, false},
 		"before the call": {behavior.Step{LatencyMs: ptr(behavior.Milliseconds(-1))}, false},
+		"work, then fail": {behavior.Step{Status: 500, Hang: true, After: true}, true},
+		"work, then drop": {behavior.Step{Drop: true, After: true}, true},
+		"work, then deny": {behavior.Step{Status: 429, After: true}, false},
+		"drop an answer":  {behavior.Step{Status: 503, Drop: true}, false},
 		"too long":        {behavior.Step{LatencyMs: ptr(behavior.Milliseconds(15_001))}, false},
 	}
 	for name, tc := range tests {

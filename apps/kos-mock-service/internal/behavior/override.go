@@ -19,6 +19,10 @@ type Override struct {
 	Hang bool `json:"hang,omitempty"`
 	// OutageUntil is when an outage, during which every call gets 503, ends.
 	OutageUntil *time.Time `json:"outageUntil,omitempty"`
+	// After says whether a call's work is done before its time passes and it
+	// fails, hangs or meets the outage. Nil leaves it to chance, and nothing is
+	// done during an outage.
+	After *bool `json:"after,omitempty"`
 }
 
 // On returns the profile as the override changes it.
@@ -50,6 +54,11 @@ type Step struct {
 	LatencyMs *Milliseconds `json:"latencyMs,omitempty"`
 	// Hang keeps the call without an answer, as Override.Hang does.
 	Hang bool `json:"hang,omitempty"`
+	// Drop closes the connection instead of answering. No Status goes with it.
+	Drop bool `json:"drop,omitempty"`
+	// After does the call's work first, before all of the above: the caller
+	// learns of a failure, or of nothing, and what it asked for is done.
+	After bool `json:"after,omitempty"`
 }
 
 // Validate reports every value out of range.
@@ -57,6 +66,12 @@ func (s Step) Validate() error {
 	var faults []error
 	if s.Status != 0 && (s.Status < http.StatusBadRequest || s.Status > 599) {
 		faults = append(faults, errors.New("status: want 400 to 599"))
+	}
+	if s.After && s.Status != 0 && !isFault(s.Status) {
+		faults = append(faults, errors.New("after: a 4xx says that nothing was done"))
+	}
+	if s.Drop && s.Status != 0 {
+		faults = append(faults, errors.New("drop: leaves nothing that has a status"))
 	}
 	if s.LatencyMs != nil {
 		fixed := Latency{Min: *s.LatencyMs, Max: *s.LatencyMs}

@@ -17,6 +17,11 @@ func Today(now time.Time) time.Time {
 	return date(year, month, day)
 }
 
+// startOf returns the first instant of the day in Korea.
+func startOf(day time.Time) time.Time {
+	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, seoul).UTC()
+}
+
 func date(year int, month time.Month, day int) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
@@ -66,7 +71,7 @@ func (m Month) Since(other Month) int {
 	return 12*(m.year-other.year) + int(m.month) - int(other.month)
 }
 
-// earlier returns the earlier of two days.
+// earlier returns the earlier of two times.
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
@@ -74,7 +79,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// later returns the later of two days.
+// later returns the later of two times.
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

@@ -43,13 +43,23 @@ func (d *Directory) Find(ctx context.Context, number msisdn.Number, population i
 	if err != nil {
 		return Line{}, fmt.Errorf("find line: %w", err)
 	}
-	if line, ok := LineByRule(number, population); ok {
-		return line.With(record.Orders), nil
+	if line, ok := record.line(number, population); ok {
+		return line, nil
 	}
-	if record.Registration == nil {
-		return Line{}, ErrUnknownLine
+	return Line{}, ErrUnknownLine
+}
+
+// line returns the line that the number is, if it is one: by rule or opened at
+// run time, with all orders.
+func (r Record) line(number msisdn.Number, population int) (Line, bool) {
+	line, ok := LineByRule(number, population)
+	if !ok {
+		if r.Registration == nil {
+			return Line{}, false
+		}
+		line = registeredLine(number, *r.Registration)
 	}
-	return registeredLine(number, *record.Registration).With(record.Orders), nil
+	return line.With(r.Orders), true
 }
 
 func registeredLine(number msisdn.Number, registration Registration) Line {

@@ -24,6 +24,7 @@ type behaviorChange struct {
 	LimitPerMinute *int              `json:"limitPerMinute"`
 	Hang           bool              `json:"hang"`
 	OutageSeconds  int               `json:"outageSeconds"`
+	After          *bool             `json:"after"`
 	Script         []scriptedAnswer  `json:"script"`
 }
 
@@ -41,7 +42,7 @@ const maxOutage = 24 * 60 * 60 // seconds
 func (c *behaviorChange) override(now time.Time) (behavior.Override, error) {
 	override := behavior.Override{
 		Latency: c.Latency, ErrorShare: c.ErrorShare, ErrorStatus: c.ErrorStatus,
-		LimitPerMinute: c.LimitPerMinute, Hang: c.Hang,
+		LimitPerMinute: c.LimitPerMinute, Hang: c.Hang, After: c.After,
 	}
 	if c.OutageSeconds < 0 || c.OutageSeconds > maxOutage {
 		return override, fmt.Errorf("outageSeconds: want 0 to %d", maxOutage)

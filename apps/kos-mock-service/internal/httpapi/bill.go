@@ -57,7 +57,7 @@ type billData struct {
 	LineNumber        string      `json:"lineNumber"`
 	BillingMonth      string      `json:"billingMonth"` // YYYYMM
 	Final             bool        `json:"final"`
-	Product           billProduct `json:"product"`
+	Product           planSummary `json:"product"`
 	Customer          customer    `json:"customer"`
 	Charges           charges     `json:"charges"`
 	Usage             usage       `json:"usage"`
@@ -69,7 +69,8 @@ type billData struct {
 	Payment           payment     `json:"payment"`
 }
 
-type billProduct struct {
+// planSummary is a plan as bills and orders tell it.
+type planSummary struct {
 	ProductCode string      `json:"productCode"`
 	ProductName string      `json:"productName"`
 	MonthlyFee  billing.Won `json:"monthlyFee"` // of a whole month
@@ -128,7 +129,7 @@ func describeBill(b billing.Bill) billData {
 		LineNumber:   b.Line.Number.Digits(),
 		BillingMonth: b.Month.String(),
 		Final:        b.Final,
-		Product:      billProduct{b.Plan.Code, b.Plan.Name, b.Plan.MonthlyFee},
+		Product:      planSummary{b.Plan.Code, b.Plan.Name, b.Plan.MonthlyFee},
 		Customer: customer{
 			CustomerID: b.Line.Customer.ID, CustomerName: b.Line.Customer.Name, OperatorCode: b.Plan.Operator,
 			LineStatus: b.Line.Status, ContractDate: b.Line.Contract.Start.Format(time.DateOnly),

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
@@ -32,8 +33,9 @@ type question interface {
 // desk is what answers are made from.
 type desk struct {
 	settings  *settings.Settings
-	authority token.Authority
 	directory *billing.Directory
+	orders    *billing.Orders
+	client    string // who asks
 	today     time.Time
 }
 
@@ -73,7 +75,25 @@ func (c *call) serve(r *http.Request) reply {
 	if err != nil {
 		return broken(err)
 	}
-	if err := c.api.Gate.Wait(r.Context(), c.endpoint, verdict); err != nil {
+	work := sync.OnceValue(func() reply {
+		switch {
+		case authErr != nil:
+			return failed(http.StatusUnauthorized, outcomeDenied)
+		case inputErr != nil:
+			return badRequest(inputErr)
+		}
+		return answered(c.question.answer(r.Context(), c.desk(current)))
+	})
+	return c.follow(r.Context(), verdict, work)
+}
+
+// follow gives the call what the verdict says. The work is done before the
+// verdict's time passes or after it, or never.
+func (c *call) follow(ctx context.Context, verdict behavior.Verdict, work func() reply) reply {
+	if verdict.After {
+		work()
+	}
+	if err := c.api.Gate.Wait(ctx, c.endpoint, verdict); err != nil {
 		return interrupted(err)
 	}
 	switch {
@@ -81,14 +101,17 @@ func (c *call) serve(r *http.Request) reply {
 		return failed(verdict.Status, outcomeLimited).after(verdict.RetryAfter)
 	case verdict.Status != 0:
 		return failed(verdict.Status, outcomeFault).after(verdict.RetryAfter)
-	case authErr != nil:
-		return failed(http.StatusUnauthorized, outcomeDenied)
-	case inputErr != nil:
-		return badRequest(inputErr)
+	case verdict.Drop:
+		return dropped()
 	}
-	return answered(c.question.answer(r.Context(), desk{
-		settings: current, authority: authority, directory: c.api.Directory, today: billing.Today(c.api.Now()),
-	}))
+	return work()
+}
+
+func (c *call) desk(current *settings.Settings) desk {
+	return desk{
+		settings: current, directory: c.api.Directory, orders: c.api.Orders,
+		client: c.clientID, today: billing.Today(c.api.Now()),
+	}
 }
 
 // judge records the call and returns what it gets.
@@ -110,7 +133,7 @@ func (a *API) finish(w http.ResponseWriter, r *http.Request, c *call, reply repl
 	if reply.fault != nil {
 		telemetry.Fault(r.Context(), reply.fault)
 	}
-	if c.recorded.CallID != 0 && reply.outcome != outcomeAbandoned {
+	if c.recorded.CallID != 0 && reply.status != 0 {
 		c.recorded.Status, c.recorded.ResultCode = reply.status, reply.code
 		a.Answers.Append(r.Context(), c.recorded)
 	}

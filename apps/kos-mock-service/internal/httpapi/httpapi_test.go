@@ -37,6 +37,7 @@ type kos struct {
 
 	calls   []behavior.Call
 	answers []behavior.Answer
+	orders  []billing.Placed
 	counter *prometheus.Registry
 	handler http.Handler
 }
@@ -56,7 +57,7 @@ func newKOS() *kos {
 	router := mux.NewRouter()
 	httpapi.New(httpapi.Params{
 		Settings: k, Gate: behavior.NewGate(k, func() float64 { return 0.99 }, now), Answers: k,
-		Directory: billing.NewDirectory(k), Registrations: k, Registerer: k.counter, Now: now,
+		Directory: billing.NewDirectory(k), Orders: billing.NewOrders(k), Registrations: k, Registerer: k.counter, Now: now,
 	}).Register(router)
 	k.handler = router
 	return k
@@ -82,6 +83,23 @@ func (k *kos) Record(context.Context, msisdn.Number) (billing.Record, error) {
 
 func (k *kos) Open(context.Context, msisdn.Number, billing.Registration, billing.Order) error {
 	return k.noStore
+}
+
+func (k *kos) Place(_ context.Context, change billing.Change, decide billing.Decide) (billing.Placed, error) {
+	if k.noStore != nil {
+		return billing.Placed{}, k.noStore
+	}
+	decision, err := decide(noon, billing.Record{})
+	if err != nil {
+		return billing.Placed{}, err
+	}
+	placed := billing.Placed{ID: 42, Change: change, Decision: decision, CreatedAt: noon}
+	k.orders = append(k.orders, placed)
+	return placed, nil
+}
+
+func (k *kos) Placed(context.Context, string) (billing.Placed, bool, error) {
+	return billing.Placed{}, false, k.noStore
 }
 
 func (k *kos) Registered(context.Context, string, msisdn.Number) (bool, error) {

@@ -35,14 +35,15 @@ func newCallCounter(registerer prometheus.Registerer) *prometheus.CounterVec {
 	return counter
 }
 
-// KOS's result codes beside those of the refusals. A failure without a code of
+// KOS's result codes beside billing's. A failure without a code of
 // its own has 9 and its HTTP status.
 const (
-	codeDone       = "0000"
 	codeBadRequest = "9001"
 	codeDenied     = "9002"
 	codeLimited    = "9003"
 )
+
+const messageDone = "정상 처리되었습니다."
 
 // envelope is what every answer of KOS comes in.
 type envelope struct {
@@ -61,17 +62,21 @@ type reply struct {
 	retryAfter time.Duration
 	outcome    string
 	fault      error // ours, for the log
+	dropped    bool  // no answer: the connection is closed
 }
 
-// answered is the reply to a question that was understood.
+// answered is the reply to a question that could be read.
 func answered(data any, err error) reply {
 	if refusal, ok := errors.AsType[*billing.Refusal](err); ok {
 		return reply{status: http.StatusOK, code: refusal.Code, message: refusal.Message, outcome: outcomeRefused}
 	}
+	if field, ok := errors.AsType[badInput](err); ok {
+		return badRequest(field)
+	}
 	if err != nil {
 		return broken(err)
 	}
-	return reply{status: http.StatusOK, code: codeDone, message: "정상 처리되었습니다.", data: data, outcome: outcomeDone}
+	return reply{status: http.StatusOK, code: billing.CodeDone, message: messageDone, data: data, outcome: outcomeDone}
 }
 
 // badInput is returned for a question that cannot be understood. Its text
@@ -121,6 +126,9 @@ func interrupted(err error) reply {
 	return reply{outcome: outcomeAbandoned}
 }
 
+// dropped is the reply that does not come.
+func dropped() reply { return reply{outcome: outcomeFault, dropped: true} }
+
 // after returns the reply with the time after which to try again.
 func (r reply) after(d time.Duration) reply {
 	r.retryAfter = d
@@ -131,6 +139,9 @@ func (r reply) after(d time.Duration) reply {
 const statusClientClosed = 499
 
 func (r reply) write(w http.ResponseWriter) {
+	if r.dropped {
+		panic(http.ErrAbortHandler) // the server's way to close a connection
+	}
 	if r.outcome == outcomeAbandoned {
 		w.WriteHeader(statusClientClosed) // nobody reads it; logs and metrics do
 		return

@@ -39,6 +39,12 @@ type Controls interface {
 	CountCalls(ctx context.Context, filter behavior.CallFilter) ([]behavior.CallCount, error)
 }
 
+// OrderLog is what audits read.
+type OrderLog interface {
+	// Orders returns a page of the log, the oldest first.
+	Orders(ctx context.Context, filter billing.OrderFilter) ([]billing.Placed, error)
+}
+
 // Registrations knows who has registered which line with us.
 type Registrations interface {
 	// Registered returns a *problem.Error if it cannot be found out.
@@ -51,6 +57,8 @@ type Params struct {
 	Gate          *behavior.Gate
 	Answers       Answers
 	Directory     *billing.Directory
+	Orders        *billing.Orders
+	OrderLog      OrderLog
 	Registrations Registrations
 	Controls      Controls
 	Registerer    prometheus.Registerer
@@ -77,6 +85,8 @@ func (a *API) Register(r *mux.Router) {
 	r.Handle("/api/kos/bill-inquiry", a.kos(behavior.BillInquiry, newBillInquiry)).Methods(http.MethodPost)
 	r.Handle("/api/kos/product-inquiry", a.kos(behavior.ProductInquiry, newProductInquiry)).Methods(http.MethodPost)
 	r.Handle("/api/kos/products", a.kos(behavior.Products, newCatalogue)).Methods(http.MethodGet)
+	r.Handle("/api/kos/product-change", a.kos(behavior.ProductChange, newProductChange)).Methods(http.MethodPost)
+	r.Handle("/api/kos/product-change-status", a.kos(behavior.ProductChangeStatus, newChangeStatus)).Methods(http.MethodPost)
 
 	// Anybody, where the settings allow it.
 	demo := r.MatcherFunc(a.where(func(s *settings.Settings) bool { return s.MockDataEnabled })).Subrouter()
@@ -90,6 +100,7 @@ func (a *API) Register(r *mux.Router) {
 	admin.Handle("/admin/behavior/{endpoint}", httpjson.Handler(a.resetBehavior)).Methods(http.MethodDelete)
 	admin.Handle("/admin/calls", httpjson.Handler(a.countCalls)).Methods(http.MethodGet)
 	admin.Handle("/admin/calls", httpjson.Handler(a.countCallsOf)).Methods(http.MethodPost)
+	admin.Handle("/admin/orders", httpjson.Handler(a.listOrders)).Methods(http.MethodGet)
 }
 
 // where matches requests while the settings allow it. To everybody else the

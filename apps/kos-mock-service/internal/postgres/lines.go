@@ -14,14 +14,27 @@ var _ billing.Store = (*Store)(nil)
 
 // Record implements billing.Store.
 func (s *Store) Record(ctx context.Context, number msisdn.Number) (billing.Record, error) {
-	rows, err := s.pool.Query(ctx, `
+	record, err := readRecord(ctx, s.pool, number)
+	if err != nil {
+		return billing.Record{}, fault("read line", err)
+	}
+	return record, nil
+}
+
+// querier is a pool, or a transaction in it.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func readRecord(ctx context.Context, db querier, number msisdn.Number) (billing.Record, error) {
+	rows, err := db.Query(ctx, `
 		SELECT l.customer_id, l.customer_name, l.contract_date, o.product_code, o.effective_from
 		FROM (VALUES ($1)) AS asked (line_number)
 		LEFT JOIN line l USING (line_number)
 		LEFT JOIN line_order o USING (line_number)
 		ORDER BY o.effective_from, o.id`, number.Digits())
 	if err != nil {
-		return billing.Record{}, fault("read line", err)
+		return billing.Record{}, err
 	}
 	var record billing.Record
 	var customerID, customerName, productCode *string
@@ -38,10 +51,7 @@ func (s *Store) Record(ctx context.Context, number msisdn.Number) (billing.Recor
 		}
 		return nil
 	})
-	if err != nil {
-		return billing.Record{}, fault("read line", err)
-	}
-	return record, nil
+	return record, err
 }
 
 // Open implements billing.Store.

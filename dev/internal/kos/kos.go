@@ -17,6 +17,8 @@ const (
 	BillInquiry    = "bill-inquiry"
 	ProductInquiry = "product-inquiry"
 	Products       = "products"
+	ProductChange  = "product-change"
+	ChangeStatus   = "product-change-status"
 )
 
 // Admin is the stand-in's admin API.
@@ -48,9 +50,13 @@ type Latency struct {
 
 // Step is what the next calls about a line get.
 type Step struct {
-	Line   string `json:"lineNumber,omitempty"`
-	Status int    `json:"status,omitempty"` // 0: an answer as usual
-	Times  int    `json:"times,omitempty"`  // 0: once
+	Line      string `json:"lineNumber,omitempty"`
+	Status    int    `json:"status,omitempty"`    // 0: an answer as usual
+	LatencyMs int    `json:"latencyMs,omitempty"` // 0: as usual
+	Hang      bool   `json:"hang,omitempty"`
+	Drop      bool   `json:"drop,omitempty"`  // the connection, instead of an answer
+	After     bool   `json:"after,omitempty"` // what was asked for is done first
+	Times     int    `json:"times,omitempty"` // 0: once
 }
 
 // Calm is KOS on its best day: quick, without faults and limits. What tests
@@ -64,7 +70,7 @@ func (a *Admin) Behave(endpoint string, behavior Behavior) error {
 
 // CalmDown makes all endpoints Calm.
 func (a *Admin) CalmDown() error {
-	for _, endpoint := range []string{Auth, BillInquiry, ProductInquiry, Products} {
+	for _, endpoint := range []string{Auth, BillInquiry, ProductInquiry, Products, ProductChange, ChangeStatus} {
 		if err := a.Behave(endpoint, Calm); err != nil {
 			return err
 		}
@@ -94,9 +100,12 @@ func (a *Admin) Calls(query Query) (Count, error) {
 }
 
 func (a *Admin) send(method, path string, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return err
+		}
 	}
 	request, err := http.NewRequest(method, a.base+path, bytes.NewReader(body)) //nolint:noctx // the client has a timeout
 	if err != nil {

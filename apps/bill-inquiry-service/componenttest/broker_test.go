@@ -1,0 +1,118 @@
+package componenttest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// lateness is how long after a completed change its old plan may be shown. A
+// machine that other tests share may stand still that long, now and then.
+const (
+	lateness   = time.Second
+	standStill = 5 * time.Second
+)
+
+// newReplicas starts two replicas, each with a sidecar of its own, that share
+// everything else and hear of changed plans from a real broker.
+func newReplicas(t *testing.T) [2]*world {
+	t.Helper()
+	shared, opts := prepare(t, daprtest.RedisState)
+	opts.Resources = append(opts.Resources, daprtest.RedisPubSub(t, "pubsub"),
+		daprtest.Subscription("pubsub", "product.changed.v1", "/events/product-changed"))
+	var replicas [2]*world
+	for i := range replicas {
+		replica := *shared
+		replica.address = freeAddress(t) // its sidecar must know it before
+		_, port, err := net.SplitHostPort(replica.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if opts.AppPort, err = strconv.Atoi(port); err != nil {
+			t.Fatal(err)
+		}
+		replica.dapr = daprtest.Start(t, opts)
+		replica.start()
+		replicas[i] = &replica
+	}
+	return replicas
+}
+
+// freeAddress returns an address that was free a moment ago.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+// plan returns the plan that this month's bill shows at a replica.
+func (c *customer) plan(replica *world, line string) string {
+	replica.t.Helper()
+	on := *c
+	on.w = replica
+	got := on.inquire(line, "")
+	info, _ := got.data["billInfo"].(map[string]any)
+	code, _ := info["productCode"].(string)
+	if got.status != http.StatusOK || code == "" {
+		replica.t.Errorf("got %+v", got)
+	}
+	return code
+}
+
+// TestNoReplicaShowsTheOldPlan changes a line's plan at KOS and tells so over
+// the broker, to and fro.
+func TestNoReplicaShowsTheOldPlan(t *testing.T) {
+	t.Parallel()
+	replicas := newReplicas(t)
+	plans := []string{"5G-PREMIUM-001", "5G-STANDARD-001", "LTE-PREMIUM-001", "LTE-BASIC-001"}
+	var (
+		line, current string
+		c             *customer
+	)
+	for !slices.Contains(plans, current) { // a line of KOS's population, which no other test's events concern
+		line = fmt.Sprintf("0103%07d", rand.IntN(1_000_000))
+		c = replicas[0].login(line)
+		current = c.plan(replicas[0], line)
+	}
+	late := 0
+	for round := range 8 {
+		for _, replica := range replicas {
+			if got := c.plan(replica, line); got != current {
+				t.Fatalf("before round %d: %s, want %s", round, got, current)
+			}
+		}
+		next := plans[(slices.Index(plans, current)+1)%len(plans)]
+		replicas[0].kos.Order(line, current, next)
+		told := time.Now()
+		err := replicas[round%2].dapr.Client().Publish(t.Context(), "pubsub", sidecar.Event{
+			ID: strconv.Itoa(round), Type: "product.changed.v1", Data: map[string]string{"lineNumber": line},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "both replicas show the new plan", func() bool {
+			return c.plan(replicas[0], line) == next && c.plan(replicas[1], line) == next
+		})
+		// The first round also waits for the subscription to begin.
+		if took := time.Since(told); round > 0 && took > lateness {
+			late++
+			t.Logf("round %d: after %s", round, took)
+			if late > 1 || took > standStill {
+				t.Errorf("%d rounds were too late", late)
+			}
+		}
+		current = next
+	}
+}

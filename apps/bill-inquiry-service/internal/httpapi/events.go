@@ -1,0 +1,29 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/phonebill/phonebill/apps/internal/events"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// productChangedType is the type of the event, which product-change-service
+// publishes, and its topic.
+const productChangedType = "product.changed.v1"
+
+// productChangedData is the part of the event that we read.
+type productChangedData struct {
+	LineNumber string `json:"lineNumber"`
+}
+
+func (a *API) productChanged() http.Handler {
+	return events.Handle(a.consumer, productChangedType, func(ctx context.Context, data productChangedData) error {
+		line, err := msisdn.Parse(data.LineNumber)
+		if err != nil {
+			return fmt.Errorf("%w: no line", events.ErrPoison)
+		}
+		return a.lines.Changed(ctx, line)
+	})
+}

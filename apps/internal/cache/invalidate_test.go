@@ -1,0 +1,223 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/cache"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// replicas runs test with two replicas over one store, on a clock of their own.
+func replicas(t *testing.T, test func(f *fixture, a, b *cache.Cache[bill])) {
+	t.Helper()
+	onClock(t, func(f *fixture) {
+		other := f.replica()
+		defer other.StopGoroutines()
+		test(f, f.bills, other)
+	})
+}
+
+func (f *fixture) invalidate(bills *cache.Cache[bill]) {
+	f.t.Helper()
+	if err := bills.Invalidate(context.Background(), key); err != nil {
+		f.t.Error(err)
+	}
+}
+
+func TestOtherReplicasForgetWhenTheyAreTold(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+		f.want(a, 89000, cache.FromSource)
+		f.want(b, 89000, cache.FromL2)
+		f.source.fee = 69000
+		f.invalidate(a)
+		f.want(a, 69000, cache.FromSource)
+		f.want(b, 89000, cache.FromL1) // nobody has told it
+		b.Forget(key)
+		f.want(b, 69000, cache.FromSource)
+	})
+}
+
+// A load that began before the change and ends after it must leave nothing
+// behind, neither on its own replica nor for others.
+func TestALoadOfAnotherReplicaCannotBringTheOldValueBack(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ tombstone, told bool }{
+		"nothing cached before, told":     {false, true},
+		"nothing cached before, not told": {false, false},
+		"tombstone of an earlier change":  {true, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+				if test.tombstone {
+					f.invalidate(b)
+				}
+				var once sync.Once
+				got, _, err := a.Get(f.t.Context(), key, func(ctx context.Context) (bill, error) {
+					old, err := f.source.load(ctx)
+					once.Do(func() {
+						f.source.fee = 69000
+						f.invalidate(b)
+						if test.told {
+							a.Forget(key)
+						}
+					})
+					return old, err
+				})
+				if got.Fee != 69000 || err != nil {
+					f.t.Errorf("the load's own caller got %+v, %v", got, err)
+				}
+				f.want(a, 69000, cache.FromL1)
+				f.want(b, 69000, cache.FromSource)
+			})
+		})
+	}
+}
+
+// Whoever else has filled L2 meanwhile is believed.
+func TestALoadThatLostAgainstAnotherTakesItsValue(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+		got, from, err := a.Get(f.t.Context(), key, func(context.Context) (bill, error) {
+			f.source.fee = 69000
+			f.want(b, 69000, cache.FromSource)
+			return bill{Fee: 89000}, nil
+		})
+		if got.Fee != 69000 || from != cache.FromL2 || err != nil {
+			f.t.Errorf("got %+v from %s, %v", got, from, err)
+		}
+	})
+}
+
+func TestForgetAllReachesLoadsUnderWay(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, _ *cache.Cache[bill]) {
+		f.l2.err = errAway // L1 alone
+		if _, _, err := a.Get(f.t.Context(), key, func(context.Context) (bill, error) {
+			a.ForgetAll()
+			return bill{Fee: 89000}, nil
+		}); err != nil {
+			f.t.Fatal(err)
+		}
+		f.want(a, 89000, cache.FromSource)
+		a.ForgetAll()
+		f.want(a, 89000, cache.FromSource)
+	})
+}
+
+// L2 keeps the old value because whoever invalidates cannot reach it: replicas
+// that can, and are told, do not believe it.
+func TestL2IsNotBelievedAboutWhatWasForgotten(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+		f.want(a, 89000, cache.FromSource)
+		f.want(b, 89000, cache.FromL2)
+		f.source.fee = 69000
+		f.l2.err = errAway
+		if err := a.Invalidate(f.t.Context(), key); !errors.Is(err, errAway) {
+			f.t.Errorf("got %v", err)
+		}
+		f.l2.err = nil
+		b.Forget(key)
+		for _, replica := range []*cache.Cache[bill]{a, b} {
+			f.want(replica, 69000, cache.FromSource)
+			f.want(replica, 69000, cache.FromL1)
+		}
+		f.invalidate(a) // the event that follows
+		pass(2 * time.Minute)
+		a.Forget(key)
+		f.want(b, 69000, cache.FromL1)
+	})
+}
+
+// The event that follows a change finds its tombstone and leaves it alone.
+func TestATombstoneServesForTwo(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+		f.invalidate(a)
+		pass(time.Second)
+		f.invalidate(b)
+		if writes := len(f.l2.ttls); writes != 1 {
+			f.t.Errorf("%d writes", writes)
+		}
+		pass(10 * time.Second)
+		f.invalidate(b) // another change
+		if writes := len(f.l2.ttls); writes != 2 {
+			f.t.Errorf("%d writes", writes)
+		}
+	})
+}
+
+// A replica that is not told of invalidations keeps nothing to itself.
+func TestL1IsNotUsedUnheard(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+		f.want(a, 89000, cache.FromSource)
+		f.want(a, 89000, cache.FromL1)
+		a.Listening(false)
+		f.want(a, 89000, cache.FromL2)
+		f.want(a, 89000, cache.FromL2)
+		f.source.fee = 69000
+		f.invalidate(b)
+		f.want(a, 69000, cache.FromSource)
+		f.source.fee = 59000
+		f.want(a, 59000, cache.FromSource)
+		a.Listening(true)
+		f.want(a, 59000, cache.FromSource)
+		f.want(a, 59000, cache.FromL1)
+	})
+}
+
+// While a tombstone lies there L2 is not used; afterwards it is again.
+func TestATombstoneOutlivesEveryLoadAndThenGoes(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+		f.invalidate(a)
+		if stays := f.l2.ttls[0]; stays <= loadTimeout || stays > time.Minute {
+			f.t.Errorf("the tombstone stays %s, a load may take %s", stays, loadTimeout)
+		}
+		f.want(a, 89000, cache.FromSource)
+		f.want(b, 89000, cache.FromSource)
+		pass(time.Minute)
+		a.ForgetAll()
+		b.ForgetAll()
+		f.want(a, 89000, cache.FromSource)
+		f.want(b, 89000, cache.FromL2)
+	})
+}
+
+// Many who invalidate the same key at once do not wear one another out.
+func TestManyInvalidateAtOnce(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
+		f.want(a, 89000, cache.FromSource)
+		f.l2.slow = 10 * time.Millisecond
+		var group sync.WaitGroup
+		for range 50 {
+			group.Go(func() { f.invalidate(a) })
+			group.Go(func() { f.invalidate(b) })
+		}
+		group.Wait()
+		f.source.fee = 69000
+		f.want(b, 69000, cache.FromSource)
+	})
+}
+
+func TestInvalidateLosesOnlySoOften(t *testing.T) {
+	t.Parallel()
+	replicas(t, func(f *fixture, a, _ *cache.Cache[bill]) {
+		f.l2.lose = 2
+		f.invalidate(a)
+		pass(10 * time.Second) // the tombstone is not fresh any more
+		f.l2.lose = 1000
+		if err := a.Invalidate(f.t.Context(), key); !errors.Is(err, sidecar.ErrConflict) {
+			f.t.Errorf("got %v", err)
+		}
+	})
+}

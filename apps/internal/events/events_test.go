@@ -1,0 +1,191 @@
+package events_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/events"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+type greeting struct {
+	Name string `json:"name"`
+}
+
+// TestHandle posts what a sidecar may deliver.
+func TestHandle(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		body          string
+		err           error
+		status        string
+		outcome, seen string
+	}{
+		"handled":      {`{"type":"greeted.v1","id":"1","data":{"name":"a","more":1}}`, nil, "SUCCESS", "handled", "a"},
+		"failed":       {`{"type":"greeted.v1","data":{"name":"a"}}`, errors.New("away"), "RETRY", "failed", "a"},
+		"poison":       {`{"type":"greeted.v1","data":{"name":"a"}}`, fmt.Errorf("%w: no name", events.ErrPoison), "DROP", "poison", "a"},
+		"another type": {`{"type":"greeted.v2","data":{"name":"a"}}`, nil, "DROP", "poison", ""},
+		"other data":   {`{"type":"greeted.v1","data":["01012345678"]}`, nil, "DROP", "poison", ""},
+		"no data":      {`{"type":"greeted.v1"}`, nil, "DROP", "poison", ""},
+		"no JSON":      {`<greeting/>`, nil, "DROP", "poison", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log strings.Builder
+			registry := prometheus.NewRegistry()
+			seen := ""
+			handler := events.Handle(events.NewConsumer(slog.New(slog.NewTextHandler(&log, nil)), registry), "greeted.v1",
+				func(_ context.Context, g greeting) error {
+					seen = g.Name
+					return test.err
+				})
+			answer := httptest.NewRecorder()
+			handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/events/greeted", strings.NewReader(test.body)))
+			if want := fmt.Sprintf("{\"status\":%q}\n", test.status); answer.Code != http.StatusOK || answer.Body.String() != want || seen != test.seen {
+				t.Errorf("got %d %s, saw %q", answer.Code, answer.Body, seen)
+			}
+			want := strings.NewReader(fmt.Sprintf(`
+# HELP phonebill_events_consumed_total Events delivered, by type and outcome: handled, failed (and delivered again) or poison.
+# TYPE phonebill_events_consumed_total counter
+phonebill_events_consumed_total{outcome=%q,type="greeted.v1"} 1
+`, test.outcome))
+			if err := testutil.GatherAndCompare(registry, want); err != nil {
+				t.Error(err)
+			}
+			if strings.Contains(log.String(), "0101") || (log.Len() > 0) != (test.outcome != "handled") {
+				t.Errorf("logged %s", log.String())
+			}
+		})
+	}
+}
+
+// inbox is an app that takes events.
+type inbox struct {
+	mu   sync.Mutex
+	got  []string
+	fail int // so many deliveries
+}
+
+func (i *inbox) take(_ context.Context, g greeting) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.got = append(i.got, g.Name)
+	switch {
+	case g.Name == "":
+		return fmt.Errorf("%w: nobody is greeted", events.ErrPoison)
+	case i.fail > 0:
+		i.fail--
+		return errors.New("not now")
+	}
+	return nil
+}
+
+func (i *inbox) seen() []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return append([]string(nil), i.got...)
+}
+
+// policies deliver again soon, three times.
+const policies = `apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata: {name: pubsub}
+spec:
+  policies: {retries: {consume: {policy: constant, duration: 50ms, maxRetries: 3}}}
+  targets: {components: {pubsub: {inbound: {retry: consume}}}}
+`
+
+// TestOverARealBroker publishes events and sees what becomes of them.
+func TestOverARealBroker(t *testing.T) {
+	t.Parallel()
+	topic := "greeted." + strings.ToLower(rand.Text()) + ".v1"
+	live, dead := &inbox{}, &inbox{}
+	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	mux := http.NewServeMux()
+	mux.Handle("POST /events/greeted", events.Handle(consumer, topic, live.take))
+	mux.Handle("POST /events/dead", events.Handle(consumer, topic, func(ctx context.Context, g greeting) error {
+		_ = dead.take(ctx, g)
+		return nil
+	}))
+	app := httptest.NewServer(mux)
+	t.Cleanup(app.Close)
+	_, port, err := net.SplitHostPort(app.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	appPort, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dapr := daprtest.Start(t, daprtest.Options{
+		AppID: "events-test-" + strings.ToLower(rand.Text()), AppPort: appPort,
+		Resources: []string{
+			daprtest.RedisPubSub(t, "pubsub"), policies,
+			daprtest.Subscription("pubsub", topic, "/events/greeted"),
+			daprtest.Subscription("pubsub", topic+".dead", "/events/dead"),
+		},
+	})
+	client := dapr.Client()
+	publish := func(name string) {
+		t.Helper()
+		if err := client.Publish(t.Context(), "pubsub", sidecar.Event{ID: name, Type: topic, Data: greeting{name}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(what string, in *inbox, want ...string) {
+		t.Helper()
+		deadline := time.After(30 * time.Second)
+		for {
+			got := in.seen()
+			if cmp.Equal(want, got) {
+				return
+			}
+			select {
+			case <-deadline:
+				t.Fatalf("%s: got %q, want %q", what, got, want)
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+	publish("a")
+	want("an event", live, "a")
+	publish("a")
+	want("the same event again", live, "a", "a")
+
+	live.mu.Lock()
+	live.fail = 2
+	live.mu.Unlock()
+	publish("b")
+	want("an event that is handled at the third attempt", live, "a", "a", "b", "b", "b")
+	publish("")
+	want("poison is delivered once", live, "a", "a", "b", "b", "b", "")
+	want("and put aside", dead, "")
+
+	live.mu.Lock()
+	live.fail = 100
+	live.mu.Unlock()
+	publish("c")
+	want("an event that is never handled is given up", live, "a", "a", "b", "b", "b", "", "c", "c", "c", "c")
+	want("and put aside", dead, "", "c")
+
+	if err := client.Publish(t.Context(), "nowhere", sidecar.Event{ID: "d", Type: topic}); err == nil {
+		t.Error("published to a broker that is not there")
+	}
+}

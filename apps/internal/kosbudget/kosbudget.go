@@ -1,0 +1,105 @@
+// Package kosbudget shares KOS's limits among all replicas of a service: who
+// wants to call KOS first takes the right to do so from a row of the service's
+// database. It is the generic cell rate algorithm (GCRA) in one statement, on
+// the database's clock.
+package kosbudget
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Table is what the service's migrations must have created.
+const Table = `
+CREATE TABLE kos_budget (
+    client   text        NOT NULL,
+    endpoint text        NOT NULL,
+    full_at  timestamptz NOT NULL, -- when nothing will be taken any more
+    PRIMARY KEY (client, endpoint)
+);`
+
+// burstShare is the part of a minute's calls that may be made at once.
+const burstShare = 8
+
+// Budget is the right to call one endpoint of KOS.
+type Budget struct {
+	db       Querier
+	client   string
+	endpoint string
+	interval time.Duration // a call is given back in this time
+	burst    time.Duration // what may be taken in advance, in intervals
+}
+
+// Querier is a pool, a connection or a transaction.
+type Querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+var _ Querier = (*pgxpool.Pool)(nil)
+
+// New returns the budget of an endpoint for a client: never more than perMinute
+// calls within any 60 s, an eighth of them at once. Replicas share it by using
+// one database.
+func New(db Querier, client, endpoint string, perMinute int) *Budget {
+	burst := max(1, perMinute/burstShare)
+	interval := time.Minute / time.Duration(max(1, perMinute-burst))
+	return &Budget{
+		db: db, client: client, endpoint: endpoint,
+		interval: interval, burst: time.Duration(burst) * interval,
+	}
+}
+
+// Interval returns how far apart calls are once the burst is spent.
+func (b *Budget) Interval() time.Duration { return b.interval }
+
+// A call may be made if, after it, no more than the burst is taken. Who may not
+// is told when that will be, as far as can be seen: others may have come between,
+// even with the very first call, so it is always a little later.
+const reserve = `
+WITH given AS (
+    INSERT INTO kos_budget AS budget (client, endpoint, full_at)
+    VALUES ($1, $2, clock_timestamp() + $3)
+    ON CONFLICT (client, endpoint) DO UPDATE
+    SET full_at = greatest(budget.full_at, clock_timestamp()) + $3
+    WHERE budget.full_at + $3 <= clock_timestamp() + $4
+    RETURNING full_at
+)
+SELECT CASE WHEN EXISTS (SELECT FROM given) THEN interval '0' ELSE greatest(interval '1 ms',
+    (SELECT full_at + $3 - $4 - clock_timestamp() FROM kos_budget WHERE client = $1 AND endpoint = $2)) END`
+
+// Reserve takes one call from the budget. If wait is 0 the call may be made
+// now; else nothing was taken, and there is nothing to be had before wait has
+// passed.
+func (b *Budget) Reserve(ctx context.Context) (wait time.Duration, err error) {
+	return b.ReserveIn(ctx, b.db)
+}
+
+// ReserveIn is Reserve within a transaction: what it took is given back by a
+// rollback. Until the transaction ends, others who want to reserve wait.
+func (b *Budget) ReserveIn(ctx context.Context, tx Querier) (wait time.Duration, err error) {
+	err = tx.QueryRow(ctx, reserve, b.client, b.endpoint, b.interval, b.burst).Scan(&wait)
+	if err != nil {
+		return 0, fmt.Errorf("kos budget %s: %w", b.endpoint, err)
+	}
+	return wait, nil
+}
+
+// Await is Reserve for those who can wait: for longest at most. It returns what
+// Reserve would, once nothing can be had within that time.
+func (b *Budget) Await(ctx context.Context, longest time.Duration) (wait time.Duration, err error) {
+	for waited := time.Duration(0); ; waited += wait {
+		wait, err = b.Reserve(ctx)
+		if err != nil || wait == 0 || waited+wait > longest {
+			return wait, err
+		}
+		select {
+		case <-ctx.Done():
+			return wait, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Listener is told what NOTIFY says on some channels of a database. Its
+// functions are called one after the other and should return at once.
+type Listener struct {
+	// Channels are the names to listen to, unquoted.
+	Channels []string
+	// Listening is called with true when listening has begun: whatever was said
+	// before, this process may have missed. It is called with false when it is
+	// interrupted, and before it begins.
+	Listening func(bool)
+	// Notified is called with each notification.
+	Notified func(channel, payload string)
+}
+
+const (
+	// silence is how long a connection may say nothing before it is asked
+	// whether it is still there.
+	silence = 3 * time.Second
+	// probe is how long it may take to answer that, and to be connected.
+	probe = 2 * time.Second
+	// reconnect is the pause before another attempt to connect.
+	reconnect = 500 * time.Millisecond
+)
+
+// Listen listens until ctx ends, on a connection of its own. A connection that
+// is lost, or has died silently, is replaced.
+func Listen(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, l Listener) {
+	l.Listening(false)
+	for ctx.Err() == nil {
+		if err := l.listen(ctx, pool); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "listening to the database interrupted", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(reconnect):
+		}
+	}
+}
+
+func (l Listener) listen(ctx context.Context, pool *pgxpool.Pool) error {
+	conn, err := l.connect(ctx, pool)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), probe)
+		defer cancel()
+		_ = conn.Close(closing) // nothing is left to be said on it
+	}()
+	l.Listening(true)
+	defer l.Listening(false)
+	for {
+		if err := l.next(ctx, conn); err != nil {
+			return err
+		}
+	}
+}
+
+// connect takes a connection out of the pool for good: one that listens is of
+// no use to others.
+func (l Listener) connect(ctx context.Context, pool *pgxpool.Pool) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, probe)
+	defer cancel()
+	pooled, err := pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	conn := pooled.Hijack()
+	for _, channel := range l.Channels {
+		if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+			return nil, errors.Join(fmt.Errorf("listen: %w", err), conn.Close(ctx))
+		}
+	}
+	return conn, nil
+}
+
+// next passes on one notification, or finds the connection alive after silence.
+func (l Listener) next(ctx context.Context, conn *pgx.Conn) error {
+	waiting, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	said, err := conn.WaitForNotification(waiting)
+	if err == nil {
+		l.Notified(said.Channel, said.Payload)
+		return nil
+	}
+	if ctx.Err() != nil || waiting.Err() == nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	asking, stop := context.WithTimeout(ctx, probe)
+	defer stop()
+	if err := conn.Ping(asking); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return nil
+}

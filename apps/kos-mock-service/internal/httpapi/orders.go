@@ -1,0 +1,133 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
+)
+
+// Sizes of a page of orders.
+const (
+	usualOrders = 100
+	maxOrders   = 1000
+)
+
+// orderPage is a part of the log of orders, the oldest first.
+type orderPage struct {
+	Orders []loggedOrder `json:"orders"`
+	Next   *string       `json:"next"` // the next page's after; null: no more for now
+}
+
+// loggedOrder is an order as audits see it. The line is told in full: audits
+// compare it with what others know.
+type loggedOrder struct {
+	RequestID          string     `json:"requestId"`
+	Client             string     `json:"client"`
+	LineNumber         string     `json:"lineNumber"`
+	CurrentProductCode string     `json:"currentProductCode"`
+	TargetProductCode  string     `json:"targetProductCode"`
+	RequestedDate      *string    `json:"requestedDate"` // YYYY-MM-DD; null: at once
+	ResultCode         string     `json:"resultCode"`
+	Status             string     `json:"status"`        // APPLIED, SCHEDULED, REFUSED: as it was answered
+	Applied            bool       `json:"applied"`       // by now
+	OrderNumber        *string    `json:"orderNumber"`   // null: refused, also below
+	EffectiveDate      *string    `json:"effectiveDate"` // YYYY-MM-DD
+	CreatedAt          time.Time  `json:"createdAt"`
+	AppliedAt          *time.Time `json:"appliedAt"` // may be to come
+}
+
+func (a *API) listOrders(w http.ResponseWriter, r *http.Request) error {
+	filter, err := readOrderFilter(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	filter.Size++ // one more tells whether there are more
+	orders, err := a.OrderLog.Orders(r.Context(), filter)
+	if err != nil {
+		return err
+	}
+	page := orderPage{Orders: []loggedOrder{}}
+	if len(orders) == filter.Size {
+		orders = orders[:filter.Size-1]
+		next := formatMark(orders[len(orders)-1].Mark())
+		page.Next = &next
+	}
+	now := a.Now()
+	for _, placed := range orders {
+		page.Orders = append(page.Orders, describeLogged(placed, now))
+	}
+	return httpjson.Write(w, http.StatusOK, page)
+}
+
+func describeLogged(placed billing.Placed, now time.Time) loggedOrder {
+	logged := loggedOrder{
+		RequestID: placed.RequestID, Client: placed.Client, LineNumber: placed.Number.Digits(),
+		CurrentProductCode: placed.Current, TargetProductCode: placed.Target, RequestedDate: dateOrNull(placed.On),
+		ResultCode: placed.ResultCode(), Status: orderStatus(placed), Applied: placed.Applied(now),
+		EffectiveDate: dateOrNull(placed.EffectiveFrom), CreatedAt: placed.CreatedAt.UTC(),
+	}
+	if placed.Refusal == nil {
+		number, at := placed.OrderNumber(), placed.AppliedAt.UTC()
+		logged.OrderNumber, logged.AppliedAt = &number, &at
+	}
+	return logged
+}
+
+func dateOrNull(day time.Time) *string {
+	if day.IsZero() {
+		return nil
+	}
+	text := day.Format(time.DateOnly)
+	return &text
+}
+
+func readOrderFilter(query url.Values) (billing.OrderFilter, error) {
+	filter := billing.OrderFilter{Client: query.Get("client"), Size: usualOrders}
+	faults := map[string]string{}
+	var err error
+	if text := query.Get("since"); text != "" {
+		if filter.Since, err = time.Parse(time.RFC3339, text); err != nil {
+			faults["since"] = "RFC 3339 형식이어야 합니다."
+		}
+	}
+	if text := query.Get("after"); text != "" {
+		if filter.After, err = parseMark(text); err != nil {
+			faults["after"] = "이전 응답의 next 값이어야 합니다."
+		}
+	}
+	if text := query.Get("size"); text != "" {
+		if filter.Size, err = strconv.Atoi(text); err != nil || filter.Size < 1 || filter.Size > maxOrders {
+			faults["size"] = fmt.Sprintf("1에서 %d 사이의 수여야 합니다.", maxOrders)
+		}
+	}
+	if len(faults) > 0 {
+		return billing.OrderFilter{}, problem.ErrValidation.WithFields(faults)
+	}
+	return filter, nil
+}
+
+// A mark is told as microseconds since 1970, as exact as the database, and id.
+
+func formatMark(mark billing.OrderMark) string {
+	return fmt.Sprintf("%d-%d", mark.At.UnixMicro(), mark.ID)
+}
+
+func parseMark(text string) (billing.OrderMark, error) {
+	at, id, _ := strings.Cut(text, "-")
+	micros, err := strconv.ParseUint(at, 10, 53) // far beyond every year of ours, and in the database's range
+	if err != nil {
+		return billing.OrderMark{}, err
+	}
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		return billing.OrderMark{}, err
+	}
+	return billing.OrderMark{At: time.UnixMicro(int64(micros)), ID: n}, nil
+}

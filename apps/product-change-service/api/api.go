@@ -1,0 +1,9 @@
+// Package api holds the service's contract.
+package api
+
+import _ "embed"
+
+// OpenAPI is the service's OpenAPI 3.1 document.
+//
+//go:embed openapi.yaml
+var OpenAPI []byte

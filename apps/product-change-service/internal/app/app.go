@@ -1,0 +1,101 @@
+// Package app puts the service together: its object graph on one screen, from
+// the outside in, and its configuration.
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/fx"
+
+	shared "github.com/phonebill/phonebill/apps/internal/events"
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/platform"
+	"github.com/phonebill/phonebill/apps/product-change-service/api"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/httpapi"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/metrics"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
+)
+
+// Name is the service's name: its folder, its Dapr app-id and its name at KOS.
+const Name = "product-change-service"
+
+// Graph is the server, from the outside in. What is invoked first stops last:
+// the HTTP server is drained while changes are still processed.
+func Graph(cfg Config) fx.Option {
+	return fx.Options(
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Sessions, cfg.Tokens, cfg.Issuer, cfg.KOS,
+			cfg.Limits, cfg.Products),
+		fx.Supply(platform.OpenAPI(api.OpenAPI)),
+		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database,
+
+		fx.Module("inbound", fx.Provide(
+			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*change.Requests), new(*product.Plans))),
+			shared.NewConsumer,
+			newRunner,
+		), fx.Invoke(keepPartitions, listen, watch, runJobs)),
+		platform.HTTP,
+		fx.Module("use-cases", fx.Provide(
+			newRequests,
+			newProcessor,
+			product.NewPlans,
+			change.NewOutcomes,
+			metrics.New,
+		)),
+		fx.Module("outbound", fx.Provide(
+			fx.Annotate(newCache, fx.As(new(product.Cache))),
+			fx.Annotate(postgres.NewArchive, fx.As(new(product.Archive)), fx.As(new(product.Replicas))),
+			fx.Annotate(newKOS, fx.As(new(product.Carrier)), fx.As(new(change.Carrier))),
+			fx.Annotate(queue.NewJobs, fx.As(new(postgres.Jobs))),
+			postgres.NewBook,
+			fx.Annotate(postgres.NewHistory, fx.As(new(change.History))),
+			newQueue,
+			newBudgets,
+			newAnnouncer,
+			postgres.NewExchanges,
+			groupcommit.NewMetrics,
+			newExchangeWriter,
+		)),
+	)
+}
+
+func newRequests(plans *product.Plans, book *postgres.Book, history change.History, outcomes *change.Outcomes, now func() time.Time) *change.Requests {
+	return change.NewRequests(change.RequestsParams{
+		Plans: plans, Book: book, History: history, Outcomes: outcomes, Now: now, NewID: newID,
+	})
+}
+
+// keepPartitions keeps the histories in months.
+func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
+	platform.Background(lc, func(ctx context.Context) {
+		pg.Upkeep(ctx, pool, log, now, postgres.Partitioned...)
+	})
+}
+
+// listen takes what other replicas tell: who waits for an outcome wakes up, and
+// a line that has changed is forgotten.
+func listen(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, plans *product.Plans, outcomes *change.Outcomes) {
+	platform.Background(lc, func(ctx context.Context) {
+		pg.Listen(ctx, pool, log, postgres.Listener(plans, outcomes))
+	})
+}
+
+// watch measures the queue.
+func watch(lc fx.Lifecycle, m *metrics.Metrics, q *postgres.Queue, log *slog.Logger, now func() time.Time) {
+	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, q, log, now) })
+}
+
+// runJobs processes changes, announces them and looks after what got lost.
+func runJobs(lc fx.Lifecycle, runner *queue.Runner) { platform.Background(lc, runner.Run) }
+
+// newID returns a UUID of version 7. It panics if the system has no randomness
+// to give, as crypto/rand does.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -1,0 +1,318 @@
+package change_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
+)
+
+type lineNumber = msisdn.Number
+
+var discard = slog.New(slog.DiscardHandler)
+
+// desk is where customers ask.
+type desk struct {
+	*change.Requests
+	ledger   *ledger
+	plans    *plans
+	outcomes *change.Outcomes
+}
+
+func newDesk() *desk {
+	d := &desk{ledger: newLedger(), plans: goodPlans(), outcomes: change.NewOutcomes()}
+	var ids atomic.Int64
+	d.Requests = change.NewRequests(change.RequestsParams{
+		Plans: d.plans, Book: d.ledger, History: d.ledger, Outcomes: d.outcomes,
+		Now:   func() time.Time { return noon },
+		NewID: func() string { return fmt.Sprint("request-", ids.Add(1)) },
+	})
+	return d
+}
+
+// complete makes a change final.
+func (d *desk) complete(requestID string) {
+	d.ledger.mu.Lock()
+	d.ledger.changes[requestID].Status = change.Completed
+	d.ledger.mu.Unlock()
+	d.outcomes.Announce(requestID)
+}
+
+func TestAskAcceptsAndWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		go func() {
+			pass(2 * time.Second)
+			d.complete("request-1")
+		}()
+		start := time.Now()
+		got, err := d.Ask(t.Context(), asker, wish, change.Key{}, false)
+		if err != nil || got.Status != change.Completed || got.RequestID != "request-1" || time.Since(start) != 2*time.Second {
+			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
+		}
+		want := change.Change{
+			RequestID: "request-1", UserID: "testuser01", CustomerID: "CUST001", Line: line, CurrentCode: "A", CurrentName: "가",
+			Target: product.Product{Code: "B", Name: "나", Operator: "KT", OnSale: true}, Status: change.Completed, RequestedAt: noon,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Nobody tells that the change is final, because another replica did it and its
+// word got lost.
+func TestAskLooksNowAndThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		go func() {
+			pass(2500 * time.Millisecond)
+			d.ledger.mu.Lock()
+			defer d.ledger.mu.Unlock()
+			d.ledger.changes["request-1"].Status = change.Failed
+		}()
+		start := time.Now()
+		got, err := d.Ask(t.Context(), asker, wish, change.Key{}, false)
+		if err != nil || got.Status != change.Failed || time.Since(start) > 4*time.Second {
+			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
+		}
+	})
+}
+
+func TestAskGivesUpWaitingInTime(t *testing.T) {
+	t.Parallel()
+	for name, async := range map[string]bool{"waits": false, "does not want to wait": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk()
+				start := time.Now()
+				got, err := d.Ask(t.Context(), asker, wish, change.Key{}, async)
+				took := time.Since(start)
+				if err != nil || got.Status != change.Pending || took > 7500*time.Millisecond || async != (took == 0) {
+					t.Errorf("after %s: %+v, %v", took, got, err)
+				}
+			})
+		})
+	}
+}
+
+// While it waits, a fault of the database is not the customer's concern.
+func TestAskSurvivesAFaultWhileItWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		go func() {
+			pass(1500 * time.Millisecond)
+			d.ledger.mu.Lock()
+			d.ledger.fault = errDatabase
+			d.ledger.mu.Unlock()
+			pass(time.Second)
+			d.complete("request-1")
+		}()
+		if got, err := d.Ask(t.Context(), asker, wish, change.Key{}, false); err != nil || got.Status != change.Completed {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+func TestAskRefuses(t *testing.T) {
+	t.Parallel()
+	suspended := goodPlans().inspection
+	suspended.Checks[2].Passed = false
+	discontinued := goodPlans().inspection
+	discontinued.Checks[0].Passed, discontinued.Checks[0].Message = false, "판매가 중단된 상품입니다."
+	tests := map[string]struct {
+		before func(d *desk)
+		order  change.Order
+		want   error
+	}{
+		"somebody else's line": {order: change.Order{Line: "01087654321", Current: "A", Target: "B"}, want: product.ErrNotYourLine},
+		"yesterday":            {order: change.Order{Line: line, Effective: "2026-11-21"}, want: change.ErrPastDay},
+		"too far ahead":        {order: change.Order{Line: line, Effective: "2027-01-22"}, want: change.ErrDayTooFar},
+		"a running change":     {before: func(d *desk) { d.ledger.changes[id] = &change.Place{Change: change.Change{Line: line}} }, order: wish, want: change.ErrInProgress},
+		"a suspended line":     {before: func(d *desk) { d.plans.inspection = suspended }, order: wish, want: change.ErrSuspended},
+		"a discontinued plan":  {before: func(d *desk) { d.plans.inspection = discontinued }, order: wish, want: change.ErrInvalid},
+		"KOS away":             {before: func(d *desk) { d.plans.err = product.ErrUnavailable }, order: wish, want: product.ErrUnavailable},
+		"database away":        {before: func(d *desk) { d.ledger.fault = errDatabase }, order: wish, want: errDatabase},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk()
+			if test.before != nil {
+				test.before(d)
+			}
+			_, err := d.Ask(t.Context(), asker, test.order, change.Key{Text: "key"}, true)
+			if !errors.Is(err, test.want) || d.ledger.accepts != 0 {
+				t.Errorf("got %v and accepted %d", err, d.ledger.accepts)
+			}
+		})
+	}
+}
+
+func TestARefusalTellsAllChecks(t *testing.T) {
+	t.Parallel()
+	d := newDesk()
+	d.plans.inspection = product.Inspect(d.plans.inspection.Subscriber, product.Catalogue{}, "A", "B")
+	_, err := d.Ask(t.Context(), asker, wish, change.Key{}, true)
+	refusal := problem.From(err)
+	if refusal.Code != "VALIDATION_FAILED" || refusal.Message != "존재하지 않는 상품입니다." || refusal.Details == nil {
+		t.Errorf("got %+v", refusal)
+	}
+}
+
+func TestDays(t *testing.T) {
+	t.Parallel()
+	for wanted, want := range map[change.Day]change.Day{
+		"": "", "2026-11-22": "", "2026-11-23": "2026-11-23", "2027-01-21": "2027-01-21",
+	} {
+		d := newDesk()
+		order := wish
+		order.Effective = wanted
+		if got, err := d.Ask(t.Context(), asker, order, change.Key{}, true); err != nil || got.Effective != want {
+			t.Errorf("%q: %q, %v", wanted, got.Effective, err)
+		}
+	}
+}
+
+func TestAKeyStandsForOneChange(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		key := change.Key{Text: "key", Body: []byte("body")}
+		first, err := d.Ask(t.Context(), asker, wish, key, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := d.Ask(t.Context(), asker, wish, key, true)
+		if diff := cmp.Diff(first, again); diff != "" || err != nil {
+			t.Errorf("%v (-first +again):\n%s", err, diff)
+		}
+		d.complete(first.RequestID)
+		final, err := d.Ask(t.Context(), asker, wish, key, false)
+		if err != nil || final.Status != change.Completed || final.RequestID != first.RequestID {
+			t.Errorf("when it is final: %+v, %v", final, err)
+		}
+		if _, err := d.Ask(t.Context(), asker, wish, change.Key{Text: "key", Body: []byte("other")}, true); !errors.Is(err, change.ErrKeyReused) {
+			t.Errorf("another body: %v", err)
+		}
+		if d.ledger.accepts != 1 || d.plans.asked != 1 {
+			t.Errorf("accepted %d, asked KOS %d times", d.ledger.accepts, d.plans.asked)
+		}
+	})
+}
+
+// A twin of the request may be accepted, and even completed, while KOS is asked
+// on behalf of this one: its key is found however this one fails by it.
+func TestATwinsChangeIsFoundWhateverFails(t *testing.T) {
+	t.Parallel()
+	key := change.Key{Text: "key", Body: []byte("body")}
+	tests := map[string]func(d *desk){
+		"key taken":     func(*desk) {},
+		"line taken":    func(d *desk) { d.plans.err = change.ErrInProgress },
+		"plan changed":  func(d *desk) { d.plans.inspection.Checks[3].Passed = false },
+		"KOS away":      func(d *desk) { d.plans.err = product.ErrUnavailable },
+		"another fault": func(d *desk) { d.plans.err = errDatabase },
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk()
+			d.plans.before = func() {
+				d.plans.before = nil
+				twin := change.Change{RequestID: "twin", UserID: asker.UserID, Line: line, Status: change.Completed}
+				if err := d.ledger.Accept(context.Background(), twin, key); err != nil {
+					t.Error(err)
+				}
+				spoil(d)
+			}
+			got, err := d.Ask(t.Context(), asker, wish, key, true)
+			if err != nil || got.RequestID != "twin" {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestAHundredTwinsGetOneAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		key := change.Key{Text: "key", Body: []byte("body")}
+		answers := make([]change.Change, 100)
+		var group sync.WaitGroup
+		for i := range answers {
+			group.Go(func() {
+				got, err := d.Ask(context.Background(), asker, wish, key, false)
+				if err != nil {
+					t.Error(err)
+				}
+				answers[i] = got
+			})
+		}
+		synctest.Wait()
+		for requestID := range d.ledger.changes {
+			d.complete(requestID)
+		}
+		group.Wait()
+		for _, got := range answers {
+			if diff := cmp.Diff(answers[0], got); diff != "" {
+				t.Fatalf("answers differ:\n%s", diff)
+			}
+		}
+		if d.ledger.accepts != 1 || answers[0].Status != change.Completed {
+			t.Errorf("accepted %d: %+v", d.ledger.accepts, answers[0])
+		}
+	})
+}
+
+func TestResultIsForTheOwnerOnly(t *testing.T) {
+	t.Parallel()
+	d := newDesk()
+	accepted, err := d.Ask(t.Context(), asker, wish, change.Key{}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Result(t.Context(), asker, accepted.RequestID); err != nil || got.RequestID != accepted.RequestID {
+		t.Errorf("the owner: %+v, %v", got, err)
+	}
+	for name, other := range map[string]change.Asker{
+		"a stranger":                   {UserID: "testuser02", Lines: []msisdn.Number{line}},
+		"who has the line no more":     {UserID: "testuser01", Lines: []msisdn.Number{"01087654321"}},
+		"who has never had any change": {UserID: "testuser03"},
+	} {
+		if _, err := d.Result(t.Context(), other, accepted.RequestID); !errors.Is(err, change.ErrNoChange) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestHistoryIsOfOwnLinesOnly(t *testing.T) {
+	t.Parallel()
+	d := newDesk()
+	if page, err := d.History(t.Context(), asker, change.Filter{}); err != nil || page.Total != 1 {
+		t.Errorf("all lines: %+v, %v", page, err)
+	}
+	_, err := d.History(t.Context(), asker, change.Filter{Lines: []msisdn.Number{"01087654321"}})
+	if !errors.Is(err, product.ErrNotYourLine) {
+		t.Errorf("somebody else's line: %v", err)
+	}
+}
+
+// pass lets d go by on the clock of the bubble that a test runs in.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it

@@ -1,0 +1,23 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	shared "github.com/phonebill/phonebill/apps/internal/events"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/events"
+)
+
+// productChanged takes the event that a line has a new plan, which is our own:
+// it reaches the replicas that the process which finished the change could not.
+func (a *API) productChanged() http.Handler {
+	return shared.Handle(a.consumer, events.ProductChanged, func(ctx context.Context, changed events.Changed) error {
+		line, err := msisdn.Parse(changed.LineNumber)
+		if err != nil {
+			return fmt.Errorf("%w: no line", shared.ErrPoison)
+		}
+		return a.plans.Changed(ctx, line)
+	})
+}

@@ -1,0 +1,178 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
+)
+
+type plan struct {
+	ProductCode    string `json:"productCode"`
+	ProductName    string `json:"productName"`
+	MonthlyFee     int64  `json:"monthlyFee"`
+	DataAllowance  string `json:"dataAllowance"`
+	VoiceAllowance string `json:"voiceAllowance"`
+	SMSAllowance   string `json:"smsAllowance"`
+	OperatorCode   string `json:"operatorCode"`
+}
+
+func newPlan(p product.Product) *plan {
+	return &plan{
+		ProductCode: p.Code, ProductName: p.Name, MonthlyFee: p.MonthlyFee,
+		DataAllowance: p.Data, VoiceAllowance: p.Voice, SMSAllowance: p.SMS, OperatorCode: p.Operator,
+	}
+}
+
+type menuAnswer struct {
+	CustomerID     string     `json:"customerId"`
+	LineNumber     string     `json:"lineNumber"`
+	CurrentProduct *plan      `json:"currentProduct"`
+	MenuItems      []menuItem `json:"menuItems"`
+}
+
+type menuItem struct {
+	MenuID      string `json:"menuId"`
+	MenuName    string `json:"menuName"`
+	Description string `json:"description"`
+}
+
+var menuItems = []menuItem{
+	{"CURRENT_PRODUCT", "현재 상품 조회", "이용 중인 상품과 약정 정보를 확인합니다."},
+	{"AVAILABLE_PRODUCTS", "변경 가능 상품", "변경할 수 있는 상품을 비교합니다."},
+	{"PRODUCT_CHANGE", "상품 변경", "다른 상품으로 변경합니다."},
+	{"CHANGE_HISTORY", "변경 이력", "상품 변경 요청과 결과를 확인합니다."},
+}
+
+func (a *API) menu(w http.ResponseWriter, r *http.Request) error {
+	line, err := ownLine(r, "")
+	if err != nil {
+		return err
+	}
+	subscriber, err := a.plans.Subscriber(r.Context(), line)
+	if err != nil {
+		return err
+	}
+	return httpjson.Success(w, http.StatusOK, menuAnswer{
+		CustomerID: subscriber.CustomerID, LineNumber: line.Digits(),
+		CurrentProduct: newPlan(subscriber.Product), MenuItems: menuItems,
+	}, "상품변경 메뉴를 조회했습니다.")
+}
+
+type customerAnswer struct {
+	CustomerID     string       `json:"customerId"`
+	LineNumber     string       `json:"lineNumber"`
+	CustomerName   string       `json:"customerName"`
+	LineStatus     string       `json:"lineStatus"`
+	CurrentProduct *plan        `json:"currentProduct"`
+	ContractInfo   contractInfo `json:"contractInfo"`
+	AsOf           time.Time    `json:"asOf"`
+	Stale          bool         `json:"stale"`
+}
+
+type contractInfo struct {
+	ContractDate        string  `json:"contractDate"` // YYYY-MM-DD
+	TermEndDate         *string `json:"termEndDate"`  // null: not bound
+	EarlyTerminationFee int64   `json:"earlyTerminationFee"`
+}
+
+// customer takes the line from the path or the query; without one it is the
+// caller's first.
+func (a *API) customer(w http.ResponseWriter, r *http.Request) error {
+	text := mux.Vars(r)["lineNumber"]
+	if text == "" {
+		text = r.URL.Query().Get("lineNumber")
+	}
+	line, err := ownLine(r, text)
+	if err != nil {
+		return err
+	}
+	subscriber, err := a.plans.Subscriber(r.Context(), line)
+	if err != nil {
+		return err
+	}
+	return httpjson.Success(w, http.StatusOK, newCustomerAnswer(subscriber), "고객 상품 정보를 조회했습니다.")
+}
+
+func newCustomerAnswer(s product.Subscriber) customerAnswer {
+	answer := customerAnswer{
+		CustomerID: s.CustomerID, LineNumber: s.Line.Digits(), CustomerName: s.CustomerName, LineStatus: s.LineStatus,
+		CurrentProduct: newPlan(s.Product),
+		ContractInfo:   contractInfo{ContractDate: s.Contract.Date, EarlyTerminationFee: s.Contract.TerminationFee},
+		AsOf:           s.AsOf.In(product.Seoul), Stale: s.Stale,
+	}
+	if s.Contract.TermEnd != "" {
+		answer.ContractInfo.TermEndDate = &s.Contract.TermEnd
+	}
+	return answer
+}
+
+type offer struct {
+	plan
+	Description string `json:"description"`
+	Available   bool   `json:"available"`
+	IsAvailable bool   `json:"isAvailable"` // the existing client reads it here
+}
+
+type availableAnswer struct {
+	Products   []offer   `json:"products"`
+	TotalCount int       `json:"totalCount"`
+	AsOf       time.Time `json:"asOf"`
+	Stale      bool      `json:"stale"`
+}
+
+// available offers plans beside the caller's own, unless the query says beside
+// which, or whose.
+func (a *API) available(w http.ResponseWriter, r *http.Request) error {
+	line, err := ownLine(r, "")
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	catalogue, err := a.plans.Offers(r.Context(), line, query.Get("currentProductCode"), query.Get("operatorCode"))
+	if err != nil {
+		return err
+	}
+	offers := make([]offer, len(catalogue.Products))
+	for i, p := range catalogue.Products {
+		offers[i] = offer{plan: *newPlan(p), Description: p.Description, Available: true, IsAvailable: true}
+	}
+	return httpjson.Success(w, http.StatusOK, availableAnswer{
+		Products: offers, TotalCount: len(offers), AsOf: catalogue.AsOf.In(product.Seoul), Stale: catalogue.Stale,
+	}, "변경 가능한 상품을 조회했습니다.")
+}
+
+// ownLine returns the line that text names, or the caller's first if it names
+// none. It must be the caller's.
+func ownLine(r *http.Request, text string) (msisdn.Number, error) {
+	caller := asker(r)
+	if text == "" {
+		if len(caller.Lines) == 0 {
+			return "", product.ErrNotYourLine
+		}
+		return caller.Lines[0], nil
+	}
+	line, err := readLine(text)
+	if err != nil {
+		return "", err
+	}
+	if !caller.Owns(line) {
+		return "", product.ErrNotYourLine
+	}
+	return line, nil
+}
+
+func readLine(text string) (msisdn.Number, error) {
+	line, err := msisdn.Parse(text)
+	if err != nil {
+		return "", problem.ErrValidation.WithFields(map[string]string{"lineNumber": lineFormat})
+	}
+	return line, nil
+}
+
+const lineFormat = "회선번호는 010-1234-5678 또는 01012345678 형식이어야 합니다."

@@ -1,0 +1,79 @@
+// Package httpapi serves plans and their changes over HTTP, as api/openapi.yaml
+// says, and takes the events that concern them.
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/phonebill/phonebill/apps/internal/events"
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
+)
+
+// Requests are the use cases of changes. See change.Requests.
+type Requests interface {
+	Ask(ctx context.Context, asker change.Asker, order change.Order, key change.Key, async bool) (change.Change, error)
+	Result(ctx context.Context, asker change.Asker, requestID string) (change.Change, error)
+	History(ctx context.Context, asker change.Asker, filter change.Filter) (change.Page, error)
+}
+
+// Plans are the use cases of plans. See product.Plans.
+type Plans interface {
+	Subscriber(ctx context.Context, line msisdn.Number) (product.Subscriber, error)
+	Offers(ctx context.Context, line msisdn.Number, current, operator string) (product.Catalogue, error)
+	Inspect(ctx context.Context, line msisdn.Number, current, target string) (product.Inspection, error)
+	// Changed is called for a line that has a new plan.
+	Changed(ctx context.Context, line msisdn.Number) error
+}
+
+var (
+	_ Requests = (*change.Requests)(nil)
+	_ Plans    = (*product.Plans)(nil)
+)
+
+// API is the service's HTTP side.
+type API struct {
+	requests Requests
+	plans    Plans
+	auth     *jwtauth.Authenticator
+	consumer *events.Consumer
+}
+
+// New returns the API of requests and plans.
+func New(requests Requests, plans Plans, auth *jwtauth.Authenticator, consumer *events.Consumer) *API {
+	return &API{requests: requests, plans: plans, auth: auth, consumer: consumer}
+}
+
+// Register adds all routes. Only a change changes anything: it is refused while
+// nobody can say whether its session still lives. The events are the sidecar's:
+// the ingress does not route them.
+func (a *API) Register(r *mux.Router) {
+	r.Handle("/events/product-changed", a.productChanged()).Methods(http.MethodPost)
+
+	products := r.PathPrefix("/api/v1/products").Subrouter()
+	products.Use(a.auth.Middleware, jwtauth.Require(product.Permission))
+	products.Handle("/menu", httpjson.Handler(a.menu)).Methods(http.MethodGet)
+	products.Handle("/customer", httpjson.Handler(a.customer)).Methods(http.MethodGet)
+	products.Handle("/customer/{lineNumber}", httpjson.Handler(a.customer)).Methods(http.MethodGet)
+	products.Handle("/available", httpjson.Handler(a.available)).Methods(http.MethodGet)
+	products.Handle("/change/validation", httpjson.Handler(a.validate)).Methods(http.MethodPost)
+	products.Handle("/change", jwtauth.RefuseDegraded(httpjson.Handler(a.change))).Methods(http.MethodPost)
+	products.Handle("/change/{requestId}", httpjson.Handler(a.result)).Methods(http.MethodGet)
+	products.Handle("/history", httpjson.Handler(a.history)).Methods(http.MethodGet)
+}
+
+// asker returns who sends r.
+func asker(r *http.Request) change.Asker {
+	principal := jwtauth.From(r.Context())
+	lines := make([]msisdn.Number, len(principal.Lines))
+	for i, line := range principal.Lines {
+		lines[i] = msisdn.Number(line)
+	}
+	return change.Asker{UserID: principal.UserID, CustomerID: principal.CustomerID, Lines: lines}
+}

@@ -1,0 +1,139 @@
+// Package kos asks KOS for lines and plans, brings it orders, and tells every
+// exchange to the history of processing. It keeps to KOS's limits.
+package kos
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
+)
+
+// KOS's endpoints. Their paths are fixed, since the sidecar keeps a circuit
+// breaker for each path.
+const (
+	ProductInquiry = "product-inquiry"
+	Products       = "products"
+	ProductChange  = "product-change"
+	ChangeStatus   = "product-change-status"
+
+	prefix = "/api/kos/"
+)
+
+// Client is the part of kosclient.Client that is used here.
+type Client interface {
+	Post(ctx context.Context, path string, in any) (kosclient.Answer, error)
+	Get(ctx context.Context, path string) (kosclient.Answer, error)
+}
+
+// Exchanges takes the record of each exchange.
+type Exchanges interface {
+	AppendExchange(ctx context.Context, e change.Exchange)
+}
+
+// Budget is the right to call an endpoint. See kosbudget.Budget.
+type Budget interface {
+	Await(ctx context.Context, longest time.Duration) (wait time.Duration, err error)
+}
+
+// Budgets are those of the endpoints that are called whenever somebody asks.
+// Orders are not among them: they are given their turn before.
+type Budgets struct {
+	Inquiry, Products, Status Budget
+}
+
+// Carrier implements product.Carrier and change.Carrier.
+type Carrier struct {
+	client    Client
+	exchanges Exchanges
+	budgets   Budgets
+	now       func() time.Time
+	newID     func() string
+}
+
+var (
+	_ product.Carrier = (*Carrier)(nil)
+	_ change.Carrier  = (*Carrier)(nil)
+)
+
+// New returns a carrier that calls KOS with client.
+func New(client Client, exchanges Exchanges, budgets Budgets, now func() time.Time, newID func() string) *Carrier {
+	return &Carrier{client: client, exchanges: exchanges, budgets: budgets, now: now, newID: newID}
+}
+
+// question is one call.
+type question struct {
+	endpoint  string
+	requestID string
+	line      msisdn.Number
+	body      any // nil: GET
+}
+
+// ask sends a question. Every exchange is recorded, also one that failed. It
+// returns what kosclient returns.
+func (c *Carrier) ask(ctx context.Context, q question) (kosclient.Answer, error) {
+	start := c.now()
+	var (
+		answer kosclient.Answer
+		err    error
+	)
+	if q.body == nil {
+		answer, err = c.client.Get(ctx, prefix+q.endpoint)
+	} else {
+		answer, err = c.client.Post(ctx, prefix+q.endpoint, q.body)
+	}
+	c.exchanges.AppendExchange(ctx, change.Exchange{
+		ID: c.newID(), RequestID: q.requestID, Endpoint: q.endpoint, Line: q.line,
+		ResultCode: string(answer.ResultCode), Outcome: outcome(err), At: start, Took: c.now().Sub(start),
+	})
+	return answer, err
+}
+
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "ANSWERED"
+	case errors.Is(err, kosclient.ErrBusy):
+		return "BUSY"
+	}
+	return "UNAVAILABLE"
+}
+
+// patience is how long a customer's question waits for KOS's limit.
+const patience = 2 * time.Second
+
+// within waits for the right to ask a customer's question.
+func within(ctx context.Context, budget Budget) error {
+	wait, err := budget.Await(ctx, patience)
+	if err != nil {
+		return unavailable(err)
+	}
+	if wait > 0 {
+		return unavailable(kosclient.ErrBusy.After(wait))
+	}
+	return nil
+}
+
+// unavailable keeps what the client is to be told and marks it as a failure to
+// reach KOS.
+func unavailable(err error) error {
+	told := kosclient.ErrUnavailable
+	if errors.Is(err, kosclient.ErrBusy) {
+		told = problem.From(err) // with the time that KOS named
+	}
+	return told.WithCause(errors.Join(product.ErrUnavailable, err))
+}
+
+func decode(data json.RawMessage, out any) error {
+	if err := json.Unmarshal(data, out); err != nil {
+		return fmt.Errorf("kos: data: %w", err)
+	}
+	return nil
+}

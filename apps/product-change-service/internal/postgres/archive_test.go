@@ -1,0 +1,91 @@
+package postgres_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func subscriber(line msisdn.Number) product.Subscriber {
+	return product.Subscriber{
+		Line: line, CustomerID: "CUST001", CustomerName: "김민준", LineStatus: product.Active, AsOf: noon,
+		Product: product.Product{Code: "5G-PREMIUM-001", Name: "5G 프리미엄", MonthlyFee: 89_000, Operator: "KT"},
+	}
+}
+
+func TestArchiveKeepsTheNewest(t *testing.T) {
+	t.Parallel()
+	archive := newStore(t, plenty).archive
+	_, mark, err := archive.Subscriber(t.Context(), number(1))
+	if !errors.Is(err, product.ErrNotKept) || mark != 0 {
+		t.Fatalf("empty archive: %d, %v", mark, err)
+	}
+	for _, told := range []struct {
+		code string
+		asOf time.Time
+		want string
+	}{
+		{"A", noon, "A"},
+		{"B", noon.Add(time.Hour), "B"},
+		{"C", noon.Add(time.Minute), "B"}, // late: told before what is kept
+	} {
+		s := subscriber(number(1))
+		s.Product.Code, s.AsOf = told.code, told.asOf
+		must(t, archive.KeepSubscriber(t.Context(), s, mark))
+		got, _, err := archive.Subscriber(t.Context(), number(1))
+		if got.Product.Code != told.want || err != nil {
+			t.Errorf("after %s: %s, %v", told.code, got.Product.Code, err)
+		}
+	}
+}
+
+// What was asked for before a line was forgotten must not be kept after,
+// whatever its time says.
+func TestForgottenLinesStayForgotten(t *testing.T) {
+	t.Parallel()
+	for name, had := range map[string]bool{"kept before": true, "never kept": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			archive := newStore(t, plenty).archive
+			if had {
+				must(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
+			}
+			_, before, _ := archive.Subscriber(t.Context(), number(1))
+			must(t, archive.Tell(t.Context(), number(1)))
+			late := subscriber(number(1))
+			late.AsOf = noon.AddDate(1, 0, 0)
+			must(t, archive.KeepSubscriber(t.Context(), late, before))
+			_, after, err := archive.Subscriber(t.Context(), number(1))
+			if !errors.Is(err, product.ErrNotKept) || after == before {
+				t.Fatalf("kept with mark %d of %d: %v", after, before, err)
+			}
+			must(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), after))
+			if got, _, err := archive.Subscriber(t.Context(), number(1)); err != nil || got.CustomerID != "CUST001" {
+				t.Errorf("asked for after: %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestArchiveKeepsTheCatalogue(t *testing.T) {
+	t.Parallel()
+	archive := newStore(t, plenty).archive
+	if _, err := archive.Catalogue(t.Context()); !errors.Is(err, product.ErrNotKept) {
+		t.Fatalf("empty archive: %v", err)
+	}
+	newest := product.Catalogue{Products: []product.Product{target}, AsOf: noon.Add(time.Hour)}
+	must(t, archive.KeepCatalogue(t.Context(), product.Catalogue{AsOf: noon}))
+	must(t, archive.KeepCatalogue(t.Context(), newest))
+	must(t, archive.KeepCatalogue(t.Context(), product.Catalogue{AsOf: noon})) // late
+	got, err := archive.Catalogue(t.Context())
+	if diff := cmp.Diff(newest, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}

@@ -1,0 +1,150 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
+)
+
+func TestAcceptWritesEverythingDown(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, plenty)
+	c := asked(t, number(1))
+	c.Effective = "2026-12-24"
+	must(t, s.book.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}))
+
+	found, err := s.history.Find(t.Context(), c.UserID, c.RequestID)
+	must(t, err)
+	if diff := cmp.Diff(c, normal(found)); diff != "" {
+		t.Errorf("written down otherwise (-want +got):\n%s", diff)
+	}
+	if n := s.count(t, `SELECT count(*) FROM river_job WHERE kind = 'process_change' AND args ->> 'requestId' = $1`, c.RequestID); n != 1 {
+		t.Errorf("%d jobs", n)
+	}
+	id, body, err := s.book.Recall(t.Context(), c.UserID, "key")
+	if id != c.RequestID || string(body) != "body" || err != nil {
+		t.Errorf("recalled %s %q, %v", id, body, err)
+	}
+	if _, _, err := s.book.Recall(t.Context(), "testuser02", "key"); !errors.Is(err, change.ErrNoChange) {
+		t.Errorf("another user's key: %v", err)
+	}
+	busy, err := s.book.Busy(t.Context(), c.Line)
+	if !busy || err != nil {
+		t.Errorf("busy: %t, %v", busy, err)
+	}
+}
+
+// normal returns a change with its times in one zone.
+func normal(c change.Change) change.Change {
+	c.RequestedAt = c.RequestedAt.UTC()
+	if !c.ProcessedAt.IsZero() {
+		c.ProcessedAt = c.ProcessedAt.UTC()
+	}
+	return c
+}
+
+func TestOneOfTwoHundredChangesOfALineIsAccepted(t *testing.T) {
+	t.Parallel()
+	a := newStore(t, plenty)
+	b := a.twin(t, plenty)
+	errs := together(200, func(i int) error {
+		return []store{a, b}[i%2].book.Accept(context.Background(), asked(t, number(1)), change.Key{})
+	})
+	if errs[nil] != 1 || errs[change.ErrInProgress] != 199 {
+		t.Errorf("got %v", errs)
+	}
+	for _, table := range []string{"change_request", "running_change", "river_job"} {
+		if n := a.count(t, "SELECT count(*) FROM "+table); n != 1 {
+			t.Errorf("%s has %d rows", table, n)
+		}
+	}
+}
+
+func TestAKeyIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, plenty)
+	errs := together(100, func(i int) error {
+		// Each of another line, so that only the key is in the way.
+		return s.book.Accept(context.Background(), asked(t, number(i)), change.Key{Text: "key", Body: []byte("body")})
+	})
+	if errs[nil] != 1 || errs[change.ErrKeyTaken] != 99 {
+		t.Errorf("got %v", errs)
+	}
+	for _, table := range []string{"change_request", "running_change", "river_job", "idempotency_key"} {
+		if n := s.count(t, "SELECT count(*) FROM "+table); n != 1 {
+			t.Errorf("%s has %d rows", table, n)
+		}
+	}
+}
+
+// together calls something n times at once and counts what it returned.
+func together(n int, call func(i int) error) map[error]int {
+	var (
+		mu    sync.Mutex
+		group sync.WaitGroup
+		errs  = map[error]int{}
+		start = make(chan struct{})
+	)
+	for i := range n {
+		group.Go(func() {
+			<-start
+			err := call(i)
+			for _, known := range []error{change.ErrInProgress, change.ErrKeyTaken} {
+				if errors.Is(err, known) {
+					err = known
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			errs[err]++
+		})
+	}
+	close(start)
+	group.Wait()
+	return errs
+}
+
+func TestNothingIsAcceptedWithoutItsJob(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, plenty)
+	book := postgres.NewBook(s.pool, noJobs{})
+	if err := book.Accept(t.Context(), asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}); !errors.Is(err, errNoJobs) {
+		t.Fatalf("got %v", err)
+	}
+	for _, table := range []string{"change_request", "running_change", "idempotency_key"} {
+		if n := s.count(t, "SELECT count(*) FROM "+table); n != 0 {
+			t.Errorf("%s has %d rows", table, n)
+		}
+	}
+}
+
+var errNoJobs = errors.New("no jobs today")
+
+// noJobs puts no jobs into the queue.
+type noJobs struct{}
+
+func (noJobs) Process(context.Context, pgx.Tx, string) error             { return errNoJobs }
+func (noJobs) Announce(context.Context, pgx.Tx, string, time.Time) error { return errNoJobs }
+
+func TestKeysAreForgotten(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, plenty)
+	c := asked(t, number(1))
+	must(t, s.book.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}))
+	must(t, s.book.ForgetKeys(t.Context(), c.RequestedAt))
+	if _, _, err := s.book.Recall(t.Context(), c.UserID, "key"); err != nil {
+		t.Errorf("too early: %v", err)
+	}
+	must(t, s.book.ForgetKeys(t.Context(), c.RequestedAt.Add(time.Second)))
+	if _, _, err := s.book.Recall(t.Context(), c.UserID, "key"); !errors.Is(err, change.ErrNoChange) {
+		t.Errorf("too late: %v", err)
+	}
+}

@@ -1,0 +1,135 @@
+package postgres_test
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/goleak"
+
+	"github.com/phonebill/phonebill/apps/internal/kosbudget"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// plenty is a limit that no test reaches.
+const plenty = 100_000
+
+// store is one replica's view of a database.
+type store struct {
+	pool    *pgxpool.Pool
+	book    *postgres.Book
+	queue   *postgres.Queue
+	history *postgres.History
+	archive *postgres.Archive
+}
+
+// newStore returns a replica with a database of its own.
+func newStore(t *testing.T, perMinute int) store {
+	t.Helper()
+	river := pgtest.Step{Name: queue.Version, Apply: queue.Migrate}
+	return replica(t, pgtest.New(t, postgres.Migrations(), river).Pool, perMinute)
+}
+
+// replica returns a replica over a pool.
+func replica(t *testing.T, pool *pgxpool.Pool, perMinute int) store {
+	t.Helper()
+	jobs, err := queue.NewJobs(pool, slog.New(slog.DiscardHandler), time.Now)
+	must(t, err)
+	budget := kosbudget.New(pool, "us", "product-change", perMinute)
+	return store{
+		pool: pool, book: postgres.NewBook(pool, jobs), history: postgres.NewHistory(pool),
+		queue: postgres.NewQueue(pool, jobs, budget, time.Now), archive: postgres.NewArchive(pool),
+	}
+}
+
+// twin returns another replica with connections of its own.
+func (s store) twin(t *testing.T, perMinute int) store {
+	t.Helper()
+	pool, err := pgxpool.NewWithConfig(t.Context(), s.pool.Config())
+	must(t, err)
+	t.Cleanup(pool.Close)
+	return replica(t, pool, perMinute)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// number returns a line of the tests.
+func number(i int) msisdn.Number { return msisdn.Number(fmt.Sprintf("0107%07d", i)) }
+
+var target = product.Product{
+	Code: "LTE-BASIC-001", Name: "LTE 베이직", MonthlyFee: 39_000,
+	Data: "20GB", Voice: "무제한", SMS: "기본 제공", Operator: "KT", OnSale: true,
+}
+
+// asked returns a change that somebody asks for now.
+func asked(t *testing.T, line msisdn.Number) change.Change {
+	t.Helper()
+	id, err := uuid.NewV7()
+	must(t, err)
+	return change.Change{
+		RequestID: id.String(), UserID: "testuser01", CustomerID: "CUST001", Line: line,
+		CurrentCode: "5G-PREMIUM-001", CurrentName: "5G 프리미엄", Target: target,
+		Status: change.Pending, RequestedAt: time.Now().UTC().Truncate(time.Microsecond),
+	}
+}
+
+// accepted returns a change that is in line.
+func (s store) accepted(t *testing.T, line msisdn.Number) change.Place {
+	t.Helper()
+	c := asked(t, line)
+	must(t, s.book.Accept(t.Context(), c, change.Key{}))
+	return s.load(t, c.RequestID)
+}
+
+func (s store) load(t *testing.T, requestID string) change.Place {
+	t.Helper()
+	place, err := s.queue.Load(t.Context(), requestID)
+	must(t, err)
+	return place
+}
+
+func (s store) takeTurn(t *testing.T, p change.Place) change.Turn {
+	t.Helper()
+	turn, err := s.queue.TakeTurn(t.Context(), p)
+	must(t, err)
+	return turn
+}
+
+func (s store) finish(t *testing.T, p change.Place, status change.Status) {
+	t.Helper()
+	done, err := s.queue.Finish(t.Context(), p, outcome(status))
+	must(t, err)
+	if !done {
+		t.Fatal("was final already")
+	}
+}
+
+func outcome(status change.Status) change.Outcome {
+	o := change.Outcome{Status: status, ResultCode: change.OK, ResultMessage: "정상 처리", At: time.Now().UTC().Truncate(time.Microsecond)}
+	if status == change.Failed {
+		o.ResultCode, o.ResultMessage = "2099", "처리되지 않았습니다."
+	}
+	return o
+}
+
+// count returns what a query counts.
+func (s store) count(t *testing.T, sql string, args ...any) (n int) {
+	t.Helper()
+	must(t, s.pool.QueryRow(t.Context(), sql, args...).Scan(&n))
+	return n
+}

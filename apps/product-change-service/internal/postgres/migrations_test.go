@@ -1,0 +1,60 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/tern/v2/migrate"
+
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
+)
+
+// TestMigrationsGoDownAndUp walks every migration back and forth: each down
+// part must undo its up part.
+func TestMigrationsGoDownAndUp(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t, postgres.Migrations()).Pool
+	conn, err := pool.Acquire(t.Context())
+	must(t, err)
+	defer conn.Release()
+	migrator, err := migrate.NewMigrator(t.Context(), conn.Conn(), "public.schema_version")
+	must(t, err)
+	must(t, migrator.LoadMigrations(postgres.Migrations()))
+	before := tables(t, conn.Conn())
+	must(t, migrator.MigrateTo(t.Context(), 0))
+	if left := tables(t, conn.Conn()); len(left) != 1 { // the version's own
+		t.Errorf("left below: %v", left)
+	}
+	must(t, migrator.Migrate(t.Context()))
+	if diff := cmp.Diff(before, tables(t, conn.Conn())); diff != "" {
+		t.Errorf("tables (-before +after):\n%s", diff)
+	}
+}
+
+// Replicas of a new version start together, and so do their migrations.
+func TestQueueMigratesOnce(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t, postgres.Migrations()).Pool
+	done := make(chan error)
+	for range 3 {
+		go func() { done <- queue.Migrate(t.Context(), pool) }()
+	}
+	for range 3 {
+		must(t, <-done)
+	}
+	must(t, queue.Migrate(t.Context(), pool))
+	var jobs int
+	must(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM river_job").Scan(&jobs))
+}
+
+func tables(t *testing.T, conn *pgx.Conn) []string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+	must(t, err)
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	must(t, err)
+	return names
+}

@@ -1,0 +1,67 @@
+// Package postgres keeps changes, the line in which they wait, both histories
+// and what KOS said last in the service's database.
+package postgres
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrations are the service's migrations in tern's format.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return sub
+}
+
+// Partitioned are the tables that have a partition for each month. Product
+// rule: requests are kept 2 years, exchanges with KOS 1 year.
+var Partitioned = []pg.Partitions{
+	{Table: "change_request", Keep: 24},
+	{Table: "kos_exchange", Keep: 12},
+}
+
+// The channels on which replicas tell one another what has happened.
+const (
+	// ChangeFinished tells the id of a change that has become final.
+	ChangeFinished = "change_finished"
+	// LineChanged tells the digits of a line whose plan has changed.
+	LineChanged = "line_changed"
+)
+
+// fault names the operation that failed for somebody who waits, and says
+// change.ErrDatabase of a server that is away.
+func fault(operation string, err error) error {
+	err = fmt.Errorf("%s: %w", operation, err)
+	if pg.Unavailable(err) {
+		return change.ErrDatabase.WithCause(err)
+	}
+	return err
+}
+
+func digits(lines []msisdn.Number) []string {
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		texts[i] = line.Digits()
+	}
+	return texts
+}
+
+// bound returns nil for a time that bounds nothing.
+func bound(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

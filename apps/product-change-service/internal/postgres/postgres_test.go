@@ -1,0 +1,31 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+)
+
+func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/none") // nobody listens there
+	must(t, err)
+	t.Cleanup(pool.Close)
+	s := replica(t, pool, plenty)
+	const id = "01900000-0000-7000-8000-000000000000"
+	for name, use := range map[string]func(context.Context) error{
+		"Accept": func(ctx context.Context) error { return s.book.Accept(ctx, change.Change{RequestID: id}, change.Key{}) },
+		"Recall": func(ctx context.Context) error { _, _, err := s.book.Recall(ctx, "user", "key"); return err },
+		"Busy":   func(ctx context.Context) error { _, err := s.book.Busy(ctx, "01030000001"); return err },
+		"Find":   func(ctx context.Context) error { _, err := s.history.Find(ctx, "user", id); return err },
+		"List":   func(ctx context.Context) error { _, err := s.history.List(ctx, change.Filter{}); return err },
+	} {
+		if err := use(t.Context()); !errors.Is(err, change.ErrDatabase) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

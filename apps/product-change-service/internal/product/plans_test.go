@@ -1,0 +1,381 @@
+package product_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
+)
+
+var (
+	errAway = fmt.Errorf("kos: %w", product.ErrUnavailable)
+	noon    = time.Date(2026, 11, 22, 12, 0, 0, 0, product.Seoul)
+)
+
+// kos answers with what it holds, after a while.
+type kos struct {
+	mu        sync.Mutex
+	holder    product.Subscriber
+	catalogue product.Catalogue
+	err       error
+	slow      time.Duration
+	asked     int
+}
+
+func (k *kos) set(change func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	change()
+}
+
+func (k *kos) Subscriber(ctx context.Context, _ msisdn.Number) (found product.Subscriber, err error) {
+	var slow time.Duration
+	k.set(func() { k.asked, found, err, slow = k.asked+1, k.holder, k.err, k.slow })
+	return found, errors.Join(err, pass(ctx, slow))
+}
+
+func (k *kos) Catalogue(ctx context.Context) (found product.Catalogue, err error) {
+	var slow time.Duration
+	k.set(func() { found, err, slow = k.catalogue, k.err, k.slow })
+	return found, errors.Join(err, pass(ctx, slow))
+}
+
+func pass(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// noCache asks the source each time, in the background, as the real one does.
+type noCache struct {
+	err       error
+	forgotten []string
+}
+
+func inBackground[V any](ctx context.Context, load func(context.Context) (V, error)) (V, error) {
+	type result struct {
+		value V
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := load(context.WithoutCancel(ctx))
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none V
+		return none, ctx.Err()
+	}
+}
+
+func (c *noCache) Subscriber(ctx context.Context, _ msisdn.Number, load func(context.Context) (product.Subscriber, error)) (product.Subscriber, error) {
+	return inBackground(ctx, load)
+}
+
+func (c *noCache) Catalogue(ctx context.Context, load func(context.Context) (product.Catalogue, error)) (product.Catalogue, error) {
+	return inBackground(ctx, load)
+}
+
+func (c *noCache) Invalidate(_ context.Context, line msisdn.Number) error {
+	c.forgotten = append(c.forgotten, "all of "+line.Masked())
+	return c.err
+}
+
+func (c *noCache) Forget(line msisdn.Number) {
+	c.forgotten = append(c.forgotten, "here "+line.Masked())
+}
+
+func (c *noCache) Listening(told bool) {
+	c.forgotten = append(c.forgotten, fmt.Sprint("listening ", told))
+}
+
+// archive is a shelf for one line and one catalogue.
+type archive struct {
+	mu        sync.Mutex
+	holder    *product.Subscriber
+	catalogue *product.Catalogue
+	mark      product.Mark
+	err       error
+	told      int
+}
+
+func (a *archive) Subscriber(context.Context, msisdn.Number) (product.Subscriber, product.Mark, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.holder == nil || a.err != nil {
+		return product.Subscriber{}, a.mark, errors.Join(a.err, product.ErrNotKept)
+	}
+	return *a.holder, a.mark, nil
+}
+
+func (a *archive) KeepSubscriber(_ context.Context, s product.Subscriber, mark product.Mark) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if mark == a.mark {
+		a.holder = &s
+	}
+	return a.err
+}
+
+func (a *archive) Catalogue(context.Context) (product.Catalogue, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.catalogue == nil {
+		return product.Catalogue{}, product.ErrNotKept
+	}
+	return *a.catalogue, nil
+}
+
+func (a *archive) KeepCatalogue(_ context.Context, c product.Catalogue) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.catalogue = &c
+	return a.err
+}
+
+func (a *archive) Tell(context.Context, msisdn.Number) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.holder, a.mark, a.told = nil, a.mark+1, a.told+1
+	return a.err
+}
+
+type world struct {
+	*product.Plans
+	kos     *kos
+	cache   *noCache
+	archive *archive
+}
+
+func newWorld() *world {
+	w := &world{
+		kos:   &kos{holder: holder(premium), catalogue: product.Catalogue{Products: catalogue.Products, AsOf: noon}},
+		cache: &noCache{}, archive: &archive{},
+	}
+	w.Plans = product.NewPlans(w.cache, w.archive, w.kos, w.archive, slog.New(slog.DiscardHandler))
+	return w
+}
+
+func TestWhatWasSeenBeforeIsAnsweredWhileKOSIsAway(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(k *kos){
+		"away":     func(k *kos) { k.err = errAway },
+		"too slow": func(k *kos) { k.slow = time.Hour },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				first, err := w.Subscriber(t.Context(), line)
+				if err != nil || first.Stale {
+					t.Fatalf("%+v, %v", first, err)
+				}
+				if _, err := w.Catalogue(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				w.kos.set(func() { fail(w.kos) })
+				start := time.Now()
+				got, err := w.Subscriber(t.Context(), line)
+				if err != nil || !got.Stale || got.Product.Code != premium.Code || time.Since(start) > 8*time.Second {
+					t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
+				}
+				offers, err := w.Offers(t.Context(), line, premium.Code, "")
+				if diff := cmp.Diff(product.Catalogue{Products: []product.Product{basic}, AsOf: noon, Stale: true}, offers); diff != "" || err != nil {
+					t.Errorf("%v (-want +got):\n%s", err, diff)
+				}
+				elapse(time.Hour) // the loads come to their end, on the test's own clock
+			})
+		})
+	}
+}
+
+func TestWhatWasNeverSeenIsUnavailable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.kos.slow = time.Hour
+		for name, ask := range map[string]func() error{
+			"line":       func() error { _, err := w.Subscriber(t.Context(), line); return err },
+			"catalogue":  func() error { _, err := w.Catalogue(t.Context()); return err },
+			"offers":     func() error { _, err := w.Offers(t.Context(), line, "", ""); return err },
+			"inspection": func() error { _, err := w.Inspect(t.Context(), line, "A", "B"); return err },
+		} {
+			start := time.Now()
+			err := ask()
+			if told := problem.From(err); told.Code != "KOS_UNAVAILABLE" || told.RetryAfter == 0 || time.Since(start) > 8*time.Second {
+				t.Errorf("%s after %s: %v", name, time.Since(start), err)
+			}
+		}
+		elapse(time.Hour)
+	})
+}
+
+func TestAnUnknownLineIsNoOutage(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	kept := holder(premium)
+	w.archive.holder = &kept
+	w.kos.err = product.ErrUnknownLine
+	if _, err := w.Subscriber(t.Context(), line); !errors.Is(err, product.ErrUnknownLine) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnArchiveThatFailsCostsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.archive.err = errors.New("connection refused")
+	if got, err := w.Subscriber(t.Context(), line); err != nil || got.Product.Code != premium.Code {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := w.Catalogue(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// An answer that KOS gave before the line changed must not be kept after.
+func TestAnAnswerFromBeforeTheChangeIsNotKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.kos.slow = time.Second
+		go func() {
+			elapse(500 * time.Millisecond)
+			if err := w.Changed(t.Context(), line); err != nil {
+				t.Error(err)
+			}
+		}()
+		if _, err := w.Subscriber(t.Context(), line); err != nil {
+			t.Error(err)
+		}
+		if w.archive.holder != nil {
+			t.Errorf("kept: %+v", w.archive.holder)
+		}
+	})
+}
+
+func TestFreshIsSharedUntilTheLineChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.kos.slow = time.Second
+		ask := func(want string) func() {
+			return func() {
+				got, err := w.Fresh(context.Background(), line)
+				if err != nil || got.Product.Code != want {
+					t.Errorf("%+v, %v; want %s", got, err, want)
+				}
+			}
+		}
+		var group sync.WaitGroup
+		for range 100 {
+			group.Go(ask(premium.Code))
+		}
+		elapse(500 * time.Millisecond)
+		w.kos.set(func() { w.kos.holder = holder(basic) })
+		w.Heard(line)
+		for range 100 {
+			group.Go(ask(basic.Code))
+		}
+		group.Wait()
+		if w.kos.asked != 2 {
+			t.Errorf("KOS was asked %d times", w.kos.asked)
+		}
+	})
+}
+
+// Whoever asked first may leave: the question goes on for the others.
+func TestFreshGoesOnWithoutWhoAskedFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.kos.slow = time.Second
+		ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer leave()
+		var group sync.WaitGroup
+		group.Go(func() {
+			if _, err := w.Fresh(ctx, line); !errors.Is(err, product.ErrUnavailable) {
+				t.Errorf("who left: %v", err)
+			}
+		})
+		synctest.Wait()
+		group.Go(func() {
+			if _, err := w.Fresh(context.Background(), line); err != nil {
+				t.Errorf("who stayed: %v", err)
+			}
+		})
+		group.Wait()
+	})
+}
+
+func TestChangedTellsEverybody(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.cache.err = errors.New("state: store cannot be reached")
+	if err := w.Changed(t.Context(), line); !errors.Is(err, w.cache.err) {
+		t.Errorf("the failure is not told: %v", err)
+	}
+	if w.archive.told != 1 {
+		t.Error("the replicas are not told when what they share cannot be")
+	}
+	w.Heard(line)
+	w.Listening(true)
+	want := []string{"all of 010-****-5678", "here 010-****-5678", "listening true"}
+	if diff := cmp.Diff(want, w.cache.forgotten); diff != "" {
+		t.Errorf("forgotten (-want +got):\n%s", diff)
+	}
+}
+
+func TestOffersAreBesideTheOwnPlan(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		current, operator string
+		want              []product.Product
+		err               error
+	}{
+		"one's own":                  {"", "", []product.Product{basic}, nil},
+		"the plan named":             {basic.Code, "", []product.Product{premium}, nil},
+		"another operator's":         {"", "LGU", []product.Product{elsewhere}, nil},
+		"a discontinued plan":        {old.Code, "", []product.Product{premium, basic}, nil},
+		"a plan that does not exist": {"NONE", "", nil, product.ErrUnknownProduct},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := newWorld().Offers(t.Context(), line, test.current, test.operator)
+			if diff := cmp.Diff(test.want, got.Products); diff != "" || !errors.Is(err, test.err) {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+func TestInspectAsksKOSEachTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	for want := 1; want <= 2; want++ {
+		got, err := w.Inspect(t.Context(), line, premium.Code, basic.Code)
+		if err != nil || !got.Passed() || w.kos.asked != want {
+			t.Errorf("%+v, %v, asked %d times", got, err, w.kos.asked)
+		}
+	}
+}
+
+// elapse lets d go by on the clock of the bubble that a test runs in.
+func elapse(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it

@@ -1,0 +1,249 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
+)
+
+// Two replicas share the work: each change is ordered once and ends once.
+func TestEachChangeIsOrderedOnce(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	a := s.start()
+	b := s.start()
+	ids := append(s.accept(a, 100), s.accept(b, 100)...)
+	s.final(len(ids))
+	for _, id := range ids {
+		if n := s.kos.calls[id]; n != 1 {
+			t.Errorf("ordered %d times", n)
+		}
+	}
+	s.eventually("every change is announced once", func() bool {
+		tries, got := s.broker.seen()
+		return tries == len(ids) && got == len(ids)
+	})
+	if n := s.count("SELECT count(*) FROM running_change"); n != 0 {
+		t.Errorf("%d changes still run", n)
+	}
+}
+
+// KOS is out while changes come; when it is back they are carried out in the
+// order in which they came and not faster than the limit, over two replicas.
+func TestChangesKeepTheirOrderOverAnOutage(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.perMinute = 160 // 20 at once, then one in 429 ms
+	const burst, interval, changes = 20, time.Minute / 140, 50
+	a := s.start()
+	s.start()
+
+	// First it stops answering, then the breaker opens.
+	var calls sync.Map
+	s.kos.set(func(_ context.Context, id string) error {
+		if _, again := calls.LoadOrStore(id, true); again {
+			return errBreaker
+		}
+		return errNoAnswer
+	})
+	ids := s.accept(a, changes)
+	s.eventually("all wait, and say why", func() bool {
+		return s.count("SELECT count(*) FROM change_request WHERE status = 'PROCESSING' AND wait_reason = 'KOS_UNAVAILABLE'") == changes
+	})
+	s.kos.set(away(errBreaker))
+	s.eventually("nobody has stepped aside any more", func() bool {
+		return s.count("SELECT count(*) FROM running_change WHERE aside") == 0
+	})
+	s.kos.set(nil)
+	late := s.accept(a, 5)
+	s.final(changes + len(late))
+
+	if diff := cmp.Diff(append(ids, late...), s.kos.orders); diff != "" {
+		t.Errorf("order of acceptance and at KOS (-want +got):\n%s", diff)
+	}
+	for i, at := range s.kos.at {
+		for j := i + burst; j < len(s.kos.at); j++ {
+			// One call is due at each end of a window.
+			if within := s.kos.at[j].Sub(at); time.Duration(j-i-burst)*interval > within+interval {
+				t.Fatalf("%d calls within %s", j-i+1, within)
+			}
+		}
+	}
+}
+
+// A change that KOS does not answer, alone, is passed by all others.
+func TestOneChangeWithoutAnswersHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	a := s.replica()
+	ids := s.accept(a, 20)
+	s.kos.set(func(_ context.Context, id string) error {
+		if id == ids[0] {
+			return errNoAnswer
+		}
+		return nil
+	})
+	a.start(t)
+	s.final(len(ids) - 1)
+	s.kos.set(nil)
+	s.final(len(ids))
+	if last := s.kos.orders[len(ids)-1]; last != ids[0] {
+		t.Error("the change without answers was not the last")
+	}
+}
+
+// The process dies between KOS's answer and the commit: another one finds out,
+// and neither orders again nor leaves the change open.
+func TestADeadWorkersChangeIsFinishedByAnother(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.opts = queue.Options{JobTimeout: 2 * time.Second, RescueAfter: 2 * time.Second, SoftStop: time.Second}
+	dying := s.replica()
+	ids := s.accept(dying, 1)
+	var once sync.Once
+	died := make(chan struct{})
+	s.kos.during = func(string) {
+		once.Do(func() {
+			go func() { // a pool that is being closed gives out no connections
+				dying.pool.Close()
+				close(died)
+			}()
+			for dying.pool.Ping(t.Context()) == nil {
+				<-time.After(time.Millisecond) // the next look
+			}
+		})
+	}
+	dying.start(t)
+	s.eventually("KOS has the order", func() bool {
+		s.kos.mu.Lock()
+		defer s.kos.mu.Unlock()
+		return len(s.kos.orders) == 1
+	})
+	go dying.stop() // what is left of it gives up its connections
+	<-died
+	if n := s.count("SELECT count(*) FROM change_request WHERE status = 'PROCESSING'"); n != 1 {
+		t.Fatal("the change is not left open")
+	}
+	if n := s.count("SELECT count(*) FROM river_job WHERE kind = $1 AND state = 'running'", queue.KindProcess); n != 1 {
+		t.Fatal("the job is not left running")
+	}
+	s.start()
+	s.final(1)
+	if n := s.kos.calls[ids[0]]; n != 1 {
+		t.Errorf("ordered %d times", n)
+	}
+	if n := s.count("SELECT count(*) FROM change_request WHERE status = 'COMPLETED' AND result_code = '0000' AND attempts = 1"); n != 1 {
+		t.Error("the change is not completed as it was carried out")
+	}
+}
+
+// A stop interrupts what takes too long and leaves it to another replica, at
+// once.
+func TestAStopHandsOver(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.opts.SoftStop = 100 * time.Millisecond
+	a := s.replica()
+	hanging := make(chan struct{})
+	s.kos.set(func(ctx context.Context, _ string) error {
+		close(hanging)
+		<-ctx.Done()
+		return errNoAnswer
+	})
+	s.accept(a, 1)
+	a.start(t)
+	<-hanging
+	a.stop()
+	s.kos.set(nil)
+	if n := s.count("SELECT count(*) FROM river_job WHERE kind = $1 AND state = 'available' AND scheduled_at <= now()", queue.KindProcess); n != 1 {
+		t.Error("the job is not free for others")
+	}
+	s.start()
+	s.final(1)
+}
+
+// The database has lost a job: the change is found all the same.
+func TestAChangeWithoutAJobIsFound(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	past := s.replica()
+	s.clock = func() time.Time { return time.Now().Add(-time.Minute) }
+	old := s.replica()
+	s.accept(old, 3)
+	if _, err := s.db.Pool.Exec(t.Context(), "DELETE FROM river_job"); err != nil {
+		t.Fatal(err)
+	}
+	past.start(t)
+	s.final(3)
+}
+
+func TestAnEventIsPublishedWhenTheBrokerIsBack(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.broker.set(errors.New("no broker"))
+	a := s.start()
+	ids := s.accept(a, 3)
+	s.kos.mu.Lock()
+	s.kos.refuses[ids[2]] = "2004"
+	s.kos.mu.Unlock()
+	s.final(3) // whether anybody can be told or not
+	s.eventually("publishing is tried", func() bool { tries, _ := s.broker.seen(); return tries >= 2 })
+	s.broker.set(nil)
+	s.eventually("both new plans are told, the refusal is not", func() bool { _, got := s.broker.seen(); return got == 2 })
+}
+
+// A job that nothing can be done for does no harm.
+func TestPoisonedJobs(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	a := s.replica()
+	for _, args := range []string{`{}`, `{"requestId": "nonsense"}`, `{"requestId": 7}`, `[]`} {
+		for _, kind := range []string{queue.KindProcess, "announce_change", "unheard_of"} {
+			_, err := s.db.Pool.Exec(t.Context(), `INSERT INTO river_job (args, kind, max_attempts, queue)
+				VALUES ($1, $2, 1, 'changes')`, args, kind)
+			must(t, err)
+		}
+	}
+	a.start(t)
+	s.accept(a, 1)
+	s.final(1)
+	s.eventually("no poisoned job is left", func() bool {
+		return s.count("SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded') AND queue = 'changes'") == 0
+	})
+}
+
+// A clock a day ahead stands for a day of outage.
+func TestAChangeIsGivenUpAfterADay(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.kos.set(away(errBreaker))
+	today := s.start()
+	s.accept(today, 2)
+	s.eventually("both wait", func() bool {
+		return s.count("SELECT count(*) FROM change_request WHERE wait_reason <> ''") == 2
+	})
+	today.stop()
+	s.clock = func() time.Time { return time.Now().Add(25 * time.Hour) }
+	tomorrow := s.start()
+	s.eventually("it is asked what became of the one that KOS may have", func() bool {
+		return s.count("SELECT count(*) FROM change_request WHERE status = 'FAILED' AND result_code = 'EXPIRED'") == 1
+	})
+	s.kos.set(nil)
+	s.final(2)
+	if n := s.count("SELECT count(*) FROM change_request WHERE result_code = 'EXPIRED' AND processed_at IS NOT NULL"); n != 2 {
+		t.Errorf("%d of 2 changes given up", n)
+	}
+	if len(s.kos.orders) != 0 {
+		t.Error("KOS was given an order that is over age")
+	}
+	tomorrow.stop()
+	if tries, _ := s.broker.seen(); tries != 0 {
+		t.Error("a failure was announced")
+	}
+}

@@ -1,0 +1,18 @@
+// Command product-change-service shows customers their plan and changes it.
+//
+// Usage:
+//
+//	product-change-service [serve]    run the server
+//	product-change-service migrate    bring the database to this version
+package main
+
+import (
+	"os"
+
+	"github.com/phonebill/phonebill/apps/internal/platform"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/app"
+)
+
+func main() {
+	os.Exit(platform.Main(os.Args[1:], os.Stderr, app.Commands(os.Environ())))
+}
