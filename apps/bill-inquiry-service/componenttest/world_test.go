@@ -27,6 +27,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
@@ -54,7 +55,8 @@ type world struct {
 	db      *pgtest.Database
 	dapr    *daprtest.Sidecar
 	issuer  *authtest.Issuer
-	address string // to listen on
+	address string   // to listen on
+	environ []string // of the service, beside what it always needs
 	running *fx.App
 
 	// Parts of the running service.
@@ -78,7 +80,7 @@ func newWorld(t testing.TB, cache stateStore) *world {
 func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 	t.Helper()
 	w := &world{
-		t: t, kos: kostest.Start(t, app.Name), db: pgtest.New(t, postgres.Migrations()),
+		t: t, kos: kostest.Start(t, app.Name), db: pgtest.New(t, postgres.Migrations(), pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}),
 		issuer: authtest.NewIssuer(t, time.Now), address: "127.0.0.1:0",
 	}
 	keys := httptest.NewServer(w.issuer)
@@ -105,14 +107,15 @@ func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 // start runs the service and waits until it is ready.
 func (w *world) start() {
 	w.t.Helper()
-	cfg, err := config.Load[app.Config]([]string{
+	cfg, err := config.Load[app.Config](append([]string{
 		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials",
 		"DB_NAME=" + w.db.Config.Name, "DB_USER=" + w.db.Config.User, "DB_PASSWORD_SECRET=" + w.db.Config.PasswordSecret,
-	})
+	}, w.environ...))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	cfg.Database, cfg.Sidecar = w.db.Config, w.dapr.Config()
+	cfg.Database.MaxConns = 15
 	w.running = fx.New(app.Graph(cfg), fx.Populate(&w.server, &w.pool, &w.metrics))
 	if err := w.running.Start(w.t.Context()); err != nil {
 		w.t.Fatal(err)
@@ -179,6 +182,8 @@ type answer struct {
 	status int
 	code   string // of a failure
 	data   map[string]any
+	header http.Header
+	took   time.Duration
 }
 
 func (c *customer) inquire(line, month string) answer {
@@ -186,14 +191,18 @@ func (c *customer) inquire(line, month string) answer {
 	return c.do(http.MethodPost, "/api/v1/bills/inquiry", fmt.Sprintf(`{"lineNumber":%q,"inquiryMonth":%q}`, line, month))
 }
 
-func (c *customer) do(method, path, body string) answer {
+func (c *customer) do(method, path, body string, headers ...string) answer {
 	c.w.t.Helper()
+	start := time.Now()
 	req, err := http.NewRequestWithContext(c.w.t.Context(), method, c.w.url(path), strings.NewReader(body))
 	if err != nil {
 		c.w.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		c.w.t.Fatal(err)
@@ -208,7 +217,7 @@ func (c *customer) do(method, path, body string) answer {
 	if err := json.NewDecoder(resp.Body).Decode(&envelope); err != nil {
 		c.w.t.Fatal(err)
 	}
-	return answer{resp.StatusCode, envelope.Error.Code, envelope.Data}
+	return answer{resp.StatusCode, envelope.Error.Code, envelope.Data, resp.Header, time.Since(start)}
 }
 
 // eventually waits until condition holds.

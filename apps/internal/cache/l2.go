@@ -46,10 +46,10 @@ func (c *Cache[V]) bury(ctx context.Context, key string) error {
 			return err
 		}
 		now := c.opts.Now()
-		if err == nil && isFresh(text, now) {
+		if err == nil && c.isFresh(ctx, key, text, now) {
 			return nil // it outlives all loads that have begun by now
 		}
-		tombstone, err := json.Marshal(entry[V]{Dropped: &now})
+		tombstone, err := c.pack(ctx, key, entry[V]{Dropped: &now})
 		if err == nil {
 			err = c.setIf(ctx, key, tombstone, etag, c.opts.LoadTimeout+graveTime)
 		}
@@ -60,16 +60,27 @@ func (c *Cache[V]) bury(ctx context.Context, key string) error {
 }
 
 // isFresh reports whether text is a tombstone that was left just now, by the
-// clock of whichever replica.
-func isFresh(text []byte, now time.Time) bool {
-	var held entry[json.RawMessage]
-	return json.Unmarshal(text, &held) == nil && held.Dropped != nil && now.Sub(*held.Dropped).Abs() < freshTime
+// clock of whichever replica. What cannot be read is none.
+func (c *Cache[V]) isFresh(ctx context.Context, key string, text []byte, now time.Time) bool {
+	held, err := c.unpack(ctx, key, text)
+	return err == nil && held.Dropped != nil && now.Sub(*held.Dropped).Abs() < freshTime
 }
 
 // entry is what L2 holds of a key: a value or a tombstone.
 type entry[V any] struct {
 	Value   *V         `json:"value,omitempty"`
 	Dropped *time.Time `json:"dropped,omitempty"` // when it was left
+}
+
+// pack returns an entry as L2 holds it under key.
+func (c *Cache[V]) pack(_ context.Context, _ string, e entry[V]) ([]byte, error) {
+	return json.Marshal(e)
+}
+
+// unpack reverts pack.
+func (c *Cache[V]) unpack(_ context.Context, _ string, text []byte) (held entry[V], err error) {
+	err = json.Unmarshal(text, &held)
+	return held, err
 }
 
 // state is what L2 has to say of a key.
@@ -89,12 +100,13 @@ func (c *Cache[V]) fromL2(ctx context.Context, key string) (V, state) {
 	if _, lately := c.forgotten.GetIfPresent(key); lately {
 		return none, closed
 	}
-	text, _, err := c.get(ctx, c.key(key))
+	hidden := c.key(key)
+	text, _, err := c.get(ctx, hidden)
 	if errors.Is(err, sidecar.ErrNotFound) {
 		return none, absent
 	}
 	if err == nil {
-		err = json.Unmarshal(text, &held)
+		held, err = c.unpack(ctx, hidden, text)
 	}
 	if err != nil {
 		c.fault(ctx, "read", err)
@@ -108,9 +120,10 @@ func (c *Cache[V]) fromL2(ctx context.Context, key string) (V, state) {
 // toL2 writes a value where nothing is. It returns false if something is there
 // by now: a tombstone, or what somebody else has loaded.
 func (c *Cache[V]) toL2(ctx context.Context, key string, value V) bool {
-	text, err := json.Marshal(entry[V]{Value: &value})
+	hidden := c.key(key)
+	text, err := c.pack(ctx, hidden, entry[V]{Value: &value})
 	if err == nil {
-		err = c.setIf(ctx, c.key(key), text, "", c.opts.TTL)
+		err = c.setIf(ctx, hidden, text, "", life(value, c.opts.TTL))
 	}
 	if errors.Is(err, sidecar.ErrConflict) {
 		return false

@@ -75,6 +75,8 @@ type Customer struct {
 	LineStatus   string `json:"lineStatus"`
 	// ContractSince is the day the contract began, YYYY-MM-DD.
 	ContractSince string `json:"contractSince"`
+	// AsOf is when KOS was asked.
+	AsOf time.Time `json:"asOf,omitzero"`
 }
 
 // ContractMonth returns the first month that can have a bill, or "" if the

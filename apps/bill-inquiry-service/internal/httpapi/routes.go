@@ -17,7 +17,7 @@ import (
 // Inquiries are the use cases that are served. See bill.Inquiries.
 type Inquiries interface {
 	Menu(ctx context.Context, asker bill.Asker) (bill.Menu, error)
-	Inquire(ctx context.Context, asker bill.Asker, line msisdn.Number, month bill.Month) (bill.Inquiry, error)
+	Inquire(ctx context.Context, asker bill.Asker, s bill.Subject, async bool) (bill.Inquiry, error)
 	Result(ctx context.Context, asker bill.Asker, requestID string) (bill.Inquiry, error)
 	History(ctx context.Context, asker bill.Asker, filter bill.Filter) (bill.Page, error)
 }

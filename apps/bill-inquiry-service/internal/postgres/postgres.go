@@ -2,7 +2,9 @@
 package postgres
 
 import (
+	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -29,10 +31,11 @@ var Partitioned = []pg.Partitions{
 	{Table: "kos_exchange", Keep: 12},
 }
 
-// fault says what could not be done, and whether the database is to blame.
+// fault says what could not be done, and whether the database is to blame. A
+// database that takes too long is as good as away.
 func fault(op string, err error) error {
 	err = fmt.Errorf("%s: %w", op, err)
-	if pg.Unavailable(err) {
+	if pg.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) {
 		return bill.ErrDatabase.WithCause(err)
 	}
 	return err

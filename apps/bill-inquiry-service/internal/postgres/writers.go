@@ -30,12 +30,14 @@ func NewRecordWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.
 		Name:      "inquiry_request",
 		Transient: transient,
 		Flush: func(ctx context.Context, records []bill.Record) error {
-			return send(ctx, pool, records, func(batch *pgx.Batch, r bill.Record) {
-				batch.Queue(writeRecord, r.RequestID, r.RequestedAt, r.UserID, r.Line.Digits(), string(r.Month),
-					string(r.Status), r.ResultCode, r.Summary, zeronull.Timestamptz(r.ProcessedAt))
-			})
+			return send(ctx, pool, records, queueRecord)
 		},
 	}, log, metrics)
+}
+
+func queueRecord(batch *pgx.Batch, r bill.Record) {
+	batch.Queue(writeRecord, r.RequestID, r.RequestedAt, r.UserID, r.Line.Digits(), string(r.Month),
+		string(r.Status), r.ResultCode, r.Summary, zeronull.Timestamptz(r.ProcessedAt))
 }
 
 const writeExchange = `

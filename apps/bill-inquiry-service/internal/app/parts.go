@@ -1,0 +1,101 @@
+package app
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/fx"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/cache"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/kos"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/metrics"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/queue"
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// domainParams are what the use cases need from the graph.
+type domainParams struct {
+	fx.In
+
+	Config  BillConfig
+	Window  bill.Window
+	Cache   bill.Cache
+	Archive bill.Archive
+	Carrier bill.Carrier
+	Line    *postgres.Queue
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+func newBills(p domainParams) *bill.Bills {
+	return bill.NewBills(bill.BillsParams{
+		Cache: p.Cache, Archive: p.Archive, Carrier: p.Carrier, Gate: p.Line, Queue: p.Line,
+		Now: p.Now, NewID: newID, Log: p.Log,
+	})
+}
+
+func newInquiries(p domainParams, bills *bill.Bills, history bill.History, signals *bill.Signals) *bill.Inquiries {
+	return bill.NewInquiries(bill.InquiriesParams{
+		Bills: bills, Queue: p.Line, Signals: signals, History: history, Meter: p.Metrics, Window: p.Window,
+		Now: p.Now, NewID: newID,
+	})
+}
+
+func newFetcher(p domainParams, bills *bill.Bills) *bill.Fetcher {
+	return bill.NewFetcher(bill.FetcherParams{
+		Turns: p.Line, Gate: p.Line, Source: bills, Meter: p.Metrics, Limit: p.Config.OutageLimit, Log: p.Log, Now: p.Now,
+	})
+}
+
+func newRunner(cfg BillConfig, pool *pgxpool.Pool, fetcher *bill.Fetcher, line *postgres.Queue, log *slog.Logger) (*queue.Runner, error) {
+	return queue.NewRunner(pool, fetcher, line, queue.Options{AtATime: cfg.Workers, Limit: cfg.OutageLimit}, log)
+}
+
+func newBudgets(pool *pgxpool.Pool, limits LimitConfig, m *metrics.Metrics) *postgres.Budgets {
+	return postgres.NewBudgets(pool, Name, map[bill.Endpoint]int{
+		bill.BillInquiry: limits.Bills, bill.ProductInquiry: limits.Customers,
+	}, m.Throttled)
+}
+
+func newQueue(cfg BillConfig, pool *pgxpool.Pool, jobs postgres.Jobs, budgets *postgres.Budgets) *postgres.Queue {
+	return postgres.NewQueue(pool, jobs, budgets, cfg.Room)
+}
+
+func newCache(cfg BillConfig, dapr *sidecar.Client, log *slog.Logger, registerer prometheus.Registerer) bill.Cache {
+	return cache.New(dapr.State(cfg.CacheStore), log, registerer)
+}
+
+// kosParams are what the way to KOS needs from the graph.
+type kosParams struct {
+	fx.In
+
+	Config    kosclient.Config
+	Budgets   *postgres.Budgets
+	Sidecar   *sidecar.Client
+	Exchanges *postgres.Exchanges
+	Now       func() time.Time
+}
+
+func newKOS(p kosParams) bill.Carrier {
+	client := kosclient.New(p.Config, p.Sidecar, p.Sidecar.Invoker(p.Config.AppID))
+	return kos.New(client, p.Exchanges, p.Budgets, p.Now, newID)
+}
+
+func newRecordWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Record] {
+	writer := postgres.NewRecordWriter(pool, log, metrics)
+	lc.Append(fx.StartStopHook(writer.Start, writer.Stop))
+	return writer
+}
+
+func newExchangeWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Exchange] {
+	writer := postgres.NewExchangeWriter(pool, log, metrics)
+	lc.Append(fx.StartStopHook(writer.Start, writer.Stop))
+	return writer
+}
