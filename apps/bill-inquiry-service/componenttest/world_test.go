@@ -156,6 +156,8 @@ type customer struct {
 	w     *world
 	token string
 	http  *http.Client
+
+	location string // of an inquiry
 }
 
 // login begins a session of a user who owns line.

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/phonebill/phonebill/apps/auth-service/api"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/events"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/httpapi"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/kos"
@@ -33,18 +34,19 @@ const Name = "auth-service"
 // Graph is the server, from the outside in.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password),
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password, cfg.Events),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), lifetimes(cfg)),
 		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database,
 
 		fx.Module("inbound", fx.Provide(
 			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)),
-				fx.From(new(*identity.Sessions), new(*identity.Accounts), new(*token.Keys))),
+				fx.From(new(*events.Sessions), new(*identity.Accounts), new(*token.Keys))),
 			jwtauth.NewVerifier,
 			newAuthenticator,
 		)),
 		fx.Module("use-cases", fx.Provide(
 			newSessions,
+			events.NewSessions,
 			newAccounts,
 			metrics.New,
 		)),
@@ -56,7 +58,8 @@ func Graph(cfg Config) fx.Option {
 			func(keys *token.Keys) jwtauth.Keys { return jwtauth.LocalKeys(keys.Public) },
 			token.NewIssuer,
 			newKOS,
-		)),
+			newAnnouncer,
+		), fx.Invoke(announce)),
 	)
 }
 
@@ -108,3 +111,10 @@ func newKeys(cfg token.Config, secrets sidecar.Secrets, log *slog.Logger, checks
 func newKOS(cfg kosclient.Config, secrets sidecar.Secrets, dapr *sidecar.Client) *kos.Carrier {
 	return kos.New(kosclient.New(cfg, secrets, dapr.Invoker(cfg.AppID)))
 }
+
+func newAnnouncer(cfg EventConfig, dapr *sidecar.Client, log *slog.Logger, registerer prometheus.Registerer) *events.Announcer {
+	return events.NewAnnouncer(dapr, cfg.PubSub, log, registerer)
+}
+
+// announce publishes logins.
+func announce(lc fx.Lifecycle, announcer *events.Announcer) { platform.Background(lc, announcer.Run) }

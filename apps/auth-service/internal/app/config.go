@@ -28,6 +28,12 @@ type Config struct {
 	Token     token.Config
 	Password  password.Config
 	Session   SessionConfig
+	Events    EventConfig
+}
+
+// EventConfig names the component that carries events.
+type EventConfig struct {
+	PubSub string `env:"PUBSUB" envDefault:"pubsub"`
 }
 
 // SessionConfig is how long sessions live without being used.

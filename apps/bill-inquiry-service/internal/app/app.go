@@ -32,12 +32,12 @@ const Name = "bill-inquiry-service"
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
 		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Sessions, cfg.Tokens, cfg.Issuer, cfg.KOS,
-			cfg.Limits, cfg.Bills),
+			cfg.Limits, cfg.Bills, cfg.Ahead),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), bill.Window{Months: cfg.Bills.Months}),
 		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database,
 
 		fx.Module("inbound", fx.Provide(
-			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*bill.Inquiries), new(*bill.Bills))),
+			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*bill.Inquiries), new(*bill.Bills), new(*bill.Prefetcher))),
 			events.NewConsumer,
 			newRunner,
 		), fx.Invoke(keepPartitions, listen, watch, runJobs)),
@@ -46,6 +46,7 @@ func Graph(cfg Config) fx.Option {
 			newInquiries,
 			newBills,
 			newFetcher,
+			newPrefetcher,
 			bill.NewSignals,
 			metrics.New,
 		)),
@@ -57,6 +58,7 @@ func Graph(cfg Config) fx.Option {
 			fx.Annotate(queue.NewJobs, fx.As(new(postgres.Jobs))),
 			fx.Annotate(postgres.NewArchive, fx.As(new(bill.Archive))),
 			fx.Annotate(postgres.NewHistory, fx.As(new(bill.History))),
+			fx.Annotate(postgres.NewActivity, fx.As(new(bill.Activity))),
 			postgres.NewExchanges,
 			groupcommit.NewMetrics,
 			newRecordWriter,

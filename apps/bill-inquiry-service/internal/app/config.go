@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
@@ -26,6 +27,7 @@ type Config struct {
 	KOS       kosclient.Config
 	Limits    LimitConfig
 	Bills     BillConfig
+	Ahead     bill.PrefetchPolicy
 }
 
 // BillConfig is this service's own part.

@@ -41,10 +41,27 @@ func newBills(p domainParams) *bill.Bills {
 	})
 }
 
-func newInquiries(p domainParams, bills *bill.Bills, history bill.History, signals *bill.Signals) *bill.Inquiries {
+// inquiryParams are what inquiries need beside that.
+type inquiryParams struct {
+	fx.In
+
+	Bills   *bill.Bills
+	Signals *bill.Signals
+	History bill.History
+	Ahead   *bill.Prefetcher
+}
+
+func newInquiries(p domainParams, own inquiryParams) *bill.Inquiries {
 	return bill.NewInquiries(bill.InquiriesParams{
-		Bills: bills, Queue: p.Line, Signals: signals, History: history, Meter: p.Metrics, Window: p.Window,
-		Now: p.Now, NewID: newID,
+		Bills: own.Bills, Queue: p.Line, Signals: own.Signals, History: own.History, Meter: p.Metrics, Ahead: own.Ahead,
+		Window: p.Window, Now: p.Now, NewID: newID,
+	})
+}
+
+func newPrefetcher(p domainParams, policy bill.PrefetchPolicy, activity bill.Activity) *bill.Prefetcher {
+	return bill.NewPrefetcher(bill.PrefetcherParams{
+		Cache: p.Cache, Queue: p.Line, Activity: activity, Meter: p.Metrics, Policy: policy,
+		Log: p.Log, Now: p.Now, NewID: newID,
 	})
 }
 
@@ -54,8 +71,22 @@ func newFetcher(p domainParams, bills *bill.Bills) *bill.Fetcher {
 	})
 }
 
-func newRunner(cfg BillConfig, pool *pgxpool.Pool, fetcher *bill.Fetcher, line *postgres.Queue, log *slog.Logger) (*queue.Runner, error) {
-	return queue.NewRunner(pool, fetcher, line, queue.Options{AtATime: cfg.Workers, Limit: cfg.OutageLimit}, log)
+// runnerParams are what the jobs need from the graph.
+type runnerParams struct {
+	fx.In
+
+	Config     BillConfig
+	Limits     LimitConfig
+	Pool       *pgxpool.Pool
+	Fetcher    *bill.Fetcher
+	Line       *postgres.Queue
+	Prefetcher *bill.Prefetcher
+	Log        *slog.Logger
+}
+
+func newRunner(p runnerParams) (*queue.Runner, error) {
+	return queue.NewRunner(p.Pool, queue.Work{Fetcher: p.Fetcher, Line: p.Line, Nightly: p.Prefetcher},
+		queue.Options{AtATime: p.Config.Workers, Limit: p.Config.OutageLimit, PerMinute: p.Limits.Bills}, p.Log)
 }
 
 func newBudgets(pool *pgxpool.Pool, limits LimitConfig, m *metrics.Metrics) *postgres.Budgets {

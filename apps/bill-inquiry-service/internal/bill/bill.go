@@ -24,6 +24,8 @@ type Bill struct {
 	// Stale says that a newer one was wanted and could not be had. It is never
 	// kept.
 	Stale bool `json:"-"`
+	// Fetched is why it was fetched before anybody asked for it, if it was.
+	Fetched string `json:"fetched,omitempty"`
 
 	Customer          Customer `json:"customer"`
 	ProductCode       string   `json:"productCode"`

@@ -120,7 +120,7 @@ func (b *Bills) passAndAsk(ctx context.Context, q Question) (Bill, error) {
 	if err := b.pass(ctx, q.Subject); err != nil {
 		return Bill{}, err
 	}
-	got, err := b.ask(ctx, q.RequestID, q.Subject)
+	got, err := b.ask(ctx, Wish{Subject: q.Subject, RequestID: q.RequestID})
 	b.restAfter(ctx, q.Subject, err)
 	return got, err
 }
@@ -151,10 +151,13 @@ func (b *Bills) restAfter(ctx context.Context, s Subject, err error) {
 }
 
 // ask gets a bill from KOS, the right to which has been taken, and keeps it.
-func (b *Bills) ask(ctx context.Context, requestID string, s Subject) (Bill, error) {
-	fresh, err := b.carrier.Bill(ctx, requestID, s.Line, s.Month)
+func (b *Bills) ask(ctx context.Context, w Wish) (Bill, error) {
+	fresh, err := b.carrier.Bill(ctx, w.RequestID, w.Line, w.Month)
 	if err != nil {
 		return Bill{}, err
+	}
+	if w.Class == Background {
+		fresh.Fetched = w.Reason
 	}
 	if err := b.archive.Keep(ctx, fresh); err != nil {
 		b.log.WarnContext(ctx, "bill not archived", "error", err)
@@ -196,7 +199,7 @@ func (b *Bills) Fetch(ctx context.Context, w Wish) (Bill, error) {
 	var asked atomic.Bool // by a load that goes on should ctx end
 	ask := func(ctx context.Context) (Bill, error) {
 		asked.Store(true)
-		return b.ask(ctx, w.RequestID, w.Subject)
+		return b.ask(ctx, w)
 	}
 	if w.Refresh {
 		return b.cache.RenewBill(ctx, w.Line, w.Month, ask)

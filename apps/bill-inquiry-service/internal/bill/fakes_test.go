@@ -225,7 +225,39 @@ type bench struct {
 	bills   *bill.Bills
 	use     *bill.Inquiries
 	fetcher *bill.Fetcher
+	ahead   *bill.Prefetcher
 	came    chan int64
+
+	known    *knows
+	activity *activity
+}
+
+// told returns what was noted.
+func (m *meter) told() (answers []bill.Answer, outcomes []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.answers), slices.Clone(m.outcomes)
+}
+
+// knows is a cache that has some things.
+type knows struct {
+	noCache
+
+	subjects []bill.Subject
+}
+
+func (k *knows) Knows(_ context.Context, s bill.Subject) bool { return slices.Contains(k.subjects, s) }
+
+// activity is that of some lines, and notes what it was asked.
+type activity struct {
+	lines []msisdn.Number
+	asked int
+	limit int
+}
+
+func (a *activity) Active(_ context.Context, _, _ time.Time, _ bill.Month, limit int) ([]msisdn.Number, error) {
+	a.asked, a.limit = a.asked+1, limit
+	return a.lines[:min(limit, len(a.lines))], nil
 }
 
 func setup(now func() time.Time) *bench { return setupLimited(now, 96) }
@@ -234,7 +266,7 @@ func setup(now func() time.Time) *bench { return setupLimited(now, 96) }
 func setupLimited(now func() time.Time, perMinute int) *bench {
 	b := &bench{
 		carrier: &carrier{bill: current}, archive: &archive{}, history: &history{}, meter: &meter{},
-		came: make(chan int64, 100),
+		came: make(chan int64, 100), known: &knows{}, activity: &activity{},
 	}
 	signals := bill.NewSignals()
 	b.line = billtest.NewLine(billtest.Options{
@@ -248,8 +280,12 @@ func setupLimited(now func() time.Time, perMinute int) *bench {
 	b.bills = bill.NewBills(bill.BillsParams{
 		Cache: noCache{}, Archive: b.archive, Carrier: b.carrier, Gate: b.line, Queue: b.line, Now: now, NewID: newID, Log: log,
 	})
+	b.ahead = bill.NewPrefetcher(bill.PrefetcherParams{
+		Cache: b.known, Queue: b.line, Activity: b.activity, Meter: b.meter, Log: log, Now: now, NewID: newID,
+		Policy: bill.PrefetchPolicy{Login: true, Nightly: true, NightlyShare: 0.5},
+	})
 	b.use = bill.NewInquiries(bill.InquiriesParams{
-		Bills: b.bills, Queue: b.line, Signals: signals, History: b.history, Meter: b.meter,
+		Bills: b.bills, Queue: b.line, Signals: signals, History: b.history, Meter: b.meter, Ahead: b.ahead,
 		Window: bill.Window{Months: 6}, Now: now, NewID: newID,
 	})
 	b.fetcher = bill.NewFetcher(bill.FetcherParams{

@@ -74,20 +74,33 @@ const (
 )
 
 // Serve moves the line until the question has left it, or for as long as its
-// turn is near. It returns how long its job may sleep; 0 is for good. An error
-// is a fault of ours: serve the question again soon.
+// turn is near. In each process one job leads: it stays while there is anybody
+// in line, so that the line also moves when it does so faster than the others
+// expected when they went to sleep.
+//
+// It returns how long the job may sleep; 0 is for good. An error is a fault of
+// ours: serve the question again soon.
 func (f *Fetcher) Serve(ctx context.Context, endpoint Endpoint, fetchID int64) (sleep time.Duration, err error) {
 	pump, until := f.pumps[endpoint], f.now().Add(awake)
 	pump.nudge()
+	leads := false
+	defer func() {
+		if leads {
+			pump.abdicate()
+		}
+	}()
 	for {
+		leads = leads || pump.lead()
 		place, err := f.turns.Standing(ctx, fetchID)
-		if errors.Is(err, ErrNotWaiting) {
+		gone := errors.Is(err, ErrNotWaiting)
+		switch {
+		case gone && !leads:
 			return 0, nil
-		}
-		if err != nil {
+		case err != nil && !gone:
 			return 0, fmt.Errorf("serve: %w", err)
-		}
-		if place.Estimate > near || f.now().After(until) {
+		case f.now().After(until) && leads:
+			return shortestSleep, nil
+		case f.now().After(until), place.Estimate > near && !leads:
 			return min(max(place.Estimate/2, shortestSleep), longestSleep), nil
 		}
 		turn, err := f.next(ctx, endpoint)
@@ -96,6 +109,9 @@ func (f *Fetcher) Serve(ctx context.Context, endpoint Endpoint, fetchID int64) (
 		}
 		if turn.Granted {
 			f.ask(ctx, turn)
+		}
+		if gone && turn.Nobody {
+			return 0, nil
 		}
 	}
 }
@@ -137,6 +153,9 @@ func (f *Fetcher) conclude(ctx context.Context, turn Turn, got Bill, err error) 
 	settle := func(r Record) Record { return settled(r, got, err, f.now()) }
 	switch {
 	case err == nil, isAnswer(err):
+		if turn.Reason != "" {
+			f.meter.Prefetched(turn.Reason, "fetched")
+		}
 		f.meter.Fetched(turn.Class, "answered", f.now().Sub(turn.Since))
 		return f.turns.Finish(ctx, turn, true, settle)
 	case errors.Is(err, ErrMustWait): // the budget knows how long
@@ -164,12 +183,13 @@ func (f *Fetcher) GiveUp(ctx context.Context, turn Turn) error {
 
 // pump lets one at a time look after a line.
 type pump struct {
-	turn  chan struct{} // holds one while nobody does
-	newly chan struct{} // somebody has come
+	turn   chan struct{} // holds one while nobody does
+	newly  chan struct{} // somebody has come
+	leader chan struct{} // holds one while somebody leads
 }
 
 func newPump() pump {
-	p := pump{turn: make(chan struct{}, 1), newly: make(chan struct{}, 1)}
+	p := pump{turn: make(chan struct{}, 1), newly: make(chan struct{}, 1), leader: make(chan struct{}, 1)}
 	p.turn <- struct{}{}
 	return p
 }
@@ -182,6 +202,18 @@ func (p pump) enter(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
+
+// lead makes the caller lead, unless somebody else does.
+func (p pump) lead() bool {
+	select {
+	case p.leader <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p pump) abdicate() { <-p.leader }
 
 func (p pump) leave() { p.turn <- struct{}{} }
 

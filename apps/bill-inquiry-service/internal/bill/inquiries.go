@@ -17,6 +17,7 @@ type Inquiries struct {
 	signals *Signals
 	history History
 	meter   Meter
+	ahead   *Prefetcher
 	window  Window
 	now     func() time.Time
 	newID   func() string
@@ -29,6 +30,7 @@ type InquiriesParams struct {
 	Signals *Signals
 	History History
 	Meter   Meter
+	Ahead   *Prefetcher
 	Window  Window
 	Now     func() time.Time
 	NewID   func() string // UUIDs of version 7
@@ -38,13 +40,13 @@ type InquiriesParams struct {
 func NewInquiries(p InquiriesParams) *Inquiries {
 	return &Inquiries{
 		bills: p.Bills, queue: p.Queue, signals: p.Signals, history: p.History, meter: p.Meter,
-		window: p.Window, now: p.Now, newID: p.NewID,
+		ahead: p.Ahead, window: p.Window, now: p.Now, newID: p.NewID,
 	}
 }
 
 // patience is how long a client waits for its bill. Product rule: an answer
-// within 8 s; the rest is for writing the record and the answer.
-const patience = 7500 * time.Millisecond
+// within 8 s; the rest is for getting in line, and for the answer.
+const patience = 7 * time.Second
 
 // Asker is who asks: a user and the lines that are the user's.
 type Asker struct {
@@ -93,6 +95,9 @@ func (i *Inquiries) Inquire(ctx context.Context, asker Asker, s Subject, async b
 	i.meter.Answered(answered(inquiry, err))
 	if err != nil {
 		return Inquiry{}, fmt.Errorf("inquire: %w", err)
+	}
+	if inquiry.Record.Status == Completed {
+		i.ahead.Used(ctx, inquiry.Bill)
 	}
 	return inquiry, nil
 }

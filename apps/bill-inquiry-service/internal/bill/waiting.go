@@ -102,6 +102,8 @@ type Wish struct {
 	Class     Class
 	// Refresh asks KOS though an answer is known.
 	Refresh bool
+	// Reason is why it may be needed, of background work.
+	Reason string
 }
 
 // Place is where a question stands in line.
@@ -144,6 +146,8 @@ type Turn struct {
 	// is then when to look again, at the latest.
 	Granted bool
 	Wait    time.Duration
+	// Nobody says that there is nothing to ask.
+	Nobody bool
 
 	Wish
 	FetchID int64

@@ -82,7 +82,7 @@ func TestNobodyWaitsLongWhereAnOlderAnswerExists(t *testing.T) {
 	for name, trouble := range map[string]func(t *testing.T, b *bench){
 		"KOS is slow":        func(_ *testing.T, b *bench) { b.carrier.delay = 5 * time.Second },
 		"the limit is spent": func(t *testing.T, b *bench) { b.spend(t) },
-		"KOS is away":        func(_ *testing.T, b *bench) { b.carrier.err = errOutage },
+		"KOS is away":        func(_ *testing.T, b *bench) { b.carrier.set(errOutage) },
 		"KOS rests": func(t *testing.T, b *bench) {
 			if err := b.line.Rest(t.Context(), bill.BillInquiry, 3*time.Second); err != nil {
 				t.Fatal(err)
@@ -104,7 +104,8 @@ func TestNobodyWaitsLongWhereAnOlderAnswerExists(t *testing.T) {
 				if err != nil || !got.Bill.Stale || got.Bill.AsOf != old.AsOf || time.Since(start) > time.Second {
 					t.Errorf("after %s: %+v, %v", time.Since(start), got.Bill, err)
 				}
-				if diff := cmp.Diff([]bill.Answer{bill.Stale}, b.meter.answers); diff != "" {
+				answers, _ := b.meter.told()
+				if diff := cmp.Diff([]bill.Answer{bill.Stale}, answers); diff != "" {
 					t.Error(diff)
 				}
 				pass(time.Minute)
@@ -119,7 +120,7 @@ func TestNobodyWaitsLongWhereAnOlderAnswerExists(t *testing.T) {
 func TestAnOutageIsToldAtOnce(t *testing.T) {
 	t.Parallel()
 	onClock(t, 96, func(t *testing.T, b *bench) {
-		b.carrier.err = errBreaker
+		b.carrier.set(errBreaker)
 		for i := range 50 {
 			start := time.Now()
 			_, err := b.inquire(t, i, false)
@@ -290,7 +291,8 @@ func TestKOSsNoIsAnAnswerToWhoWaits(t *testing.T) {
 		if _, err := b.inquire(t, 1, false); !errors.Is(err, bill.ErrNoBill) {
 			t.Errorf("got %v", err)
 		}
-		if diff := cmp.Diff([]string{"interactive answered"}, b.meter.outcomes); diff != "" {
+		_, outcomes := b.meter.told()
+		if diff := cmp.Diff([]string{"interactive answered"}, outcomes); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -41,6 +41,7 @@ type inquiries struct {
 	page   bill.Page
 	err    error
 	async  bool
+	lines  []msisdn.Number // of who has logged in
 }
 
 func (i *inquiries) Menu(context.Context, bill.Asker) (bill.Menu, error) {
@@ -63,6 +64,11 @@ func (i *inquiries) History(_ context.Context, _ bill.Asker, filter bill.Filter)
 
 func (i *inquiries) Changed(_ context.Context, line msisdn.Number) error {
 	i.line = line
+	return i.err
+}
+
+func (i *inquiries) LoggedIn(_ context.Context, lines []msisdn.Number) error {
+	i.lines = lines
 	return i.err
 }
 
@@ -98,7 +104,7 @@ func setup(t *testing.T, use *inquiries) *client {
 	sessions := authtest.LiveSessions{"s1": session.Record{UserID: owner.UserID, Lines: owner.Lines, Permissions: owner.Permissions}}
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), sessions, prometheus.NewRegistry())
 	router := mux.NewRouter()
-	httpapi.New(use, use, auth, events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())).Register(router)
+	httpapi.New(use, use, use, auth, events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())).Register(router)
 	server := httptest.NewServer(traced(router))
 	t.Cleanup(server.Close)
 	transport := openapitest.Load(t, api.OpenAPI).Transport(server.Client().Transport)

@@ -31,18 +31,26 @@ type Lines interface {
 
 var _ Lines = (*bill.Bills)(nil)
 
+// Logins are told of users who have logged in. See bill.Prefetcher.
+type Logins interface {
+	LoggedIn(ctx context.Context, lines []msisdn.Number) error
+}
+
+var _ Logins = (*bill.Prefetcher)(nil)
+
 // API is the service's HTTP side.
 type API struct {
 	inquiries Inquiries
 	lines     Lines
+	logins    Logins
 	auth      *jwtauth.Authenticator
 	consumer  *events.Consumer
 }
 
-// New returns the API of inquiries, which tells lines of the events that
-// consumer takes.
-func New(inquiries Inquiries, lines Lines, auth *jwtauth.Authenticator, consumer *events.Consumer) *API {
-	return &API{inquiries: inquiries, lines: lines, auth: auth, consumer: consumer}
+// New returns the API of inquiries, which tells lines and logins of the events
+// that consumer takes.
+func New(inquiries Inquiries, lines Lines, logins Logins, auth *jwtauth.Authenticator, consumer *events.Consumer) *API {
+	return &API{inquiries: inquiries, lines: lines, logins: logins, auth: auth, consumer: consumer}
 }
 
 // Register adds all routes. An inquiry reads, whatever its method: it needs no
@@ -57,6 +65,7 @@ func (a *API) Register(r *mux.Router) {
 
 	// The sidecar, which delivers events. No ingress routes this.
 	r.Handle("/events/product-changed", a.productChanged()).Methods(http.MethodPost)
+	r.Handle("/events/user-logged-in", a.userLoggedIn()).Methods(http.MethodPost)
 }
 
 // asker returns who sends r.

@@ -21,7 +21,7 @@ const lease = 15 * time.Second
 // Turns are given one after the other, so that who is first in line goes first.
 const lockTurns = `SELECT pg_advisory_xact_lock(hashtext('turns ' || $1))`
 
-const wishColumns = `fetch_id, line_number, billing_month, request_id::text, class, refresh, since, tries, failing_since`
+const wishColumns = `fetch_id, line_number, billing_month, request_id::text, class, refresh, reason, since, tries, failing_since`
 
 const findFirst = `
 SELECT ` + wishColumns + `
@@ -53,7 +53,7 @@ func (q *Queue) Take(ctx context.Context, endpoint bill.Endpoint) (bill.Turn, er
 		}
 		turn, err = pgx.CollectExactlyOneRow(rows, scanTurn)
 		if errors.Is(err, pgx.ErrNoRows) {
-			turn.Wait = idle
+			turn.Wait, turn.Nobody = idle, true
 			return errNoTurn
 		}
 		if err != nil {
@@ -73,7 +73,7 @@ func (q *Queue) Take(ctx context.Context, endpoint bill.Endpoint) (bill.Turn, er
 		return err
 	})
 	if errors.Is(err, errNoTurn) {
-		return bill.Turn{Wait: turn.Wait}, nil
+		return bill.Turn{Wait: turn.Wait, Nobody: turn.Nobody}, nil
 	}
 	if err != nil {
 		return bill.Turn{}, fmt.Errorf("take turn: %w", err)
@@ -88,7 +88,7 @@ func scanTurn(row pgx.CollectableRow) (bill.Turn, error) {
 		class int
 		line  string
 	)
-	err := row.Scan(&t.FetchID, &line, (*string)(&t.Month), &t.RequestID, &class, &t.Refresh, &t.Since,
+	err := row.Scan(&t.FetchID, &line, (*string)(&t.Month), &t.RequestID, &class, &t.Refresh, &t.Reason, &t.Since,
 		&t.Tries, (*zeronull.Timestamptz)(&t.FailingSince))
 	t.Line, t.Class = msisdn.Number(line), bill.Class(class)
 	return t, err

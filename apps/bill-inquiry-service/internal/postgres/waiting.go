@@ -113,8 +113,8 @@ WITH before AS (
     SELECT max(round) AS last FROM waiting_fetch
     WHERE endpoint = $1 AND line_number = $2 AND class = $5 AND billing_month <> $3
 )
-INSERT INTO waiting_fetch AS held (endpoint, line_number, billing_month, request_id, class, round, since, due_at, refresh)
-SELECT $1, $2, $3, $4, $5, greatest(0, served.round, own.last + 1), clock_timestamp(), clock_timestamp(), $6
+INSERT INTO waiting_fetch AS held (endpoint, line_number, billing_month, request_id, class, round, since, due_at, refresh, reason)
+SELECT $1, $2, $3, $4, $5, greatest(0, served.round, own.last + 1), clock_timestamp(), clock_timestamp(), $6, $8
 FROM served, own
 WHERE served.waiting < $7 OR EXISTS (SELECT FROM before)
 ON CONFLICT (line_number, billing_month) DO UPDATE
@@ -132,7 +132,7 @@ func (q *Queue) enter(ctx context.Context, tx pgx.Tx, w bill.Wish) (fetchID int6
 	}
 	var before *int
 	err = tx.QueryRow(ctx, getInLine, string(w.Endpoint()), w.Line.Digits(), string(w.Month), w.RequestID,
-		int(w.Class), w.Refresh, q.room.of(w.Class)).Scan(&fetchID, &before)
+		int(w.Class), w.Refresh, q.room.of(w.Class), w.Reason).Scan(&fetchID, &before)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, bill.ErrLineFull
 	}

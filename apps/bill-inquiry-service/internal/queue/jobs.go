@@ -43,6 +43,15 @@ func (upkeepArgs) Kind() string { return "upkeep" }
 // InsertOpts makes the job unique.
 func (upkeepArgs) InsertOpts() river.InsertOpts { return once(upkeep) }
 
+// nightlyArgs have bills refreshed, if it is night.
+type nightlyArgs struct{}
+
+// Kind names the job in River's tables.
+func (nightlyArgs) Kind() string { return "nightly" }
+
+// InsertOpts makes the job unique.
+func (nightlyArgs) InsertOpts() river.InsertOpts { return once(upkeep) }
+
 func once(queue string) river.InsertOpts {
 	return river.InsertOpts{
 		Queue: queue, MaxAttempts: jobs.MaxAttempts,

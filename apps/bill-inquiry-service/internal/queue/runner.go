@@ -24,6 +24,8 @@ type Options struct {
 	// Limit is how long KOS may leave a question without an answer; default 10
 	// min.
 	Limit time.Duration
+	// PerMinute is KOS's limit, of which the nightly refresh gets its share.
+	PerMinute int
 	// JobTimeout bounds an attempt: it is longer than a job stays awake, and one
 	// call of KOS. Default 20 s.
 	JobTimeout time.Duration
@@ -45,10 +47,12 @@ func (o Options) withDefaults() Options {
 }
 
 const (
-	// How often jobs are looked for whose time has come. New ones are told of at
-	// once, most of the time.
-	fetchPoll   = 100 * time.Millisecond
-	upkeepEvery = 30 * time.Second
+	// How often jobs are looked for whose time has come: jobs near their turn stay
+	// awake by themselves, and new ones are told of at
+	// once.
+	fetchPoll    = 500 * time.Millisecond
+	upkeepEvery  = 30 * time.Second
+	nightlyEvery = time.Minute
 )
 
 // Runner works jobs.
@@ -57,12 +61,20 @@ type Runner struct {
 	log    *slog.Logger
 }
 
+// Work is what jobs do.
+type Work struct {
+	Fetcher Fetcher
+	Line    Line
+	Nightly Nightly
+}
+
 // NewRunner returns a runner of the jobs in pool's database.
-func NewRunner(pool *pgxpool.Pool, fetcher Fetcher, line Line, opts Options, log *slog.Logger) (*Runner, error) {
+func NewRunner(pool *pgxpool.Pool, work Work, opts Options, log *slog.Logger) (*Runner, error) {
 	opts = opts.withDefaults()
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &fetchWorker{fetcher: fetcher})
-	river.AddWorker(workers, &upkeepWorker{line: line, fetcher: fetcher, limit: opts.Limit, log: log})
+	river.AddWorker(workers, &fetchWorker{fetcher: work.Fetcher})
+	river.AddWorker(workers, &upkeepWorker{line: work.Line, fetcher: work.Fetcher, limit: opts.Limit, log: log})
+	river.AddWorker(workers, &nightlyWorker{nightly: work.Nightly, perMinute: opts.PerMinute})
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Logger:       jobs.Quiet(log),
 		ErrorHandler: jobs.Faults(log),
@@ -72,7 +84,7 @@ func NewRunner(pool *pgxpool.Pool, fetcher Fetcher, line Line, opts Options, log
 			string(bill.ProductInquiry): {MaxWorkers: opts.AtATime, FetchPollInterval: fetchPoll},
 			upkeep:                      {MaxWorkers: 1},
 		},
-		PeriodicJobs:                []*river.PeriodicJob{jobs.Periodic(upkeepEvery, upkeepArgs{})},
+		PeriodicJobs:                []*river.PeriodicJob{jobs.Periodic(upkeepEvery, upkeepArgs{}), jobs.Periodic(nightlyEvery, nightlyArgs{})},
 		JobTimeout:                  opts.JobTimeout,
 		RescueStuckJobsAfter:        opts.RescueAfter,
 		SoftStopTimeout:             opts.SoftStop,

@@ -72,3 +72,22 @@ func (w *upkeepWorker) Work(ctx context.Context, _ *river.Job[upkeepArgs]) error
 
 // NextRetry is soon.
 func (*upkeepWorker) NextRetry(*river.Job[upkeepArgs]) time.Time { return time.Now().Add(retry) }
+
+// Nightly has bills refreshed. See bill.Prefetcher.
+type Nightly interface {
+	Nightly(ctx context.Context, perMinute int, every time.Duration) error
+}
+
+type nightlyWorker struct {
+	river.WorkerDefaults[nightlyArgs]
+	nightly   Nightly
+	perMinute int
+}
+
+// Work has as many refreshed as are due.
+func (w *nightlyWorker) Work(ctx context.Context, _ *river.Job[nightlyArgs]) error {
+	return w.nightly.Nightly(ctx, w.perMinute, nightlyEvery)
+}
+
+// NextRetry is soon.
+func (*nightlyWorker) NextRetry(*river.Job[nightlyArgs]) time.Time { return time.Now().Add(retry) }

@@ -248,7 +248,7 @@ func (l *Line) Take(_ context.Context, endpoint bill.Endpoint) (bill.Turn, error
 		}
 	}
 	if len(free) == 0 || l.resting(endpoint) > 0 {
-		return bill.Turn{Wait: idle}, nil
+		return bill.Turn{Wait: idle, Nobody: true}, nil
 	}
 	first, part := slices.MinFunc(free, compare), 1.0
 	if first.Class == bill.Background {
@@ -274,8 +274,8 @@ func (l *Line) Finish(_ context.Context, t bill.Turn, _ bool, settle func(bill.R
 	delete(l.fetches, t.Subject)
 	for _, record := range held.inquiries {
 		delete(l.inquiry, record.RequestID)
-		if l.opts.Appended != nil {
-			l.opts.Appended(settle(record))
+		if ended := settle(record); l.opts.Appended != nil {
+			l.opts.Appended(ended)
 		}
 	}
 	if l.opts.Done != nil {

@@ -14,6 +14,7 @@ CREATE TABLE waiting_fetch (
     since         timestamptz NOT NULL,
     due_at        timestamptz NOT NULL, -- until then others may pass
     refresh       boolean     NOT NULL, -- though an answer is known
+    reason        text        NOT NULL, -- why it may be needed, of background work
     taken_until   timestamptz,          -- somebody is asking KOS, until then at most
     tries         integer     NOT NULL DEFAULT 0, -- that KOS left without an answer
     failing_since timestamptz,
@@ -42,6 +43,9 @@ CREATE TABLE resting_endpoint (
     away_since  timestamptz
 );
 
+-- Which lines were active lately.
+CREATE INDEX inquiry_request_of_time ON inquiry_request (requested_at, line_number);
+
 -- See package kosbudget.
 CREATE TABLE kos_budget (
     client   text        NOT NULL,
@@ -55,6 +59,7 @@ CREATE TABLE kos_budget (
 ---- create above / drop below ----
 
 DROP TABLE kos_budget;
+DROP INDEX inquiry_request_of_time;
 DROP TABLE resting_endpoint;
 DROP TABLE waiting_inquiry;
 DROP TABLE waiting_fetch;
