@@ -60,7 +60,7 @@ func newInquiries(p domainParams, own inquiryParams) *bill.Inquiries {
 
 func newPrefetcher(p domainParams, policy bill.PrefetchPolicy, activity bill.Activity) *bill.Prefetcher {
 	return bill.NewPrefetcher(bill.PrefetcherParams{
-		Cache: p.Cache, Queue: p.Line, Activity: activity, Meter: p.Metrics, Policy: policy,
+		Cache: p.Cache, Archive: p.Archive, Queue: p.Line, Activity: activity, Meter: p.Metrics, Policy: policy,
 		Log: p.Log, Now: p.Now, NewID: newID,
 	})
 }

@@ -57,6 +57,9 @@ const (
 	// glance is how long nobody waits longer for KOS than, if there is an older
 	// answer. Product rule: 1 s; the rest is for finding that.
 	glance = 800 * time.Millisecond
+	// recent is how old a bill may be that is not fetched again while KOS's limit
+	// is spent: what a process keeps to itself may be as old.
+	recent = 5 * time.Minute
 	// archiveWait bounds the search for an older answer: its caller has waited
 	// already.
 	archiveWait = 150 * time.Millisecond
@@ -74,6 +77,9 @@ func (b *Bills) Get(ctx context.Context, q Question) (Bill, error) {
 		return got, err
 	}
 	if old, found := b.lastKnown(ctx, q.Subject); found {
+		if errors.Is(err, ErrMustWait) && old.Stale {
+			old.Stale = b.now().Sub(old.AsOf) > recent
+		}
 		if errors.Is(err, ErrMustWait) && old.Stale {
 			b.want(ctx, q)
 		}

@@ -281,7 +281,7 @@ func setupLimited(now func() time.Time, perMinute int) *bench {
 		Cache: noCache{}, Archive: b.archive, Carrier: b.carrier, Gate: b.line, Queue: b.line, Now: now, NewID: newID, Log: log,
 	})
 	b.ahead = bill.NewPrefetcher(bill.PrefetcherParams{
-		Cache: b.known, Queue: b.line, Activity: b.activity, Meter: b.meter, Log: log, Now: now, NewID: newID,
+		Cache: b.known, Archive: b.archive, Queue: b.line, Activity: b.activity, Meter: b.meter, Log: log, Now: now, NewID: newID,
 		Policy: bill.PrefetchPolicy{Login: true, Nightly: true, NightlyShare: 0.5},
 	})
 	b.use = bill.NewInquiries(bill.InquiriesParams{

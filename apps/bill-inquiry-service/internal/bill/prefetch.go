@@ -21,6 +21,7 @@ const (
 // calls only, and never while somebody waits.
 type Prefetcher struct {
 	cache    Renewal
+	archive  Archive
 	queue    Queue
 	activity Activity
 	meter    Meter
@@ -33,8 +34,8 @@ type Prefetcher struct {
 
 // PrefetchPolicy says what is fetched ahead.
 type PrefetchPolicy struct {
-	// Login is whether this month's bill and the customer are, after a login,
-	// and hot bills before they expire.
+	// Login is whether what is asked for next is, after a login, and hot bills
+	// before they expire.
 	Login bool `env:"PREFETCH_ENABLED" envDefault:"true"`
 	// Nightly is whether this month's bills of recently active lines are, from
 	// 2 to 5 o'clock in Seoul.
@@ -61,6 +62,7 @@ type Activity interface {
 // PrefetcherParams are what a Prefetcher needs.
 type PrefetcherParams struct {
 	Cache    Renewal
+	Archive  Archive
 	Queue    Queue
 	Activity Activity
 	Meter    Meter
@@ -73,7 +75,7 @@ type PrefetcherParams struct {
 // NewPrefetcher returns a prefetcher.
 func NewPrefetcher(p PrefetcherParams) *Prefetcher {
 	return &Prefetcher{
-		cache: p.Cache, queue: p.Queue, activity: p.Activity, meter: p.Meter, policy: p.Policy,
+		cache: p.Cache, archive: p.Archive, queue: p.Queue, activity: p.Activity, meter: p.Meter, policy: p.Policy,
 		hot: lately{seen: map[string]time.Time{}}, log: p.Log, now: p.Now, newID: p.NewID,
 	}
 }
@@ -81,16 +83,19 @@ func NewPrefetcher(p PrefetcherParams) *Prefetcher {
 // maxLines bounds what one login has fetched.
 const maxLines = 5
 
-// LoggedIn has fetched what the owner of lines will ask for first. It returns an
-// error if that could not be written down; repeating it does no harm.
+// LoggedIn has fetched what the owner of lines will ask for: this month's bill,
+// the customer and, since it is the next question and costs one call for ever,
+// last month's bill. It returns an error if that could not be written down;
+// repeating it does no harm.
 func (p *Prefetcher) LoggedIn(ctx context.Context, lines []msisdn.Number) error {
 	if !p.policy.Login {
 		return nil
 	}
 	var faults []error
+	current := MonthOf(p.now())
 	for _, line := range lines[:min(len(lines), maxLines)] {
-		for _, s := range []Subject{{Line: line, Month: MonthOf(p.now())}, {Line: line}} {
-			if p.cache.Knows(ctx, s) {
+		for _, s := range []Subject{{line, current}, {Line: line}, {line, current.minus(1)}} {
+			if p.knows(ctx, s) {
 				p.meter.Prefetched(ReasonLogin, "known")
 				continue
 			}
@@ -98,6 +103,18 @@ func (p *Prefetcher) LoggedIn(ctx context.Context, lines []msisdn.Number) error 
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// knows reports whether nothing need be fetched.
+func (p *Prefetcher) knows(ctx context.Context, s Subject) bool {
+	if p.cache.Knows(ctx, s) {
+		return true
+	}
+	if s.Month == "" {
+		return false
+	}
+	kept, err := p.archive.Find(ctx, s.Line, s.Month)
+	return err == nil && kept.Final
 }
 
 // want puts something in line. That there is no room is no fault: it is not
