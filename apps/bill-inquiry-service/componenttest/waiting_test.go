@@ -14,7 +14,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
 // lines returns n lines of KOS's population that no other test has.
@@ -141,9 +143,9 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) {
 func (*customer) masked(line string) string { return line[:3] + "-****-" + line[7:] }
 
 // count returns what a query counts.
-func (w *world) count(sql string, args ...any) (n int) {
+func (w *world) count(sql string) (n int) {
 	w.t.Helper()
-	if err := w.db.Pool.QueryRow(w.t.Context(), sql, args...).Scan(&n); err != nil {
+	if err := w.db.Pool.QueryRow(w.t.Context(), sql).Scan(&n); err != nil {
 		w.t.Fatal(err)
 	}
 	return n
@@ -215,23 +217,25 @@ func TestAnOlderAnswerWithinASecond(t *testing.T) {
 	eventually(t, "it is answered", func() bool { return c.inquire(own[0], "").data["stale"] == false })
 }
 
-// forgetLine empties the caches of this month's bill of a line, but not the
-// archive: as if its time were over.
+// forgetLine leaves of this month's bill of a line only what the archive has,
+// as if KOS had told it an hour ago.
 func (c *customer) forgetLine(line string) {
 	w := c.w
 	w.t.Helper()
-	var document, asOf any
-	const row = "FROM bill_archive WHERE line_number = $1 AND billing_month = $2"
-	if err := w.db.Pool.QueryRow(w.t.Context(), "SELECT document, as_of "+row, line, thisMonth()).Scan(&document, &asOf); err != nil {
+	archive, own := postgres.NewArchive(w.db.Pool), msisdn.Number(line)
+	old, err := archive.Find(w.t.Context(), own, bill.MonthOf(time.Now()))
+	if err != nil {
 		w.t.Fatal(err)
 	}
 	event := fmt.Sprintf(`{"id":"1","type":"product.changed.v1","data":{"lineNumber":%q}}`, line)
 	if got := c.do(http.MethodPost, "/events/product-changed", event); got.status != http.StatusOK {
 		w.t.Fatalf("the event: %+v", got)
 	}
-	_, err := w.db.Pool.Exec(w.t.Context(), "UPDATE bill_archive SET document = $3, as_of = $4 WHERE line_number = $1 AND billing_month = $2",
-		line, thisMonth(), document, asOf)
-	if err != nil {
+	if _, err := w.db.Pool.Exec(w.t.Context(), "DELETE FROM bill_archive WHERE line_number = $1", line); err != nil {
+		w.t.Fatal(err)
+	}
+	old.AsOf = old.AsOf.Add(-time.Hour)
+	if err := archive.Keep(w.t.Context(), old); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -346,4 +350,32 @@ func (w *world) gauge(name string) float64 {
 		}
 	}
 	return least
+}
+
+// TestALoginWarmsTheFirstClick has the event come as the sidecar delivers it.
+func TestALoginWarmsTheFirstClick(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, daprtest.RedisState)
+	own := lines(1)[0]
+	c := w.login(own)
+	event := fmt.Sprintf(`{"id":"1","type":"user.logged-in.v1","data":{"lines":[%q]}}`, own)
+	for range 2 { // at least once
+		if got := c.do(http.MethodPost, "/events/user-logged-in", event); got.status != http.StatusOK {
+			t.Fatalf("the event: %+v", got)
+		}
+	}
+	eventually(t, "everything is fetched", func() bool {
+		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM waiting_fetch") == 0
+	})
+	for _, month := range []string{"", lastMonth()} {
+		if got := c.inquire(own, month); got.status != http.StatusOK || got.data["stale"] != false {
+			t.Errorf("got %+v", got)
+		}
+	}
+	if got := c.do(http.MethodGet, "/api/v1/bills/menu", ""); got.data["stale"] != false || got.data["asOf"] == nil {
+		t.Errorf("menu: %+v", got)
+	}
+	if bills, customers := w.kos.Calls("bill-inquiry"), w.kos.Calls("product-inquiry"); bills != 2 || customers != 1 {
+		t.Errorf("KOS was called %d and %d times", bills, customers)
+	}
 }

@@ -195,8 +195,8 @@ func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last 
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		const seed = 7
-		p := population{rand.New(rand.NewPCG(seed, 1))}       //nolint:gosec // a simulation must be repeatable
-		w := newWorld(policy, rand.New(rand.NewPCG(seed, 2))) //nolint:gosec // the same
+		p := population{rand.New(rand.NewPCG(seed, 1))}
+		w := newWorld(policy, rand.New(rand.NewPCG(seed, 2)))
 		pass(time.Until(time.Date(2026, 11, 10, 0, 0, 0, 0, bill.Seoul)))
 		if established {
 			w.remember(t, p)

@@ -82,7 +82,7 @@ func New[V any](opts Options, l2 L2, log *slog.Logger, metrics *Metrics) *Cache[
 	return &Cache[V]{
 		opts: opts, l2: l2, log: log, metrics: metrics,
 		l1: otter.Must(&otter.Options[string, V]{
-			MaximumSize:      l1Size,
+			MaximumSize: l1Size,
 			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, V]) time.Duration {
 				return min(l1TTL, life(e.Value, l1TTL))
 			}),

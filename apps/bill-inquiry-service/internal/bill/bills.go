@@ -57,8 +57,8 @@ const (
 	// glance is how long nobody waits longer for KOS than, if there is an older
 	// answer. Product rule: 1 s; the rest is for finding that.
 	glance = 800 * time.Millisecond
-	// recent is how old a bill may be that is not fetched again while KOS's limit
-	// is spent: what a process keeps to itself may be as old.
+	// recent is how old a bill may be that does while KOS is slow or its limit is
+	// spent: what a process keeps to itself may be as old.
 	recent = 5 * time.Minute
 	// archiveWait bounds the search for an older answer: its caller has waited
 	// already.
@@ -77,10 +77,10 @@ func (b *Bills) Get(ctx context.Context, q Question) (Bill, error) {
 		return got, err
 	}
 	if old, found := b.lastKnown(ctx, q.Subject); found {
-		if errors.Is(err, ErrMustWait) && old.Stale {
+		if old.Stale && !errors.Is(err, ErrUnavailable) {
 			old.Stale = b.now().Sub(old.AsOf) > recent
 		}
-		if errors.Is(err, ErrMustWait) && old.Stale {
+		if old.Stale && errors.Is(err, ErrMustWait) {
 			b.want(ctx, q)
 		}
 		return old, nil

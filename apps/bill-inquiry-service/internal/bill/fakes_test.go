@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
@@ -217,6 +218,7 @@ func (m *meter) Prefetched(reason, outcome string) {
 // bench is what one test works on. Nothing sees to what waits in line until
 // work is called.
 type bench struct {
+	t       *testing.T // of a test on a clock of its own
 	carrier *carrier
 	archive *archive
 	history *history

@@ -27,11 +27,11 @@ type Cache interface {
 	Customer(ctx context.Context, line msisdn.Number, load LoadCustomer) (Customer, error)
 }
 
-// LoadBill and LoadCustomer get what a Cache does not have.
-type (
-	LoadBill     func(context.Context) (Bill, error)
-	LoadCustomer func(context.Context) (Customer, error)
-)
+// LoadBill gets a bill that a Cache does not have.
+type LoadBill func(context.Context) (Bill, error)
+
+// LoadCustomer gets a customer that a Cache does not have.
+type LoadCustomer func(context.Context) (Customer, error)
 
 // Renewal makes a Cache replace what it has.
 type Renewal interface {

@@ -21,7 +21,8 @@ func (b *bench) knowLastMonth(t *testing.T) {
 
 func TestALoginHasFetchedWhatComesNext(t *testing.T) {
 	t.Parallel()
-	onClock(t, 60, func(t *testing.T, b *bench) {
+	onClock(t, 60, func(b *bench) {
+		t := b.t
 		b.known.subjects = []bill.Subject{{Line: line}} // who holds it
 		b.knowLastMonth(t)
 		for range 2 {
@@ -43,7 +44,8 @@ func TestALoginHasFetchedWhatComesNext(t *testing.T) {
 
 func TestBackgroundWorkWaitsForEverybody(t *testing.T) {
 	t.Parallel()
-	onClock(t, 60, func(t *testing.T, b *bench) { // 7 at once, one in 1.13 s
+	onClock(t, 60, func(b *bench) { // 7 at once, one in 1.13 s
+		t := b.t
 		b.knowLastMonth(t)
 		b.spend(t)
 		if err := b.ahead.LoggedIn(t.Context(), []msisdn.Number{line}); err != nil {
@@ -67,7 +69,8 @@ func TestBackgroundWorkWaitsForEverybody(t *testing.T) {
 
 func TestWhoAsksForWhatIsBeingPrefetchedGoesAhead(t *testing.T) {
 	t.Parallel()
-	onClock(t, 60, func(t *testing.T, b *bench) {
+	onClock(t, 60, func(b *bench) {
+		t := b.t
 		b.spend(t)
 		for i := range 3 {
 			own, _ := number(i)
@@ -84,7 +87,8 @@ func TestWhoAsksForWhatIsBeingPrefetchedGoesAhead(t *testing.T) {
 
 func TestAHotBillIsFetchedBeforeItExpires(t *testing.T) {
 	t.Parallel()
-	onClock(t, 60, func(t *testing.T, b *bench) {
+	onClock(t, 60, func(b *bench) {
+		t := b.t
 		got := b.carrier.bill
 		got.Line, got.AsOf, got.Fetched = line, time.Now(), bill.ReasonLogin
 		for _, age := range []time.Duration{10 * time.Minute, 46 * time.Minute, 47 * time.Minute} {

@@ -17,17 +17,18 @@ import (
 )
 
 // onClock runs a test on a clock of its own, with jobs being worked.
-func onClock(t *testing.T, perMinute int, test func(t *testing.T, b *bench)) {
+func onClock(t *testing.T, perMinute int, test func(b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := setupLimited(time.Now, perMinute)
+		b.t = t
 		b.carrier.bill.Month = bill.MonthOf(time.Now())
 		ctx, stop := context.WithCancel(t.Context())
 		var working sync.WaitGroup
 		working.Go(func() { b.work(ctx) })
 		defer working.Wait()
 		defer stop()
-		test(t, b)
+		test(b)
 		pass(time.Minute) // loads that nobody waits for come to their end
 	})
 }
@@ -63,7 +64,8 @@ func (b *bench) inquire(t *testing.T, i int, async bool) (bill.Inquiry, error) {
 
 func TestASlowInquiryGoesOnWithoutItsClient(t *testing.T) {
 	t.Parallel()
-	onClock(t, 96, func(t *testing.T, b *bench) {
+	onClock(t, 96, func(b *bench) {
+		t := b.t
 		b.carrier.delay = 9 * time.Second
 		start := time.Now()
 		_, err := b.inquire(t, 1, false)
@@ -79,26 +81,27 @@ func TestASlowInquiryGoesOnWithoutItsClient(t *testing.T) {
 
 func TestNobodyWaitsLongWhereAnOlderAnswerExists(t *testing.T) {
 	t.Parallel()
-	for name, trouble := range map[string]func(t *testing.T, b *bench){
-		"KOS is slow":        func(_ *testing.T, b *bench) { b.carrier.delay = 5 * time.Second },
-		"the limit is spent": func(t *testing.T, b *bench) { b.spend(t) },
-		"KOS is away":        func(_ *testing.T, b *bench) { b.carrier.set(errOutage) },
-		"KOS rests": func(t *testing.T, b *bench) {
-			if err := b.line.Rest(t.Context(), bill.BillInquiry, 3*time.Second); err != nil {
-				t.Fatal(err)
+	for name, trouble := range map[string]func(b *bench){
+		"KOS is slow":        func(b *bench) { b.carrier.delay = 5 * time.Second },
+		"the limit is spent": func(b *bench) { b.spend(b.t) },
+		"KOS is away":        func(b *bench) { b.carrier.set(errOutage) },
+		"KOS rests": func(b *bench) {
+			if err := b.line.Rest(b.t.Context(), bill.BillInquiry, 3*time.Second); err != nil {
+				b.t.Fatal(err)
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onClock(t, 8, func(t *testing.T, b *bench) {
+			onClock(t, 8, func(b *bench) {
+				t := b.t
 				old := b.carrier.bill
 				old.Line, old.AsOf = line, time.Now()
 				if err := b.archive.Keep(t.Context(), old); err != nil {
 					t.Fatal(err)
 				}
 				pass(time.Hour)
-				trouble(t, b)
+				trouble(b)
 				start := time.Now()
 				got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line}, false)
 				if err != nil || !got.Bill.Stale || got.Bill.AsOf != old.AsOf || time.Since(start) > time.Second {
@@ -119,7 +122,8 @@ func TestNobodyWaitsLongWhereAnOlderAnswerExists(t *testing.T) {
 
 func TestAnOutageIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-	onClock(t, 96, func(t *testing.T, b *bench) {
+	onClock(t, 96, func(b *bench) {
+		t := b.t
 		b.carrier.set(errBreaker)
 		for i := range 50 {
 			start := time.Now()
@@ -136,7 +140,8 @@ func TestAnOutageIsToldAtOnce(t *testing.T) {
 
 func TestWhatWaitsIsAnsweredWithinTheLimit(t *testing.T) {
 	t.Parallel()
-	onClock(t, 8*60, func(t *testing.T, b *bench) { // 60 at once, then 7 a second
+	onClock(t, 8*60, func(b *bench) { // 60 at once, then 7 a second
+		t := b.t
 		b.spend(t)
 		var clients sync.WaitGroup
 		for i := range 10 {
@@ -157,7 +162,8 @@ func TestWhatWaitsIsAnsweredWithinTheLimit(t *testing.T) {
 
 func TestWhoWaitsTooLongIsToldWhenToComeBack(t *testing.T) {
 	t.Parallel()
-	onClock(t, 4, func(t *testing.T, b *bench) { // one at a time, one in 20 s
+	onClock(t, 4, func(b *bench) { // one at a time, one in 20 s
+		t := b.t
 		b.spend(t)
 		var last time.Duration
 		for i := range 3 {
@@ -178,7 +184,8 @@ func TestWhoWaitsTooLongIsToldWhenToComeBack(t *testing.T) {
 
 func TestAFullLineTakesNobodyElse(t *testing.T) {
 	t.Parallel()
-	onClock(t, 1, func(t *testing.T, b *bench) {
+	onClock(t, 1, func(b *bench) {
+		t := b.t
 		b.spend(t)
 		for i := range 10 { // the line's room
 			if _, err := b.inquire(t, i, true); err != nil {
@@ -197,7 +204,8 @@ func TestAFullLineTakesNobodyElse(t *testing.T) {
 
 func TestAnAsynchronousInquiryShowsItsProgress(t *testing.T) {
 	t.Parallel()
-	onClock(t, 12, func(t *testing.T, b *bench) { // one at a time, one in 5.45 s
+	onClock(t, 12, func(b *bench) { // one at a time, one in 5.45 s
+		t := b.t
 		b.spend(t)
 		var place bill.Place
 		for i := range 5 {
@@ -237,7 +245,8 @@ func TestAnAsynchronousInquiryShowsItsProgress(t *testing.T) {
 
 func TestOneLineThatKOSDoesNotAnswerDelaysNobody(t *testing.T) {
 	t.Parallel()
-	onClock(t, 60, func(t *testing.T, b *bench) {
+	onClock(t, 60, func(b *bench) {
+		t := b.t
 		bad, badOwner := number(0)
 		b.carrier.bad = bad
 		b.spend(t)
@@ -263,7 +272,8 @@ func TestOneLineThatKOSDoesNotAnswerDelaysNobody(t *testing.T) {
 
 func TestWhatWaitsOutlivesAnOutage(t *testing.T) {
 	t.Parallel()
-	onClock(t, 60, func(t *testing.T, b *bench) {
+	onClock(t, 60, func(b *bench) {
+		t := b.t
 		b.spend(t)
 		for i := range 3 {
 			if _, err := b.inquire(t, i, true); err != nil {
@@ -285,7 +295,8 @@ func TestWhatWaitsOutlivesAnOutage(t *testing.T) {
 
 func TestKOSsNoIsAnAnswerToWhoWaits(t *testing.T) {
 	t.Parallel()
-	onClock(t, 60, func(t *testing.T, b *bench) {
+	onClock(t, 60, func(b *bench) {
+		t := b.t
 		b.spend(t)
 		b.carrier.set(bill.ErrNoBill)
 		if _, err := b.inquire(t, 1, false); !errors.Is(err, bill.ErrNoBill) {
@@ -300,7 +311,8 @@ func TestKOSsNoIsAnAnswerToWhoWaits(t *testing.T) {
 
 func TestABudgetThatKOSHasLoweredIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	onClock(t, 60, func(t *testing.T, b *bench) {
+	onClock(t, 60, func(b *bench) {
+		t := b.t
 		b.carrier.set(fmt.Errorf("kos: %w", bill.ErrMustWait))
 		time.AfterFunc(2*time.Second, func() { b.carrier.set(nil) })
 		if got, err := b.inquire(t, 1, false); err != nil || got.Bill.Line == "" {

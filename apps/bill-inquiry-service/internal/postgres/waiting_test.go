@@ -18,8 +18,11 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
+// room is how many may wait.
+const room = 10
+
 // newQueue returns a line in a database of its own.
-func newQueue(t *testing.T, perMinute, room int) (*postgres.Queue, *pgxpool.Pool) {
+func newQueue(t *testing.T, perMinute int) (*postgres.Queue, *pgxpool.Pool) {
 	t.Helper()
 	pool := pgtest.New(t, postgres.Migrations(), pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}).Pool
 	inserts, err := queue.NewJobs(pool, slog.New(slog.DiscardHandler))
@@ -34,9 +37,9 @@ func newQueue(t *testing.T, perMinute, room int) (*postgres.Queue, *pgxpool.Pool
 
 func TestTheLineConforms(t *testing.T) {
 	t.Parallel()
-	const room = 10
 	billtest.Conformance(t, room, func(t *testing.T) billtest.Tested {
-		line, _ := newQueue(t, 100_000, room)
+		t.Helper()
+		line, _ := newQueue(t, 100_000)
 		return line
 	})
 }
@@ -58,7 +61,7 @@ func waiting(line msisdn.Number) bill.Record {
 
 func TestAnInquiryIsWrittenDownWithAllThatEndsIt(t *testing.T) {
 	t.Parallel()
-	line, pool := newQueue(t, 100_000, 10)
+	line, pool := newQueue(t, 100_000)
 	r := waiting("01012345678")
 	if _, err := line.Enter(t.Context(), r); err != nil {
 		t.Fatal(err)
@@ -96,7 +99,7 @@ func TestAnInquiryIsWrittenDownWithAllThatEndsIt(t *testing.T) {
 
 func TestOnlyWhoMustWaitsInLine(t *testing.T) {
 	t.Parallel()
-	line, _ := newQueue(t, 16, 10) // two at once
+	line, _ := newQueue(t, 16) // two at once
 	pass := func(want bill.Passage) {
 		t.Helper()
 		if got, err := line.Pass(t.Context(), bill.BillInquiry); err != nil || got != want {
@@ -126,7 +129,7 @@ func TestOnlyWhoMustWaitsInLine(t *testing.T) {
 
 func TestWhoDiedWithATurnLosesIt(t *testing.T) {
 	t.Parallel()
-	line, pool := newQueue(t, 100_000, 10)
+	line, pool := newQueue(t, 100_000)
 	if _, err := line.Enter(t.Context(), waiting("01012345678")); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +155,7 @@ func TestWhoDiedWithATurnLosesIt(t *testing.T) {
 
 func TestNewcomersDoNotPassWhoHasWaitedForAMinute(t *testing.T) {
 	t.Parallel()
-	line, pool := newQueue(t, 100_000, 10)
+	line, pool := newQueue(t, 100_000)
 	for _, month := range []bill.Month{"2026-11", "2026-10"} {
 		r := waiting("01012345678")
 		r.Month = month
@@ -170,7 +173,7 @@ func TestNewcomersDoNotPassWhoHasWaitedForAMinute(t *testing.T) {
 
 func TestHopelessQuestionsAreFound(t *testing.T) {
 	t.Parallel()
-	line, pool := newQueue(t, 100_000, 10)
+	line, pool := newQueue(t, 100_000)
 	for _, who := range []msisdn.Number{"01012345678", "01087654321"} {
 		if _, err := line.Enter(t.Context(), waiting(who)); err != nil {
 			t.Fatal(err)
@@ -215,7 +218,7 @@ func TestHopelessQuestionsAreFound(t *testing.T) {
 
 func TestActiveLinesWithoutAFreshBill(t *testing.T) {
 	t.Parallel()
-	line, pool := newQueue(t, 100_000, 10)
+	line, pool := newQueue(t, 100_000)
 	archive, now := postgres.NewArchive(pool), time.Now()
 	lines := []msisdn.Number{"01000000001", "01000000002", "01000000003"} // one is stale, one fresh, one waits
 	for i, own := range lines {

@@ -29,7 +29,7 @@ func Conformance(t *testing.T, room int, open func(t *testing.T) Tested) {
 		"lines take turns":                       linesTakeTurns,
 		"who asks the same joins":                whoAsksTheSameJoins,
 		"interactive goes first":                 interactiveGoesFirst,
-		"a full line":                            func(t *testing.T, l Tested) { aFullLine(t, l, room) },
+		"a full line":                            func(t *testing.T, l Tested) { t.Helper(); aFullLine(t, l, room) },
 		"a turn is given back":                   aTurnIsGivenBack,
 		"a question that stands aside is passed": aQuestionThatStandsAsideIsPassed,
 	} {
@@ -79,6 +79,7 @@ func order(t *testing.T, l Tested) (all []string) {
 }
 
 func linesTakeTurns(t *testing.T, l Tested) {
+	t.Helper()
 	for _, month := range []bill.Month{"2026-11", "2026-10", "2026-09"} {
 		enter(t, l, 1, month)
 	}
@@ -98,6 +99,7 @@ func linesTakeTurns(t *testing.T, l Tested) {
 }
 
 func whoAsksTheSameJoins(t *testing.T, l Tested) {
+	t.Helper()
 	first, _ := enter(t, l, 1, "2026-11")
 	enter(t, l, 2, "2026-11")
 	second, place := enter(t, l, 1, "2026-11")
@@ -143,6 +145,7 @@ func want(t *testing.T, l Tested, line int) bool {
 }
 
 func interactiveGoesFirst(t *testing.T, l Tested) {
+	t.Helper()
 	if !want(t, l, 1) || want(t, l, 1) || !want(t, l, 2) {
 		t.Error("it does not know what is wanted already")
 	}
@@ -157,6 +160,7 @@ func interactiveGoesFirst(t *testing.T, l Tested) {
 }
 
 func aFullLine(t *testing.T, l Tested, room int) {
+	t.Helper()
 	for i := range room {
 		enter(t, l, i, "2026-11")
 	}
@@ -177,6 +181,7 @@ func aFullLine(t *testing.T, l Tested, room int) {
 }
 
 func aTurnIsGivenBack(t *testing.T, l Tested) {
+	t.Helper()
 	enter(t, l, 1, "2026-11")
 	enter(t, l, 2, "2026-11")
 	turn := take(t, l)
@@ -187,6 +192,7 @@ func aTurnIsGivenBack(t *testing.T, l Tested) {
 }
 
 func aQuestionThatStandsAsideIsPassed(t *testing.T, l Tested) {
+	t.Helper()
 	r, _ := enter(t, l, 1, "2026-11")
 	enter(t, l, 2, "2026-11")
 	must(t, l.Return(t.Context(), take(t, l), time.Hour))
