@@ -57,8 +57,8 @@ const (
 	// glance is how long nobody waits longer for KOS than, if there is an older
 	// answer. Product rule: 1 s; the rest is for finding that.
 	glance = 800 * time.Millisecond
-	// recent is how old a bill may be that does while KOS is slow or its limit is
-	// spent: what a process keeps to itself may be as old.
+	// recent is how old a bill may be that does while KOS's limit is spent: what a
+	// process keeps to itself may be as old.
 	recent = 5 * time.Minute
 	// archiveWait bounds the search for an older answer: its caller has waited
 	// already.
@@ -77,11 +77,8 @@ func (b *Bills) Get(ctx context.Context, q Question) (Bill, error) {
 		return got, err
 	}
 	if old, found := b.lastKnown(ctx, q.Subject); found {
-		if old.Stale && !errors.Is(err, ErrUnavailable) {
-			old.Stale = b.now().Sub(old.AsOf) > recent
-		}
 		if old.Stale && errors.Is(err, ErrMustWait) {
-			b.want(ctx, q)
+			old.Stale = b.wantUnlessRecent(ctx, q, old)
 		}
 		return old, nil
 	}
@@ -169,6 +166,15 @@ func (b *Bills) ask(ctx context.Context, w Wish) (Bill, error) {
 		b.log.WarnContext(ctx, "bill not archived", "error", err)
 	}
 	return fresh, nil
+}
+
+// wantUnlessRecent has a bill fetched anew that is too old, and reports that.
+func (b *Bills) wantUnlessRecent(ctx context.Context, q Question, old Bill) bool {
+	if b.now().Sub(old.AsOf) <= recent {
+		return false
+	}
+	b.want(ctx, q)
+	return true
 }
 
 // want has the fresher bill fetched that its client does not wait for.
