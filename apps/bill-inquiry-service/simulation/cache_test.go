@@ -74,8 +74,11 @@ func (c *cache) load(s bill.Subject, over chan struct{}, load bill.LoadBill) {
 }
 
 func (c *cache) Customer(ctx context.Context, line msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
-	if c.Knows(ctx, bill.Subject{Line: line}) {
-		return c.customers[line].value, nil
+	c.mu.Lock()
+	known, ok := c.customers[line]
+	c.mu.Unlock()
+	if ok && time.Now().Before(known.until) {
+		return known.value, nil
 	}
 	return c.RenewCustomer(ctx, line, load)
 }

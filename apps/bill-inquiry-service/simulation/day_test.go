@@ -212,16 +212,17 @@ func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last 
 			}
 		})
 		for n := range warmUp + 1 {
-			last = &day{}
+			today := &day{}
+			last = today
 			midnight := time.Now()
-			before := len(w.kos.asked)
+			before := w.kos.calls()
 			for _, start := range p.visits(n == warmUp) {
 				pass(time.Until(midnight.Add(start)))
 				v := p.visit()
-				running.Go(func() { w.run(v, last) })
+				running.Go(func() { w.run(v, today) })
 			}
 			pass(time.Until(midnight.Add(24 * time.Hour)))
-			asked = len(w.kos.asked) - before
+			asked = w.kos.calls() - before
 		}
 		stop()
 		running.Wait()

@@ -125,8 +125,17 @@ func (k *kos) Customer(context.Context, string, msisdn.Number) (bill.Customer, e
 	return bill.Customer{}, k.answer(false)
 }
 
+// calls returns how often it was asked for bills.
+func (k *kos) calls() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.asked)
+}
+
 // most returns how many calls came within any 60 s.
 func (k *kos) most() (most int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	first := 0
 	for last := range k.asked {
 		for k.asked[last].Sub(k.asked[first]) >= time.Minute {
