@@ -18,14 +18,14 @@ func (s *Store) Permit(ctx context.Context, id string, permissions []string, now
 		if err != nil {
 			return err
 		}
-		rest := record.Idle - now.Sub(record.TouchedAt)
+		rest := record.life() - now.Sub(record.TouchedAt)
 		if rest <= 0 {
 			return ErrEnded // as good as: the store counts in whole seconds
 		}
 		record.Permissions = permissions
 		// Also if they are the same: whoever changes the session with what he read
 		// before must fail.
-		err = s.write(ctx, id, record, etag, min(rest, record.Idle))
+		err = s.write(ctx, id, record, etag, min(rest, record.life()))
 		if !errors.Is(err, ErrConflict) {
 			return err
 		}

@@ -3,13 +3,12 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/gorilla/mux"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
-	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
 // defaultPageSize is how many items a page has unless asked otherwise.
@@ -48,32 +47,15 @@ func (a *API) users(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-func readUserFilter(query url.Values) (identity.UserFilter, error) {
-	faults := map[string]string{}
+func readUserFilter(values url.Values) (identity.UserFilter, error) {
+	reader := query.New(values)
+	page := reader.Page(defaultPageSize, identity.MaxListed)
 	filter := identity.UserFilter{
-		Query:  query.Get("query"),
-		Status: identity.Status(query.Get("status")),
-		Page:   number(query, "page", 1, faults),
-		Size:   number(query, "size", defaultPageSize, faults),
+		Query:  values.Get("query"),
+		Status: query.OneOf(reader, "status", identity.StatusActive, identity.StatusSuspended, identity.StatusLocked),
+		Page:   page.Number, Size: page.Size,
 	}
-	if len(faults) > 0 {
-		return filter, problem.ErrValidation.WithFields(faults)
-	}
-	return filter, nil
-}
-
-// number returns a whole number. Which ones are allowed is for the use case to
-// say.
-func number(query url.Values, name string, fallback int, faults map[string]string) int {
-	text := query.Get(name)
-	if text == "" {
-		return fallback
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		faults[name] = "숫자여야 합니다."
-	}
-	return n
+	return filter, reader.Err()
 }
 
 // act returns a handler of an administrative act about the user in the path,

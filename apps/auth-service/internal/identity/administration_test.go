@@ -193,15 +193,8 @@ func TestAdministrationValidates(t *testing.T) {
 	w := setup()
 	_, err := w.admin.Perform(t.Context(), act(identity.ActionGrant, "kim", "EVERYTHING"))
 	same(t, faultyFields(t, err), map[string]bool{"code": true})
-	for field, filter := range map[string]identity.UserFilter{
-		"query":  {Query: "a%b", Page: 1, Size: 10},
-		"status": {Status: "GONE", Page: 1, Size: 10},
-		"size":   {Page: 1, Size: identity.MaxPageSize + 1},
-		"page":   {Page: identity.MaxListed/10 + 1, Size: 10},
-	} {
-		_, err := w.admin.Users(t.Context(), filter)
-		same(t, faultyFields(t, err), map[string]bool{field: true})
+	for _, query := range []string{"a%b", "김", "a b", "123456789012345678901"} {
+		_, err := w.admin.Users(t.Context(), identity.UserFilter{Query: query, Page: 1, Size: 10})
+		same(t, faultyFields(t, err), map[string]bool{"query": true})
 	}
-	_, err = w.admin.Users(t.Context(), identity.UserFilter{Page: identity.MaxListed / 10, Size: 10})
-	wantError(t, err, nil)
 }
