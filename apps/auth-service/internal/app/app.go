@@ -3,9 +3,11 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
@@ -18,10 +20,12 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/sessionstore"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/health"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -36,6 +40,7 @@ func Graph(cfg Config) fx.Option {
 		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), lifetimes(cfg)),
 		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database,
+		platform.Audit(identity.ErrOwnAccount.Code, identity.ErrLastAdministrator.Code, identity.ErrPermissionUnfit.Code),
 
 		fx.Module("inbound", fx.Provide(
 			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)),
@@ -57,7 +62,8 @@ func Graph(cfg Config) fx.Option {
 			func(keys *token.Keys) jwtauth.Keys { return jwtauth.LocalKeys(keys.Public) },
 			token.NewIssuer,
 			newKOS,
-		)),
+			groupcommit.NewMetrics,
+		), fx.Invoke(keepPartitions)),
 	)
 }
 
@@ -100,7 +106,7 @@ func newAccounts(p useCaseParams) *identity.Accounts {
 }
 
 func newAdministration(p useCaseParams) *identity.Administration {
-	return identity.NewAdministration(p.Store, p.Sessions, p.Recorder, p.Now)
+	return identity.NewAdministration(p.Store, p.Store, p.Sessions, p.Recorder, p.Now)
 }
 
 // newKeys makes readiness wait for the signing keys.
@@ -112,4 +118,10 @@ func newKeys(cfg token.Config, secrets sidecar.Secrets, log *slog.Logger, checks
 
 func newKOS(cfg kosclient.Config, secrets sidecar.Secrets, dapr *sidecar.Client) *kos.Carrier {
 	return kos.New(kosclient.New(cfg, secrets, dapr.Invoker(cfg.AppID)))
+}
+
+func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
+	platform.Background(lc, func(ctx context.Context) {
+		pg.Upkeep(ctx, pool, log, now, postgres.Partitioned...)
+	})
 }

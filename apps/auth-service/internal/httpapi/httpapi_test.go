@@ -44,6 +44,7 @@ type world struct {
 	url     string
 	store   *identitytest.Memory
 	live    *identitytest.Sessions
+	trail   *identitytest.Trail
 	secrets secrets
 	log     *syncBuffer
 }
@@ -59,6 +60,7 @@ func setup(t *testing.T) *world {
 			identitytest.Customer("lee", "CUST2", "01033334444"),
 			identitytest.Staff("root")),
 		live:    identitytest.NewSessions(),
+		trail:   &identitytest.Trail{},
 		secrets: secrets{"keys": tokentest.Set(t, tokentest.NewKey(t, "signer"))},
 		log:     &syncBuffer{},
 	}
@@ -89,7 +91,7 @@ func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 		Users: w.store, Credentials: w.store, Passwords: passwords, Carrier: &identitytest.Carrier{},
 		Sessions: w.live, Recorder: recorder,
 	})
-	admin := identity.NewAdministration(w.store, w.live, recorder, time.Now)
+	admin := identity.NewAdministration(w.store, w.trail, w.live, recorder, time.Now)
 	return httpapi.New(sessions, accounts, admin, keys, jwtauth.NewAuthenticator(verifier, seen{w.live}, registry))
 }
 

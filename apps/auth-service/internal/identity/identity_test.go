@@ -52,7 +52,7 @@ func setup() *world {
 		Users: w.store, Credentials: w.store, Passwords: w.passwords, Carrier: w.carrier,
 		Sessions: w.live, Recorder: w.recorder,
 	})
-	w.admin = identity.NewAdministration(w.store, w.live, w.recorder, now)
+	w.admin = identity.NewAdministration(w.store, &identitytest.Trail{}, w.live, w.recorder, now)
 	return w
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
@@ -26,6 +27,11 @@ func Migrations() fs.FS {
 	return sub
 }
 
+// Partitioned are the tables that have a partition for each month.
+var Partitioned = []pg.Partitions{
+	audit.Table,
+}
+
 // Store keeps everything that this service has in its database. It is safe for
 // concurrent use.
 type Store struct {
@@ -38,6 +44,7 @@ var (
 	_ identity.Credentials  = (*Store)(nil)
 	_ identity.SessionIndex = (*Store)(nil)
 	_ identity.Directory    = (*Store)(nil)
+	_ identity.Trail        = (*Store)(nil)
 )
 
 // NewStore returns a Store in the database of pool.
