@@ -25,15 +25,17 @@ const enabled = "PHONEBILL_E2E"
 var whole struct {
 	checkout checkout.Checkout
 	secrets  secrets.Set
-	system   *system.System // another one after TestStop
-	docs     [][]byte       // the services' OpenAPI documents
-	kos      *kos.Admin     // for use outside of tests
+	system   *system.System         // another one after TestStop
+	docs     map[system.Role][]byte // the services' OpenAPI documents
+	kos      *kos.Admin             // for use outside of tests
 }
 
 const (
 	auth    system.Role = "auth-service"
 	bills   system.Role = "bill-inquiry-service"
 	kosMock system.Role = "kos-mock-service"
+
+	products system.Role = "product-change-service"
 )
 
 // kosURL is where the stand-in for KOS answers; its admin API is not behind
@@ -85,12 +87,13 @@ func start() (err error) {
 	if whole.checkout, err = checkout.Find("."); err != nil {
 		return err
 	}
-	for _, app := range []system.Role{auth, bills, kosMock} {
+	whole.docs = map[system.Role][]byte{}
+	for _, app := range []system.Role{auth, bills, products, kosMock} {
 		doc, err := os.ReadFile("../../apps/" + string(app) + "/api/openapi.yaml")
 		if err != nil {
 			return err
 		}
-		whole.docs = append(whole.docs, doc)
+		whole.docs[app] = doc
 	}
 	whole.kos = kos.New(kosURL, nil)
 	return startSystem(true)
