@@ -151,7 +151,7 @@ func person(t *testing.T, c customer, requests bool) abuse.Person {
 		current := c.Subscription(c.Line).OK(t).Current.Code
 		offered := c.Offers(current).OK(t).Products
 		form := api.ChangeForm{Line: c.Line, Current: current, Target: offered[0].Code}
-		owns["request of "+string(products)] = c.Change(form, api.How{Async: true}).OK(t).RequestID
+		owns["request of "+string(plans)] = c.Change(form, api.How{Async: true}).OK(t).RequestID
 	}
 	return abuse.Person{Token: c.Tokens.Access, Owns: owns}
 }

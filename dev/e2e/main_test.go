@@ -33,9 +33,8 @@ var whole struct {
 const (
 	auth    system.Role = "auth-service"
 	bills   system.Role = "bill-inquiry-service"
+	plans   system.Role = "product-change-service"
 	kosMock system.Role = "kos-mock-service"
-
-	products system.Role = "product-change-service"
 )
 
 // kosURL is where the stand-in for KOS answers; its admin API is not behind
@@ -88,7 +87,7 @@ func start() (err error) {
 		return err
 	}
 	whole.docs = map[system.Role][]byte{}
-	for _, app := range []system.Role{auth, bills, products, kosMock} {
+	for _, app := range []system.Role{auth, bills, plans, kosMock} {
 		doc, err := os.ReadFile("../../apps/" + string(app) + "/api/openapi.yaml")
 		if err != nil {
 			return err
@@ -104,7 +103,7 @@ func start() (err error) {
 func startSystem(fresh bool) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	whole.system, err = system.Start(ctx, system.Options{Dir: ".", Data: "e2e", Fresh: fresh, Out: os.Stdout})
+	whole.system, err = system.Start(ctx, system.Options{Dir: ".", Data: "e2e", Fresh: fresh, Env: kos.Unlimited, Out: os.Stdout})
 	if err != nil {
 		return err
 	}
