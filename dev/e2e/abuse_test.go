@@ -51,6 +51,7 @@ var traceIDs = regexp.MustCompile(`"traceId":"[0-9a-f]{32}"`)
 
 // caller makes the calls of an attack.
 func caller(t *testing.T, app runfile.App) abuse.Do {
+	t.Helper()
 	ingress := nobody(t)
 	direct := api.New("http://127.0.0.1:"+strconv.Itoa(app.Port), checked(t))
 	return func(call abuse.Call) (abuse.Answer, error) {
