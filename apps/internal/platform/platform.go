@@ -200,7 +200,9 @@ func Audit(codes ...string) fx.Option {
 				return audit.NewDenials(writer, now, registerer, codes...)
 			},
 		)),
-		fx.Decorate(func(routes httpserver.Registrar, denials *audit.Denials) httpserver.Registrar { return denials.Around(routes) }),
+		fx.Decorate(func(routes httpserver.Registrar, denials *audit.Denials) httpserver.Registrar {
+			return denials.Around(routes)
+		}),
 	)
 }
 
