@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,26 +13,29 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/seal"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // History implements bill.History: reads go to the database, writes to a
 // group-committed writer.
 type History struct {
-	pool   *pgxpool.Pool
-	writer *groupcommit.Writer[bill.Record]
+	pool    *pgxpool.Pool
+	keyring *seal.Keyring
+	writer  *groupcommit.Writer[bill.Record]
 }
 
 var _ bill.History = (*History)(nil)
 
 // NewHistory returns the history in pool's database.
-func NewHistory(pool *pgxpool.Pool, writer *groupcommit.Writer[bill.Record]) *History {
-	return &History{pool: pool, writer: writer}
+func NewHistory(pool *pgxpool.Pool, keyring *seal.Keyring, writer *groupcommit.Writer[bill.Record]) *History {
+	return &History{pool: pool, keyring: keyring, writer: writer}
 }
 
 // Append implements bill.History.
 func (h *History) Append(ctx context.Context, r bill.Record) { h.writer.Append(ctx, r) }
 
-const columns = `request_id::text, requested_at, user_id, line_number, inquiry_month, status, result_code, summary, processed_at`
+const columns = `request_id::text, requested_at, user_id, line_number, inquiry_month, status, result_code, summary, sealed_summary, processed_at`
 
 const findRecord = `
 SELECT ` + columns + `
@@ -54,7 +58,7 @@ func (h *History) Find(ctx context.Context, userID, requestID string) (bill.Reco
 	if err != nil {
 		return bill.Record{}, fault("find inquiry", err)
 	}
-	record, err := pgx.CollectExactlyOneRow(rows, scanRecord)
+	record, err := pgx.CollectExactlyOneRow(rows, h.scan(ctx))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return bill.Record{}, bill.ErrNoInquiry
 	}
@@ -90,7 +94,7 @@ func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
 		return row.Scan(&page.Total)
 	})
 	batch.Queue(listRecords, append(args, f.Size, (f.Page-1)*f.Size)...).Query(func(rows pgx.Rows) (err error) {
-		page.Records, err = pgx.CollectRows(rows, scanRecord)
+		page.Records, err = pgx.CollectRows(rows, h.scan(ctx))
 		return err
 	})
 	if err := h.pool.SendBatch(ctx, batch).Close(); err != nil {
@@ -115,15 +119,28 @@ func bound(t time.Time) *time.Time {
 	return &t
 }
 
-func scanRecord(row pgx.CollectableRow) (bill.Record, error) {
-	var (
-		r         bill.Record
-		processed *time.Time
-	)
-	err := row.Scan(&r.RequestID, &r.RequestedAt, &r.UserID, (*string)(&r.Line), (*string)(&r.Month),
-		(*string)(&r.Status), &r.ResultCode, &r.Summary, &processed)
-	if processed != nil {
-		r.ProcessedAt = *processed
+// scan returns what reads a row of columns. A summary that cannot be opened is
+// left out and said to be in the log: the rest of the record is worth having.
+func (h *History) scan(ctx context.Context) pgx.RowToFunc[bill.Record] {
+	return func(row pgx.CollectableRow) (bill.Record, error) {
+		var (
+			r         bill.Record
+			sealed    []byte
+			processed *time.Time
+		)
+		err := row.Scan(&r.RequestID, &r.RequestedAt, &r.UserID, (*string)(&r.Line), (*string)(&r.Month),
+			(*string)(&r.Status), &r.ResultCode, &r.Summary, &sealed, &processed)
+		if processed != nil {
+			r.ProcessedAt = *processed
+		}
+		if err != nil || sealed == nil { // written by software that did not seal yet
+			return r, err
+		}
+		summary, err := h.keyring.Open(ctx, sealed, summaryPlace(r.RequestID))
+		if err != nil {
+			telemetry.Annotate(ctx, slog.Any("summary", err))
+		}
+		r.Summary = string(summary)
+		return r, nil
 	}
-	return r, err
 }
