@@ -36,9 +36,9 @@ WHERE line_number = $1 AND billing_month = $2 AND (sealed IS NOT NULL OR documen
 // Find implements bill.Archive.
 func (a *Archive) Find(ctx context.Context, line msisdn.Number, month bill.Month) (bill.Bill, error) {
 	var (
-		asOf   time.Time
-		sealed []byte
-		document  *bill.Bill // from before bills were sealed: it is the newer one
+		asOf     time.Time
+		sealed   []byte
+		document *bill.Bill // from before bills were sealed: it is the newer one
 	)
 	err := a.pool.QueryRow(ctx, findBill, line.Digits(), string(month)).Scan(&asOf, &sealed, &document)
 	if errors.Is(err, pgx.ErrNoRows) {

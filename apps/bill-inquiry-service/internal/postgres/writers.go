@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
@@ -39,7 +40,7 @@ func NewRecordWriter(pool *pgxpool.Pool, keyring *seal.Keyring, log *slog.Logger
 					return err
 				}
 				batch.Queue(writeRecord, r.RequestID, r.RequestedAt, r.UserID, r.Line.Digits(), string(r.Month),
-					string(r.Status), r.ResultCode, summary, bound(r.ProcessedAt))
+					string(r.Status), r.ResultCode, summary, zeronull.Timestamptz(r.ProcessedAt))
 				return nil
 			})
 		},

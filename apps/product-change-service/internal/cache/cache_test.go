@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
-	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/cache"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
@@ -47,7 +47,9 @@ func TestWhatIsKeptForHowLong(t *testing.T) {
 	const line, other = msisdn.Number("01012345678"), msisdn.Number("01087654321")
 	l2 := &store{values: map[string][]byte{}}
 	keyring := sealtest.Keyring(t)
-	replica := func() *cache.Cache { return cache.New(l2, keyring, slog.New(slog.DiscardHandler), prometheus.NewRegistry()) }
+	replica := func() *cache.Cache {
+		return cache.New(l2, keyring, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	}
 	c := replica()
 	asked := 0
 	subscriber := func(c *cache.Cache, line msisdn.Number) {

@@ -38,10 +38,10 @@ const knownSubscriber = `SELECT version, as_of, sealed, document FROM known_subs
 // Subscriber implements product.Archive.
 func (a *Archive) Subscriber(ctx context.Context, line msisdn.Number) (product.Subscriber, product.Mark, error) {
 	var (
-		mark   product.Mark
-		asOf   *time.Time
-		sealed []byte
-		document  *product.Subscriber // from before lines were sealed: it is the newer one
+		mark     product.Mark
+		asOf     *time.Time
+		sealed   []byte
+		document *product.Subscriber // from before lines were sealed: it is the newer one
 	)
 	err := a.pool.QueryRow(ctx, knownSubscriber, line.Digits()).Scan(&mark, &asOf, &sealed, &document)
 	switch {
