@@ -25,14 +25,15 @@ const enabled = "PHONEBILL_E2E"
 var whole struct {
 	checkout checkout.Checkout
 	secrets  secrets.Set
-	system   *system.System // another one after TestStop
-	docs     [][]byte       // the services' OpenAPI documents
-	kos      *kos.Admin     // for use outside of tests
+	system   *system.System         // another one after TestStop
+	docs     map[system.Role][]byte // the services' OpenAPI documents
+	kos      *kos.Admin             // for use outside of tests
 }
 
 const (
 	auth    system.Role = "auth-service"
 	bills   system.Role = "bill-inquiry-service"
+	plans   system.Role = "product-change-service"
 	kosMock system.Role = "kos-mock-service"
 )
 
@@ -85,12 +86,13 @@ func start() (err error) {
 	if whole.checkout, err = checkout.Find("."); err != nil {
 		return err
 	}
-	for _, app := range []system.Role{auth, bills, kosMock} {
+	whole.docs = map[system.Role][]byte{}
+	for _, app := range []system.Role{auth, bills, plans, kosMock} {
 		doc, err := os.ReadFile("../../apps/" + string(app) + "/api/openapi.yaml")
 		if err != nil {
 			return err
 		}
-		whole.docs = append(whole.docs, doc)
+		whole.docs[app] = doc
 	}
 	whole.kos = kos.New(kosURL, nil)
 	return startSystem(true)
@@ -101,7 +103,7 @@ func start() (err error) {
 func startSystem(fresh bool) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	whole.system, err = system.Start(ctx, system.Options{Dir: ".", Data: "e2e", Fresh: fresh, Out: os.Stdout})
+	whole.system, err = system.Start(ctx, system.Options{Dir: ".", Data: "e2e", Fresh: fresh, Env: kos.Unlimited, Out: os.Stdout})
 	if err != nil {
 		return err
 	}

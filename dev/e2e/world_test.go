@@ -3,8 +3,10 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,7 +41,7 @@ var documents struct {
 // document describes.
 func checked(t testing.TB) http.RoundTripper {
 	t.Helper()
-	documents.once.Do(func() { documents.validator = openapitest.Load(t, whole.docs...) })
+	documents.once.Do(func() { documents.validator = openapitest.Load(t, slices.Collect(maps.Values(whole.docs))...) })
 	return documents.validator.For(t).Transport(connections)
 }
 

@@ -31,6 +31,7 @@ func stack(cfg Config, deps Deps, api Registrar) http.Handler {
 	metrics := newMetrics(deps.Registry)
 	inner := limitBody(cfg.MaxBody, router)
 	inner = shed(cfg.MaxInFlight, metrics, inner)
+	inner = noteClient(cfg.TrustedProxies, inner)
 	return &observer{deps: deps, metrics: metrics, next: inner}
 }
 

@@ -32,6 +32,8 @@ type Config struct {
 	// Drain is how long a stop waits for running requests. The longest one
 	// answers within 8 s.
 	Drain time.Duration `env:"HTTP_DRAIN" envDefault:"10s"`
+	// TrustedProxies are those whose X-Forwarded-For counts; by default none.
+	TrustedProxies Proxies `env:"HTTP_TRUSTED_PROXIES"`
 }
 
 // Validate reports limits that would refuse everything.

@@ -39,13 +39,14 @@ func Graph(cfg Config) fx.Option {
 
 		fx.Module("inbound", fx.Provide(
 			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)),
-				fx.From(new(*identity.Sessions), new(*identity.Accounts), new(*token.Keys))),
+				fx.From(new(*identity.Sessions), new(*identity.Accounts), new(*identity.Administration), new(*token.Keys))),
 			jwtauth.NewVerifier,
 			newAuthenticator,
 		)),
 		fx.Module("use-cases", fx.Provide(
 			newSessions,
 			newAccounts,
+			newAdministration,
 			metrics.New,
 		)),
 		fx.Module("outbound", fx.Provide(
@@ -96,6 +97,10 @@ func newAccounts(p useCaseParams) *identity.Accounts {
 		Users: p.Store, Credentials: p.Store, Passwords: p.Hasher, Carrier: p.Carrier,
 		Sessions: p.Sessions, Recorder: p.Recorder,
 	})
+}
+
+func newAdministration(p useCaseParams) *identity.Administration {
+	return identity.NewAdministration(p.Store, p.Sessions, p.Recorder, p.Now)
 }
 
 // keysParams are what the signing keys need from the graph.

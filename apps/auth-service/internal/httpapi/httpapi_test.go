@@ -91,7 +91,8 @@ func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 		Users: w.store, Credentials: w.store, Passwords: passwords, Carrier: &identitytest.Carrier{},
 		Sessions: w.live, Recorder: recorder,
 	})
-	return httpapi.New(sessions, accounts, keys, jwtauth.NewAuthenticator(verifier, seen{w.live}, registry))
+	admin := identity.NewAdministration(w.store, w.live, recorder, time.Now)
+	return httpapi.New(sessions, accounts, admin, keys, jwtauth.NewAuthenticator(verifier, seen{w.live}, registry))
 }
 
 // secrets are a token.Secrets.

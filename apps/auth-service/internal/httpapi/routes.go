@@ -32,6 +32,14 @@ type Accounts interface {
 	Registered(ctx context.Context, customerID, lineNumber string) (bool, error)
 }
 
+// Administration are the use cases of administrators. The errors are those of
+// identity.Administration.
+type Administration interface {
+	Users(ctx context.Context, filter identity.UserFilter) (identity.UserPage, error)
+	User(ctx context.Context, id string) (identity.Member, error)
+	Perform(ctx context.Context, act identity.Act) (identity.Member, error)
+}
+
 // Keys gives the key set to publish.
 type Keys interface {
 	// Set returns token.ErrNoKey while there is none.
@@ -42,13 +50,14 @@ type Keys interface {
 type API struct {
 	sessions Sessions
 	accounts Accounts
+	admin    Administration
 	keys     Keys
 	auth     *jwtauth.Authenticator
 }
 
 // New returns the API over the use cases. Callers prove themselves to auth.
-func New(sessions Sessions, accounts Accounts, keys Keys, auth *jwtauth.Authenticator) *API {
-	return &API{sessions: sessions, accounts: accounts, keys: keys, auth: auth}
+func New(sessions Sessions, accounts Accounts, admin Administration, keys Keys, auth *jwtauth.Authenticator) *API {
+	return &API{sessions: sessions, accounts: accounts, admin: admin, keys: keys, auth: auth}
 }
 
 // Register implements httpserver.Registrar. The routes are grouped by who may
@@ -77,6 +86,16 @@ func (a *API) Register(r *mux.Router) {
 	change.Use(jwtauth.RefuseDegraded)
 	post(change, "/api/v1/auth/logout", a.logout)
 	post(change, "/api/v1/auth/change-password", a.changePassword)
+
+	// Administrators, in a session that is known to live.
+	admin := user.NewRoute().Subrouter()
+	admin.Use(jwtauth.RefuseDegraded, jwtauth.Require(identity.PermissionAdmin))
+	get(admin, "/api/v1/users", a.users)
+	post(admin, "/api/v1/users/{userId}/permissions/{code}/grant", a.act(identity.ActionGrant))
+	remove(admin, "/api/v1/users/{userId}/permissions/{code}", a.act(identity.ActionRevoke))
+	post(admin, "/api/v1/users/{userId}/suspend", a.act(identity.ActionSuspend))
+	post(admin, "/api/v1/users/{userId}/reinstate", a.act(identity.ActionReinstate))
+	post(admin, "/api/v1/auth/unlock/{userId}", a.act(identity.ActionUnlock))
 }
 
 func get(r *mux.Router, path string, h httpjson.Handler) {
@@ -85,6 +104,10 @@ func get(r *mux.Router, path string, h httpjson.Handler) {
 
 func post(r *mux.Router, path string, h httpjson.Handler) {
 	r.Handle(path, h).Methods(http.MethodPost)
+}
+
+func remove(r *mux.Router, path string, h httpjson.Handler) {
+	r.Handle(path, h).Methods(http.MethodDelete)
 }
 
 // caller returns who sends r, for the use cases.

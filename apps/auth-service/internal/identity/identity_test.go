@@ -17,6 +17,7 @@ import (
 type world struct {
 	sessions *identity.Sessions
 	accounts *identity.Accounts
+	admin    *identity.Administration
 
 	store     *identitytest.Memory
 	live      *identitytest.Sessions
@@ -51,6 +52,7 @@ func setup() *world {
 		Users: w.store, Credentials: w.store, Passwords: w.passwords, Carrier: w.carrier,
 		Sessions: w.live, Recorder: w.recorder,
 	})
+	w.admin = identity.NewAdministration(w.store, w.live, w.recorder, now)
 	return w
 }
 
@@ -116,5 +118,5 @@ func TestMemoryIsAStore(t *testing.T) {
 
 func TestMemoryIsASessionStore(t *testing.T) {
 	t.Parallel()
-	identitytest.RunSessionStore(t, func(*testing.T) identity.SessionStore { return identitytest.NewSessions() })
+	identitytest.RunSessionStore(t, func(*testing.T) identitytest.SessionStore { return identitytest.NewSessions() })
 }

@@ -37,6 +37,7 @@ var (
 	_ identity.Users        = (*Store)(nil)
 	_ identity.Credentials  = (*Store)(nil)
 	_ identity.SessionIndex = (*Store)(nil)
+	_ identity.Directory    = (*Store)(nil)
 )
 
 // NewStore returns a Store in the database of pool.

@@ -3,58 +3,57 @@ package postgres
 import (
 	"context"
 	"errors"
-	"time"
+	"log/slog"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/seal"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // History implements bill.History: reads go to the database, writes to a
 // group-committed writer.
 type History struct {
-	pool   *pgxpool.Pool
-	writer *groupcommit.Writer[bill.Record]
+	pool    *pgxpool.Pool
+	keyring *seal.Keyring
+	writer  *groupcommit.Writer[bill.Record]
 }
 
 var _ bill.History = (*History)(nil)
 
 // NewHistory returns the history in pool's database.
-func NewHistory(pool *pgxpool.Pool, writer *groupcommit.Writer[bill.Record]) *History {
-	return &History{pool: pool, writer: writer}
+func NewHistory(pool *pgxpool.Pool, keyring *seal.Keyring, writer *groupcommit.Writer[bill.Record]) *History {
+	return &History{pool: pool, keyring: keyring, writer: writer}
 }
 
 // Append implements bill.History.
 func (h *History) Append(ctx context.Context, r bill.Record) { h.writer.Append(ctx, r) }
 
-const columns = `request_id::text, requested_at, user_id, line_number, inquiry_month, status, result_code, summary, processed_at`
+const columns = `request_id::text, requested_at, user_id, line_number, inquiry_month, status, result_code, summary, sealed_summary, processed_at`
 
 const findRecord = `
 SELECT ` + columns + `
 FROM inquiry_request
 WHERE request_id = $1 AND user_id = $2 AND requested_at BETWEEN $3 AND $4`
 
-// clockSkew is how far an id's time may be from its row's: they are taken one
-// after the other.
-const clockSkew = time.Minute
-
 // Find implements bill.History. The id tells the time, and so the partition;
 // text that is no such id is nobody's.
 func (h *History) Find(ctx context.Context, userID, requestID string) (bill.Record, error) {
-	id, err := uuid.Parse(requestID)
-	if err != nil || id.Version() != 7 {
+	id, from, until, ok := pg.Span(requestID)
+	if !ok {
 		return bill.Record{}, bill.ErrNoInquiry
 	}
-	at := time.Unix(id.Time().UnixTime())
-	rows, err := h.pool.Query(ctx, findRecord, id.String(), userID, at.Add(-clockSkew), at.Add(clockSkew))
+	rows, err := h.pool.Query(ctx, findRecord, id, userID, from, until)
 	if err != nil {
 		return bill.Record{}, fault("find inquiry", err)
 	}
-	record, err := pgx.CollectExactlyOneRow(rows, scanRecord)
+	record, err := pgx.CollectExactlyOneRow(rows, h.scan(ctx))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return bill.Record{}, bill.ErrNoInquiry
 	}
@@ -83,14 +82,14 @@ const listRecords = chosen + ` OFFSET $7`
 
 // List implements bill.History.
 func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
-	args := []any{f.UserID, digits(f.Lines), bound(f.From), bound(f.Until), string(f.Status)}
+	args := []any{f.UserID, msisdn.Digits(f.Lines), zeronull.Timestamptz(f.From), zeronull.Timestamptz(f.Until), string(f.Status)}
 	batch := &pgx.Batch{}
 	var page bill.Page
 	batch.Queue(countRecords, append(args, bill.MaxDepth)...).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&page.Total)
 	})
-	batch.Queue(listRecords, append(args, f.Size, (f.Page-1)*f.Size)...).Query(func(rows pgx.Rows) (err error) {
-		page.Records, err = pgx.CollectRows(rows, scanRecord)
+	batch.Queue(listRecords, append(args, f.Page.Size, f.Page.Offset())...).Query(func(rows pgx.Rows) (err error) {
+		page.Records, err = pgx.CollectRows(rows, h.scan(ctx))
 		return err
 	})
 	if err := h.pool.SendBatch(ctx, batch).Close(); err != nil {
@@ -99,31 +98,24 @@ func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
 	return page, nil
 }
 
-func digits(lines []msisdn.Number) []string {
-	texts := make([]string, len(lines))
-	for i, line := range lines {
-		texts[i] = line.Digits()
+// scan returns what reads a row of columns. A summary that cannot be opened is
+// left out and told to the log: the rest of the record is worth having.
+func (h *History) scan(ctx context.Context) pgx.RowToFunc[bill.Record] {
+	return func(row pgx.CollectableRow) (bill.Record, error) {
+		var (
+			r      bill.Record
+			sealed []byte
+		)
+		err := row.Scan(&r.RequestID, &r.RequestedAt, &r.UserID, (*string)(&r.Line), (*string)(&r.Month),
+			(*string)(&r.Status), &r.ResultCode, &r.Summary, &sealed, (*zeronull.Timestamptz)(&r.ProcessedAt))
+		if err != nil || sealed == nil { // written by software that did not seal yet
+			return r, err
+		}
+		summary, err := h.keyring.Open(ctx, sealed, summaryPlace(r.RequestID))
+		if err != nil {
+			telemetry.Annotate(ctx, slog.Any("summary", err))
+		}
+		r.Summary = string(summary)
+		return r, nil
 	}
-	return texts
-}
-
-// bound returns nil for a time that bounds nothing.
-func bound(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-func scanRecord(row pgx.CollectableRow) (bill.Record, error) {
-	var (
-		r         bill.Record
-		processed *time.Time
-	)
-	err := row.Scan(&r.RequestID, &r.RequestedAt, &r.UserID, (*string)(&r.Line), (*string)(&r.Month),
-		(*string)(&r.Status), &r.ResultCode, &r.Summary, &processed)
-	if processed != nil {
-		r.ProcessedAt = *processed
-	}
-	return r, err
 }

@@ -18,6 +18,7 @@ type Store interface {
 	identity.Users
 	identity.Credentials
 	identity.SessionIndex
+	identity.Directory
 }
 
 // Memory is a Store in memory.
@@ -25,6 +26,8 @@ type Memory struct {
 	mu       sync.Mutex
 	accounts map[string]identity.Account
 	sessions map[string]string // id to user id
+	locked   map[string]bool   // by user id
+	acts     []identity.Act
 	fault    error
 }
 
@@ -32,7 +35,7 @@ var _ Store = (*Memory)(nil)
 
 // NewMemory returns a Store of accounts.
 func NewMemory(accounts ...identity.Account) *Memory {
-	m := &Memory{accounts: make(map[string]identity.Account), sessions: make(map[string]string)}
+	m := &Memory{accounts: make(map[string]identity.Account), sessions: make(map[string]string), locked: make(map[string]bool)}
 	for _, account := range accounts {
 		m.accounts[account.ID] = account
 	}
@@ -53,6 +56,13 @@ func (m *Memory) Change(id string, change func(*identity.Account)) {
 	account := m.accounts[id]
 	change(&account)
 	m.accounts[id] = account
+}
+
+// Put adds or replaces an account, whatever else there is.
+func (m *Memory) Put(a identity.Account) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.accounts[a.ID] = a
 }
 
 // Indexed returns the ids of a user's sessions, sorted.
@@ -169,8 +179,10 @@ func (m *Memory) Open(_ context.Context, s identity.Session, passwordHash string
 	switch {
 	case m.fault != nil:
 		return m.fault
-	case !ok || account.PasswordHash != passwordHash:
+	case !ok || account.PasswordHash != passwordHash || account.Status != identity.StatusActive:
 		return identity.ErrCredentials
+	case !slices.Equal(account.Permissions, s.Permissions):
+		return identity.ErrAccountChanged
 	}
 	m.sessions[s.ID] = s.UserID
 	return nil

@@ -1,0 +1,28 @@
+package httpapi_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/api"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/httpapi"
+	"github.com/phonebill/phonebill/apps/internal/authtest"
+	"github.com/phonebill/phonebill/apps/internal/events"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/dev/openapitest/access"
+)
+
+// TestEveryRouteHasARule keeps a route from being forgotten: what is not in the
+// document, or says not who may call it, no suite attacks.
+func TestEveryRouteHasARule(t *testing.T) {
+	t.Parallel()
+	issuer, use := authtest.NewIssuer(t, time.Now), &inquiries{}
+	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), authtest.LiveSessions{}, prometheus.NewRegistry())
+	router := mux.NewRouter()
+	httpapi.New(use, use, auth, events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())).Register(router)
+	access.Parity(t, api.OpenAPI, router)
+}
