@@ -17,6 +17,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func setup(t *testing.T) (*postgres.Store, *pgtest.Database) {
 	t.Helper()
 	database := pgtest.New(t, postgres.Migrations())
-	return postgres.NewStore(database.Pool, time.Now), database
+	return postgres.NewStore(database.Pool, sealtest.Keyring(t), time.Now), database
 }
 
 func TestStore(t *testing.T) {
@@ -188,7 +189,7 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	pool, err := pg.Open(pg.Config{Host: "127.0.0.1", Port: 1, Name: "auth", User: "auth", SSLMode: "disable", MaxConns: 1}, anySecret{})
 	must(t, err)
 	t.Cleanup(pool.Close)
-	store := postgres.NewStore(pool, time.Now)
+	store := postgres.NewStore(pool, sealtest.Keyring(t), time.Now)
 	user := identity.Session{ID: "s1", UserID: "kim"}
 	_, errUser := store.User(t.Context(), "kim")
 	_, errAccount := store.Account(t.Context(), "kim")
