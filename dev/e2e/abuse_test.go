@@ -121,7 +121,11 @@ func (w *abuseWorld) entitled(t *testing.T, o access.Operation) abuse.Person {
 	}
 	w.mu.Lock() // one registration after the other: they are many
 	defer w.mu.Unlock()
-	return person(t, subscriber(t), false)
+	c := customer{elsewhere(t), newcomerForm()}
+	c.Register(c.Registration).OK(t)
+	c.Login(c.UserID, c.Password).OK(t)
+	c.MakeMockData(c.CustomerID, c.Line).OK(t)
+	return person(t, c, false)
 }
 
 // administrator returns an administrator, with a user to try things on.
@@ -131,7 +135,10 @@ func (w *abuseWorld) administrator(t *testing.T, o access.Operation) abuse.Perso
 	if o.Rule == access.Admin {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		victim = person(t, newcomer(t), false)
+		c := customer{elsewhere(t), newcomerForm()}
+		c.Register(c.Registration).OK(t)
+		c.Login(c.UserID, c.Password).OK(t)
+		victim = person(t, c, false)
 	}
 	return abuse.Person{Token: w.admin.Token, Owns: victim.Owns}
 }

@@ -78,7 +78,7 @@ func run(m *testing.M) int {
 const (
 	startTimeout = 3 * time.Minute // with an empty data folder and nothing built
 	stopTimeout  = time.Minute
-	seededUsers  = 300
+	seededUsers  = 400
 )
 
 // start starts the system with nothing in it.
