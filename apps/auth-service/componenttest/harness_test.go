@@ -50,6 +50,7 @@ type system struct {
 	key      tokentest.Key // signs the tokens
 	keyset   string        // seals names
 	database *pgtest.Database
+	options  daprtest.Options
 	dapr     *daprtest.Sidecar
 	redis    *link // between the sidecar and Redis
 	postgres *link // between the service and PostgreSQL
@@ -78,7 +79,8 @@ func prepareOn(t *testing.T, database *pgtest.Database, kosURL string) *system {
 	s := &system{t: t, key: tokentest.NewKey(t, "signer"), keyset: sealtest.Keyset(t), database: database}
 	s.redis = startLink(t, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"))
 	s.postgres = startLink(t, net.JoinHostPort(s.database.Config.Host, strconv.Itoa(s.database.Config.Port)))
-	s.dapr = daprtest.Start(t, s.sidecar(kosURL))
+	s.options = s.sidecar(kosURL)
+	s.dapr = daprtest.Start(t, s.options)
 	s.environ = []string{
 		"HTTP_ADDR=127.0.0.1:0",
 		"DB_HOST=127.0.0.1", "DB_PORT=" + s.postgres.port(),
