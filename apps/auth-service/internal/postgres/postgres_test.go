@@ -183,7 +183,7 @@ func TestLedgerOfSigningKeys(t *testing.T) {
 	t.Parallel()
 	clock := time.Now().Round(time.Microsecond).UTC() // as exact as the database
 	now := func() time.Time { return clock }
-	store := postgres.NewStore(pgtest.New(t, postgres.Migrations()).Pool, now)
+	store := postgres.NewStore(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t), now)
 	tokentest.LedgerContract(t, store, now, func(d time.Duration) { clock = clock.Add(d) })
 }
 
