@@ -37,9 +37,9 @@ const Name = "auth-service"
 // Graph is the server, from the outside in.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password),
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), lifetimes(cfg)),
-		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database,
+		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database, platform.Sealing,
 		platform.Audit(identity.ErrOwnAccount.Code, identity.ErrLastAdministrator.Code, identity.ErrPermissionUnfit.Code),
 
 		fx.Module("inbound", fx.Provide(
