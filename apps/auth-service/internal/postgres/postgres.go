@@ -1,5 +1,5 @@
-// Package postgres keeps users, their credentials and the index of their
-// sessions in PostgreSQL.
+// Package postgres keeps users, their credentials, the attempts at these, the
+// index of sessions and the login history in PostgreSQL.
 package postgres
 
 import (
@@ -37,6 +37,7 @@ var (
 	_ identity.Users        = (*Store)(nil)
 	_ identity.Credentials  = (*Store)(nil)
 	_ identity.SessionIndex = (*Store)(nil)
+	_ identity.Attempts     = (*Store)(nil)
 )
 
 // NewStore returns a Store in the database of pool.
