@@ -37,6 +37,13 @@ KILLS ?= 30
 chaos: phonebill ## Kill every part while plans are changed: make chaos SEED=7 CHANGES=500 KILLS=30
 	@$(PHONEBILL) chaos -seed=$(SEED) -changes=$(CHANGES) -kills=$(KILLS)
 
+WAITING ?= 100
+OUTAGE ?= 5m
+
+.PHONY: outage
+outage: phonebill ## Let changes wait while KOS is out, and finish in order: make outage WAITING=100 OUTAGE=5m
+	@$(PHONEBILL) outage -waiting=$(WAITING) -outage=$(OUTAGE)
+
 .PHONY: bench
 bench: phonebill ## Run every benchmark, one package after the other
 	@$(PHONEBILL) bench

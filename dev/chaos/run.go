@@ -7,48 +7,27 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/internal/api"
-	"github.com/phonebill/phonebill/dev/internal/checkout"
-	"github.com/phonebill/phonebill/dev/internal/console"
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/proc"
-	"github.com/phonebill/phonebill/dev/internal/secrets"
-	"github.com/phonebill/phonebill/dev/system"
 )
 
 const (
-	startTimeout = 5 * time.Minute // with an empty data folder and nothing built
-	stopTimeout  = time.Minute
 	// runTimeout bounds the whole of the harm. It takes that long only if
 	// customers do not get on.
 	runTimeout = 25 * time.Minute
 	// patience is how long after the last recovery a change may take. The
 	// breaker towards KOS alone stays open for 60 s.
 	patience = 90 * time.Second
-	// kosURL is where KOS's stand-in answers; its admin API is not behind the
-	// ingress.
-	kosURL = "http://127.0.0.1:8084"
 )
-
-// limits let the service send KOS more than the real one takes: a run is to be
-// about deaths, not about waiting.
-var limits = []string{
-	"KOS_CHANGE_PER_MINUTE=900", "KOS_CHANGE_STATUS_PER_MINUTE=3000",
-	"KOS_PRODUCT_INQUIRY_PER_MINUTE=3000", "KOS_PRODUCTS_PER_MINUTE=600",
-}
 
 // run is a run under way.
 type run struct {
-	plan     Plan
-	system   *system.System
-	say      func(format string, args ...any)
-	kos      *kos.Admin
-	database database
-	done     *progress
+	*stage
+	plan Plan
+	done *progress
 
 	customers []*customer
 	saboteur  *saboteur
@@ -58,15 +37,12 @@ type run struct {
 // what became of it. Its error says that there was nothing to compare.
 func Run(ctx context.Context, plan Plan, out io.Writer) (report Report, err error) {
 	started := time.Now()
-	r, err := start(ctx, plan, out)
+	stage, err := openStage(ctx, kos.Unlimited, out)
 	if err != nil {
 		return Report{}, err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		err = errors.Join(err, r.system.Stop(ctx))
-	}()
+	defer func() { err = errors.Join(err, stage.close(ctx)) }()
+	r := &run{stage: stage, plan: plan, done: newProgress(), saboteur: newSaboteur(stage.system, stage.say)}
 	if err := r.prepare(ctx); err != nil {
 		return Report{}, err
 	}
@@ -85,34 +61,10 @@ func Run(ctx context.Context, plan Plan, out io.Writer) (report Report, err erro
 	return report, nil
 }
 
-// start starts the system with nothing in it.
-func start(ctx context.Context, plan Plan, out io.Writer) (*run, error) {
-	root, err := checkout.Find(".")
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	s, err := system.Start(ctx, system.Options{Dir: ".", Data: "chaos", Fresh: true, Env: limits, Out: out})
-	if err != nil {
-		return nil, err
-	}
-	set, err := secrets.Load(root.Secrets())
-	if err != nil {
-		return nil, errors.Join(err, s.Stop(ctx))
-	}
-	say := console.New(out).Printf
-	return &run{
-		plan: plan, system: s, say: say, kos: kos.New(kosURL, nil), database: openDatabase(set),
-		done: newProgress(), saboteur: newSaboteur(s, say),
-	}, nil
-}
-
 // prepare seeds customers, tells KOS how to behave, and lets everybody in.
 func (r *run) prepare(ctx context.Context) error {
 	err := errors.Join(
-		r.system.RunApp(ctx, auth, "seed-demo", "--users", strconv.Itoa(len(r.plan.Customers))),
-		r.kos.CalmDown(),
+		r.seed(ctx, len(r.plan.Customers)),
 		r.kos.Behave(kos.ProductChange, kos.Behavior{
 			Latency: kos.Latency{Min: 50, Max: 200}, ErrorShare: 0.02, ErrorStatus: http.StatusInternalServerError,
 			Script: r.plan.Faults,
@@ -121,12 +73,9 @@ func (r *run) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	transport := &http.Transport{MaxIdleConnsPerHost: len(r.plan.Customers)}
 	for n, wishes := range r.plan.Customers {
-		c := &customer{
-			api: api.New(r.system.URL(), transport), user: userOf(n), line: lineOf(n), wishes: wishes,
-			answers: map[string]int{}, done: r.done,
-		}
+		c := r.customer(n)
+		c.wishes, c.done = wishes, r.done
 		if err := c.enter(); err != nil {
 			return err
 		}

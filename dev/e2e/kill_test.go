@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/traffic"
+	"github.com/phonebill/phonebill/dev/internal/traffic"
 	"github.com/phonebill/phonebill/dev/system"
 )
 

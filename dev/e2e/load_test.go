@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/e2e/internal/traffic"
 	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
 // inquiries lets customers ask for this month's bill again and again.

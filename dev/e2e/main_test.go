@@ -33,6 +33,7 @@ var whole struct {
 const (
 	auth    system.Role = "auth-service"
 	bills   system.Role = "bill-inquiry-service"
+	plans   system.Role = "product-change-service"
 	kosMock system.Role = "kos-mock-service"
 )
 
@@ -85,7 +86,7 @@ func start() (err error) {
 	if whole.checkout, err = checkout.Find("."); err != nil {
 		return err
 	}
-	for _, app := range []system.Role{auth, bills, kosMock} {
+	for _, app := range []system.Role{auth, bills, plans, kosMock} {
 		doc, err := os.ReadFile("../../apps/" + string(app) + "/api/openapi.yaml")
 		if err != nil {
 			return err
@@ -101,7 +102,7 @@ func start() (err error) {
 func startSystem(fresh bool) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	whole.system, err = system.Start(ctx, system.Options{Dir: ".", Data: "e2e", Fresh: fresh, Out: os.Stdout})
+	whole.system, err = system.Start(ctx, system.Options{Dir: ".", Data: "e2e", Fresh: fresh, Env: kos.Unlimited, Out: os.Stdout})
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,15 @@ func Parse(text string) (Number, error) {
 // Digits returns the full number, for storage and for the owner's eyes.
 func (n Number) Digits() string { return string(n) }
 
+// Digits returns the full numbers of lines, for storage.
+func Digits(lines []Number) []string {
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		texts[i] = line.Digits()
+	}
+	return texts
+}
+
 // Masked returns the number with its middle hidden: "010-****-5678".
 func (n Number) Masked() string {
 	const hidden = "****"

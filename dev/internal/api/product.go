@@ -30,6 +30,55 @@ type Offers struct {
 	Total    int    `json:"totalCount"`
 }
 
+// Validation is what a pre-check found.
+type Validation struct {
+	Result  string `json:"validationResult"` // SUCCESS, FAILURE
+	Details []struct {
+		CheckType string `json:"checkType"`
+		Result    string `json:"result"` // PASS, FAIL
+	} `json:"validationDetails"`
+	FailureReason string `json:"failureReason"`
+}
+
+// Failed returns the checks that a change would not pass.
+func (v Validation) Failed() []string {
+	var failed []string
+	for _, detail := range v.Details {
+		if detail.Result != "PASS" {
+			failed = append(failed, detail.CheckType)
+		}
+	}
+	return failed
+}
+
+// ProductMenu is what can be done with a line.
+type ProductMenu struct {
+	CustomerID string `json:"customerId"`
+	Line       string `json:"lineNumber"`
+	Current    Plan   `json:"currentProduct"`
+	Items      []struct {
+		ID string `json:"menuId"`
+	} `json:"menuItems"`
+}
+
+// ChangeHistory is a page of changes.
+type ChangeHistory struct {
+	Changes []struct {
+		RequestID string `json:"requestId"`
+		Line      string `json:"lineNumber"`
+		Status    string `json:"processStatus"`
+		Current   string `json:"currentProductCode"`
+		Target    string `json:"targetProductCode"`
+	} `json:"history"` // newest first
+	Pagination struct {
+		Page          int  `json:"page"`
+		Size          int  `json:"size"`
+		TotalElements int  `json:"totalElements"`
+		TotalPages    int  `json:"totalPages"`
+		HasNext       bool `json:"hasNext"`
+	} `json:"pagination"`
+}
+
 // ChangeForm asks for another plan.
 type ChangeForm struct {
 	Line    string `json:"lineNumber"`
@@ -93,4 +142,19 @@ func (c *Client) Subscription(line string) Answer[Subscription] {
 func (c *Client) Offers(current string) Answer[Offers] {
 	query := url.Values{"currentProductCode": {current}}
 	return enveloped[Offers](c, Request{Method: http.MethodGet, Path: "/api/v1/products/available?" + query.Encode()})
+}
+
+// ProductMenu returns what can be done with the user's line.
+func (c *Client) ProductMenu() Answer[ProductMenu] {
+	return enveloped[ProductMenu](c, Request{Method: http.MethodGet, Path: "/api/v1/products/menu"})
+}
+
+// Validate tells whether a change would be accepted.
+func (c *Client) Validate(form ChangeForm) Answer[Validation] {
+	return enveloped[Validation](c, Request{Method: http.MethodPost, Path: "/api/v1/products/change/validation", Body: form})
+}
+
+// Changes returns a page of the user's changes. Query is as in a URL.
+func (c *Client) Changes(query string) Answer[ChangeHistory] {
+	return enveloped[ChangeHistory](c, Request{Method: http.MethodGet, Path: "/api/v1/products/history?" + query})
 }

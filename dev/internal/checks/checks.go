@@ -149,13 +149,15 @@ func Test(ctx context.Context, args []string) error {
 	return w.testWhole(ctx, append([]string{"-p=1", "-race", "-shuffle=on"}, whole...)...)
 }
 
-// Chaos runs the chaos suite; args are its flags, see package chaos.
-func Chaos(ctx context.Context, args []string) error {
-	w, err := open(ctx)
-	if err != nil {
-		return err
+// Chaos runs a test of package chaos; args are its flags.
+func Chaos(test string) func(ctx context.Context, args []string) error {
+	return func(ctx context.Context, args []string) error {
+		w, err := open(ctx)
+		if err != nil {
+			return err
+		}
+		return w.testWhole(ctx, append([]string{"-v", "-run=^" + test + "$", "./dev/chaos", "-args"}, args...)...)
 	}
-	return w.testWhole(ctx, append([]string{"-v", "-run=^TestChaos$", "./dev/chaos", "-args"}, args...)...)
 }
 
 // packages returns all packages of the workspace, those that test the whole

@@ -39,6 +39,7 @@ type Behavior struct {
 	ErrorStatus    int     `json:"errorStatus,omitempty"`
 	LimitPerMinute int     `json:"limitPerMinute"` // 0 is none
 	Hang           bool    `json:"hang,omitempty"`
+	OutageSeconds  int     `json:"outageSeconds,omitempty"` // from now on; every call gets 503
 	Script         []Step  `json:"script,omitempty"`
 }
 
@@ -63,6 +64,16 @@ type Step struct {
 // measure is then their own doing.
 var Calm = Behavior{Latency: Latency{Min: 20, Max: 40}}
 
+// Unlimited are variables with which our services ask as often as they like.
+// Together with a KOS that is Calm, tests are then not about waiting.
+var Unlimited = []string{
+	"KOS_CHANGE_PER_MINUTE=900", "KOS_CHANGE_STATUS_PER_MINUTE=3000",
+	"KOS_PRODUCT_INQUIRY_PER_MINUTE=3000", "KOS_PRODUCTS_PER_MINUTE=600",
+}
+
+// Endpoints are all endpoints of KOS.
+var Endpoints = []string{Auth, BillInquiry, ProductInquiry, Products, ProductChange, ChangeStatus}
+
 // Behave tells an endpoint how to behave.
 func (a *Admin) Behave(endpoint string, behavior Behavior) error {
 	return a.send(http.MethodPut, "/admin/behavior/"+endpoint, behavior, nil)
@@ -70,7 +81,7 @@ func (a *Admin) Behave(endpoint string, behavior Behavior) error {
 
 // CalmDown makes all endpoints Calm.
 func (a *Admin) CalmDown() error {
-	for _, endpoint := range []string{Auth, BillInquiry, ProductInquiry, Products, ProductChange, ChangeStatus} {
+	for _, endpoint := range Endpoints {
 		if err := a.Behave(endpoint, Calm); err != nil {
 			return err
 		}

@@ -33,6 +33,15 @@ var (
 	// ErrSessionNotFound is also the answer for somebody else's session.
 	ErrSessionNotFound = problem.New(problem.NotFound, "SESSION_NOT_FOUND", "로그인 세션을 찾을 수 없습니다.")
 
+	// Refusals of administration: nobody locks everybody out, not even himself.
+	ErrOwnAccount        = problem.New(problem.Conflict, "OWN_ACCOUNT", "본인의 관리자 권한은 변경할 수 없습니다.")
+	ErrLastAdministrator = problem.New(problem.Conflict, "LAST_ADMINISTRATOR", "마지막 관리자의 권한은 변경할 수 없습니다.")
+	ErrPermissionUnfit   = problem.New(problem.Conflict, "PERMISSION_UNFIT", "이 사용자에게 부여할 수 없는 권한입니다.")
+
+	// ErrAccountChanged refuses a login during which an administrator changed
+	// what the user may do. The next one gets it right.
+	ErrAccountChanged = problem.New(problem.Unavailable, "ACCOUNT_CHANGED", "계정 정보가 변경되었습니다. 다시 로그인해 주세요.").After(time.Second)
+
 	ErrSessionStore = problem.New(problem.Unavailable, "SESSION_STORE_UNAVAILABLE", "일시적으로 로그인 정보를 처리할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
 	ErrDatabase     = problem.New(problem.Unavailable, "DATABASE_UNAVAILABLE", "일시적으로 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
 )

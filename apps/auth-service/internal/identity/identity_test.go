@@ -17,6 +17,7 @@ import (
 type world struct {
 	sessions *identity.Sessions
 	accounts *identity.Accounts
+	admin    *identity.Administration
 
 	store     *identitytest.Memory
 	live      *identitytest.Sessions
@@ -59,6 +60,7 @@ func setup() *world {
 		Users: w.store, Credentials: w.store, Guard: guard, Passwords: w.passwords, Carrier: w.carrier,
 		Sessions: w.live, Recorder: w.recorder,
 	})
+	w.admin = identity.NewAdministration(w.store, w.live, w.recorder, clock.Now)
 	return w
 }
 
@@ -132,5 +134,5 @@ func TestMemoryIsALoginHistory(t *testing.T) {
 
 func TestMemoryIsASessionStore(t *testing.T) {
 	t.Parallel()
-	identitytest.RunSessionStore(t, func(*testing.T) identity.SessionStore { return identitytest.NewSessions() })
+	identitytest.RunSessionStore(t, func(*testing.T) identitytest.SessionStore { return identitytest.NewSessions() })
 }

@@ -66,8 +66,8 @@ func TestLoginRefusalsAreAlike(t *testing.T) {
 		"wrong password": {id: "kim", password: "wrong password"},
 		"wrong id":       {id: "nobody", password: identitytest.Password},
 		"both wrong":     {id: "nobody", password: "wrong password"},
-		"disabled": {id: "kim", password: identitytest.Password, prepare: func(w *world) {
-			w.store.Change("kim", func(a *identity.Account) { a.Status = identity.StatusDisabled })
+		"suspended": {id: "kim", password: identitytest.Password, prepare: func(w *world) {
+			w.store.Change("kim", func(a *identity.Account) { a.Status = identity.StatusSuspended })
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

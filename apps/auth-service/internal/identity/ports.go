@@ -71,7 +71,9 @@ type PasswordChange struct {
 // alive is for the SessionStore to say.
 type SessionIndex interface {
 	// Open adds a session, to be forgotten at until. It returns ErrCredentials
-	// if the user's password hash is not passwordHash any more.
+	// if the user's password hash is not passwordHash any more or the user is
+	// not active, and ErrAccountChanged if the user may do other things than the
+	// session by now.
 	Open(ctx context.Context, s Session, passwordHash string, until time.Time) error
 	// Extend moves the end of a session to until and returns its user as of
 	// now, or ErrUserNotFound if the session or the user is not known any more.
@@ -157,7 +159,8 @@ const (
 	EndLogout         EndReason = "logout"
 	EndPasswordChange EndReason = "password_change"
 	EndTokenReuse     EndReason = "token_reuse"
-	EndUserGone       EndReason = "user_gone" // removed or disabled
-	EndExpired        EndReason = "expired"   // it has lasted as long as it may
-	EndByUser         EndReason = "by_user"   // in another session
+	EndUserGone       EndReason = "user_gone" // removed or suspended, found out at a refresh
+	EndSuspended      EndReason = "suspended"
+	EndExpired        EndReason = "expired" // it has lasted as long as it may
+	EndByUser         EndReason = "by_user" // in another session
 )

@@ -203,7 +203,7 @@ func TestRefreshOfAUserWhoIsGone(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	grant := w.login(t)
-	w.store.Change("kim", func(a *identity.Account) { a.Status = identity.StatusDisabled })
+	w.store.Change("kim", func(a *identity.Account) { a.Status = identity.StatusSuspended })
 	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
 	wantError(t, err, identity.ErrRefreshToken)
 	same(t, w.live.Count(), 0)

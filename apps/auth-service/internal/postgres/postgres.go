@@ -38,6 +38,7 @@ var (
 	_ identity.Credentials  = (*Store)(nil)
 	_ identity.SessionIndex = (*Store)(nil)
 	_ identity.Attempts     = (*Store)(nil)
+	_ identity.Directory    = (*Store)(nil)
 )
 
 // NewStore returns a Store in the database of pool.

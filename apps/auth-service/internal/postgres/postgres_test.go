@@ -112,7 +112,7 @@ func awaitBlocked(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 func open(ctx context.Context, store *postgres.Store, id, hash string) error {
-	return store.Open(ctx, identity.Session{ID: id, UserID: "kim"}, hash, time.Now().Add(time.Hour))
+	return store.Open(ctx, identity.Session{ID: id, UserID: "kim", Permissions: kim.Permissions}, hash, time.Now().Add(time.Hour))
 }
 
 // idlePool are Passwords that must be used without a connection in hand.

@@ -19,7 +19,10 @@ type Store struct {
 	now    func() time.Time
 }
 
-var _ identity.SessionStore = (*Store)(nil)
+var (
+	_ identity.SessionStore = (*Store)(nil)
+	_ identity.LiveSessions = (*Store)(nil)
+)
 
 // New returns a Store. What it changes, cached forgets.
 func New(store *session.Store, cached *session.Cached, now func() time.Time) *Store {
@@ -55,10 +58,21 @@ func (s *Store) Update(ctx context.Context, changed identity.Session, version st
 	return translate(s.store.Update(ctx, changed.ID, s.record(changed), version))
 }
 
+// Permit implements identity.LiveSessions.
+func (s *Store) Permit(ctx context.Context, id string, permissions []string) error {
+	defer s.cached.Forget(id)
+	return insisted(s.store.Permit(ctx, id, permissions, s.now()))
+}
+
 // End implements identity.SessionStore.
 func (s *Store) End(ctx context.Context, id string) error {
 	defer s.cached.Forget(id)
-	err := translate(s.store.End(ctx, id))
+	return insisted(s.store.End(ctx, id))
+}
+
+// insisted translates the error of what was tried several times.
+func insisted(err error) error {
+	err = translate(err)
 	if errors.Is(err, identity.ErrSessionChanged) {
 		return identity.ErrSessionStore.WithCause(err)
 	}

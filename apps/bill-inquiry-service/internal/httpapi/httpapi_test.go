@@ -22,6 +22,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 	"github.com/phonebill/phonebill/dev/openapitest"
@@ -266,7 +267,7 @@ func TestHistory(t *testing.T) {
 	}}}
 	_, answer := setup(t, use).do("GET", "/api/v1/bills/history?lineNumber=010-1234-5678&startDate=2026-11-01&endDate=2026-11-30&page=2&size=20&status=COMPLETED", "")
 	want := bill.Filter{
-		Lines: []msisdn.Number{"01012345678"}, Page: 2, Size: 20, Status: bill.Completed,
+		Lines: []msisdn.Number{"01012345678"}, Page: query.Page{Number: 2, Size: 20}, Status: bill.Completed,
 		From:  time.Date(2026, 11, 1, 0, 0, 0, 0, bill.Seoul),
 		Until: time.Date(2026, 12, 1, 0, 0, 0, 0, bill.Seoul),
 	}

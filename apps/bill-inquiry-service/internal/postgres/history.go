@@ -3,15 +3,15 @@ package postgres
 import (
 	"context"
 	"errors"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
 // History implements bill.History: reads go to the database, writes to a
@@ -38,19 +38,14 @@ SELECT ` + columns + `
 FROM inquiry_request
 WHERE request_id = $1 AND user_id = $2 AND requested_at BETWEEN $3 AND $4`
 
-// clockSkew is how far an id's time may be from its row's: they are taken one
-// after the other.
-const clockSkew = time.Minute
-
 // Find implements bill.History. The id tells the time, and so the partition;
 // text that is no such id is nobody's.
 func (h *History) Find(ctx context.Context, userID, requestID string) (bill.Record, error) {
-	id, err := uuid.Parse(requestID)
-	if err != nil || id.Version() != 7 {
+	id, from, until, ok := pg.Span(requestID)
+	if !ok {
 		return bill.Record{}, bill.ErrNoInquiry
 	}
-	at := time.Unix(id.Time().UnixTime())
-	rows, err := h.pool.Query(ctx, findRecord, id.String(), userID, at.Add(-clockSkew), at.Add(clockSkew))
+	rows, err := h.pool.Query(ctx, findRecord, id, userID, from, until)
 	if err != nil {
 		return bill.Record{}, fault("find inquiry", err)
 	}
@@ -83,13 +78,13 @@ const listRecords = chosen + ` OFFSET $7`
 
 // List implements bill.History.
 func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
-	args := []any{f.UserID, digits(f.Lines), bound(f.From), bound(f.Until), string(f.Status)}
+	args := []any{f.UserID, msisdn.Digits(f.Lines), zeronull.Timestamptz(f.From), zeronull.Timestamptz(f.Until), string(f.Status)}
 	batch := &pgx.Batch{}
 	var page bill.Page
 	batch.Queue(countRecords, append(args, bill.MaxDepth)...).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&page.Total)
 	})
-	batch.Queue(listRecords, append(args, f.Size, (f.Page-1)*f.Size)...).Query(func(rows pgx.Rows) (err error) {
+	batch.Queue(listRecords, append(args, f.Page.Size, f.Page.Offset())...).Query(func(rows pgx.Rows) (err error) {
 		page.Records, err = pgx.CollectRows(rows, scanRecord)
 		return err
 	})
@@ -99,31 +94,9 @@ func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
 	return page, nil
 }
 
-func digits(lines []msisdn.Number) []string {
-	texts := make([]string, len(lines))
-	for i, line := range lines {
-		texts[i] = line.Digits()
-	}
-	return texts
-}
-
-// bound returns nil for a time that bounds nothing.
-func bound(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
 func scanRecord(row pgx.CollectableRow) (bill.Record, error) {
-	var (
-		r         bill.Record
-		processed *time.Time
-	)
+	var r bill.Record
 	err := row.Scan(&r.RequestID, &r.RequestedAt, &r.UserID, (*string)(&r.Line), (*string)(&r.Month),
-		(*string)(&r.Status), &r.ResultCode, &r.Summary, &processed)
-	if processed != nil {
-		r.ProcessedAt = *processed
-	}
+		(*string)(&r.Status), &r.ResultCode, &r.Summary, (*zeronull.Timestamptz)(&r.ProcessedAt))
 	return r, err
 }

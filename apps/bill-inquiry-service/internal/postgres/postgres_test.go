@@ -16,6 +16,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
 const line = msisdn.Number("01012345678")
@@ -109,7 +110,7 @@ func TestReadingWithoutADatabaseIsRefusedForNow(t *testing.T) {
 	t.Cleanup(pool.Close)
 	history := postgres.NewHistory(pool, nil)
 	_, findErr := history.Find(t.Context(), "testuser01", uuid.Must(uuid.NewV7()).String())
-	_, listErr := history.List(t.Context(), bill.Filter{UserID: "testuser01", Page: 1, Size: 20})
+	_, listErr := history.List(t.Context(), bill.Filter{UserID: "testuser01", Page: query.Page{Number: 1, Size: 20}})
 	if !errors.Is(findErr, bill.ErrDatabase) || !errors.Is(listErr, bill.ErrDatabase) {
 		t.Errorf("Find: %v, List: %v", findErr, listErr)
 	}
@@ -193,15 +194,15 @@ func TestPages(t *testing.T) {
 	}
 	history.Append(t.Context(), record(t, func(r *bill.Record) { r.UserID = "testuser02" }))
 
-	all := bill.Filter{UserID: "testuser01", Lines: []msisdn.Number{line, other}, Page: 1, Size: 10}
+	all := bill.Filter{UserID: "testuser01", Lines: []msisdn.Number{line, other}, Page: query.Page{Number: 1, Size: 10}}
 	tests := map[string]struct {
 		change func(*bill.Filter)
 		want   []string
 		total  int
 	}{
 		"first page":   {func(*bill.Filter) {}, ids[:10], 25},
-		"last page":    {func(f *bill.Filter) { f.Page = 3 }, ids[20:], 25},
-		"beyond":       {func(f *bill.Filter) { f.Page = 4 }, nil, 25},
+		"last page":    {func(f *bill.Filter) { f.Page.Number = 3 }, ids[20:], 25},
+		"beyond":       {func(f *bill.Filter) { f.Page.Number = 4 }, nil, 25},
 		"one line":     {func(f *bill.Filter) { f.Lines = []msisdn.Number{other} }, ids[:1], 1},
 		"failed":       {func(f *bill.Filter) { f.Status = bill.Failed }, []string{ids[4], ids[9], ids[14], ids[19], ids[24]}, 5},
 		"from, until":  {func(f *bill.Filter) { f.From, f.Until = start.Add(time.Minute), start.Add(3*time.Minute) }, ids[22:24], 2},

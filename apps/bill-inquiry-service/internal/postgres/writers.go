@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
@@ -31,7 +32,7 @@ func NewRecordWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.
 		Flush: func(ctx context.Context, records []bill.Record) error {
 			return send(ctx, pool, records, func(batch *pgx.Batch, r bill.Record) {
 				batch.Queue(writeRecord, r.RequestID, r.RequestedAt, r.UserID, r.Line.Digits(), string(r.Month),
-					string(r.Status), r.ResultCode, r.Summary, bound(r.ProcessedAt))
+					string(r.Status), r.ResultCode, r.Summary, zeronull.Timestamptz(r.ProcessedAt))
 			})
 		},
 	}, log, metrics)

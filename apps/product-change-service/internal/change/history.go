@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
 // Filter chooses changes of the history.
@@ -13,8 +14,7 @@ type Filter struct {
 	From   time.Time       // inclusive; zero: the beginning
 	Until  time.Time       // exclusive; zero: now
 	Status Status          // "": any
-	Page   int             // from 1
-	Size   int
+	Page   query.Page
 }
 
 // MaxDepth bounds how far back pages go and totals count, so that no page

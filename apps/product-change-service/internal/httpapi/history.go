@@ -3,21 +3,17 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
-	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// Product rule: 10 changes a page unless asked otherwise, 100 at most.
-const (
-	defaultPageSize = 10
-	maxPageSize     = 100
-)
+// defaultPageSize is how many changes a page has unless asked otherwise (product.md).
+const defaultPageSize = 10
 
 type historyAnswer struct {
 	History    []historyItem `json:"history"`
@@ -60,7 +56,7 @@ func (a *API) history(w http.ResponseWriter, r *http.Request) error {
 		items[i] = newHistoryItem(c)
 	}
 	return httpjson.Success(w, http.StatusOK, historyAnswer{
-		History: items, Pagination: paginate(filter, page.Total),
+		History: items, Pagination: paginate(filter.Page, page.Total),
 	}, "변경 이력을 확인했습니다.")
 }
 
@@ -73,77 +69,23 @@ func newHistoryItem(c change.Change) historyItem {
 	}
 }
 
-func paginate(filter change.Filter, total int) pagination {
-	pages := (total + filter.Size - 1) / filter.Size
+func paginate(page query.Page, total int) pagination {
 	return pagination{
-		Page: filter.Page, Size: filter.Size, TotalElements: total, TotalPages: pages,
-		HasNext: filter.Page < pages, HasPrevious: filter.Page > 1,
+		Page: page.Number, Size: page.Size, TotalElements: total, TotalPages: page.Count(total),
+		HasNext: page.HasNext(total), HasPrevious: page.HasPrevious(),
 	}
 }
 
-// readFilter reads a query, collecting what is wrong with each parameter.
-func readFilter(query url.Values) (change.Filter, error) {
-	faults := map[string]string{}
+// readFilter reads what history is asked for.
+func readFilter(values url.Values) (change.Filter, error) {
+	params := query.New(values)
 	filter := change.Filter{
-		Page:   number(query, "page", 1, change.MaxDepth, faults),
-		Size:   number(query, "size", defaultPageSize, maxPageSize, faults),
-		From:   day(query, "startDate", faults),
-		Status: status(query, faults),
+		Page:   params.Page(defaultPageSize, change.MaxDepth),
+		Status: query.OneOf(params, "status", change.Pending, change.Processing, change.Completed, change.Failed),
 	}
-	if end := day(query, "endDate", faults); !end.IsZero() {
-		filter.Until = end.AddDate(0, 0, 1) // the last day counts
-	}
-	if text := query.Get("lineNumber"); text != "" {
-		line, err := msisdn.Parse(text)
-		if err != nil {
-			faults["lineNumber"] = lineFormat
-		}
+	filter.From, filter.Until = params.Days(product.Seoul)
+	if line, given := params.Line("lineNumber"); given {
 		filter.Lines = []msisdn.Number{line}
 	}
-	if !filter.From.IsZero() && !filter.Until.IsZero() && !filter.From.Before(filter.Until) {
-		faults["startDate"] = "시작일은 종료일보다 늦을 수 없습니다."
-	}
-	if filter.Page*filter.Size > change.MaxDepth {
-		faults["page"] = "조회할 수 있는 범위를 벗어났습니다."
-	}
-	if len(faults) > 0 {
-		return change.Filter{}, problem.ErrValidation.WithFields(faults)
-	}
-	return filter, nil
-}
-
-// number returns a whole number from 1 to limit.
-func number(query url.Values, name string, fallback, limit int, faults map[string]string) int {
-	text := query.Get(name)
-	if text == "" {
-		return fallback
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > limit {
-		faults[name] = "1 이상 " + strconv.Itoa(limit) + " 이하의 숫자여야 합니다."
-		return fallback
-	}
-	return n
-}
-
-// day returns the start of a day in Seoul, or zero if none is given.
-func day(query url.Values, name string, faults map[string]string) time.Time {
-	text := query.Get(name)
-	if text == "" {
-		return time.Time{}
-	}
-	t, err := time.ParseInLocation(time.DateOnly, text, product.Seoul)
-	if err != nil {
-		faults[name] = "날짜는 YYYY-MM-DD 형식이어야 합니다."
-	}
-	return t
-}
-
-func status(query url.Values, faults map[string]string) change.Status {
-	switch s := change.Status(query.Get("status")); s {
-	case "", change.Pending, change.Processing, change.Completed, change.Failed:
-		return s
-	}
-	faults["status"] = "PENDING, PROCESSING, COMPLETED, FAILED 중 하나여야 합니다."
-	return ""
+	return filter, params.Err()
 }

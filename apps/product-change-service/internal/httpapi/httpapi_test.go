@@ -14,6 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/authtest"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
@@ -287,7 +288,7 @@ func TestHistory(t *testing.T) {
 	use := &requests{page: change.Page{Total: 21, Changes: []change.Change{running(), completed()}}}
 	got := setup(t, use, goodPlans()).do("GET", "/api/v1/products/history?lineNumber=010-1234-5678&startDate=2026-11-01&endDate=2026-11-30&page=2&status=COMPLETED", "")
 	want := change.Filter{
-		Lines: []msisdn.Number{line}, Page: 2, Size: 10, Status: change.Completed,
+		Lines: []msisdn.Number{line}, Page: query.Page{Number: 2, Size: 10}, Status: change.Completed,
 		From:  time.Date(2026, 11, 1, 0, 0, 0, 0, product.Seoul),
 		Until: time.Date(2026, 12, 1, 0, 0, 0, 0, product.Seoul),
 	}

@@ -3,12 +3,13 @@ package postgres
 import (
 	"context"
 	"errors"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
@@ -24,43 +25,20 @@ const columns = `c.request_id::text, c.requested_at, c.user_id, c.customer_id, c
     c.current_code, c.current_name, c.target_product, coalesce(c.effective_on::text, ''),
     c.status, c.wait_reason, c.attempts, c.result_code, c.result_message, c.processed_at`
 
-// into returns where the columns of a change go. Done is called after the scan.
-func into(c *change.Change) (fields []any, done func()) {
-	var processed *time.Time
-	fields = []any{
+// into returns where the columns of a change go.
+func into(c *change.Change) []any {
+	return []any{
 		&c.RequestID, &c.RequestedAt, &c.UserID, &c.CustomerID, (*string)(&c.Line),
 		&c.CurrentCode, &c.CurrentName, &c.Target, (*string)(&c.Effective),
-		(*string)(&c.Status), (*string)(&c.Waiting), &c.Attempts, &c.ResultCode, &c.ResultMessage, &processed,
-	}
-	return fields, func() {
-		if processed != nil {
-			c.ProcessedAt = *processed
-		}
+		(*string)(&c.Status), (*string)(&c.Waiting), &c.Attempts, &c.ResultCode, &c.ResultMessage,
+		(*zeronull.Timestamptz)(&c.ProcessedAt),
 	}
 }
 
 func scanChange(row pgx.CollectableRow) (change.Change, error) {
 	var c change.Change
-	fields, done := into(&c)
-	err := row.Scan(fields...)
-	done()
+	err := row.Scan(into(&c)...)
 	return c, err
-}
-
-// clockSkew is how far an id's time may be from its row's: they are taken one
-// after the other.
-const clockSkew = time.Minute
-
-// span returns the id in its one form and the times between which its change
-// was requested, which tell the partition. Text that is no id of ours is
-// nobody's.
-func span(requestID string) (id string, from, until time.Time, err error) {
-	parsed, err := uuid.Parse(requestID)
-	if err != nil || parsed.Version() != 7 {
-		return "", time.Time{}, time.Time{}, change.ErrNoChange
-	}
-	at := time.Unix(parsed.Time().UnixTime())
-	return parsed.String(), at.Add(-clockSkew), at.Add(clockSkew), nil
 }
 
 const findChange = `
@@ -70,9 +48,9 @@ WHERE request_id = $1 AND user_id = $2 AND requested_at BETWEEN $3 AND $4`
 
 // Find implements change.History.
 func (h *History) Find(ctx context.Context, userID, requestID string) (change.Change, error) {
-	id, from, until, err := span(requestID)
-	if err != nil {
-		return change.Change{}, err
+	id, from, until, ok := pg.Span(requestID)
+	if !ok {
+		return change.Change{}, change.ErrNoChange
 	}
 	rows, err := h.pool.Query(ctx, findChange, id, userID, from, until)
 	if err != nil {
@@ -107,13 +85,13 @@ const listChanges = chosen + ` OFFSET $7`
 
 // List implements change.History.
 func (h *History) List(ctx context.Context, f change.Filter) (change.Page, error) {
-	args := []any{f.UserID, digits(f.Lines), bound(f.From), bound(f.Until), string(f.Status)}
+	args := []any{f.UserID, msisdn.Digits(f.Lines), zeronull.Timestamptz(f.From), zeronull.Timestamptz(f.Until), string(f.Status)}
 	batch := &pgx.Batch{}
 	var page change.Page
 	batch.Queue(countChanges, append(args, change.MaxDepth)...).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&page.Total)
 	})
-	batch.Queue(listChanges, append(args, f.Size, (f.Page-1)*f.Size)...).Query(func(rows pgx.Rows) (err error) {
+	batch.Queue(listChanges, append(args, f.Page.Size, f.Page.Offset())...).Query(func(rows pgx.Rows) (err error) {
 		page.Changes, err = pgx.CollectRows(rows, scanChange)
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
@@ -51,15 +52,15 @@ func TestList(t *testing.T) {
 		total  int
 		want   []string
 	}{
-		"all":          {change.Filter{Lines: both, Page: 1, Size: 10}, 5, ids},
-		"second page":  {change.Filter{Lines: both, Page: 2, Size: 2}, 5, ids[2:4]},
-		"beyond":       {change.Filter{Lines: both, Page: 4, Size: 2}, 5, nil},
-		"one line":     {change.Filter{Lines: both[1:], Page: 1, Size: 10}, 2, []string{ids[1], ids[3]}},
-		"one status":   {change.Filter{Lines: both, Status: change.Completed, Page: 1, Size: 10}, 2, []string{ids[2], ids[4]}},
-		"that runs":    {change.Filter{Lines: both, Status: change.Pending, Page: 1, Size: 10}, 1, ids[:1]},
-		"until before": {change.Filter{Lines: both, Until: time.Now().Add(-time.Hour), Page: 1, Size: 10}, 0, nil},
-		"from later":   {change.Filter{Lines: both, From: time.Now().Add(time.Hour), Page: 1, Size: 10}, 0, nil},
-		"no line":      {change.Filter{Page: 1, Size: 10}, 0, nil},
+		"all":          {change.Filter{Lines: both, Page: query.Page{Number: 1, Size: 10}}, 5, ids},
+		"second page":  {change.Filter{Lines: both, Page: query.Page{Number: 2, Size: 2}}, 5, ids[2:4]},
+		"beyond":       {change.Filter{Lines: both, Page: query.Page{Number: 4, Size: 2}}, 5, nil},
+		"one line":     {change.Filter{Lines: both[1:], Page: query.Page{Number: 1, Size: 10}}, 2, []string{ids[1], ids[3]}},
+		"one status":   {change.Filter{Lines: both, Status: change.Completed, Page: query.Page{Number: 1, Size: 10}}, 2, []string{ids[2], ids[4]}},
+		"that runs":    {change.Filter{Lines: both, Status: change.Pending, Page: query.Page{Number: 1, Size: 10}}, 1, ids[:1]},
+		"until before": {change.Filter{Lines: both, Until: time.Now().Add(-time.Hour), Page: query.Page{Number: 1, Size: 10}}, 0, nil},
+		"from later":   {change.Filter{Lines: both, From: time.Now().Add(time.Hour), Page: query.Page{Number: 1, Size: 10}}, 0, nil},
+		"no line":      {change.Filter{Page: query.Page{Number: 1, Size: 10}}, 0, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

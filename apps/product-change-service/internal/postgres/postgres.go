@@ -6,9 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"time"
 
-	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
@@ -48,20 +46,4 @@ func fault(operation string, err error) error {
 		return change.ErrDatabase.WithCause(err)
 	}
 	return err
-}
-
-func digits(lines []msisdn.Number) []string {
-	texts := make([]string, len(lines))
-	for i, line := range lines {
-		texts[i] = line.Digits()
-	}
-	return texts
-}
-
-// bound returns nil for a time that bounds nothing.
-func bound(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/internal/kosbudget"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
@@ -57,27 +59,20 @@ WHERE c.request_id = $1 AND c.requested_at BETWEEN $3 AND $4`
 
 // Load implements change.Queue.
 func (q *Queue) Load(ctx context.Context, requestID string) (change.Place, error) {
-	id, from, until, err := span(requestID)
-	if err != nil {
-		return change.Place{}, err
+	id, from, until, ok := pg.Span(requestID)
+	if !ok {
+		return change.Place{}, change.ErrNoChange
 	}
-	var (
-		place change.Place
-		asked *time.Time
-	)
-	fields, done := into(&place.Change)
+	var place change.Place
 	now := q.now()
-	err = q.pool.QueryRow(ctx, loadPlace, id, now.Add(-overdue), from, until, now).Scan(append(fields,
-		&place.Asked, &asked, &place.Unanswered, &place.Ahead, (*string)(&place.AheadWaits), &place.AheadRests)...)
+	err := q.pool.QueryRow(ctx, loadPlace, id, now.Add(-overdue), from, until, now).Scan(append(into(&place.Change),
+		&place.Asked, (*zeronull.Timestamptz)(&place.AskedAt), &place.Unanswered, &place.Ahead,
+		(*string)(&place.AheadWaits), &place.AheadRests)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return change.Place{}, change.ErrNoChange
 	}
 	if err != nil {
 		return change.Place{}, fmt.Errorf("load change: %w", err)
-	}
-	done()
-	if asked != nil {
-		place.AskedAt = *asked
 	}
 	return place, nil
 }

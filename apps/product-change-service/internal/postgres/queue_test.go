@@ -63,19 +63,20 @@ func TestOthersPassWhoStepsAsideOrDoesNotCome(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		rest    change.Rest
+		until   time.Duration // from now
 		granted bool
 	}{
-		"aside":          {change.Rest{Until: time.Now().Add(time.Hour), Aside: true, Asked: true, Unanswered: 1}, true},
-		"a little late":  {change.Rest{Until: time.Now().Add(-5 * time.Second)}, false},
-		"does not come":  {change.Rest{Until: time.Now().Add(-15 * time.Second)}, true},
-		"in line, to be": {change.Rest{Until: time.Now().Add(time.Minute)}, false},
+		"aside":          {change.Rest{Aside: true, Asked: true, Unanswered: 1}, time.Hour, true},
+		"a little late":  {change.Rest{}, -time.Second, false},
+		"does not come":  {change.Rest{}, -15 * time.Second, true},
+		"in line, to be": {change.Rest{}, time.Minute, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStore(t, plenty)
 			first, second := s.accepted(t, number(1)), s.accepted(t, number(2))
-			test.rest.Reason = change.KOSUnavailable
+			test.rest.Reason, test.rest.Until = change.KOSUnavailable, time.Now().Add(test.until)
 			must(t, s.queue.Rest(t.Context(), first, test.rest))
 			if got := s.takeTurn(t, second); got.Granted != test.granted {
 				t.Errorf("got %+v", got)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
@@ -88,9 +89,9 @@ WHERE c.request_id = $1 AND c.requested_at BETWEEN $2 AND $3 AND c.status = 'COM
 
 // Completed returns a completed change, whoever's it is, or change.ErrNoChange.
 func (q *Queue) Completed(ctx context.Context, requestID string) (change.Change, error) {
-	id, from, until, err := span(requestID)
-	if err != nil {
-		return change.Change{}, err
+	id, from, until, ok := pg.Span(requestID)
+	if !ok {
+		return change.Change{}, change.ErrNoChange
 	}
 	rows, err := q.pool.Query(ctx, findForAnnouncement, id, from, until)
 	if err != nil {

@@ -3,6 +3,7 @@ package identitytest
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -34,14 +35,16 @@ func Staff(id string) identity.Account {
 	return a
 }
 
-// session returns a session of a user.
-func session(id, userID string) identity.Session { return identity.Session{ID: id, UserID: userID} }
+// session returns a session of a customer.
+func session(id, userID string) identity.Session {
+	return identity.Session{ID: id, UserID: userID, Permissions: Customer(userID, "", "").Permissions}
+}
 
 // hour is a time to which sessions of the suite last.
 func (c storeChecks) hour() time.Time { return c.clock.Now().Add(time.Hour) }
 
-// RunStore checks that stores keep the promises of identity.Users, Credentials
-// SessionIndex and Attempts. Each test gets a new one, empty.
+// RunStore checks that stores keep the promises of identity.Users, Credentials,
+// SessionIndex, Attempts and Directory. Each test gets a new one, empty.
 func RunStore(t *testing.T, newStore func(t *testing.T, now func() time.Time) Store) {
 	t.Helper()
 	checks := map[string]func(storeChecks){
@@ -51,6 +54,7 @@ func RunStore(t *testing.T, newStore func(t *testing.T, now func() time.Time) St
 		"a registration needs both":          storeChecks.registeredNeedsBoth,
 		"a session is extended until closed": storeChecks.sessionIsExtended,
 		"an old password opens no session":   storeChecks.oldPasswordOpensNothing,
+		"an outdated session is not opened":  storeChecks.outdatedIsNotOpened,
 		"a new password leaves one session":  storeChecks.newPasswordLeavesOne,
 		"a failed end leaves the password":   storeChecks.failedEndLeavesAll,
 		"only one of two changes can happen": storeChecks.secondChangeFails,
@@ -60,9 +64,11 @@ func RunStore(t *testing.T, newStore func(t *testing.T, now func() time.Time) St
 		"failures fade":                      storeChecks.failuresFade,
 		"what is given back does not count":  storeChecks.givenBackDoesNotCount,
 		"parallel attempts are counted":      storeChecks.parallelTakesAreExact,
+		"administrators see locks":           storeChecks.administratorsSeeLocks,
 		"a hash is renewed once":             storeChecks.hashIsRenewedOnce,
 		"sessions are listed":                storeChecks.sessionsAreListed,
 	}
+	maps.Copy(checks, directoryChecks())
 	for name, check := range checks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,6 +147,19 @@ func (c storeChecks) oldPasswordOpensNothing() {
 	c.create(Customer("kim", "CUST1", "01011112222"))
 	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "kim"), "another hash", c.hour()), identity.ErrCredentials)
 	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "lee"), HashOf(Password), c.hour()), identity.ErrCredentials)
+}
+
+func (c storeChecks) outdatedIsNotOpened() {
+	c.create(Customer("kim", "CUST1", "01011112222"))
+	less := session("s1", "kim")
+	less.Permissions = nil
+	wantError(c.t, c.store.Open(c.t.Context(), less, HashOf(Password), c.hour()), identity.ErrAccountChanged)
+	idle := Customer("lee", "CUST2", "01033334444")
+	idle.Status = identity.StatusSuspended
+	c.create(idle)
+	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "lee"), HashOf(Password), c.hour()), identity.ErrCredentials)
+	_, err := c.store.Extend(c.t.Context(), "s1", c.hour())
+	wantError(c.t, err, identity.ErrUserNotFound)
 }
 
 func (c storeChecks) newPasswordLeavesOne() {

@@ -19,6 +19,7 @@ type Store interface {
 	identity.Credentials
 	identity.SessionIndex
 	identity.Attempts
+	identity.Directory
 }
 
 // Memory is a Store in memory.
@@ -27,6 +28,7 @@ type Memory struct {
 	accounts map[string]identity.Account
 	sessions map[string]identity.Session
 	attempts map[string]attempts // by the id that was claimed
+	acts     []identity.Act
 	now      func() time.Time
 	fault    error
 }
@@ -59,6 +61,13 @@ func (m *Memory) Change(id string, change func(*identity.Account)) {
 	account := m.accounts[id]
 	change(&account)
 	m.accounts[id] = account
+}
+
+// Put adds or replaces an account, whatever else there is.
+func (m *Memory) Put(a identity.Account) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.accounts[a.ID] = a
 }
 
 // Indexed returns the ids of a user's sessions, sorted.
@@ -188,8 +197,10 @@ func (m *Memory) Open(_ context.Context, s identity.Session, passwordHash string
 	switch {
 	case m.fault != nil:
 		return m.fault
-	case !ok || account.PasswordHash != passwordHash:
+	case !ok || account.PasswordHash != passwordHash || account.Status != identity.StatusActive:
 		return identity.ErrCredentials
+	case !slices.Equal(account.Permissions, s.Permissions):
+		return identity.ErrAccountChanged
 	}
 	m.sessions[s.ID] = s
 	return nil

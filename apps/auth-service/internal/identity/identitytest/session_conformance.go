@@ -7,9 +7,15 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
 
+// SessionStore is everything that the state store does for sessions.
+type SessionStore interface {
+	identity.SessionStore
+	identity.LiveSessions
+}
+
 // RunSessionStore checks that a store keeps the promises of
-// identity.SessionStore. The store may be shared: all ids are the test's own.
-func RunSessionStore(t *testing.T, newStore func(*testing.T) identity.SessionStore) {
+// identity.SessionStore and LiveSessions. The store may be shared: all ids are the test's own.
+func RunSessionStore(t *testing.T, newStore func(*testing.T) SessionStore) {
 	t.Helper()
 	checks := map[string]func(sessionChecks){
 		"a created session is found":            sessionChecks.sessionIsFound,
@@ -17,6 +23,8 @@ func RunSessionStore(t *testing.T, newStore func(*testing.T) identity.SessionSto
 		"an ended session is gone":              sessionChecks.endedIsGone,
 		"an update does not revive a session":   sessionChecks.updateRevivesNothing,
 		"a session that never was is not found": sessionChecks.sessionIsNotFound,
+		"a session may do what it is permitted": sessionChecks.permittedIsFound,
+		"a permission revives no session":       sessionChecks.permissionRevivesNothing,
 	}
 	for name, check := range checks {
 		t.Run(name, func(t *testing.T) {
@@ -29,7 +37,7 @@ func RunSessionStore(t *testing.T, newStore func(*testing.T) identity.SessionSto
 // sessionChecks are the checks of one store, with a session to keep in it.
 type sessionChecks struct {
 	t     *testing.T
-	store identity.SessionStore
+	store SessionStore
 	live  identity.Session
 }
 
@@ -93,4 +101,28 @@ func (c sessionChecks) sessionIsNotFound() {
 	_, _, err := c.store.Get(c.t.Context(), c.live.ID)
 	wantError(c.t, err, identity.ErrNoSession)
 	wantError(c.t, c.store.End(c.t.Context(), c.live.ID), nil)
+}
+
+func (c sessionChecks) permittedIsFound() {
+	wantError(c.t, c.store.Create(c.t.Context(), c.live), nil)
+	_, version, err := c.store.Get(c.t.Context(), c.live.ID)
+	wantError(c.t, err, nil)
+	for range 2 { // the second time there is nothing to change
+		wantError(c.t, c.store.Permit(c.t.Context(), c.live.ID, []string{identity.PermissionProductChange}), nil)
+	}
+	want := c.live
+	want.Permissions = []string{identity.PermissionProductChange}
+	got, now := c.get()
+	same(c.t, nil, got, want)
+	if now == version {
+		c.t.Error("whoever read the session before may still change it")
+	}
+	wantError(c.t, c.store.Update(c.t.Context(), c.live, version), identity.ErrSessionChanged)
+}
+
+func (c sessionChecks) permissionRevivesNothing() {
+	wantError(c.t, c.store.Permit(c.t.Context(), c.live.ID, nil), identity.ErrNoSession)
+	wantError(c.t, c.store.Create(c.t.Context(), c.live), nil)
+	wantError(c.t, c.store.End(c.t.Context(), c.live.ID), nil)
+	wantError(c.t, c.store.Permit(c.t.Context(), c.live.ID, nil), identity.ErrNoSession)
 }

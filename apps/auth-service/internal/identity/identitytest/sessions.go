@@ -27,7 +27,7 @@ type version struct {
 	number  int
 }
 
-var _ identity.SessionStore = (*Sessions)(nil)
+var _ SessionStore = (*Sessions)(nil)
 
 // NewSessions returns an empty store.
 func NewSessions() *Sessions { return &Sessions{live: make(map[string]version)} }
@@ -106,6 +106,23 @@ func (s *Sessions) Update(_ context.Context, changed identity.Session, seen stri
 	if s.AfterUpdate != nil {
 		return s.AfterUpdate()
 	}
+	return nil
+}
+
+// Permit implements identity.LiveSessions.
+func (s *Sessions) Permit(_ context.Context, id string, permissions []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault != nil {
+		return s.fault
+	}
+	held, ok := s.live[id]
+	if !ok {
+		return identity.ErrNoSession
+	}
+	held.session.Permissions = permissions
+	held.number++
+	s.live[id] = held
 	return nil
 }
 

@@ -1,0 +1,284 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/traffic"
+)
+
+// Outage is a time in which KOS answers nothing, while changes wait for it.
+type Outage struct {
+	Changes int
+	For     time.Duration
+}
+
+const (
+	// ordersPerMinute is what KOS takes of a client (product.md, "KOS").
+	ordersPerMinute = 50
+	// ordersAtOnce is how many orders our service may have under way: an eighth
+	// of its budget, which is a little less than KOS takes.
+	ordersAtOnce = 6
+	// quiet is how long customers look around before the outage, to compare.
+	quiet = 5 * time.Second
+	// lookEvery is how often each of the readers looks at something.
+	lookEvery = 50 * time.Millisecond
+)
+
+// orderly lets customers in as fast as they come, and keeps the real limits of
+// what the outage is about: orders, and questions about them.
+var orderly = slices.DeleteFunc(slices.Clone(kos.Unlimited), func(variable string) bool {
+	return strings.HasPrefix(variable, "KOS_CHANGE_")
+})
+
+// outageRun is an outage under way.
+type outageRun struct {
+	*stage
+	outage   Outage
+	readers  []*customer
+	accepted []string // the ids of changes, in their order
+	back     time.Time
+}
+
+// RunOutage starts the system, lets customers change their plans while KOS is
+// out, and reports how they fared. Its error says that there is nothing to
+// report.
+func RunOutage(ctx context.Context, outage Outage, out io.Writer) (report OutageReport, err error) {
+	stage, err := openStage(ctx, orderly, out)
+	if err != nil {
+		return OutageReport{}, err
+	}
+	defer func() { err = errors.Join(err, stage.close(ctx)) }()
+	r := &outageRun{stage: stage, outage: outage}
+	if err := r.seed(ctx, outage.Changes); err != nil {
+		return OutageReport{}, err
+	}
+	customers, err := r.enter(outage.Changes)
+	if err != nil {
+		return OutageReport{}, err
+	}
+	looking := traffic.Start(len(r.readers), lookEvery, r.look)
+	defer looking.Stop()
+	if err := proc.Pause(ctx, quiet); err != nil {
+		return OutageReport{}, err
+	}
+	began := time.Now()
+	if err := r.fall(customers); err != nil {
+		return OutageReport{}, err
+	}
+	rows, err := r.recover(ctx)
+	if err != nil {
+		return OutageReport{}, err
+	}
+	return r.report(began, rows, looking.Stop())
+}
+
+// enter lets everybody log in; two of them will go on looking around.
+func (r *outageRun) enter(size int) ([]*customer, error) {
+	customers := make([]*customer, size)
+	for n := range customers {
+		customers[n] = r.customer(n)
+		if err := customers[n].enter(); err != nil {
+			return nil, err
+		}
+	}
+	r.readers = customers[:2]
+	return customers, nil
+}
+
+// look looks at the plans on offer, or at the history.
+func (r *outageRun) look(worker int) traffic.Call {
+	c, call := r.readers[worker], traffic.Call{Start: time.Now()}
+	if worker == 0 {
+		return seen(call, c.api.Offers(c.plan))
+	}
+	return seen(call, c.api.Changes(""))
+}
+
+func seen[T any](call traffic.Call, answer api.Answer[T]) traffic.Call {
+	call.Took, call.OK, call.Status = answer.Took, answer.Succeeded(), answer.Status
+	if !call.OK {
+		call.Reason = answer.String()
+	}
+	return call
+}
+
+// fall makes KOS take no orders, lets everybody ask for a change, and then
+// makes it answer nothing at all.
+func (r *outageRun) fall(customers []*customer) error {
+	r.back = time.Now().Add(r.outage.For)
+	if err := r.takeOrders(r.outage.For); err != nil {
+		return err
+	}
+	for _, c := range customers {
+		form := api.ChangeForm{Line: c.line, Current: c.plan, Target: c.choose(Wish{})}
+		answer := c.api.Change(form, api.How{Key: "outage-" + c.user, Async: true})
+		if !answer.Succeeded() {
+			return fmt.Errorf("a change was not accepted: %s", answer)
+		}
+		r.accepted = append(r.accepted, answer.Data.RequestID)
+	}
+	r.say("%d changes wait, KOS answers nothing for %s", len(r.accepted), time.Until(r.back).Round(time.Second))
+	for _, endpoint := range kos.Endpoints {
+		if endpoint == kos.ProductChange {
+			continue
+		}
+		out := kos.Calm
+		out.OutageSeconds = int(time.Until(r.back).Seconds()) + 1
+		if err := r.kos.Behave(endpoint, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeOrders makes KOS take orders as the real one does, after a while.
+func (r *outageRun) takeOrders(after time.Duration) error {
+	return r.kos.Behave(kos.ProductChange, kos.Behavior{
+		Latency: kos.Latency{Min: 300, Max: 800}, LimitPerMinute: ordersPerMinute, OutageSeconds: int(after.Seconds()),
+	})
+}
+
+// recover waits until KOS is back and all changes are final, or should be.
+func (r *outageRun) recover(ctx context.Context) ([]Row, error) {
+	draining := time.Duration(len(r.accepted)) * time.Minute / ordersPerMinute
+	ctx, cancel := context.WithDeadline(ctx, r.back.Add(2*draining+2*patience))
+	defer cancel()
+	for {
+		rows, err := r.database.rows(ctx)
+		if err != nil || allFinal(rows) {
+			return rows, err
+		}
+		if err := proc.Pause(ctx, glance); err != nil {
+			return nil, fmt.Errorf("changes still wait: %w", err)
+		}
+	}
+}
+
+// OutageReport is how customers fared.
+type OutageReport struct {
+	Outage
+	// Drained is how long after KOS was back the last change was final.
+	Drained time.Duration
+	// Behind is how far a change was carried out behind its place, at most, and
+	// OutOfOrder how many were, beyond what goes on at once.
+	Behind, OutOfOrder int
+	// Busiest is how many orders KOS carried out in its busiest minute, and
+	// TooMany how many it refused because they were too many.
+	Busiest, TooMany int
+	Unfinished       int // changes that are not completed
+
+	Looks, Failed int           // at the catalogue and the history during the outage, and how many failed
+	Quiet, Median time.Duration // of looks before the outage, and since
+	Slowest       time.Duration // since
+	FirstFailure  string
+}
+
+func (r *outageRun) report(began time.Time, rows []Row, looks []traffic.Call) (OutageReport, error) {
+	report := OutageReport{Outage: r.outage}
+	orders, err := r.kos.Orders(string(products))
+	if err != nil {
+		return report, err
+	}
+	calls, err := r.kos.Calls(kos.Query{Endpoint: kos.ProductChange})
+	if err != nil {
+		return report, err
+	}
+	report.TooMany = calls.ByStatus[strconv.Itoa(http.StatusTooManyRequests)]
+	report.Drained = settled(rows, r.back)
+	for _, row := range rows {
+		if row.Status != api.Completed {
+			report.Unfinished++
+		}
+	}
+	report.Behind, report.OutOfOrder = disorder(r.accepted, orders)
+	report.Busiest = busiest(orders)
+	report.watch(began, looks)
+	return report, nil
+}
+
+// disorder compares the order of orders with that in which they were accepted.
+func disorder(accepted []string, orders []kos.Order) (behind, outOfOrder int) {
+	place := map[string]int{}
+	for i, id := range accepted {
+		place[id] = i
+	}
+	slices.SortStableFunc(orders, func(a, b kos.Order) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	for i, order := range orders {
+		late := i - place[order.RequestID]
+		behind = max(behind, late)
+		if late >= ordersAtOnce {
+			outOfOrder++
+		}
+	}
+	return behind, outOfOrder
+}
+
+// busiest returns the most orders within any minute.
+func busiest(orders []kos.Order) (most int) {
+	first := 0
+	for i, order := range orders {
+		for order.CreatedAt.Sub(orders[first].CreatedAt) >= time.Minute {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
+}
+
+func (o *OutageReport) watch(began time.Time, looks []traffic.Call) {
+	var before, during []traffic.Call
+	for _, call := range looks {
+		if call.Start.Before(began) {
+			before = append(before, call)
+		} else {
+			during = append(during, call)
+		}
+	}
+	failed := traffic.Failures(during)
+	o.Looks, o.Failed = len(during), len(failed)
+	o.Quiet, o.Median = traffic.Median(before), traffic.Median(during)
+	if len(failed) > 0 {
+		o.FirstFailure = failed[0].Reason
+	}
+	for _, call := range during {
+		o.Slowest = max(o.Slowest, call.Took)
+	}
+}
+
+// Faults returns everything that must not be, for people.
+func (o OutageReport) Faults() []string {
+	var faults []string
+	add := func(wrong bool, format string, args ...any) {
+		if wrong {
+			faults = append(faults, fmt.Sprintf(format, args...))
+		}
+	}
+	add(o.Unfinished > 0, "%d changes were not completed", o.Unfinished)
+	add(o.OutOfOrder > 0, "%d changes were carried out of order, one %d places behind", o.OutOfOrder, o.Behind)
+	add(o.Busiest > ordersPerMinute, "KOS carried out %d orders within a minute", o.Busiest)
+	add(o.TooMany > 0, "KOS refused %d orders: too many", o.TooMany)
+	add(o.Failed > 0, "%d of %d looks failed, the first: %s", o.Failed, o.Looks, o.FirstFailure)
+	return faults
+}
+
+// OutageHead heads the rows of the table of outages.
+const OutageHead = `| changes | outage | drained after | busiest minute | refused as too many | places behind | looks | failed | median, to a quiet time's | slowest |
+|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|`
+
+// TableRow returns the report as a row of a Markdown table.
+func (o OutageReport) TableRow() string {
+	return fmt.Sprintf("| %d | %s | %s | %d | %d | %d | %d | %d | %.2f | %s |",
+		o.Changes, o.For, o.Drained.Round(time.Second), o.Busiest, o.TooMany, o.Behind, o.Looks, o.Failed,
+		float64(o.Median)/float64(max(o.Quiet, 1)), o.Slowest.Round(time.Millisecond))
+}
