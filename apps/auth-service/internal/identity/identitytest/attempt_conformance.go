@@ -216,13 +216,8 @@ func awaitLogins(t *testing.T, history identity.LoginHistory, want int) {
 	}
 }
 
-// address returns one of many addresses, or, now and then, none.
+// address returns one of some addresses, or none.
 func address(i int) netip.Addr {
-	switch {
-	case i%3 == 0:
-		return netip.AddrFrom4([4]byte{203, 0, 113, byte(i)})
-	case i%3 == 1:
-		return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: byte(i)})
-	}
-	return netip.Addr{}
+	addresses := []netip.Addr{{}, netip.MustParseAddr("203.0.113.5"), netip.MustParseAddr("2001:db8::5")}
+	return addresses[i%len(addresses)]
 }

@@ -15,10 +15,15 @@ import (
 
 // Store is everything that PostgreSQL keeps.
 type Store interface {
-	identity.Users
-	identity.Credentials
+	accounts
 	identity.SessionIndex
 	identity.Attempts
+}
+
+// accounts is what a Store keeps of users.
+type accounts interface {
+	identity.Users
+	identity.Credentials
 	identity.Directory
 }
 
