@@ -30,6 +30,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
@@ -92,6 +93,7 @@ func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 		Secrets: map[string]string{
 			w.db.Config.PasswordSecret: w.db.Password,
 			"kos-credentials":          kostest.Credentials(app.Name),
+			"data-keyset":              sealtest.Keyset(t),
 		},
 		Resources: []string{
 			daprtest.RedisState(t, "session-store"), cache(t, "cache-store"),
@@ -106,7 +108,7 @@ func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 func (w *world) start() {
 	w.t.Helper()
 	cfg, err := config.Load[app.Config]([]string{
-		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials",
+		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset",
 		"DB_NAME=" + w.db.Config.Name, "DB_USER=" + w.db.Config.User, "DB_PASSWORD_SECRET=" + w.db.Config.PasswordSecret,
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
@@ -30,6 +31,15 @@ type L2 interface {
 
 var _ L2 = (*sidecar.State)(nil)
 
+// Sealer encrypts what L2 holds, each for its key: a value that somebody has
+// moved to another key is none.
+type Sealer interface {
+	Seal(ctx context.Context, plain []byte, place string) ([]byte, error)
+	Open(ctx context.Context, sealed []byte, place string) ([]byte, error)
+}
+
+var _ Sealer = (*seal.Keyring)(nil)
+
 // drop leaves a tombstone in place of whatever L2 holds. Those who drop the same
 // key at once do it together: a store takes writes that lose for failures.
 func (c *Cache[V]) drop(ctx context.Context, key string) error {
@@ -46,10 +56,10 @@ func (c *Cache[V]) bury(ctx context.Context, key string) error {
 			return err
 		}
 		now := c.opts.Now()
-		if err == nil && isFresh(text, now) {
+		if err == nil && c.isFresh(ctx, key, text, now) {
 			return nil // it outlives all loads that have begun by now
 		}
-		tombstone, err := json.Marshal(entry[V]{Dropped: &now})
+		tombstone, err := c.pack(ctx, key, entry[V]{Dropped: &now})
 		if err == nil {
 			err = c.setIf(ctx, key, tombstone, etag, c.opts.LoadTimeout+graveTime)
 		}
@@ -60,16 +70,36 @@ func (c *Cache[V]) bury(ctx context.Context, key string) error {
 }
 
 // isFresh reports whether text is a tombstone that was left just now, by the
-// clock of whichever replica.
-func isFresh(text []byte, now time.Time) bool {
-	var held entry[json.RawMessage]
-	return json.Unmarshal(text, &held) == nil && held.Dropped != nil && now.Sub(*held.Dropped).Abs() < freshTime
+// clock of whichever replica. What cannot be read is none.
+func (c *Cache[V]) isFresh(ctx context.Context, key string, text []byte, now time.Time) bool {
+	held, err := c.unpack(ctx, key, text)
+	return err == nil && held.Dropped != nil && now.Sub(*held.Dropped).Abs() < freshTime
 }
 
 // entry is what L2 holds of a key: a value or a tombstone.
 type entry[V any] struct {
 	Value   *V         `json:"value,omitempty"`
 	Dropped *time.Time `json:"dropped,omitempty"` // when it was left
+}
+
+// pack returns an entry as L2 holds it under key.
+func (c *Cache[V]) pack(ctx context.Context, key string, e entry[V]) ([]byte, error) {
+	text, err := json.Marshal(e)
+	if err != nil || c.opts.Sealer == nil {
+		return text, err
+	}
+	return c.opts.Sealer.Seal(ctx, text, key)
+}
+
+// unpack reverts pack. What is in clear is not taken for sealed.
+func (c *Cache[V]) unpack(ctx context.Context, key string, text []byte) (held entry[V], err error) {
+	if c.opts.Sealer != nil {
+		if text, err = c.opts.Sealer.Open(ctx, text, key); err != nil {
+			return held, err
+		}
+	}
+	err = json.Unmarshal(text, &held)
+	return held, err
 }
 
 // state is what L2 has to say of a key.
@@ -89,12 +119,13 @@ func (c *Cache[V]) fromL2(ctx context.Context, key string) (V, state) {
 	if _, lately := c.forgotten.GetIfPresent(key); lately {
 		return none, closed
 	}
-	text, _, err := c.get(ctx, c.key(key))
+	hidden := c.key(key)
+	text, _, err := c.get(ctx, hidden)
 	if errors.Is(err, sidecar.ErrNotFound) {
 		return none, absent
 	}
 	if err == nil {
-		err = json.Unmarshal(text, &held)
+		held, err = c.unpack(ctx, hidden, text)
 	}
 	if err != nil {
 		c.fault(ctx, "read", err)
@@ -108,9 +139,10 @@ func (c *Cache[V]) fromL2(ctx context.Context, key string) (V, state) {
 // toL2 writes a value where nothing is. It returns false if something is there
 // by now: a tombstone, or what somebody else has loaded.
 func (c *Cache[V]) toL2(ctx context.Context, key string, value V) bool {
-	text, err := json.Marshal(entry[V]{Value: &value})
+	hidden := c.key(key)
+	text, err := c.pack(ctx, hidden, entry[V]{Value: &value})
 	if err == nil {
-		err = c.setIf(ctx, c.key(key), text, "", c.opts.TTL)
+		err = c.setIf(ctx, hidden, text, "", c.opts.TTL)
 	}
 	if errors.Is(err, sidecar.ErrConflict) {
 		return false

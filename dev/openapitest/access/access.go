@@ -209,3 +209,7 @@ func (o Operation) body() *openapi3.Schema {
 
 // Writes reports whether the operation may change something.
 func (o Operation) Writes() bool { return o.Method != http.MethodGet && o.Method != http.MethodHead }
+
+// Owners returns the names of parameters and properties that always name
+// something with an owner, with what it is.
+func Owners() map[string]Kind { return maps.Clone(owners) }

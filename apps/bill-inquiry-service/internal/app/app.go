@@ -24,6 +24,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
@@ -33,9 +34,9 @@ const Name = "bill-inquiry-service"
 // Graph is the server, from the outside in.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Sessions, cfg.Tokens, cfg.Issuer, cfg.KOS, cfg.Bills),
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Issuer, cfg.KOS, cfg.Bills),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), bill.Window{Months: cfg.Bills.Months}),
-		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Authentication, platform.Database,
+		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,
 
 		fx.Module("inbound", fx.Provide(
 			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*bill.Inquiries), new(*bill.Bills))),
@@ -66,16 +67,16 @@ func newInquiries(lc fx.Lifecycle, bills *bill.Bills, history bill.History, wind
 	return inquiries
 }
 
-func newCache(cfg BillConfig, dapr *sidecar.Client, log *slog.Logger, registerer prometheus.Registerer) bill.Cache {
-	return cache.New(dapr.State(cfg.CacheStore), log, registerer)
+func newCache(cfg BillConfig, dapr *sidecar.Client, keyring *seal.Keyring, log *slog.Logger, registerer prometheus.Registerer) bill.Cache {
+	return cache.New(dapr.State(cfg.CacheStore), keyring, log, registerer)
 }
 
 func newKOS(cfg kosclient.Config, dapr *sidecar.Client, exchanges *postgres.Exchanges, now func() time.Time) bill.Carrier {
 	return kos.New(kosclient.New(cfg, dapr, dapr.Invoker(cfg.AppID)), exchanges, now, newID)
 }
 
-func newRecordWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Record] {
-	writer := postgres.NewRecordWriter(pool, log, metrics)
+func newRecordWriter(lc fx.Lifecycle, pool *pgxpool.Pool, keyring *seal.Keyring, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Record] {
+	writer := postgres.NewRecordWriter(pool, keyring, log, metrics)
 	lc.Append(fx.StartStopHook(writer.Start, writer.Stop))
 	return writer
 }

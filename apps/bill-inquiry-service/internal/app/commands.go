@@ -10,5 +10,6 @@ func Commands(environ []string) map[string]platform.Command {
 	return map[string]platform.Command{
 		"serve":   platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
 		"migrate": platform.Migrate(environ, postgres.Migrations()),
+		"reseal":  platform.Reseal(environ, postgres.Sealed),
 	}
 }
