@@ -48,6 +48,7 @@ type system struct {
 	t        *testing.T
 	key      tokentest.Key // signs the tokens
 	database *pgtest.Database
+	options  daprtest.Options
 	dapr     *daprtest.Sidecar
 	redis    *link // between the sidecar and Redis
 	postgres *link // between the service and PostgreSQL
@@ -77,7 +78,8 @@ func prepareOn(t *testing.T, database *pgtest.Database, kosURL string) *system {
 	s := &system{t: t, key: tokentest.NewKey(t, "signer"), database: database}
 	s.redis = startLink(t, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"))
 	s.postgres = startLink(t, net.JoinHostPort(s.database.Config.Host, strconv.Itoa(s.database.Config.Port)))
-	s.dapr = daprtest.Start(t, s.sidecar(kosURL))
+	s.options = s.sidecar(kosURL)
+	s.dapr = daprtest.Start(t, s.options)
 	s.environ = []string{
 		"HTTP_ADDR=127.0.0.1:0",
 		"DB_HOST=127.0.0.1", "DB_PORT=" + s.postgres.port(),

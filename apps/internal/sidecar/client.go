@@ -32,6 +32,16 @@ type Config struct {
 	Token string `env:"DAPR_API_TOKEN" json:"-"`
 	// SecretStore is the component that holds our secrets.
 	SecretStore string `env:"SECRET_STORE" envDefault:"secret-store"`
+	// SecretAge is how long a secret is used before it is read again.
+	SecretAge time.Duration `env:"SECRET_AGE" envDefault:"1m"`
+}
+
+// Validate refuses secrets that would never be read again, or all the time.
+func (c *Config) Validate() error {
+	if c.SecretAge < time.Second {
+		return errors.New("SECRET_AGE must be at least 1s")
+	}
+	return nil
 }
 
 // callTimeout bounds a state or secret call to a sidecar that does not answer
@@ -78,7 +88,7 @@ func New(cfg Config) (*Client, error) {
 			IdleConnTimeout:     90 * time.Second,
 		},
 	}
-	client.secrets = newSecrets(client.readSecret)
+	client.secrets = newSecrets(cfg.SecretAge, client.readSecret)
 	return client, nil
 }
 

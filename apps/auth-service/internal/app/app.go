@@ -60,7 +60,7 @@ func Graph(cfg Config) fx.Option {
 			sessionstore.New,
 			password.New,
 			newKeys,
-			func(keys *token.Keys) jwtauth.Keys { return jwtauth.LocalKeys(keys.Public) },
+			func(keys *token.Keys) jwtauth.Keys { return keys },
 			token.NewIssuer,
 			newKOS,
 			postgres.NewHistory,
@@ -139,10 +139,25 @@ func newAdministration(p useCaseParams) *identity.Administration {
 	return identity.NewAdministration(p.Store, p.Sessions, p.Recorder, p.Now)
 }
 
+// keysParams are what the signing keys need from the graph.
+type keysParams struct {
+	fx.In
+
+	Config  token.Config
+	Secrets sidecar.Secrets
+	Store   *postgres.Store
+	Log     *slog.Logger
+	Checks  *health.Registry
+	Now     func() time.Time
+}
+
 // newKeys makes readiness wait for the signing keys.
-func newKeys(cfg token.Config, secrets sidecar.Secrets, log *slog.Logger, checks *health.Registry) *token.Keys {
-	keys := token.NewKeys(secrets, cfg.KeySecret, log)
-	checks.Register("signing-keys", keys.Ready)
+func newKeys(lc fx.Lifecycle, p keysParams) *token.Keys {
+	keys := token.NewKeys(token.KeysParams{
+		Secrets: p.Secrets, Secret: p.Config.KeySecret, Ledger: p.Store, Lead: p.Config.KeyLead, Log: p.Log, Now: p.Now,
+	})
+	p.Checks.Register("signing-keys", keys.Ready)
+	platform.Background(lc, keys.Watch)
 	return keys
 }
 

@@ -38,7 +38,7 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := app.Config{
-		Token: token.Config{KeySecret: "jwt-signing-key", AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour},
+		Token: token.Config{KeySecret: "jwt-signing-key", AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour, KeyLead: 10 * time.Minute},
 		Password: password.Config{
 			MemoryKiB: 19456, Iterations: 2, Parallelism: 1, Queue: 64, MaxWait: 3 * time.Second,
 		},

@@ -82,8 +82,10 @@ func setup(t *testing.T) *world {
 // api puts the service together, as package app does.
 func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 	names := jwtauth.Config{Issuer: "issuer", Audience: "audience"}
-	keys := token.NewKeys(w.secrets, "keys", slog.New(slog.DiscardHandler))
-	verifier := jwtauth.NewVerifier(names, jwtauth.LocalKeys(keys.Public), time.Now)
+	keys := token.NewKeys(token.KeysParams{
+		Secrets: w.secrets, Secret: "keys", Ledger: tokentest.NewLedger(time.Now), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	verifier := jwtauth.NewVerifier(names, keys, time.Now)
 	issuer := token.NewIssuer(token.Config{AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour}, names, keys, verifier, time.Now)
 	passwords, recorder := &identitytest.Passwords{}, &identitytest.Recorder{}
 	guard := identity.NewGuard(identity.GuardParams{Credentials: w.store, Passwords: passwords, Attempts: w.store})
@@ -119,6 +121,9 @@ func (s secrets) Secret(_ context.Context, name string) (string, error) {
 	}
 	return "", io.ErrUnexpectedEOF
 }
+
+// Reread implements token.Secrets.
+func (s secrets) Reread(ctx context.Context, name string) (string, error) { return s.Secret(ctx, name) }
 
 // seen is what services see of sessions: a jwtauth.Sessions.
 type seen struct{ store *identitytest.Sessions }

@@ -16,6 +16,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/token/tokentest"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
@@ -219,11 +220,22 @@ func TestImport(t *testing.T) {
 	}
 }
 
+func TestLedgerOfSigningKeys(t *testing.T) {
+	t.Parallel()
+	clock := time.Now().Round(time.Microsecond).UTC() // as exact as the database
+	now := func() time.Time { return clock }
+	store := postgres.NewStore(pgtest.New(t, postgres.Migrations()).Pool, now)
+	tokentest.LedgerContract(t, store, now, func(d time.Duration) { clock = clock.Add(d) })
+}
+
 // anySecret is what every secret is.
 type anySecret struct{}
 
 // Secret implements sidecar.Secrets.
 func (anySecret) Secret(context.Context, string) (string, error) { return "any", nil }
+
+// Reread implements sidecar.Secrets.
+func (anySecret) Reread(context.Context, string) (string, error) { return "any", nil }
 
 func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	t.Parallel()
@@ -236,6 +248,7 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	_, errAccount := store.Account(t.Context(), "kim")
 	_, errRegistered := store.Registered(t.Context(), "CUST1", "01011112222")
 	_, errExtend := store.Extend(t.Context(), "s1", time.Now())
+	_, errKeys := store.PublishedSince(t.Context(), []string{"key"})
 	_, errImport := store.Import(t.Context(), nil)
 	_, errTake := store.Take(t.Context(), "kim")
 	_, errRenew := store.RenewHash(t.Context(), "kim", "a", "b")
@@ -246,6 +259,7 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 		"Take": errTake, "RenewHash": errRenew, "Sessions": errSessions, "Logins": errLogins,
 		"GiveBack":        store.GiveBack(t.Context(), "kim"),
 		"Reset":           store.Reset(t.Context(), "kim"),
+		"PublishedSince":  errKeys,
 		"Available":       store.Available(t.Context(), kim.User),
 		"Create":          store.Create(t.Context(), kim),
 		"Open":            store.Open(t.Context(), user, "hash", time.Now()),
