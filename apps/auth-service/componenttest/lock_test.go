@@ -31,14 +31,6 @@ func guesses(s *system, userID string, n int, elsewhere ...*system) map[string]i
 	return answers
 }
 
-// replica runs the same service once more.
-func (s *system) replica() *system {
-	other := *s
-	other.serve()
-	other.awaitReady()
-	return &other
-}
-
 func TestOfAThousandParallelGuessesFiveAreLookedAt(t *testing.T) {
 	t.Parallel()
 	s := start(t)
