@@ -12,6 +12,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
 // answer is what a test sees of a response.
@@ -100,7 +101,7 @@ func (s *system) addUsers() {
 	s.t.Helper()
 	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	must(s.t, err)
-	store := postgres.NewStore(s.database.Pool, time.Now)
+	store := postgres.NewStore(s.database.Pool, sealtest.NewStore(s.keyset).Keyring(), time.Now)
 	for _, user := range []identity.User{
 		{ID: "user0001", CustomerID: "CUST01", Line: "01077770001", Permissions: []string{"BILL_INQUIRY", "PRODUCT_CHANGE"}},
 		{ID: "user0002", CustomerID: "CUST02", Line: "01077770002", Permissions: []string{"BILL_INQUIRY"}},

@@ -38,9 +38,9 @@ const Name = "auth-service"
 // Graph is the server, from the outside in.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password, cfg.Throttle),
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password, cfg.Throttle),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), lifetimes(cfg)),
-		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database,
+		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database, platform.Sealing,
 
 		fx.Module("inbound", fx.Provide(
 			newAPI,

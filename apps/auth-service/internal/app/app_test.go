@@ -21,7 +21,7 @@ import (
 // required are the variables without a default.
 var required = []string{
 	"DB_NAME=auth", "DB_USER=auth", "DB_PASSWORD_SECRET=database-password-auth",
-	"KOS_CREDENTIALS_SECRET=kos-api-credentials-auth",
+	"KOS_CREDENTIALS_SECRET=kos-api-credentials-auth", "DATA_KEYSET_SECRET=data-keyset-auth",
 }
 
 func TestGraphIsComplete(t *testing.T) {
@@ -66,7 +66,7 @@ func TestConfigReportsAllFaults(t *testing.T) {
 		environ []string
 		want    []string
 	}{
-		"nothing is set": {nil, []string{"DB_NAME", "DB_USER", "DB_PASSWORD_SECRET", "KOS_CREDENTIALS_SECRET"}},
+		"nothing is set": {nil, []string{"DB_NAME", "DB_USER", "DB_PASSWORD_SECRET", "KOS_CREDENTIALS_SECRET", "DATA_KEYSET_SECRET"}},
 		"much is wrong": {
 			append([]string{"SESSION_IDLE=0s", "TOKEN_ACCESS_TTL=0s", "PASSWORD_ITERATIONS=0"}, required...),
 			[]string{"SESSION_IDLE", "TOKEN_ACCESS_TTL", "PASSWORD_ITERATIONS"},
@@ -102,7 +102,7 @@ func TestConfigReportsAllFaults(t *testing.T) {
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	commands := app.Commands(nil)
-	for _, name := range []string{"serve", "migrate", "seed-demo"} {
+	for _, name := range []string{"serve", "migrate", "reseal", "seed-demo"} {
 		var errors bytes.Buffer
 		if code := platform.Main([]string{name}, &errors, commands); code != 1 || !strings.Contains(errors.String(), "DB_NAME") {
 			t.Errorf("%s without a configuration ended with %d: %s", name, code, errors.String())

@@ -12,6 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
@@ -23,6 +24,7 @@ type Config struct {
 	Telemetry telemetry.Config
 	Sidecar   sidecar.Config
 	Database  pg.Config
+	Data      seal.Config
 	Store     platform.SessionConfig
 	KOS       kosclient.Config
 	Names     jwtauth.Config
@@ -66,6 +68,7 @@ func (c *SessionConfig) Validate() error {
 // seedConfig is what the command needs that adds users.
 type seedConfig struct {
 	Database pg.Config
+	Data     seal.Config
 	Sidecar  sidecar.Config
 	Password password.Config
 }

@@ -26,7 +26,7 @@ func (s *Store) Account(ctx context.Context, id string) (identity.Account, error
 	if err != nil {
 		return identity.Account{}, notFound("read account", err)
 	}
-	return identity.Account{User: row.user(), PasswordHash: row.PasswordHash}, nil
+	return identity.Account{User: s.user(ctx, row.userRow), PasswordHash: row.PasswordHash}, nil
 }
 
 // ReplacePassword implements identity.Credentials. The row lock of the update

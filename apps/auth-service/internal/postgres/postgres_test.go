@@ -21,6 +21,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,14 +29,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func setup(t *testing.T) (*postgres.Store, *pgtest.Database) {
 	t.Helper()
 	database := pgtest.New(t, postgres.Migrations())
-	return postgres.NewStore(database.Pool, time.Now), database
+	return postgres.NewStore(database.Pool, sealtest.Keyring(t), time.Now), database
 }
 
 func TestStore(t *testing.T) {
 	t.Parallel()
 	newStore := func(t *testing.T, now func() time.Time) identitytest.Store {
 		t.Helper()
-		return postgres.NewStore(pgtest.New(t, postgres.Migrations()).Pool, now)
+		return postgres.NewStore(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t), now)
 	}
 	identitytest.RunStore(t, newStore)
 }
@@ -224,7 +225,7 @@ func TestLedgerOfSigningKeys(t *testing.T) {
 	t.Parallel()
 	clock := time.Now().Round(time.Microsecond).UTC() // as exact as the database
 	now := func() time.Time { return clock }
-	store := postgres.NewStore(pgtest.New(t, postgres.Migrations()).Pool, now)
+	store := postgres.NewStore(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t), now)
 	tokentest.LedgerContract(t, store, now, func(d time.Duration) { clock = clock.Add(d) })
 }
 
@@ -242,7 +243,7 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	pool, err := pg.Open(pg.Config{Host: "127.0.0.1", Port: 1, Name: "auth", User: "auth", SSLMode: "disable", MaxConns: 1}, anySecret{})
 	must(t, err)
 	t.Cleanup(pool.Close)
-	store := postgres.NewStore(pool, time.Now)
+	store := postgres.NewStore(pool, sealtest.Keyring(t), time.Now)
 	user := identity.Session{ID: "s1", UserID: "kim"}
 	_, errUser := store.User(t.Context(), "kim")
 	_, errAccount := store.Account(t.Context(), "kim")

@@ -88,7 +88,7 @@ func (s *Store) Extend(ctx context.Context, id string, until time.Time) (identit
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return identity.User{}, notFound("extend session", err)
 	}
-	return row.user(), nil
+	return s.user(ctx, row), nil
 }
 
 // Close implements identity.SessionIndex.
