@@ -1,5 +1,5 @@
-// Package postgres keeps users, their credentials and the index of their
-// sessions in PostgreSQL.
+// Package postgres keeps users, their credentials, the attempts at these, the
+// index of sessions and the login history in PostgreSQL.
 package postgres
 
 import (
@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
-	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 )
@@ -29,11 +28,6 @@ func Migrations() fs.FS {
 	return sub
 }
 
-// Partitioned are the tables that have a partition for each month.
-var Partitioned = []pg.Partitions{
-	audit.Table,
-}
-
 // Store keeps everything that this service has in its database. It is safe for
 // concurrent use.
 type Store struct {
@@ -46,6 +40,7 @@ var (
 	_ identity.Users        = (*Store)(nil)
 	_ identity.Credentials  = (*Store)(nil)
 	_ identity.SessionIndex = (*Store)(nil)
+	_ identity.Attempts     = (*Store)(nil)
 	_ identity.Directory    = (*Store)(nil)
 	_ identity.Trail        = (*Store)(nil)
 )
@@ -56,8 +51,8 @@ func NewStore(pool *pgxpool.Pool, keyring *seal.Keyring, now func() time.Time) *
 }
 
 // fault names the operation that failed and says ErrDatabase of a server that
-// is away, or of keys: without them nothing can be stored either. Constraint names, and with them the rules, are translated where the
-// statement is.
+// is away, or of keys: without them nothing can be stored either. Constraint
+// names, and with them the rules, are translated where the statement is.
 func fault(op string, err error) error {
 	if err == nil {
 		return nil
