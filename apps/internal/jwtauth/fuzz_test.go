@@ -26,6 +26,7 @@ func FuzzAuthorization(f *testing.F) {
 	for _, seed := range []string{
 		"Bearer TOKEN", "bearer TOKEN", "Bearer  TOKEN", "Bearer TOKEN ", "Bearer\tTOKEN", "Basic TOKEN", "TOKEN", "", "Bearer", "Bearer ",
 		"Bearer TOKEN, Bearer TOKEN", "Bearer TOKEN.", "Bearer =TOKEN", "Bearer null", "Bearer ..", "Bearer a.b.c", "Bearer\x00TOKEN",
+		"BeArer TOKEN\n", "Bearer \r\nTOKEN", // once accepted
 	} {
 		f.Add(seed)
 	}
