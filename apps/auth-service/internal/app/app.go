@@ -38,8 +38,7 @@ func Graph(cfg Config) fx.Option {
 		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database,
 
 		fx.Module("inbound", fx.Provide(
-			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)),
-				fx.From(new(*identity.Sessions), new(*identity.Accounts), new(*identity.Administration), new(*token.Keys))),
+			newAPI,
 			jwtauth.NewVerifier,
 			newAuthenticator,
 		)),
@@ -101,6 +100,23 @@ func newAccounts(p useCaseParams) *identity.Accounts {
 
 func newAdministration(p useCaseParams) *identity.Administration {
 	return identity.NewAdministration(p.Store, p.Sessions, p.Recorder, p.Now)
+}
+
+// apiParams are what the routes need from the graph.
+type apiParams struct {
+	fx.In
+
+	Sessions *identity.Sessions
+	Accounts *identity.Accounts
+	Admin    *identity.Administration
+	Keys     *token.Keys
+	Auth     *jwtauth.Authenticator
+	Gate     *sidecar.Gate
+}
+
+func newAPI(p apiParams) httpserver.Registrar {
+	use := httpapi.UseCases{Sessions: p.Sessions, Accounts: p.Accounts, Administration: p.Admin}
+	return httpapi.New(use, p.Keys, p.Auth, p.Gate)
 }
 
 // keysParams are what the signing keys need from the graph.

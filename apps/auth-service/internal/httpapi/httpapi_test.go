@@ -29,6 +29,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 
@@ -92,7 +93,8 @@ func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 		Sessions: w.live, Recorder: recorder,
 	})
 	admin := identity.NewAdministration(w.store, w.live, recorder, time.Now)
-	return httpapi.New(sessions, accounts, admin, keys, jwtauth.NewAuthenticator(verifier, seen{w.live}, registry))
+	return httpapi.New(httpapi.UseCases{Sessions: sessions, Accounts: accounts, Administration: admin}, keys,
+		jwtauth.NewAuthenticator(verifier, seen{w.live}, registry), sidecar.NewGate(sidecar.Config{}))
 }
 
 // secrets are a token.Secrets.

@@ -13,6 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 // Sessions are the use cases of login, refresh and logout. The errors are those
@@ -53,11 +54,20 @@ type API struct {
 	admin    Administration
 	keys     Keys
 	auth     *jwtauth.Authenticator
+	gate     *sidecar.Gate
 }
 
-// New returns the API over the use cases. Callers prove themselves to auth.
-func New(sessions Sessions, accounts Accounts, admin Administration, keys Keys, auth *jwtauth.Authenticator) *API {
-	return &API{sessions: sessions, accounts: accounts, admin: admin, keys: keys, auth: auth}
+// UseCases are what is served.
+type UseCases struct {
+	Sessions       Sessions
+	Accounts       Accounts
+	Administration Administration
+}
+
+// New returns the API over the use cases. Users prove themselves to auth, and
+// other services come through gate.
+func New(use UseCases, keys Keys, auth *jwtauth.Authenticator, gate *sidecar.Gate) *API {
+	return &API{sessions: use.Sessions, accounts: use.Accounts, admin: use.Administration, keys: keys, auth: auth, gate: gate}
 }
 
 // Register implements httpserver.Registrar. The routes are grouped by who may
@@ -68,9 +78,13 @@ func (a *API) Register(r *mux.Router) {
 	post(r, "/api/v1/auth/login", a.login)
 	post(r, "/api/v1/auth/refresh", a.refresh)
 
-	// Other services; the ingress does not route these.
+	// Anybody; the ingress does not route it.
 	get(r, "/.well-known/jwks.json", a.jwks)
-	post(r, "/internal/registrations/check", a.checkRegistration)
+
+	// Other services, through the sidecar.
+	internal := r.NewRoute().Subrouter()
+	internal.Use(a.gate.Middleware)
+	post(internal, "/internal/registrations/check", a.checkRegistration)
 
 	// Users, about themselves.
 	user := r.NewRoute().Subrouter()
