@@ -12,7 +12,7 @@ import (
 
 // tokenHeader carries the token of either direction: what the sidecar demands
 // of us, and what it shows us.
-const tokenHeader = "dapr-api-token"
+const tokenHeader = "dapr-api-token" //nolint:gosec // the name of a header
 
 // ErrInternal refuses a request to a route that only a sidecar may use.
 var ErrInternal = problem.New(problem.Forbidden, "INTERNAL_ONLY", "내부 호출만 허용됩니다.")
