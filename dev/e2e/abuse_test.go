@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"maps"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -54,6 +55,7 @@ func caller(t *testing.T, app runfile.App) abuse.Do {
 	t.Helper()
 	ingress := nobody(t)
 	direct := api.New("http://127.0.0.1:"+strconv.Itoa(app.Port), checked(t))
+	unchecked := api.New(whole.system.URL(), connections)
 	return func(call abuse.Call) (abuse.Answer, error) {
 		request := api.Request{Method: call.Method, Path: call.Path, Header: maps.Clone(call.Badge.Header)}
 		if request.Header == nil {
@@ -69,8 +71,11 @@ func caller(t *testing.T, app runfile.App) abuse.Do {
 			request.Path += map[bool]string{true: "&", false: "?"}[strings.Contains(call.Path, "?")] + call.Badge.Query
 		}
 		client := ingress
-		if call.Direct {
+		switch {
+		case call.Direct:
 			client = direct
+		case call.Disguised:
+			client = unchecked
 		}
 		answer := client.Send(request)
 		return abuse.Answer{Status: answer.Status, Body: traceIDs.ReplaceAllString(string(answer.Body), "")}, answer.Err
@@ -91,24 +96,58 @@ func newAbuseWorld(t *testing.T) *abuseWorld {
 	reader, admin := resident(t), demo(t, "admin01")
 	w := &abuseWorld{reader: person(t, reader, true), admin: abuse.Person{Token: admin.Tokens.Access}}
 	w.World = abuse.World{
-		Invalid:  invalidBadges(t),
+		Invalid:  append(invalidBadges(t), abuse.Bearer("of somebody suspended", suspended(t, w).Tokens.Access)),
 		Entitled: func(o access.Operation) abuse.Person { return w.entitled(t, o) },
 		Admin:    func(o access.Operation) abuse.Person { return w.administrator(t, o) },
 		Stranger: person(t, resident(t), true),
 		Nobody: abuse.Person{Owns: map[string]string{
 			"line": "01076543210", "user": "nobody-has-this-id", "session": rand.Text(), "request": "019a0000-0000-7000-8000-000000000000",
 		}},
-		Lacking: map[access.Rule]abuse.Person{
-			"BILL_INQUIRY":   w.admin, // who is no customer
-			"PRODUCT_CHANGE": {Token: demo(t, "testuser02").Tokens.Access},
-			access.Admin:     w.reader,
-		},
+		Lacking: lackingBadges(t, w),
 		Values: map[string]string{
 			"currentProductCode": "5G-PREMIUM-001", "targetProductCode": "LTE-BASIC-001",
 			"currentPassword": password, "newPassword": password, "refresh_token": "none",
 		},
 	}
 	return w
+}
+
+// lackingBadges are of people who may do other things.
+func lackingBadges(t *testing.T, w *abuseWorld) map[access.Rule][]abuse.Badge {
+	t.Helper()
+	revoked := passerby(t)
+	for _, permission := range access.Permissions {
+		w.administer(t, http.MethodDelete, "/api/v1/users/"+revoked.UserID+"/permissions/"+string(permission))
+	}
+	admin, customer := abuse.Bearer("as an administrator", w.admin.Token), abuse.Bearer("as a customer", w.reader.Token)
+	once := abuse.Bearer("permission revoked", revoked.Tokens.Access)
+	return map[access.Rule][]abuse.Badge{
+		"BILL_INQUIRY":   {admin, once}, // an administrator is no customer
+		"PRODUCT_CHANGE": {admin, once, abuse.Bearer("permission never had", demo(t, "testuser02").Tokens.Access)},
+		access.Admin:     {customer, once},
+	}
+}
+
+// suspended returns somebody who had logged in before.
+func suspended(t *testing.T, w *abuseWorld) customer {
+	t.Helper()
+	c := passerby(t)
+	w.administer(t, http.MethodPost, "/api/v1/users/"+c.UserID+"/suspend")
+	return c
+}
+
+func (w *abuseWorld) administer(t *testing.T, method, path string) {
+	t.Helper()
+	nobody(t).With(w.admin.Token).Send(api.Request{Method: method, Path: path}).OK(t)
+}
+
+// passerby returns a newcomer at an address of her own, logged in.
+func passerby(t *testing.T) customer {
+	t.Helper()
+	c := customer{elsewhere(t), newcomerForm()}
+	c.Register(c.Registration).OK(t)
+	c.Login(c.UserID, c.Password).OK(t)
+	return c
 }
 
 // entitled returns somebody who may call the operation. What reads is asked by
@@ -121,9 +160,7 @@ func (w *abuseWorld) entitled(t *testing.T, o access.Operation) abuse.Person {
 	}
 	w.mu.Lock() // one registration after the other: they are many
 	defer w.mu.Unlock()
-	c := customer{elsewhere(t), newcomerForm()}
-	c.Register(c.Registration).OK(t)
-	c.Login(c.UserID, c.Password).OK(t)
+	c := passerby(t)
 	c.MakeMockData(c.CustomerID, c.Line).OK(t)
 	return person(t, c, false)
 }
@@ -135,10 +172,7 @@ func (w *abuseWorld) administrator(t *testing.T, o access.Operation) abuse.Perso
 	if o.Rule == access.Admin {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		c := customer{elsewhere(t), newcomerForm()}
-		c.Register(c.Registration).OK(t)
-		c.Login(c.UserID, c.Password).OK(t)
-		victim = person(t, c, false)
+		victim = person(t, passerby(t), false)
 	}
 	return abuse.Person{Token: w.admin.Token, Owns: victim.Owns}
 }

@@ -146,3 +146,26 @@ func TestAFloodOfLogins(t *testing.T) {
 		t.Errorf("the auth service held %d MB", peak>>20)
 	}
 }
+
+// TestClaimedAddressesCountForNothing fails as one user from one address that
+// says it is another each time: it is slowed down all the same.
+func TestClaimedAddressesCountForNothing(t *testing.T) {
+	t.Parallel()
+	client, id := elsewhere(t), fmt.Sprintf("nobody%09d", rand.IntN(1e9))
+	form := map[string]string{"userId": id, "password": "wrong-password"}
+	for n := range 30 {
+		claim := fmt.Sprintf("198.51.100.%d", n)
+		answer := client.Send(api.Request{
+			Method: http.MethodPost, Path: "/api/v1/auth/login", Body: form,
+			Header: map[string]string{"X-Forwarded-For": claim, "Forwarded": "for=" + claim, "X-Real-IP": claim},
+		})
+		if answer.Status == http.StatusTooManyRequests {
+			retryAfter(t, answer)
+			return
+		}
+		if answer.Status != http.StatusUnauthorized {
+			t.Fatal(answer)
+		}
+	}
+	t.Error("30 failures as one user were no reason to slow down")
+}

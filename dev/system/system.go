@@ -251,7 +251,7 @@ func (s *System) makeDirs() error {
 	if err := os.Rename(logs, logs+".previous"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, dir := range []string{s.checkout.Local("bin"), logs} {
+	for _, dir := range []string{s.checkout.Local("bin"), s.checkout.Local("keysets"), logs} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}

@@ -1,10 +1,12 @@
 package componenttest
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/seed"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
 // TestAnEmptyDatabaseBecomesADemo runs the commands that `make run` runs.
@@ -19,6 +21,10 @@ func TestAnEmptyDatabaseBecomesADemo(t *testing.T) {
 	var users int
 	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM app_user").Scan(&users))
 	same(t, users, 56)
+	if bytes.Contains(pgtest.Content(t, s.database.Pool), []byte("홍길동")) {
+		t.Error("the database tells a name")
+	}
+	must(t, commands["reseal"](t.Context(), nil))
 
 	s.serve()
 	s.awaitReady()

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync/atomic"
 
@@ -32,6 +33,9 @@ type Config struct {
 	// KeysetSecret is a Tink keyset of AEAD keys as JSON, in clear: the secret
 	// store is what protects it.
 	KeysetSecret string `env:"DATA_KEYSET_SECRET,required,notEmpty"`
+	// KeysetFile is a file to read the keyset from instead, for commands that
+	// run without a sidecar.
+	KeysetFile string `env:"DATA_KEYSET_FILE"`
 }
 
 // Errors of sealing and opening.
@@ -60,8 +64,21 @@ type Keyring struct {
 	refused atomic.Pointer[string] // the keyset that was last found unusable
 }
 
-// NewKeyring returns the keyring whose keyset is the secret that cfg names.
+// file is a keyset in a file, which has no other secret.
+type file string
+
+// Secret implements Secrets.
+func (f file) Secret(context.Context, string) (string, error) {
+	text, err := os.ReadFile(string(f))
+	return string(text), err
+}
+
+// NewKeyring returns the keyring whose keyset is the secret, or the file, that
+// cfg names.
 func NewKeyring(cfg Config, secrets Secrets, log *slog.Logger) *Keyring {
+	if cfg.KeysetFile != "" {
+		secrets = file(cfg.KeysetFile)
+	}
 	return &Keyring{secrets: secrets, name: cfg.KeysetSecret, log: log}
 }
 

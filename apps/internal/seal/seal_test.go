@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -155,6 +158,19 @@ func TestWithoutKeysNothingIsSealed(t *testing.T) {
 	text := sealed(t, keyring)
 	store.Fail(away)
 	opens(t, keyring, text) // known keys stay known
+}
+
+func TestAKeysetInAFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keyset")
+	keyring := seal.NewKeyring(seal.Config{KeysetSecret: "x", KeysetFile: path}, nil, slog.New(slog.DiscardHandler))
+	if err := keyring.Ready(t.Context()); !errors.Is(err, seal.ErrNoKeys) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a file: %v", err)
+	}
+	if err := os.WriteFile(path, []byte(sealtest.Keyset(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opens(t, keyring, sealed(t, keyring))
 }
 
 func TestABadKeysetDoesNotReplaceAGoodOne(t *testing.T) {

@@ -19,7 +19,7 @@ func (s *Store) Decide(ctx context.Context, act identity.Act, now time.Time, dec
 		failed error // of decide, which is not the database's
 	)
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		standing, err := hold(ctx, tx, act.UserID, now)
+		standing, err := s.hold(ctx, tx, act.UserID, now)
 		if err != nil {
 			return err
 		}
@@ -35,7 +35,7 @@ func (s *Store) Decide(ctx context.Context, act identity.Act, now time.Time, dec
 		if err := audit.Insert(ctx, tx, eventOf(act, changed, now)); err != nil {
 			return err
 		}
-		member, err = findMember(ctx, tx, act.UserID, now)
+		member, err = s.findMember(ctx, tx, act.UserID, now)
 		return err
 	})
 	if failed != nil {
@@ -48,7 +48,7 @@ func (s *Store) Decide(ctx context.Context, act identity.Act, now time.Time, dec
 func (s *Store) Hold(ctx context.Context, userID string, f func(context.Context, identity.Standing) error) error {
 	var failed error // of f, which is not the database's
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		standing, err := hold(ctx, tx, userID, s.now())
+		standing, err := s.hold(ctx, tx, userID, s.now())
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (s *Store) Hold(ctx context.Context, userID string, f func(context.Context,
 // then see what was decided. Of two administrators who take ADMIN from each
 // other, the second waits too, to find himself the last one. It returns
 // pgx.ErrNoRows if there is no such user.
-func hold(ctx context.Context, tx pgx.Tx, userID string, now time.Time) (identity.Standing, error) {
+func (s *Store) hold(ctx context.Context, tx pgx.Tx, userID string, now time.Time) (identity.Standing, error) {
 	const (
 		lockUser     = `SELECT FROM app_user WHERE user_id = $1 FOR NO KEY UPDATE`
 		lockAdmins   = `SELECT pg_advisory_xact_lock(hashtext('administrators')) FROM user_permission WHERE user_id = $1 AND permission = 'ADMIN'`
@@ -89,7 +89,7 @@ func hold(ctx context.Context, tx pgx.Tx, userID string, now time.Time) (identit
 	})
 	batch.Queue(`SELECT `+userColumns+` FROM app_user u WHERE u.user_id = $1`, userID).Query(func(rows pgx.Rows) error {
 		row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[userRow])
-		standing.User = row.user()
+		standing.User = s.user(ctx, row)
 		return err
 	})
 	batch.Queue(otherAdmins, userID).QueryRow(func(row pgx.Row) error { return row.Scan(&standing.LastAdministrator) })
@@ -118,6 +118,7 @@ func store(ctx context.Context, tx pgx.Tx, c change) (changed bool, err error) {
 			INSERT INTO revoked_permission (user_id, permission, granted_by, granted_at, revoked_by, revoked_at)
 			SELECT user_id, permission, granted_by, granted_at, $3, $4 FROM revoked`
 		status        = `UPDATE app_user SET account_status = $2 WHERE user_id = $1 AND account_status <> $2`
+		unlock        = `DELETE FROM login_attempt WHERE user_id = $1`
 		closeSessions = `DELETE FROM user_session WHERE user_id = $1`
 	)
 	id, by := c.before.ID, c.act.By.UserID
@@ -135,6 +136,9 @@ func store(ctx context.Context, tx pgx.Tx, c change) (changed bool, err error) {
 		count(revoke, id, taken, by, c.at)
 	}
 	count(status, id, string(c.after.Status))
+	if c.act.Action == identity.ActionUnlock {
+		count(unlock, id)
+	}
 	if c.after.Status != identity.StatusActive {
 		batch.Queue(closeSessions, id)
 	}
@@ -157,4 +161,10 @@ func eventOf(act identity.Act, changed bool, at time.Time) audit.Event {
 		At: at, Actor: act.By.UserID, SessionID: act.By.SessionID, Address: act.By.Address,
 		Action: string(act.Action), Target: act.UserID, Detail: act.Permission, Outcome: outcome,
 	}
+}
+
+// Events implements identity.Trail.
+func (s *Store) Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error) {
+	events, err := audit.List(ctx, s.pool, filter)
+	return events, fault("read audit trail", err)
 }

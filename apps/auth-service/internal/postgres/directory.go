@@ -11,7 +11,7 @@ import (
 )
 
 // locked is whether the owner of app_user u cannot log in at $1.
-const locked = `$1::timestamptz IS NULL`
+const locked = `EXISTS (SELECT FROM login_attempt a WHERE a.user_id = u.user_id AND a.locked_until > $1)`
 
 // memberColumns select a memberRow from app_user u as of $1.
 const memberColumns = userColumns + `, ` + locked + ` AS locked`
@@ -22,13 +22,13 @@ type memberRow struct {
 	Locked bool
 }
 
-func (r memberRow) member() identity.Member {
-	return identity.Member{User: r.user(), Locked: r.Locked}
+func (s *Store) member(ctx context.Context, r memberRow) identity.Member {
+	return identity.Member{User: s.user(ctx, r.userRow), Locked: r.Locked}
 }
 
 // Member implements identity.Directory.
 func (s *Store) Member(ctx context.Context, id string, now time.Time) (identity.Member, error) {
-	member, err := findMember(ctx, s.pool, id, now)
+	member, err := s.findMember(ctx, s.pool, id, now)
 	return member, notFound("read member", err)
 }
 
@@ -38,14 +38,14 @@ type querier interface {
 }
 
 // findMember returns pgx.ErrNoRows if there is none of that id.
-func findMember(ctx context.Context, db querier, id string, now time.Time) (identity.Member, error) {
+func (s *Store) findMember(ctx context.Context, db querier, id string, now time.Time) (identity.Member, error) {
 	const query = `SELECT ` + memberColumns + ` FROM app_user u WHERE u.user_id = $2`
 	rows, err := db.Query(ctx, query, now, id)
 	if err != nil {
 		return identity.Member{}, err
 	}
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[memberRow])
-	return row.member(), err
+	return s.member(ctx, row), err
 }
 
 // Members implements identity.Directory. Neither of its queries looks at more
@@ -70,7 +70,7 @@ func (s *Store) Members(ctx context.Context, f identity.UserFilter, now time.Tim
 	batch.Queue(chosen+` OFFSET $8`, append(args, f.Size, (f.Page-1)*f.Size)...).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[memberRow])
 		for _, row := range found {
-			page.Members = append(page.Members, row.member())
+			page.Members = append(page.Members, s.member(ctx, row))
 		}
 		return err
 	})

@@ -49,8 +49,8 @@ type World struct {
 	// Stranger owns what the entitled must not see, and Nobody what there is
 	// not at all.
 	Stranger, Nobody Person
-	// Lacking have a session, but not the permission.
-	Lacking map[access.Rule]Person
+	// Lacking are badges of people who have a session, but not the permission.
+	Lacking map[access.Rule][]Badge
 	// Admin is an administrator; her things are those of a user whom
 	// operations may be tried on.
 	Admin func(o access.Operation) Person
@@ -79,6 +79,9 @@ type Case struct {
 type Call struct {
 	Service string
 	Direct  bool // to the service itself, past the ingress
+	// Disguised calls are none that the document has.
+	Disguised bool
+
 	access.Example
 
 	Badge Badge
@@ -180,8 +183,8 @@ func (g generator) tokens() []Case {
 		cases = append(cases, g.newCase(badge.What, badge, g.example(entitled), unauthenticated))
 	}
 	cases = append(cases, g.disguises(g.example(entitled))...)
-	if lacking, ok := g.world.Lacking[g.operation.Rule]; ok {
-		cases = append(cases, g.newCase("permission missing", Bearer("", lacking.Token), g.example(entitled), forbidden))
+	for _, badge := range g.world.Lacking[g.operation.Rule] {
+		cases = append(cases, g.newCase(badge.What, badge, g.example(entitled), forbidden))
 	}
 	return cases
 }
@@ -194,7 +197,7 @@ func (g generator) disguises(example access.Example) []Case {
 			other := example
 			other.Method = method
 			override := Badge{Header: map[string]string{"X-HTTP-Method-Override": example.Method}}
-			cases = append(cases, g.newCase("as "+method, override, other, refused))
+			cases = append(cases, g.disguise(method, override, other))
 		}
 	}
 	path, query, _ := strings.Cut(example.Path, "?")
@@ -205,9 +208,15 @@ func (g generator) disguises(example access.Example) []Case {
 	} {
 		other := example
 		other.Path = disguise + "?" + query
-		cases = append(cases, g.newCase("as "+disguise, Badge{}, other, refused))
+		cases = append(cases, g.disguise(disguise, Badge{}, other))
 	}
 	return cases
+}
+
+func (g generator) disguise(as string, badge Badge, example access.Example) Case {
+	c := g.newCase("as "+as, badge, example, refused)
+	c.Call.Disguised = true
+	return c
 }
 
 // strangers are the cases in which somebody entitled names what is another's.

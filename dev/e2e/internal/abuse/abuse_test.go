@@ -77,7 +77,9 @@ func cases(t *testing.T) []abuse.Case {
 		Entitled: func(access.Operation) abuse.Person { return kim },
 		Admin:    func(access.Operation) abuse.Person { return admin },
 		Stranger: lee, Nobody: abuse.Person{Owns: map[string]string{"line": "010-nobody", "user": "nobody", "request": "request-nobody"}},
-		Lacking: map[access.Rule]abuse.Person{"BILL_INQUIRY": {Token: "poor"}, access.Admin: {Token: "kim"}},
+		Lacking: map[access.Rule][]abuse.Badge{
+			"BILL_INQUIRY": {abuse.Bearer("permission missing", "poor")}, access.Admin: {abuse.Bearer("permission missing", "kim")},
+		},
 	})
 }
 
