@@ -55,6 +55,12 @@ type world struct {
 // Every answer is checked against the OpenAPI document.
 func setup(t *testing.T) *world {
 	t.Helper()
+	return setupWith(t, wide)
+}
+
+// setupWith is setup with other budgets for those who fail.
+func setupWith(t *testing.T, budgets throttle.Config) *world {
+	t.Helper()
 	w := &world{
 		t: t,
 		store: identitytest.NewMemory(time.Now,
@@ -63,7 +69,7 @@ func setup(t *testing.T) *world {
 			identitytest.Staff("root")),
 		live:    identitytest.NewSessions(),
 		history: &identitytest.History{},
-		budgets: wide,
+		budgets: budgets,
 		secrets: secrets{"keys": tokentest.Set(t, tokentest.NewKey(t, "signer"))},
 		log:     &syncBuffer{},
 	}
