@@ -41,6 +41,7 @@ func Graph(cfg Config) fx.Option {
 		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password, cfg.Throttle),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), lifetimes(cfg)),
 		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database, platform.Sealing,
+		platform.Audit(identity.ErrOwnAccount.Code, identity.ErrLastAdministrator.Code, identity.ErrPermissionUnfit.Code),
 
 		fx.Module("inbound", fx.Provide(
 			newAPI,
@@ -136,7 +137,7 @@ func newAccounts(p useCaseParams) *identity.Accounts {
 }
 
 func newAdministration(p useCaseParams) *identity.Administration {
-	return identity.NewAdministration(p.Store, p.Sessions, p.Recorder, p.Now)
+	return identity.NewAdministration(p.Store, p.Store, p.Sessions, p.Recorder, p.Now)
 }
 
 // keysParams are what the signing keys need from the graph.

@@ -45,6 +45,7 @@ type world struct {
 	url     string
 	store   *identitytest.Memory
 	live    *identitytest.Sessions
+	trail   *identitytest.Trail
 	history *identitytest.History
 	budgets throttle.Config
 	secrets secrets
@@ -68,6 +69,7 @@ func setupWith(t *testing.T, budgets throttle.Config) *world {
 			identitytest.Customer("lee", "CUST2", "01033334444"),
 			identitytest.Staff("root")),
 		live:    identitytest.NewSessions(),
+		trail:   &identitytest.Trail{},
 		history: &identitytest.History{},
 		budgets: budgets,
 		secrets: secrets{"keys": tokentest.Set(t, tokentest.NewKey(t, "signer"))},
@@ -105,7 +107,7 @@ func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 		Users: w.store, Credentials: w.store, Guard: guard, Passwords: passwords, Carrier: &identitytest.Carrier{},
 		Sessions: w.live, Recorder: recorder,
 	})
-	admin := identity.NewAdministration(w.store, w.live, recorder, time.Now)
+	admin := identity.NewAdministration(w.store, w.trail, w.live, recorder, time.Now)
 	return httpapi.New(httpapi.Params{
 		Sessions: sessions, Own: sessions, Accounts: accounts, Admin: admin, Keys: keys,
 		Auth: jwtauth.NewAuthenticator(verifier, seen{w.live}, registry), Throttle: throttle.New(w.budgets, time.Now, registry),

@@ -11,6 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/throttle"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/problem"
@@ -47,6 +48,7 @@ type Administration interface {
 	Users(ctx context.Context, filter identity.UserFilter) (identity.UserPage, error)
 	User(ctx context.Context, id string) (identity.Member, error)
 	Perform(ctx context.Context, act identity.Act) (identity.Member, error)
+	Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error)
 }
 
 // Keys gives the key set to publish.
@@ -124,6 +126,7 @@ func (a *API) Register(r *mux.Router) {
 	post(admin, "/api/v1/users/{userId}/suspend", a.act(identity.ActionSuspend))
 	post(admin, "/api/v1/users/{userId}/reinstate", a.act(identity.ActionReinstate))
 	post(admin, "/api/v1/auth/unlock/{userId}", a.act(identity.ActionUnlock))
+	get(admin, "/api/v1/auth/audit", a.events)
 }
 
 func get(r *mux.Router, path string, h httpjson.Handler) {
@@ -141,7 +144,9 @@ func remove(r *mux.Router, path string, h httpjson.Handler) {
 // caller returns who sends r, for the use cases.
 func caller(r *http.Request) identity.Caller {
 	p := jwtauth.From(r.Context())
-	return identity.Caller{UserID: p.UserID, SessionID: p.SessionID, Permissions: p.Permissions}
+	return identity.Caller{
+		UserID: p.UserID, SessionID: p.SessionID, Permissions: p.Permissions, Address: audit.Address(r.Context()),
+	}
 }
 
 // fieldFault refuses a request for one of its fields.

@@ -60,7 +60,7 @@ func setup() *world {
 		Users: w.store, Credentials: w.store, Guard: guard, Passwords: w.passwords, Carrier: w.carrier,
 		Sessions: w.live, Recorder: w.recorder,
 	})
-	w.admin = identity.NewAdministration(w.store, w.live, w.recorder, clock.Now)
+	w.admin = identity.NewAdministration(w.store, &identitytest.Trail{}, w.live, w.recorder, clock.Now)
 	return w
 }
 

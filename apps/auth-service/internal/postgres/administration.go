@@ -162,3 +162,9 @@ func eventOf(act identity.Act, changed bool, at time.Time) audit.Event {
 		Action: string(act.Action), Target: act.UserID, Detail: act.Permission, Outcome: outcome,
 	}
 }
+
+// Events implements identity.Trail.
+func (s *Store) Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error) {
+	events, err := audit.List(ctx, s.pool, filter)
+	return events, fault("read audit trail", err)
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
@@ -19,6 +20,7 @@ import (
 // kept for a year.
 var Partitioned = []pg.Partitions{
 	{Table: "login_history", Keep: 12},
+	audit.Table,
 }
 
 // History is the login history: reads go to the database, writes to a

@@ -42,6 +42,7 @@ var (
 	_ identity.SessionIndex = (*Store)(nil)
 	_ identity.Attempts     = (*Store)(nil)
 	_ identity.Directory    = (*Store)(nil)
+	_ identity.Trail        = (*Store)(nil)
 )
 
 // NewStore returns a Store in the database of pool, where keyring seals names.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/audit"
 )
 
 // Acts returns the acts that are on record.
@@ -99,4 +100,18 @@ func (m *Memory) Hold(ctx context.Context, userID string, f func(context.Context
 		}
 	}
 	return f(ctx, standing)
+}
+
+// Trail is an identity.Trail of which a test says what is in it.
+type Trail struct {
+	List   []audit.Event
+	Filter audit.Filter // of the last call
+}
+
+var _ identity.Trail = (*Trail)(nil)
+
+// Events implements identity.Trail.
+func (t *Trail) Events(_ context.Context, filter audit.Filter) ([]audit.Event, error) {
+	t.Filter = filter
+	return t.List[:min(filter.Size, len(t.List))], nil
 }
