@@ -69,6 +69,9 @@ func (s *system) call(method, path, access string, in any) answer {
 	if access != "" {
 		req.Header.Set("Authorization", "Bearer "+access)
 	}
+	if s.from != "" {
+		req.Header.Set("X-Forwarded-For", s.from)
+	}
 	resp, err := s.client.Do(req)
 	must(s.t, err)
 	defer func() { _ = resp.Body.Close() }()
@@ -107,6 +110,19 @@ func (s *system) addUsers() {
 		user.Name, user.Status = "이름 "+user.ID, identity.StatusActive
 		must(s.t, store.Create(s.t.Context(), identity.Account{User: user, PasswordHash: hash}))
 	}
+}
+
+// at returns the same system, seen from an address.
+func (s *system) at(address string) *system {
+	elsewhere := *s
+	elsewhere.from = address
+	return &elsewhere
+}
+
+// enter tries to log in.
+func (s *system) enter(userID, password string) answer {
+	s.t.Helper()
+	return s.post("/api/v1/auth/login", "", form{"userId": userID, "password": password})
 }
 
 // login returns the tokens of a registered user.

@@ -57,6 +57,7 @@ type system struct {
 	environ  []string
 
 	url    string
+	from   string // what the proxy says of where requests come from
 	client *http.Client
 	plain  *http.Client // for what no OpenAPI document describes
 }
@@ -89,7 +90,7 @@ func prepareOn(t *testing.T, database *pgtest.Database, kosURL string) *system {
 		"DAPR_HTTP_PORT=" + strconv.Itoa(s.dapr.HTTPPort), "DAPR_GRPC_PORT=" + strconv.Itoa(s.dapr.GRPCPort),
 		"KOS_APP_ID=kos-mock-service", "KOS_CREDENTIALS_SECRET=kos-api-credentials-auth",
 		"DATA_KEYSET_SECRET=data-keyset-auth",
-		"PASSWORD_MEMORY_KIB=64", "PASSWORD_ITERATIONS=1",
+		"PASSWORD_MEMORY_KIB=64", "PASSWORD_ITERATIONS=1", "HTTP_TRUSTED_PROXIES=127.0.0.1/32",
 	}
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
@@ -135,10 +136,11 @@ func (s *system) sidecar(kosURL string) daprtest.Options {
 }
 
 // start returns a test's own service, ready, with the users user0001 and
-// user0002 and the administrator root0001.
-func start(t *testing.T) *system {
+// user0002 and the administrator root0001. What environ says wins.
+func start(t *testing.T, environ ...string) *system {
 	t.Helper()
 	s := prepare(t, noKOS)
+	s.environ = append(s.environ, environ...)
 	s.serve()
 	s.awaitReady()
 	s.addUsers()

@@ -3,9 +3,11 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
@@ -17,11 +19,14 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/sessionstore"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/throttle"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/health"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -33,17 +38,19 @@ const Name = "auth-service"
 // Graph is the server, from the outside in.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password),
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password, cfg.Throttle),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), lifetimes(cfg)),
 		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database, platform.Sealing,
+		platform.Audit(identity.ErrOwnAccount.Code, identity.ErrLastAdministrator.Code, identity.ErrPermissionUnfit.Code),
 
 		fx.Module("inbound", fx.Provide(
-			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)),
-				fx.From(new(*identity.Sessions), new(*identity.Accounts), new(*identity.Administration), new(*token.Keys))),
+			newAPI,
+			throttle.New,
 			jwtauth.NewVerifier,
 			newAuthenticator,
 		)),
 		fx.Module("use-cases", fx.Provide(
+			newGuard,
 			newSessions,
 			newAccounts,
 			newAdministration,
@@ -57,14 +64,38 @@ func Graph(cfg Config) fx.Option {
 			func(keys *token.Keys) jwtauth.Keys { return keys },
 			token.NewIssuer,
 			newKOS,
-		)),
+			postgres.NewHistory,
+			groupcommit.NewMetrics,
+			newHistoryWriter,
+		), fx.Invoke(keepPartitions)),
 	)
 }
 
 func lifetimes(cfg Config) identity.Lifetimes {
 	return identity.Lifetimes{
-		Idle: cfg.Session.Idle, AutoLoginIdle: cfg.Session.AutoLoginIdle, Refresh: cfg.Token.RefreshTTL,
+		Idle: cfg.Session.Idle, AutoLoginIdle: cfg.Session.AutoLoginIdle,
+		Absolute: cfg.Session.Absolute, AutoLoginAbsolute: cfg.Session.AutoLoginAbsolute,
+		Refresh: cfg.Token.RefreshTTL, Grace: cfg.Session.RefreshGrace,
 	}
+}
+
+// apiParams are what the API needs from the graph.
+type apiParams struct {
+	fx.In
+
+	Sessions *identity.Sessions
+	Accounts *identity.Accounts
+	Admin    *identity.Administration
+	Keys     *token.Keys
+	Auth     *jwtauth.Authenticator
+	Throttle *throttle.Throttle
+}
+
+func newAPI(p apiParams) httpserver.Registrar {
+	return httpapi.New(httpapi.Params{
+		Sessions: p.Sessions, Own: p.Sessions, Accounts: p.Accounts, Admin: p.Admin, Keys: p.Keys,
+		Auth: p.Auth, Throttle: p.Throttle,
+	})
 }
 
 func newAuthenticator(verifier *jwtauth.Verifier, sessions *session.Cached, registerer prometheus.Registerer) *jwtauth.Authenticator {
@@ -80,27 +111,33 @@ type useCaseParams struct {
 	Hasher    *password.Hasher
 	Issuer    *token.Issuer
 	Carrier   *kos.Carrier
+	History   *postgres.History
+	Guard     *identity.Guard
 	Recorder  *metrics.Recorder
 	Lifetimes identity.Lifetimes
 	Now       func() time.Time
 }
 
+func newGuard(store *postgres.Store, hasher *password.Hasher) *identity.Guard {
+	return identity.NewGuard(identity.GuardParams{Credentials: store, Passwords: hasher, Attempts: store})
+}
+
 func newSessions(p useCaseParams) *identity.Sessions {
 	return identity.NewSessions(identity.SessionsParams{
-		Credentials: p.Store, Passwords: p.Hasher, Tokens: p.Issuer, Index: p.Store, Store: p.Sessions,
-		Recorder: p.Recorder, Lifetimes: p.Lifetimes, Now: p.Now,
+		Guard: p.Guard, Tokens: p.Issuer, Index: p.Store, Store: p.Sessions,
+		History: p.History, Recorder: p.Recorder, Lifetimes: p.Lifetimes, Now: p.Now,
 	})
 }
 
 func newAccounts(p useCaseParams) *identity.Accounts {
 	return identity.NewAccounts(identity.AccountsParams{
-		Users: p.Store, Credentials: p.Store, Passwords: p.Hasher, Carrier: p.Carrier,
+		Users: p.Store, Credentials: p.Store, Guard: p.Guard, Passwords: p.Hasher, Carrier: p.Carrier,
 		Sessions: p.Sessions, Recorder: p.Recorder,
 	})
 }
 
 func newAdministration(p useCaseParams) *identity.Administration {
-	return identity.NewAdministration(p.Store, p.Sessions, p.Recorder, p.Now)
+	return identity.NewAdministration(p.Store, p.Store, p.Sessions, p.Recorder, p.Now)
 }
 
 // keysParams are what the signing keys need from the graph.
@@ -127,4 +164,16 @@ func newKeys(lc fx.Lifecycle, p keysParams) *token.Keys {
 
 func newKOS(cfg kosclient.Config, secrets sidecar.Secrets, dapr *sidecar.Client) *kos.Carrier {
 	return kos.New(kosclient.New(cfg, secrets, dapr.Invoker(cfg.AppID)))
+}
+
+func newHistoryWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[identity.Login] {
+	writer := postgres.NewHistoryWriter(pool, log, metrics)
+	lc.Append(fx.StartStopHook(writer.Start, writer.Stop))
+	return writer
+}
+
+func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
+	platform.Background(lc, func(ctx context.Context) {
+		pg.Upkeep(ctx, pool, log, now, postgres.Partitioned...)
+	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/throttle"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/platform"
@@ -39,11 +40,21 @@ func TestConfigDefaults(t *testing.T) {
 	want := app.Config{
 		Token: token.Config{KeySecret: "jwt-signing-key", AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour, KeyLead: 10 * time.Minute},
 		Password: password.Config{
-			MemoryKiB: 19456, Iterations: 2, Parallelism: 1, MaxWait: 3 * time.Second,
+			MemoryKiB: 19456, Iterations: 2, Parallelism: 1, Queue: 64, MaxWait: 3 * time.Second,
 		},
-		Session: app.SessionConfig{Idle: 30 * time.Minute, AutoLoginIdle: 24 * time.Hour},
+		Session: app.SessionConfig{
+			Idle: 30 * time.Minute, Absolute: 12 * time.Hour, AutoLoginIdle: 24 * time.Hour, AutoLoginAbsolute: 720 * time.Hour,
+			RefreshGrace: 5 * time.Second,
+		},
+		Throttle: throttle.Config{
+			Login:     throttle.Rate{Burst: 100, Over: 10 * time.Minute},
+			LoginUser: throttle.Rate{Burst: 10, Over: 10 * time.Minute},
+			Refresh:   throttle.Rate{Burst: 100, Over: 10 * time.Minute},
+			Password:  throttle.Rate{Burst: 20, Over: 10 * time.Minute},
+			Register:  throttle.Rate{Burst: 100, Over: 10 * time.Minute},
+		},
 	}
-	got := app.Config{Token: cfg.Token, Password: cfg.Password, Session: cfg.Session}
+	got := app.Config{Token: cfg.Token, Password: cfg.Password, Session: cfg.Session, Throttle: cfg.Throttle}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("defaults of this service (-want +got):\n%s", diff)
 	}
@@ -63,6 +74,14 @@ func TestConfigReportsAllFaults(t *testing.T) {
 		"auto-login is shorter": {
 			append([]string{"SESSION_AUTO_LOGIN_IDLE=1m"}, required...),
 			[]string{"SESSION_AUTO_LOGIN_IDLE"},
+		},
+		"no rate": {
+			append([]string{"THROTTLE_LOGIN=many"}, required...),
+			[]string{"Login"},
+		},
+		"a grace for thieves": {
+			append([]string{"SESSION_ABSOLUTE=1m", "SESSION_REFRESH_GRACE=1h"}, required...),
+			[]string{"SESSION_ABSOLUTE", "SESSION_REFRESH_GRACE"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,6 +119,7 @@ func TestLifetimesReachTheDomain(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Load[app.Config](append([]string{
 		"SESSION_IDLE=1m", "SESSION_AUTO_LOGIN_IDLE=2m", "TOKEN_ACCESS_TTL=3m", "TOKEN_REFRESH_TTL=4m",
+		"SESSION_ABSOLUTE=5m", "SESSION_AUTO_LOGIN_ABSOLUTE=6m", "SESSION_REFRESH_GRACE=7s",
 	}, required...))
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +128,11 @@ func TestLifetimesReachTheDomain(t *testing.T) {
 	if err := fx.New(app.Graph(cfg), fx.Populate(&got), fx.NopLogger).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if want := (identity.Lifetimes{Idle: time.Minute, AutoLoginIdle: 2 * time.Minute, Refresh: 4 * time.Minute}); got != want {
+	want := identity.Lifetimes{
+		Idle: time.Minute, AutoLoginIdle: 2 * time.Minute, Absolute: 5 * time.Minute, AutoLoginAbsolute: 6 * time.Minute,
+		Refresh: 4 * time.Minute, Grace: 7 * time.Second,
+	}
+	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

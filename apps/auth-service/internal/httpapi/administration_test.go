@@ -61,6 +61,8 @@ func TestPermissionsAreGrantedAndRevoked(t *testing.T) {
 	w.post("/api/v1/users/kim/permissions/ADMIN/grant", root, "").want(t, 409, "PERMISSION_UNFIT")
 	w.post("/api/v1/users/kim/permissions/ALL/grant", root, "").want(t, 400, "VALIDATION_ERROR")
 	w.post("/api/v1/users/nobody/permissions/ADMIN/grant", root, "").want(t, 404, "USER_NOT_FOUND")
+	w.get("/api/v1/users/kim%00", root).want(t, 404, "USER_NOT_FOUND")
+	w.post("/api/v1/users/kim%00/suspend", root, "").want(t, 404, "USER_NOT_FOUND")
 	w.remove("/api/v1/users/root/permissions/ADMIN", root).want(t, 409, "OWN_ACCOUNT")
 }
 
@@ -102,6 +104,7 @@ func TestAdministrationIsForAdministratorsInALiveSession(t *testing.T) {
 		{http.MethodPost, "/api/v1/users/lee/suspend"},
 		{http.MethodPost, "/api/v1/users/lee/reinstate"},
 		{http.MethodPost, "/api/v1/auth/unlock/kim"},
+		{http.MethodGet, "/api/v1/auth/audit"},
 	}
 	for _, route := range routes {
 		w.call(route.method, route.path, "", "").want(t, 401, "UNAUTHENTICATED")

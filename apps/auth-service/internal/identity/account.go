@@ -31,22 +31,20 @@ type ChangePasswordRequest struct {
 
 // ChangePassword replaces the caller's password and ends all other sessions of
 // the caller: whoever else knows the old password is out. It returns
-// ErrValidation, ErrCurrentPassword or an Unavailable problem, and then the old
-// password is still the one.
+// ErrValidation, ErrCurrentPassword, ErrLocking, ErrLocked, or a TooManyRequests
+// or Unavailable problem, and then the old password is still the one. A wrong
+// password counts like one at a login: whoever finds a session open may not
+// guess in it.
 func (a *Accounts) ChangePassword(ctx context.Context, caller Caller, in ChangePasswordRequest) error {
 	if err := in.validate(); err != nil {
 		return err
 	}
-	account, err := a.Credentials.Account(ctx, caller.UserID)
-	if err != nil && !errors.Is(err, ErrUserNotFound) {
-		return err
+	account, err := a.Guard.prove(ctx, caller.UserID, in.Current)
+	if errors.Is(err, ErrCredentials) {
+		return ErrCurrentPassword
 	}
-	ok, err := a.Passwords.Verify(ctx, in.Current, account.PasswordHash)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return ErrCurrentPassword
 	}
 	hash, err := a.Passwords.Hash(ctx, in.New)
 	if err != nil {

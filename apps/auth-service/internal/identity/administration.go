@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/phonebill/phonebill/apps/internal/audit"
 )
 
 // Action is what an administrator does to a user.
@@ -41,14 +43,15 @@ type Standing struct {
 // use. All its methods trust that the caller is one.
 type Administration struct {
 	directory Directory
+	trail     Trail
 	sessions  LiveSessions
 	recorder  Recorder
 	now       func() time.Time
 }
 
 // NewAdministration returns the use cases.
-func NewAdministration(directory Directory, sessions LiveSessions, recorder Recorder, now func() time.Time) *Administration {
-	return &Administration{directory: directory, sessions: sessions, recorder: recorder, now: now}
+func NewAdministration(directory Directory, trail Trail, sessions LiveSessions, recorder Recorder, now func() time.Time) *Administration {
+	return &Administration{directory: directory, trail: trail, sessions: sessions, recorder: recorder, now: now}
 }
 
 // Users returns a page of users. It returns ErrValidation or ErrDatabase.
@@ -59,8 +62,17 @@ func (a *Administration) Users(ctx context.Context, filter UserFilter) (UserPage
 	return a.directory.Members(ctx, filter, a.now())
 }
 
+// Events returns a part of the audit trail, the newest events first. It returns
+// ErrDatabase.
+func (a *Administration) Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error) {
+	return a.trail.Events(ctx, filter)
+}
+
 // User returns ErrUserNotFound if there is none of that id, or ErrDatabase.
 func (a *Administration) User(ctx context.Context, id string) (Member, error) {
+	if !idPattern.MatchString(id) {
+		return Member{}, ErrUserNotFound
+	}
 	return a.directory.Member(ctx, id, a.now())
 }
 

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/audit"
 )
 
 // Member is a user as administrators see one.
@@ -56,6 +58,9 @@ func (f UserFilter) validate() error {
 }
 
 func (act Act) validate() error {
+	if !idPattern.MatchString(act.UserID) {
+		return ErrUserNotFound
+	}
 	faults := fieldFaults{}
 	codes := []string{PermissionAdmin, PermissionBillInquiry, PermissionProductChange}
 	if act.Permission != "" && !slices.Contains(codes, act.Permission) {
@@ -80,6 +85,12 @@ type Directory interface {
 	Decide(ctx context.Context, act Act, now time.Time, decide func(ctx context.Context, s Standing) (User, error)) (Member, error)
 	// Hold calls f as Decide calls decide, for a user of whom nothing changes.
 	Hold(ctx context.Context, userID string, f func(ctx context.Context, s Standing) error) error
+}
+
+// Trail reads what is on record.
+type Trail interface {
+	// Events returns the events that filter chooses, the newest first.
+	Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error)
 }
 
 // LiveSessions are sessions that must do as they are told. Both methods may

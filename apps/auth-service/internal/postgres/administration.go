@@ -118,6 +118,7 @@ func store(ctx context.Context, tx pgx.Tx, c change) (changed bool, err error) {
 			INSERT INTO revoked_permission (user_id, permission, granted_by, granted_at, revoked_by, revoked_at)
 			SELECT user_id, permission, granted_by, granted_at, $3, $4 FROM revoked`
 		status        = `UPDATE app_user SET account_status = $2 WHERE user_id = $1 AND account_status <> $2`
+		unlock        = `DELETE FROM login_attempt WHERE user_id = $1`
 		closeSessions = `DELETE FROM user_session WHERE user_id = $1`
 	)
 	id, by := c.before.ID, c.act.By.UserID
@@ -135,6 +136,9 @@ func store(ctx context.Context, tx pgx.Tx, c change) (changed bool, err error) {
 		count(revoke, id, taken, by, c.at)
 	}
 	count(status, id, string(c.after.Status))
+	if c.act.Action == identity.ActionUnlock {
+		count(unlock, id)
+	}
 	if c.after.Status != identity.StatusActive {
 		batch.Queue(closeSessions, id)
 	}
@@ -157,4 +161,10 @@ func eventOf(act identity.Act, changed bool, at time.Time) audit.Event {
 		At: at, Actor: act.By.UserID, SessionID: act.By.SessionID, Address: act.By.Address,
 		Action: string(act.Action), Target: act.UserID, Detail: act.Permission, Outcome: outcome,
 	}
+}
+
+// Events implements identity.Trail.
+func (s *Store) Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error) {
+	events, err := audit.List(ctx, s.pool, filter)
+	return events, fault("read audit trail", err)
 }

@@ -64,3 +64,10 @@ func (s *Store) ReplacePassword(ctx context.Context, c identity.PasswordChange, 
 	}
 	return fault("replace password", err)
 }
+
+// RenewHash implements identity.Credentials.
+func (s *Store) RenewHash(ctx context.Context, userID, from, to string) (bool, error) {
+	const statement = `UPDATE credential SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2`
+	renewed, err := s.pool.Exec(ctx, statement, userID, from, to)
+	return renewed.RowsAffected() == 1, fault("renew hash", err)
+}

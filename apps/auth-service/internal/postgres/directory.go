@@ -11,7 +11,7 @@ import (
 )
 
 // locked is whether the owner of app_user u cannot log in at $1.
-const locked = `$1::timestamptz IS NULL`
+const locked = `EXISTS (SELECT FROM login_attempt a WHERE a.user_id = u.user_id AND a.locked_until > $1)`
 
 // memberColumns select a memberRow from app_user u as of $1.
 const memberColumns = userColumns + `, ` + locked + ` AS locked`

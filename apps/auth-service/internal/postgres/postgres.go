@@ -1,5 +1,5 @@
-// Package postgres keeps users, their credentials and the index of their
-// sessions in PostgreSQL.
+// Package postgres keeps users, their credentials, the attempts at these, the
+// index of sessions and the login history in PostgreSQL.
 package postgres
 
 import (
@@ -40,7 +40,9 @@ var (
 	_ identity.Users        = (*Store)(nil)
 	_ identity.Credentials  = (*Store)(nil)
 	_ identity.SessionIndex = (*Store)(nil)
+	_ identity.Attempts     = (*Store)(nil)
 	_ identity.Directory    = (*Store)(nil)
+	_ identity.Trail        = (*Store)(nil)
 )
 
 // NewStore returns a Store in the database of pool, where keyring seals names.
@@ -49,8 +51,8 @@ func NewStore(pool *pgxpool.Pool, keyring *seal.Keyring, now func() time.Time) *
 }
 
 // fault names the operation that failed and says ErrDatabase of a server that
-// is away, or of keys: without them nothing can be stored either. Constraint names, and with them the rules, are translated where the
-// statement is.
+// is away, or of keys: without them nothing can be stored either. Constraint
+// names, and with them the rules, are translated where the statement is.
 func fault(op string, err error) error {
 	if err == nil {
 		return nil

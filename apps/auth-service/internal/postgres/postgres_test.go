@@ -4,17 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token/tokentest"
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
@@ -31,12 +34,50 @@ func setup(t *testing.T) (*postgres.Store, *pgtest.Database) {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	newStore := func(t *testing.T) identitytest.Store {
+	newStore := func(t *testing.T, now func() time.Time) identitytest.Store {
 		t.Helper()
-		store, _ := setup(t)
-		return store
+		return postgres.NewStore(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t), now)
 	}
 	identitytest.RunStore(t, newStore)
+}
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t, postgres.Migrations())
+	writer := postgres.NewHistoryWriter(database.Pool, slog.New(slog.DiscardHandler), groupcommit.NewMetrics(prometheus.NewRegistry()))
+	history := postgres.NewHistory(database.Pool, writer)
+	writer.Start()
+	defer func() { must(t, writer.Stop(context.Background())) }()
+	identitytest.RunLoginHistory(t, history)
+}
+
+func TestFadedAttemptsArePruned(t *testing.T) {
+	t.Parallel()
+	store, database := setup(t)
+	for i := range 25 {
+		_, err := database.Pool.Exec(t.Context(), "INSERT INTO login_attempt (user_id, failures, attempted_at) VALUES ($1, 5, $2)",
+			fmt.Sprintf("old%d", i), time.Now().Add(-identity.FailuresFade))
+		must(t, err)
+	}
+	for i := range 3 {
+		_, err := store.Take(t.Context(), fmt.Sprintf("new%d", i))
+		must(t, err)
+	}
+	var left int
+	must(t, database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM login_attempt").Scan(&left))
+	if left != 3 {
+		t.Errorf("%d rows are left", left)
+	}
+}
+
+// TestPartitioned sees to it that upkeep can do its work: all its tables exist
+// and are partitioned.
+func TestPartitioned(t *testing.T) {
+	t.Parallel()
+	_, database := setup(t)
+	for _, table := range postgres.Partitioned {
+		must(t, table.Maintain(t.Context(), database.Pool, time.Now()))
+	}
 }
 
 // kim is an account of which the tests below need one.
@@ -97,9 +138,10 @@ func TestALoginHoldsNoConnectionWhileItHashes(t *testing.T) {
 	must(t, store.Create(t.Context(), kim))
 	passwords := &idlePool{t: t, pool: database.Pool}
 	sessions := identity.NewSessions(identity.SessionsParams{
-		Credentials: store, Passwords: passwords, Tokens: &identitytest.Tokens{}, Index: store,
-		Store: identitytest.NewSessions(), Recorder: &identitytest.Recorder{}, Now: time.Now,
-		Lifetimes: identity.Lifetimes{Idle: time.Minute, Refresh: time.Hour},
+		Guard:  identity.NewGuard(identity.GuardParams{Credentials: store, Passwords: passwords, Attempts: store}),
+		Tokens: &identitytest.Tokens{}, Index: store, Store: identitytest.NewSessions(),
+		History: &identitytest.History{}, Recorder: &identitytest.Recorder{}, Now: time.Now,
+		Lifetimes: identity.Lifetimes{Idle: time.Minute, Absolute: time.Hour, Refresh: time.Hour},
 	})
 	_, err := sessions.Login(t.Context(), identity.LoginRequest{UserID: "kim", Password: identitytest.Password})
 	must(t, err)
@@ -209,8 +251,15 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	_, errExtend := store.Extend(t.Context(), "s1", time.Now())
 	_, errKeys := store.PublishedSince(t.Context(), []string{"key"})
 	_, errImport := store.Import(t.Context(), nil)
+	_, errTake := store.Take(t.Context(), "kim")
+	_, errRenew := store.RenewHash(t.Context(), "kim", "a", "b")
+	_, errSessions := store.Sessions(t.Context(), "kim")
+	_, errLogins := postgres.NewHistory(pool, nil).Logins(t.Context(), "kim", 1, 10)
 	for name, err := range map[string]error{
 		"User": errUser, "Account": errAccount, "Registered": errRegistered, "Extend": errExtend, "Import": errImport,
+		"Take": errTake, "RenewHash": errRenew, "Sessions": errSessions, "Logins": errLogins,
+		"GiveBack":        store.GiveBack(t.Context(), "kim"),
+		"Reset":           store.Reset(t.Context(), "kim"),
 		"PublishedSince":  errKeys,
 		"Available":       store.Available(t.Context(), kim.User),
 		"Create":          store.Create(t.Context(), kim),

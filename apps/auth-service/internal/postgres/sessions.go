@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,7 +29,9 @@ func (s *Store) Open(ctx context.Context, session identity.Session, passwordHash
 				SELECT session_id FROM user_session WHERE expires_at < $1 LIMIT 10 FOR UPDATE SKIP LOCKED
 			)
 			DELETE FROM user_session USING expired WHERE user_session.session_id = expired.session_id`
-		insert = `INSERT INTO user_session (session_id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`
+		insert = `
+			INSERT INTO user_session (session_id, user_id, created_at, expires_at, auto_login, address, user_agent)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	)
 	var current struct{ Credentials, Permissions bool }
 	permissions := append([]string{}, session.Permissions...) // none is not null
@@ -47,7 +50,9 @@ func (s *Store) Open(ctx context.Context, session identity.Session, passwordHash
 		}
 		batch = &pgx.Batch{}
 		batch.Queue(prune, s.now())
-		batch.Queue(insert, session.ID, session.UserID, s.now(), until)
+		origin := session.Origin
+		batch.Queue(insert, session.ID, session.UserID, origin.At, until,
+			origin.AutoLogin, orNull(origin.Client.Address), origin.Client.Agent)
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	switch {
@@ -90,4 +95,39 @@ func (s *Store) Extend(ctx context.Context, id string, until time.Time) (identit
 func (s *Store) Close(ctx context.Context, id string) error {
 	_, err := s.pool.Exec(ctx, `DELETE FROM user_session WHERE session_id = $1`, id)
 	return fault("close session", err)
+}
+
+// sessionRow is what the index tells of a session.
+type sessionRow struct {
+	SessionID string
+	UserID    string
+	CreatedAt time.Time
+	AutoLogin bool
+	Address   *netip.Addr
+	UserAgent string
+}
+
+// Sessions implements identity.SessionIndex.
+func (s *Store) Sessions(ctx context.Context, userID string) ([]identity.Session, error) {
+	const query = `
+		SELECT session_id, user_id, created_at, auto_login, address, user_agent
+		FROM user_session
+		WHERE user_id = $1 AND expires_at > $2
+		ORDER BY created_at DESC
+		LIMIT $3`
+	rows, err := s.pool.Query(ctx, query, userID, s.now(), identity.MaxOwnSessions)
+	if err != nil {
+		return nil, fault("list sessions", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[sessionRow])
+	if err != nil {
+		return nil, fault("list sessions", err)
+	}
+	sessions := make([]identity.Session, len(found))
+	for i, row := range found {
+		sessions[i] = identity.Session{ID: row.SessionID, UserID: row.UserID, Origin: identity.Origin{
+			At: row.CreatedAt.UTC(), AutoLogin: row.AutoLogin, Client: clientOf(row.Address, row.UserAgent),
+		}}
+	}
+	return sessions, nil
 }

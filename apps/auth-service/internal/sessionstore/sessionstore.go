@@ -47,7 +47,8 @@ func (s *Store) Get(ctx context.Context, id string) (identity.Session, string, e
 	}
 	return identity.Session{
 		ID: id, UserID: record.UserID, Lines: record.Lines, Permissions: record.Permissions,
-		RefreshID: record.RefreshID, Idle: record.Idle,
+		RefreshID: record.RefreshID, UsedRefreshID: record.UsedRefreshID, RefreshedAt: record.RefreshedAt,
+		Idle: record.Idle, EndsAt: record.EndsAt, UsedAt: record.TouchedAt,
 	}, version, nil
 }
 
@@ -81,7 +82,8 @@ func insisted(err error) error {
 func (s *Store) record(from identity.Session) session.Record {
 	return session.Record{
 		UserID: from.UserID, Permissions: from.Permissions, Lines: from.Lines,
-		RefreshID: from.RefreshID, Idle: from.Idle, TouchedAt: s.now(),
+		RefreshID: from.RefreshID, UsedRefreshID: from.UsedRefreshID, RefreshedAt: from.RefreshedAt,
+		Idle: from.Idle, EndsAt: from.EndsAt, TouchedAt: s.now(),
 	}
 }
 

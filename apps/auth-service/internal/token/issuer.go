@@ -64,11 +64,12 @@ func (i *Issuer) Issue(ctx context.Context, u identity.User, s identity.Session)
 	if err != nil {
 		return identity.TokenPair{}, err
 	}
-	access := i.claims(s, jwtauth.TypeAccess, rand.Text(), i.cfg.AccessTTL)
+	accessTTL := i.within(s, i.cfg.AccessTTL)
+	access := i.claims(s, jwtauth.TypeAccess, rand.Text(), accessTTL)
 	access.CustomerID, access.Lines, access.Permissions = u.CustomerID, s.Lines, s.Permissions
-	refresh := i.claims(s, jwtauth.TypeRefresh, s.RefreshID, i.cfg.RefreshTTL)
+	refresh := i.claims(s, jwtauth.TypeRefresh, s.RefreshID, i.within(s, i.cfg.RefreshTTL))
 
-	pair := identity.TokenPair{ExpiresIn: i.cfg.AccessTTL}
+	pair := identity.TokenPair{ExpiresIn: accessTTL}
 	if pair.Access, err = key.sign(access); err != nil {
 		return identity.TokenPair{}, err
 	}
@@ -76,6 +77,12 @@ func (i *Issuer) Issue(ctx context.Context, u identity.User, s identity.Session)
 		return identity.TokenPair{}, err
 	}
 	return pair, nil
+}
+
+// within returns how long a token is valid that may last for ttl but not longer
+// than its session.
+func (i *Issuer) within(s identity.Session, ttl time.Duration) time.Duration {
+	return min(ttl, max(s.EndsAt.Sub(i.now()), time.Second))
 }
 
 // claims returns what a token of either type says of a session. A refresh token

@@ -64,6 +64,7 @@ var (
 	session = identity.Session{
 		ID: "session", UserID: "kim", Lines: []string{"01011112222"},
 		Permissions: []string{identity.PermissionBillInquiry}, RefreshID: "refresh-id",
+		EndsAt: time.Now().Add(720 * time.Hour),
 	}
 )
 
@@ -96,6 +97,25 @@ func TestIssuedTokensSayWhatServicesNeed(t *testing.T) {
 		t.Errorf("refresh token (-want +got):\n%s", diff)
 	}
 	if pair.ExpiresIn != 30*time.Minute {
+		t.Errorf("expires in %s", pair.ExpiresIn)
+	}
+}
+
+func TestNoTokenOutlastsItsSession(t *testing.T) {
+	t.Parallel()
+	s := setup(t, tokentest.NewKey(t, "signer"))
+	ending := session
+	ending.EndsAt = s.clock.Add(10 * time.Minute)
+	pair, err := s.Issue(t.Context(), user, ending)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for typ, text := range map[string]string{jwtauth.TypeAccess: pair.Access, jwtauth.TypeRefresh: pair.Refresh} {
+		if got := parse(t, s, text, typ).ExpiresAt; !got.Equal(ending.EndsAt) {
+			t.Errorf("the %s token lasts until %v, the session until %v", typ, got, ending.EndsAt)
+		}
+	}
+	if pair.ExpiresIn != 10*time.Minute {
 		t.Errorf("expires in %s", pair.ExpiresIn)
 	}
 }

@@ -37,6 +37,7 @@ func Graph(cfg Config) fx.Option {
 		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Issuer, cfg.KOS, cfg.Bills),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), bill.Window{Months: cfg.Bills.Months}),
 		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,
+		platform.Audit(bill.ErrNoInquiry.Code), // the answer also for somebody else's
 
 		fx.Module("inbound", fx.Provide(
 			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*bill.Inquiries), new(*bill.Bills))),

@@ -36,6 +36,7 @@ func Graph(cfg Config) fx.Option {
 			cfg.Limits, cfg.Products),
 		fx.Supply(platform.OpenAPI(api.OpenAPI)),
 		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,
+		platform.Audit(change.ErrNoChange.Code), // the answer also for somebody else's
 
 		fx.Module("inbound", fx.Provide(
 			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*change.Requests), new(*product.Plans))),

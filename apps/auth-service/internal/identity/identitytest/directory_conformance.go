@@ -3,7 +3,6 @@ package identitytest
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
@@ -30,7 +29,7 @@ func (c storeChecks) three() {
 
 func (c storeChecks) list(f identity.UserFilter) (ids []string, total int) {
 	c.t.Helper()
-	page, err := c.store.Members(c.t.Context(), f, time.Now())
+	page, err := c.store.Members(c.t.Context(), f, c.clock.Now())
 	wantError(c.t, err, nil)
 	ids = []string{}
 	for _, member := range page.Members {
@@ -50,11 +49,11 @@ func (c storeChecks) usersAreListed() {
 	ids, _ = c.list(identity.UserFilter{Page: 3, Size: 2})
 	same(c.t, nil, ids, []string{})
 
-	page, err := c.store.Members(c.t.Context(), identity.UserFilter{Page: 1, Size: 1}, time.Now())
+	page, err := c.store.Members(c.t.Context(), identity.UserFilter{Page: 1, Size: 1}, c.clock.Now())
 	same(c.t, err, page.Members, []identity.Member{{User: Customer("kim", "CUST1", "01011112222").User}})
-	member, err := c.store.Member(c.t.Context(), "kim", time.Now())
+	member, err := c.store.Member(c.t.Context(), "kim", c.clock.Now())
 	same(c.t, err, member, page.Members[0])
-	_, err = c.store.Member(c.t.Context(), "nobody", time.Now())
+	_, err = c.store.Member(c.t.Context(), "nobody", c.clock.Now())
 	wantError(c.t, err, identity.ErrUserNotFound)
 }
 
@@ -92,7 +91,7 @@ func (c storeChecks) usersAreFound() {
 func (c storeChecks) decide(act identity.Act, change func(u *identity.User)) identity.Member {
 	c.t.Helper()
 	act.By.UserID = "root"
-	member, err := c.store.Decide(c.t.Context(), act, time.Now(), func(_ context.Context, s identity.Standing) (identity.User, error) {
+	member, err := c.store.Decide(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.Standing) (identity.User, error) {
 		change(&s.User)
 		return s.User, nil
 	})
@@ -126,14 +125,14 @@ func (c storeChecks) decisionIsStored() {
 			func(u *identity.User) { u.Permissions = want.Permissions })
 		same(c.t, nil, got, identity.Member{User: want})
 	}
-	user, err := c.store.Extend(c.t.Context(), "s1", hour())
+	user, err := c.store.Extend(c.t.Context(), "s1", c.hour())
 	same(c.t, err, user, want)
 }
 
 func (c storeChecks) failedDecisionChangesNothing() {
 	c.three()
 	act := identity.Act{Action: identity.ActionSuspend, UserID: "kim"}
-	_, err := c.store.Decide(c.t.Context(), act, time.Now(), func(_ context.Context, s identity.Standing) (identity.User, error) {
+	_, err := c.store.Decide(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.Standing) (identity.User, error) {
 		s.User.Status = identity.StatusSuspended
 		return s.User, identity.ErrSessionStore
 	})
@@ -147,11 +146,11 @@ func (c storeChecks) suspendedHasNoSessions() {
 	c.three()
 	c.open(session("s1", "kim"), session("s2", "lee"))
 	c.decide(identity.Act{Action: identity.ActionSuspend, UserID: "kim"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
-	_, err := c.store.Extend(c.t.Context(), "s1", hour())
+	_, err := c.store.Extend(c.t.Context(), "s1", c.hour())
 	wantError(c.t, err, identity.ErrUserNotFound)
-	_, err = c.store.Extend(c.t.Context(), "s2", hour())
+	_, err = c.store.Extend(c.t.Context(), "s2", c.hour())
 	wantError(c.t, err, nil)
-	wantError(c.t, c.store.Open(c.t.Context(), session("s3", "kim"), HashOf(Password), hour()), identity.ErrCredentials)
+	wantError(c.t, c.store.Open(c.t.Context(), session("s3", "kim"), HashOf(Password), c.hour()), identity.ErrCredentials)
 	c.decide(identity.Act{Action: identity.ActionReinstate, UserID: "kim"}, func(u *identity.User) { u.Status = identity.StatusActive })
 	c.open(session("s4", "kim"))
 }
@@ -173,7 +172,7 @@ func (c storeChecks) lastAdministratorIsKnown() {
 }
 
 func (c storeChecks) nobodyIsNotFound() {
-	_, err := c.store.Decide(c.t.Context(), identity.Act{UserID: "nobody"}, time.Now(), nil)
+	_, err := c.store.Decide(c.t.Context(), identity.Act{UserID: "nobody"}, c.clock.Now(), nil)
 	wantError(c.t, err, identity.ErrUserNotFound)
 	wantError(c.t, c.store.Hold(c.t.Context(), "nobody", nil), identity.ErrUserNotFound)
 }

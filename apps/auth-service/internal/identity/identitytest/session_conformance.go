@@ -44,27 +44,39 @@ type sessionChecks struct {
 func liveSession(id string) identity.Session {
 	return identity.Session{
 		ID: id, UserID: "kim", Lines: []string{"01011112222"}, Permissions: []string{identity.PermissionBillInquiry},
-		RefreshID: "first", Idle: time.Minute,
+		RefreshID: "first", UsedRefreshID: "none", RefreshedAt: time.Now().Truncate(time.Second).UTC(),
+		Idle: time.Minute, EndsAt: time.Now().Add(time.Hour).Truncate(time.Second).UTC(),
 	}
+}
+
+// get returns the session as it is kept. It was used just now.
+func (c sessionChecks) get() (s identity.Session, version string) {
+	c.t.Helper()
+	s, version, err := c.store.Get(c.t.Context(), c.live.ID)
+	wantError(c.t, err, nil)
+	if age := time.Since(s.UsedAt); age < 0 || age > time.Minute {
+		c.t.Errorf("it was last used %v ago", age)
+	}
+	s.UsedAt = time.Time{}
+	return s, version
 }
 
 func (c sessionChecks) sessionIsFound() {
 	wantError(c.t, c.store.Create(c.t.Context(), c.live), nil)
-	got, _, err := c.store.Get(c.t.Context(), c.live.ID)
-	same(c.t, err, got, c.live)
+	got, _ := c.get()
+	same(c.t, nil, got, c.live)
 }
 
 func (c sessionChecks) updateNeedsVersion() {
 	wantError(c.t, c.store.Create(c.t.Context(), c.live), nil)
-	_, version, err := c.store.Get(c.t.Context(), c.live.ID)
-	wantError(c.t, err, nil)
+	_, version := c.get()
 	c.live.RefreshID = "second"
 	wantError(c.t, c.store.Update(c.t.Context(), c.live, version), nil)
 	loser := c.live
 	loser.RefreshID = "third"
 	wantError(c.t, c.store.Update(c.t.Context(), loser, version), identity.ErrSessionChanged)
-	got, _, err := c.store.Get(c.t.Context(), c.live.ID)
-	same(c.t, err, got, c.live)
+	got, _ := c.get()
+	same(c.t, nil, got, c.live)
 }
 
 func (c sessionChecks) endedIsGone() {
@@ -78,11 +90,10 @@ func (c sessionChecks) endedIsGone() {
 
 func (c sessionChecks) updateRevivesNothing() {
 	wantError(c.t, c.store.Create(c.t.Context(), c.live), nil)
-	_, version, err := c.store.Get(c.t.Context(), c.live.ID)
-	wantError(c.t, err, nil)
+	_, version := c.get()
 	wantError(c.t, c.store.End(c.t.Context(), c.live.ID), nil)
 	wantError(c.t, c.store.Update(c.t.Context(), c.live, version), identity.ErrSessionChanged)
-	_, _, err = c.store.Get(c.t.Context(), c.live.ID)
+	_, _, err := c.store.Get(c.t.Context(), c.live.ID)
 	wantError(c.t, err, identity.ErrNoSession)
 }
 
@@ -101,8 +112,8 @@ func (c sessionChecks) permittedIsFound() {
 	}
 	want := c.live
 	want.Permissions = []string{identity.PermissionProductChange}
-	got, now, err := c.store.Get(c.t.Context(), c.live.ID)
-	same(c.t, err, got, want)
+	got, now := c.get()
+	same(c.t, nil, got, want)
 	if now == version {
 		c.t.Error("whoever read the session before may still change it")
 	}

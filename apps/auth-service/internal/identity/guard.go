@@ -1,0 +1,102 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Product rule: after so many failures in a row an id is locked for a while.
+const (
+	MaxFailures = 5
+	LockTime    = 30 * time.Minute
+	// FailuresFade is how long after the last one failures are forgotten.
+	FailuresFade = 24 * time.Hour
+)
+
+// settleTime bounds how long the outcome of an attempt takes to be written.
+const settleTime = 5 * time.Second
+
+// Guard stands between those who claim an id and its password: it lets no more
+// than MaxFailures guesses in a row be looked at, however many are made at
+// once, on however many replicas. It is safe for concurrent use.
+type Guard struct {
+	GuardParams
+	turns turns
+}
+
+// GuardParams is what a Guard needs.
+type GuardParams struct {
+	Credentials Credentials
+	Passwords   Passwords
+	Attempts    Attempts
+}
+
+// NewGuard returns a Guard.
+func NewGuard(params GuardParams) *Guard { return &Guard{GuardParams: params} }
+
+// prove returns the account whose credentials these are. Otherwise it returns
+// ErrCredentials, ErrLocking for the failure that locks the id, ErrLocked, or a
+// TooManyRequests or Unavailable problem; of the account then only the id, "" if
+// there is none, for the record. The work is the same whether or not there is
+// such a user.
+//
+// Attempts at one id take turns, so that somebody who logs in several times at
+// once is not taken for a guesser.
+func (g *Guard) prove(ctx context.Context, id, password string) (Account, error) {
+	if err := g.Passwords.Admit(); err != nil {
+		return Account{}, err
+	}
+	done, err := g.turns.take(ctx, id)
+	if err != nil {
+		return Account{}, err
+	}
+	defer done()
+	account, err := g.Credentials.Account(ctx, id)
+	if err != nil && !errors.Is(err, ErrUserNotFound) {
+		return Account{}, err
+	}
+	if err := g.attempt(ctx, id, password, account); err != nil {
+		return Account{User: User{ID: account.ID}}, err
+	}
+	return g.renewed(ctx, account, password), nil
+}
+
+// attempt counts an attempt, and then looks whether it is right. A process that
+// dies in between leaves it counted.
+func (g *Guard) attempt(ctx context.Context, id, password string, account Account) error {
+	count, err := g.Attempts.Take(ctx, id)
+	if err != nil {
+		return err
+	}
+	right, err := g.Passwords.Verify(ctx, password, account.PasswordHash)
+	// A client that left meanwhile changes nothing about the outcome.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	switch {
+	case err != nil: // nobody looked
+		return errors.Join(err, g.Attempts.GiveBack(ctx, id))
+	case right && account.Status == StatusActive:
+		return g.Attempts.Reset(ctx, id)
+	case count >= MaxFailures:
+		return ErrLocking
+	}
+	return ErrCredentials
+}
+
+// renewed returns the account with the password hashed anew, if its hash costs
+// less than new ones do. That it cannot be done now harms nobody: there will be
+// another login.
+func (g *Guard) renewed(ctx context.Context, account Account, password string) Account {
+	if !g.Passwords.Outdated(account.PasswordHash) {
+		return account
+	}
+	hash, err := g.Passwords.Hash(ctx, password)
+	if err != nil {
+		return account
+	}
+	if done, err := g.Credentials.RenewHash(ctx, account.ID, account.PasswordHash, hash); err == nil && done {
+		account.PasswordHash = hash
+	}
+	return account
+}
