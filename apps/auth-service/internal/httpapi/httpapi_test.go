@@ -30,6 +30,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 
@@ -56,6 +57,12 @@ type world struct {
 // Every answer is checked against the OpenAPI document.
 func setup(t *testing.T) *world {
 	t.Helper()
+	return setupWith(t, wide)
+}
+
+// setupWith is setup with other budgets for those who fail.
+func setupWith(t *testing.T, budgets throttle.Config) *world {
+	t.Helper()
 	w := &world{
 		t: t,
 		store: identitytest.NewMemory(time.Now,
@@ -65,7 +72,7 @@ func setup(t *testing.T) *world {
 		live:    identitytest.NewSessions(),
 		trail:   &identitytest.Trail{},
 		history: &identitytest.History{},
-		budgets: wide,
+		budgets: budgets,
 		secrets: secrets{"keys": tokentest.Set(t, tokentest.NewKey(t, "signer"))},
 		log:     &syncBuffer{},
 	}
@@ -105,6 +112,7 @@ func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 	return httpapi.New(httpapi.Params{
 		Sessions: sessions, Own: sessions, Accounts: accounts, Admin: admin, Keys: keys,
 		Auth: jwtauth.NewAuthenticator(verifier, seen{w.live}, registry), Throttle: throttle.New(w.budgets, time.Now, registry),
+		Gate: sidecar.NewGate(sidecar.Config{}),
 	})
 }
 
