@@ -52,6 +52,7 @@ var (
 // Secrets gives the keyset. See sidecar.Secrets.
 type Secrets interface {
 	Secret(ctx context.Context, name string) (string, error)
+	Reread(ctx context.Context, name string) (string, error)
 }
 
 // Keyring seals and opens. It looks at the secret each time, and so uses new
@@ -72,6 +73,9 @@ func (f file) Secret(context.Context, string) (string, error) {
 	text, err := os.ReadFile(string(f))
 	return string(text), err
 }
+
+// Reread implements Secrets.
+func (f file) Reread(ctx context.Context, name string) (string, error) { return f.Secret(ctx, name) }
 
 // NewKeyring returns the keyring whose keyset is the secret, or the file, that
 // cfg names.
@@ -96,22 +100,22 @@ func (k *Keyring) Seal(ctx context.Context, plain []byte, place string) ([]byte,
 }
 
 // Open returns what was sealed for a place. It returns ErrNoKeys, ErrUnknownKey
-// or ErrBroken.
+// or ErrBroken. For an unknown key it looks whether the secret has it by now:
+// another replica may have learned it earlier.
 func (k *Keyring) Open(ctx context.Context, sealed []byte, place string) ([]byte, error) {
 	keys, err := k.current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := keys.aead.Decrypt(sealed, []byte(place))
-	switch {
-	case err == nil:
-		return plain, nil
-	case len(sealed) < prefixSize || sealed[0] != mark:
-		return nil, ErrBroken
-	case !keys.know(sealed):
-		return nil, ErrUnknownKey
+	plain, err := keys.open(sealed, place)
+	if !errors.Is(err, ErrUnknownKey) {
+		return plain, err
 	}
-	return nil, ErrBroken // Tink does not tell more
+	text, failed := k.secrets.Reread(ctx, k.name)
+	if failed != nil || text == keys.text || k.take(ctx, text) != nil {
+		return nil, err
+	}
+	return k.keys.Load().open(sealed, place)
 }
 
 // SealJSON is Seal for a value.
@@ -193,6 +197,17 @@ type keys struct {
 	aead    tink.AEAD
 	primary []byte
 	ids     map[string]bool // the prefixes of all keys
+}
+
+func (k *keys) open(sealed []byte, place string) ([]byte, error) {
+	plain, err := k.aead.Decrypt(sealed, []byte(place))
+	switch {
+	case err == nil:
+		return plain, nil
+	case len(sealed) >= prefixSize && sealed[0] == mark && !k.know(sealed):
+		return nil, ErrUnknownKey
+	}
+	return nil, ErrBroken // Tink does not tell more
 }
 
 func (k *keys) know(sealed []byte) bool { return k.ids[string(sealed[:prefixSize])] }

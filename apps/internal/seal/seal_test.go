@@ -140,6 +140,19 @@ func TestKeysAreExchangedWhileReplicasRun(t *testing.T) {
 	opens(t, replicas[0], all[len(all)-1])
 }
 
+// TestAKeyOfAnotherReplicaIsLookedFor has a key made the primary one at once,
+// before every replica can know it.
+func TestAKeyOfAnotherReplicaIsLookedFor(t *testing.T) {
+	t.Parallel()
+	one := sealtest.Keyset(t)
+	two := sealtest.Promoted(t, sealtest.Added(t, one))
+	late := sealtest.NewStore(one)
+	keyring := late.Keyring()
+	sealed(t, keyring)
+	late.Announce(two)
+	opens(t, keyring, sealed(t, sealtest.NewStore(two).Keyring()))
+}
+
 func TestWithoutKeysNothingIsSealed(t *testing.T) {
 	t.Parallel()
 	store := sealtest.NewStore("")

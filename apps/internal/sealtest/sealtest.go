@@ -68,10 +68,11 @@ func Reduced(tb testing.TB, keys string) string {
 	return finish(tb, manager)
 }
 
-// Store is a secret store with one keyset.
+// Store is a secret store with one keyset, as a replica sees it.
 type Store struct {
 	mu   sync.Mutex
 	keys string
+	next string // what the replica has not seen yet; "": nothing
 	err  error
 }
 
@@ -89,16 +90,33 @@ func (s *Store) Put(keys string) { s.set(keys, nil) }
 // Fail makes the store unreachable.
 func (s *Store) Fail(err error) { s.set("", err) }
 
+// Announce replaces the keyset for those only who read it again.
+func (s *Store) Announce(keys string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = keys
+}
+
 func (s *Store) set(keys string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keys, s.err = keys, err
+	s.keys, s.next, s.err = keys, "", err
 }
 
 // Secret implements seal.Secrets.
 func (s *Store) Secret(context.Context, string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.keys, s.err
+}
+
+// Reread implements seal.Secrets.
+func (s *Store) Reread(context.Context, string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next != "" {
+		s.keys, s.next = s.next, ""
+	}
 	return s.keys, s.err
 }
 
