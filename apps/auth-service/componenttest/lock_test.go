@@ -11,7 +11,8 @@ import (
 )
 
 // guesses makes n wrong guesses at once and returns what was answered. Each
-// comes from an address of its own: no throttle stands in for the lock.
+// comes from an address of its own: no throttle stands in for the lock. That the
+// answers are as documented is for other tests: a thousand take their time.
 func guesses(s *system, userID string, n int, elsewhere ...*system) map[string]int {
 	var (
 		group   sync.WaitGroup
@@ -21,7 +22,9 @@ func guesses(s *system, userID string, n int, elsewhere ...*system) map[string]i
 	)
 	for i := range n {
 		group.Go(func() {
-			a := doors[i%len(doors)].at(fmt.Sprintf("198.51.%d.%d", i/250, i%250)).enter(userID, "wrong password")
+			door := doors[i%len(doors)].at(fmt.Sprintf("198.51.%d.%d", i/250, i%250))
+			door.client = door.plain
+			a := door.enter(userID, "wrong password")
 			mu.Lock()
 			defer mu.Unlock()
 			answers[a.code()]++

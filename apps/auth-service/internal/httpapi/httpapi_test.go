@@ -56,6 +56,12 @@ type world struct {
 // Every answer is checked against the OpenAPI document.
 func setup(t *testing.T) *world {
 	t.Helper()
+	return setupWith(t, wide)
+}
+
+// setupWith is setup with other budgets for those who fail.
+func setupWith(t *testing.T, budgets throttle.Config) *world {
+	t.Helper()
 	w := &world{
 		t: t,
 		store: identitytest.NewMemory(time.Now,
@@ -65,7 +71,7 @@ func setup(t *testing.T) *world {
 		live:    identitytest.NewSessions(),
 		trail:   &identitytest.Trail{},
 		history: &identitytest.History{},
-		budgets: wide,
+		budgets: budgets,
 		secrets: secrets{"keys": tokentest.Set(t, tokentest.NewKey(t, "signer"))},
 		log:     &syncBuffer{},
 	}

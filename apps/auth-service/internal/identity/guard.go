@@ -14,6 +14,9 @@ const (
 	FailuresFade = 24 * time.Hour
 )
 
+// turnWait bounds the wait of an attempt for those before it at the same id.
+const turnWait = 3 * time.Second
+
 // settleTime bounds how long the outcome of an attempt takes to be written.
 const settleTime = 5 * time.Second
 
@@ -47,7 +50,7 @@ func (g *Guard) prove(ctx context.Context, id, password string) (Account, error)
 	if err := g.Passwords.Admit(); err != nil {
 		return Account{}, err
 	}
-	done, err := g.turns.take(ctx, id)
+	done, err := g.turn(ctx, id)
 	if err != nil {
 		return Account{}, err
 	}
@@ -60,6 +63,18 @@ func (g *Guard) prove(ctx context.Context, id, password string) (Account, error)
 		return Account{User: User{ID: account.ID}}, err
 	}
 	return g.renewed(ctx, account, password), nil
+}
+
+// turn waits for a turn at an id. It returns ErrCrowd if that does not come
+// soon, and the context's error if that ends first.
+func (g *Guard) turn(ctx context.Context, id string) (done func(), err error) {
+	soon, cancel := context.WithTimeout(ctx, turnWait)
+	defer cancel()
+	done, err = g.turns.take(soon, id)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, ErrCrowd.WithCause(err)
+	}
+	return done, err
 }
 
 // attempt counts an attempt, and then looks whether it is right. A process that

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
@@ -91,6 +93,28 @@ func (w *world) replica() *identity.Sessions {
 	params := w.sessions.SessionsParams
 	params.Guard = identity.NewGuard(params.Guard.GuardParams)
 	return identity.NewSessions(params)
+}
+
+func TestNobodyWaitsLongForThoseBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := setup()
+		release := make(chan struct{})
+		w.passwords.OnVerify = func() { <-release } // the first one takes its time
+		var group sync.WaitGroup
+		group.Go(func() { w.guess(t, "kim", identity.ErrCredentials) })
+		synctest.Wait()
+		start := time.Now()
+		w.guess(t, "kim", identity.ErrCrowd)
+		same(t, time.Since(start), 3*time.Second)
+		ctx, leave := context.WithCancel(t.Context())
+		leave()
+		_, err := w.sessions.Login(ctx, credentials("kim", "wrong password"))
+		wantError(t, err, context.Canceled)
+		close(release)
+		group.Wait()
+		same(t, w.passwords.Work(), 1)
+	})
 }
 
 func TestManyLoginsAtOnceAreNoGuesses(t *testing.T) {
