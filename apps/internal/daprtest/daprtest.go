@@ -42,6 +42,9 @@ type Options struct {
 	// ResourceDirs are folders of resources, such as the repository's own
 	// resiliency/.
 	ResourceDirs []string
+	// Env is added to the environment, such as the tokens that the sidecar
+	// demands and shows.
+	Env []string
 	// Configuration is a Dapr Configuration as YAML; none if empty.
 	Configuration string
 }
@@ -53,6 +56,7 @@ type Sidecar struct {
 	t       testing.TB
 	dir     string
 	args    []string
+	env     []string
 	mu      sync.Mutex
 	cmd     *exec.Cmd
 	done    chan struct{}
@@ -71,7 +75,7 @@ func Start(t testing.TB, opts Options) *Sidecar {
 	}
 	dir := t.TempDir()
 	ports := freePorts(t, 5)
-	s := &Sidecar{HTTPPort: ports[0], GRPCPort: ports[1], t: t, dir: dir}
+	s := &Sidecar{HTTPPort: ports[0], GRPCPort: ports[1], t: t, dir: dir, env: opts.Env}
 	s.args = []string{
 		binary, "--app-id", opts.AppID, "--mode", "standalone",
 		"--dapr-http-port", strconv.Itoa(ports[0]), "--dapr-grpc-port", strconv.Itoa(ports[1]),
@@ -121,6 +125,7 @@ func (s *Sidecar) Restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cmd := exec.Command(s.args[0], s.args[1:]...)
+	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	if err := cmd.Start(); err != nil {
 		s.t.Fatalf("daprtest: %v", err)

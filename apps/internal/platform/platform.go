@@ -50,6 +50,7 @@ func Base(service Service) fx.Option {
 			newTracer,
 			health.NewRegistry,
 			newSidecar,
+			sidecar.NewGate,
 			func(c *sidecar.Client) sidecar.Secrets { return c },
 			func() func() time.Time { return time.Now },
 		)),

@@ -30,6 +30,8 @@ type Config struct {
 	// Token is what the sidecar demands of us, where it demands anything. It
 	// is a variable because Dapr injects it as one.
 	Token string `env:"DAPR_API_TOKEN" json:"-"`
+	// AppToken is what the sidecar shows us, where it shows anything.
+	AppToken string `env:"APP_API_TOKEN" json:"-"`
 	// SecretStore is the component that holds our secrets.
 	SecretStore string `env:"SECRET_STORE" envDefault:"secret-store"`
 	// SecretAge is how long a secret is used before it is read again.
@@ -97,7 +99,7 @@ func New(cfg Config) (*Client, error) {
 func callMetadata(token string) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		if token != "" {
-			ctx = metadata.AppendToOutgoingContext(ctx, "dapr-api-token", token)
+			ctx = metadata.AppendToOutgoingContext(ctx, tokenHeader, token)
 		}
 		carrier := metadataCarrier{}
 		telemetry.Inject(ctx, carrier)

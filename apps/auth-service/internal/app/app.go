@@ -89,12 +89,13 @@ type apiParams struct {
 	Keys     *token.Keys
 	Auth     *jwtauth.Authenticator
 	Throttle *throttle.Throttle
+	Gate     *sidecar.Gate
 }
 
 func newAPI(p apiParams) httpserver.Registrar {
 	return httpapi.New(httpapi.Params{
 		Sessions: p.Sessions, Own: p.Sessions, Accounts: p.Accounts, Admin: p.Admin, Keys: p.Keys,
-		Auth: p.Auth, Throttle: p.Throttle,
+		Auth: p.Auth, Throttle: p.Throttle, Gate: p.Gate,
 	})
 }
 

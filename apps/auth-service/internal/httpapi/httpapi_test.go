@@ -30,6 +30,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 
@@ -111,6 +112,7 @@ func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 	return httpapi.New(httpapi.Params{
 		Sessions: sessions, Own: sessions, Accounts: accounts, Admin: admin, Keys: keys,
 		Auth: jwtauth.NewAuthenticator(verifier, seen{w.live}, registry), Throttle: throttle.New(w.budgets, time.Now, registry),
+		Gate: sidecar.NewGate(sidecar.Config{}),
 	})
 }
 

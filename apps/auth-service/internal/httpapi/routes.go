@@ -15,6 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 // Sessions are the use cases of login, refresh and logout. The errors are those
@@ -66,6 +67,7 @@ type API struct {
 	keys     Keys
 	auth     *jwtauth.Authenticator
 	throttle *throttle.Throttle
+	gate     *sidecar.Gate
 }
 
 // Params is what an API needs.
@@ -77,13 +79,14 @@ type Params struct {
 	Keys     Keys
 	Auth     *jwtauth.Authenticator // callers prove themselves to it
 	Throttle *throttle.Throttle
+	Gate     *sidecar.Gate // other services come through it
 }
 
 // New returns the API over the use cases.
 func New(p Params) *API {
 	return &API{
 		sessions: p.Sessions, own: p.Own, accounts: p.Accounts, admin: p.Admin, keys: p.Keys,
-		auth: p.Auth, throttle: p.Throttle,
+		auth: p.Auth, throttle: p.Throttle, gate: p.Gate,
 	}
 }
 
@@ -95,9 +98,13 @@ func (a *API) Register(r *mux.Router) {
 	post(r, "/api/v1/auth/login", a.login)
 	post(r, "/api/v1/auth/refresh", throttled(a.throttle.Refresh, failed, a.refresh))
 
-	// Other services; the ingress does not route these.
+	// Anybody; the ingress does not route it.
 	get(r, "/.well-known/jwks.json", a.jwks)
-	post(r, "/internal/registrations/check", a.checkRegistration)
+
+	// Other services, through the sidecar.
+	internal := r.NewRoute().Subrouter()
+	internal.Use(a.gate.Middleware)
+	post(internal, "/internal/registrations/check", a.checkRegistration)
 
 	// Users, about themselves.
 	user := r.NewRoute().Subrouter()

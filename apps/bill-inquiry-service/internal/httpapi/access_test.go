@@ -13,6 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/authtest"
 	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
@@ -23,6 +24,7 @@ func TestEveryRouteHasARule(t *testing.T) {
 	issuer, use := authtest.NewIssuer(t, time.Now), &inquiries{}
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), authtest.LiveSessions{}, prometheus.NewRegistry())
 	router := mux.NewRouter()
-	httpapi.New(use, use, auth, events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())).Register(router)
+	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	httpapi.New(use, use, auth, consumer, sidecar.NewGate(sidecar.Config{})).Register(router)
 	access.Parity(t, api.OpenAPI, router)
 }

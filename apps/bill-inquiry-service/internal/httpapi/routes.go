@@ -12,6 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 // Inquiries are the use cases that are served. See bill.Inquiries.
@@ -37,12 +38,13 @@ type API struct {
 	lines     Lines
 	auth      *jwtauth.Authenticator
 	consumer  *events.Consumer
+	gate      *sidecar.Gate
 }
 
 // New returns the API of inquiries, which tells lines of the events that
-// consumer takes.
-func New(inquiries Inquiries, lines Lines, auth *jwtauth.Authenticator, consumer *events.Consumer) *API {
-	return &API{inquiries: inquiries, lines: lines, auth: auth, consumer: consumer}
+// consumer takes. Users prove themselves to auth, and events come through gate.
+func New(inquiries Inquiries, lines Lines, auth *jwtauth.Authenticator, consumer *events.Consumer, gate *sidecar.Gate) *API {
+	return &API{inquiries: inquiries, lines: lines, auth: auth, consumer: consumer, gate: gate}
 }
 
 // Register adds all routes. An inquiry reads, whatever its method: it needs no
@@ -56,7 +58,7 @@ func (a *API) Register(r *mux.Router) {
 	bills.Handle("/history", httpjson.Handler(a.history)).Methods(http.MethodGet)
 
 	// The sidecar, which delivers events. No ingress routes this.
-	r.Handle("/events/product-changed", a.productChanged()).Methods(http.MethodPost)
+	r.Handle("/events/product-changed", a.gate.Middleware(a.productChanged())).Methods(http.MethodPost)
 }
 
 // asker returns who sends r.
