@@ -35,3 +35,23 @@ func TestAnEmptyDatabaseBecomesADemo(t *testing.T) {
 		t.Error("a number that is none was taken")
 	}
 }
+
+// TestTheFirstAdministratorIsCreatedByACommand with a password that is drawn.
+func TestTheFirstAdministratorIsCreatedByACommand(t *testing.T) {
+	t.Parallel()
+	s := prepareOn(t, emptyDatabase(t), noKOS)
+	commands := app.Commands(s.environ)
+	must(t, commands["migrate"](t.Context(), nil))
+	must(t, commands["create-admin"](t.Context(), []string{"--user-id", "chief"}))
+	for _, args := range [][]string{{"--user-id", "chief"}, {"--user-id", "c"}, {}} {
+		if err := commands["create-admin"](t.Context(), args); err == nil {
+			t.Errorf("%v was taken", args)
+		}
+	}
+	var permission, granted string
+	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT permission, granted_by FROM user_permission").Scan(&permission, &granted))
+	same(t, []string{permission, granted}, []string{"ADMIN", "system"})
+	var actor, target string
+	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT actor, target FROM audit_event").Scan(&actor, &target))
+	same(t, []string{actor, target}, []string{"command:create-admin", "chief"})
+}

@@ -102,7 +102,7 @@ func TestConfigReportsAllFaults(t *testing.T) {
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	commands := app.Commands(nil)
-	for _, name := range []string{"serve", "migrate", "reseal", "seed-demo"} {
+	for _, name := range []string{"serve", "migrate", "reseal", "seed-demo", "create-admin"} {
 		var errors bytes.Buffer
 		if code := platform.Main([]string{name}, &errors, commands); code != 1 || !strings.Contains(errors.String(), "DB_NAME") {
 			t.Errorf("%s without a configuration ended with %d: %s", name, code, errors.String())

@@ -22,10 +22,11 @@ import (
 // Commands are what the binary can do, configured by environ.
 func Commands(environ []string) map[string]platform.Command {
 	return map[string]platform.Command{
-		"serve":     platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
-		"migrate":   platform.Migrate(environ, postgres.Migrations()),
-		"reseal":    platform.Reseal(environ, postgres.Sealed),
-		"seed-demo": platform.Configured(environ, seedDemo),
+		"serve":        platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
+		"migrate":      platform.Migrate(environ, postgres.Migrations()),
+		"reseal":       platform.Reseal(environ, postgres.Sealed),
+		"seed-demo":    platform.Configured(environ, seedDemo),
+		"create-admin": platform.Configured(environ, createAdmin),
 	}
 }
 

@@ -168,3 +168,21 @@ func (s *Store) Events(ctx context.Context, filter audit.Filter) ([]audit.Event,
 	events, err := audit.List(ctx, s.pool, filter)
 	return events, fault("read audit trail", err)
 }
+
+// Found implements identity.Founder.
+func (s *Store) Found(ctx context.Context, a identity.Account, now time.Time) error {
+	var failed error // of the account, which says by itself what it is
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if failed = s.create(ctx, tx, a); failed != nil {
+			return failed
+		}
+		return audit.Insert(ctx, tx, audit.Event{
+			At: now, Actor: "command:create-admin", Action: "ADMINISTRATOR_CREATE", Target: a.ID,
+			Detail: identity.PermissionAdmin, Outcome: audit.Done,
+		})
+	})
+	if failed != nil {
+		return failed
+	}
+	return fault("found administrator", err)
+}

@@ -43,6 +43,7 @@ var (
 	_ identity.Attempts     = (*Store)(nil)
 	_ identity.Directory    = (*Store)(nil)
 	_ identity.Trail        = (*Store)(nil)
+	_ identity.Founder      = (*Store)(nil)
 )
 
 // NewStore returns a Store in the database of pool, where keyring seals names.

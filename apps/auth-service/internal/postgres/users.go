@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
@@ -90,6 +91,10 @@ func (s *Store) Available(ctx context.Context, u identity.User) error {
 
 // Create implements identity.Users. All of an account appears at once.
 func (s *Store) Create(ctx context.Context, a identity.Account) error {
+	return s.create(ctx, s.pool, a)
+}
+
+func (s *Store) create(ctx context.Context, db audit.Execer, a identity.Account) error {
 	const statement = `
 		WITH created AS (
 			INSERT INTO app_user (user_id, sealed_name, customer_id, line_number, account_status)
@@ -103,7 +108,7 @@ func (s *Store) Create(ctx context.Context, a identity.Account) error {
 	if err != nil {
 		return fault("create user", err)
 	}
-	_, err = s.pool.Exec(ctx, statement,
+	_, err = db.Exec(ctx, statement,
 		a.ID, name, a.CustomerID, a.Line.Digits(), string(a.Status), a.PasswordHash, a.Permissions)
 	if constraint, ok := pg.IsUniqueViolation(err); ok {
 		return taken(constraint)
