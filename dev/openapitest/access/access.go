@@ -135,11 +135,8 @@ func schemes(document *openapi3.T, spec *openapi3.Operation) []string {
 	return names
 }
 
-// The security schemes of access tokens, and of the token that a sidecar adds.
-const (
-	userScheme    = "accessToken"
-	sidecarScheme = "sidecarToken"
-)
+// userScheme is the security scheme of access tokens.
+const userScheme = "accessToken"
 
 // fault returns what is wrong with the operation's rules, or "".
 func (o Operation) fault() string {

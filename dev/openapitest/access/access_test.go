@@ -159,7 +159,7 @@ func service() *mux.Router {
 	r := mux.NewRouter()
 	r.Handle("/login", answer(http.StatusBadRequest)).Methods(http.MethodPost)
 	r.Handle("/keys", answer(http.StatusOK)).Methods(http.MethodGet)
-	r.Handle("/events", answer(http.StatusOK)).Methods(http.MethodPost)
+	r.Handle("/events", answer(http.StatusUnauthorized)).Methods(http.MethodPost)
 	r.Handle("/partner", answer(http.StatusForbidden)).Methods(http.MethodPost)
 	things := r.PathPrefix("/things").Subrouter()
 	things.Handle("", answer(http.StatusUnauthorized)).Methods(http.MethodGet, http.MethodPost)

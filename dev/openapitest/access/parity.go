@@ -72,8 +72,6 @@ func open(o Operation, handler http.Handler) string {
 	request.Header.Set("Content-Type", "application/json")
 	refused := []int{http.StatusUnauthorized}
 	switch {
-	case slices.Contains(o.schemes, sidecarScheme):
-		return "" // checked around the router
 	case o.Rule == Internal:
 		refused = append(refused, http.StatusForbidden, http.StatusNotFound)
 	case !o.Rule.NeedsToken():
