@@ -126,25 +126,71 @@ func TestAnEventEmptiesTheCachesOfAllReplicas(t *testing.T) {
 			t.Fatalf("nobody knows yet: %s", got)
 		}
 	}
-	publish := func(line string) {
-		t.Helper()
-		err := w.replicas[0].dapr.Client().Publish(t.Context(), "pubsub", sidecar.Event{
-			ID: "event", Type: events.ProductChanged, Data: events.Changed{LineNumber: line},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	start := time.Now()
-	publish("nobody's") // poison, before
-	publish(c.line)
-	publish(c.line) // twice
+	w.publish("poison", "nobody's") // before
+	w.publish("event", c.line)
+	w.publish("event", c.line) // twice
 	w.eventually("both replicas show the new plan", func() bool {
 		return c.at(w.replicas[0]).plan() == second && c.at(w.replicas[1]).plan() == second
 	})
 	if took := time.Since(start); took > lateness {
 		t.Errorf("after %s", took)
 	}
+}
+
+// An event tells that a line has changed, not to what: whichever comes last, and
+// however late, the newest plan stays.
+func TestEventsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{replicas: 2})
+	c, first, second := w.anybody()
+	for _, step := range [][2]string{{first, second}, {second, first}, {first, second}} {
+		if got := c.change(step[0], step[1]); got.data["processStatus"] != "COMPLETED" {
+			t.Fatalf("got %+v", got)
+		}
+	}
+	w.eventually("their own events have come", func() bool { return w.handled() >= 3 })
+	before := w.handled()
+	for _, id := range []string{"third", "first", "second", "first"} {
+		w.publish(id, c.line)
+	}
+	w.eventually("all four have come", func() bool { return w.handled() >= before+4 })
+	for i, r := range w.replicas {
+		if got := c.at(r).plan(); got != second {
+			t.Errorf("replica %d shows %s", i, got)
+		}
+	}
+}
+
+// publish sends the event that a line has changed.
+func (w *world) publish(id, line string) {
+	w.t.Helper()
+	err := w.replicas[0].dapr.Client().Publish(w.t.Context(), "pubsub", sidecar.Event{
+		ID: id, Type: events.ProductChanged, Data: events.Changed{LineNumber: line},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// handled returns how many events all replicas have taken.
+func (w *world) handled() (n float64) {
+	w.t.Helper()
+	for _, r := range w.replicas {
+		families, err := r.metrics.Gather()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, family := range families {
+			if family.GetName() != "phonebill_events_consumed_total" {
+				continue
+			}
+			for _, metric := range family.GetMetric() {
+				n += metric.GetCounter().GetValue()
+			}
+		}
+	}
+	return n
 }
 
 // There is no broker: the replicas hear of a new plan all the same.
