@@ -100,7 +100,7 @@ func TestAFloodOfLogins(t *testing.T) {
 
 	strangers := make([]*api.Client, attackers/2)
 	for i := range strangers {
-		strangers[i] = elsewhere(t)
+		strangers[i] = api.New(whole.system.URL(), elsewhereTransport(t))
 	}
 	flood := traffic.Start(attackers, time.Second, func(worker int) traffic.Call {
 		stranger := *strangers[worker%len(strangers)]
