@@ -48,6 +48,12 @@ outage: phonebill ## Let changes wait while KOS is out, and finish in order: mak
 bench: phonebill ## Run every benchmark, one package after the other
 	@$(PHONEBILL) bench
 
+TIME ?= 60s
+
+.PHONY: fuzz
+fuzz: phonebill ## Run every fuzz test, one after the other: make fuzz TIME=10m
+	@$(PHONEBILL) fuzz $(TIME)
+
 .PHONY: lint
 lint: phonebill ## Run golangci-lint on every module and check that each is tidy
 	@$(PHONEBILL) lint

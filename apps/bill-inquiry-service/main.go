@@ -4,6 +4,7 @@
 //
 //	bill-inquiry-service [serve]    run the server
 //	bill-inquiry-service migrate    bring the database to this version
+//	bill-inquiry-service reseal     seal what is kept with the newest key
 package main
 
 import (

@@ -4,6 +4,7 @@
 //
 //	product-change-service [serve]    run the server
 //	product-change-service migrate    bring the database to this version
+//	product-change-service reseal     seal what is kept with the newest key
 package main
 
 import (

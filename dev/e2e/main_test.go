@@ -25,9 +25,9 @@ const enabled = "PHONEBILL_E2E"
 var whole struct {
 	checkout checkout.Checkout
 	secrets  secrets.Set
-	system   *system.System // another one after TestStop
-	docs     [][]byte       // the services' OpenAPI documents
-	kos      *kos.Admin     // for use outside of tests
+	system   *system.System         // another one after TestStop
+	docs     map[system.Role][]byte // the services' OpenAPI documents
+	kos      *kos.Admin             // for use outside of tests
 }
 
 const (
@@ -78,7 +78,7 @@ func run(m *testing.M) int {
 const (
 	startTimeout = 3 * time.Minute // with an empty data folder and nothing built
 	stopTimeout  = time.Minute
-	seededUsers  = 300
+	seededUsers  = 400
 )
 
 // start starts the system with nothing in it.
@@ -86,12 +86,13 @@ func start() (err error) {
 	if whole.checkout, err = checkout.Find("."); err != nil {
 		return err
 	}
+	whole.docs = map[system.Role][]byte{}
 	for _, app := range []system.Role{auth, bills, plans, kosMock} {
 		doc, err := os.ReadFile("../../apps/" + string(app) + "/api/openapi.yaml")
 		if err != nil {
 			return err
 		}
-		whole.docs = append(whole.docs, doc)
+		whole.docs[app] = doc
 	}
 	whole.kos = kos.New(kosURL, nil)
 	return startSystem(true)

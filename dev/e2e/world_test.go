@@ -3,8 +3,11 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,14 +42,41 @@ var documents struct {
 // document describes.
 func checked(t testing.TB) http.RoundTripper {
 	t.Helper()
-	documents.once.Do(func() { documents.validator = openapitest.Load(t, whole.docs...) })
-	return documents.validator.For(t).Transport(connections)
+	return validated(t, connections)
+}
+
+// validated is checked over other connections.
+func validated(t testing.TB, base http.RoundTripper) http.RoundTripper {
+	t.Helper()
+	documents.once.Do(func() { documents.validator = openapitest.Load(t, slices.Collect(maps.Values(whole.docs))...) })
+	return documents.validator.For(t).Transport(base)
 }
 
 // nobody returns a client that has not logged in.
 func nobody(t testing.TB) *api.Client {
 	t.Helper()
 	return api.New(whole.system.URL(), checked(t))
+}
+
+// addresses are those that somebody has been at.
+var addresses atomic.Uint32
+
+// elsewhere returns a client that has not logged in, at an address of its own:
+// who fails too often is slowed down by address.
+func elsewhere(t testing.TB) *api.Client {
+	t.Helper()
+	return api.New(whole.system.URL(), validated(t, elsewhereTransport(t)))
+}
+
+// elsewhereTransport is that of elsewhere without a look at the answers, for
+// those who must not take the machine's time from what is measured.
+func elsewhereTransport(t testing.TB) http.RoundTripper {
+	t.Helper()
+	n := addresses.Add(1)
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8), byte(n))}}
+	base := &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 200}
+	t.Cleanup(base.CloseIdleConnections)
+	return api.Timed(base)
 }
 
 // customer is a user with a line, logged in.
@@ -77,6 +107,22 @@ func newcomerForm() api.Registration {
 	return form
 }
 
+// knownOnly returns one of the seeded users, each of them once, who has not
+// logged in.
+func knownOnly(t testing.TB) api.Registration {
+	t.Helper()
+	n := seeded.Add(1)
+	if n > seededUsers {
+		t.Fatalf("the tests use more than %d seeded users", seededUsers)
+	}
+	form := api.Registration{
+		UserID: fmt.Sprintf("loaduser%07d", n), CustomerID: fmt.Sprintf("POP%07d", n),
+		Name: fmt.Sprintf("부하시험%07d", n), Line: fmt.Sprintf("0103%07d", n), Password: password,
+	}
+	names.add(form.Name)
+	return form
+}
+
 // subscriber returns a newcomer whose line has a plan and six months of bills.
 func subscriber(t testing.TB) customer {
 	t.Helper()
@@ -92,15 +138,7 @@ var seeded atomic.Int64
 // but at the login, so that tests may use many.
 func resident(t testing.TB) customer {
 	t.Helper()
-	n := seeded.Add(1)
-	if n > seededUsers {
-		t.Fatalf("the tests use more than %d seeded users", seededUsers)
-	}
-	c := customer{nobody(t), api.Registration{
-		UserID: fmt.Sprintf("loaduser%07d", n), CustomerID: fmt.Sprintf("POP%07d", n),
-		Name: fmt.Sprintf("부하시험%07d", n), Line: fmt.Sprintf("0103%07d", n), Password: password,
-	}}
-	names.add(c.Name)
+	c := customer{nobody(t), knownOnly(t)}
 	c.Login(c.UserID, c.Password).OK(t)
 	return c
 }

@@ -2,11 +2,13 @@ package system
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -37,7 +39,7 @@ func (s *System) startApps(ctx context.Context) error {
 	child, err := proc.Start(proc.Spec{
 		Path: s.programs.dapr,
 		Args: []string{"dapr", "run", "-f", s.checkout.Path("dapr.yaml")},
-		Env:  append(baseEnv(), s.env...),
+		Env:  slices.Concat(baseEnv(), s.tokens, s.env),
 		Dir:  s.checkout.Root,
 		Log:  s.log(Runner),
 	})
@@ -50,6 +52,13 @@ func (s *System) startApps(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, appsTimeout)
 	defer cancel()
 	return s.awaitApps(ctx)
+}
+
+// newTokens returns tokens for this start of the system, as the environment
+// that apps and sidecars share has them: one that sidecars demand of apps, and
+// one that they show them. Nobody else on the machine can use either's API.
+func newTokens() []string {
+	return []string{"DAPR_API_TOKEN=" + rand.Text(), "APP_API_TOKEN=" + rand.Text()}
 }
 
 // awaitApps waits until the CLI has started every app and sidecar, and until

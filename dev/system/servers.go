@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/dev/ingress"
+	"github.com/phonebill/phonebill/dev/internal/atomicfile"
 	"github.com/phonebill/phonebill/dev/internal/postgres"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/redis"
@@ -114,6 +115,11 @@ func (s *System) prepareDatabases(ctx context.Context) error {
 	}
 	var migrations []func(context.Context) error
 	for _, app := range s.Apps {
+		if secret := app.Env["DATA_KEYSET_SECRET"]; secret != "" {
+			if err := atomicfile.Write(s.keysetFile(secret), []byte(s.secrets[secret])); err != nil {
+				return err
+			}
+		}
 		if app.Env["DB_NAME"] != "" {
 			migrations = append(migrations, func(ctx context.Context) error {
 				return s.RunApp(ctx, Role(app.ID), "migrate")
@@ -130,6 +136,9 @@ func (s *System) prepareDatabases(ctx context.Context) error {
 // run without a sidecar.
 func (s *System) passwordFile() string { return s.checkout.Local("pgpass") }
 
+// keysetFile gives a keyset to the commands that run without a sidecar.
+func (s *System) keysetFile(secret string) string { return s.checkout.Local("keysets", secret) }
+
 // RunApp runs a command of an app's program, such as migrate, in the app's
 // environment.
 func (s *System) RunApp(ctx context.Context, app Role, args ...string) error {
@@ -143,6 +152,9 @@ func (s *System) RunApp(ctx context.Context, app Role, args ...string) error {
 	cmd.Dir = config.Dir
 	cmd.Env = append(baseEnv(), config.Environ()...)
 	cmd.Env = append(cmd.Env, "PGPASSFILE="+s.passwordFile())
+	if secret := config.Env["DATA_KEYSET_SECRET"]; secret != "" {
+		cmd.Env = append(cmd.Env, "DATA_KEYSET_FILE="+s.keysetFile(secret))
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", what, err, strings.TrimSpace(string(out)))
 	}

@@ -45,6 +45,7 @@ type System struct {
 	data     string
 	fresh    bool
 	env      []string
+	tokens   []string // as the environment has them
 	lock     *lock.Lock
 	// records are in one place for all systems of a checkout, whatever their
 	// data: there is one at a time.
@@ -142,6 +143,7 @@ func open(opts Options) (*System, error) {
 		data:     root.Local(opts.Data),
 		fresh:    opts.Fresh,
 		env:      opts.Env,
+		tokens:   newTokens(),
 		records:  proc.Records{Dir: root.Local("run")},
 		tools:    toolchain.Toolchain{Checkout: root, Console: out},
 		Apps:     file.Apps,
@@ -249,7 +251,7 @@ func (s *System) makeDirs() error {
 	if err := os.Rename(logs, logs+".previous"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, dir := range []string{s.checkout.Local("bin"), logs} {
+	for _, dir := range []string{s.checkout.Local("bin"), s.checkout.Local("keysets"), logs} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}

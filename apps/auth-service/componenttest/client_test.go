@@ -12,6 +12,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
 // answer is what a test sees of a response.
@@ -68,6 +69,9 @@ func (s *system) call(method, path, access string, in any) answer {
 	if access != "" {
 		req.Header.Set("Authorization", "Bearer "+access)
 	}
+	if s.from != "" {
+		req.Header.Set("X-Forwarded-For", s.from)
+	}
 	resp, err := s.client.Do(req)
 	must(s.t, err)
 	defer func() { _ = resp.Body.Close() }()
@@ -97,7 +101,7 @@ func (s *system) addUsers() {
 	s.t.Helper()
 	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	must(s.t, err)
-	store := postgres.NewStore(s.database.Pool, time.Now)
+	store := postgres.NewStore(s.database.Pool, sealtest.NewStore(s.keyset).Keyring(), time.Now)
 	for _, user := range []identity.User{
 		{ID: "user0001", CustomerID: "CUST01", Line: "01077770001", Permissions: []string{"BILL_INQUIRY", "PRODUCT_CHANGE"}},
 		{ID: "user0002", CustomerID: "CUST02", Line: "01077770002", Permissions: []string{"BILL_INQUIRY"}},
@@ -106,6 +110,19 @@ func (s *system) addUsers() {
 		user.Name, user.Status = "이름 "+user.ID, identity.StatusActive
 		must(s.t, store.Create(s.t.Context(), identity.Account{User: user, PasswordHash: hash}))
 	}
+}
+
+// at returns the same system, seen from an address.
+func (s *system) at(address string) *system {
+	elsewhere := *s
+	elsewhere.from = address
+	return &elsewhere
+}
+
+// enter tries to log in.
+func (s *system) enter(userID, password string) answer {
+	s.t.Helper()
+	return s.post("/api/v1/auth/login", "", form{"userId": userID, "password": password})
 }
 
 // login returns the tokens of a registered user.

@@ -1,10 +1,12 @@
 package componenttest
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/seed"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
 // TestAnEmptyDatabaseBecomesADemo runs the commands that `make run` runs.
@@ -19,6 +21,10 @@ func TestAnEmptyDatabaseBecomesADemo(t *testing.T) {
 	var users int
 	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM app_user").Scan(&users))
 	same(t, users, 56)
+	if bytes.Contains(pgtest.Content(t, s.database.Pool), []byte("홍길동")) {
+		t.Error("the database tells a name")
+	}
+	must(t, commands["reseal"](t.Context(), nil))
 
 	s.serve()
 	s.awaitReady()
@@ -28,4 +34,24 @@ func TestAnEmptyDatabaseBecomesADemo(t *testing.T) {
 	if err := commands["seed-demo"](t.Context(), []string{"--users", "many"}); err == nil {
 		t.Error("a number that is none was taken")
 	}
+}
+
+// TestTheFirstAdministratorIsCreatedByACommand with a password that is drawn.
+func TestTheFirstAdministratorIsCreatedByACommand(t *testing.T) {
+	t.Parallel()
+	s := prepareOn(t, emptyDatabase(t), noKOS)
+	commands := app.Commands(s.environ)
+	must(t, commands["migrate"](t.Context(), nil))
+	must(t, commands["create-admin"](t.Context(), []string{"--user-id", "chief"}))
+	for _, args := range [][]string{{"--user-id", "chief"}, {"--user-id", "c"}, {}} {
+		if err := commands["create-admin"](t.Context(), args); err == nil {
+			t.Errorf("%v was taken", args)
+		}
+	}
+	var permission, granted string
+	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT permission, granted_by FROM user_permission").Scan(&permission, &granted))
+	same(t, []string{permission, granted}, []string{"ADMIN", "system"})
+	var actor, target string
+	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT actor, target FROM audit_event").Scan(&actor, &target))
+	same(t, []string{actor, target}, []string{"command:create-admin", "chief"})
 }

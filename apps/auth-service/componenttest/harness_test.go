@@ -27,6 +27,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 
@@ -47,13 +48,16 @@ const patience = 30 * time.Second
 type system struct {
 	t        *testing.T
 	key      tokentest.Key // signs the tokens
+	keyset   string        // seals names
 	database *pgtest.Database
+	options  daprtest.Options
 	dapr     *daprtest.Sidecar
 	redis    *link // between the sidecar and Redis
 	postgres *link // between the service and PostgreSQL
 	environ  []string
 
 	url    string
+	from   string // what the proxy says of where requests come from
 	client *http.Client
 	plain  *http.Client // for what no OpenAPI document describes
 }
@@ -73,10 +77,11 @@ func prepare(t *testing.T, kosURL string) *system {
 // prepareOn is prepare with a certain database.
 func prepareOn(t *testing.T, database *pgtest.Database, kosURL string) *system {
 	t.Helper()
-	s := &system{t: t, key: tokentest.NewKey(t, "signer"), database: database}
+	s := &system{t: t, key: tokentest.NewKey(t, "signer"), keyset: sealtest.Keyset(t), database: database}
 	s.redis = startLink(t, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"))
 	s.postgres = startLink(t, net.JoinHostPort(s.database.Config.Host, strconv.Itoa(s.database.Config.Port)))
-	s.dapr = daprtest.Start(t, s.sidecar(kosURL))
+	s.options = s.sidecar(kosURL)
+	s.dapr = daprtest.Start(t, s.options)
 	s.environ = []string{
 		"HTTP_ADDR=127.0.0.1:0",
 		"DB_HOST=127.0.0.1", "DB_PORT=" + s.postgres.port(),
@@ -84,7 +89,8 @@ func prepareOn(t *testing.T, database *pgtest.Database, kosURL string) *system {
 		"DB_PASSWORD_SECRET=database-password-auth",
 		"DAPR_HTTP_PORT=" + strconv.Itoa(s.dapr.HTTPPort), "DAPR_GRPC_PORT=" + strconv.Itoa(s.dapr.GRPCPort),
 		"KOS_APP_ID=kos-mock-service", "KOS_CREDENTIALS_SECRET=kos-api-credentials-auth",
-		"PASSWORD_MEMORY_KIB=64", "PASSWORD_ITERATIONS=1",
+		"DATA_KEYSET_SECRET=data-keyset-auth",
+		"PASSWORD_MEMORY_KIB=64", "PASSWORD_ITERATIONS=1", "HTTP_TRUSTED_PROXIES=127.0.0.1/32",
 	}
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
@@ -108,6 +114,7 @@ func (s *system) sidecar(kosURL string) daprtest.Options {
 	secrets := map[string]string{
 		"jwt-signing-key":          tokentest.Set(s.t, s.key),
 		"database-password-auth":   s.database.Password,
+		"data-keyset-auth":         s.keyset,
 		"kos-api-credentials-auth": kostest.Credentials(app.Name),
 	}
 	for _, name := range foreign {
@@ -129,10 +136,11 @@ func (s *system) sidecar(kosURL string) daprtest.Options {
 }
 
 // start returns a test's own service, ready, with the users user0001 and
-// user0002 and the administrator root0001.
-func start(t *testing.T) *system {
+// user0002 and the administrator root0001. What environ says wins.
+func start(t *testing.T, environ ...string) *system {
 	t.Helper()
 	s := prepare(t, noKOS)
+	s.environ = append(s.environ, environ...)
 	s.serve()
 	s.awaitReady()
 	s.addUsers()

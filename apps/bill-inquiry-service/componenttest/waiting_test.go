@@ -228,7 +228,7 @@ func TestAnOlderAnswerWithinASecond(t *testing.T) {
 func (c *customer) forgetLine(line string) {
 	w := c.w
 	w.t.Helper()
-	archive, own := postgres.NewArchive(w.db.Pool), msisdn.Number(line)
+	archive, own := postgres.NewArchive(w.db.Pool, w.keys.Keyring()), msisdn.Number(line)
 	old, err := archive.Find(w.t.Context(), own, bill.MonthOf(time.Now()))
 	if err != nil {
 		w.t.Fatal(err)

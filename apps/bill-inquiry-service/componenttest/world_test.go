@@ -31,6 +31,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
@@ -55,8 +56,9 @@ type world struct {
 	db      *pgtest.Database
 	dapr    *daprtest.Sidecar
 	issuer  *authtest.Issuer
-	address string   // to listen on
-	environ []string // of the service, beside what it always needs
+	keys    *sealtest.Store // of what is kept
+	address string          // to listen on
+	environ []string        // of the service, beside what it always needs
 	running *fx.App
 
 	// Parts of the running service.
@@ -79,9 +81,10 @@ func newWorld(t testing.TB, cache stateStore) *world {
 // prepare returns a world without a sidecar, and what its sidecar is like.
 func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 	t.Helper()
+	keyset := sealtest.Keyset(t)
 	w := &world{
 		t: t, kos: kostest.Start(t, app.Name), db: pgtest.New(t, postgres.Migrations(), pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}),
-		issuer: authtest.NewIssuer(t, time.Now), address: "127.0.0.1:0",
+		issuer: authtest.NewIssuer(t, time.Now), keys: sealtest.NewStore(keyset), address: "127.0.0.1:0",
 	}
 	keys := httptest.NewServer(w.issuer)
 	t.Cleanup(keys.Close)
@@ -94,6 +97,7 @@ func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 		Secrets: map[string]string{
 			w.db.Config.PasswordSecret: w.db.Password,
 			"kos-credentials":          kostest.Credentials(app.Name),
+			"data-keyset":              keyset,
 		},
 		Resources: []string{
 			daprtest.RedisState(t, "session-store"), cache(t, "cache-store"),
@@ -108,7 +112,7 @@ func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 func (w *world) start() {
 	w.t.Helper()
 	cfg, err := config.Load[app.Config](append([]string{
-		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials",
+		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset",
 		"DB_NAME=" + w.db.Config.Name, "DB_USER=" + w.db.Config.User, "DB_PASSWORD_SECRET=" + w.db.Config.PasswordSecret,
 	}, w.environ...))
 	if err != nil {

@@ -47,11 +47,13 @@ type Options struct {
 	TTL  time.Duration // in L2
 	// LoadTimeout bounds a load, which goes on when its callers have left.
 	LoadTimeout time.Duration
+	// Sealer encrypts what L2 holds. Nil leaves it in clear: for what is public.
+	Sealer Sealer
 	// Now is the clock of tombstones; time.Now if nil.
 	Now func() time.Time
 }
 
-// Cache is a two-level cache of things that are JSON in L2.
+// Cache is a two-level cache of things that are JSON in L2, sealed or not.
 type Cache[V any] struct {
 	opts    Options
 	l2      L2

@@ -8,6 +8,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/cache"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
 func TestOverARealStoreThatDies(t *testing.T) {
@@ -15,8 +16,9 @@ func TestOverARealStoreThatDies(t *testing.T) {
 	dapr := daprtest.Start(t, daprtest.Options{AppID: "cache-test", Resources: []string{daprtest.RedisState(t, "cache-store")}})
 	store := dapr.Client().State("cache-store")
 	s := &source{fee: 89000}
+	keyring := sealtest.Keyring(t)
 	replica := func() *cache.Cache[bill] {
-		opts := cache.Options{Kind: "bill", TTL: ttl, LoadTimeout: loadTimeout}
+		opts := cache.Options{Kind: "bill", TTL: ttl, LoadTimeout: loadTimeout, Sealer: keyring}
 		return cache.New[bill](opts, store, slog.New(slog.DiscardHandler), cache.NewMetrics(prometheus.NewRegistry()))
 	}
 	want := func(bills *cache.Cache[bill], want cache.Level) {

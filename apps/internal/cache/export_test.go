@@ -6,3 +6,6 @@ func (c *Cache[V]) StopGoroutines() {
 	c.l1.StopAllGoroutines()
 	c.forgotten.StopAllGoroutines()
 }
+
+// Key returns the name under which L2 holds a key.
+func (c *Cache[V]) Key(key string) string { return c.key(key) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
@@ -29,6 +30,15 @@ type L2 interface {
 }
 
 var _ L2 = (*sidecar.State)(nil)
+
+// Sealer encrypts what L2 holds, each for its key: a value that somebody has
+// moved to another key is none.
+type Sealer interface {
+	Seal(ctx context.Context, plain []byte, place string) ([]byte, error)
+	Open(ctx context.Context, sealed []byte, place string) ([]byte, error)
+}
+
+var _ Sealer = (*seal.Keyring)(nil)
 
 // drop leaves a tombstone in place of whatever L2 holds. Those who drop the same
 // key at once do it together: a store takes writes that lose for failures.
@@ -73,12 +83,21 @@ type entry[V any] struct {
 }
 
 // pack returns an entry as L2 holds it under key.
-func (c *Cache[V]) pack(_ context.Context, _ string, e entry[V]) ([]byte, error) {
-	return json.Marshal(e)
+func (c *Cache[V]) pack(ctx context.Context, key string, e entry[V]) ([]byte, error) {
+	text, err := json.Marshal(e)
+	if err != nil || c.opts.Sealer == nil {
+		return text, err
+	}
+	return c.opts.Sealer.Seal(ctx, text, key)
 }
 
-// unpack reverts pack.
-func (c *Cache[V]) unpack(_ context.Context, _ string, text []byte) (held entry[V], err error) {
+// unpack reverts pack. What is in clear is not taken for sealed.
+func (c *Cache[V]) unpack(ctx context.Context, key string, text []byte) (held entry[V], err error) {
+	if c.opts.Sealer != nil {
+		if text, err = c.opts.Sealer.Open(ctx, text, key); err != nil {
+			return held, err
+		}
+	}
 	err = json.Unmarshal(text, &held)
 	return held, err
 }

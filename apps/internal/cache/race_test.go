@@ -12,6 +12,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/cache"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
 // TestNoReaderGoesBackInTime lets four replicas read while the truth changes
@@ -30,8 +31,9 @@ func TestNoReaderGoesBackInTime(t *testing.T) {
 			var truth, told atomic.Int64
 			load := func(ctx context.Context) (bill, error) { return bill{Fee: int(truth.Load())}, ctx.Err() }
 			replicas := make([]*cache.Cache[bill], 4)
+			keyring := sealtest.Keyring(t)
 			for i := range replicas {
-				replicas[i] = cache.New[bill](cache.Options{Kind: "bill", TTL: ttl, LoadTimeout: loadTimeout},
+				replicas[i] = cache.New[bill](cache.Options{Kind: "bill", TTL: ttl, LoadTimeout: loadTimeout, Sealer: keyring},
 					client.State(name), slog.New(slog.DiscardHandler), cache.NewMetrics(prometheus.NewRegistry()))
 			}
 			key := rand.Text()

@@ -42,6 +42,9 @@ type Options struct {
 	// ResourceDirs are folders of resources, such as the repository's own
 	// resiliency/.
 	ResourceDirs []string
+	// Env is added to the environment, such as the tokens that the sidecar
+	// demands and shows.
+	Env []string
 	// Configuration is a Dapr Configuration as YAML; none if empty.
 	Configuration string
 }
@@ -50,12 +53,15 @@ type Options struct {
 type Sidecar struct {
 	HTTPPort, GRPCPort int
 
-	t    testing.TB
-	args []string
-	mu   sync.Mutex
-	cmd  *exec.Cmd
-	done chan struct{}
-	log  bytes.Buffer
+	t       testing.TB
+	dir     string
+	args    []string
+	env     []string
+	mu      sync.Mutex
+	cmd     *exec.Cmd
+	done    chan struct{}
+	log     bytes.Buffer
+	secrets int // how often they were written
 }
 
 // Start runs a daprd and waits until its components are loaded. It ends with
@@ -69,7 +75,7 @@ func Start(t testing.TB, opts Options) *Sidecar {
 	}
 	dir := t.TempDir()
 	ports := freePorts(t, 5)
-	s := &Sidecar{HTTPPort: ports[0], GRPCPort: ports[1], t: t}
+	s := &Sidecar{HTTPPort: ports[0], GRPCPort: ports[1], t: t, dir: dir, env: opts.Env}
 	s.args = []string{
 		binary, "--app-id", opts.AppID, "--mode", "standalone",
 		"--dapr-http-port", strconv.Itoa(ports[0]), "--dapr-grpc-port", strconv.Itoa(ports[1]),
@@ -77,7 +83,7 @@ func Start(t testing.TB, opts Options) *Sidecar {
 		"--dapr-listen-addresses", "127.0.0.1", "--dapr-internal-grpc-listen-address", "127.0.0.1",
 		"--metrics-listen-address", "127.0.0.1", "--profile-port", strconv.Itoa(ports[4]),
 		"--placement-host-address", "", "--scheduler-host-address", "",
-		"--resources-path", writeResources(t, dir, opts), "--log-level", "warn",
+		"--resources-path", s.writeResources(opts), "--log-level", "warn",
 	}
 	for _, folder := range opts.ResourceDirs {
 		s.args = append(s.args, "--resources-path", folder)
@@ -95,7 +101,7 @@ func Start(t testing.TB, opts Options) *Sidecar {
 
 // Config is the sidecar's address, as a service's configuration has it.
 func (s *Sidecar) Config() sidecar.Config {
-	return sidecar.Config{HTTPPort: s.HTTPPort, GRPCPort: s.GRPCPort, SecretStore: "secret-store"}
+	return sidecar.Config{HTTPPort: s.HTTPPort, GRPCPort: s.GRPCPort, SecretStore: "secret-store", SecretAge: time.Minute}
 }
 
 // Client returns a client of the sidecar that is closed when the test ends.
@@ -119,6 +125,7 @@ func (s *Sidecar) Restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cmd := exec.Command(s.args[0], s.args[1:]...)
+	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	if err := cmd.Start(); err != nil {
 		s.t.Fatalf("daprtest: %v", err)
@@ -195,22 +202,43 @@ func freePorts(t testing.TB, n int) []int {
 	return ports
 }
 
-func writeResources(t testing.TB, dir string, opts Options) string {
-	t.Helper()
-	folder := filepath.Join(dir, "resources")
+func (s *Sidecar) writeResources(opts Options) string {
+	s.t.Helper()
+	folder := s.resources()
 	if err := os.Mkdir(folder, 0o700); err != nil {
-		t.Fatalf("daprtest: %v", err)
+		s.t.Fatalf("daprtest: %v", err)
 	}
-	secrets, err := json.Marshal(opts.Secrets)
-	if err != nil {
-		t.Fatalf("daprtest: %v", err)
-	}
-	path := write(t, dir, "secrets.json", string(secrets))
-	write(t, folder, "secret-store.yaml", component("secret-store", "secretstores.local.file", map[string]string{"secretsFile": path}))
+	s.SetSecrets(opts.Secrets)
 	for i, resource := range opts.Resources {
-		write(t, folder, fmt.Sprintf("resource-%d.yaml", i), resource)
+		write(s.t, folder, fmt.Sprintf("resource-%d.yaml", i), resource)
 	}
 	return folder
+}
+
+func (s *Sidecar) resources() string { return filepath.Join(s.dir, "resources") }
+
+// SetSecrets replaces what the secret store holds. The running sidecar gives
+// the new ones within seconds, and for a moment before that none.
+func (s *Sidecar) SetSecrets(secrets map[string]string) {
+	s.t.Helper()
+	text, err := json.Marshal(secrets)
+	if err != nil {
+		s.t.Fatalf("daprtest: %v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// The store reads its file when it is loaded, and is loaded again only when
+	// its own specification changes.
+	s.secrets++
+	store := component("secret-store", "secretstores.local.file", map[string]string{
+		"secretsFile": write(s.t, s.dir, "secrets.json", string(text)), "generation": strconv.Itoa(s.secrets),
+	})
+	// Whole: the sidecar looks as soon as something changes, and ends if it
+	// cannot read it.
+	draft := write(s.t, s.dir, "secret-store.yaml", store)
+	if err := os.Rename(draft, filepath.Join(s.resources(), "secret-store.yaml")); err != nil {
+		s.t.Fatalf("daprtest: %v", err)
+	}
 }
 
 func write(t testing.TB, dir, name, text string) string {

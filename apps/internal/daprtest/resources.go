@@ -63,6 +63,9 @@ func RedisPubSub(t testing.TB, name string) string {
 	})
 }
 
+// MemoryPubSub returns a broker called name in the sidecar's memory.
+func MemoryPubSub(name string) string { return component(name, "pubsub.in-memory", nil) }
+
 // Subscription returns a subscription of the app to a topic of pubsub, whose
 // dead letters go to the topic with ".dead" behind its name.
 func Subscription(pubsub, topic, path string) string {

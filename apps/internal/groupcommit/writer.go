@@ -79,11 +79,7 @@ func New[T any](opts Options[T], log *slog.Logger, metrics *Metrics) *Writer[T] 
 // because the buffer is full.
 func (w *Writer[T]) Append(ctx context.Context, row T) bool {
 	e := &entry[T]{row: row, committed: make(chan struct{})}
-	select {
-	case w.rows <- e:
-	default:
-		w.metrics.dropped(w.opts.Name, 1)
-		w.log.ErrorContext(ctx, "history row dropped: buffer full", "kind", w.opts.Name)
+	if !w.enqueue(ctx, e) {
 		return false
 	}
 	timer := time.NewTimer(w.opts.MaxWait)
@@ -98,12 +94,30 @@ func (w *Writer[T]) Append(ctx context.Context, row T) bool {
 	return false
 }
 
+// Offer hands over a row and does not wait. It reports whether the row will be
+// written as soon as the database takes it; if not, it was dropped and counted
+// because the buffer is full.
+func (w *Writer[T]) Offer(ctx context.Context, row T) bool {
+	return w.enqueue(ctx, &entry[T]{row: row, committed: make(chan struct{})})
+}
+
+func (w *Writer[T]) enqueue(ctx context.Context, e *entry[T]) bool {
+	select {
+	case w.rows <- e:
+		return true
+	default:
+		w.metrics.dropped(w.opts.Name, 1)
+		w.log.ErrorContext(ctx, "history row dropped: buffer full", "kind", w.opts.Name)
+		return false
+	}
+}
+
 // Start begins to write in the background.
 func (w *Writer[T]) Start() { go w.run() }
 
 // Stop writes what is buffered and ends. It returns an error if ctx ends
-// before that is done; the rows left are then lost and counted. Call Append no
-// more.
+// before that is done; the rows left are then lost and counted. Call Append and Offer
+// no more.
 func (w *Writer[T]) Stop(ctx context.Context) error {
 	w.once.Do(func() { close(w.stop) })
 	defer w.giveUp()

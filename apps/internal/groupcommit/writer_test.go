@@ -80,6 +80,26 @@ func TestAppendIsNotHeldUpByASlowDatabase(t *testing.T) {
 	})
 }
 
+func TestOfferDoesNotWait(t *testing.T) {
+	t.Parallel()
+	withWriter(t, options{Buffer: 1, MaxGroup: 1}, func(f *fixture) {
+		f.db.slow = time.Second
+		start := time.Now()
+		for i, want := range []bool{true, true, false} { // one is being written, one waits
+			if got := f.writer.Offer(f.t.Context(), i); got != want {
+				t.Errorf("row %d: got %t", i, got)
+			}
+			synctest.Wait()
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("waited %s", took)
+		}
+		pass(3 * time.Second)
+		f.wantCommitted([]int{0}, []int{1})
+		f.wantOutcomes(map[string]float64{"committed": 2, "dropped": 1})
+	})
+}
+
 func TestRowsAndTheirOrderOutliveAnOutage(t *testing.T) {
 	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {

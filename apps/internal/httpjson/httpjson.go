@@ -98,6 +98,9 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	p := problem.From(err)
+	if observe, ok := r.Context().Value(observerKey{}).(Observer); ok {
+		observe(r, p)
+	}
 	code := status[p.Kind]
 	telemetry.Annotate(r.Context(), slog.String("code", p.Code))
 	if code >= http.StatusInternalServerError {
@@ -108,6 +111,16 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if Write(w, code, envelope(r, p)) != nil {
 		_ = Write(w, code, envelope(r, p.WithDetails(nil)))
 	}
+}
+
+// Observer is told of a request that is about to be refused. It must not wait.
+type Observer func(r *http.Request, p *problem.Error)
+
+type observerKey struct{}
+
+// WithObserver returns a context of a request whose refusals observe is told of.
+func WithObserver(ctx context.Context, observe Observer) context.Context {
+	return context.WithValue(ctx, observerKey{}, observe)
 }
 
 func envelope(r *http.Request, p *problem.Error) failure {

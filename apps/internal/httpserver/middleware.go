@@ -20,7 +20,7 @@ import (
 )
 
 // stack returns api's routes behind the middleware, outermost first: observe,
-// recover, shed, limit the body.
+// recover, let pages in, shed, limit the body.
 func stack(cfg Config, deps Deps, api Registrar) http.Handler {
 	router := mux.NewRouter().SkipClean(true) // an untidy path is no route of ours: 404, not a redirect
 	router.NotFoundHandler = unmatched(router)
@@ -31,6 +31,8 @@ func stack(cfg Config, deps Deps, api Registrar) http.Handler {
 	metrics := newMetrics(deps.Registry)
 	inner := limitBody(cfg.MaxBody, router)
 	inner = shed(cfg.MaxInFlight, metrics, inner)
+	inner = noteClient(cfg.TrustedProxies, inner)
+	inner = allow(cfg.Origins, inner)
 	return &observer{deps: deps, metrics: metrics, next: inner}
 }
 

@@ -32,10 +32,24 @@ type Config struct {
 	// Drain is how long a stop waits for running requests. The longest one
 	// answers within 8 s.
 	Drain time.Duration `env:"HTTP_DRAIN" envDefault:"10s"`
+	// TrustedProxies are those whose X-Forwarded-For counts; by default none.
+	TrustedProxies Proxies `env:"HTTP_TRUSTED_PROXIES"`
+	// Origins are the web pages that may call us from a browser; by default none.
+	Origins Origins `env:"CORS_ALLOWED_ORIGINS"`
+	// HSTS is how long browsers shall call us over TLS only; 0 leaves it open. It
+	// is for environments whose ingress has a certificate.
+	HSTS time.Duration `env:"HTTP_HSTS_MAX_AGE"`
 }
 
-// Validate reports limits that would refuse everything.
+// Validate reports limits that would refuse everything, and origins that are
+// none.
 func (c *Config) Validate() error {
+	if c.HSTS < 0 {
+		return errors.New("HTTP_HSTS_MAX_AGE must not be negative")
+	}
+	if err := c.Origins.validate(); err != nil {
+		return err
+	}
 	if c.MaxInFlight < 1 || c.MaxBody < 1 || c.Drain <= 0 {
 		return errors.New("HTTP_MAX_IN_FLIGHT, HTTP_MAX_BODY and HTTP_DRAIN must be positive")
 	}
@@ -92,13 +106,13 @@ func routes(cfg Config, deps Deps, openapi []byte, api Registrar) http.Handler {
 		"/openapi.yaml":              document(openapi),
 	}
 	rest := stack(cfg, deps, api)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return secure(cfg.HSTS, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if actuator, ok := actuators[r.URL.Path]; ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			actuator.ServeHTTP(w, r)
 			return
 		}
 		rest.ServeHTTP(w, r)
-	})
+	}))
 }
 
 func document(openapi []byte) http.HandlerFunc {

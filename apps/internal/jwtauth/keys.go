@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -34,10 +33,13 @@ type Keys interface {
 const (
 	// keysAge is when the published keys are read again in the background.
 	keysAge = 5 * time.Minute
-	// unknownAge is how soon an unknown key id, or a read that failed, may cause
-	// another read: a flood of invented ids costs the issuer one call in this
-	// time, not one each.
-	unknownAge = 10 * time.Second
+	// keysPause is how soon a read in the background that failed is repeated.
+	keysPause = 10 * time.Second
+	// unknownPause is how soon unknown key ids may cause another read: a flood
+	// of invented ids costs the issuer one call in this time, not one each. A
+	// key that was published meanwhile is found by any of these calls, so the
+	// flood hides it no longer than this.
+	unknownPause = 2 * time.Second
 	// maxKeySet bounds the answer of the issuer, in bytes.
 	maxKeySet = 64 << 10
 )
@@ -47,11 +49,8 @@ const (
 type RemoteKeys struct {
 	client *http.Client
 	url    string
-	now    func() time.Time
 	cache  *otter.Cache[string, keySet]
-
-	mu     sync.Mutex // guards reread
-	reread time.Time
+	gate   *refresh.Gate
 }
 
 type keySet map[string]crypto.PublicKey
@@ -61,14 +60,16 @@ func NewRemoteKeys(transport http.RoundTripper, url string, now func() time.Time
 	return &RemoteKeys{
 		client: &http.Client{Transport: transport, Timeout: 3 * time.Second},
 		url:    url,
-		now:    now,
 		cache: otter.Must(&otter.Options[string, keySet]{
-			RefreshCalculator: refresh.After[string, keySet](keysAge, unknownAge),
+			RefreshCalculator: refresh.After[string, keySet](keysAge, keysPause),
 		}),
+		gate: refresh.NewGate(unknownPause, now),
 	}
 }
 
-// Key implements Keys.
+// Key implements Keys. An id that is not known makes it read the keys again,
+// within bounds: the issuer may have begun to sign with a new one. If that
+// fails nobody can say whose the id is: it returns ErrNoKeys.
 func (k *RemoteKeys) Key(ctx context.Context, kid string) (crypto.PublicKey, error) {
 	keys, err := k.keys(ctx)
 	if err != nil {
@@ -77,18 +78,23 @@ func (k *RemoteKeys) Key(ctx context.Context, kid string) (crypto.PublicKey, err
 	if key, ok := keys[kid]; ok {
 		return key, nil
 	}
-	if !k.mayReread() {
+	if err := k.gate.Again(ctx, k.reread); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoKeys, err)
+	}
+	if keys, err = k.keys(ctx); err != nil {
+		return nil, err
+	}
+	key, ok := keys[kid]
+	if !ok {
 		return nil, ErrUnknownKey
 	}
-	// A failed refresh leaves the keys that are known in place.
-	select {
-	case refreshed := <-k.cache.Refresh(ctx, k.url, otter.LoaderFunc[string, keySet](k.fetch)):
-		if key, ok := refreshed.Value[kid]; ok && refreshed.Err == nil {
-			return key, nil
-		}
-	case <-ctx.Done():
-	}
-	return nil, ErrUnknownKey
+	return key, nil
+}
+
+// reread leaves the keys that are known in place if it fails.
+func (k *RemoteKeys) reread(ctx context.Context) error {
+	result := <-k.cache.Refresh(ctx, k.url, otter.LoaderFunc[string, keySet](k.fetch))
+	return result.Err
 }
 
 // Health is the readiness check: it fetches the keys if they are not there.
@@ -105,16 +111,6 @@ func (k *RemoteKeys) keys(ctx context.Context) (keySet, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNoKeys, err)
 	}
 	return keys, nil
-}
-
-func (k *RemoteKeys) mayReread() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.now().Sub(k.reread) < unknownAge {
-		return false
-	}
-	k.reread = k.now()
-	return true
 }
 
 // fetch reads the published set. Others may wait for it too, so the caller's

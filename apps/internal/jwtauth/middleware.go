@@ -25,6 +25,14 @@ var (
 	ErrSessionUnavailable = problem.New(problem.Unavailable, "SESSION_STORE_UNAVAILABLE", "세션을 확인할 수 없어 요청을 처리하지 못했습니다.").After(5 * time.Second)
 )
 
+// EndedSession is the cause of an ErrUnauthenticated for a valid token of a
+// session that has ended: whoever sends it has it from before, or from somebody
+// else.
+type EndedSession struct{ UserID, SessionID string }
+
+// Error implements error.
+func (*EndedSession) Error() string { return "jwtauth: session has ended" }
+
 // Sessions tells whether a session lives. Get returns session.ErrEnded or
 // session.ErrUnavailable.
 type Sessions interface {
@@ -95,7 +103,7 @@ func (a *Authenticator) principal(ctx context.Context, claims *Claims) (Principa
 		principal.Lines, principal.Permissions = record.Lines, record.Permissions
 		return principal, nil
 	case err == nil, errors.Is(err, session.ErrEnded):
-		return Principal{}, ErrUnauthenticated
+		return Principal{}, ErrUnauthenticated.WithCause(&EndedSession{UserID: claims.Subject, SessionID: claims.SessionID})
 	case errors.Is(err, session.ErrUnavailable):
 		a.degraded.Inc()
 		principal.Degraded = true

@@ -6,6 +6,7 @@ package jwtauth
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -68,6 +69,7 @@ func NewVerifier(cfg Config, keys Keys, now func() time.Time) *Verifier {
 			jwt.WithIssuedAt(),
 			jwt.WithLeeway(5*time.Second), // between clocks of different hosts
 			jwt.WithTimeFunc(now),
+			jwt.WithStrictDecoding(),
 		),
 		verified: otter.Must(&otter.Options[string, *Claims]{
 			MaximumSize:      maxVerified,
@@ -95,6 +97,10 @@ func (v *Verifier) Verify(ctx context.Context, token, typ string) (*Claims, erro
 }
 
 func (v *Verifier) parse(ctx context.Context, token string) (*Claims, error) {
+	// The decoder passes over line ends: a token must have one form only.
+	if strings.ContainsAny(token, "\r\n") {
+		return nil, ErrInvalidToken
+	}
 	claims := &Claims{}
 	_, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
 		kid, _ := t.Header["kid"].(string)

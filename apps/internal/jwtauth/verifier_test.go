@@ -183,6 +183,30 @@ func TestAWithdrawnKeyEndsRememberedTokens(t *testing.T) {
 	})
 }
 
+// TestATokenHasOneForm refuses what decodes to the same signature: whoever
+// keeps a list of tokens, or a cache, must not meet a token twice.
+func TestATokenHasOneForm(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "k1")
+	now := time.Now()
+	verifier := jwtauth.NewVerifier(cfg, i.static(), func() time.Time { return now })
+	good := i.token("k1", claims(now))
+	if _, err := verifier.Verify(t.Context(), good, jwtauth.TypeAccess); err != nil {
+		t.Fatal(err)
+	}
+	half, last := len(good)/2, good[len(good)-1]
+	// A signature of 64 bytes leaves 4 bits of its last character unused.
+	unused := string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[strings.IndexByte(
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", last)|1])
+	for name, token := range map[string]string{
+		"a line end behind": good + "\n", "a line end within": good[:half] + "\r\n" + good[half:], "padding": good + "==", "unused bits": good[:len(good)-1] + unused,
+	} {
+		if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrInvalidToken) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func FuzzVerify(f *testing.F) {
 	i := newIssuer(f, "k1")
 	now := time.Now()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +38,9 @@ type secretsFunc func() (string, error)
 
 func (f secretsFunc) Secret(context.Context, string) (string, error) { return f() }
 
+// Reread implements sidecar.Secrets.
+func (f secretsFunc) Reread(context.Context, string) (string, error) { return f() }
+
 // kos stands in for KOS: it speaks its envelope, over a transport.
 type kos struct {
 	t testing.TB // of withKOS
@@ -46,6 +50,8 @@ type kos struct {
 	valid  map[string]bool // those of them that it accepts
 	calls  int             // with a token, good or bad
 	slow   time.Duration
+	// knows are the credentials that it accepts; nil: those of secret.
+	knows []string
 	// auth and call answer instead, if set.
 	auth, call http.HandlerFunc
 }
@@ -91,8 +97,12 @@ func (k *kos) handler(r *http.Request) http.HandlerFunc {
 }
 
 func (k *kos) issue(w http.ResponseWriter, r *http.Request) {
-	if text, _ := io.ReadAll(r.Body); string(text) != secret {
-		w.WriteHeader(http.StatusUnauthorized)
+	known := k.knows
+	if known == nil {
+		known = []string{secret}
+	}
+	if text, _ := io.ReadAll(r.Body); !slices.Contains(known, string(text)) {
+		status(http.StatusUnauthorized)(w, r)
 		return
 	}
 	k.issued++

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -30,6 +32,8 @@ type tokens struct {
 	secrets sidecar.Secrets
 	post    func(ctx context.Context, path string, in any) (Answer, error)
 	cache   *otter.Cache[string, token]
+
+	accepted atomic.Pointer[string] // credentials, by KOS, last
 }
 
 type token struct {
@@ -76,21 +80,59 @@ func (t *tokens) drop(refused string) {
 	})
 }
 
+// fetch shows our credentials for a token. Should KOS not accept them, they may
+// have been rotated since they were read: it tries what the secret store has
+// now, and then what KOS accepted before.
 func (t *tokens) fetch(ctx context.Context, secret string) (token, error) {
 	ctx = context.WithoutCancel(ctx) // others may be waiting for the same token
 	text, err := t.secrets.Secret(ctx, secret)
 	if err != nil {
 		return token{}, err
 	}
+	got, err := t.exchange(ctx, text)
+	if !errors.Is(err, errUnauthorized) {
+		return got, err
+	}
+	tried := []string{text}
+	if text, err = t.secrets.Reread(ctx, secret); err != nil {
+		return token{}, err
+	}
+	err = errUnauthorized
+	for _, other := range []string{text, t.last()} {
+		if other == "" || slices.Contains(tried, other) {
+			continue
+		}
+		if got, err = t.exchange(ctx, other); !errors.Is(err, errUnauthorized) {
+			return got, err
+		}
+		tried = append(tried, other)
+	}
+	return token{}, err
+}
+
+// exchange returns the token that KOS gives for the credentials in text.
+func (t *tokens) exchange(ctx context.Context, text string) (token, error) {
 	var ours credentials
 	if err := json.Unmarshal([]byte(text), &ours); err != nil {
-		return token{}, fmt.Errorf("secret %s is not {clientId, clientSecret}", secret)
+		return token{}, fmt.Errorf("secret %s is not {clientId, clientSecret}", t.secret)
 	}
 	answer, err := t.post(ctx, authPath, ours)
 	if err != nil {
 		return token{}, err
 	}
-	return readToken(answer)
+	got, err := readToken(answer)
+	if err == nil {
+		t.accepted.Store(&text)
+	}
+	return got, err
+}
+
+// last returns the credentials that KOS accepted last, "" if none.
+func (t *tokens) last() string {
+	if text := t.accepted.Load(); text != nil {
+		return *text
+	}
+	return ""
 }
 
 func readToken(answer Answer) (token, error) {

@@ -12,8 +12,10 @@ import (
 
 // SQLSTATE codes, PostgreSQL manual, appendix A.
 const (
-	uniqueViolation = "23505"
-	undefinedTable  = "42P01"
+	uniqueViolation      = "23505"
+	undefinedTable       = "42P01"
+	invalidPassword      = "28P01"
+	invalidAuthorization = "28000"
 )
 
 // IsUniqueViolation reports whether err is the violation of a unique

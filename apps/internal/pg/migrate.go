@@ -24,7 +24,8 @@ func Migrate(ctx context.Context, cfg Config, secrets sidecar.Secrets, migration
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
-	if err := setPassword(ctx, connConfig, cfg, secrets); err != nil {
+	connConfig.ConnectTimeout = connectTimeout
+	if err := (&password{secrets: secrets, name: cfg.PasswordSecret}).set(ctx, connConfig); err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
 	conn, err := pgx.ConnectConfig(ctx, connConfig)

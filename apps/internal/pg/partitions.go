@@ -18,6 +18,9 @@ import (
 type Partitions struct {
 	Table string // unquoted, trusted
 	Keep  int    // months kept besides the current one
+	// Seal, if any, is the trigger function that refuses TRUNCATE. Partitions do
+	// not inherit triggers of that kind: each gets one, called like it.
+	Seal string // unquoted, trusted
 }
 
 // ahead is how many months beyond the current one get a partition in advance.
@@ -74,6 +77,34 @@ func (p Partitions) create(ctx context.Context, tx pgx.Tx, months []time.Time) e
 			"CREATE TABLE IF NOT EXISTS %s PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')",
 			pgx.Identifier{p.name(from)}.Sanitize(), pgx.Identifier{p.Table}.Sanitize(),
 			from.Format(time.RFC3339), month(from, 1).Format(time.RFC3339)))
+		if err != nil {
+			return err
+		}
+	}
+	return p.seal(ctx, tx)
+}
+
+// seal gives their trigger to the partitions that have none yet.
+func (p Partitions) seal(ctx context.Context, tx pgx.Tx) error {
+	if p.Seal == "" {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT i.inhrelid::regclass::text
+		FROM pg_inherits i
+		WHERE i.inhparent = $1::regclass
+		  AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = i.inhrelid AND t.tgname = $2)`, p.Table, p.Seal)
+	if err != nil {
+		return err
+	}
+	open, err := pgx.CollectRows(rows, pgx.RowTo[string]) // quoted by the server
+	if err != nil {
+		return err
+	}
+	name := pgx.Identifier{p.Seal}.Sanitize()
+	for _, partition := range open {
+		_, err := tx.Exec(ctx, fmt.Sprintf(
+			"CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s()", name, partition, name))
 		if err != nil {
 			return err
 		}

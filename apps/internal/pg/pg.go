@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -51,8 +50,12 @@ func (c *Config) url() string {
 	return u.String()
 }
 
-// Open returns a pool that connects when it is first used. Each new connection
-// asks for the password again, so that a rotated one is taken up.
+// connectTimeout bounds the opening of a connection, with the wait for a
+// password that is being rotated.
+const connectTimeout = 2 * time.Second
+
+// Open returns a pool that connects when it is first used. A rotated password
+// is taken up by each new connection; those that are open stay open.
 func Open(cfg Config, secrets sidecar.Secrets) (*pgxpool.Pool, error) {
 	poolConfig, err := pgxpool.ParseConfig(cfg.url())
 	if err != nil {
@@ -60,31 +63,13 @@ func Open(cfg Config, secrets sidecar.Secrets) (*pgxpool.Pool, error) {
 	}
 	poolConfig.MaxConns = cfg.MaxConns
 	poolConfig.MaxConnIdleTime = 5 * time.Minute
-	poolConfig.ConnConfig.ConnectTimeout = 2 * time.Second
-	poolConfig.BeforeConnect = func(ctx context.Context, conn *pgx.ConnConfig) error {
-		return setPassword(ctx, conn, cfg, secrets)
-	}
+	poolConfig.ConnConfig.ConnectTimeout = connectTimeout
+	poolConfig.BeforeConnect = (&password{secrets: secrets, name: cfg.PasswordSecret}).set
 	pool, err := pgxpool.NewWithConfig(context.Background(), poolConfig)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	return pool, nil
-}
-
-// errNoPassword means that the secret store could not be asked.
-var errNoPassword = errors.New("database password is not to be had")
-
-// setPassword keeps a password that a password file gave.
-func setPassword(ctx context.Context, conn *pgx.ConnConfig, cfg Config, secrets sidecar.Secrets) error {
-	if conn.Password != "" {
-		return nil
-	}
-	password, err := secrets.Secret(ctx, cfg.PasswordSecret)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errNoPassword, err)
-	}
-	conn.Password = password
-	return nil
 }
 
 // Ping is the readiness check of a database. Its error names no host, user or

@@ -1,8 +1,6 @@
 package pg_test
 
 import (
-	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -40,29 +38,6 @@ func TestOpenConnectsWhenItIsFirstUsed(t *testing.T) {
 	if user := query[string](t, pool, "SELECT current_user"); user != database.Config.User {
 		t.Errorf("connected as %q", user)
 	}
-}
-
-func TestARotatedPasswordIsTakenUp(t *testing.T) {
-	t.Parallel()
-	database := pgtest.New(t, tables)
-	role := "role_" + strings.ToLower(rand.Text())
-	exec(t, database.Pool, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD 'first'", role))
-	t.Cleanup(func() { _, _ = database.Pool.Exec(context.Background(), "DROP ROLE "+role) })
-
-	var password atomic.Value
-	password.Store("first")
-	cfg := database.Config
-	cfg.User = role
-	pool := open(t, cfg, func(string) (string, error) { return password.Load().(string), nil })
-	query[int](t, pool, "SELECT 1")
-
-	exec(t, database.Pool, fmt.Sprintf("ALTER ROLE %s PASSWORD 'second'", role))
-	pool.Reset()
-	if _, err := pool.Exec(t.Context(), "SELECT 1"); !pg.Unavailable(err) {
-		t.Errorf("until the secret is rotated too: %v", err)
-	}
-	password.Store("second")
-	query[int](t, pool, "SELECT 1")
 }
 
 func TestAPasswordFileComesBeforeTheSecret(t *testing.T) { // not parallel: the file is named by the environment

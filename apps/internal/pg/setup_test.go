@@ -25,6 +25,9 @@ type secretsFunc func(name string) (string, error)
 
 func (f secretsFunc) Secret(_ context.Context, name string) (string, error) { return f(name) }
 
+// Reread implements sidecar.Secrets.
+func (f secretsFunc) Reread(_ context.Context, name string) (string, error) { return f(name) }
+
 // passwordOf is the secret store that knows a database's password.
 func passwordOf(database *pgtest.Database) secretsFunc {
 	return func(name string) (string, error) {

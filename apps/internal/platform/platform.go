@@ -16,6 +16,8 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
 
+	"github.com/phonebill/phonebill/apps/internal/audit"
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/health"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
@@ -48,6 +50,7 @@ func Base(service Service) fx.Option {
 			newTracer,
 			health.NewRegistry,
 			newSidecar,
+			sidecar.NewGate,
 			func(c *sidecar.Client) sidecar.Secrets { return c },
 			func() func() time.Time { return time.Now },
 		)),
@@ -184,4 +187,28 @@ func Background(lc fx.Lifecycle, work func(ctx context.Context)) {
 			}
 		},
 	})
+}
+
+// Audit puts denied accesses on record in the service's database: also the
+// service's own refusals of the given codes. It stands around the routes that
+// HTTP serves, so it must not be within a module. It needs groupcommit.Metrics
+// and Database; the upkeep of audit.Table is the service's.
+func Audit(codes ...string) fx.Option {
+	return fx.Options(
+		fx.Module("audit", fx.Provide(
+			newAuditWriter,
+			func(writer *audit.Writer, now func() time.Time, registerer prometheus.Registerer) *audit.Denials {
+				return audit.NewDenials(writer, now, registerer, codes...)
+			},
+		)),
+		fx.Decorate(func(routes httpserver.Registrar, denials *audit.Denials) httpserver.Registrar {
+			return denials.Around(routes)
+		}),
+	)
+}
+
+func newAuditWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *audit.Writer {
+	writer := audit.NewWriter(pool, log, metrics)
+	lc.Append(fx.StartStopHook(writer.Start, writer.Stop))
+	return writer
 }

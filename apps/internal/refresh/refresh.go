@@ -1,5 +1,6 @@
-// Package refresh says when an otter cache reads a value again in the
-// background, so that nobody waits for it.
+// Package refresh says when a value that is kept is read again: by an otter
+// cache in the background, so that nobody waits for it, or at once because
+// somebody has found it out of date.
 package refresh
 
 import (

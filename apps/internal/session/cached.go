@@ -67,7 +67,7 @@ func (c *Cached) Get(ctx context.Context, id string) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	if found.ended {
+	if found.ended || found.record.over(c.now()) {
 		return Record{}, ErrEnded
 	}
 	return found.record, nil
@@ -83,7 +83,7 @@ func (c *Cached) load(ctx context.Context, id string) (lookup, error) {
 	ctx = context.WithoutCancel(ctx)
 	asOf := c.now()
 	record, etag, err := c.store.Get(ctx, id)
-	if errors.Is(err, ErrEnded) {
+	if errors.Is(err, ErrEnded) || err == nil && record.over(asOf) {
 		return lookup{ended: true, asOf: asOf}, nil
 	}
 	if err != nil {

@@ -211,3 +211,41 @@ func TestARequestThatLeavesFailsNoOther(t *testing.T) {
 		group.Wait()
 	})
 }
+
+func TestUseKeepsNoSessionAliveBeyondItsEnd(t *testing.T) {
+	t.Parallel()
+	withCached(t, func(c *cachedTest) {
+		const long = 2 * idle
+		limited := record()
+		limited.EndsAt = time.Now().Add(long)
+		begin(c.t, c.store, "limited", limited)
+		for range long / time.Minute {
+			if _, err := c.cached.Get(c.t.Context(), "limited"); err != nil {
+				c.t.Fatalf("%s before its end: %v", time.Until(limited.EndsAt), err)
+			}
+			pass(time.Minute)
+		}
+		_, err := c.cached.Get(c.t.Context(), "limited")
+		wantErr(c.t, session.ErrEnded, err)
+		pass(time.Second)
+		_, _, err = c.store.Get(c.t.Context(), "limited") // nothing is left behind either
+		wantErr(c.t, session.ErrEnded, err)
+	})
+}
+
+func TestASessionEndsInTimeAlsoWhereItIsRemembered(t *testing.T) {
+	t.Parallel()
+	withCached(t, func(c *cachedTest) {
+		limited := record()
+		limited.EndsAt = time.Now().Add(3 * time.Second)
+		begin(c.t, c.store, "limited", limited)
+		_, err := c.cached.Get(c.t.Context(), "limited")
+		wantErr(c.t, nil, err)
+		pass(2 * time.Second)
+		_, err = c.cached.Get(c.t.Context(), "limited")
+		wantErr(c.t, nil, err)
+		pass(time.Second)
+		_, err = c.cached.Get(c.t.Context(), "limited")
+		wantErr(c.t, session.ErrEnded, err)
+	})
+}

@@ -24,12 +24,30 @@ type Record struct {
 	Lines []string `json:"lines"`
 	// RefreshID is the id of the one refresh token that is still unused.
 	RefreshID string `json:"refreshId"`
+	// UsedRefreshID is the id of the refresh token that was used last, at
+	// RefreshedAt; "" if none was.
+	UsedRefreshID string    `json:"usedRefreshId,omitempty"`
+	RefreshedAt   time.Time `json:"refreshedAt,omitzero"`
 	// Idle is how long the session lives without being used.
 	Idle time.Duration `json:"idle"`
 	// TouchedAt is when its life was last prolonged.
 	TouchedAt time.Time `json:"touchedAt"`
+	// EndsAt is when the session is over however much it is used; zero means
+	// that there is no such time.
+	EndsAt time.Time `json:"endsAt,omitzero"`
 	// Ended marks a session that End has ended.
 	Ended bool `json:"ended,omitempty"`
+}
+
+// over reports whether a session has reached its end at now.
+func (r Record) over(now time.Time) bool { return !r.EndsAt.IsZero() && !now.Before(r.EndsAt) }
+
+// life is how long the session lives from TouchedAt on if nobody uses it.
+func (r Record) life() time.Duration {
+	if r.EndsAt.IsZero() {
+		return r.Idle
+	}
+	return max(min(r.Idle, r.EndsAt.Sub(r.TouchedAt)), time.Second) // 0 would mean for ever
 }
 
 // tombstone is how long the record of an ended session stays. Were it deleted,
@@ -85,9 +103,10 @@ func (s *Store) Create(ctx context.Context, id string, record Record) error {
 }
 
 // Update replaces a session if its ETag is still etag, and prolongs it by
-// record.Idle. It returns ErrConflict or ErrUnavailable.
+// record.Idle, but not beyond record.EndsAt. It returns ErrConflict or
+// ErrUnavailable.
 func (s *Store) Update(ctx context.Context, id string, record Record, etag string) error {
-	return s.write(ctx, id, record, etag, record.Idle)
+	return s.write(ctx, id, record, etag, record.life())
 }
 
 // End ends a session. One that has ended already is no error. It returns

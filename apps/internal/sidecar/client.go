@@ -30,8 +30,20 @@ type Config struct {
 	// Token is what the sidecar demands of us, where it demands anything. It
 	// is a variable because Dapr injects it as one.
 	Token string `env:"DAPR_API_TOKEN" json:"-"`
+	// AppToken is what the sidecar shows us, where it shows anything.
+	AppToken string `env:"APP_API_TOKEN" json:"-"`
 	// SecretStore is the component that holds our secrets.
 	SecretStore string `env:"SECRET_STORE" envDefault:"secret-store"`
+	// SecretAge is how long a secret is used before it is read again.
+	SecretAge time.Duration `env:"SECRET_AGE" envDefault:"1m"`
+}
+
+// Validate refuses secrets that would never be read again, or all the time.
+func (c *Config) Validate() error {
+	if c.SecretAge < time.Second {
+		return errors.New("SECRET_AGE must be at least 1s")
+	}
+	return nil
 }
 
 // callTimeout bounds a state or secret call to a sidecar that does not answer
@@ -78,7 +90,7 @@ func New(cfg Config) (*Client, error) {
 			IdleConnTimeout:     90 * time.Second,
 		},
 	}
-	client.secrets = newSecrets(client.readSecret)
+	client.secrets = newSecrets(cfg.SecretAge, client.readSecret)
 	return client, nil
 }
 
@@ -87,7 +99,7 @@ func New(cfg Config) (*Client, error) {
 func callMetadata(token string) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		if token != "" {
-			ctx = metadata.AppendToOutgoingContext(ctx, "dapr-api-token", token)
+			ctx = metadata.AppendToOutgoingContext(ctx, tokenHeader, token)
 		}
 		carrier := metadataCarrier{}
 		telemetry.Inject(ctx, carrier)

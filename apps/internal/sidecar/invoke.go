@@ -82,7 +82,7 @@ func (i *invoker) redirect(r *http.Request) *http.Request {
 	out.URL.Scheme, out.URL.Host, out.Host = "http", i.address, i.address
 	out.Header.Set("dapr-app-id", i.app)
 	if i.token != "" {
-		out.Header.Set("dapr-api-token", i.token)
+		out.Header.Set(tokenHeader, i.token)
 	}
 	telemetry.Inject(r.Context(), propagation.HeaderCarrier(out.Header))
 	return out

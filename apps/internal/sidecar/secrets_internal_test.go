@@ -3,10 +3,13 @@ package sidecar
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+const secretAge = time.Minute
 
 // store is a secret store on a clock of its own.
 type store struct {
@@ -31,7 +34,7 @@ func TestARotatedSecretIsSeenThoughItsReadersAreInAHurry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{value: "old"}
-		client := &Client{secrets: newSecrets(s.read)}
+		client := &Client{secrets: newSecrets(secretAge, s.read)}
 		get := func() string {
 			ctx, leave := context.WithCancel(t.Context()) // as of a request that is answered before the reload is done
 			value, err := client.Secret(ctx, "key")
@@ -58,7 +61,7 @@ func TestAKnownSecretOutlivesItsStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{value: "known"}
-		client := &Client{secrets: newSecrets(s.read)}
+		client := &Client{secrets: newSecrets(secretAge, s.read)}
 		if _, err := client.Secret(t.Context(), "key"); err != nil {
 			t.Fatal(err)
 		}
@@ -73,6 +76,40 @@ func TestAKnownSecretOutlivesItsStore(t *testing.T) {
 		if _, err := client.Secret(t.Context(), "other"); !errors.Is(err, s.err) {
 			t.Errorf("a secret never read: %v", err)
 		}
+	})
+}
+
+func TestASecretIsReadAgainOnDemandWithinBounds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{value: "old"}
+		client := &Client{secrets: newSecrets(secretAge, s.read)}
+		want := func(value string, reads int) {
+			t.Helper()
+			got, err := client.Reread(t.Context(), "key")
+			if got != value || err != nil || s.reads != reads {
+				t.Errorf("got %q, %v after %d reads; want %q after %d", got, err, s.reads, value, reads)
+			}
+		}
+		want("old", 1)
+		s.value = "new"
+		want("old", 1) // not within the pause
+		pass(rereadPause)
+		var group sync.WaitGroup
+		for range 100 {
+			group.Go(func() { want("new", 2) })
+		}
+		group.Wait()
+		s.err = errors.New("away")
+		pass(rereadPause)
+		want("new", 3)
+		ctx, leave := context.WithCancel(t.Context())
+		leave()
+		pass(rereadPause)
+		if _, err := client.Reread(ctx, "key"); !errors.Is(err, context.Canceled) {
+			t.Errorf("somebody who left got %v", err)
+		}
+		settle()
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"regexp"
+	"strings"
 )
 
 const (
@@ -31,24 +33,37 @@ type Config struct {
 
 // NewLogger returns a logger that writes JSON lines for service to w. Long texts
 // are cut at 4 KiB; of a record that is still longer than 60 KiB only the
-// beginning is told.
+// beginning is told. A line number that got into a text, such as the one of a
+// foreign error, is masked: those who log are to do so before.
 func NewLogger(w io.Writer, service string, level slog.Level) *slog.Logger {
-	handler := slog.NewJSONHandler(lineWriter{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: shorten})
+	handler := slog.NewJSONHandler(lineWriter{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: tidy})
 	return slog.New(handler).With("service", service)
 }
 
-// shorten cuts attributes that are too long for a line.
-func shorten(_ []string, attr slog.Attr) slog.Attr {
+// tidy cuts attributes that are too long for a line and masks line numbers.
+func tidy(_ []string, attr slog.Attr) slog.Attr {
 	switch attr.Value.Kind() {
 	case slog.KindString:
-		attr.Value = slog.StringValue(cut(attr.Value.String()))
+		attr.Value = slog.StringValue(mask(cut(attr.Value.String())))
 	case slog.KindAny:
 		if err, ok := attr.Value.Any().(error); ok {
-			attr.Value = slog.StringValue(cut(err.Error()))
+			attr.Value = slog.StringValue(mask(cut(err.Error())))
 		}
 	default: // short by nature
 	}
 	return attr
+}
+
+// lineNumber is a mobile number, with or without dashes, that is not a part of a
+// longer word such as an id.
+var lineNumber = regexp.MustCompile(`\b(01[016-9])-?[0-9]{3,4}-?([0-9]{4})\b`)
+
+// mask hides the middle of line numbers.
+func mask(text string) string {
+	if !strings.Contains(text, "01") { // nearly always, and far cheaper
+		return text
+	}
+	return lineNumber.ReplaceAllString(text, "$1-****-$2")
 }
 
 func cut(text string) string {

@@ -62,6 +62,9 @@ func (s secrets) Secret(_ context.Context, name string) (string, error) {
 	return s[name], nil
 }
 
+// Reread implements sidecar.Secrets.
+func (s secrets) Reread(ctx context.Context, name string) (string, error) { return s.Secret(ctx, name) }
+
 // newWorld returns a world without a sidecar.
 func newWorld(t *testing.T) *world {
 	t.Helper()

@@ -24,6 +24,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/app"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/events"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
@@ -106,6 +107,7 @@ func newWorld(t *testing.T, o options) *world {
 		Secrets: map[string]string{
 			w.db.Config.PasswordSecret: w.db.Password,
 			"kos-credentials":          kostest.Credentials(app.Name),
+			"data-keyset":              sealtest.Keyset(t),
 		},
 		Resources: []string{
 			daprtest.RedisState(t, "session-store"),
@@ -164,7 +166,7 @@ func (r *replica) start() {
 	t := r.w.t
 	t.Helper()
 	cfg, err := config.Load[app.Config]([]string{
-		"HTTP_ADDR=" + r.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials",
+		"HTTP_ADDR=" + r.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset",
 		"DB_NAME=x", "DB_USER=x", "DB_PASSWORD_SECRET=x",
 		"KOS_CHANGE_PER_MINUTE=10000", "KOS_PRODUCT_INQUIRY_PER_MINUTE=10000", "KOS_CHANGE_STATUS_PER_MINUTE=10000",
 	})

@@ -29,6 +29,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"chaos":  checks.Chaos("TestChaos"),
 	"outage": checks.Chaos("TestOutage"),
 	"bench":  checks.Bench,
+	"fuzz":   checks.Fuzz,
 	"lint":   checks.Lint,
 	"fmt":    checks.Format,
 	"tidy":   checks.Tidy,

@@ -33,3 +33,12 @@ func TestWholeSystemTestsRunApart(t *testing.T) {
 		}
 	}
 }
+
+func TestListedFuzzTargets(t *testing.T) {
+	t.Parallel()
+	got := listed("?   \ta/b\t[no test files]\nFuzzOne\nFuzzTwo\nok  \ta/c\t0.01s\nok  \ta/d\t0.01s\nFuzzOne\nok  \ta/e\t(cached)\n")
+	want := []target{{"FuzzOne", "a/c"}, {"FuzzTwo", "a/c"}, {"FuzzOne", "a/e"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+}

@@ -75,7 +75,8 @@ func (cfg Config) render() string {
 // Ping reports whether the server takes the password and commands. While it
 // still loads its data it does not.
 func Ping(ctx context.Context, port int, password string) error {
-	return run(ctx, port, []string{"AUTH", password}, []string{"PING"})
+	_, err := run(ctx, port, []string{"AUTH", password}, []string{"PING"})
+	return err
 }
 
 // deleteMatching runs on the server, so that nothing is added meanwhile.
@@ -87,46 +88,80 @@ return #keys`
 // Delete deletes the keys that match a pattern of Redis. It looks at every key
 // there is: this is for tests.
 func Delete(ctx context.Context, port int, password, pattern string) error {
-	return run(ctx, port, []string{"AUTH", password}, []string{"EVAL", deleteMatching, "0", pattern})
+	_, err := run(ctx, port, []string{"AUTH", password}, []string{"EVAL", deleteMatching, "0", pattern})
+	return err
 }
 
-// run sends commands over one connection until one of them fails.
-func run(ctx context.Context, port int, commands ...[]string) error {
+// countHolding looks into every key, whatever its type.
+const countHolding = `
+local readers = {
+    string = function(key) return {redis.call('GET', key)} end,
+    hash   = function(key) return redis.call('HGETALL', key) end,
+    list   = function(key) return redis.call('LRANGE', key, 0, -1) end,
+    set    = function(key) return redis.call('SMEMBERS', key) end,
+    zset   = function(key) return redis.call('ZRANGE', key, 0, -1) end,
+    stream = function(key) return redis.call('XRANGE', key, '-', '+') end,
+}
+local function holds(value)
+    if type(value) ~= 'table' then return string.find(tostring(value), ARGV[1], 1, true) end
+    for _, part in ipairs(value) do
+        if holds(part) then return true end
+    end
+end
+local found = 0
+for _, key in ipairs(redis.call('KEYS', '*')) do
+    if holds(key) or holds(readers[redis.call('TYPE', key).ok](key)) then found = found + 1 end
+end
+return found`
+
+// Count returns how many keys hold a text, in their names or in what they have.
+// It reads everything there is: this is for tests.
+func Count(ctx context.Context, port int, password, text string) (int, error) {
+	answer, err := run(ctx, port, []string{"AUTH", password}, []string{"EVAL", countHolding, "0", text})
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimPrefix(answer, ":"))
+}
+
+// run sends commands over one connection until one of them fails, and returns
+// what the last one was answered.
+func run(ctx context.Context, port int, commands ...[]string) (answer string, err error) {
 	dialer := net.Dialer{Timeout: time.Second}
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
-		return err
+		return "", err
 	}
 	reader := bufio.NewReader(conn)
 	for _, command := range commands {
-		if err := call(conn, reader, command); err != nil {
-			return fmt.Errorf("redis %s: %w", command[0], err)
+		if answer, err = call(conn, reader, command); err != nil {
+			return "", fmt.Errorf("redis %s: %w", command[0], err)
 		}
 	}
-	return nil
+	return answer, nil
 }
 
 // call sends one command in the protocol of Redis and expects a simple answer,
 // which starts with a plus sign, or a number, which starts with a colon.
-func call(conn net.Conn, reader *bufio.Reader, command []string) error {
+func call(conn net.Conn, reader *bufio.Reader, command []string) (string, error) {
 	var request strings.Builder
 	fmt.Fprintf(&request, "*%d\r\n", len(command))
 	for _, word := range command {
 		fmt.Fprintf(&request, "$%d\r\n%s\r\n", len(word), word)
 	}
 	if _, err := conn.Write([]byte(request.String())); err != nil {
-		return err
+		return "", err
 	}
 	answer, err := reader.ReadString('\n')
 	if err != nil {
-		return err
+		return "", err
 	}
 	if answer = strings.TrimSpace(answer); !strings.HasPrefix(answer, "+") && !strings.HasPrefix(answer, ":") {
-		return errors.New(answer)
+		return "", errors.New(answer)
 	}
-	return nil
+	return answer, nil
 }

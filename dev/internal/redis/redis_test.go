@@ -44,6 +44,9 @@ func TestServerTakesItsPasswordOnly(t *testing.T) {
 	if err := redis.Ping(ctx, port, "another"); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
 		t.Errorf("with another password: %v", err)
 	}
+	if n, err := redis.Count(ctx, port, password, "nowhere"); err != nil || n != 0 {
+		t.Errorf("a text in an empty store: %d times, %v", n, err)
+	}
 	if strings.Contains(child.Command(), "quoted") {
 		t.Errorf("the password is in the process list: %s", child.Command())
 	}

@@ -13,6 +13,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/phonebill/phonebill/dev/internal/secrets"
 )
@@ -144,5 +148,31 @@ func TestKOSKnowsItsClients(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, config.Clients); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestDataKeysetsSealEachForItsService(t *testing.T) {
+	t.Parallel()
+	set := ensure(t, filepath.Join(t.TempDir(), "secrets.json"))
+	aeads := map[string]tink.AEAD{}
+	for _, service := range []string{"auth", "bill-inquiry", "product-change"} {
+		handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(strings.NewReader(set["data-keyset-"+service])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if aeads[service], err = aead.New(handle); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for sealer, one := range aeads {
+		text, err := one.Encrypt([]byte("data"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for opener, other := range aeads {
+			if _, err := other.Decrypt(text, nil); (err == nil) != (opener == sealer) {
+				t.Errorf("what %s sealed, %s opens with: %v", sealer, opener, err)
+			}
+		}
 	}
 }

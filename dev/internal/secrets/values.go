@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
 // all lists the secrets. One that is made from others comes after them.
@@ -21,6 +26,9 @@ var all = []struct {
 	{"database-password-bill-inquiry", password},
 	{"database-password-product-change", password},
 	{"database-password-kos-mock", password},
+	{"data-keyset-auth", dataKeyset},
+	{"data-keyset-bill-inquiry", dataKeyset},
+	{"data-keyset-product-change", dataKeyset},
 	{credentialsOf("auth"), clientCredentials("auth-service")},
 	{credentialsOf("bill-inquiry"), clientCredentials("bill-inquiry-service")},
 	{credentialsOf("product-change"), clientCredentials("product-change-service")},
@@ -114,6 +122,17 @@ func signingKeys(Set) (string, error) {
 	thumbprint := sha256.Sum256(public)
 	key.D, key.ID, key.Alg, key.Use = encode(scalar), encode(thumbprint[:]), "ES256", "sig"
 	return marshal(map[string][]jwk{"keys": {key}})
+}
+
+// dataKeyset returns a Tink keyset with one new key, for what a service keeps.
+func dataKeyset(Set) (string, error) {
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return "", err
+	}
+	var text bytes.Buffer
+	err = insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&text))
+	return text.String(), err
 }
 
 func marshal(value any) (string, error) {

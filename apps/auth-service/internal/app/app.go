@@ -3,9 +3,11 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
@@ -18,11 +20,14 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/sessionstore"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/throttle"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/health"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -34,20 +39,24 @@ const Name = "auth-service"
 // Graph is the server, from the outside in.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Store, cfg.KOS, cfg.Names, cfg.Token, cfg.Password, cfg.Events),
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Names,
+			cfg.Token, cfg.Password, cfg.Throttle, cfg.Events),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), lifetimes(cfg)),
-		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database,
+		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database, platform.Sealing,
+		platform.Audit(identity.ErrOwnAccount.Code, identity.ErrLastAdministrator.Code, identity.ErrPermissionUnfit.Code),
 
 		fx.Module("inbound", fx.Provide(
-			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)),
-				fx.From(new(*events.Sessions), new(*identity.Accounts), new(*token.Keys))),
+			newAPI,
+			throttle.New,
 			jwtauth.NewVerifier,
 			newAuthenticator,
 		)),
 		fx.Module("use-cases", fx.Provide(
+			newGuard,
 			newSessions,
 			events.NewSessions,
 			newAccounts,
+			newAdministration,
 			metrics.New,
 		)),
 		fx.Module("outbound", fx.Provide(
@@ -55,18 +64,43 @@ func Graph(cfg Config) fx.Option {
 			sessionstore.New,
 			password.New,
 			newKeys,
-			func(keys *token.Keys) jwtauth.Keys { return jwtauth.LocalKeys(keys.Public) },
+			func(keys *token.Keys) jwtauth.Keys { return keys },
 			token.NewIssuer,
 			newKOS,
 			newAnnouncer,
-		), fx.Invoke(announce)),
+			postgres.NewHistory,
+			groupcommit.NewMetrics,
+			newHistoryWriter,
+		), fx.Invoke(keepPartitions, announce)),
 	)
 }
 
 func lifetimes(cfg Config) identity.Lifetimes {
 	return identity.Lifetimes{
-		Idle: cfg.Session.Idle, AutoLoginIdle: cfg.Session.AutoLoginIdle, Refresh: cfg.Token.RefreshTTL,
+		Idle: cfg.Session.Idle, AutoLoginIdle: cfg.Session.AutoLoginIdle,
+		Absolute: cfg.Session.Absolute, AutoLoginAbsolute: cfg.Session.AutoLoginAbsolute,
+		Refresh: cfg.Token.RefreshTTL, Grace: cfg.Session.RefreshGrace,
 	}
+}
+
+// apiParams are what the API needs from the graph.
+type apiParams struct {
+	fx.In
+
+	Sessions *events.Sessions
+	Accounts *identity.Accounts
+	Admin    *identity.Administration
+	Keys     *token.Keys
+	Auth     *jwtauth.Authenticator
+	Throttle *throttle.Throttle
+	Gate     *sidecar.Gate
+}
+
+func newAPI(p apiParams) httpserver.Registrar {
+	return httpapi.New(httpapi.Params{
+		Sessions: p.Sessions, Own: p.Sessions, Accounts: p.Accounts, Admin: p.Admin, Keys: p.Keys,
+		Auth: p.Auth, Throttle: p.Throttle, Gate: p.Gate,
+	})
 }
 
 func newAuthenticator(verifier *jwtauth.Verifier, sessions *session.Cached, registerer prometheus.Registerer) *jwtauth.Authenticator {
@@ -82,29 +116,54 @@ type useCaseParams struct {
 	Hasher    *password.Hasher
 	Issuer    *token.Issuer
 	Carrier   *kos.Carrier
+	History   *postgres.History
+	Guard     *identity.Guard
 	Recorder  *metrics.Recorder
 	Lifetimes identity.Lifetimes
 	Now       func() time.Time
 }
 
+func newGuard(store *postgres.Store, hasher *password.Hasher) *identity.Guard {
+	return identity.NewGuard(identity.GuardParams{Credentials: store, Passwords: hasher, Attempts: store})
+}
+
 func newSessions(p useCaseParams) *identity.Sessions {
 	return identity.NewSessions(identity.SessionsParams{
-		Credentials: p.Store, Passwords: p.Hasher, Tokens: p.Issuer, Index: p.Store, Store: p.Sessions,
-		Recorder: p.Recorder, Lifetimes: p.Lifetimes, Now: p.Now,
+		Guard: p.Guard, Tokens: p.Issuer, Index: p.Store, Store: p.Sessions,
+		History: p.History, Recorder: p.Recorder, Lifetimes: p.Lifetimes, Now: p.Now,
 	})
 }
 
 func newAccounts(p useCaseParams) *identity.Accounts {
 	return identity.NewAccounts(identity.AccountsParams{
-		Users: p.Store, Credentials: p.Store, Passwords: p.Hasher, Carrier: p.Carrier,
+		Users: p.Store, Credentials: p.Store, Guard: p.Guard, Passwords: p.Hasher, Carrier: p.Carrier,
 		Sessions: p.Sessions, Recorder: p.Recorder,
 	})
 }
 
+func newAdministration(p useCaseParams) *identity.Administration {
+	return identity.NewAdministration(p.Store, p.Store, p.Sessions, p.Recorder, p.Now)
+}
+
+// keysParams are what the signing keys need from the graph.
+type keysParams struct {
+	fx.In
+
+	Config  token.Config
+	Secrets sidecar.Secrets
+	Store   *postgres.Store
+	Log     *slog.Logger
+	Checks  *health.Registry
+	Now     func() time.Time
+}
+
 // newKeys makes readiness wait for the signing keys.
-func newKeys(cfg token.Config, secrets sidecar.Secrets, log *slog.Logger, checks *health.Registry) *token.Keys {
-	keys := token.NewKeys(secrets, cfg.KeySecret, log)
-	checks.Register("signing-keys", keys.Ready)
+func newKeys(lc fx.Lifecycle, p keysParams) *token.Keys {
+	keys := token.NewKeys(token.KeysParams{
+		Secrets: p.Secrets, Secret: p.Config.KeySecret, Ledger: p.Store, Lead: p.Config.KeyLead, Log: p.Log, Now: p.Now,
+	})
+	p.Checks.Register("signing-keys", keys.Ready)
+	platform.Background(lc, keys.Watch)
 	return keys
 }
 
@@ -118,3 +177,15 @@ func newAnnouncer(cfg EventConfig, dapr *sidecar.Client, log *slog.Logger, regis
 
 // announce publishes logins.
 func announce(lc fx.Lifecycle, announcer *events.Announcer) { platform.Background(lc, announcer.Run) }
+
+func newHistoryWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[identity.Login] {
+	writer := postgres.NewHistoryWriter(pool, log, metrics)
+	lc.Append(fx.StartStopHook(writer.Start, writer.Stop))
+	return writer
+}
+
+func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
+	platform.Background(lc, func(ctx context.Context) {
+		pg.Upkeep(ctx, pool, log, now, postgres.Partitioned...)
+	})
+}

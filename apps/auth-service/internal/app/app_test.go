@@ -12,6 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/throttle"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/platform"
@@ -20,7 +21,7 @@ import (
 // required are the variables without a default.
 var required = []string{
 	"DB_NAME=auth", "DB_USER=auth", "DB_PASSWORD_SECRET=database-password-auth",
-	"KOS_CREDENTIALS_SECRET=kos-api-credentials-auth",
+	"KOS_CREDENTIALS_SECRET=kos-api-credentials-auth", "DATA_KEYSET_SECRET=data-keyset-auth",
 }
 
 func TestGraphIsComplete(t *testing.T) {
@@ -37,13 +38,23 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := app.Config{
-		Token: token.Config{KeySecret: "jwt-signing-key", AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour},
+		Token: token.Config{KeySecret: "jwt-signing-key", AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour, KeyLead: 10 * time.Minute},
 		Password: password.Config{
-			MemoryKiB: 19456, Iterations: 2, Parallelism: 1, MaxWait: 3 * time.Second,
+			MemoryKiB: 19456, Iterations: 2, Parallelism: 1, Queue: 64, MaxWait: 3 * time.Second,
 		},
-		Session: app.SessionConfig{Idle: 30 * time.Minute, AutoLoginIdle: 24 * time.Hour},
+		Session: app.SessionConfig{
+			Idle: 30 * time.Minute, Absolute: 12 * time.Hour, AutoLoginIdle: 24 * time.Hour, AutoLoginAbsolute: 720 * time.Hour,
+			RefreshGrace: 5 * time.Second,
+		},
+		Throttle: throttle.Config{
+			Login:     throttle.Rate{Burst: 100, Over: 10 * time.Minute},
+			LoginUser: throttle.Rate{Burst: 10, Over: 10 * time.Minute},
+			Refresh:   throttle.Rate{Burst: 100, Over: 10 * time.Minute},
+			Password:  throttle.Rate{Burst: 20, Over: 10 * time.Minute},
+			Register:  throttle.Rate{Burst: 100, Over: 10 * time.Minute},
+		},
 	}
-	got := app.Config{Token: cfg.Token, Password: cfg.Password, Session: cfg.Session}
+	got := app.Config{Token: cfg.Token, Password: cfg.Password, Session: cfg.Session, Throttle: cfg.Throttle}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("defaults of this service (-want +got):\n%s", diff)
 	}
@@ -55,7 +66,7 @@ func TestConfigReportsAllFaults(t *testing.T) {
 		environ []string
 		want    []string
 	}{
-		"nothing is set": {nil, []string{"DB_NAME", "DB_USER", "DB_PASSWORD_SECRET", "KOS_CREDENTIALS_SECRET"}},
+		"nothing is set": {nil, []string{"DB_NAME", "DB_USER", "DB_PASSWORD_SECRET", "KOS_CREDENTIALS_SECRET", "DATA_KEYSET_SECRET"}},
 		"much is wrong": {
 			append([]string{"SESSION_IDLE=0s", "TOKEN_ACCESS_TTL=0s", "PASSWORD_ITERATIONS=0"}, required...),
 			[]string{"SESSION_IDLE", "TOKEN_ACCESS_TTL", "PASSWORD_ITERATIONS"},
@@ -63,6 +74,14 @@ func TestConfigReportsAllFaults(t *testing.T) {
 		"auto-login is shorter": {
 			append([]string{"SESSION_AUTO_LOGIN_IDLE=1m"}, required...),
 			[]string{"SESSION_AUTO_LOGIN_IDLE"},
+		},
+		"no rate": {
+			append([]string{"THROTTLE_LOGIN=many"}, required...),
+			[]string{"Login"},
+		},
+		"a grace for thieves": {
+			append([]string{"SESSION_ABSOLUTE=1m", "SESSION_REFRESH_GRACE=1h"}, required...),
+			[]string{"SESSION_ABSOLUTE", "SESSION_REFRESH_GRACE"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +102,7 @@ func TestConfigReportsAllFaults(t *testing.T) {
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	commands := app.Commands(nil)
-	for _, name := range []string{"serve", "migrate", "seed-demo"} {
+	for _, name := range []string{"serve", "migrate", "reseal", "seed-demo", "create-admin"} {
 		var errors bytes.Buffer
 		if code := platform.Main([]string{name}, &errors, commands); code != 1 || !strings.Contains(errors.String(), "DB_NAME") {
 			t.Errorf("%s without a configuration ended with %d: %s", name, code, errors.String())
@@ -100,6 +119,7 @@ func TestLifetimesReachTheDomain(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Load[app.Config](append([]string{
 		"SESSION_IDLE=1m", "SESSION_AUTO_LOGIN_IDLE=2m", "TOKEN_ACCESS_TTL=3m", "TOKEN_REFRESH_TTL=4m",
+		"SESSION_ABSOLUTE=5m", "SESSION_AUTO_LOGIN_ABSOLUTE=6m", "SESSION_REFRESH_GRACE=7s",
 	}, required...))
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +128,11 @@ func TestLifetimesReachTheDomain(t *testing.T) {
 	if err := fx.New(app.Graph(cfg), fx.Populate(&got), fx.NopLogger).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if want := (identity.Lifetimes{Idle: time.Minute, AutoLoginIdle: 2 * time.Minute, Refresh: 4 * time.Minute}); got != want {
+	want := identity.Lifetimes{
+		Idle: time.Minute, AutoLoginIdle: 2 * time.Minute, Absolute: 5 * time.Minute, AutoLoginAbsolute: 6 * time.Minute,
+		Refresh: 4 * time.Minute, Grace: 7 * time.Second,
+	}
+	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -14,15 +15,18 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/seed"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 // Commands are what the binary can do, configured by environ.
 func Commands(environ []string) map[string]platform.Command {
 	return map[string]platform.Command{
-		"serve":     platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
-		"migrate":   platform.Migrate(environ, postgres.Migrations()),
-		"seed-demo": platform.Configured(environ, seedDemo),
+		"serve":        platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
+		"migrate":      platform.Migrate(environ, postgres.Migrations()),
+		"reseal":       platform.Reseal(environ, postgres.Sealed),
+		"seed-demo":    platform.Configured(environ, seedDemo),
+		"create-admin": platform.Configured(environ, createAdmin),
 	}
 }
 
@@ -44,8 +48,9 @@ func seedDemo(cfg seedConfig) platform.Command {
 			return err
 		}
 		defer pool.Close()
+		keyring := seal.NewKeyring(cfg.Data, dapr, slog.Default())
 		hasher := password.New(cfg.Password, prometheus.NewRegistry())
-		created, err := seed.Run(ctx, postgres.NewStore(pool, time.Now), hasher, *users)
+		created, err := seed.Run(ctx, postgres.NewStore(pool, keyring, time.Now), hasher, *users)
 		if err != nil {
 			return err
 		}

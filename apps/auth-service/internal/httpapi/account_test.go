@@ -133,6 +133,22 @@ func TestKeysArePublished(t *testing.T) {
 	keys, _ := a.body["keys"].([]any)
 	same(t, len(keys), 1)
 
+	tag := a.header.Get("ETag")
+	for held, want := range map[string]int{tag: http.StatusNotModified, `"another"`: http.StatusOK} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/.well-known/jwks.json", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("If-None-Match", held)
+		resp, err := w.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		same(t, resp.StatusCode, want)
+		same(t, resp.Header.Get("ETag"), tag)
+	}
+
 	delete(w.secrets, "keys")
 	w.get("/.well-known/jwks.json", "").want(t, 503, "SIGNING_KEY_UNAVAILABLE")
 }

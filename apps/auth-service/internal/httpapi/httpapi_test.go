@@ -23,12 +23,14 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/httpapi"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/throttle"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token/tokentest"
 	"github.com/phonebill/phonebill/apps/internal/health"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 
@@ -44,6 +46,9 @@ type world struct {
 	url     string
 	store   *identitytest.Memory
 	live    *identitytest.Sessions
+	trail   *identitytest.Trail
+	history *identitytest.History
+	budgets throttle.Config
 	secrets secrets
 	log     *syncBuffer
 }
@@ -52,13 +57,22 @@ type world struct {
 // Every answer is checked against the OpenAPI document.
 func setup(t *testing.T) *world {
 	t.Helper()
+	return setupWith(t, wide)
+}
+
+// setupWith is setup with other budgets for those who fail.
+func setupWith(t *testing.T, budgets throttle.Config) *world {
+	t.Helper()
 	w := &world{
 		t: t,
-		store: identitytest.NewMemory(
+		store: identitytest.NewMemory(time.Now,
 			identitytest.Customer("kim", "CUST1", "01011112222"),
 			identitytest.Customer("lee", "CUST2", "01033334444"),
 			identitytest.Staff("root")),
 		live:    identitytest.NewSessions(),
+		trail:   &identitytest.Trail{},
+		history: &identitytest.History{},
+		budgets: budgets,
 		secrets: secrets{"keys": tokentest.Set(t, tokentest.NewKey(t, "signer"))},
 		log:     &syncBuffer{},
 	}
@@ -77,20 +91,35 @@ func setup(t *testing.T) *world {
 // api puts the service together, as package app does.
 func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 	names := jwtauth.Config{Issuer: "issuer", Audience: "audience"}
-	keys := token.NewKeys(w.secrets, "keys", slog.New(slog.DiscardHandler))
-	verifier := jwtauth.NewVerifier(names, jwtauth.LocalKeys(keys.Public), time.Now)
+	keys := token.NewKeys(token.KeysParams{
+		Secrets: w.secrets, Secret: "keys", Ledger: tokentest.NewLedger(time.Now), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	verifier := jwtauth.NewVerifier(names, keys, time.Now)
 	issuer := token.NewIssuer(token.Config{AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour}, names, keys, verifier, time.Now)
 	passwords, recorder := &identitytest.Passwords{}, &identitytest.Recorder{}
+	guard := identity.NewGuard(identity.GuardParams{Credentials: w.store, Passwords: passwords, Attempts: w.store})
 	sessions := identity.NewSessions(identity.SessionsParams{
-		Credentials: w.store, Passwords: passwords, Tokens: issuer, Index: w.store, Store: w.live,
-		Recorder: recorder, Now: time.Now, Lifetimes: identity.Lifetimes{Idle: time.Minute, AutoLoginIdle: time.Hour, Refresh: time.Hour},
+		Guard: guard, Tokens: issuer, Index: w.store, Store: w.live,
+		History: w.history, Recorder: recorder, Now: time.Now, Lifetimes: identity.Lifetimes{
+			Idle: time.Minute, AutoLoginIdle: time.Hour, Absolute: 12 * time.Hour, AutoLoginAbsolute: 720 * time.Hour, Refresh: time.Hour,
+		},
 	})
 	accounts := identity.NewAccounts(identity.AccountsParams{
-		Users: w.store, Credentials: w.store, Passwords: passwords, Carrier: &identitytest.Carrier{},
+		Users: w.store, Credentials: w.store, Guard: guard, Passwords: passwords, Carrier: &identitytest.Carrier{},
 		Sessions: w.live, Recorder: recorder,
 	})
-	return httpapi.New(sessions, accounts, keys, jwtauth.NewAuthenticator(verifier, seen{w.live}, registry))
+	admin := identity.NewAdministration(w.store, w.trail, w.live, recorder, time.Now)
+	return httpapi.New(httpapi.Params{
+		Sessions: sessions, Own: sessions, Accounts: accounts, Admin: admin, Keys: keys,
+		Auth: jwtauth.NewAuthenticator(verifier, seen{w.live}, registry), Throttle: throttle.New(w.budgets, time.Now, registry),
+		Gate: sidecar.NewGate(sidecar.Config{}),
+	})
 }
+
+// wide are budgets that no test uses up that is not about them.
+var wide = throttle.Config{Login: much, LoginUser: much, Refresh: much, Password: much, Register: much}
+
+var much = throttle.Rate{Burst: 1_000, Over: time.Minute}
 
 // secrets are a token.Secrets.
 type secrets map[string]string
@@ -102,6 +131,9 @@ func (s secrets) Secret(_ context.Context, name string) (string, error) {
 	}
 	return "", io.ErrUnexpectedEOF
 }
+
+// Reread implements token.Secrets.
+func (s secrets) Reread(ctx context.Context, name string) (string, error) { return s.Secret(ctx, name) }
 
 // seen is what services see of sessions: a jwtauth.Sessions.
 type seen struct{ store *identitytest.Sessions }

@@ -1,20 +1,26 @@
 package httpapi
 
 import (
+	"bytes"
 	"net/http"
+	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 )
 
 // jwks publishes the keys that verify tokens. The services that fetch them keep
-// them; a shared cache may too.
+// them; a shared cache may too, for a part of the time that a new key is
+// published before it signs.
 func (a *API) jwks(w http.ResponseWriter, r *http.Request) error {
 	set, err := a.keys.Set(r.Context())
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", "public, max-age=60")
-	return httpjson.Write(w, http.StatusOK, set.Public)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", set.ETag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(set.Public))
+	return nil
 }
 
 // checkRegistration tells another service whether a line belongs to a customer

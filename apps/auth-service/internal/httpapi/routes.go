@@ -9,10 +9,13 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/throttle"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 // Sessions are the use cases of login, refresh and logout. The errors are those
@@ -21,6 +24,14 @@ type Sessions interface {
 	Login(ctx context.Context, in identity.LoginRequest) (identity.Grant, error)
 	Refresh(ctx context.Context, refreshToken string) (identity.Grant, error)
 	Logout(ctx context.Context, sessionID string) error
+}
+
+// Own are the use cases of users about their own sessions and logins. The
+// errors are those of identity.Sessions.
+type Own interface {
+	Own(ctx context.Context, caller identity.Caller) ([]identity.Session, error)
+	EndOwn(ctx context.Context, caller identity.Caller, id string) error
+	Logins(ctx context.Context, caller identity.Caller, page, size int) (identity.LoginPage, error)
 }
 
 // Accounts are the use cases about users. The errors are those of
@@ -32,6 +43,15 @@ type Accounts interface {
 	Registered(ctx context.Context, customerID, lineNumber string) (bool, error)
 }
 
+// Administration are the use cases of administrators. The errors are those of
+// identity.Administration.
+type Administration interface {
+	Users(ctx context.Context, filter identity.UserFilter) (identity.UserPage, error)
+	User(ctx context.Context, id string) (identity.Member, error)
+	Perform(ctx context.Context, act identity.Act) (identity.Member, error)
+	Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error)
+}
+
 // Keys gives the key set to publish.
 type Keys interface {
 	// Set returns token.ErrNoKey while there is none.
@@ -41,27 +61,50 @@ type Keys interface {
 // API is the service's httpserver.Registrar.
 type API struct {
 	sessions Sessions
+	own      Own
 	accounts Accounts
+	admin    Administration
 	keys     Keys
 	auth     *jwtauth.Authenticator
+	throttle *throttle.Throttle
+	gate     *sidecar.Gate
 }
 
-// New returns the API over the use cases. Callers prove themselves to auth.
-func New(sessions Sessions, accounts Accounts, keys Keys, auth *jwtauth.Authenticator) *API {
-	return &API{sessions: sessions, accounts: accounts, keys: keys, auth: auth}
+// Params is what an API needs.
+type Params struct {
+	Sessions Sessions
+	Own      Own
+	Accounts Accounts
+	Admin    Administration
+	Keys     Keys
+	Auth     *jwtauth.Authenticator // callers prove themselves to it
+	Throttle *throttle.Throttle
+	Gate     *sidecar.Gate // other services come through it
+}
+
+// New returns the API over the use cases.
+func New(p Params) *API {
+	return &API{
+		sessions: p.Sessions, own: p.Own, accounts: p.Accounts, admin: p.Admin, keys: p.Keys,
+		auth: p.Auth, throttle: p.Throttle, gate: p.Gate,
+	}
 }
 
 // Register implements httpserver.Registrar. The routes are grouped by who may
 // call them.
 func (a *API) Register(r *mux.Router) {
 	// Anybody.
-	post(r, "/api/v1/auth/register", a.register)
+	post(r, "/api/v1/auth/register", throttled(a.throttle.Register, all, a.register))
 	post(r, "/api/v1/auth/login", a.login)
-	post(r, "/api/v1/auth/refresh", a.refresh)
+	post(r, "/api/v1/auth/refresh", throttled(a.throttle.Refresh, failed, a.refresh))
 
-	// Other services; the ingress does not route these.
+	// Anybody; the ingress does not route it.
 	get(r, "/.well-known/jwks.json", a.jwks)
-	post(r, "/internal/registrations/check", a.checkRegistration)
+
+	// Other services, through the sidecar.
+	internal := r.NewRoute().Subrouter()
+	internal.Use(a.gate.Middleware)
+	post(internal, "/internal/registrations/check", a.checkRegistration)
 
 	// Users, about themselves.
 	user := r.NewRoute().Subrouter()
@@ -70,13 +113,27 @@ func (a *API) Register(r *mux.Router) {
 	get(user, "/api/v1/auth/permissions", a.permissions)
 	post(user, "/api/v1/auth/permissions/check", a.checkPermission)
 	get(user, "/api/v1/auth/user-info", a.userInfo)
+	get(user, "/api/v1/auth/sessions", a.ownSessions)
+	get(user, "/api/v1/auth/login-history", a.logins)
 	get(user, "/api/v1/users/{userId}", a.user)
 
 	// The same, for what changes something: the session must be known to live.
 	change := user.NewRoute().Subrouter()
 	change.Use(jwtauth.RefuseDegraded)
 	post(change, "/api/v1/auth/logout", a.logout)
-	post(change, "/api/v1/auth/change-password", a.changePassword)
+	post(change, "/api/v1/auth/change-password", throttled(a.throttle.ChangePassword, failed, a.changePassword))
+	remove(change, "/api/v1/auth/sessions/{sessionId}", a.endOwnSession)
+
+	// Administrators, in a session that is known to live.
+	admin := user.NewRoute().Subrouter()
+	admin.Use(jwtauth.RefuseDegraded, jwtauth.Require(identity.PermissionAdmin))
+	get(admin, "/api/v1/users", a.users)
+	post(admin, "/api/v1/users/{userId}/permissions/{code}/grant", a.act(identity.ActionGrant))
+	remove(admin, "/api/v1/users/{userId}/permissions/{code}", a.act(identity.ActionRevoke))
+	post(admin, "/api/v1/users/{userId}/suspend", a.act(identity.ActionSuspend))
+	post(admin, "/api/v1/users/{userId}/reinstate", a.act(identity.ActionReinstate))
+	post(admin, "/api/v1/auth/unlock/{userId}", a.act(identity.ActionUnlock))
+	get(admin, "/api/v1/auth/audit", a.events)
 }
 
 func get(r *mux.Router, path string, h httpjson.Handler) {
@@ -87,10 +144,16 @@ func post(r *mux.Router, path string, h httpjson.Handler) {
 	r.Handle(path, h).Methods(http.MethodPost)
 }
 
+func remove(r *mux.Router, path string, h httpjson.Handler) {
+	r.Handle(path, h).Methods(http.MethodDelete)
+}
+
 // caller returns who sends r, for the use cases.
 func caller(r *http.Request) identity.Caller {
 	p := jwtauth.From(r.Context())
-	return identity.Caller{UserID: p.UserID, SessionID: p.SessionID, Permissions: p.Permissions}
+	return identity.Caller{
+		UserID: p.UserID, SessionID: p.SessionID, Permissions: p.Permissions, Address: audit.Address(r.Context()),
+	}
 }
 
 // fieldFault refuses a request for one of its fields.

@@ -46,11 +46,27 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 	if err := httpjson.Decode(r, &in); err != nil {
 		return err
 	}
-	grant, err := a.sessions.Login(r.Context(), identity.LoginRequest(in))
+	grant, err := a.enter(r, identity.LoginRequest{
+		UserID: in.UserID, Password: in.Password, AutoLogin: in.AutoLogin, Client: clientOf(r),
+	})
 	if err != nil {
 		return err
 	}
 	return httpjson.Write(w, http.StatusOK, tokensOf(grant))
+}
+
+// enter logs somebody in who has not failed too often.
+func (a *API) enter(r *http.Request, in identity.LoginRequest) (grant identity.Grant, err error) {
+	done, err := a.throttle.Login(in.Client.Address, in.UserID)
+	if err != nil {
+		return identity.Grant{}, err
+	}
+	defer func() { done(failed(err)) }()
+	grant, err = a.sessions.Login(r.Context(), in)
+	if err == nil {
+		a.throttle.Welcome(in.Client.Address, in.UserID)
+	}
+	return grant, err
 }
 
 // refreshRequest names the token as OAuth 2 does, or as the existing client.

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -12,16 +11,14 @@ import (
 type Caller struct {
 	UserID, SessionID string
 	Permissions       []string
+	Address           string // of the client, for the trail
 }
 
-// has reports whether the caller has a permission.
-func (c Caller) has(permission string) bool { return slices.Contains(c.Permissions, permission) }
-
-// User returns an account, for its owner or an administrator. Everybody else
-// gets ErrForbidden, whether or not there is such an account; an administrator
-// may get ErrUserNotFound.
+// User returns an account to its owner. Everybody else gets ErrForbidden,
+// whether or not there is such an account; for administrators, see
+// Administration.
 func (a *Accounts) User(ctx context.Context, caller Caller, id string) (User, error) {
-	if id != caller.UserID && !caller.has(PermissionAdmin) {
+	if id != caller.UserID {
 		return User{}, ErrForbidden
 	}
 	return a.Users.User(ctx, id)
@@ -34,22 +31,20 @@ type ChangePasswordRequest struct {
 
 // ChangePassword replaces the caller's password and ends all other sessions of
 // the caller: whoever else knows the old password is out. It returns
-// ErrValidation, ErrCurrentPassword or an Unavailable problem, and then the old
-// password is still the one.
+// ErrValidation, ErrCurrentPassword, ErrLocking, ErrLocked, or a TooManyRequests
+// or Unavailable problem, and then the old password is still the one. A wrong
+// password counts like one at a login: whoever finds a session open may not
+// guess in it.
 func (a *Accounts) ChangePassword(ctx context.Context, caller Caller, in ChangePasswordRequest) error {
 	if err := in.validate(); err != nil {
 		return err
 	}
-	account, err := a.Credentials.Account(ctx, caller.UserID)
-	if err != nil && !errors.Is(err, ErrUserNotFound) {
-		return err
+	account, err := a.Guard.prove(ctx, caller.UserID, in.Current)
+	if errors.Is(err, ErrCredentials) {
+		return ErrCurrentPassword
 	}
-	ok, err := a.Passwords.Verify(ctx, in.Current, account.PasswordHash)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return ErrCurrentPassword
 	}
 	hash, err := a.Passwords.Hash(ctx, in.New)
 	if err != nil {

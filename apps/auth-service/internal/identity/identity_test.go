@@ -17,6 +17,7 @@ import (
 type world struct {
 	sessions *identity.Sessions
 	accounts *identity.Accounts
+	admin    *identity.Administration
 
 	store     *identitytest.Memory
 	live      *identitytest.Sessions
@@ -24,6 +25,8 @@ type world struct {
 	tokens    *identitytest.Tokens
 	carrier   *identitytest.Carrier
 	recorder  *identitytest.Recorder
+	history   *identitytest.History
+	clock     *identitytest.Clock
 }
 
 var (
@@ -33,26 +36,36 @@ var (
 
 // setup returns a world in which kim, lee and the administrator root exist.
 func setup() *world {
+	clock := &identitytest.Clock{}
 	w := &world{
-		store:     identitytest.NewMemory(kim, lee, identitytest.Staff("root")),
+		store:     identitytest.NewMemory(clock.Now, kim, lee, identitytest.Staff("root")),
 		live:      identitytest.NewSessions(),
 		passwords: &identitytest.Passwords{},
 		tokens:    &identitytest.Tokens{},
 		carrier:   &identitytest.Carrier{Customers: map[msisdn.Number]string{}},
 		recorder:  &identitytest.Recorder{},
+		history:   &identitytest.History{},
+		clock:     clock,
 	}
-	now := func() time.Time { return time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC) }
+	guard := identity.NewGuard(identity.GuardParams{Credentials: w.store, Passwords: w.passwords, Attempts: w.store})
 	w.sessions = identity.NewSessions(identity.SessionsParams{
-		Credentials: w.store, Passwords: w.passwords, Tokens: w.tokens, Index: w.store, Store: w.live,
-		Recorder: w.recorder, Now: now,
-		Lifetimes: identity.Lifetimes{Idle: 30 * time.Minute, AutoLoginIdle: 24 * time.Hour, Refresh: 24 * time.Hour},
+		Guard: guard, Tokens: w.tokens, Index: w.store, Store: w.live,
+		History: w.history, Recorder: w.recorder, Now: clock.Now,
+		Lifetimes: identity.Lifetimes{
+			Idle: 30 * time.Minute, AutoLoginIdle: 24 * time.Hour, Absolute: 12 * time.Hour, AutoLoginAbsolute: 720 * time.Hour,
+			Refresh: 24 * time.Hour, Grace: grace,
+		},
 	})
 	w.accounts = identity.NewAccounts(identity.AccountsParams{
-		Users: w.store, Credentials: w.store, Passwords: w.passwords, Carrier: w.carrier,
+		Users: w.store, Credentials: w.store, Guard: guard, Passwords: w.passwords, Carrier: w.carrier,
 		Sessions: w.live, Recorder: w.recorder,
 	})
+	w.admin = identity.NewAdministration(w.store, &identitytest.Trail{}, w.live, w.recorder, clock.Now)
 	return w
 }
+
+// grace is how long after its use a refresh token may be used again.
+const grace = 5 * time.Second
 
 // login returns what kim gets.
 func (w *world) login(t *testing.T) identity.Grant {
@@ -111,10 +124,15 @@ func faultyFields(t *testing.T, err error) map[string]bool {
 
 func TestMemoryIsAStore(t *testing.T) {
 	t.Parallel()
-	identitytest.RunStore(t, func(*testing.T) identitytest.Store { return identitytest.NewMemory() })
+	identitytest.RunStore(t, func(_ *testing.T, now func() time.Time) identitytest.Store { return identitytest.NewMemory(now) })
+}
+
+func TestMemoryIsALoginHistory(t *testing.T) {
+	t.Parallel()
+	identitytest.RunLoginHistory(t, &identitytest.History{})
 }
 
 func TestMemoryIsASessionStore(t *testing.T) {
 	t.Parallel()
-	identitytest.RunSessionStore(t, func(*testing.T) identity.SessionStore { return identitytest.NewSessions() })
+	identitytest.RunSessionStore(t, func(*testing.T) identitytest.SessionStore { return identitytest.NewSessions() })
 }

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"time"
 
@@ -14,10 +13,11 @@ type LoginRequest struct {
 	UserID, Password string
 	// AutoLogin asks for a session that outlives a night.
 	AutoLogin bool
+	Client    Client
 }
 
-// Login begins a session. It returns ErrValidation, ErrCredentials, or an
-// Unavailable problem.
+// Login begins a session. It returns ErrValidation, ErrCredentials, ErrLocking,
+// ErrLocked, or a TooManyRequests or Unavailable problem.
 func (s *Sessions) Login(ctx context.Context, in LoginRequest) (Grant, error) {
 	grant, err := s.login(ctx, in)
 	s.Recorder.Login(outcome(err))
@@ -31,15 +31,19 @@ func (s *Sessions) login(ctx context.Context, in LoginRequest) (Grant, error) {
 	if err := in.validate(); err != nil {
 		return Grant{}, err
 	}
-	account, err := s.authenticate(ctx, in)
+	account, err := s.Guard.prove(ctx, in.UserID, in.Password)
 	if err != nil {
+		s.record(ctx, account.ID, in.Client, err)
 		return Grant{}, err
 	}
-	idle := s.Lifetimes.Idle
-	if in.AutoLogin {
-		idle = s.Lifetimes.AutoLoginIdle
-	}
-	session := Session{ID: rand.Text(), Idle: idle}.of(account.User, rand.Text())
+	grant, err := s.begin(ctx, account, in)
+	s.record(ctx, account.ID, in.Client, err)
+	return grant, err
+}
+
+// begin begins a session of somebody who has proven to be account's user.
+func (s *Sessions) begin(ctx context.Context, account Account, in LoginRequest) (Grant, error) {
+	session := s.Lifetimes.begin(s.Now(), in.AutoLogin, in.Client).of(account.User)
 	pair, err := s.Tokens.Issue(ctx, account.User, session)
 	if err != nil {
 		return Grant{}, err
@@ -49,31 +53,20 @@ func (s *Sessions) login(ctx context.Context, in LoginRequest) (Grant, error) {
 	}
 	// The index has the last word: a password change either finds the session
 	// there or makes this fail. Nobody has the tokens of one that failed.
-	if err := s.Index.Open(ctx, session, account.PasswordHash, s.until()); err != nil {
+	if err := s.Index.Open(ctx, session, account.PasswordHash, s.until(session)); err != nil {
 		return Grant{}, err
 	}
 	return Grant{TokenPair: pair, User: account.User}, nil
 }
 
-// authenticate returns whose the credentials are, or ErrCredentials. It does
-// the same work whether or not there is such a user.
-func (s *Sessions) authenticate(ctx context.Context, in LoginRequest) (Account, error) {
-	account, err := s.Credentials.Account(ctx, in.UserID)
-	if err != nil && !errors.Is(err, ErrUserNotFound) {
-		return Account{}, err
+// until returns when a session is over that is not refreshed any more.
+func (s *Sessions) until(session Session) time.Time {
+	until := s.Now().Add(s.Lifetimes.Refresh)
+	if session.EndsAt.Before(until) {
+		return session.EndsAt
 	}
-	ok, err := s.Passwords.Verify(ctx, in.Password, account.PasswordHash)
-	if err != nil {
-		return Account{}, err
-	}
-	if !ok || account.Status != StatusActive {
-		return Account{}, ErrCredentials
-	}
-	return account, nil
+	return until
 }
-
-// until returns when a session that is not refreshed any more is over.
-func (s *Sessions) until() time.Time { return s.Now().Add(s.Lifetimes.Refresh) }
 
 // outcome classifies an error for the Recorder.
 func outcome(err error) Outcome {
@@ -82,6 +75,12 @@ func outcome(err error) Outcome {
 		return OutcomeSuccess
 	case errors.Is(err, errReused):
 		return OutcomeReused
+	case errors.Is(err, errExpired):
+		return OutcomeExpired
+	case errors.Is(err, ErrLocking), errors.Is(err, ErrLocked):
+		return OutcomeLocked
+	case p.Kind == problem.TooManyRequests:
+		return OutcomeBusy
 	case p.Kind == problem.Unauthenticated, p.Kind == problem.Invalid:
 		return OutcomeRejected
 	}

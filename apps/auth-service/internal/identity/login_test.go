@@ -14,11 +14,11 @@ import (
 func TestLoginBeginsASession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		autoLogin bool
-		want      time.Duration
+		autoLogin      bool
+		idle, absolute time.Duration
 	}{
-		"for half an hour": {false, 30 * time.Minute},
-		"for a day":        {true, 24 * time.Hour},
+		"for half an hour": {false, 30 * time.Minute, 12 * time.Hour},
+		"for a day":        {true, 24 * time.Hour, 720 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -34,9 +34,10 @@ func TestLoginBeginsASession(t *testing.T) {
 			wantError(t, err, nil)
 			session, _, err := w.live.Get(t.Context(), token.SessionID)
 			wantError(t, err, nil)
+			session.UsedAt = time.Time{}
 			same(t, session, identity.Session{
 				ID: token.SessionID, UserID: "kim", Lines: []string{"01011112222"}, Permissions: kim.Permissions,
-				RefreshID: token.ID, Idle: c.want,
+				RefreshID: token.ID, Idle: c.idle, EndsAt: w.clock.Now().Add(c.absolute),
 			})
 			same(t, w.store.Indexed("kim"), []string{token.SessionID})
 			same(t, w.recorder.Counts(), map[string]int{"login success": 1, "started": 1})
@@ -65,8 +66,8 @@ func TestLoginRefusalsAreAlike(t *testing.T) {
 		"wrong password": {id: "kim", password: "wrong password"},
 		"wrong id":       {id: "nobody", password: identitytest.Password},
 		"both wrong":     {id: "nobody", password: "wrong password"},
-		"disabled": {id: "kim", password: identitytest.Password, prepare: func(w *world) {
-			w.store.Change("kim", func(a *identity.Account) { a.Status = identity.StatusDisabled })
+		"suspended": {id: "kim", password: identitytest.Password, prepare: func(w *world) {
+			w.store.Change("kim", func(a *identity.Account) { a.Status = identity.StatusSuspended })
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

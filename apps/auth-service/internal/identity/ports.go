@@ -33,6 +33,30 @@ type Credentials interface {
 	// with their ids; if end fails, nothing has changed. It returns
 	// ErrCurrentPassword if the hash is not c.From any more.
 	ReplacePassword(ctx context.Context, c PasswordChange, end func(ctx context.Context, ids []string) error) error
+	// RenewHash replaces the hash from of a password by another one of the same
+	// password, and tells whether it did: not if the hash is not from any more.
+	RenewHash(ctx context.Context, userID, from, to string) (bool, error)
+}
+
+// Attempts counts failures in a row by the id that was claimed, whether or not
+// somebody has it. All replicas count together.
+type Attempts interface {
+	// Take counts an attempt as a failure, for the time being, and returns how
+	// many there are now. The one that makes MaxFailures locks the id. It
+	// returns ErrLocked, and counts nothing, if the id is locked.
+	Take(ctx context.Context, id string) (int, error)
+	// Reset forgets all failures; it also unlocks.
+	Reset(ctx context.Context, id string) error
+}
+
+// LoginHistory remembers logins.
+type LoginHistory interface {
+	// AppendLogin hands over an entry. It waits for the database for a moment
+	// only; later the entry is written in the background.
+	AppendLogin(ctx context.Context, l Login)
+	// Logins returns a page of a user's entries. Entries that are nobody's are
+	// in no page.
+	Logins(ctx context.Context, userID string, page, size int) (LoginPage, error)
 }
 
 // PasswordChange replaces one password hash by another.
@@ -45,13 +69,18 @@ type PasswordChange struct {
 // alive is for the SessionStore to say.
 type SessionIndex interface {
 	// Open adds a session, to be forgotten at until. It returns ErrCredentials
-	// if the user's password hash is not passwordHash any more.
+	// if the user's password hash is not passwordHash any more or the user is
+	// not active, and ErrAccountChanged if the user may do other things than the
+	// session by now.
 	Open(ctx context.Context, s Session, passwordHash string, until time.Time) error
 	// Extend moves the end of a session to until and returns its user as of
 	// now, or ErrUserNotFound if the session or the user is not known any more.
 	Extend(ctx context.Context, id string, until time.Time) (User, error)
 	// Close removes a session.
 	Close(ctx context.Context, id string) error
+	// Sessions returns what it knows of the newest MaxOwnSessions sessions of a
+	// user: their ids and origins.
+	Sessions(ctx context.Context, userID string) ([]Session, error)
 }
 
 // SessionStore keeps live sessions, for all services to see.
@@ -67,13 +96,20 @@ type SessionStore interface {
 	End(ctx context.Context, id string) error
 }
 
-// Passwords hashes passwords. Both methods may return an Unavailable problem
-// when there is too much to do.
+// Passwords hashes passwords. All methods that return an error return a
+// TooManyRequests problem when there is too much to do.
 type Passwords interface {
+	// Admit tells whether there is room for more work at this moment, before
+	// anything else is done for it.
+	Admit() error
+	// Outdated tells whether a hash costs less than new ones do.
+	Outdated(hash string) bool
 	Hash(ctx context.Context, password string) (string, error)
 	// Verify tells whether hash is that of the password. With an empty hash,
-	// nobody's, it is false after the same work.
-	Verify(ctx context.Context, password, hash string) (bool, error)
+	// nobody's, it is false after the same work. It calls begin when there is
+	// nothing left to wait for; if that fails, it returns that error and has not
+	// looked.
+	Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (bool, error)
 }
 
 // Tokens signs and reads tokens. Both methods may return an Unavailable problem
@@ -109,6 +145,9 @@ const (
 	OutcomeSuccess  Outcome = "success"
 	OutcomeRejected Outcome = "rejected" // wrong credentials, no valid token
 	OutcomeReused   Outcome = "reused"   // a refresh token that was used before
+	OutcomeLocked   Outcome = "locked"   // the id is locked, or is now
+	OutcomeExpired  Outcome = "expired"  // the session has lasted as long as it may
+	OutcomeBusy     Outcome = "busy"     // more than is worked on at once
 	OutcomeError    Outcome = "error"    // through no fault of the caller
 )
 
@@ -120,5 +159,8 @@ const (
 	EndLogout         EndReason = "logout"
 	EndPasswordChange EndReason = "password_change"
 	EndTokenReuse     EndReason = "token_reuse"
-	EndUserGone       EndReason = "user_gone" // removed or disabled
+	EndUserGone       EndReason = "user_gone" // removed or suspended, found out at a refresh
+	EndSuspended      EndReason = "suspended"
+	EndExpired        EndReason = "expired" // it has lasted as long as it may
+	EndByUser         EndReason = "by_user" // in another session
 )

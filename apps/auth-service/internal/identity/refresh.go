@@ -6,8 +6,11 @@ import (
 	"errors"
 )
 
-// errReused is the cause of an ErrRefreshToken for a token that was used before.
-var errReused = errors.New("identity: refresh token used before")
+// Causes of an ErrRefreshToken.
+var (
+	errReused  = errors.New("identity: refresh token used before")
+	errExpired = errors.New("identity: session has lasted as long as it may")
+)
 
 // refreshAttempts bounds how often a refresh starts over because the session
 // changed meanwhile. Mostly that is a service that prolonged its life.
@@ -15,7 +18,9 @@ const refreshAttempts = 5
 
 // Refresh exchanges a refresh token for a new pair. The token is good for one
 // use; presenting it again ends the session, because one of two holders has
-// stolen it. It returns ErrRefreshToken or an Unavailable problem.
+// stolen it. But a moment after its use it may be one client that asked twice:
+// then the second answer brings the same new refresh token, by its id. It
+// returns ErrRefreshToken, or a TooManyRequests or Unavailable problem.
 func (s *Sessions) Refresh(ctx context.Context, text string) (Grant, error) {
 	grant, err := s.refresh(ctx, text)
 	s.Recorder.Refresh(outcome(err))
@@ -54,17 +59,23 @@ func (s *Sessions) exchange(ctx context.Context, token RefreshToken, next string
 	if err != nil {
 		return Grant{}, err
 	}
-	written := session.RefreshID == next
-	if !written && session.RefreshID != token.ID {
+	if session.over(s.Now()) {
+		return Grant{}, s.refuse(ctx, session.ID, EndExpired, errExpired)
+	}
+	used := session.RefreshID == token.ID // for the first time, that is
+	if !used && session.RefreshID != next && !s.inGrace(session, token) {
 		return Grant{}, s.refuse(ctx, session.ID, EndTokenReuse, errReused)
 	}
-	user, err := s.holder(ctx, session.ID)
+	user, err := s.holder(ctx, session)
 	if err != nil {
 		return Grant{}, err
 	}
-	session = session.of(user, next)
+	session = session.of(user)
+	if used {
+		session = session.refreshed(next, s.Now())
+	}
 	pair, err := s.Tokens.Issue(ctx, user, session)
-	if err == nil && !written {
+	if err == nil && used {
 		err = s.Store.Update(ctx, session, version)
 	}
 	if err != nil {
@@ -73,15 +84,20 @@ func (s *Sessions) exchange(ctx context.Context, token RefreshToken, next string
 	return Grant{TokenPair: pair, User: user}, nil
 }
 
+// inGrace reports whether token was used a moment ago.
+func (s *Sessions) inGrace(session Session, token RefreshToken) bool {
+	return session.UsedRefreshID == token.ID && s.Now().Sub(session.RefreshedAt) < s.Lifetimes.Grace
+}
+
 // holder returns the user of a session, who goes on with it. What the user may
 // do is read anew: that is how a change gets into tokens.
-func (s *Sessions) holder(ctx context.Context, sessionID string) (User, error) {
-	user, err := s.Index.Extend(ctx, sessionID, s.until())
+func (s *Sessions) holder(ctx context.Context, session Session) (User, error) {
+	user, err := s.Index.Extend(ctx, session.ID, s.until(session))
 	if err == nil && user.Status != StatusActive {
 		err = ErrUserNotFound
 	}
 	if errors.Is(err, ErrUserNotFound) {
-		return User{}, s.refuse(ctx, sessionID, EndUserGone, err)
+		return User{}, s.refuse(ctx, session.ID, EndUserGone, err)
 	}
 	return user, err
 }

@@ -3,8 +3,10 @@ package identity_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 )
 
 func TestRefreshRotates(t *testing.T) {
@@ -36,6 +38,7 @@ func TestReuseEndsTheSession(t *testing.T) {
 	second, err := w.sessions.Refresh(t.Context(), first.Refresh)
 	wantError(t, err, nil)
 
+	w.clock.Pass(grace)
 	_, err = w.sessions.Refresh(t.Context(), first.Refresh)
 	wantError(t, err, identity.ErrRefreshToken)
 	_, err = w.sessions.Refresh(t.Context(), second.Refresh) // the right one, too late
@@ -49,22 +52,99 @@ func TestReuseEndsTheSession(t *testing.T) {
 	})
 }
 
-// TestOfTwoParallelRefreshesOneWins has the other refresh on another replica:
+// TestReuseOfAnOlderTokenHasNoGrace: only the token used last may be in the
+// hands of a client that asked twice.
+func TestReuseOfAnOlderTokenHasNoGrace(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	first := w.login(t)
+	second, err := w.sessions.Refresh(t.Context(), first.Refresh)
+	wantError(t, err, nil)
+	_, err = w.sessions.Refresh(t.Context(), second.Refresh)
+	wantError(t, err, nil)
+	_, err = w.sessions.Refresh(t.Context(), first.Refresh)
+	wantError(t, err, identity.ErrRefreshToken)
+	same(t, w.live.Count(), 0)
+}
+
+func TestAClientThatAsksTwiceAtOnceGoesOn(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	first := w.login(t)
+	second, err := w.sessions.Refresh(t.Context(), first.Refresh)
+	wantError(t, err, nil)
+	w.clock.Pass(grace - time.Millisecond)
+	w.store.Change("kim", func(a *identity.Account) { a.Permissions = []string{identity.PermissionBillInquiry} })
+	again, err := w.sessions.Refresh(t.Context(), first.Refresh)
+	wantError(t, err, nil)
+	same(t, w.refreshID(t, again), w.refreshID(t, second)) // one and the same, so that either may go on
+	same(t, again.User.Permissions, []string{identity.PermissionBillInquiry})
+
+	third, err := w.sessions.Refresh(t.Context(), again.Refresh)
+	wantError(t, err, nil)
+	w.clock.Pass(grace)
+	_, err = w.sessions.Refresh(t.Context(), third.Refresh)
+	wantError(t, err, nil)
+	same(t, w.recorder.Counts()["refresh success"], 4)
+}
+
+// refreshID returns the id of the refresh token of a grant.
+func (w *world) refreshID(t *testing.T, g identity.Grant) string {
+	t.Helper()
+	token, err := w.tokens.ReadRefresh(t.Context(), g.Refresh)
+	wantError(t, err, nil)
+	return token.ID
+}
+
+// TestOfTwoParallelRefreshesBothGoOn has the other refresh on another replica:
 // here they would wait for one another.
-func TestOfTwoParallelRefreshesOneWins(t *testing.T) {
+func TestOfTwoParallelRefreshesBothGoOn(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	replica := identity.NewSessions(w.sessions.SessionsParams)
 	grant := w.login(t)
-	var inner error
+	var elsewhere identity.Grant
 	w.live.BeforeUpdate = func() {
 		w.live.BeforeUpdate = nil
-		_, inner = replica.Refresh(t.Context(), grant.Refresh)
+		var err error
+		elsewhere, err = replica.Refresh(t.Context(), grant.Refresh)
+		wantError(t, err, nil)
 	}
-	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
-	wantError(t, inner, nil)
-	wantError(t, err, identity.ErrRefreshToken)
-	same(t, w.live.Count(), 0) // the token was used twice
+	here, err := w.sessions.Refresh(t.Context(), grant.Refresh)
+	wantError(t, err, nil)
+	same(t, w.refreshID(t, here), w.refreshID(t, elsewhere))
+	same(t, w.live.Count(), 1)
+}
+
+func TestNoRefreshOutlastsTheSession(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		autoLogin bool
+		absolute  time.Duration
+	}{
+		"of a day":   {false, 12 * time.Hour},
+		"of a month": {true, 720 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup()
+			in := credentials("kim", identitytest.Password)
+			in.AutoLogin = c.autoLogin
+			grant, err := w.sessions.Login(t.Context(), in)
+			wantError(t, err, nil)
+			for range c.absolute/time.Hour - 1 {
+				w.clock.Pass(time.Hour)
+				grant, err = w.sessions.Refresh(t.Context(), grant.Refresh)
+				wantError(t, err, nil)
+			}
+			w.clock.Pass(time.Hour)
+			_, err = w.sessions.Refresh(t.Context(), grant.Refresh)
+			wantError(t, err, identity.ErrRefreshToken)
+			same(t, w.live.Count(), 0)
+			same(t, w.recorder.Counts()["ended expired"], 1)
+			same(t, w.recorder.Counts()["refresh expired"], 1)
+		})
+	}
 }
 
 func TestRefreshSurvivesAProlongation(t *testing.T) {
@@ -123,7 +203,7 @@ func TestRefreshOfAUserWhoIsGone(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	grant := w.login(t)
-	w.store.Change("kim", func(a *identity.Account) { a.Status = identity.StatusDisabled })
+	w.store.Change("kim", func(a *identity.Account) { a.Status = identity.StatusSuspended })
 	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
 	wantError(t, err, identity.ErrRefreshToken)
 	same(t, w.live.Count(), 0)

@@ -13,6 +13,7 @@ type Accounts struct {
 type AccountsParams struct {
 	Users       Users
 	Credentials Credentials
+	Guard       *Guard
 	Passwords   Passwords
 	Carrier     Carrier
 	Sessions    SessionStore

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
 )
@@ -14,13 +15,40 @@ type Session struct {
 	Permissions []string
 	// RefreshID is the id of the one refresh token that has not been used.
 	RefreshID string
-	// Idle is how long the session lives without being used.
-	Idle time.Duration
+	// UsedRefreshID is that of the one that was used last, at RefreshedAt.
+	UsedRefreshID string
+	RefreshedAt   time.Time
+	// Idle is how long the session lives without being used, and EndsAt when it
+	// is over however much it is used.
+	Idle   time.Duration
+	EndsAt time.Time
+	// UsedAt is when it was used last, to a tenth of Idle. The SessionStore
+	// sees to it.
+	UsedAt time.Time
+	// Origin is for the SessionIndex only.
+	Origin Origin
 }
 
-// of returns the session with what u may do now, and another refresh token.
-func (s Session) of(u User, refreshID string) Session {
-	s.UserID, s.Lines, s.Permissions, s.RefreshID = u.ID, u.Lines(), u.Permissions, refreshID
+// Origin is how a session began.
+type Origin struct {
+	At        time.Time
+	Client    Client
+	AutoLogin bool
+}
+
+// over reports whether the session has lasted as long as it may.
+func (s Session) over(now time.Time) bool { return !now.Before(s.EndsAt) }
+
+// of returns the session with what u may do now.
+func (s Session) of(u User) Session {
+	s.UserID, s.Lines, s.Permissions = u.ID, u.Lines(), u.Permissions
+	return s
+}
+
+// refreshed returns the session after its refresh token was used, at now, and
+// replaced.
+func (s Session) refreshed(next string, now time.Time) Session {
+	s.UsedRefreshID, s.RefreshedAt, s.RefreshID = s.RefreshID, now, next
 	return s
 }
 
@@ -51,9 +79,26 @@ type Grant struct {
 type Lifetimes struct {
 	// Idle and AutoLoginIdle are how long a session lives without being used.
 	Idle, AutoLoginIdle time.Duration
+	// Absolute and AutoLoginAbsolute are how long a session lives at most.
+	Absolute, AutoLoginAbsolute time.Duration
 	// Refresh is how long a refresh token is valid, and with it, at most, a
 	// session in which nobody refreshes.
 	Refresh time.Duration
+	// Grace is how long after its use a refresh token may be used once more,
+	// by an honest client that asked twice at once.
+	Grace time.Duration
+}
+
+// begin returns a session that begins at now.
+func (l Lifetimes) begin(now time.Time, autoLogin bool, from Client) Session {
+	session := Session{
+		ID: rand.Text(), RefreshID: rand.Text(), Idle: l.Idle, EndsAt: now.Add(l.Absolute),
+		Origin: Origin{At: now, Client: from, AutoLogin: autoLogin},
+	}
+	if autoLogin {
+		session.Idle, session.EndsAt = l.AutoLoginIdle, now.Add(l.AutoLoginAbsolute)
+	}
+	return session
 }
 
 // Sessions are the use cases of login, refresh and logout. It is safe for
@@ -65,14 +110,14 @@ type Sessions struct {
 
 // SessionsParams is what Sessions needs.
 type SessionsParams struct {
-	Credentials Credentials
-	Passwords   Passwords
-	Tokens      Tokens
-	Index       SessionIndex
-	Store       SessionStore
-	Recorder    Recorder
-	Lifetimes   Lifetimes
-	Now         func() time.Time
+	Guard     *Guard
+	Tokens    Tokens
+	Index     SessionIndex
+	Store     SessionStore
+	History   LoginHistory
+	Recorder  Recorder
+	Lifetimes Lifetimes
+	Now       func() time.Time
 }
 
 // NewSessions returns the use cases.

@@ -5,26 +5,34 @@ import (
 	"sync"
 )
 
-// turns lets those who change the same session do so one after the other. The
-// store would sort them out as well, but by conflicts, and to a sidecar's
-// circuit breaker many conflicts look like a store that fails: then one client
-// that refreshes in parallel would lock out everybody. The zero value is ready
-// for use.
+// turns lets those who change the same thing do so one after the other, such as
+// a session: the store would sort them out as well, but by conflicts, and to a
+// sidecar's circuit breaker many conflicts look like a store that fails: then
+// one client that refreshes in parallel would lock out everybody. The zero value
+// is ready for use.
 type turns struct {
 	mu    sync.Mutex
 	lines map[string]*line
 }
 
-// line is who waits for a session.
+// maxLine is how long a line may be. Nobody honest is in a longer one, and each
+// who waits takes one of the requests that the service works on at once.
+const maxLine = 32
+
+// line is who waits for a turn.
 type line struct {
 	turn   chan struct{} // holds a token while it is somebody's turn
 	people int           // the one whose turn it is among them
 }
 
-// take waits for the caller's turn at a session. The caller must call done
-// afterwards. It returns the context's error if that ends first.
+// take waits for the caller's turn at what has the id. The caller must call done
+// afterwards. It returns ErrCrowd at once if the line is too long, and the
+// context's error if that ends first.
 func (t *turns) take(ctx context.Context, id string) (done func(), err error) {
-	l := t.join(id)
+	l, ok := t.join(id)
+	if !ok {
+		return nil, ErrCrowd
+	}
 	select {
 	case l.turn <- struct{}{}:
 		return func() {
@@ -37,10 +45,10 @@ func (t *turns) take(ctx context.Context, id string) (done func(), err error) {
 	}
 }
 
-func (t *turns) join(id string) *line {
+func (t *turns) join(id string) (l *line, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l, ok := t.lines[id]
+	l, ok = t.lines[id]
 	if !ok {
 		if t.lines == nil {
 			t.lines = make(map[string]*line)
@@ -48,8 +56,11 @@ func (t *turns) join(id string) *line {
 		l = &line{turn: make(chan struct{}, 1)}
 		t.lines[id] = l
 	}
+	if l.people == maxLine {
+		return nil, false
+	}
 	l.people++
-	return l
+	return l, true
 }
 
 func (t *turns) leave(id string, l *line) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 )
 
 func TestTurns(t *testing.T) {
@@ -14,7 +15,7 @@ func TestTurns(t *testing.T) {
 		group sync.WaitGroup
 		held  int // guarded by the turn alone: the race detector would tell
 	)
-	for range 100 {
+	for range maxLine {
 		group.Go(func() {
 			done, err := line.take(t.Context(), "session")
 			if err != nil {
@@ -47,6 +48,44 @@ func TestTurnsOfOneSessionDoNotHoldUpAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	second()
+}
+
+func TestTurnsAreRefusedWhereTheLineIsTooLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			line  turns
+			group sync.WaitGroup
+		)
+		first, err := line.take(t.Context(), "session")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range maxLine - 1 {
+			group.Go(func() {
+				done, err := line.take(t.Context(), "session")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				done()
+			})
+		}
+		synctest.Wait()
+		if _, err := line.take(t.Context(), "session"); !errors.Is(err, ErrCrowd) {
+			t.Errorf("got %v", err)
+		}
+		other, err := line.take(t.Context(), "another session")
+		if err != nil {
+			t.Fatal(err)
+		}
+		other()
+		first()
+		group.Wait()
+		if len(line.lines) != 0 {
+			t.Errorf("left behind: %v", line.lines)
+		}
+	})
 }
 
 func TestTurnsEndWithTheContext(t *testing.T) {

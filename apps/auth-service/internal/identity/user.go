@@ -17,8 +17,11 @@ type Status string
 
 // The states of an account.
 const (
-	StatusActive   Status = "ACTIVE"
-	StatusDisabled Status = "DISABLED"
+	StatusActive    Status = "ACTIVE"
+	StatusSuspended Status = "SUSPENDED" // by an administrator
+	// StatusLocked is shown of an active account whose user cannot log in after
+	// too many wrong passwords. It is never stored.
+	StatusLocked Status = "LOCKED"
 )
 
 // User is somebody who may log in: a customer with a line, or a member of staff

@@ -2,8 +2,9 @@
 //
 // A hash is a PHC string that carries its own parameters, so that they can be
 // raised while older hashes stay valid. Hashing is meant to be expensive; the
-// package therefore bounds how many run at once and how long a caller waits
-// for its turn.
+// package therefore bounds how many run at once, how many wait and how long a
+// caller waits for its turn: a flood of logins takes neither the memory nor the
+// CPUs from everybody else.
 package password
 
 import (
@@ -23,16 +24,20 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// ErrBusy is returned to a caller whose turn did not come in time.
-var ErrBusy = problem.New(problem.Unavailable, "AUTH_BUSY", "로그인 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Second)
+// ErrBusy is returned to a caller for whom there is no room, or whose turn did
+// not come in time.
+var ErrBusy = problem.New(problem.TooManyRequests, "RATE_LIMITED", "로그인 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Second)
 
 // Config sets the cost of a hash and how many are computed at once.
 type Config struct {
 	MemoryKiB   uint32 `env:"PASSWORD_MEMORY_KIB" envDefault:"19456"`
 	Iterations  uint32 `env:"PASSWORD_ITERATIONS" envDefault:"2"`
 	Parallelism uint8  `env:"PASSWORD_PARALLELISM" envDefault:"1"`
-	// Concurrency is how many hashes run at once; 0 means one per CPU.
+	// Concurrency is how many hashes run at once; 0 means half of the CPUs, so
+	// that the other half answers whatever else is asked.
 	Concurrency int `env:"PASSWORD_CONCURRENCY" envDefault:"0"`
+	// Queue is how many callers wait for a turn; more are refused at once.
+	Queue int `env:"PASSWORD_QUEUE" envDefault:"64"`
 	// MaxWait is how long a caller waits for its turn.
 	MaxWait time.Duration `env:"PASSWORD_MAX_WAIT" envDefault:"3s"`
 }
@@ -47,6 +52,9 @@ func (c *Config) Validate() error {
 	if c.Concurrency < 0 {
 		faults = append(faults, errors.New("PASSWORD_CONCURRENCY must not be negative"))
 	}
+	if c.Queue < 1 {
+		faults = append(faults, errors.New("PASSWORD_QUEUE must be positive"))
+	}
 	if c.MaxWait <= 0 {
 		faults = append(faults, errors.New("PASSWORD_MAX_WAIT must be positive"))
 	}
@@ -56,10 +64,11 @@ func (c *Config) Validate() error {
 // Hasher hashes and checks passwords. It is safe for concurrent use.
 type Hasher struct {
 	params  argon2id.Params
-	slots   chan struct{}
+	places  chan struct{} // for those who wait or work
+	slots   chan struct{} // for those who work
 	maxWait time.Duration
 	decoy   string
-	seconds prometheus.Histogram
+	metrics metrics
 	// atRest fires when nothing has been hashed for a while.
 	atRest *time.Timer
 }
@@ -73,24 +82,20 @@ const rest = time.Second
 func New(cfg Config, reg prometheus.Registerer) *Hasher {
 	concurrency := cfg.Concurrency
 	if concurrency == 0 {
-		concurrency = runtime.GOMAXPROCS(0)
+		concurrency = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	h := &Hasher{
 		params: argon2id.Params{
 			Memory: cfg.MemoryKiB, Iterations: cfg.Iterations, Parallelism: cfg.Parallelism,
 			SaltLength: 16, KeyLength: 32,
 		},
+		places:  make(chan struct{}, concurrency+cfg.Queue),
 		slots:   make(chan struct{}, concurrency),
 		maxWait: cfg.MaxWait,
-		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "phonebill_auth_password_hash_seconds",
-			Help:    "Time to compute one argon2id hash, without the wait for a turn.",
-			Buckets: prometheus.ExponentialBuckets(0.005, 2, 9),
-		}),
 	}
+	h.metrics = newMetrics(reg, func() int { return len(h.places) - len(h.slots) })
 	h.decoy = decoy(h.params)
 	h.atRest = time.AfterFunc(rest, debug.FreeOSMemory)
-	reg.MustRegister(h.seconds)
 	return h
 }
 
@@ -103,48 +108,95 @@ func decoy(p argon2id.Params) string {
 		p.Memory, p.Iterations, p.Parallelism, encode(random[:p.SaltLength]), encode(random[p.SaltLength:]))
 }
 
-// Hash returns the PHC string of a password. It returns ErrBusy if its turn
-// does not come before ctx ends or the configured wait is over.
+// Admit returns ErrBusy if there is no room at this moment, so that a caller may
+// spare itself what it would do before it hashes.
+func (h *Hasher) Admit() error {
+	if len(h.places) == cap(h.places) {
+		return h.refuse(nil)
+	}
+	return nil
+}
+
+// Outdated tells whether a hash is cheaper to guess than new ones are, or no
+// hash of ours at all.
+func (h *Hasher) Outdated(hash string) bool {
+	params, _, _, err := argon2id.DecodeHash(hash)
+	return err != nil || params.Memory < h.params.Memory || params.Iterations < h.params.Iterations ||
+		params.Parallelism < h.params.Parallelism || params.KeyLength < h.params.KeyLength
+}
+
+// Hash returns the PHC string of a password. It returns ErrBusy if there is no
+// room, or its turn does not come before ctx ends or the configured wait is
+// over.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	var hash string
 	err := h.inTurn(ctx, func() (err error) {
 		hash, err = argon2id.CreateHash(password, &h.params)
-		return err
+		return fault(err)
 	})
 	return hash, err
 }
 
 // Verify tells whether hash is that of the password. An empty hash is nobody's:
 // the answer is false after the same work, so that its time does not tell
-// whether an account exists. It returns ErrBusy like Hash.
-func (h *Hasher) Verify(ctx context.Context, password, hash string) (bool, error) {
+// whether an account exists. It returns ErrBusy like Hash. Once its turn has
+// come it calls begin, if there is one, whose error it returns instead of
+// looking at the password.
+func (h *Hasher) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (bool, error) {
 	if hash == "" {
 		hash = h.decoy
 	}
 	var match bool
 	err := h.inTurn(ctx, func() (err error) {
+		if begin != nil {
+			if err := begin(ctx); err != nil {
+				return err
+			}
+		}
 		match, err = argon2id.ComparePasswordAndHash(password, hash)
-		return err
+		return fault(err)
 	})
 	return match, err
 }
 
+// fault tells whose error it is.
+func fault(err error) error {
+	if err != nil {
+		return fmt.Errorf("argon2id: %w", err)
+	}
+	return nil
+}
+
 // inTurn runs work in one of the slots.
 func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
+	select {
+	case h.places <- struct{}{}:
+	default:
+		return h.refuse(nil)
+	}
+	defer func() { <-h.places }()
 	ctx, cancel := context.WithTimeout(ctx, h.maxWait)
 	defer cancel()
 	select {
 	case h.slots <- struct{}{}:
 	case <-ctx.Done():
-		return ErrBusy.WithCause(ctx.Err())
+		return h.refuse(ctx.Err())
 	}
 	defer func() { <-h.slots }()
 	defer h.atRest.Reset(rest)
 
-	timer := prometheus.NewTimer(h.seconds)
+	timer := prometheus.NewTimer(h.metrics.seconds)
 	if err := work(); err != nil {
-		return fmt.Errorf("argon2id: %w", err)
+		return err
 	}
 	timer.ObserveDuration()
 	return nil
+}
+
+func (h *Hasher) refuse(cause error) error {
+	h.metrics.refused.Inc()
+	if cause == nil {
+		return ErrBusy
+	}
+	return ErrBusy.WithCause(cause)
 }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,10 +14,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/internal/config"
+	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 // cheap are parameters that make tests quick. They protect nothing.
-var cheap = Config{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Concurrency: 1, MaxWait: time.Minute}
+var cheap = Config{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Concurrency: 1, Queue: 100, MaxWait: time.Minute}
 
 func setup(t *testing.T, cfg Config) (*Hasher, *prometheus.Registry) {
 	t.Helper()
@@ -34,7 +36,7 @@ func TestVerifyKnowsThePassword(t *testing.T) {
 	for password, want := range map[string]bool{
 		"비밀번호 1!": true, "비밀번호 1": false, "": false, hash: false,
 	} {
-		if got, err := h.Verify(t.Context(), password, hash); err != nil || got != want {
+		if got, err := h.Verify(t.Context(), password, hash, nil); err != nil || got != want {
 			t.Errorf("Verify(%q) = %t, %v, want %t", password, got, err, want)
 		}
 	}
@@ -57,7 +59,7 @@ func TestHashesAreSaltedAndCarryTheirParameters(t *testing.T) {
 	dearer := cheap
 	dearer.Iterations = 2
 	later, _ := setup(t, dearer)
-	if ok, err := later.Verify(t.Context(), "same password", first); err != nil || !ok {
+	if ok, err := later.Verify(t.Context(), "same password", first, nil); err != nil || !ok {
 		t.Errorf("after a change of parameters: %t, %v", ok, err)
 	}
 }
@@ -66,7 +68,7 @@ func TestNobodyIsAsMuchWork(t *testing.T) {
 	t.Parallel()
 	h, registry := setup(t, cheap)
 	for _, password := range []string{"any password", ""} {
-		if ok, err := h.Verify(t.Context(), password, ""); err != nil || ok {
+		if ok, err := h.Verify(t.Context(), password, "", nil); err != nil || ok {
 			t.Errorf("Verify of nobody = %t, %v", ok, err)
 		}
 	}
@@ -82,16 +84,23 @@ func TestNobodyIsAsMuchWork(t *testing.T) {
 func hashes(t *testing.T, registry *prometheus.Registry) uint64 {
 	t.Helper()
 	families, err := registry.Gather()
-	if err != nil || len(families) != 1 || families[0].GetName() != "phonebill_auth_password_hash_seconds" {
-		t.Fatalf("metrics are %v, %v", families, err)
+	for _, family := range families {
+		if family.GetName() == "phonebill_auth_password_hash_seconds" {
+			return family.GetMetric()[0].GetHistogram().GetSampleCount()
+		}
 	}
-	return families[0].GetMetric()[0].GetHistogram().GetSampleCount()
+	t.Fatalf("metrics are %v, %v", families, err)
+	return 0
 }
 
 func TestADamagedHashIsAnError(t *testing.T) {
 	t.Parallel()
 	h, _ := setup(t, cheap)
-	if _, err := h.Verify(t.Context(), "any password", "$argon2id$damaged"); err == nil || errors.Is(err, ErrBusy) {
+	refused := errors.New("refused")
+	if _, err := h.Verify(t.Context(), "any password", "", func(context.Context) error { return refused }); !errors.Is(err, refused) {
+		t.Errorf("what began with a refusal ended with %v", err)
+	}
+	if _, err := h.Verify(t.Context(), "any password", "$argon2id$damaged", nil); err == nil || errors.Is(err, ErrBusy) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := h.Hash(t.Context(), "the slot is free again"); err != nil {
@@ -109,7 +118,7 @@ func TestWaitingEnds(t *testing.T) {
 		cancel()
 		_, err := h.Hash(ctx, "a password")
 		wantBusy(t, err, context.Canceled)
-		_, err = h.Verify(ctx, "a password", "")
+		_, err = h.Verify(ctx, "a password", "", nil)
 		wantBusy(t, err, context.Canceled)
 	})
 	t.Run("after the longest wait", func(t *testing.T) {
@@ -146,8 +155,82 @@ func TestManyAtOnceTakeTurns(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if got := hashes(t, registry); got != 50 || len(h.slots) != 0 {
-		t.Errorf("%d hashes computed, %d slots taken", got, len(h.slots))
+	if got := hashes(t, registry); got != 50 || len(h.slots) != 0 || len(h.places) != 0 {
+		t.Errorf("%d hashes computed, %d slots and %d places taken", got, len(h.slots), len(h.places))
+	}
+}
+
+func TestMoreThanCanWaitAreRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		small := cheap
+		small.Queue = 3
+		h, registry := setup(t, small)
+		defer h.atRest.Stop()
+		h.places <- struct{}{} // somebody is at work
+		h.slots <- struct{}{}
+		var group sync.WaitGroup
+		for range small.Queue {
+			if err := h.Admit(); err != nil {
+				t.Error(err)
+			}
+			group.Go(func() {
+				if _, err := h.Hash(t.Context(), "a password"); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		start := time.Now()
+		if _, err := h.Verify(t.Context(), "a password", "", nil); !errors.Is(err, ErrBusy) || !errors.Is(h.Admit(), ErrBusy) || time.Since(start) != 0 {
+			t.Errorf("one too many: %v after %v", err, time.Since(start))
+		}
+		if kind, after := ErrBusy.Kind, ErrBusy.RetryAfter; kind != problem.TooManyRequests || after <= 0 {
+			t.Errorf("the refusal is of kind %v and says to come back after %v", kind, after)
+		}
+		<-h.slots
+		<-h.places
+		group.Wait()
+		if got := hashes(t, registry); got != 3 {
+			t.Errorf("%d hashes computed", got)
+		}
+		if err := h.Admit(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestHashesThatCostLessAreOutdated(t *testing.T) {
+	t.Parallel()
+	now := cheap
+	now.MemoryKiB, now.Iterations, now.Parallelism = 128, 2, 2
+	h, _ := setup(t, now)
+	for name, c := range map[string]struct {
+		change func(*Config)
+		want   bool
+	}{
+		"the same":         {func(*Config) {}, false},
+		"dearer":           {func(c *Config) { c.MemoryKiB, c.Iterations = 256, 3 }, false},
+		"less memory":      {func(c *Config) { c.MemoryKiB = 64 }, true},
+		"fewer iterations": {func(c *Config) { c.Iterations = 1 }, true},
+		"less parallel":    {func(c *Config) { c.Parallelism = 1 }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			then := now
+			c.change(&then)
+			old, _ := setup(t, then)
+			hash, err := old.Hash(t.Context(), "a password")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := h.Outdated(hash); got != c.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+	if !h.Outdated("no hash") {
+		t.Error("nonsense is up to date")
 	}
 }
 
@@ -162,6 +245,7 @@ func TestConfig(t *testing.T) {
 		"no iterations":  {[]string{"PASSWORD_ITERATIONS=0"}, false},
 		"no parallelism": {[]string{"PASSWORD_PARALLELISM=0"}, false},
 		"negative":       {[]string{"PASSWORD_CONCURRENCY=-1"}, false},
+		"no queue":       {[]string{"PASSWORD_QUEUE=0"}, false},
 		"no patience":    {[]string{"PASSWORD_MAX_WAIT=0s"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,6 +257,33 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// BenchmarkFlood has 200 logins at once, with the costs of production, and tells
+// how much memory the process held at most, and how many were refused.
+func BenchmarkFlood(b *testing.B) {
+	cfg, err := config.Load[Config](nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	h := New(cfg, prometheus.NewRegistry())
+	var peak, refused atomic.Uint64
+	for b.Loop() {
+		var flood sync.WaitGroup
+		for range 200 {
+			flood.Go(func() {
+				if _, err := h.Verify(b.Context(), "any password", "", nil); err != nil {
+					refused.Add(1)
+				}
+				var stats runtime.MemStats
+				runtime.ReadMemStats(&stats)
+				peak.Store(max(peak.Load(), stats.Sys-stats.HeapReleased))
+			})
+		}
+		flood.Wait()
+	}
+	b.ReportMetric(float64(peak.Load())/(1<<20), "peak-MiB")
+	b.ReportMetric(float64(refused.Load())/float64(b.N), "refused/op")
+}
+
 func BenchmarkVerify(b *testing.B) {
 	cfg, err := config.Load[Config](nil)
 	if err != nil {
@@ -181,7 +292,7 @@ func BenchmarkVerify(b *testing.B) {
 	h := New(cfg, prometheus.NewRegistry())
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := h.Verify(b.Context(), "any password", ""); err != nil {
+		if _, err := h.Verify(b.Context(), "any password", "", nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -26,7 +26,7 @@ func (s *Store) Account(ctx context.Context, id string) (identity.Account, error
 	if err != nil {
 		return identity.Account{}, notFound("read account", err)
 	}
-	return identity.Account{User: row.user(), PasswordHash: row.PasswordHash}, nil
+	return identity.Account{User: s.user(ctx, row.userRow), PasswordHash: row.PasswordHash}, nil
 }
 
 // ReplacePassword implements identity.Credentials. The row lock of the update
@@ -63,4 +63,11 @@ func (s *Store) ReplacePassword(ctx context.Context, c identity.PasswordChange, 
 		return failed
 	}
 	return fault("replace password", err)
+}
+
+// RenewHash implements identity.Credentials.
+func (s *Store) RenewHash(ctx context.Context, userID, from, to string) (bool, error) {
+	const statement = `UPDATE credential SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2`
+	renewed, err := s.pool.Exec(ctx, statement, userID, from, to)
+	return renewed.RowsAffected() == 1, fault("renew hash", err)
 }

@@ -12,11 +12,11 @@ import (
 func (s *Store) Import(ctx context.Context, accounts []identity.Account) (int, error) {
 	const statement = `
 		WITH incoming AS (
-			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-				AS t (user_id, user_name, customer_id, line_number, account_status, password_hash, permissions)
+			SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+				AS t (user_id, sealed_name, customer_id, line_number, account_status, password_hash, permissions)
 		), created AS (
-			INSERT INTO app_user (user_id, user_name, customer_id, line_number, account_status)
-			SELECT user_id, user_name, nullif(customer_id, ''), nullif(line_number, ''), account_status FROM incoming
+			INSERT INTO app_user (user_id, sealed_name, customer_id, line_number, account_status)
+			SELECT user_id, sealed_name, nullif(customer_id, ''), nullif(line_number, ''), account_status FROM incoming
 			ON CONFLICT DO NOTHING
 			RETURNING user_id
 		), credential AS (
@@ -27,19 +27,24 @@ func (s *Store) Import(ctx context.Context, accounts []identity.Account) (int, e
 			SELECT user_id, unnest(string_to_array(permissions, ',')) FROM created JOIN incoming USING (user_id)
 		)
 		SELECT count(*) FROM created`
-	columns := make([][]string, 7)
+	columns := make([][]string, 6) // all but the names
+	names := make([][]byte, 0, len(accounts))
 	for _, a := range accounts {
+		name, err := s.sealName(ctx, a.ID, a.Name)
+		if err != nil {
+			return 0, fault("import users", err)
+		}
+		names = append(names, name)
 		row := []string{
-			a.ID, a.Name, a.CustomerID, a.Line.Digits(), string(a.Status), a.PasswordHash,
-			strings.Join(a.Permissions, ","),
+			a.ID, a.CustomerID, a.Line.Digits(), string(a.Status), a.PasswordHash, strings.Join(a.Permissions, ","),
 		}
 		for i, value := range row {
 			columns[i] = append(columns[i], value)
 		}
 	}
-	args := make([]any, len(columns))
-	for i := range columns {
-		args[i] = columns[i]
+	args := []any{columns[0], names}
+	for _, column := range columns[1:] {
+		args = append(args, column)
 	}
 	var created int
 	err := s.pool.QueryRow(ctx, statement, args...).Scan(&created)

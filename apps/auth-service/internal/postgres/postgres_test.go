@@ -4,19 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/token/tokentest"
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,17 +29,55 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func setup(t *testing.T) (*postgres.Store, *pgtest.Database) {
 	t.Helper()
 	database := pgtest.New(t, postgres.Migrations())
-	return postgres.NewStore(database.Pool, time.Now), database
+	return postgres.NewStore(database.Pool, sealtest.Keyring(t), time.Now), database
 }
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	newStore := func(t *testing.T) identitytest.Store {
+	newStore := func(t *testing.T, now func() time.Time) identitytest.Store {
 		t.Helper()
-		store, _ := setup(t)
-		return store
+		return postgres.NewStore(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t), now)
 	}
 	identitytest.RunStore(t, newStore)
+}
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t, postgres.Migrations())
+	writer := postgres.NewHistoryWriter(database.Pool, slog.New(slog.DiscardHandler), groupcommit.NewMetrics(prometheus.NewRegistry()))
+	history := postgres.NewHistory(database.Pool, writer)
+	writer.Start()
+	defer func() { must(t, writer.Stop(context.Background())) }()
+	identitytest.RunLoginHistory(t, history)
+}
+
+func TestFadedAttemptsArePruned(t *testing.T) {
+	t.Parallel()
+	store, database := setup(t)
+	for i := range 25 {
+		_, err := database.Pool.Exec(t.Context(), "INSERT INTO login_attempt (user_id, failures, attempted_at) VALUES ($1, 5, $2)",
+			fmt.Sprintf("old%d", i), time.Now().Add(-identity.FailuresFade))
+		must(t, err)
+	}
+	for i := range 3 {
+		_, err := store.Take(t.Context(), fmt.Sprintf("new%d", i))
+		must(t, err)
+	}
+	var left int
+	must(t, database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM login_attempt").Scan(&left))
+	if left != 3 {
+		t.Errorf("%d rows are left", left)
+	}
+}
+
+// TestPartitioned sees to it that upkeep can do its work: all its tables exist
+// and are partitioned.
+func TestPartitioned(t *testing.T) {
+	t.Parallel()
+	_, database := setup(t)
+	for _, table := range postgres.Partitioned {
+		must(t, table.Maintain(t.Context(), database.Pool, time.Now()))
+	}
 }
 
 // kim is an account of which the tests below need one.
@@ -71,7 +114,7 @@ func awaitBlocked(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 func open(ctx context.Context, store *postgres.Store, id, hash string) error {
-	return store.Open(ctx, identity.Session{ID: id, UserID: "kim"}, hash, time.Now().Add(time.Hour))
+	return store.Open(ctx, identity.Session{ID: id, UserID: "kim", Permissions: kim.Permissions}, hash, time.Now().Add(time.Hour))
 }
 
 // idlePool are Passwords that must be used without a connection in hand.
@@ -82,11 +125,14 @@ type idlePool struct {
 }
 
 // Verify implements identity.Passwords.
-func (p *idlePool) Verify(ctx context.Context, password, hash string) (bool, error) {
-	if held := p.pool.Stat().AcquiredConns(); held != 0 {
-		p.t.Errorf("%d connections are held while a password is hashed", held)
-	}
-	return p.Passwords.Verify(ctx, password, hash)
+func (p *idlePool) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (bool, error) {
+	return p.Passwords.Verify(ctx, password, hash, func(ctx context.Context) error {
+		err := begin(ctx)
+		if held := p.pool.Stat().AcquiredConns(); held != 0 {
+			p.t.Errorf("%d connections are held while a password is hashed", held)
+		}
+		return err
+	})
 }
 
 func TestALoginHoldsNoConnectionWhileItHashes(t *testing.T) {
@@ -95,9 +141,10 @@ func TestALoginHoldsNoConnectionWhileItHashes(t *testing.T) {
 	must(t, store.Create(t.Context(), kim))
 	passwords := &idlePool{t: t, pool: database.Pool}
 	sessions := identity.NewSessions(identity.SessionsParams{
-		Credentials: store, Passwords: passwords, Tokens: &identitytest.Tokens{}, Index: store,
-		Store: identitytest.NewSessions(), Recorder: &identitytest.Recorder{}, Now: time.Now,
-		Lifetimes: identity.Lifetimes{Idle: time.Minute, Refresh: time.Hour},
+		Guard:  identity.NewGuard(identity.GuardParams{Credentials: store, Passwords: passwords, Attempts: store}),
+		Tokens: &identitytest.Tokens{}, Index: store, Store: identitytest.NewSessions(),
+		History: &identitytest.History{}, Recorder: &identitytest.Recorder{}, Now: time.Now,
+		Lifetimes: identity.Lifetimes{Idle: time.Minute, Absolute: time.Hour, Refresh: time.Hour},
 	})
 	_, err := sessions.Login(t.Context(), identity.LoginRequest{UserID: "kim", Password: identitytest.Password})
 	must(t, err)
@@ -177,26 +224,45 @@ func TestImport(t *testing.T) {
 	}
 }
 
+func TestLedgerOfSigningKeys(t *testing.T) {
+	t.Parallel()
+	clock := time.Now().Round(time.Microsecond).UTC() // as exact as the database
+	now := func() time.Time { return clock }
+	store := postgres.NewStore(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t), now)
+	tokentest.LedgerContract(t, store, now, func(d time.Duration) { clock = clock.Add(d) })
+}
+
 // anySecret is what every secret is.
 type anySecret struct{}
 
 // Secret implements sidecar.Secrets.
 func (anySecret) Secret(context.Context, string) (string, error) { return "any", nil }
 
+// Reread implements sidecar.Secrets.
+func (anySecret) Reread(context.Context, string) (string, error) { return "any", nil }
+
 func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	t.Parallel()
 	pool, err := pg.Open(pg.Config{Host: "127.0.0.1", Port: 1, Name: "auth", User: "auth", SSLMode: "disable", MaxConns: 1}, anySecret{})
 	must(t, err)
 	t.Cleanup(pool.Close)
-	store := postgres.NewStore(pool, time.Now)
+	store := postgres.NewStore(pool, sealtest.Keyring(t), time.Now)
 	user := identity.Session{ID: "s1", UserID: "kim"}
 	_, errUser := store.User(t.Context(), "kim")
 	_, errAccount := store.Account(t.Context(), "kim")
 	_, errRegistered := store.Registered(t.Context(), "CUST1", "01011112222")
 	_, errExtend := store.Extend(t.Context(), "s1", time.Now())
+	_, errKeys := store.PublishedSince(t.Context(), []string{"key"})
 	_, errImport := store.Import(t.Context(), nil)
+	_, errTake := store.Take(t.Context(), "kim")
+	_, errRenew := store.RenewHash(t.Context(), "kim", "a", "b")
+	_, errSessions := store.Sessions(t.Context(), "kim")
+	_, errLogins := postgres.NewHistory(pool, nil).Logins(t.Context(), "kim", 1, 10)
 	for name, err := range map[string]error{
 		"User": errUser, "Account": errAccount, "Registered": errRegistered, "Extend": errExtend, "Import": errImport,
+		"Take": errTake, "RenewHash": errRenew, "Sessions": errSessions, "Logins": errLogins,
+		"Reset":           store.Reset(t.Context(), "kim"),
+		"PublishedSince":  errKeys,
 		"Available":       store.Available(t.Context(), kim.User),
 		"Create":          store.Create(t.Context(), kim),
 		"Open":            store.Open(t.Context(), user, "hash", time.Now()),

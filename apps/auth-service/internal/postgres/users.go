@@ -7,28 +7,30 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
 // userColumns select a userRow from app_user u.
 const userColumns = `
-	u.user_id, u.user_name, u.customer_id, u.line_number, u.account_status,
+	u.user_id, u.user_name, u.sealed_name, u.customer_id, u.line_number, u.account_status,
 	ARRAY(SELECT p.permission FROM user_permission p WHERE p.user_id = u.user_id ORDER BY 1) AS permissions`
 
 // userRow is a user as userColumns select it.
 type userRow struct {
 	UserID        string
 	UserName      string
+	SealedName    []byte
 	CustomerID    *string
 	LineNumber    *string
 	AccountStatus string
 	Permissions   []string
 }
 
-func (r userRow) user() identity.User {
+func (s *Store) user(ctx context.Context, r userRow) identity.User {
 	u := identity.User{
-		ID: r.UserID, Name: r.UserName,
+		ID: r.UserID, Name: s.name(ctx, r),
 		Status: identity.Status(r.AccountStatus), Permissions: r.Permissions,
 	}
 	if r.CustomerID != nil && r.LineNumber != nil {
@@ -47,7 +49,7 @@ func (s *Store) User(ctx context.Context, id string) (identity.User, error) {
 	if err != nil {
 		return identity.User{}, notFound("read user", err)
 	}
-	return row.user(), nil
+	return s.user(ctx, row), nil
 }
 
 // one returns the single row of a query, by the names of T's fields.
@@ -89,17 +91,25 @@ func (s *Store) Available(ctx context.Context, u identity.User) error {
 
 // Create implements identity.Users. All of an account appears at once.
 func (s *Store) Create(ctx context.Context, a identity.Account) error {
+	return s.create(ctx, s.pool, a)
+}
+
+func (s *Store) create(ctx context.Context, db audit.Execer, a identity.Account) error {
 	const statement = `
 		WITH created AS (
-			INSERT INTO app_user (user_id, user_name, customer_id, line_number, account_status)
+			INSERT INTO app_user (user_id, sealed_name, customer_id, line_number, account_status)
 			VALUES ($1, $2, nullif($3, ''), nullif($4, ''), $5)
 			RETURNING user_id
 		), credential AS (
 			INSERT INTO credential (user_id, password_hash) SELECT user_id, $6 FROM created
 		)
 		INSERT INTO user_permission (user_id, permission) SELECT user_id, unnest($7::text[]) FROM created`
-	_, err := s.pool.Exec(ctx, statement,
-		a.ID, a.Name, a.CustomerID, a.Line.Digits(), string(a.Status), a.PasswordHash, a.Permissions)
+	name, err := s.sealName(ctx, a.ID, a.Name)
+	if err != nil {
+		return fault("create user", err)
+	}
+	_, err = db.Exec(ctx, statement,
+		a.ID, name, a.CustomerID, a.Line.Digits(), string(a.Status), a.PasswordHash, a.Permissions)
 	if constraint, ok := pg.IsUniqueViolation(err); ok {
 		return taken(constraint)
 	}

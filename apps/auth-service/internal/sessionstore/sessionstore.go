@@ -19,7 +19,10 @@ type Store struct {
 	now    func() time.Time
 }
 
-var _ identity.SessionStore = (*Store)(nil)
+var (
+	_ identity.SessionStore = (*Store)(nil)
+	_ identity.LiveSessions = (*Store)(nil)
+)
 
 // New returns a Store. What it changes, cached forgets.
 func New(store *session.Store, cached *session.Cached, now func() time.Time) *Store {
@@ -44,7 +47,8 @@ func (s *Store) Get(ctx context.Context, id string) (identity.Session, string, e
 	}
 	return identity.Session{
 		ID: id, UserID: record.UserID, Lines: record.Lines, Permissions: record.Permissions,
-		RefreshID: record.RefreshID, Idle: record.Idle,
+		RefreshID: record.RefreshID, UsedRefreshID: record.UsedRefreshID, RefreshedAt: record.RefreshedAt,
+		Idle: record.Idle, EndsAt: record.EndsAt, UsedAt: record.TouchedAt,
 	}, version, nil
 }
 
@@ -54,10 +58,21 @@ func (s *Store) Update(ctx context.Context, changed identity.Session, version st
 	return translate(s.store.Update(ctx, changed.ID, s.record(changed), version))
 }
 
+// Permit implements identity.LiveSessions.
+func (s *Store) Permit(ctx context.Context, id string, permissions []string) error {
+	defer s.cached.Forget(id)
+	return insisted(s.store.Permit(ctx, id, permissions, s.now()))
+}
+
 // End implements identity.SessionStore.
 func (s *Store) End(ctx context.Context, id string) error {
 	defer s.cached.Forget(id)
-	err := translate(s.store.End(ctx, id))
+	return insisted(s.store.End(ctx, id))
+}
+
+// insisted translates the error of what was tried several times.
+func insisted(err error) error {
+	err = translate(err)
 	if errors.Is(err, identity.ErrSessionChanged) {
 		return identity.ErrSessionStore.WithCause(err)
 	}
@@ -67,7 +82,8 @@ func (s *Store) End(ctx context.Context, id string) error {
 func (s *Store) record(from identity.Session) session.Record {
 	return session.Record{
 		UserID: from.UserID, Permissions: from.Permissions, Lines: from.Lines,
-		RefreshID: from.RefreshID, Idle: from.Idle, TouchedAt: s.now(),
+		RefreshID: from.RefreshID, UsedRefreshID: from.UsedRefreshID, RefreshedAt: from.RefreshedAt,
+		Idle: from.Idle, EndsAt: from.EndsAt, TouchedAt: s.now(),
 	}
 }
 

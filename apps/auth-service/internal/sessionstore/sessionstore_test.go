@@ -41,7 +41,7 @@ func TestStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store, cached := setup(t, resource(t, "session-store"))
-			identitytest.RunSessionStore(t, func(*testing.T) identity.SessionStore { return store })
+			identitytest.RunSessionStore(t, func(*testing.T) identitytest.SessionStore { return store })
 			t.Run("a session ends by itself", func(t *testing.T) {
 				t.Parallel()
 				endsByItself(t, store)

@@ -19,6 +19,10 @@ type Config struct {
 	KeySecret  string        `env:"TOKEN_KEY_SECRET" envDefault:"jwt-signing-key"`
 	AccessTTL  time.Duration `env:"TOKEN_ACCESS_TTL" envDefault:"30m"`
 	RefreshTTL time.Duration `env:"TOKEN_REFRESH_TTL" envDefault:"24h"`
+	// KeyLead is how long a new key is published before it signs. It covers the
+	// time after which every replica sees a changed secret and every verifier
+	// reads the published keys again.
+	KeyLead time.Duration `env:"TOKEN_KEY_LEAD" envDefault:"10m"`
 }
 
 // Validate refuses an empty name and lifetimes that make no sense.
@@ -29,6 +33,9 @@ func (c *Config) Validate() error {
 	}
 	if c.AccessTTL < time.Second || c.RefreshTTL < c.AccessTTL {
 		faults = append(faults, errors.New("TOKEN_ACCESS_TTL must be at least 1s and TOKEN_REFRESH_TTL no shorter"))
+	}
+	if c.KeyLead < 0 {
+		faults = append(faults, errors.New("TOKEN_KEY_LEAD must not be negative"))
 	}
 	return errors.Join(faults...)
 }
@@ -53,22 +60,29 @@ func NewIssuer(cfg Config, names jwtauth.Config, keys *Keys, verifier *jwtauth.V
 // Issue implements identity.Tokens. It returns ErrNoKey while there is no
 // signing key.
 func (i *Issuer) Issue(ctx context.Context, u identity.User, s identity.Session) (identity.TokenPair, error) {
-	set, err := i.keys.Set(ctx)
+	key, err := i.keys.sign(ctx)
 	if err != nil {
 		return identity.TokenPair{}, err
 	}
-	access := i.claims(s, jwtauth.TypeAccess, rand.Text(), i.cfg.AccessTTL)
+	accessTTL := i.within(s, i.cfg.AccessTTL)
+	access := i.claims(s, jwtauth.TypeAccess, rand.Text(), accessTTL)
 	access.CustomerID, access.Lines, access.Permissions = u.CustomerID, s.Lines, s.Permissions
-	refresh := i.claims(s, jwtauth.TypeRefresh, s.RefreshID, i.cfg.RefreshTTL)
+	refresh := i.claims(s, jwtauth.TypeRefresh, s.RefreshID, i.within(s, i.cfg.RefreshTTL))
 
-	pair := identity.TokenPair{ExpiresIn: i.cfg.AccessTTL}
-	if pair.Access, err = set.sign(access); err != nil {
+	pair := identity.TokenPair{ExpiresIn: accessTTL}
+	if pair.Access, err = key.sign(access); err != nil {
 		return identity.TokenPair{}, err
 	}
-	if pair.Refresh, err = set.sign(refresh); err != nil {
+	if pair.Refresh, err = key.sign(refresh); err != nil {
 		return identity.TokenPair{}, err
 	}
 	return pair, nil
+}
+
+// within returns how long a token is valid that may last for ttl but not longer
+// than its session.
+func (i *Issuer) within(s identity.Session, ttl time.Duration) time.Duration {
+	return min(ttl, max(s.EndsAt.Sub(i.now()), time.Second))
 }
 
 // claims returns what a token of either type says of a session. A refresh token
@@ -84,10 +98,10 @@ func (i *Issuer) claims(s identity.Session, typ, id string, ttl time.Duration) j
 	}
 }
 
-func (s *Set) sign(claims jwtauth.Claims) (string, error) {
+func (s signer) sign(claims jwtauth.Claims) (string, error) {
 	t := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
-	t.Header["kid"] = s.signerID
-	signed, err := t.SignedString(s.signer)
+	t.Header["kid"] = s.id
+	signed, err := t.SignedString(s.key)
 	if err != nil {
 		return "", fmt.Errorf("sign %s token: %w", claims.Type, err)
 	}

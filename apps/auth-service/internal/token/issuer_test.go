@@ -20,23 +20,43 @@ import (
 type issuing struct {
 	*token.Issuer
 	vault    *vault
+	ledger   *tokentest.Ledger
+	keys     *token.Keys
 	verifier *jwtauth.Verifier
 	clock    time.Time
 }
+
+// lead is how long a key is published before it signs.
+const lead = 10 * time.Minute
 
 var names = jwtauth.Config{Issuer: "test-issuer", Audience: "test-audience"}
 
 func setup(t *testing.T, keys ...tokentest.Key) *issuing {
 	t.Helper()
-	s := &issuing{vault: &vault{}, clock: time.Now().Truncate(time.Second)}
+	s := setupOn(t, nil, &vault{})
+	s.ledger = tokentest.NewLedger(func() time.Time { return s.clock })
+	s.issueFrom(s.ledger)
 	if len(keys) > 0 {
 		s.vault.put(tokentest.Set(t, keys...))
 	}
-	now := func() time.Time { return s.clock }
-	set := token.NewKeys(s.vault, "keys", slog.New(slog.DiscardHandler))
-	s.verifier = jwtauth.NewVerifier(names, jwtauth.LocalKeys(set.Public), now)
-	s.Issuer = token.NewIssuer(token.Config{AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour}, names, set, s.verifier, now)
 	return s
+}
+
+// setupOn is setup of another replica.
+func setupOn(t *testing.T, ledger *tokentest.Ledger, store *vault) *issuing {
+	t.Helper()
+	s := &issuing{vault: store, ledger: ledger, clock: time.Now().Truncate(time.Second)}
+	s.issueFrom(ledger)
+	return s
+}
+
+func (s *issuing) issueFrom(ledger *tokentest.Ledger) {
+	now := func() time.Time { return s.clock }
+	s.keys = token.NewKeys(token.KeysParams{
+		Secrets: s.vault, Secret: "keys", Ledger: ledger, Lead: lead, Log: slog.New(slog.DiscardHandler), Now: now,
+	})
+	s.verifier = jwtauth.NewVerifier(names, s.keys, now)
+	s.Issuer = token.NewIssuer(token.Config{AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour}, names, s.keys, s.verifier, now)
 }
 
 var (
@@ -44,6 +64,7 @@ var (
 	session = identity.Session{
 		ID: "session", UserID: "kim", Lines: []string{"01011112222"},
 		Permissions: []string{identity.PermissionBillInquiry}, RefreshID: "refresh-id",
+		EndsAt: time.Now().Add(720 * time.Hour),
 	}
 )
 
@@ -76,6 +97,25 @@ func TestIssuedTokensSayWhatServicesNeed(t *testing.T) {
 		t.Errorf("refresh token (-want +got):\n%s", diff)
 	}
 	if pair.ExpiresIn != 30*time.Minute {
+		t.Errorf("expires in %s", pair.ExpiresIn)
+	}
+}
+
+func TestNoTokenOutlastsItsSession(t *testing.T) {
+	t.Parallel()
+	s := setup(t, tokentest.NewKey(t, "signer"))
+	ending := session
+	ending.EndsAt = s.clock.Add(10 * time.Minute)
+	pair, err := s.Issue(t.Context(), user, ending)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for typ, text := range map[string]string{jwtauth.TypeAccess: pair.Access, jwtauth.TypeRefresh: pair.Refresh} {
+		if got := parse(t, s, text, typ).ExpiresAt; !got.Equal(ending.EndsAt) {
+			t.Errorf("the %s token lasts until %v, the session until %v", typ, got, ending.EndsAt)
+		}
+	}
+	if pair.ExpiresIn != 10*time.Minute {
 		t.Errorf("expires in %s", pair.ExpiresIn)
 	}
 }

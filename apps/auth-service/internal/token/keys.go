@@ -1,23 +1,19 @@
 // Package token signs access and refresh tokens and publishes the keys that
-// verify them. The keys come from the secret store as a JWK Set: the first one
-// signs, all of them verify, so that a key can be replaced without ending
-// anybody's session.
+// verify them. The keys come from the secret store as a JWK Set: all of them
+// verify, and one signs, so that a key can be replaced without ending anybody's
+// session and without refusing anybody's request.
 package token
 
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/MicahParks/jwkset"
-
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -28,32 +24,58 @@ var ErrNoKey = problem.New(problem.Unavailable, "SIGNING_KEY_UNAVAILABLE", "ÏùºÏ
 // remember what it read.
 type Secrets interface {
 	Secret(ctx context.Context, name string) (string, error)
+	// Reread asks the secret store at once, within bounds.
+	Reread(ctx context.Context, name string) (string, error)
+}
+
+// Ledger remembers, over all replicas and restarts, since when keys have been
+// published.
+type Ledger interface {
+	// PublishedSince notes keys that it does not know as published from now on
+	// and returns the time of each.
+	PublishedSince(ctx context.Context, keyIDs []string) (map[string]time.Time, error)
+}
+
+// KeysParams are what Keys need.
+type KeysParams struct {
+	Secrets Secrets
+	// Secret is the name of the secret with the key set.
+	Secret string
+	Ledger Ledger
+	// Lead is how long a key is published before it signs.
+	Lead time.Duration
+	Log  *slog.Logger
+	Now  func() time.Time
 }
 
 // Keys is the signing key set as the secret store has it now. A changed secret
 // takes effect with the next use; one that is no key set is refused, while the
 // set before stays in force. It is safe for concurrent use.
 type Keys struct {
-	secrets Secrets
-	name    string
-	log     *slog.Logger
+	KeysParams
 
-	mu   sync.Mutex
-	seen string // the secret as it was last
-	set  *Set   // of the last one that was a key set
+	mu     sync.Mutex
+	seen   string // the secret as it was last
+	set    *Set   // of the last one that was a key set
+	since  map[string]time.Time
+	signer signer // that was chosen last
 }
 
-// NewKeys returns the keys in the secret called name. It reads nothing yet.
-func NewKeys(secrets Secrets, name string, log *slog.Logger) *Keys {
-	return &Keys{secrets: secrets, name: name, log: log}
-}
+var _ jwtauth.Keys = (*Keys)(nil)
+
+// NewKeys returns the keys that p names. It reads nothing yet.
+func NewKeys(p KeysParams) *Keys { return &Keys{KeysParams: p} }
 
 // Set returns the key set, or ErrNoKey.
 func (k *Keys) Set(ctx context.Context) (*Set, error) {
-	text, err := k.secrets.Secret(ctx, k.name)
+	text, err := k.Secrets.Secret(ctx, k.Secret)
 	if err != nil {
 		return nil, ErrNoKey.WithCause(err)
 	}
+	return k.take(ctx, text)
+}
+
+func (k *Keys) take(ctx context.Context, text string) (*Set, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.set != nil && k.seen == text {
@@ -62,11 +84,12 @@ func (k *Keys) Set(ctx context.Context) (*Set, error) {
 	set, err := ParseSet(text)
 	switch {
 	case err == nil:
-		k.set = set
+		k.set, k.since = set, nil
+		k.Log.InfoContext(ctx, "signing keys published", "key_ids", set.ids())
 	case k.set == nil:
 		return nil, ErrNoKey.WithCause(err)
 	default:
-		k.log.ErrorContext(ctx, "changed signing keys refused, those before stay in force", "error", err)
+		k.Log.ErrorContext(ctx, "changed signing keys refused, those before stay in force", "error", err)
 	}
 	k.seen = text
 	return k.set, nil
@@ -80,79 +103,27 @@ func (k *Keys) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Public returns the keys that verify tokens, by their ids. It has the shape of
-// jwtauth.LocalKeys: this service verifies tokens like all others, but needs
-// not ask itself for the keys.
-func (k *Keys) Public(ctx context.Context) (map[string]crypto.PublicKey, error) {
+// Key implements jwtauth.Keys: this service verifies tokens like all others,
+// but needs not ask itself for the keys. An unknown one may be one that another
+// replica has seen earlier.
+func (k *Keys) Key(ctx context.Context, kid string) (crypto.PublicKey, error) {
 	set, err := k.Set(ctx)
+	if err == nil && set.verify[kid] == nil {
+		set, err = k.reread(ctx)
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", jwtauth.ErrNoKeys, err)
 	}
-	return set.verify, nil
+	if key := set.verify[kid]; key != nil {
+		return key, nil
+	}
+	return nil, jwtauth.ErrUnknownKey
 }
 
-// Set is a parsed JWK Set.
-type Set struct {
-	signer   *ecdsa.PrivateKey
-	signerID string
-	verify   map[string]crypto.PublicKey
-	// Public is the set without private parts, as other services read it.
-	Public jwkset.JWKSMarshal
-}
-
-// ParseSet reads a JWK Set of P-256 keys with distinct ids. The first must be
-// private. The error tells no part of a key.
-func ParseSet(text string) (*Set, error) {
-	var raw jwkset.JWKSMarshal
-	if json.Unmarshal([]byte(text), &raw) != nil {
-		return nil, errors.New("the key set is not JSON")
-	}
-	set := &Set{verify: make(map[string]crypto.PublicKey, len(raw.Keys))}
-	for i, key := range raw.Keys {
-		if err := set.add(key); err != nil {
-			return nil, fmt.Errorf("key %d of the set: %w", i+1, err)
-		}
-	}
-	if set.signer == nil {
-		return nil, errors.New("the key set is empty")
-	}
-	return set, nil
-}
-
-// add takes one key into the set.
-func (s *Set) add(raw jwkset.JWKMarshal) error {
-	if raw.KID == "" || s.verify[raw.KID] != nil {
-		return errors.New("has no kid of its own")
-	}
-	parsed, err := jwkset.NewJWKFromMarshal(raw, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
+func (k *Keys) reread(ctx context.Context) (*Set, error) {
+	text, err := k.Secrets.Reread(ctx, k.Secret)
 	if err != nil {
-		return errors.New("is no valid JWK") // the cause may quote the key
+		return nil, ErrNoKey.WithCause(err)
 	}
-	private, isPrivate := parsed.Key().(*ecdsa.PrivateKey)
-	public, isPublic := parsed.Key().(*ecdsa.PublicKey)
-	if isPrivate {
-		public = &private.PublicKey
-	}
-	if !isPrivate && !isPublic || public.Curve != elliptic.P256() {
-		return errors.New("is no P-256 key")
-	}
-	if s.signer == nil {
-		if !isPrivate {
-			return errors.New("signs and must be private")
-		}
-		s.signer, s.signerID = private, raw.KID
-	}
-	s.verify[raw.KID] = public
-	return s.publish(raw.KID, public)
-}
-
-func (s *Set) publish(id string, key *ecdsa.PublicKey) error {
-	published, err := jwkset.NewJWKFromKey(key, jwkset.JWKOptions{
-		Metadata: jwkset.JWKMetadataOptions{ALG: jwkset.AlgES256, KID: id, USE: jwkset.UseSig},
-	})
-	if err != nil {
-		return fmt.Errorf("cannot be published: %w", err)
-	}
-	s.Public.Keys = append(s.Public.Keys, published.Marshal())
-	return nil
+	return k.take(ctx, text)
 }

@@ -13,13 +13,11 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/api"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
-	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/httpapi"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/metrics"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/queue"
 	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
-	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 )
@@ -31,13 +29,14 @@ const Name = "bill-inquiry-service"
 // the HTTP server is drained while questions are still brought to KOS.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Sessions, cfg.Tokens, cfg.Issuer, cfg.KOS,
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Issuer, cfg.KOS,
 			cfg.Limits, cfg.Bills, cfg.Ahead),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), bill.Window{Months: cfg.Bills.Months}),
-		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database,
+		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,
+		platform.Audit(bill.ErrNoInquiry.Code), // the answer also for somebody else's
 
 		fx.Module("inbound", fx.Provide(
-			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*bill.Inquiries), new(*bill.Bills), new(*bill.Prefetcher))),
+			newAPI,
 			events.NewConsumer,
 			newRunner,
 		), fx.Invoke(keepPartitions, listen, watch, runJobs)),

@@ -13,7 +13,7 @@ import (
 
 var environment = []string{
 	"DB_NAME=bill_inquiry", "DB_USER=bill_inquiry", "DB_PASSWORD_SECRET=database-password-bill-inquiry",
-	"KOS_CREDENTIALS_SECRET=kos-api-credentials-bill-inquiry",
+	"KOS_CREDENTIALS_SECRET=kos-api-credentials-bill-inquiry", "DATA_KEYSET_SECRET=data-keyset-bill-inquiry",
 }
 
 func TestGraphIsComplete(t *testing.T) {

@@ -11,5 +11,6 @@ func Commands(environ []string) map[string]platform.Command {
 	return map[string]platform.Command{
 		"serve":   platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
 		"migrate": platform.Migrate(environ, postgres.Migrations(), jobs.Migrate),
+		"reseal":  platform.Reseal(environ, postgres.Sealed),
 	}
 }

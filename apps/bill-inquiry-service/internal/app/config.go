@@ -11,6 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
@@ -21,6 +22,7 @@ type Config struct {
 	Telemetry telemetry.Config
 	Sidecar   sidecar.Config
 	Database  pg.Config
+	Data      seal.Config
 	Sessions  platform.SessionConfig
 	Tokens    jwtauth.Config
 	Issuer    platform.IssuerConfig

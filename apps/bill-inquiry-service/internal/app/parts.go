@@ -10,12 +10,17 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/cache"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/httpapi"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/kos"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/metrics"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/queue"
+	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
@@ -38,6 +43,24 @@ func newBills(p domainParams) *bill.Bills {
 	return bill.NewBills(bill.BillsParams{
 		Cache: p.Cache, Archive: p.Archive, Carrier: p.Carrier, Gate: p.Line, Queue: p.Line,
 		Now: p.Now, NewID: newID, Log: p.Log,
+	})
+}
+
+// apiParams are what the API needs from the graph.
+type apiParams struct {
+	fx.In
+
+	Inquiries *bill.Inquiries
+	Bills     *bill.Bills
+	Ahead     *bill.Prefetcher
+	Auth      *jwtauth.Authenticator
+	Consumer  *events.Consumer
+	Gate      *sidecar.Gate
+}
+
+func newAPI(p apiParams) httpserver.Registrar {
+	return httpapi.New(httpapi.Params{
+		Inquiries: p.Inquiries, Lines: p.Bills, Logins: p.Ahead, Auth: p.Auth, Consumer: p.Consumer, Gate: p.Gate,
 	})
 }
 
@@ -95,12 +118,14 @@ func newBudgets(pool *pgxpool.Pool, limits LimitConfig, m *metrics.Metrics) *pos
 	}, m.Throttled)
 }
 
-func newQueue(cfg BillConfig, pool *pgxpool.Pool, jobs postgres.Jobs, budgets *postgres.Budgets) *postgres.Queue {
-	return postgres.NewQueue(pool, jobs, budgets, cfg.Room)
+func newQueue(cfg BillConfig, pool *pgxpool.Pool, jobs postgres.Jobs, budgets *postgres.Budgets, keyring *seal.Keyring) *postgres.Queue {
+	return postgres.NewQueue(postgres.QueueParams{
+		Pool: pool, Jobs: jobs, Budgets: budgets, Keyring: keyring, Room: cfg.Room,
+	})
 }
 
-func newCache(cfg BillConfig, dapr *sidecar.Client, log *slog.Logger, registerer prometheus.Registerer) bill.Cache {
-	return cache.New(dapr.State(cfg.CacheStore), log, registerer)
+func newCache(cfg BillConfig, dapr *sidecar.Client, keyring *seal.Keyring, log *slog.Logger, registerer prometheus.Registerer) bill.Cache {
+	return cache.New(dapr.State(cfg.CacheStore), keyring, log, registerer)
 }
 
 // kosParams are what the way to KOS needs from the graph.
@@ -119,8 +144,8 @@ func newKOS(p kosParams) bill.Carrier {
 	return kos.New(client, p.Exchanges, p.Budgets, p.Now, newID)
 }
 
-func newRecordWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Record] {
-	writer := postgres.NewRecordWriter(pool, log, metrics)
+func newRecordWriter(lc fx.Lifecycle, pool *pgxpool.Pool, keyring *seal.Keyring, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Record] {
+	writer := postgres.NewRecordWriter(pool, keyring, log, metrics)
 	lc.Append(fx.StartStopHook(writer.Start, writer.Stop))
 	return writer
 }

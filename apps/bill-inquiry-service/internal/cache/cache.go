@@ -13,6 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/cache"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
@@ -36,12 +37,15 @@ type Cache struct {
 
 var _ bill.Cache = (*Cache)(nil)
 
-// New returns a cache whose shared level is l2.
-func New(l2 cache.L2, log *slog.Logger, registerer prometheus.Registerer) *Cache {
+// New returns a cache whose shared level is l2, where keyring seals everything.
+func New(l2 cache.L2, keyring *seal.Keyring, log *slog.Logger, registerer prometheus.Registerer) *Cache {
 	metrics := cache.NewMetrics(registerer)
+	options := func(kind string, ttl time.Duration) cache.Options {
+		return cache.Options{Kind: kind, TTL: ttl, LoadTimeout: loadTimeout, Sealer: keyring}
+	}
 	return &Cache{
-		bills:     cache.New[told[bill.Bill]](cache.Options{Kind: "bill", TTL: billTTL, LoadTimeout: loadTimeout}, l2, log, metrics),
-		customers: cache.New[told[bill.Customer]](cache.Options{Kind: "customer", TTL: customerTTL, LoadTimeout: loadTimeout}, l2, log, metrics),
+		bills:     cache.New[told[bill.Bill]](options("bill", billTTL), l2, log, metrics),
+		customers: cache.New[told[bill.Customer]](options("customer", customerTTL), l2, log, metrics),
 	}
 }
 

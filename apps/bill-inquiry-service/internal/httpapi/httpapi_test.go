@@ -24,6 +24,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
@@ -104,7 +105,10 @@ func setup(t *testing.T, use *inquiries) *client {
 	sessions := authtest.LiveSessions{"s1": session.Record{UserID: owner.UserID, Lines: owner.Lines, Permissions: owner.Permissions}}
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), sessions, prometheus.NewRegistry())
 	router := mux.NewRouter()
-	httpapi.New(use, use, use, auth, events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())).Register(router)
+	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	httpapi.New(httpapi.Params{
+		Inquiries: use, Lines: use, Logins: use, Auth: auth, Consumer: consumer, Gate: sidecar.NewGate(sidecar.Config{}),
+	}).Register(router)
 	server := httptest.NewServer(traced(router))
 	t.Cleanup(server.Close)
 	transport := openapitest.Load(t, api.OpenAPI).Transport(server.Client().Transport)

@@ -12,6 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 // Inquiries are the use cases that are served. See bill.Inquiries.
@@ -45,12 +46,24 @@ type API struct {
 	logins    Logins
 	auth      *jwtauth.Authenticator
 	consumer  *events.Consumer
+	gate      *sidecar.Gate
 }
 
-// New returns the API of inquiries, which tells lines and logins of the events
-// that consumer takes.
-func New(inquiries Inquiries, lines Lines, logins Logins, auth *jwtauth.Authenticator, consumer *events.Consumer) *API {
-	return &API{inquiries: inquiries, lines: lines, logins: logins, auth: auth, consumer: consumer}
+// Params is what an API needs.
+type Params struct {
+	Inquiries Inquiries
+	Lines     Lines
+	Logins    Logins
+	Auth      *jwtauth.Authenticator // users prove themselves to it
+	Consumer  *events.Consumer       // takes the events that lines and logins are told of
+	Gate      *sidecar.Gate          // events come through it
+}
+
+// New returns the API of inquiries.
+func New(p Params) *API {
+	return &API{
+		inquiries: p.Inquiries, lines: p.Lines, logins: p.Logins, auth: p.Auth, consumer: p.Consumer, gate: p.Gate,
+	}
 }
 
 // Register adds all routes. An inquiry reads, whatever its method: it needs no
@@ -64,8 +77,8 @@ func (a *API) Register(r *mux.Router) {
 	bills.Handle("/history", httpjson.Handler(a.history)).Methods(http.MethodGet)
 
 	// The sidecar, which delivers events. No ingress routes this.
-	r.Handle("/events/product-changed", a.productChanged()).Methods(http.MethodPost)
-	r.Handle("/events/user-logged-in", a.userLoggedIn()).Methods(http.MethodPost)
+	r.Handle("/events/product-changed", a.gate.Middleware(a.productChanged())).Methods(http.MethodPost)
+	r.Handle("/events/user-logged-in", a.gate.Middleware(a.userLoggedIn())).Methods(http.MethodPost)
 }
 
 // asker returns who sends r.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
@@ -12,26 +13,29 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/seal"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // History implements bill.History: reads go to the database, writes to a
 // group-committed writer.
 type History struct {
-	pool   *pgxpool.Pool
-	writer *groupcommit.Writer[bill.Record]
+	pool    *pgxpool.Pool
+	keyring *seal.Keyring
+	writer  *groupcommit.Writer[bill.Record]
 }
 
 var _ bill.History = (*History)(nil)
 
 // NewHistory returns the history in pool's database.
-func NewHistory(pool *pgxpool.Pool, writer *groupcommit.Writer[bill.Record]) *History {
-	return &History{pool: pool, writer: writer}
+func NewHistory(pool *pgxpool.Pool, keyring *seal.Keyring, writer *groupcommit.Writer[bill.Record]) *History {
+	return &History{pool: pool, keyring: keyring, writer: writer}
 }
 
 // Append implements bill.History.
 func (h *History) Append(ctx context.Context, r bill.Record) { h.writer.Append(ctx, r) }
 
-const columns = `request_id::text, requested_at, user_id, line_number, inquiry_month, status, result_code, summary, processed_at`
+const columns = `request_id::text, requested_at, user_id, line_number, inquiry_month, status, result_code, summary, sealed_summary, processed_at`
 
 const findRecord = `
 SELECT ` + columns + `
@@ -49,7 +53,7 @@ func (h *History) Find(ctx context.Context, userID, requestID string) (bill.Reco
 	if err != nil {
 		return bill.Record{}, fault("find inquiry", err)
 	}
-	record, err := pgx.CollectExactlyOneRow(rows, scanRecord)
+	record, err := pgx.CollectExactlyOneRow(rows, scanRecord(ctx, h.keyring))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return bill.Record{}, bill.ErrNoInquiry
 	}
@@ -85,7 +89,7 @@ func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
 		return row.Scan(&page.Total)
 	})
 	batch.Queue(listRecords, append(args, f.Page.Size, f.Page.Offset())...).Query(func(rows pgx.Rows) (err error) {
-		page.Records, err = pgx.CollectRows(rows, scanRecord)
+		page.Records, err = pgx.CollectRows(rows, scanRecord(ctx, h.keyring))
 		return err
 	})
 	if err := h.pool.SendBatch(ctx, batch).Close(); err != nil {
@@ -94,9 +98,24 @@ func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
 	return page, nil
 }
 
-func scanRecord(row pgx.CollectableRow) (bill.Record, error) {
-	var r bill.Record
-	err := row.Scan(&r.RequestID, &r.RequestedAt, &r.UserID, (*string)(&r.Line), (*string)(&r.Month),
-		(*string)(&r.Status), &r.ResultCode, &r.Summary, (*zeronull.Timestamptz)(&r.ProcessedAt))
-	return r, err
+// scanRecord returns what reads a row of columns. A summary that cannot be opened is
+// left out and told to the log: the rest of the record is worth having.
+func scanRecord(ctx context.Context, keyring *seal.Keyring) pgx.RowToFunc[bill.Record] {
+	return func(row pgx.CollectableRow) (bill.Record, error) {
+		var (
+			r      bill.Record
+			sealed []byte
+		)
+		err := row.Scan(&r.RequestID, &r.RequestedAt, &r.UserID, (*string)(&r.Line), (*string)(&r.Month),
+			(*string)(&r.Status), &r.ResultCode, &r.Summary, &sealed, (*zeronull.Timestamptz)(&r.ProcessedAt))
+		if err != nil || sealed == nil { // written by software that did not seal yet
+			return r, err
+		}
+		summary, err := keyring.Open(ctx, sealed, summaryPlace(r.RequestID))
+		if err != nil {
+			telemetry.Annotate(ctx, slog.Any("summary", err))
+		}
+		r.Summary = string(summary)
+		return r, nil
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
@@ -29,6 +30,7 @@ func Migrations() fs.FS {
 var Partitioned = []pg.Partitions{
 	{Table: "inquiry_request", Keep: 24},
 	{Table: "kos_exchange", Keep: 12},
+	audit.Table,
 }
 
 // fault says what could not be done, and whether the database is to blame. A

@@ -17,13 +17,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/query"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
 const line = msisdn.Number("01012345678")
 
 func TestArchiveKeepsTheNewestAndNeverReplacesAFinalBill(t *testing.T) {
 	t.Parallel()
-	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool)
+	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
 	ctx := t.Context()
 	if _, err := archive.Find(ctx, line, "2026-10"); !errors.Is(err, bill.ErrNotKept) {
 		t.Fatalf("empty archive: %v", err)
@@ -55,7 +56,7 @@ func TestArchiveKeepsTheNewestAndNeverReplacesAFinalBill(t *testing.T) {
 
 func TestAForgottenBillStaysForgotten(t *testing.T) {
 	t.Parallel()
-	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool)
+	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
 	ctx, at := t.Context(), time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	keep := func(b bill.Bill) {
 		t.Helper()
@@ -87,18 +88,23 @@ func TestAForgottenBillStaysForgotten(t *testing.T) {
 	}
 }
 
-// newHistory returns a history whose writer runs until the test ends.
+// newHistory returns a history whose writer runs until the test ends. It has
+// its connection: making one may take longer than Append waits for the commit.
 func newHistory(t *testing.T) *postgres.History {
 	t.Helper()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
-	writer := postgres.NewRecordWriter(pool, slog.New(slog.DiscardHandler), groupcommit.NewMetrics(prometheus.NewRegistry()))
+	keyring := sealtest.Keyring(t)
+	if err := pool.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	writer := postgres.NewRecordWriter(pool, keyring, slog.New(slog.DiscardHandler), groupcommit.NewMetrics(prometheus.NewRegistry()))
 	writer.Start()
 	t.Cleanup(func() {
 		if err := writer.Stop(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)
 		}
 	})
-	return postgres.NewHistory(pool, writer)
+	return postgres.NewHistory(pool, keyring, writer)
 }
 
 func TestReadingWithoutADatabaseIsRefusedForNow(t *testing.T) {
@@ -108,7 +114,7 @@ func TestReadingWithoutADatabaseIsRefusedForNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	history := postgres.NewHistory(pool, nil)
+	history := postgres.NewHistory(pool, nil, nil)
 	_, findErr := history.Find(t.Context(), "testuser01", uuid.Must(uuid.NewV7()).String())
 	_, listErr := history.List(t.Context(), bill.Filter{UserID: "testuser01", Page: query.Page{Number: 1, Size: 20}})
 	if !errors.Is(findErr, bill.ErrDatabase) || !errors.Is(listErr, bill.ErrDatabase) {

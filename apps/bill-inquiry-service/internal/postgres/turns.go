@@ -126,13 +126,15 @@ func (q *Queue) Finish(ctx context.Context, t bill.Turn, answered bool, settle f
 		if err != nil {
 			return err
 		}
-		released, err := pgx.CollectRows(rows, scanRecord)
+		released, err := pgx.CollectRows(rows, scanRecord(ctx, q.keyring))
 		if err != nil {
 			return err
 		}
-		batch := &pgx.Batch{}
+		batch, queue := &pgx.Batch{}, queueRecord(ctx, q.keyring)
 		for _, record := range released {
-			queueRecord(batch, settle(record))
+			if err := queue(batch, settle(record)); err != nil {
+				return err
+			}
 		}
 		if answered {
 			batch.Queue(isBack, string(t.Endpoint()))

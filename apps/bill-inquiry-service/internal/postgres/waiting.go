@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 )
 
 // Jobs puts work into the queue that outlives this process, within a
@@ -25,6 +26,7 @@ type Queue struct {
 	pool    *pgxpool.Pool
 	jobs    Jobs
 	budgets *Budgets
+	keyring *seal.Keyring
 	room    Room
 }
 
@@ -47,9 +49,18 @@ var (
 	_ bill.Turns = (*Queue)(nil)
 )
 
-// NewQueue returns the line in pool's database.
-func NewQueue(pool *pgxpool.Pool, jobs Jobs, budgets *Budgets, room Room) *Queue {
-	return &Queue{pool: pool, jobs: jobs, budgets: budgets, room: room}
+// QueueParams is what a Queue needs.
+type QueueParams struct {
+	Pool    *pgxpool.Pool
+	Jobs    Jobs
+	Budgets *Budgets
+	Keyring *seal.Keyring // seals the records of inquiries, as the history does
+	Room    Room
+}
+
+// NewQueue returns the line in the pool's database.
+func NewQueue(p QueueParams) *Queue {
+	return &Queue{pool: p.Pool, jobs: p.Jobs, budgets: p.Budgets, keyring: p.Keyring, room: p.Room}
 }
 
 // Somebody waits who could be asked for now, and nobody asks for a moment.
@@ -164,7 +175,9 @@ func (q *Queue) Enter(ctx context.Context, r bill.Record) (bill.Place, error) {
 		}
 		found.first = found.ahead
 		batch := &pgx.Batch{}
-		queueRecord(batch, r)
+		if err := queueRecord(ctx, q.keyring)(batch, r); err != nil {
+			return err
+		}
 		batch.Queue(joinFetch, r.RequestID, r.RequestedAt, r.Line.Digits(), string(r.Month), found.ahead)
 		return tx.SendBatch(ctx, batch).Close()
 	})

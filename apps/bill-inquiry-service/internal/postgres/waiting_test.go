@@ -16,6 +16,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
 // room is how many may wait.
@@ -32,7 +33,10 @@ func newQueue(t *testing.T, perMinute int) (*postgres.Queue, *pgxpool.Pool) {
 	budgets := postgres.NewBudgets(pool, "us", map[bill.Endpoint]int{
 		bill.BillInquiry: perMinute, bill.ProductInquiry: perMinute,
 	}, func(bill.Endpoint) {})
-	return postgres.NewQueue(pool, inserts, budgets, postgres.Room{Interactive: room, Background: room}), pool
+	return postgres.NewQueue(postgres.QueueParams{
+		Pool: pool, Jobs: inserts, Budgets: budgets, Keyring: sealtest.Keyring(t),
+		Room: postgres.Room{Interactive: room, Background: room},
+	}), pool
 }
 
 func TestTheLineConforms(t *testing.T) {
@@ -219,7 +223,7 @@ func TestHopelessQuestionsAreFound(t *testing.T) {
 func TestActiveLinesWithoutAFreshBill(t *testing.T) {
 	t.Parallel()
 	line, pool := newQueue(t, 100_000)
-	archive, now := postgres.NewArchive(pool), time.Now()
+	archive, now := postgres.NewArchive(pool, sealtest.Keyring(t)), time.Now()
 	lines := []msisdn.Number{"01000000001", "01000000002", "01000000003"} // one is stale, one fresh, one waits
 	for i, own := range lines {
 		r := waiting(own)

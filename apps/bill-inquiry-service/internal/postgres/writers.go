@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -13,31 +14,42 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 )
 
 // A record replaces the one of the same id only while that is processing.
 // Repeating the statement does no harm.
 const writeRecord = `
-INSERT INTO inquiry_request (request_id, requested_at, user_id, line_number, inquiry_month, status, result_code, summary, processed_at)
+INSERT INTO inquiry_request (request_id, requested_at, user_id, line_number, inquiry_month, status, result_code, sealed_summary, processed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (request_id, requested_at) DO UPDATE
-SET status = excluded.status, result_code = excluded.result_code, summary = excluded.summary, processed_at = excluded.processed_at
+SET status = excluded.status, result_code = excluded.result_code,
+    sealed_summary = excluded.sealed_summary, summary = '', processed_at = excluded.processed_at
 WHERE inquiry_request.status = 'PROCESSING'`
 
-// NewRecordWriter returns the writer of the history of requests.
-func NewRecordWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Record] {
+// NewRecordWriter returns the writer of the history of requests. Summaries,
+// which tell amounts, are sealed.
+func NewRecordWriter(pool *pgxpool.Pool, keyring *seal.Keyring, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Record] {
 	return groupcommit.New(groupcommit.Options[bill.Record]{
 		Name:      "inquiry_request",
 		Transient: transient,
 		Flush: func(ctx context.Context, records []bill.Record) error {
-			return send(ctx, pool, records, queueRecord)
+			return send(ctx, pool, records, queueRecord(ctx, keyring))
 		},
 	}, log, metrics)
 }
 
-func queueRecord(batch *pgx.Batch, r bill.Record) {
-	batch.Queue(writeRecord, r.RequestID, r.RequestedAt, r.UserID, r.Line.Digits(), string(r.Month),
-		string(r.Status), r.ResultCode, r.Summary, zeronull.Timestamptz(r.ProcessedAt))
+// queueRecord returns what has a batch write a record.
+func queueRecord(ctx context.Context, keyring *seal.Keyring) func(*pgx.Batch, bill.Record) error {
+	return func(batch *pgx.Batch, r bill.Record) error {
+		summary, err := keyring.Seal(ctx, []byte(r.Summary), summaryPlace(r.RequestID))
+		if err != nil {
+			return err
+		}
+		batch.Queue(writeRecord, r.RequestID, r.RequestedAt, r.UserID, r.Line.Digits(), string(r.Month),
+			string(r.Status), r.ResultCode, summary, zeronull.Timestamptz(r.ProcessedAt))
+		return nil
+	}
 }
 
 const writeExchange = `
@@ -66,23 +78,29 @@ func NewExchangeWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommi
 		Name:      "kos_exchange",
 		Transient: transient,
 		Flush: func(ctx context.Context, exchanges []bill.Exchange) error {
-			return send(ctx, pool, exchanges, func(batch *pgx.Batch, e bill.Exchange) {
+			return send(ctx, pool, exchanges, func(batch *pgx.Batch, e bill.Exchange) error {
 				batch.Queue(writeExchange, e.ID, e.At, e.RequestID, e.Endpoint, e.Line.Masked(),
 					e.ResultCode, e.Outcome, e.Took/time.Millisecond)
+				return nil
 			})
 		},
 	}, log, metrics)
 }
 
-// transient keeps rows also while the database has not been migrated yet.
-func transient(err error) bool { return pg.Unavailable(err) || pg.IsUndefinedTable(err) }
+// transient keeps rows also while the database has not been migrated yet, or no
+// key has been read.
+func transient(err error) bool {
+	return pg.Unavailable(err) || pg.IsUndefinedTable(err) || errors.Is(err, seal.ErrNoKeys)
+}
 
 // send writes rows in one transaction and one round trip: a batch outside a
 // transaction is one implicitly.
-func send[T any](ctx context.Context, pool *pgxpool.Pool, rows []T, queue func(*pgx.Batch, T)) error {
+func send[T any](ctx context.Context, pool *pgxpool.Pool, rows []T, queue func(*pgx.Batch, T) error) error {
 	batch := &pgx.Batch{}
 	for _, row := range rows {
-		queue(batch, row)
+		if err := queue(batch, row); err != nil {
+			return fmt.Errorf("write history: %w", err)
+		}
 	}
 	if err := pool.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("write history: %w", err)

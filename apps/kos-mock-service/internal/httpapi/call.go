@@ -67,7 +67,7 @@ func (c *call) serve(r *http.Request) reply {
 	}
 	authority := token.NewAuthority(current, c.api.Now)
 	inputErr := c.question.read(r)
-	clientID, authErr := c.question.client(r, authority)
+	clientID, authErr := identify(r, c.question, authority)
 	if authErr == nil {
 		c.clientID = clientID
 	}
@@ -85,6 +85,23 @@ func (c *call) serve(r *http.Request) reply {
 		return answered(c.question.answer(r.Context(), c.desk(current)))
 	})
 	return c.follow(r.Context(), verdict, work)
+}
+
+// callerHeader is where a sidecar says which app calls. The app itself cannot:
+// its sidecar overwrites it.
+const callerHeader = "dapr-caller-app-id"
+
+// identify returns who asks, or token.ErrDenied. Credentials and tokens are of
+// use to the app that they belong to, and to no other that got hold of them.
+func identify(r *http.Request, q question, authority token.Authority) (string, error) {
+	clientID, err := q.client(r, authority)
+	if err != nil {
+		return "", err
+	}
+	if app := r.Header.Get(callerHeader); app != "" && app != clientID && clientID != behavior.Anonymous {
+		return "", token.ErrDenied
+	}
+	return clientID, nil
 }
 
 // follow gives the call what the verdict says. The work is done before the

@@ -191,6 +191,34 @@ func TestCallOfNobodyKnown(t *testing.T) {
 	}
 }
 
+// TestCredentialsAreOfUseToTheirAppOnly asks with a good token, and for one,
+// as calls come that a sidecar brings.
+func TestCredentialsAreOfUseToTheirAppOnly(t *testing.T) {
+	t.Parallel()
+	for caller, want := range map[string]int{
+		"":                     http.StatusOK, // not through a sidecar
+		"bill-inquiry-service": http.StatusOK,
+		"auth-service":         http.StatusUnauthorized,
+		"anonymous":            http.StatusUnauthorized,
+	} {
+		k := newKOS()
+		for path, body := range map[string]string{
+			"/api/kos/bill-inquiry": inquiry,
+			"/api/kos/auth":         `{"clientId":"bill-inquiry-service","clientSecret":"secret-of-bill-00"}`,
+		} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Authorization", k.bearer(t))
+			r.Header.Set("dapr-caller-app-id", caller)
+			w := httptest.NewRecorder()
+			k.handler.ServeHTTP(w, r)
+			if w.Code != want {
+				t.Errorf("%s, called by %q: got %d, want %d", path, caller, w.Code, want)
+			}
+		}
+	}
+}
+
 func TestFaultsComeBeforeRefusals(t *testing.T) {
 	t.Parallel()
 	k := newKOS()

@@ -39,6 +39,9 @@ type Settings struct {
 type Client struct {
 	ID     string `json:"clientId"`
 	Secret string `json:"clientSecret"`
+	// PreviousSecret is accepted too: while a secret is rotated, its owner may
+	// have the old one still, or the new one already.
+	PreviousSecret string `json:"previousClientSecret"`
 }
 
 // Token says how access tokens are made.
@@ -163,6 +166,9 @@ func validateClients(clients []Client) error {
 		seen[client.ID] = true
 		if len(client.Secret) < minSecretChars {
 			faults = append(faults, fmt.Errorf("clients[%d].clientSecret: want %d characters or more", i, minSecretChars))
+		}
+		if client.PreviousSecret != "" && len(client.PreviousSecret) < minSecretChars {
+			faults = append(faults, fmt.Errorf("clients[%d].previousClientSecret: want %d characters or more, or none", i, minSecretChars))
 		}
 	}
 	return errors.Join(faults...)

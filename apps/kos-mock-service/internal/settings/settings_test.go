@@ -76,8 +76,8 @@ func TestParseRefuses(t *testing.T) {
 		"short key":                       {`{` + clients + `,"token":{"signingKey":"c2hvcnQ=","ttlSeconds":0}}`, []string{"signingKey", "ttlSeconds"}},
 		"key is no base64":                {`{` + clients + `,"token":{"signingKey":"?"}}`, []string{"signingKey", "base64"}},
 		"client twice, short secret": {
-			`{"clients":[{"clientId":"a","clientSecret":"0123456789abcdef"},{"clientId":"a","clientSecret":"hunter2"}],"token":{"signingKey":` + key + `}}`,
-			[]string{"clients[1].clientId", "clients[1].clientSecret"},
+			`{"clients":[{"clientId":"a","clientSecret":"0123456789abcdef"},{"clientId":"a","clientSecret":"hunter2","previousClientSecret":"hunter1"}],"token":{"signingKey":` + key + `}}`,
+			[]string{"clients[1].clientId", "clients[1].clientSecret", "clients[1].previousClientSecret"},
 		},
 	}
 	for name, tc := range tests {

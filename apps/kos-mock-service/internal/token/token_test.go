@@ -48,6 +48,20 @@ func TestTokenNamesItsClientUntilItExpires(t *testing.T) {
 	}
 }
 
+func TestIssueTakesBothSecretsDuringARotation(t *testing.T) {
+	t.Parallel()
+	s := newSettings()
+	s.Clients[0].PreviousSecret = "secret-before-00"
+	for _, secret := range []string{"secret-of-auth-00", "secret-before-00"} {
+		if _, err := token.NewAuthority(s, at(noon)).Issue("auth-service", secret); err != nil {
+			t.Errorf("%s: %v", secret, err)
+		}
+	}
+	if _, err := token.NewAuthority(s, at(noon)).Issue("bill-inquiry-service", "secret-before-00"); !errors.Is(err, token.ErrDenied) {
+		t.Errorf("another's previous secret: %v", err)
+	}
+}
+
 func TestIssueRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ client, secret string }{
@@ -55,6 +69,7 @@ func TestIssueRefuses(t *testing.T) {
 		"another's secret": {"auth-service", "secret-of-bill-00"},
 		"unknown client":   {"billing", "secret-of-bill-00"},
 		"nothing":          {"", ""},
+		"no secret":        {"auth-service", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

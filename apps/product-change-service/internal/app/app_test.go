@@ -13,7 +13,7 @@ import (
 
 var environment = []string{
 	"DB_NAME=product_change", "DB_USER=product_change", "DB_PASSWORD_SECRET=database-password-product-change",
-	"KOS_CREDENTIALS_SECRET=kos-api-credentials-product-change",
+	"KOS_CREDENTIALS_SECRET=kos-api-credentials-product-change", "DATA_KEYSET_SECRET=data-keyset-product-change",
 }
 
 func TestGraphIsComplete(t *testing.T) {

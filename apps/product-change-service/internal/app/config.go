@@ -8,6 +8,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
@@ -18,6 +19,7 @@ type Config struct {
 	Telemetry telemetry.Config
 	Sidecar   sidecar.Config
 	Database  pg.Config
+	Data      seal.Config
 	Sessions  platform.SessionConfig
 	Tokens    jwtauth.Config
 	Issuer    platform.IssuerConfig

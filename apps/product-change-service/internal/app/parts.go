@@ -11,6 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/cache"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
@@ -81,8 +82,8 @@ func newKOS(p kosParams) *kos.Carrier {
 	}, p.Now, newID)
 }
 
-func newCache(cfg ProductConfig, dapr *sidecar.Client, log *slog.Logger, registerer prometheus.Registerer) *cache.Cache {
-	return cache.New(dapr.State(cfg.CacheStore), log, registerer)
+func newCache(cfg ProductConfig, dapr *sidecar.Client, keyring *seal.Keyring, log *slog.Logger, registerer prometheus.Registerer) *cache.Cache {
+	return cache.New(dapr.State(cfg.CacheStore), keyring, log, registerer)
 }
 
 func newAnnouncer(cfg ProductConfig, dapr *sidecar.Client, registerer prometheus.Registerer) *events.Announcer {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/cache"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
@@ -35,12 +36,15 @@ type Cache struct {
 
 var _ product.Cache = (*Cache)(nil)
 
-// New returns a cache whose shared level is l2.
-func New(l2 cache.L2, log *slog.Logger, registerer prometheus.Registerer) *Cache {
+// New returns a cache whose shared level is l2, where keyring seals everything.
+func New(l2 cache.L2, keyring *seal.Keyring, log *slog.Logger, registerer prometheus.Registerer) *Cache {
 	metrics := cache.NewMetrics(registerer)
+	options := func(kind string, ttl time.Duration) cache.Options {
+		return cache.Options{Kind: kind, TTL: ttl, LoadTimeout: loadTimeout, Sealer: keyring}
+	}
 	return &Cache{
-		subscribers: cache.New[product.Subscriber](cache.Options{Kind: "subscriber", TTL: subscriberTTL, LoadTimeout: loadTimeout}, l2, log, metrics),
-		catalogues:  cache.New[product.Catalogue](cache.Options{Kind: "catalogue", TTL: catalogueTTL, LoadTimeout: loadTimeout}, l2, log, metrics),
+		subscribers: cache.New[product.Subscriber](options("subscriber", subscriberTTL), l2, log, metrics),
+		catalogues:  cache.New[product.Catalogue](options("catalogue", catalogueTTL), l2, log, metrics),
 	}
 }
 

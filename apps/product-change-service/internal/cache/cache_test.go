@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/cache"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
@@ -45,7 +46,10 @@ func TestWhatIsKeptForHowLong(t *testing.T) {
 	t.Parallel()
 	const line, other = msisdn.Number("01012345678"), msisdn.Number("01087654321")
 	l2 := &store{values: map[string][]byte{}}
-	replica := func() *cache.Cache { return cache.New(l2, slog.New(slog.DiscardHandler), prometheus.NewRegistry()) }
+	keyring := sealtest.Keyring(t)
+	replica := func() *cache.Cache {
+		return cache.New(l2, keyring, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	}
 	c := replica()
 	asked := 0
 	subscriber := func(c *cache.Cache, line msisdn.Number) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
@@ -38,6 +39,7 @@ func (a *API) validate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	audit.About(r.Context(), order.Line.Masked())
 	if !asker(r).Owns(order.Line) {
 		return product.ErrNotYourLine
 	}
@@ -155,6 +157,7 @@ func (a *API) change(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	audit.About(r.Context(), order.Line.Masked())
 	key, err := readKey(r, order)
 	if err != nil {
 		return err

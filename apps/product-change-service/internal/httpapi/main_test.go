@@ -18,6 +18,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/session"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 	"github.com/phonebill/phonebill/apps/product-change-service/api"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
@@ -139,7 +140,7 @@ func setupWith(t *testing.T, ask *requests, know *plans, owner jwtauth.Principal
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), sessions, prometheus.NewRegistry())
 	router := mux.NewRouter()
 	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	httpapi.New(ask, know, auth, consumer).Register(router)
+	httpapi.New(ask, know, auth, consumer, sidecar.NewGate(sidecar.Config{})).Register(router)
 	server := httptest.NewServer(traced(router))
 	t.Cleanup(server.Close)
 	transport := openapitest.Load(t, api.OpenAPI).Transport(server.Client().Transport)

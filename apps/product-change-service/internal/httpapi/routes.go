@@ -12,6 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
@@ -43,18 +44,20 @@ type API struct {
 	plans    Plans
 	auth     *jwtauth.Authenticator
 	consumer *events.Consumer
+	gate     *sidecar.Gate
 }
 
-// New returns the API of requests and plans.
-func New(requests Requests, plans Plans, auth *jwtauth.Authenticator, consumer *events.Consumer) *API {
-	return &API{requests: requests, plans: plans, auth: auth, consumer: consumer}
+// New returns the API of requests and plans. Users prove themselves to auth, and
+// events come through gate.
+func New(requests Requests, plans Plans, auth *jwtauth.Authenticator, consumer *events.Consumer, gate *sidecar.Gate) *API {
+	return &API{requests: requests, plans: plans, auth: auth, consumer: consumer, gate: gate}
 }
 
 // Register adds all routes. Only a change changes anything: it is refused while
 // nobody can say whether its session still lives. The events are the sidecar's:
 // the ingress does not route them.
 func (a *API) Register(r *mux.Router) {
-	r.Handle("/events/product-changed", a.productChanged()).Methods(http.MethodPost)
+	r.Handle("/events/product-changed", a.gate.Middleware(a.productChanged())).Methods(http.MethodPost)
 
 	products := r.PathPrefix("/api/v1/products").Subrouter()
 	products.Use(a.auth.Middleware, jwtauth.Require(product.Permission))

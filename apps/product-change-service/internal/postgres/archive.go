@@ -4,16 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/seal"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// Archive implements product.Archive and product.Replicas.
-type Archive struct{ pool *pgxpool.Pool }
+// Archive implements product.Archive and product.Replicas. Lines are sealed; the
+// catalogue is public.
+type Archive struct {
+	pool    *pgxpool.Pool
+	keyring *seal.Keyring
+}
 
 var (
 	_ product.Archive  = (*Archive)(nil)
@@ -21,37 +29,56 @@ var (
 )
 
 // NewArchive returns the archive in pool's database.
-func NewArchive(pool *pgxpool.Pool) *Archive { return &Archive{pool: pool} }
+func NewArchive(pool *pgxpool.Pool, keyring *seal.Keyring) *Archive {
+	return &Archive{pool: pool, keyring: keyring}
+}
 
-const knownSubscriber = `SELECT version, document FROM known_subscriber WHERE line_number = $1`
+const knownSubscriber = `SELECT version, as_of, sealed, document FROM known_subscriber WHERE line_number = $1`
 
 // Subscriber implements product.Archive.
 func (a *Archive) Subscriber(ctx context.Context, line msisdn.Number) (product.Subscriber, product.Mark, error) {
 	var (
-		mark  product.Mark
-		found *product.Subscriber
+		mark     product.Mark
+		asOf     *time.Time
+		sealed   []byte
+		document *product.Subscriber // from before lines were sealed: it is the newer one
 	)
-	err := a.pool.QueryRow(ctx, knownSubscriber, line.Digits()).Scan(&mark, &found)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	err := a.pool.QueryRow(ctx, knownSubscriber, line.Digits()).Scan(&mark, &asOf, &sealed, &document)
+	switch {
+	case err != nil && !errors.Is(err, pgx.ErrNoRows):
 		return product.Subscriber{}, 0, fmt.Errorf("find line: %w", err)
-	}
-	if found == nil {
+	case document != nil:
+		return *document, mark, nil
+	case sealed == nil, asOf == nil: // forgotten, maybe by software that does not seal yet
 		return product.Subscriber{}, mark, product.ErrNotKept
 	}
-	return *found, mark, nil
+	var found product.Subscriber
+	if err := a.keyring.OpenJSON(ctx, sealed, linePlace(line.Digits()), &found); err != nil {
+		// The next answer of KOS takes its place.
+		telemetry.Annotate(ctx, slog.Any("known_subscriber", err))
+		return product.Subscriber{}, mark, product.ErrNotKept
+	}
+	if !found.AsOf.Truncate(time.Microsecond).Equal(*asOf) {
+		return product.Subscriber{}, mark, product.ErrNotKept
+	}
+	return found, mark, nil
 }
 
 const keepSubscriber = `
-INSERT INTO known_subscriber (line_number, version, as_of, document)
+INSERT INTO known_subscriber (line_number, version, as_of, sealed)
 VALUES ($1, $2, $3, $4)
 ON CONFLICT (line_number) DO UPDATE
-SET as_of = excluded.as_of, document = excluded.document
+SET as_of = excluded.as_of, sealed = excluded.sealed, document = NULL
 WHERE known_subscriber.version = excluded.version
   AND (known_subscriber.as_of IS NULL OR known_subscriber.as_of < excluded.as_of)`
 
 // KeepSubscriber implements product.Archive.
 func (a *Archive) KeepSubscriber(ctx context.Context, s product.Subscriber, mark product.Mark) error {
-	if _, err := a.pool.Exec(ctx, keepSubscriber, s.Line.Digits(), int64(mark), s.AsOf, s); err != nil {
+	sealed, err := a.keyring.SealJSON(ctx, s, linePlace(s.Line.Digits()))
+	if err != nil {
+		return fmt.Errorf("keep line: %w", err)
+	}
+	if _, err := a.pool.Exec(ctx, keepSubscriber, s.Line.Digits(), int64(mark), s.AsOf, sealed); err != nil {
 		return fmt.Errorf("keep line: %w", err)
 	}
 	return nil
@@ -64,7 +91,7 @@ WITH forgotten AS (
     INSERT INTO known_subscriber (line_number, version)
     VALUES ($1, 1)
     ON CONFLICT (line_number) DO UPDATE
-    SET version = known_subscriber.version + 1, as_of = NULL, document = NULL
+    SET version = known_subscriber.version + 1, as_of = NULL, sealed = NULL, document = NULL
     RETURNING line_number
 )
 SELECT pg_notify('` + LineChanged + `', line_number) FROM forgotten`

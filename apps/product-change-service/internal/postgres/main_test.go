@@ -14,6 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
@@ -27,6 +28,7 @@ const plenty = 100_000
 
 // store is one replica's view of a database.
 type store struct {
+	keys    *sealtest.Store
 	pool    *pgxpool.Pool
 	book    *postgres.Book
 	queue   *postgres.Queue
@@ -38,18 +40,18 @@ type store struct {
 func newStore(t *testing.T, perMinute int) store {
 	t.Helper()
 	river := pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}
-	return replica(t, pgtest.New(t, postgres.Migrations(), river).Pool, perMinute)
+	return replica(t, pgtest.New(t, postgres.Migrations(), river).Pool, sealtest.NewStore(sealtest.Keyset(t)), perMinute)
 }
 
-// replica returns a replica over a pool.
-func replica(t *testing.T, pool *pgxpool.Pool, perMinute int) store {
+// replica returns a replica over a pool, with keys.
+func replica(t *testing.T, pool *pgxpool.Pool, keys *sealtest.Store, perMinute int) store {
 	t.Helper()
 	jobs, err := queue.NewJobs(pool, slog.New(slog.DiscardHandler), time.Now)
 	must(t, err)
 	budget := kosbudget.New(pool, "us", "product-change", perMinute)
 	return store{
-		pool: pool, book: postgres.NewBook(pool, jobs), history: postgres.NewHistory(pool),
-		queue: postgres.NewQueue(pool, jobs, budget, time.Now), archive: postgres.NewArchive(pool),
+		keys: keys, pool: pool, book: postgres.NewBook(pool, jobs), history: postgres.NewHistory(pool),
+		queue: postgres.NewQueue(pool, jobs, budget, time.Now), archive: postgres.NewArchive(pool, keys.Keyring()),
 	}
 }
 
@@ -59,7 +61,7 @@ func (s store) twin(t *testing.T, perMinute int) store {
 	pool, err := pgxpool.NewWithConfig(t.Context(), s.pool.Config())
 	must(t, err)
 	t.Cleanup(pool.Close)
-	return replica(t, pool, perMinute)
+	return replica(t, pool, s.keys, perMinute)
 }
 
 func must(t *testing.T, err error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
@@ -28,6 +29,7 @@ func Migrations() fs.FS {
 var Partitioned = []pg.Partitions{
 	{Table: "change_request", Keep: 24},
 	{Table: "kos_exchange", Keep: 12},
+	audit.Table,
 }
 
 // The channels on which replicas tell one another what has happened.

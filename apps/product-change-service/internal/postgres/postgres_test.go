@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
@@ -15,7 +16,7 @@ func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
 	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/none") // nobody listens there
 	must(t, err)
 	t.Cleanup(pool.Close)
-	s := replica(t, pool, plenty)
+	s := replica(t, pool, sealtest.NewStore(sealtest.Keyset(t)), plenty)
 	const id = "01900000-0000-7000-8000-000000000000"
 	for name, use := range map[string]func(context.Context) error{
 		"Accept": func(ctx context.Context) error { return s.book.Accept(ctx, change.Change{RequestID: id}, change.Key{}) },

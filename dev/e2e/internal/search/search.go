@@ -39,8 +39,9 @@ func Secrets(secrets map[string]string) Texts {
 	return texts
 }
 
-// public are the members of a JWK, and of credentials, that are no secrets.
-var public = map[string]bool{"x": true, "y": true, "kid": true, "clientId": true}
+// public are the members of a JWK, of credentials and of a Tink keyset that are
+// no secrets.
+var public = map[string]bool{"x": true, "y": true, "kid": true, "clientId": true, "typeUrl": true}
 
 func (t Texts) add(name string, value any) {
 	switch value := value.(type) {

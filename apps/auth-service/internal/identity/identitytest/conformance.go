@@ -3,6 +3,7 @@ package identitytest
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -34,15 +35,17 @@ func Staff(id string) identity.Account {
 	return a
 }
 
-// session returns a session of a user.
-func session(id, userID string) identity.Session { return identity.Session{ID: id, UserID: userID} }
+// session returns a session of a customer.
+func session(id, userID string) identity.Session {
+	return identity.Session{ID: id, UserID: userID, Permissions: Customer(userID, "", "").Permissions}
+}
 
 // hour is a time to which sessions of the suite last.
-func hour() time.Time { return time.Now().Add(time.Hour) }
+func (c storeChecks) hour() time.Time { return c.clock.Now().Add(time.Hour) }
 
-// RunStore checks that stores keep the promises of identity.Users, Credentials
-// and SessionIndex. Each test gets a new one, empty.
-func RunStore(t *testing.T, newStore func(*testing.T) Store) {
+// RunStore checks that stores keep the promises of identity.Users, Credentials,
+// SessionIndex, Attempts and Directory. Each test gets a new one, empty.
+func RunStore(t *testing.T, newStore func(t *testing.T, now func() time.Time) Store) {
 	t.Helper()
 	checks := map[string]func(storeChecks){
 		"a created account is found":         storeChecks.createdIsFound,
@@ -51,15 +54,25 @@ func RunStore(t *testing.T, newStore func(*testing.T) Store) {
 		"a registration needs both":          storeChecks.registeredNeedsBoth,
 		"a session is extended until closed": storeChecks.sessionIsExtended,
 		"an old password opens no session":   storeChecks.oldPasswordOpensNothing,
+		"an outdated session is not opened":  storeChecks.outdatedIsNotOpened,
 		"a new password leaves one session":  storeChecks.newPasswordLeavesOne,
 		"a failed end leaves the password":   storeChecks.failedEndLeavesAll,
 		"only one of two changes can happen": storeChecks.secondChangeFails,
 		"whoever is not there is not found":  storeChecks.strangersAreNotFound,
+		"the fifth failure locks":            storeChecks.fifthLocks,
+		"a success forgets failures":         storeChecks.resetForgets,
+		"failures fade":                      storeChecks.failuresFade,
+		"parallel attempts are counted":      storeChecks.parallelTakesAreExact,
+		"administrators see locks":           storeChecks.administratorsSeeLocks,
+		"a hash is renewed once":             storeChecks.hashIsRenewedOnce,
+		"sessions are listed":                storeChecks.sessionsAreListed,
 	}
+	maps.Copy(checks, directoryChecks())
 	for name, check := range checks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			check(storeChecks{t, newStore(t)})
+			clock := &Clock{}
+			check(storeChecks{t, newStore(t, clock.Now), clock})
 		})
 	}
 }
@@ -68,6 +81,7 @@ func RunStore(t *testing.T, newStore func(*testing.T) Store) {
 type storeChecks struct {
 	t     *testing.T
 	store Store
+	clock *Clock
 }
 
 func (c storeChecks) createdIsFound() {
@@ -120,18 +134,31 @@ func (c storeChecks) sessionIsExtended() {
 	kim := Customer("kim", "CUST1", "01011112222")
 	c.create(kim)
 	c.open(session("s1", "kim"))
-	user, err := c.store.Extend(c.t.Context(), "s1", hour())
+	user, err := c.store.Extend(c.t.Context(), "s1", c.hour())
 	same(c.t, err, user, kim.User)
 	wantError(c.t, c.store.Close(c.t.Context(), "s1"), nil)
 	wantError(c.t, c.store.Close(c.t.Context(), "s1"), nil)
-	_, err = c.store.Extend(c.t.Context(), "s1", hour())
+	_, err = c.store.Extend(c.t.Context(), "s1", c.hour())
 	wantError(c.t, err, identity.ErrUserNotFound)
 }
 
 func (c storeChecks) oldPasswordOpensNothing() {
 	c.create(Customer("kim", "CUST1", "01011112222"))
-	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "kim"), "another hash", hour()), identity.ErrCredentials)
-	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "lee"), HashOf(Password), hour()), identity.ErrCredentials)
+	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "kim"), "another hash", c.hour()), identity.ErrCredentials)
+	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "lee"), HashOf(Password), c.hour()), identity.ErrCredentials)
+}
+
+func (c storeChecks) outdatedIsNotOpened() {
+	c.create(Customer("kim", "CUST1", "01011112222"))
+	less := session("s1", "kim")
+	less.Permissions = nil
+	wantError(c.t, c.store.Open(c.t.Context(), less, HashOf(Password), c.hour()), identity.ErrAccountChanged)
+	idle := Customer("lee", "CUST2", "01033334444")
+	idle.Status = identity.StatusSuspended
+	c.create(idle)
+	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "lee"), HashOf(Password), c.hour()), identity.ErrCredentials)
+	_, err := c.store.Extend(c.t.Context(), "s1", c.hour())
+	wantError(c.t, err, identity.ErrUserNotFound)
 }
 
 func (c storeChecks) newPasswordLeavesOne() {
@@ -147,7 +174,7 @@ func (c storeChecks) newPasswordLeavesOne() {
 	for id, want := range map[string]error{
 		"s1": identity.ErrUserNotFound, "s2": nil, "s3": identity.ErrUserNotFound, "s4": nil,
 	} {
-		_, err := c.store.Extend(c.t.Context(), id, hour())
+		_, err := c.store.Extend(c.t.Context(), id, c.hour())
 		wantError(c.t, err, want)
 	}
 	account, err := c.store.Account(c.t.Context(), "kim")
@@ -161,7 +188,7 @@ func (c storeChecks) failedEndLeavesAll() {
 		return identity.ErrSessionStore
 	})
 	wantError(c.t, err, identity.ErrSessionStore)
-	_, err = c.store.Extend(c.t.Context(), "s1", hour())
+	_, err = c.store.Extend(c.t.Context(), "s1", c.hour())
 	wantError(c.t, err, nil)
 	account, err := c.store.Account(c.t.Context(), "kim")
 	same(c.t, err, account.PasswordHash, HashOf(Password))
@@ -198,7 +225,7 @@ func (c storeChecks) create(accounts ...identity.Account) {
 func (c storeChecks) open(sessions ...identity.Session) {
 	c.t.Helper()
 	for _, opened := range sessions {
-		wantError(c.t, c.store.Open(c.t.Context(), opened, HashOf(Password), hour()), nil)
+		wantError(c.t, c.store.Open(c.t.Context(), opened, HashOf(Password), c.hour()), nil)
 	}
 }
 

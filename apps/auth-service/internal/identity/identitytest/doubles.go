@@ -3,6 +3,8 @@ package identitytest
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,12 +17,26 @@ type Passwords struct {
 	mu    sync.Mutex
 	work  int
 	fault error
+	fine  int // calls that do not fail yet
+	// Full, if set, is what Admit returns.
+	Full error
+	// OnVerify, if set, is called while a password is verified.
+	OnVerify func()
 }
 
 var _ identity.Passwords = (*Passwords)(nil)
 
 // HashOf returns what Hash returns.
 func HashOf(password string) string { return "hash of " + password }
+
+// OldHashOf returns a hash of a password that is out of date.
+func OldHashOf(password string) string { return "old " + HashOf(password) }
+
+// Admit implements identity.Passwords.
+func (p *Passwords) Admit() error { return p.Full }
+
+// Outdated implements identity.Passwords.
+func (p *Passwords) Outdated(hash string) bool { return strings.HasPrefix(hash, "old ") }
 
 // Work returns how many passwords were hashed or verified.
 func (p *Passwords) Work() int {
@@ -30,28 +46,58 @@ func (p *Passwords) Work() int {
 }
 
 // Fail makes all calls return err; nil ends that.
-func (p *Passwords) Fail(err error) {
+func (p *Passwords) Fail(err error) { p.FailAfter(0, err) }
+
+// FailAfter lets n calls pass and makes all others return err.
+func (p *Passwords) FailAfter(n int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fault = err
+	p.fine, p.fault = n, err
 }
 
 // Hash implements identity.Passwords.
 func (p *Passwords) Hash(_ context.Context, password string) (string, error) {
-	return HashOf(password), p.done()
+	if err := p.take(); err != nil {
+		return "", err
+	}
+	p.worked()
+	return HashOf(password), nil
 }
 
 // Verify implements identity.Passwords.
-func (p *Passwords) Verify(_ context.Context, password, hash string) (bool, error) {
-	return hash == HashOf(password), p.done()
+func (p *Passwords) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (bool, error) {
+	if err := p.take(); err != nil {
+		return false, err
+	}
+	if err := begin(ctx); err != nil {
+		return false, err
+	}
+	p.worked()
+	if p.OnVerify != nil {
+		p.OnVerify()
+	}
+	return strings.TrimPrefix(hash, "old ") == HashOf(password), nil
 }
 
-func (p *Passwords) done() error {
+// take takes a turn to work.
+func (p *Passwords) take() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fine > 0 {
+		p.fine--
+		return nil
+	}
+	return p.fault
+}
+
+func (p *Passwords) worked() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.work++
-	return p.fault
 }
+
+// Address is one of nobody's.
+var Address = netip.MustParseAddr("203.0.113.7")
 
 // Tokens "signs" by writing JSON.
 type Tokens struct{ Fault error }

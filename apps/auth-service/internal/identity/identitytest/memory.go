@@ -15,24 +15,37 @@ import (
 
 // Store is everything that PostgreSQL keeps.
 type Store interface {
+	accounts
+	identity.SessionIndex
+	identity.Attempts
+}
+
+// accounts is what a Store keeps of users.
+type accounts interface {
 	identity.Users
 	identity.Credentials
-	identity.SessionIndex
+	identity.Directory
 }
 
 // Memory is a Store in memory.
 type Memory struct {
 	mu       sync.Mutex
 	accounts map[string]identity.Account
-	sessions map[string]string // id to user id
+	sessions map[string]identity.Session
+	attempts map[string]attempts // by the id that was claimed
+	acts     []identity.Act
+	now      func() time.Time
 	fault    error
 }
 
 var _ Store = (*Memory)(nil)
 
 // NewMemory returns a Store of accounts.
-func NewMemory(accounts ...identity.Account) *Memory {
-	m := &Memory{accounts: make(map[string]identity.Account), sessions: make(map[string]string)}
+func NewMemory(now func() time.Time, accounts ...identity.Account) *Memory {
+	m := &Memory{
+		accounts: make(map[string]identity.Account), sessions: make(map[string]identity.Session),
+		attempts: make(map[string]attempts), now: now,
+	}
 	for _, account := range accounts {
 		m.accounts[account.ID] = account
 	}
@@ -55,13 +68,20 @@ func (m *Memory) Change(id string, change func(*identity.Account)) {
 	m.accounts[id] = account
 }
 
+// Put adds or replaces an account, whatever else there is.
+func (m *Memory) Put(a identity.Account) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.accounts[a.ID] = a
+}
+
 // Indexed returns the ids of a user's sessions, sorted.
 func (m *Memory) Indexed(userID string) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var ids []string
-	for id, owner := range m.sessions {
-		if owner == userID {
+	for id, session := range m.sessions {
+		if session.UserID == userID {
 			ids = append(ids, id)
 		}
 	}
@@ -161,6 +181,19 @@ func (m *Memory) ReplacePassword(ctx context.Context, c identity.PasswordChange,
 	return nil
 }
 
+// RenewHash implements identity.Credentials.
+func (m *Memory) RenewHash(_ context.Context, userID, from, to string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	account, ok := m.accounts[userID]
+	if m.fault != nil || !ok || account.PasswordHash != from {
+		return false, m.fault
+	}
+	account.PasswordHash = to
+	m.accounts[userID] = account
+	return true, nil
+}
+
 // Open implements identity.SessionIndex.
 func (m *Memory) Open(_ context.Context, s identity.Session, passwordHash string, _ time.Time) error {
 	m.mu.Lock()
@@ -169,10 +202,12 @@ func (m *Memory) Open(_ context.Context, s identity.Session, passwordHash string
 	switch {
 	case m.fault != nil:
 		return m.fault
-	case !ok || account.PasswordHash != passwordHash:
+	case !ok || account.PasswordHash != passwordHash || account.Status != identity.StatusActive:
 		return identity.ErrCredentials
+	case !slices.Equal(account.Permissions, s.Permissions):
+		return identity.ErrAccountChanged
 	}
-	m.sessions[s.ID] = s.UserID
+	m.sessions[s.ID] = s
 	return nil
 }
 
@@ -183,7 +218,7 @@ func (m *Memory) Extend(_ context.Context, id string, _ time.Time) (identity.Use
 	if m.fault != nil {
 		return identity.User{}, m.fault
 	}
-	account, ok := m.accounts[m.sessions[id]]
+	account, ok := m.accounts[m.sessions[id].UserID]
 	if !ok {
 		return identity.User{}, identity.ErrUserNotFound
 	}
@@ -198,4 +233,18 @@ func (m *Memory) Close(_ context.Context, id string) error {
 		delete(m.sessions, id)
 	}
 	return m.fault
+}
+
+// Sessions implements identity.SessionIndex.
+func (m *Memory) Sessions(_ context.Context, userID string) ([]identity.Session, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []identity.Session
+	for id, session := range m.sessions {
+		if session.UserID == userID {
+			found = append(found, identity.Session{ID: id, UserID: userID, Origin: session.Origin})
+		}
+	}
+	slices.SortFunc(found, func(a, b identity.Session) int { return b.Origin.At.Compare(a.Origin.At) })
+	return found[:min(len(found), identity.MaxOwnSessions)], m.fault
 }

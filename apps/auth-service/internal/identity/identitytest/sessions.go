@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
@@ -26,7 +27,7 @@ type version struct {
 	number  int
 }
 
-var _ identity.SessionStore = (*Sessions)(nil)
+var _ SessionStore = (*Sessions)(nil)
 
 // NewSessions returns an empty store.
 func NewSessions() *Sessions { return &Sessions{live: make(map[string]version)} }
@@ -68,7 +69,7 @@ func (s *Sessions) Create(_ context.Context, created identity.Session) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fault == nil {
-		s.live[created.ID] = version{session: created}
+		s.live[created.ID] = version{session: used(created)}
 	}
 	return s.fault
 }
@@ -101,10 +102,27 @@ func (s *Sessions) Update(_ context.Context, changed identity.Session, seen stri
 	if !ok || strconv.Itoa(held.number) != seen {
 		return identity.ErrSessionChanged
 	}
-	s.live[changed.ID] = version{session: changed, number: held.number + 1}
+	s.live[changed.ID] = version{session: used(changed), number: held.number + 1}
 	if s.AfterUpdate != nil {
 		return s.AfterUpdate()
 	}
+	return nil
+}
+
+// Permit implements identity.LiveSessions.
+func (s *Sessions) Permit(_ context.Context, id string, permissions []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault != nil {
+		return s.fault
+	}
+	held, ok := s.live[id]
+	if !ok {
+		return identity.ErrNoSession
+	}
+	held.session.Permissions = permissions
+	held.number++
+	s.live[id] = held
 	return nil
 }
 
@@ -116,4 +134,10 @@ func (s *Sessions) End(_ context.Context, id string) error {
 		delete(s.live, id)
 	}
 	return s.fault
+}
+
+// used returns what the store keeps of a session that is in use.
+func used(session identity.Session) identity.Session {
+	session.UsedAt, session.Origin = time.Now(), identity.Origin{}
+	return session
 }

@@ -1,0 +1,79 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/platform"
+	"github.com/phonebill/phonebill/apps/internal/seal"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// createAdmin creates an administrator. The password comes from the standard
+// input, or is drawn and shown this once; there is none by default.
+func createAdmin(cfg seedConfig) platform.Command {
+	return func(ctx context.Context, args []string) error {
+		flags := flag.NewFlagSet("create-admin", flag.ContinueOnError)
+		userID := flags.String("user-id", "", "id of the new administrator")
+		given := flags.Bool("password-stdin", false, "read the password from the standard input instead of drawing one")
+		if err := flags.Parse(args); err != nil {
+			return err
+		}
+		secret := rand.Text() // 128 bits or more
+		if *given {
+			var err error
+			if secret, err = readPassword(os.Stdin); err != nil {
+				return err
+			}
+		}
+		if err := found(ctx, cfg, identity.LoginRequest{UserID: *userID, Password: secret}); err != nil {
+			return err
+		}
+		said := fmt.Sprintf("administrator %s created\n", *userID)
+		if !*given {
+			said += fmt.Sprintf("password, shown this once: %s\n", secret)
+		}
+		_, err := io.WriteString(os.Stdout, said)
+		return err
+	}
+}
+
+func found(ctx context.Context, cfg seedConfig, in identity.LoginRequest) error {
+	dapr, err := sidecar.New(cfg.Sidecar)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dapr.Close() }()
+	pool, err := pg.Open(cfg.Database, dapr)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	store := postgres.NewStore(pool, seal.NewKeyring(cfg.Data, dapr, slog.Default()), time.Now)
+	hasher := password.New(cfg.Password, prometheus.NewRegistry())
+	return identity.FoundAdministrator(ctx, store, hasher, in, time.Now())
+}
+
+// readPassword returns the first line.
+func readPassword(r io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(r, 1024)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read password: %w", err)
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}

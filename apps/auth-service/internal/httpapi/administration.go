@@ -1,0 +1,74 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/gorilla/mux"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/query"
+)
+
+// defaultPageSize is how many items a page has unless asked otherwise.
+const defaultPageSize = 20
+
+// memberOf is a user as an administrator sees one: with a lock that users are
+// not told of.
+func memberOf(m identity.Member) account {
+	shown := accountOf(m.User)
+	shown.AccountStatus = string(m.Standing())
+	return shown
+}
+
+func (a *API) users(w http.ResponseWriter, r *http.Request) error {
+	type answer struct {
+		Users []account `json:"users"`
+		Page  int       `json:"page"`
+		Size  int       `json:"size"`
+		Total int       `json:"total_items"`
+		Next  bool      `json:"has_next"`
+	}
+	filter, err := readUserFilter(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	page, err := a.admin.Users(r.Context(), filter)
+	if err != nil {
+		return err
+	}
+	users := make([]account, len(page.Members))
+	for i, member := range page.Members {
+		users[i] = memberOf(member)
+	}
+	return httpjson.Write(w, http.StatusOK, answer{
+		Users: users, Page: filter.Page, Size: filter.Size, Total: page.Total, Next: filter.Page*filter.Size < page.Total,
+	})
+}
+
+func readUserFilter(values url.Values) (identity.UserFilter, error) {
+	reader := query.New(values)
+	page := reader.Page(defaultPageSize, identity.MaxListed)
+	filter := identity.UserFilter{
+		Query:  values.Get("query"),
+		Status: query.OneOf(reader, "status", identity.StatusActive, identity.StatusSuspended, identity.StatusLocked),
+		Page:   page.Number, Size: page.Size,
+	}
+	return filter, reader.Err()
+}
+
+// act returns a handler of an administrative act about the user in the path,
+// and the permission if there is one.
+func (a *API) act(action identity.Action) httpjson.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		vars := mux.Vars(r)
+		member, err := a.admin.Perform(r.Context(), identity.Act{
+			By: caller(r), Action: action, UserID: vars["userId"], Permission: vars["code"],
+		})
+		if err != nil {
+			return err
+		}
+		return httpjson.Write(w, http.StatusOK, memberOf(member))
+	}
+}

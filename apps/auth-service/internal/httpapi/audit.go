@@ -1,0 +1,90 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/audit"
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/query"
+)
+
+// seoul is where days begin (product.md). Korea has had no summer time since
+// 1988.
+var seoul = time.FixedZone("KST", 9*60*60)
+
+// event is an event of the audit trail as administrators see it.
+type event struct {
+	EventID   string    `json:"event_id"`
+	At        time.Time `json:"at"`
+	Actor     string    `json:"actor"`
+	SessionID string    `json:"session_id"`
+	Action    string    `json:"action"`
+	Target    string    `json:"target"`
+	Detail    string    `json:"detail"`
+	Outcome   string    `json:"outcome"`
+	TraceID   string    `json:"trace_id"`
+	Address   string    `json:"address"`
+}
+
+func eventOf(e audit.Event) event {
+	return event{
+		EventID: e.ID.String(), At: e.At.In(seoul), Actor: e.Actor, SessionID: e.SessionID,
+		Action: e.Action, Target: e.Target, Detail: e.Detail, Outcome: string(e.Outcome),
+		TraceID: e.TraceID, Address: e.Address,
+	}
+}
+
+func (a *API) events(w http.ResponseWriter, r *http.Request) error {
+	type answer struct {
+		Events []event `json:"events"`
+		Next   *string `json:"next"`
+	}
+	filter, err := readAuditFilter(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	size := filter.Size
+	filter.Size++ // one more tells whether there is a next page
+	found, err := a.admin.Events(r.Context(), filter)
+	if err != nil {
+		return err
+	}
+	out := answer{Events: make([]event, 0, size)}
+	for i, e := range found {
+		if i == size {
+			out.Next = orNull(audit.CursorOf(found[size-1]).String())
+			break
+		}
+		out.Events = append(out.Events, eventOf(e))
+	}
+	return httpjson.Write(w, http.StatusOK, out)
+}
+
+// wordPattern is what the texts of events consist of.
+var wordPattern = regexp.MustCompile(`^[ -~]{0,200}$`)
+
+func readAuditFilter(values url.Values) (audit.Filter, error) {
+	reader := query.New(values)
+	filter := audit.Filter{
+		Actor: values.Get("actor"), Target: values.Get("target"), Action: values.Get("action"),
+		Outcome: query.OneOf(reader, "outcome", audit.Done, audit.Unchanged, audit.Denied),
+		Size:    reader.Number("size", defaultPageSize, query.MaxPageSize),
+	}
+	filter.From, filter.Until = reader.Days(seoul)
+	if err := reader.Err(); err != nil {
+		return filter, err
+	}
+	for _, name := range []string{"actor", "target", "action"} {
+		if !wordPattern.MatchString(values.Get(name)) {
+			return filter, fieldFault(name, "200자 이하의 ASCII 문자만 사용할 수 있습니다.")
+		}
+	}
+	var err error
+	if filter.Before, err = audit.ParseCursor(values.Get("before")); err != nil {
+		return filter, fieldFault("before", "이전 응답의 next 값이어야 합니다.")
+	}
+	return filter, nil
+}

@@ -1,0 +1,184 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/phonebill/phonebill/apps/internal/audit"
+)
+
+// Action is what an administrator does to a user.
+type Action string
+
+// The actions.
+const (
+	ActionGrant     Action = "PERMISSION_GRANT"
+	ActionRevoke    Action = "PERMISSION_REVOKE"
+	ActionSuspend   Action = "USER_SUSPEND"
+	ActionReinstate Action = "USER_REINSTATE"
+	ActionUnlock    Action = "USER_UNLOCK"
+)
+
+// Act is one administrative act.
+type Act struct {
+	By         Caller
+	Action     Action
+	UserID     string // of whom it is about
+	Permission string // of a grant or a revocation
+}
+
+// Standing is what a decision about a user goes by.
+type Standing struct {
+	User     User
+	Sessions []string // the ids of those that may live
+	// LastAdministrator says that nobody else who may log in has ADMIN.
+	LastAdministrator bool
+}
+
+// Administration are the use cases of administrators. It is safe for concurrent
+// use. All its methods trust that the caller is one.
+type Administration struct {
+	directory Directory
+	trail     Trail
+	sessions  LiveSessions
+	recorder  Recorder
+	now       func() time.Time
+}
+
+// NewAdministration returns the use cases.
+func NewAdministration(directory Directory, trail Trail, sessions LiveSessions, recorder Recorder, now func() time.Time) *Administration {
+	return &Administration{directory: directory, trail: trail, sessions: sessions, recorder: recorder, now: now}
+}
+
+// Users returns a page of users. It returns ErrValidation or ErrDatabase.
+func (a *Administration) Users(ctx context.Context, filter UserFilter) (UserPage, error) {
+	if err := filter.validate(); err != nil {
+		return UserPage{}, err
+	}
+	return a.directory.Members(ctx, filter, a.now())
+}
+
+// Events returns a part of the audit trail, the newest events first. It returns
+// ErrDatabase.
+func (a *Administration) Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error) {
+	return a.trail.Events(ctx, filter)
+}
+
+// User returns ErrUserNotFound if there is none of that id, or ErrDatabase.
+func (a *Administration) User(ctx context.Context, id string) (Member, error) {
+	if !idPattern.MatchString(id) {
+		return Member{}, ErrUserNotFound
+	}
+	return a.directory.Member(ctx, id, a.now())
+}
+
+// Perform carries out an act and returns the user as of then. Whatever it takes
+// away is gone for every service within 5 s once it has returned, and gone in
+// part at most if it failed; what it gives is given as soon. An act that changes
+// nothing is none the less on record.
+//
+// It returns ErrValidation, ErrUserNotFound, ErrOwnAccount,
+// ErrLastAdministrator, ErrPermissionUnfit or an Unavailable problem.
+func (a *Administration) Perform(ctx context.Context, act Act) (Member, error) {
+	if err := act.validate(); err != nil {
+		return Member{}, err
+	}
+	user, err := a.directory.Decide(ctx, act, a.now(), func(ctx context.Context, s Standing) (User, error) {
+		after, err := act.apply(s)
+		if err != nil || !act.takes() {
+			return after, err
+		}
+		// Before it is stored: an act that was not enforced did not happen.
+		return after, a.enforce(ctx, after, s.Sessions)
+	})
+	if err != nil || act.Action != ActionGrant {
+		return user, err
+	}
+	// After it was stored: a session may never do more than what is on record.
+	return user, a.directory.Hold(ctx, act.UserID, func(ctx context.Context, s Standing) error {
+		return a.enforce(ctx, s.User, s.Sessions)
+	})
+}
+
+// takes reports whether the act takes something away.
+func (act Act) takes() bool { return act.Action == ActionRevoke || act.Action == ActionSuspend }
+
+// apply returns what becomes of the user, or why that must not be.
+func (act Act) apply(s Standing) (User, error) {
+	after := s.User
+	switch act.Action {
+	case ActionGrant:
+		return after.with(act.Permission)
+	case ActionRevoke:
+		after = after.without(act.Permission)
+	case ActionSuspend:
+		after.Status = StatusSuspended
+	case ActionReinstate:
+		after.Status = StatusActive
+	case ActionUnlock: // the attempts to log in are no part of a user
+	}
+	if !s.User.administers() || after.administers() {
+		return after, nil
+	}
+	switch {
+	case act.UserID == act.By.UserID:
+		return User{}, ErrOwnAccount
+	case s.LastAdministrator:
+		return User{}, ErrLastAdministrator
+	}
+	return after, nil
+}
+
+// administers reports whether the user is an administrator who may log in.
+func (u User) administers() bool {
+	return u.Status == StatusActive && slices.Contains(u.Permissions, PermissionAdmin)
+}
+
+// with returns u with a permission. ADMIN is no customer's, and the others are
+// nobody else's.
+func (u User) with(permission string) (User, error) {
+	if (permission == PermissionAdmin) != (u.Line == "") {
+		return User{}, ErrPermissionUnfit
+	}
+	if !slices.Contains(u.Permissions, permission) {
+		u.Permissions = slices.Sorted(slices.Values(append(slices.Clone(u.Permissions), permission)))
+	}
+	return u, nil
+}
+
+func (u User) without(permission string) User {
+	u.Permissions = slices.DeleteFunc(slices.Clone(u.Permissions), func(p string) bool { return p == permission })
+	return u
+}
+
+// enforcers is how many sessions are changed at once: a user may have many.
+const enforcers = 8
+
+// enforce makes sessions what u may do now.
+func (a *Administration) enforce(ctx context.Context, u User, sessions []string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(enforcers)
+	for _, id := range sessions {
+		group.Go(func() error {
+			if u.Status != StatusActive {
+				return a.sessions.End(ctx, id)
+			}
+			err := a.sessions.Permit(ctx, id, u.Permissions)
+			if errors.Is(err, ErrNoSession) {
+				return nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if u.Status != StatusActive {
+		a.recorder.SessionsEnded(EndSuspended, len(sessions))
+	}
+	return nil
+}

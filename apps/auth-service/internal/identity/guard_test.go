@@ -1,0 +1,277 @@
+package identity_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+)
+
+// guess logs in as id with a wrong password and wants to be refused so.
+func (w *world) guess(t *testing.T, id string, want ...error) {
+	t.Helper()
+	for _, refusal := range want {
+		_, err := w.sessions.Login(t.Context(), credentials(id, "wrong password"))
+		wantError(t, err, refusal)
+	}
+}
+
+// four are the failures before the one that locks.
+var four = []error{identity.ErrCredentials, identity.ErrCredentials, identity.ErrCredentials, identity.ErrCredentials}
+
+func TestTheFifthFailureLocks(t *testing.T) {
+	t.Parallel()
+	for name, id := range map[string]string{"a user": "kim", "nobody": "nobody"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup()
+			w.guess(t, id, four...)
+			w.guess(t, id, identity.ErrLocking)
+			same(t, w.passwords.Work(), 5)
+			_, err := w.sessions.Login(t.Context(), credentials(id, identitytest.Password))
+			wantError(t, err, identity.ErrLocked) // right or wrong
+			w.guess(t, id, identity.ErrLocked)
+			same(t, w.passwords.Work(), 5) // nobody looked
+			same(t, w.recorder.Counts(), map[string]int{"login rejected": 4, "login locked": 3})
+		})
+	}
+	same(t, problem.From(identity.ErrLocking).Code, "AUTH_002")
+	same(t, problem.From(identity.ErrLocked).Code, "AUTH_003")
+}
+
+func TestALockEndsAndASuccessResets(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	w.guess(t, "kim", four...)
+	w.login(t)
+	w.guess(t, "kim", four...)
+	w.guess(t, "kim", identity.ErrLocking, identity.ErrLocked)
+	w.clock.Pass(identity.LockTime)
+	w.login(t)
+	w.guess(t, "kim", four...)
+}
+
+func TestALockLeavesSessionsAlone(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	grant := w.login(t)
+	w.guess(t, "kim", append(four, identity.ErrLocking)...)
+	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
+	wantError(t, err, nil)
+	same(t, w.live.Lives(w.session(t, grant)), true)
+}
+
+func TestParallelGuessesAreNoMoreThanFive(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	var (
+		group    sync.WaitGroup
+		replicas = []*identity.Sessions{w.sessions, w.replica(), w.replica()}
+	)
+	for i := range 1_000 {
+		group.Go(func() {
+			_, err := replicas[i%len(replicas)].Login(t.Context(), credentials("kim", "wrong password"))
+			if !errors.Is(err, identity.ErrCredentials) && !errors.Is(err, identity.ErrLocking) &&
+				!errors.Is(err, identity.ErrLocked) && !errors.Is(err, identity.ErrCrowd) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	group.Wait()
+	same(t, w.passwords.Work(), 5)
+	w.guess(t, "kim", identity.ErrLocked)
+}
+
+// replica returns the use cases as they run in another process.
+func (w *world) replica() *identity.Sessions {
+	params := w.sessions.SessionsParams
+	params.Guard = identity.NewGuard(params.Guard.GuardParams)
+	return identity.NewSessions(params)
+}
+
+func TestNobodyWaitsLongForThoseBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := setup()
+		release := make(chan struct{})
+		w.passwords.OnVerify = func() { <-release } // the first one takes its time
+		var group sync.WaitGroup
+		group.Go(func() { w.guess(t, "kim", identity.ErrCredentials) })
+		synctest.Wait()
+		start := time.Now()
+		w.guess(t, "kim", identity.ErrCrowd)
+		same(t, time.Since(start), 3*time.Second)
+		ctx, leave := context.WithCancel(t.Context())
+		leave()
+		_, err := w.sessions.Login(ctx, credentials("kim", "wrong password"))
+		wantError(t, err, context.Canceled)
+		close(release)
+		group.Wait()
+		same(t, w.passwords.Work(), 1)
+	})
+}
+
+func TestManyLoginsAtOnceAreNoGuesses(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			if _, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	w.guess(t, "kim", four...)
+}
+
+func TestAnAttemptThatNobodyLookedAtDoesNotCount(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	busy := problem.New(problem.TooManyRequests, "RATE_LIMITED", "")
+	w.guess(t, "kim", four...)
+	w.passwords.Fail(busy)
+	for range 10 {
+		w.guess(t, "kim", busy)
+	}
+	w.passwords.Fail(nil)
+	w.guess(t, "kim", identity.ErrLocking)
+	same(t, w.recorder.Counts()["login busy"], 10)
+}
+
+func TestAFullHouseIsToldBeforeAnythingIsDone(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	w.passwords.Full = problem.New(problem.TooManyRequests, "RATE_LIMITED", "")
+	w.store.Fail(identity.ErrDatabase) // which nobody is asked
+	_, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
+	wantError(t, err, w.passwords.Full)
+	same(t, w.passwords.Work(), 0)
+}
+
+// TestAClientThatLeavesHidesNoFailure: else a guesser would leave before each
+// answer, and see by the time it takes what is not counted.
+func TestAClientThatLeavesHidesNoFailure(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	for range identity.MaxFailures {
+		ctx, leave := context.WithCancel(t.Context())
+		w.passwords.OnVerify = leave
+		_, err := w.sessions.Login(ctx, credentials("kim", "wrong password"))
+		if err == nil {
+			t.Error("it was let in")
+		}
+	}
+	w.guess(t, "kim", identity.ErrLocked)
+}
+
+func TestWrongCurrentPasswordsCount(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	grant := w.login(t)
+	caller := w.caller(t, grant)
+	guess := identity.ChangePasswordRequest{Current: "wrong password", New: "battery staple"}
+	w.guess(t, "kim", identity.ErrCredentials)
+	for _, want := range []error{
+		identity.ErrCurrentPassword, identity.ErrCurrentPassword, identity.ErrCurrentPassword, identity.ErrLocking, identity.ErrLocked,
+	} {
+		wantError(t, w.accounts.ChangePassword(t.Context(), caller, guess), want)
+	}
+	right := identity.ChangePasswordRequest{Current: identitytest.Password, New: "battery staple"}
+	wantError(t, w.accounts.ChangePassword(t.Context(), caller, right), identity.ErrLocked)
+	w.guess(t, "kim", identity.ErrLocked)
+	w.clock.Pass(identity.LockTime)
+	wantError(t, w.accounts.ChangePassword(t.Context(), caller, right), nil)
+}
+
+func TestAnOldHashIsRenewedAtTheNextLogin(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	old := func(a *identity.Account) { a.PasswordHash = identitytest.OldHashOf(identitytest.Password) }
+	hash := func() string {
+		account, err := w.store.Account(t.Context(), "kim")
+		wantError(t, err, nil)
+		return account.PasswordHash
+	}
+	w.store.Change("kim", old)
+	w.guess(t, "kim", identity.ErrCredentials)
+	same(t, hash(), identitytest.OldHashOf(identitytest.Password)) // a guess proves nothing
+	w.login(t)
+	same(t, hash(), identitytest.HashOf(identitytest.Password))
+	work := w.passwords.Work()
+	w.login(t)
+	same(t, w.passwords.Work(), work+1)
+}
+
+func TestARenewalThatFailsHarmsNobody(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	w.store.Change("kim", func(a *identity.Account) { a.PasswordHash = identitytest.OldHashOf(identitytest.Password) })
+	w.passwords.OnVerify = func() { w.passwords.Fail(errors.New("busy")) }
+	w.login(t)
+}
+
+func TestLoginsAreRemembered(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	from := identity.NewClient(identitytest.Address, "Browser/1.0")
+	in := func(id, password string) {
+		request := credentials(id, password)
+		request.Client = from
+		_, _ = w.sessions.Login(t.Context(), request)
+	}
+	in("kim", identitytest.Password)
+	for range identity.MaxFailures + 1 {
+		in("kim", "wrong password")
+	}
+	in("my-secret-password", "wrong password") // typed into the wrong field
+	in("kim", "short")
+	var got []identity.LoginOutcome
+	for _, login := range w.history.All() {
+		if login.ID == "" || login.At != w.clock.Now() || login.Client != from {
+			t.Errorf("remembered %+v", login)
+		}
+		got = append(got, identity.LoginOutcome(login.UserID)+" "+login.Outcome)
+	}
+	same(t, got, []identity.LoginOutcome{
+		"kim SUCCESS", "kim FAILED", "kim FAILED", "kim FAILED", "kim FAILED", "kim LOCKED", "kim REFUSED", " FAILED",
+	})
+	page, err := w.sessions.Logins(t.Context(), identity.Caller{UserID: "kim"}, 1, 5)
+	wantError(t, err, nil)
+	same(t, page.Total, 7)
+	same(t, page.Logins[0].Outcome, identity.LoginRefused)
+}
+
+func TestLoginsThatNobodyJudgedAreNotRemembered(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	w.tokens.Fault = identity.ErrDatabase
+	_, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
+	wantError(t, err, identity.ErrDatabase)
+	same(t, len(w.history.All()), 0)
+}
+
+func TestClientsAreFitToBeKept(t *testing.T) {
+	t.Parallel()
+	long := make([]byte, 10_000)
+	for i := range long {
+		long[i] = 'a'
+	}
+	for agent, want := range map[string]string{
+		"Browser/1.0 (휴대폰)":        "Browser/1.0 (휴대폰)",
+		"two\r\nlines\x00\x1b[31m": "twolines[31m",
+		"\xff\xfebroken":           "broken",
+		string(long):               string(long[:200]),
+		string(long[:199]) + "가":   string(long[:199]),
+		"right\u202eleft":          "rightleft",
+	} {
+		same(t, identity.NewClient(identitytest.Address, agent).Agent, want)
+	}
+}

@@ -1,0 +1,117 @@
+package identitytest
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/audit"
+)
+
+// Acts returns the acts that are on record.
+func (m *Memory) Acts() []identity.Act {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.acts)
+}
+
+// Lock makes a user one who gave too many wrong passwords.
+func (m *Memory) Lock(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.attempts[id] = attempts{count: identity.MaxFailures, last: m.now(), locked: m.now().Add(identity.LockTime)}
+}
+
+func (m *Memory) locked(id string, now time.Time) bool { return m.attempts[id].locked.After(now) }
+
+// Member implements identity.Directory.
+func (m *Memory) Member(ctx context.Context, id string, now time.Time) (identity.Member, error) {
+	user, err := m.User(ctx, id)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return identity.Member{User: user, Locked: m.locked(id, now)}, err
+}
+
+// Members implements identity.Directory.
+func (m *Memory) Members(_ context.Context, f identity.UserFilter, now time.Time) (identity.UserPage, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []identity.Member
+	for _, id := range slices.Sorted(maps.Keys(m.accounts)) {
+		member := identity.Member{User: m.accounts[id].User, Locked: m.locked(id, now)}
+		if begins(member.User, f.Query) && (f.Status == "" || f.Status == member.Standing()) {
+			all = append(all, member)
+		}
+	}
+	all = all[:min(len(all), identity.MaxListed)]
+	from := min((f.Page-1)*f.Size, len(all))
+	return identity.UserPage{Members: all[from:min(from+f.Size, len(all))], Total: len(all)}, m.fault
+}
+
+func begins(u identity.User, query string) bool {
+	line := strings.ReplaceAll(query, "-", "")
+	return strings.HasPrefix(u.ID, query) || u.CustomerID != "" && strings.HasPrefix(u.CustomerID, query) ||
+		line != "" && strings.HasPrefix(u.Line.Digits(), line)
+}
+
+// Decide implements identity.Directory.
+func (m *Memory) Decide(ctx context.Context, act identity.Act, now time.Time, decide func(context.Context, identity.Standing) (identity.User, error)) (identity.Member, error) {
+	var member identity.Member
+	err := m.Hold(ctx, act.UserID, func(ctx context.Context, s identity.Standing) error {
+		after, err := decide(ctx, s)
+		if err != nil {
+			return err
+		}
+		account := m.accounts[act.UserID]
+		account.User = after
+		m.accounts[act.UserID] = account
+		if after.Status != identity.StatusActive {
+			maps.DeleteFunc(m.sessions, func(_ string, s identity.Session) bool { return s.UserID == act.UserID })
+		}
+		if act.Action == identity.ActionUnlock {
+			delete(m.attempts, act.UserID)
+		}
+		m.acts = append(m.acts, act)
+		member = identity.Member{User: after, Locked: m.locked(act.UserID, now)}
+		return nil
+	})
+	return member, err
+}
+
+// Hold implements identity.Directory.
+func (m *Memory) Hold(ctx context.Context, userID string, f func(context.Context, identity.Standing) error) error {
+	sessions := m.Indexed(userID)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	account, ok := m.accounts[userID]
+	switch {
+	case m.fault != nil:
+		return m.fault
+	case !ok:
+		return identity.ErrUserNotFound
+	}
+	standing := identity.Standing{User: account.User, Sessions: sessions, LastAdministrator: true}
+	for id, other := range m.accounts {
+		if id != userID && other.Status == identity.StatusActive && slices.Contains(other.Permissions, identity.PermissionAdmin) {
+			standing.LastAdministrator = false
+		}
+	}
+	return f(ctx, standing)
+}
+
+// Trail is an identity.Trail of which a test says what is in it.
+type Trail struct {
+	List   []audit.Event
+	Filter audit.Filter // of the last call
+}
+
+var _ identity.Trail = (*Trail)(nil)
+
+// Events implements identity.Trail.
+func (t *Trail) Events(_ context.Context, filter audit.Filter) ([]audit.Event, error) {
+	t.Filter = filter
+	return t.List[:min(filter.Size, len(t.List))], nil
+}

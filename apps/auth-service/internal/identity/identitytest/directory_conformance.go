@@ -1,0 +1,178 @@
+package identitytest
+
+import (
+	"context"
+	"slices"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+)
+
+// directoryChecks are those of RunStore that are about identity.Directory.
+func directoryChecks() map[string]func(storeChecks) {
+	return map[string]func(storeChecks){
+		"users are listed by id, page by page":   storeChecks.usersAreListed,
+		"users are found by how they begin":      storeChecks.usersAreFound,
+		"a decision goes by how the user stands": storeChecks.decisionKnowsTheUser,
+		"a decision is stored":                   storeChecks.decisionIsStored,
+		"a failed decision changes nothing":      storeChecks.failedDecisionChangesNothing,
+		"a suspended user has no sessions":       storeChecks.suspendedHasNoSessions,
+		"the last administrator is known":        storeChecks.lastAdministratorIsKnown,
+		"about nobody nothing is decided":        storeChecks.nobodyIsNotFound,
+	}
+}
+
+// three creates kim, lee and the administrator root.
+func (c storeChecks) three() {
+	c.t.Helper()
+	c.create(Customer("kim", "CUST1", "01011112222"), Customer("lee", "CUST2", "01033334444"), Staff("root"))
+}
+
+func (c storeChecks) list(f identity.UserFilter) (ids []string, total int) {
+	c.t.Helper()
+	page, err := c.store.Members(c.t.Context(), f, c.clock.Now())
+	wantError(c.t, err, nil)
+	ids = []string{}
+	for _, member := range page.Members {
+		ids = append(ids, member.ID)
+	}
+	return ids, page.Total
+}
+
+func (c storeChecks) usersAreListed() {
+	c.three()
+	ids, total := c.list(identity.UserFilter{Page: 1, Size: 2})
+	same(c.t, nil, ids, []string{"kim", "lee"})
+	same(c.t, nil, total, 3)
+	ids, total = c.list(identity.UserFilter{Page: 2, Size: 2})
+	same(c.t, nil, ids, []string{"root"})
+	same(c.t, nil, total, 3)
+	ids, _ = c.list(identity.UserFilter{Page: 3, Size: 2})
+	same(c.t, nil, ids, []string{})
+
+	page, err := c.store.Members(c.t.Context(), identity.UserFilter{Page: 1, Size: 1}, c.clock.Now())
+	same(c.t, err, page.Members, []identity.Member{{User: Customer("kim", "CUST1", "01011112222").User}})
+	member, err := c.store.Member(c.t.Context(), "kim", c.clock.Now())
+	same(c.t, err, member, page.Members[0])
+	_, err = c.store.Member(c.t.Context(), "nobody", c.clock.Now())
+	wantError(c.t, err, identity.ErrUserNotFound)
+}
+
+func (c storeChecks) usersAreFound() {
+	c.three()
+	c.create(Customer("kim_2", "cust3", "01055556666"), Customer("kimX2", "CUST4", "01077778888"))
+	c.decide(identity.Act{Action: identity.ActionSuspend, UserID: "lee"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
+	for _, question := range []struct {
+		query  string
+		status identity.Status
+		want   []string
+	}{
+		{"kim", "", []string{"kim", "kimX2", "kim_2"}},
+		{"kim_", "", []string{"kim_2"}}, // no wildcard
+		{"KIM", "", []string{}},
+		{"CUST", "", []string{"kim", "kimX2", "lee"}},
+		{"CUST1", "", []string{"kim"}},
+		{"010-1111", "", []string{"kim"}},
+		{"01033334444", "", []string{"lee"}},
+		{"010333344440", "", []string{}},
+		{"-", "", []string{}},
+		{"", identity.StatusSuspended, []string{"lee"}},
+		{"kim", identity.StatusSuspended, []string{}},
+		{"", identity.StatusLocked, []string{}},
+		{"lee", identity.StatusActive, []string{}},
+	} {
+		got, _ := c.list(identity.UserFilter{Query: question.query, Status: question.status, Page: 1, Size: 10})
+		if !slices.Equal(got, question.want) {
+			c.t.Errorf("%q %s finds %v, want %v", question.query, question.status, got, question.want)
+		}
+	}
+}
+
+// decide stores a change.
+func (c storeChecks) decide(act identity.Act, change func(u *identity.User)) identity.Member {
+	c.t.Helper()
+	act.By.UserID = "root"
+	member, err := c.store.Decide(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.Standing) (identity.User, error) {
+		change(&s.User)
+		return s.User, nil
+	})
+	wantError(c.t, err, nil)
+	return member
+}
+
+func (c storeChecks) decisionKnowsTheUser() {
+	c.three()
+	c.open(session("s1", "kim"), session("s2", "kim"), session("s3", "lee"))
+	wantError(c.t, c.store.Hold(c.t.Context(), "kim", func(_ context.Context, s identity.Standing) error {
+		slices.Sort(s.Sessions)
+		same(c.t, nil, s, identity.Standing{User: Customer("kim", "CUST1", "01011112222").User, Sessions: []string{"s1", "s2"}})
+		return nil
+	}), nil)
+}
+
+func (c storeChecks) decisionIsStored() {
+	c.three()
+	c.open(session("s1", "kim"))
+	want := Customer("kim", "CUST1", "01011112222").User
+	for range 2 { // once more changes nothing
+		want.Permissions = []string{identity.PermissionBillInquiry}
+		got := c.decide(identity.Act{Action: identity.ActionRevoke, UserID: "kim", Permission: identity.PermissionProductChange},
+			func(u *identity.User) { u.Permissions = want.Permissions })
+		same(c.t, nil, got, identity.Member{User: want})
+	}
+	for range 2 {
+		want.Permissions = []string{identity.PermissionBillInquiry, identity.PermissionProductChange}
+		got := c.decide(identity.Act{Action: identity.ActionGrant, UserID: "kim", Permission: identity.PermissionProductChange},
+			func(u *identity.User) { u.Permissions = want.Permissions })
+		same(c.t, nil, got, identity.Member{User: want})
+	}
+	user, err := c.store.Extend(c.t.Context(), "s1", c.hour())
+	same(c.t, err, user, want)
+}
+
+func (c storeChecks) failedDecisionChangesNothing() {
+	c.three()
+	act := identity.Act{Action: identity.ActionSuspend, UserID: "kim"}
+	_, err := c.store.Decide(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.Standing) (identity.User, error) {
+		s.User.Status = identity.StatusSuspended
+		return s.User, identity.ErrSessionStore
+	})
+	wantError(c.t, err, identity.ErrSessionStore)
+	wantError(c.t, c.store.Hold(c.t.Context(), "kim", func(context.Context, identity.Standing) error { return identity.ErrSessionStore }), identity.ErrSessionStore)
+	user, err := c.store.User(c.t.Context(), "kim")
+	same(c.t, err, user, Customer("kim", "CUST1", "01011112222").User)
+}
+
+func (c storeChecks) suspendedHasNoSessions() {
+	c.three()
+	c.open(session("s1", "kim"), session("s2", "lee"))
+	c.decide(identity.Act{Action: identity.ActionSuspend, UserID: "kim"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
+	_, err := c.store.Extend(c.t.Context(), "s1", c.hour())
+	wantError(c.t, err, identity.ErrUserNotFound)
+	_, err = c.store.Extend(c.t.Context(), "s2", c.hour())
+	wantError(c.t, err, nil)
+	wantError(c.t, c.store.Open(c.t.Context(), session("s3", "kim"), HashOf(Password), c.hour()), identity.ErrCredentials)
+	c.decide(identity.Act{Action: identity.ActionReinstate, UserID: "kim"}, func(u *identity.User) { u.Status = identity.StatusActive })
+	c.open(session("s4", "kim"))
+}
+
+func (c storeChecks) lastAdministratorIsKnown() {
+	c.three()
+	last := func(id string) (last bool) {
+		wantError(c.t, c.store.Hold(c.t.Context(), id, func(_ context.Context, s identity.Standing) error {
+			last = s.LastAdministrator
+			return nil
+		}), nil)
+		return last
+	}
+	same(c.t, nil, last("root"), true)
+	c.create(Staff("root2"))
+	same(c.t, nil, last("root"), false)
+	c.decide(identity.Act{Action: identity.ActionSuspend, UserID: "root2"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
+	same(c.t, nil, last("root"), true)
+}
+
+func (c storeChecks) nobodyIsNotFound() {
+	_, err := c.store.Decide(c.t.Context(), identity.Act{UserID: "nobody"}, c.clock.Now(), nil)
+	wantError(c.t, err, identity.ErrUserNotFound)
+	wantError(c.t, c.store.Hold(c.t.Context(), "nobody", nil), identity.ErrUserNotFound)
+}

@@ -1,0 +1,82 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+)
+
+// locked is whether the owner of app_user u cannot log in at $1.
+const locked = `EXISTS (SELECT FROM login_attempt a WHERE a.user_id = u.user_id AND a.locked_until > $1)`
+
+// memberColumns select a memberRow from app_user u as of $1.
+const memberColumns = userColumns + `, ` + locked + ` AS locked`
+
+// memberRow is a user as memberColumns select it.
+type memberRow struct {
+	userRow
+	Locked bool
+}
+
+func (s *Store) member(ctx context.Context, r memberRow) identity.Member {
+	return identity.Member{User: s.user(ctx, r.userRow), Locked: r.Locked}
+}
+
+// Member implements identity.Directory.
+func (s *Store) Member(ctx context.Context, id string, now time.Time) (identity.Member, error) {
+	member, err := s.findMember(ctx, s.pool, id, now)
+	return member, notFound("read member", err)
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// findMember returns pgx.ErrNoRows if there is none of that id.
+func (s *Store) findMember(ctx context.Context, db querier, id string, now time.Time) (identity.Member, error) {
+	const query = `SELECT ` + memberColumns + ` FROM app_user u WHERE u.user_id = $2`
+	rows, err := db.Query(ctx, query, now, id)
+	if err != nil {
+		return identity.Member{}, err
+	}
+	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[memberRow])
+	return s.member(ctx, row), err
+}
+
+// Members implements identity.Directory. Neither of its queries looks at more
+// than may be paged through.
+func (s *Store) Members(ctx context.Context, f identity.UserFilter, now time.Time) (identity.UserPage, error) {
+	// $2 to $3 and $4 to $5 is what begins with the query: of ids, of lines.
+	const chosen = `
+		SELECT ` + memberColumns + `
+		FROM app_user u
+		WHERE ($2 = '' OR u.user_id COLLATE "C" >= $2 AND u.user_id COLLATE "C" < $3
+		               OR u.customer_id COLLATE "C" >= $2 AND u.customer_id COLLATE "C" < $3
+		               OR $4 <> '' AND u.line_number COLLATE "C" >= $4 AND u.line_number COLLATE "C" < $5)
+		  AND $6 IN ('', CASE WHEN u.account_status = 'ACTIVE' AND ` + locked + ` THEN 'LOCKED' ELSE u.account_status END)
+		ORDER BY u.user_id COLLATE "C"
+		LIMIT $7`
+	line := strings.ReplaceAll(f.Query, "-", "")
+	args := []any{now, f.Query, after(f.Query), line, after(line), string(f.Status)}
+	batch := &pgx.Batch{}
+	var page identity.UserPage
+	batch.Queue(`SELECT count(*) FROM (`+chosen+`) AS chosen`, append(args, identity.MaxListed)...).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&page.Total) })
+	batch.Queue(chosen+` OFFSET $8`, append(args, f.Size, (f.Page-1)*f.Size)...).Query(func(rows pgx.Rows) error {
+		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[memberRow])
+		for _, row := range found {
+			page.Members = append(page.Members, s.member(ctx, row))
+		}
+		return err
+	})
+	return page, fault("list users", s.pool.SendBatch(ctx, batch).Close())
+}
+
+// after returns the text that comes right after all that begins with prefix, in
+// the order of bytes and for text in ASCII.
+func after(prefix string) string { return prefix + "\x7f" }

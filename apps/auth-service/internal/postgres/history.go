@@ -1,0 +1,129 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/audit"
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+)
+
+// Partitioned are the tables that have a partition for each month. Logins are
+// kept for a year.
+var Partitioned = []pg.Partitions{
+	{Table: "login_history", Keep: 12},
+	audit.Table,
+}
+
+// History is the login history: reads go to the database, writes to a
+// group-committed writer.
+type History struct {
+	pool   *pgxpool.Pool
+	writer *groupcommit.Writer[identity.Login]
+}
+
+var _ identity.LoginHistory = (*History)(nil)
+
+// NewHistory returns the history in pool's database.
+func NewHistory(pool *pgxpool.Pool, writer *groupcommit.Writer[identity.Login]) *History {
+	return &History{pool: pool, writer: writer}
+}
+
+// AppendLogin implements identity.LoginHistory.
+func (h *History) AppendLogin(ctx context.Context, l identity.Login) { h.writer.Append(ctx, l) }
+
+// Repeating the statement does no harm.
+const writeLogin = `
+	INSERT INTO login_history (login_id, at, user_id, outcome, address, user_agent)
+	VALUES ($1, $2, nullif($3, ''), $4, $5, $6)
+	ON CONFLICT (login_id, at) DO NOTHING`
+
+// NewHistoryWriter returns the writer of the login history.
+func NewHistoryWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[identity.Login] {
+	return groupcommit.New(groupcommit.Options[identity.Login]{
+		Name: "login_history",
+		// Rows are kept also while the database has not been migrated yet.
+		Transient: func(err error) bool { return pg.Unavailable(err) || pg.IsUndefinedTable(err) },
+		Flush: func(ctx context.Context, logins []identity.Login) error {
+			batch := &pgx.Batch{} // which is one transaction
+			for _, l := range logins {
+				batch.Queue(writeLogin, l.ID, l.At, l.UserID, string(l.Outcome), orNull(l.Client.Address), l.Client.Agent)
+			}
+			if err := pool.SendBatch(ctx, batch).Close(); err != nil {
+				return fmt.Errorf("write login history: %w", err)
+			}
+			return nil
+		},
+	}, log, metrics)
+}
+
+// orNull returns nil for an address that nobody knows.
+func orNull(address netip.Addr) *netip.Addr {
+	if !address.IsValid() {
+		return nil
+	}
+	return &address
+}
+
+// loginRow is an entry as the queries select it.
+type loginRow struct {
+	LoginID   string
+	At        time.Time
+	UserID    string
+	Outcome   string
+	Address   *netip.Addr
+	UserAgent string
+}
+
+func (r loginRow) login() identity.Login {
+	return identity.Login{
+		ID: r.LoginID, At: r.At.UTC(), UserID: r.UserID, Outcome: identity.LoginOutcome(r.Outcome),
+		Client: clientOf(r.Address, r.UserAgent),
+	}
+}
+
+func clientOf(address *netip.Addr, agent string) identity.Client {
+	client := identity.Client{Agent: agent}
+	if address != nil {
+		client.Address = *address
+	}
+	return client
+}
+
+// Both queries of a page choose from as many of the newest entries as may be
+// paged through.
+const (
+	countLogins = `SELECT count(*) FROM (SELECT FROM login_history WHERE user_id = $1 ORDER BY at DESC LIMIT $2) AS newest`
+	listLogins  = `
+		SELECT login_id, at, user_id, outcome, address, user_agent
+		FROM login_history
+		WHERE user_id = $1
+		ORDER BY at DESC, login_id DESC
+		LIMIT $2 OFFSET $3`
+)
+
+// Logins implements identity.LoginHistory.
+func (h *History) Logins(ctx context.Context, userID string, page, size int) (identity.LoginPage, error) {
+	var found identity.LoginPage
+	batch := &pgx.Batch{}
+	batch.Queue(countLogins, userID, identity.MaxLoginDepth).QueryRow(func(row pgx.Row) error { return row.Scan(&found.Total) })
+	batch.Queue(listLogins, userID, size, (page-1)*size).Query(func(rows pgx.Rows) error {
+		logins, err := pgx.CollectRows(rows, pgx.RowToStructByName[loginRow])
+		for _, row := range logins {
+			found.Logins = append(found.Logins, row.login())
+		}
+		return err
+	})
+	if err := h.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return identity.LoginPage{}, fault("list logins", err)
+	}
+	return found, nil
+}

@@ -1,0 +1,32 @@
+package httpapi_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/api"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/httpapi"
+	"github.com/phonebill/phonebill/apps/internal/authtest"
+	"github.com/phonebill/phonebill/apps/internal/events"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+	"github.com/phonebill/phonebill/dev/openapitest/access"
+)
+
+// TestEveryRouteHasARule keeps a route from being forgotten: what is not in the
+// document, or says not who may call it, no suite attacks.
+func TestEveryRouteHasARule(t *testing.T) {
+	t.Parallel()
+	issuer, use := authtest.NewIssuer(t, time.Now), &inquiries{}
+	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), authtest.LiveSessions{}, prometheus.NewRegistry())
+	router := mux.NewRouter()
+	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	httpapi.New(httpapi.Params{
+		Inquiries: use, Lines: use, Logins: use, Auth: auth, Consumer: consumer, Gate: sidecar.NewGate(sidecar.Config{}),
+	}).Register(router)
+	access.Parity(t, api.OpenAPI, router)
+}

@@ -1,0 +1,57 @@
+package postgres
+
+import (
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/internal/seal"
+	"github.com/phonebill/phonebill/apps/internal/sealedrows"
+)
+
+// billPlace is what the bill of a line and month is sealed for.
+func billPlace(line, month string) string { return "bill_archive " + line + " " + month }
+
+// summaryPlace is what the summary of a request is sealed for.
+func summaryPlace(requestID string) string { return "inquiry_request " + requestID }
+
+const outdatedBills = `
+SELECT ARRAY[line_number, billing_month], xmin::text, sealed, convert_to(document::text, 'UTF8')
+FROM bill_archive
+WHERE (line_number, billing_month) > ($3, $4)
+  AND (document IS NOT NULL OR substring(sealed FOR length($1::bytea)) <> $1)
+ORDER BY line_number, billing_month
+LIMIT $2`
+
+const resealBill = `
+UPDATE bill_archive
+SET sealed = $1, document = NULL
+WHERE xmin::text = $2 AND line_number = $3 AND billing_month = $4`
+
+// Ids are in the order of time: it is one walk through the partitions.
+const outdatedSummaries = `
+SELECT ARRAY[request_id::text, requested_at::text], xmin::text, sealed_summary,
+       CASE WHEN sealed_summary IS NULL THEN convert_to(summary, 'UTF8') END
+FROM inquiry_request
+WHERE (request_id, requested_at) > ($3::text::uuid, $4::text::timestamptz)
+  AND (sealed_summary IS NULL OR substring(sealed_summary FOR length($1::bytea)) <> $1)
+ORDER BY request_id, requested_at
+LIMIT $2`
+
+const resealSummary = `
+UPDATE inquiry_request
+SET sealed_summary = $1, summary = ''
+WHERE xmin::text = $2 AND request_id = $3::text::uuid AND requested_at = $4::text::timestamptz`
+
+// Sealed are the tables with sealed columns in pool's database.
+func Sealed(pool *pgxpool.Pool) []seal.Table {
+	return []seal.Table{
+		sealedrows.Table{
+			Pool: pool, Label: "bill_archive", First: []string{"", ""}, Select: outdatedBills, Update: resealBill,
+			Place: func(key []string) string { return billPlace(key[0], key[1]) },
+		},
+		sealedrows.Table{
+			Pool: pool, Label: "inquiry_request", First: []string{"00000000-0000-0000-0000-000000000000", "-infinity"},
+			Select: outdatedSummaries, Update: resealSummary,
+			Place: func(key []string) string { return summaryPlace(key[0]) },
+		},
+	}
+}

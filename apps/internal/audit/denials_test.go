@@ -1,0 +1,165 @@
+package audit_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/phonebill/phonebill/apps/internal/audit"
+	"github.com/phonebill/phonebill/apps/internal/audittest"
+	"github.com/phonebill/phonebill/apps/internal/authtest"
+	"github.com/phonebill/phonebill/apps/internal/health"
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/session"
+)
+
+// routes are what a service may have: things that are forbidden, somebody
+// else's, not there, wrong or broken.
+type routes struct{ auth *jwtauth.Authenticator }
+
+var answers = map[string]error{
+	"forbidden": problem.New(problem.Forbidden, "FORBIDDEN", ""),
+	"elsewhose": problem.New(problem.NotFound, "THING_NOT_FOUND", ""),
+	"absent":    problem.New(problem.NotFound, "PLACE_NOT_FOUND", ""),
+	"wrong":     problem.ErrValidation,
+	"broken":    problem.ErrInternal,
+	"fine":      nil,
+}
+
+func (a routes) Register(r *mux.Router) {
+	r.Use(a.auth.Middleware)
+	r.Handle("/things/{requestId}", httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if about := r.URL.Query().Get("about"); about != "" {
+			audit.About(r.Context(), about)
+		}
+		if err := answers[r.URL.Query().Get("answer")]; err != nil {
+			return err
+		}
+		return httpjson.Write(w, http.StatusOK, nil)
+	}))
+	only := r.NewRoute().Subrouter()
+	only.Use(jwtauth.Require("ADMIN"))
+	only.Handle("/lines/{lineNumber}", httpjson.Handler(func(http.ResponseWriter, *http.Request) error { return nil }))
+}
+
+// service is one with denials on record. Kim has a session s1.
+type service struct {
+	t        *testing.T
+	handler  http.Handler
+	issuer   *authtest.Issuer
+	trail    *audittest.Trail
+	registry *prometheus.Registry
+	now      time.Time
+}
+
+func serve(t *testing.T) *service {
+	t.Helper()
+	s := &service{t: t, issuer: authtest.NewIssuer(t, time.Now), trail: &audittest.Trail{}, registry: prometheus.NewRegistry(), now: noon}
+	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(s.issuer.Config, s.issuer.Keys(), time.Now),
+		authtest.LiveSessions{"s1": session.Record{UserID: "kim"}}, prometheus.NewRegistry())
+	denials := audit.NewDenials(s.trail, func() time.Time { return s.now }, s.registry, "THING_NOT_FOUND")
+	s.handler = httpserver.New(httpserver.Config{MaxInFlight: 8, MaxBody: 1024}, httpserver.Deps{
+		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), Tracer: noop.NewTracerProvider().Tracer(""),
+		Health: health.NewRegistry(), Now: time.Now,
+	}, nil, denials.Around(routes{auth})).Handler()
+	return s
+}
+
+// get asks for path as kim in a session, or as nobody.
+func (s *service) get(path, sessionID string) {
+	s.t.Helper()
+	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, path, http.NoBody)
+	r.RemoteAddr = "192.0.2.7:4000"
+	r.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	if sessionID != "" {
+		r.Header.Set("Authorization", "Bearer "+s.issuer.Token(s.t, jwtauth.Principal{UserID: "kim", SessionID: sessionID}))
+	}
+	s.handler.ServeHTTP(httptest.NewRecorder(), r)
+}
+
+func TestDeniedAccessesAreOnRecord(t *testing.T) {
+	t.Parallel()
+	denied := audit.Event{
+		At: noon, Actor: "kim", SessionID: "s1", Action: "GET /things/{requestId}", Target: "7", Outcome: audit.Denied,
+		TraceID: "0af7651916cd43dd8448eb211c80319c", Address: "192.0.2.7",
+	}
+	with := func(change func(e *audit.Event)) []audit.Event {
+		e := denied
+		change(&e)
+		return []audit.Event{e}
+	}
+	for name, c := range map[string]struct {
+		path, session string
+		want          []audit.Event
+	}{
+		"forbidden":           {"/things/7?answer=forbidden", "s1", with(func(e *audit.Event) { e.Detail = "FORBIDDEN" })},
+		"somebody else's":     {"/things/7?answer=elsewhose", "s1", with(func(e *audit.Event) { e.Detail = "THING_NOT_FOUND" })},
+		"what the path hides": {"/things/7?answer=forbidden&about=8", "s1", with(func(e *audit.Event) { e.Detail, e.Target = "FORBIDDEN", "8" })},
+		"an ended session":    {"/things/7", "s2", with(func(e *audit.Event) { e.Detail, e.SessionID = "SESSION_ENDED", "s2" })},
+		"no permission": {"/lines/010-1234-5678", "s1", with(func(e *audit.Event) {
+			e.Action, e.Detail, e.Target = "GET /lines/{lineNumber}", "PERMISSION_DENIED", "010-****-5678"
+		})},
+		"allowed":          {path: "/things/7?answer=fine", session: "s1"},
+		"not there":        {path: "/things/7?answer=absent", session: "s1"},
+		"wrong":            {path: "/things/7?answer=wrong", session: "s1"},
+		"broken":           {path: "/things/7?answer=broken", session: "s1"},
+		"no token":         {path: "/things/7"},
+		"no route of ours": {path: "/nothing", session: "s1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t)
+			s.get(c.path, c.session)
+			if diff := cmp.Diff(c.want, s.trail.Events(), cmpopts.IgnoreFields(audit.Event{}, "ID")); diff != "" {
+				t.Errorf("on record (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOneActorFillsNoTrail(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for range 100 {
+		s.get("/things/7?answer=forbidden", "s1")
+	}
+	s.count("phonebill_audit_denials_total{outcome=\"limited\"} 40\nphonebill_audit_denials_total{outcome=\"recorded\"} 60")
+	s.now = s.now.Add(3 * time.Second)
+	for range 10 {
+		s.get("/things/7?answer=forbidden", "s1")
+	}
+	s.count("phonebill_audit_denials_total{outcome=\"limited\"} 47\nphonebill_audit_denials_total{outcome=\"recorded\"} 63")
+	if got := len(s.trail.Events()); got != 63 {
+		t.Errorf("%d events are on record", got)
+	}
+}
+
+func TestWhatFindsNoRoomIsCounted(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.trail.Fill()
+	s.get("/things/7?answer=forbidden", "s1")
+	s.count("phonebill_audit_denials_total{outcome=\"dropped\"} 1")
+}
+
+func (s *service) count(want string) {
+	s.t.Helper()
+	head := "# HELP phonebill_audit_denials_total Denied accesses: recorded, limited (too many by one actor) or dropped (buffer full).\n" +
+		"# TYPE phonebill_audit_denials_total counter\n"
+	if err := testutil.GatherAndCompare(s.registry, strings.NewReader(head+want+"\n")); err != nil {
+		s.t.Error(err)
+	}
+}

@@ -1,0 +1,100 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Filter chooses events. Empty fields choose all.
+type Filter struct {
+	Actor, Target, Action string
+	Outcome               Outcome
+	From, Until           time.Time // from and before
+	// Before continues a list after its last event: pages are not counted, so
+	// that those of years ago cost no more than the first.
+	Before Cursor
+	Size   int
+}
+
+// Cursor is the place of an event in the trail. The zero value is the end of it,
+// where the newest events are.
+type Cursor struct {
+	at time.Time
+	id uuid.UUID
+}
+
+// CursorOf returns the place of e.
+func CursorOf(e Event) Cursor { return Cursor{at: e.At, id: e.ID} }
+
+// String returns what ParseCursor reads.
+func (c Cursor) String() string {
+	return strconv.FormatInt(c.at.UnixMicro(), 10) + "." + c.id.String()
+}
+
+// errCursor is returned for text that is no cursor.
+var errCursor = errors.New("audit: no cursor")
+
+// maxMicros is the year 9999, the last that JSON and PostgreSQL agree about.
+const maxMicros = 253_402_300_799_000_000
+
+// ParseCursor reads the text of a cursor; "" is the zero value.
+func ParseCursor(text string) (Cursor, error) {
+	if text == "" {
+		return Cursor{}, nil
+	}
+	at, id, _ := strings.Cut(text, ".")
+	micros, err := strconv.ParseInt(at, 10, 64)
+	if err != nil || micros < 0 || micros > maxMicros || len(id) != 36 {
+		return Cursor{}, errCursor
+	}
+	parsed, err := uuid.Parse(id)
+	if err != nil {
+		return Cursor{}, errCursor
+	}
+	return Cursor{at: time.UnixMicro(micros).UTC(), id: parsed}, nil
+}
+
+const columns = `event_id, at, actor, session_id, action, target, detail, outcome, trace_id, address`
+
+const list = `
+SELECT ` + columns + `
+FROM audit_event
+WHERE ($1 = '' OR actor = $1)
+  AND ($2 = '' OR target = $2)
+  AND ($3 = '' OR action = $3)
+  AND ($4 = '' OR outcome = $4)
+  AND ($5::timestamptz IS NULL OR at >= $5)
+  AND ($6::timestamptz IS NULL OR at < $6)
+  AND ($7::timestamptz IS NULL OR (at, event_id) < ($7, $8))
+ORDER BY at DESC, event_id DESC
+LIMIT $9`
+
+// List returns up to f.Size events of the trail in pool's database, the newest
+// first.
+func List(ctx context.Context, pool *pgxpool.Pool, f Filter) ([]Event, error) {
+	rows, err := pool.Query(ctx, list, f.Actor, f.Target, f.Action, string(f.Outcome),
+		bound(f.From), bound(f.Until), bound(f.Before.at), f.Before.id, f.Size)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (e Event, err error) {
+		err = row.Scan(&e.ID, &e.At, &e.Actor, &e.SessionID, &e.Action, &e.Target, &e.Detail, (*string)(&e.Outcome), &e.TraceID, &e.Address)
+		e.At = e.At.UTC()
+		return e, err
+	})
+}
+
+// bound returns nil for a time that bounds nothing.
+func bound(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

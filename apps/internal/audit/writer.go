@@ -1,0 +1,39 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+)
+
+// buffer is how many events may wait for a database that is away: a few MB.
+const buffer = 10_000
+
+// Writer writes events that are in no transaction of their own, in groups.
+type Writer = groupcommit.Writer[Event]
+
+// NewWriter returns a writer into the trail in pool's database.
+func NewWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *Writer {
+	return groupcommit.New(groupcommit.Options[Event]{
+		Name:   Table.Table,
+		Buffer: buffer,
+		// Also while the database has not been migrated yet.
+		Transient: func(err error) bool { return pg.Unavailable(err) || pg.IsUndefinedTable(err) },
+		Flush: func(ctx context.Context, events []Event) error {
+			batch := &pgx.Batch{} // one transaction
+			for _, event := range events {
+				batch.Queue(insert, event.args()...)
+			}
+			if err := pool.SendBatch(ctx, batch).Close(); err != nil {
+				return fmt.Errorf("write audit trail: %w", err)
+			}
+			return nil
+		},
+	}, log, metrics)
+}

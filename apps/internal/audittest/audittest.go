@@ -1,0 +1,43 @@
+// Package audittest has a trail in memory. Only tests may import it.
+package audittest
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/phonebill/phonebill/apps/internal/audit"
+)
+
+// Trail is an audit.Sink that keeps its events. The zero value is ready for use.
+type Trail struct {
+	mu     sync.Mutex
+	full   bool
+	events []audit.Event
+}
+
+var _ audit.Sink = (*Trail)(nil)
+
+// Offer implements audit.Sink.
+func (t *Trail) Offer(_ context.Context, e audit.Event) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.full {
+		t.events = append(t.events, e)
+	}
+	return !t.full
+}
+
+// Fill makes the trail take no more.
+func (t *Trail) Fill() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.full = true
+}
+
+// Events returns what was put on record.
+func (t *Trail) Events() []audit.Event {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.events)
+}

@@ -1,0 +1,46 @@
+package jwtauth_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/authtest"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/session"
+)
+
+// FuzzAuthorization shows anything for a badge. Nobody enters who does not show
+// the one token there is, by the scheme of RFC 6750.
+func FuzzAuthorization(f *testing.F) {
+	issuer := authtest.NewIssuer(f, time.Now)
+	kim := jwtauth.Principal{UserID: "kim", SessionID: "s1"}
+	token := issuer.Token(f, kim)
+	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now),
+		authtest.LiveSessions{"s1": session.Record{UserID: "kim"}}, prometheus.NewRegistry())
+	handler := auth.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	for _, seed := range []string{
+		"Bearer TOKEN", "bearer TOKEN", "Bearer  TOKEN", "Bearer TOKEN ", "Bearer\tTOKEN", "Basic TOKEN", "TOKEN", "", "Bearer", "Bearer ",
+		"Bearer TOKEN, Bearer TOKEN", "Bearer TOKEN.", "Bearer =TOKEN", "Bearer null", "Bearer ..", "Bearer a.b.c", "Bearer\x00TOKEN",
+		"BeArer TOKEN\n", "Bearer \r\nTOKEN", // once accepted
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		r.Header["Authorization"] = []string{strings.Replace(header, "TOKEN", token, 1)}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		want := http.StatusUnauthorized
+		if scheme, rest, _ := strings.Cut(header, " "); strings.EqualFold(scheme, "Bearer") && rest == "TOKEN" {
+			want = http.StatusNoContent
+		}
+		if w.Code != want {
+			t.Errorf("%q answered %d, want %d", header, w.Code, want)
+		}
+	})
+}

@@ -1,0 +1,124 @@
+package kosclient_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/kosclient"
+)
+
+// lagging is a secret store whose changes are seen when they are asked for.
+type lagging struct {
+	mu             sync.Mutex
+	cached, stored string
+	rereads        int
+}
+
+func (l *lagging) store(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stored = text
+}
+
+// Secret implements sidecar.Secrets.
+func (l *lagging) Secret(context.Context, string) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cached, nil
+}
+
+// Reread implements sidecar.Secrets.
+func (l *lagging) Reread(context.Context, string) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rereads++
+	l.cached = l.stored
+	return l.cached, nil
+}
+
+const (
+	oldCredentials = `{"clientId":"bill-inquiry-service","clientSecret":"old"}`
+	newCredentials = `{"clientId":"bill-inquiry-service","clientSecret":"new"}`
+)
+
+// withRotation runs test while customers ask all the time, none of whom may be
+// refused.
+func withRotation(t *testing.T, test func(k *kos, secrets *lagging)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		k := &kos{t: t, knows: []string{oldCredentials}}
+		k.set(func() {})
+		secrets := &lagging{cached: oldCredentials, stored: oldCredentials}
+		client := kosclient.New(kosclient.Config{AppID: "kos", CredentialsSecret: "kos-api-credentials"}, secrets, k)
+		defer client.StopGoroutines()
+		ctx, stop := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() {
+				for ctx.Err() == nil {
+					wantAnswer(t, client)
+					pass(time.Minute)
+				}
+			})
+		}
+		test(k, secrets)
+		stop()
+		group.Wait()
+		pass(time.Minute) // what goes on in the background comes to its end
+	})
+}
+
+// work lets tokens be renewed, and revokes those there are.
+func (k *kos) work() {
+	pass(2 * tokenLife)
+	k.set(func() { clear(k.valid) })
+	pass(2 * time.Minute)
+}
+
+// TestCredentialsAreRotatedUnderLoad is the rotation as it should be: KOS knows
+// both for a while.
+func TestCredentialsAreRotatedUnderLoad(t *testing.T) {
+	t.Parallel()
+	withRotation(t, func(k *kos, secrets *lagging) {
+		k.work()
+		k.set(func() { k.knows = []string{oldCredentials, newCredentials} })
+		k.work()
+		secrets.store(newCredentials)
+		k.work()
+		k.set(func() { k.knows = []string{newCredentials} }) // and the service has not seen its secret yet
+		k.work()
+		if secrets.rereads == 0 {
+			t.Error("the refusal was no reason to ask again")
+		}
+	})
+}
+
+// TestCredentialsThatKOSKnowsLater is the rotation in the wrong order.
+func TestCredentialsThatKOSKnowsLater(t *testing.T) {
+	t.Parallel()
+	withRotation(t, func(k *kos, secrets *lagging) {
+		k.work()
+		secrets.store(newCredentials)
+		if _, err := secrets.Reread(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		k.work()
+		k.set(func() { k.knows = []string{newCredentials} })
+		k.work()
+	})
+}
+
+func TestCredentialsThatKOSDoesNotKnowAreNotTriedForEver(t *testing.T) {
+	t.Parallel()
+	k := &kos{t: t, knows: []string{}}
+	k.set(func() {})
+	secrets := &lagging{cached: oldCredentials, stored: newCredentials}
+	client := kosclient.New(kosclient.Config{}, secrets, k)
+	if _, err := ask(t.Context(), client); !errors.Is(err, kosclient.ErrUnavailable) || secrets.rereads != 1 {
+		t.Errorf("%v after %d readings", err, secrets.rereads)
+	}
+}

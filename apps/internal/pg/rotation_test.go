@@ -1,0 +1,150 @@
+package pg_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+)
+
+// rotation is a role whose password changes, and a secret store that lags.
+type rotation struct {
+	t        *testing.T
+	database *pgtest.Database
+	role     string
+
+	cached, stored atomic.Value // what Secret gives, and what Reread finds
+	rereads        atomic.Int32
+}
+
+func newRotation(t *testing.T) *rotation {
+	t.Helper()
+	r := &rotation{t: t, database: pgtest.New(t, tables), role: "role_" + strings.ToLower(rand.Text())}
+	r.cached.Store("first")
+	r.stored.Store("first")
+	exec(t, r.database.Pool, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD 'first'", r.role))
+	t.Cleanup(func() { _, _ = r.database.Pool.Exec(context.Background(), "DROP ROLE "+r.role) })
+	return r
+}
+
+// Secret implements sidecar.Secrets.
+func (r *rotation) Secret(context.Context, string) (string, error) {
+	return r.cached.Load().(string), nil
+}
+
+// Reread implements sidecar.Secrets.
+func (r *rotation) Reread(context.Context, string) (string, error) {
+	r.rereads.Add(1)
+	r.cached.Store(r.stored.Load())
+	return r.cached.Load().(string), nil
+}
+
+func (r *rotation) alterRole(password string) {
+	r.t.Helper()
+	exec(r.t, r.database.Pool, fmt.Sprintf("ALTER ROLE %s PASSWORD '%s'", r.role, password))
+}
+
+func (r *rotation) open() *pgxpool.Pool {
+	r.t.Helper()
+	cfg := r.database.Config
+	cfg.User = r.role
+	pool, err := pg.Open(cfg, r)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(pool.Close)
+	return pool
+}
+
+// TestPasswordsAreRotatedUnderLoad changes the role's password and the secret
+// in both orders while the database is used, and has every connection opened
+// anew after each step. No statement fails.
+func TestPasswordsAreRotatedUnderLoad(t *testing.T) {
+	t.Parallel()
+	r := newRotation(t)
+	pool := r.open()
+	var (
+		statements [4]atomic.Int64 // of each worker
+		stop       = make(chan struct{})
+		group      sync.WaitGroup
+	)
+	for n := range statements {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := pool.Exec(context.Background(), "SELECT 1"); err != nil {
+					t.Errorf("worker %d after %d statements: %v", n, statements[n].Load(), err)
+					return
+				}
+				statements[n].Add(1)
+			}
+		})
+	}
+	work := func() {
+		pool.Reset()
+		for n := range statements {
+			for from := statements[n].Load(); statements[n].Load() < from+50 && !t.Failed(); {
+				time.Sleep(time.Millisecond) //nolint:forbidigo // between two looks
+			}
+		}
+	}
+	work()
+	r.stored.Store("second") // the secret first: the service has not seen it
+	work()
+	r.alterRole("second")
+	work()
+	if r.rereads.Load() == 0 {
+		t.Error("the refusal was no reason to ask again")
+	}
+
+	r.stored.Store("third") // the secret first: the service has seen it
+	r.cached.Store("third")
+	work()
+	r.alterRole("third")
+	work()
+
+	r.alterRole("fourth") // the role first
+	pool.Reset()
+	later := time.AfterFunc(500*time.Millisecond, func() { r.stored.Store("fourth") })
+	defer later.Stop()
+	work()
+	close(stop)
+	group.Wait()
+	total := int64(0)
+	for n := range statements {
+		total += statements[n].Load()
+	}
+	t.Logf("%d statements", total)
+}
+
+func TestARefusedPasswordIsNotTriedForEver(t *testing.T) {
+	t.Parallel()
+	r := newRotation(t)
+	pool := r.open()
+	r.alterRole("another")
+	start := time.Now()
+	_, err := pool.Exec(t.Context(), "SELECT 1")
+	if !pg.Unavailable(err) || time.Since(start) > 10*time.Second {
+		t.Errorf("%v after %s", err, time.Since(start))
+	}
+	for _, secret := range []string{"first", "another"} {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("the error tells a password: %v", err)
+		}
+	}
+	r.stored.Store("another")
+	query[int](t, pool, "SELECT 1")
+}

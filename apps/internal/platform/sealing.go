@@ -1,0 +1,71 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/fx"
+
+	"github.com/phonebill/phonebill/apps/internal/health"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/seal"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// Sealing gives the keyring with which a service seals what it keeps. Readiness
+// waits for its keys. It needs seal.Config.
+var Sealing = fx.Module("sealing", fx.Provide(newKeyring))
+
+func newKeyring(cfg seal.Config, secrets sidecar.Secrets, log *slog.Logger, checks *health.Registry) *seal.Keyring {
+	keyring := seal.NewKeyring(cfg, secrets, log)
+	checks.Register("data-keyset", keyring.Ready)
+	return keyring
+}
+
+// SealedConfig is what a command needs that touches what is sealed.
+type SealedConfig struct {
+	DatabaseConfig
+	Data seal.Config
+}
+
+// Reseal is the command that seals with the newest key whatever is sealed with
+// an older one or still in clear, and says how much that was. It fails if
+// something cannot be opened, and when it succeeds the older keys may go.
+func Reseal(environ []string, tables func(*pgxpool.Pool) []seal.Table) Command {
+	return Configured(environ, func(cfg SealedConfig) Command {
+		return func(ctx context.Context, _ []string) error {
+			client, err := sidecar.New(cfg.Sidecar)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = client.Close() }()
+			pool, err := pg.Open(cfg.Database, client)
+			if err != nil {
+				return err
+			}
+			defer pool.Close()
+			return reseal(ctx, seal.NewKeyring(cfg.Data, client, slog.Default()), tables(pool))
+		}
+	})
+}
+
+func reseal(ctx context.Context, keyring *seal.Keyring, tables []seal.Table) error {
+	unreadable := 0
+	for _, table := range tables {
+		report, err := seal.Reseal(ctx, keyring, table)
+		if err != nil {
+			return err
+		}
+		unreadable += report.Unreadable
+		if _, err := fmt.Fprintf(os.Stdout, "%s: %d rows resealed, %d cannot be opened\n", table.Name(), report.Resealed, report.Unreadable); err != nil {
+			return err
+		}
+	}
+	if unreadable > 0 {
+		return fmt.Errorf("%d rows cannot be opened: put back the key that they were sealed with", unreadable)
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package sidecar_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// TestARotatedSecretComesThroughTheSidecar replaces a secret in the store while
+// it is read all the time: nobody is ever left without.
+func TestARotatedSecretComesThroughTheSidecar(t *testing.T) {
+	t.Parallel()
+	dapr := daprtest.Start(t, daprtest.Options{AppID: "rotation", Secrets: map[string]string{"key": "old"}})
+	cfg := dapr.Config()
+	cfg.SecretAge = time.Second
+	client, err := sidecar.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	get := func() string {
+		value, err := client.Secret(t.Context(), "key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+	if got := get(); got != "old" {
+		t.Fatalf("got %q", got)
+	}
+	dapr.SetSecrets(map[string]string{"key": "new"})
+	deadline := time.After(30 * time.Second)
+	for get() != "new" {
+		select {
+		case <-deadline:
+			t.Fatal("it is never seen")
+		case <-time.After(20 * time.Millisecond): // the next look
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/phonebill/phonebill/dev/internal/redis"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// holding counts the rows of a table that hold a text, also as bytes.
+const holding = `
+SELECT count(*) FROM %s t
+WHERE position($1 IN t::text) > 0 OR position(encode(convert_to($1, 'UTF8'), 'hex') IN t::text) > 0`
+
+// rowsHolding returns how many rows of a service's tables hold a text.
+func rowsHolding(ctx context.Context, database, secret, text string) (found int, err error) {
+	address := url.URL{
+		Scheme: "postgres", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(system.PostgresPort)),
+		User: url.UserPassword(database, whole.secrets[secret]), Path: database, RawQuery: "sslmode=disable",
+	}
+	conn, err := pgx.Connect(ctx, address.String())
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	rows, err := conn.Query(ctx, `SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'`)
+	if err != nil {
+		return 0, err
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return 0, err
+	}
+	for _, table := range tables {
+		var n int
+		if err := conn.QueryRow(ctx, fmt.Sprintf(holding, pgx.Identifier{table}.Sanitize()), text).Scan(&n); err != nil {
+			return 0, fmt.Errorf("%s: %w", table, err)
+		}
+		found += n
+	}
+	return found, nil
+}
+
+// stores are what the services keep, by name: how much there holds a text. The
+// database of kos-mock-service is not among them: it is the carrier's.
+var stores = map[string]func(ctx context.Context, text string) (int, error){
+	"database auth": func(ctx context.Context, text string) (int, error) {
+		return rowsHolding(ctx, "auth", "database-password-auth", text)
+	},
+	"database bill_inquiry": func(ctx context.Context, text string) (int, error) {
+		return rowsHolding(ctx, "bill_inquiry", "database-password-bill-inquiry", text)
+	},
+	"database product_change": func(ctx context.Context, text string) (int, error) {
+		return rowsHolding(ctx, "product_change", "database-password-product-change", text)
+	},
+	"redis": func(ctx context.Context, text string) (int, error) {
+		return redis.Count(ctx, system.RedisPort, whole.secrets["redis-auth-key"], text)
+	},
+}
+
+// TestWhatIsKeptTellsNothing reads all that the services keep, as somebody would
+// who has come by a copy.
+func TestWhatIsKeptTellsNothing(t *testing.T) {
+	t.Parallel()
+	c := subscriber(t)
+	bill := c.see(t, month(1))
+	c.see(t, month(0))
+	c.Subscription(c.Line).OK(t)
+	private := []string{
+		c.Name, bill.CustomerInfo.Name, `"charges"`, `"customerName"`, "청구 금액",
+		fmt.Sprintf(`"total":%d`, bill.Bill.TotalAmount), fmt.Sprintf(`"total": %d`, bill.Bill.TotalAmount),
+	}
+	there := map[string]string{ // what shows that the search finds something
+		"database auth": c.UserID, "database bill_inquiry": c.Line, "database product_change": c.Line, "redis": c.Line,
+	}
+	for store, count := range stores {
+		if n, err := count(t.Context(), there[store]); err != nil || n == 0 {
+			t.Errorf("%s does not hold what it must: %v", store, err)
+		}
+		for _, text := range private {
+			if n, err := count(t.Context(), text); err != nil || n > 0 {
+				t.Errorf("%s holds %s %d times, %v", store, text, n, err)
+			}
+		}
+	}
+}

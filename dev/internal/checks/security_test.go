@@ -1,0 +1,116 @@
+package checks
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// proof is a test as dev/security.md names it, requirement a row of its tables
+// of the ASVS: number, what is asked, what is done, proof.
+var (
+	proof       = regexp.MustCompile("`([a-z][a-z0-9/-]*)\\.((?:Test|Fuzz|Benchmark)[A-Za-z0-9]+)`")
+	requirement = regexp.MustCompile(`(?m)^\| ([0-9.]+)(?:–([0-9.]+))? \| [^|]+ \| ([^|]+) \| ([^|]+) \|$`)
+)
+
+// TestEveryProofExists keeps dev/security.md from promising a test that nobody
+// has written, or that has another name by now.
+func TestEveryProofExists(t *testing.T) {
+	t.Parallel()
+	w, err := open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(w.Path("dev", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proofs := proof.FindAllStringSubmatch(string(content), -1)
+	if len(proofs) < 50 {
+		t.Errorf("only %d proofs are found", len(proofs))
+	}
+	for _, named := range proofs {
+		if !tested(t, w.Path(named[1]), named[2]) {
+			t.Errorf("there is no %s in %s", named[2], named[1])
+		}
+	}
+}
+
+// tested reports whether a folder has a test of that name.
+func tested(t *testing.T, folder, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(source), "\nfunc "+name+"(")
+	})
+}
+
+// asked are the requirements of level 2 in the chapters that are looked at, by
+// section with their last ones. What the standard has struck out, or asks of
+// level 3 only, is in notAsked.
+var (
+	asked = map[string]int{
+		"2.1": 12, "2.2": 3, "2.3": 3, "2.4": 5, "2.5": 7, "2.6": 3, "2.7": 6, "2.8": 7, "2.9": 3, "2.10": 4,
+		"3.1": 1, "3.2": 4, "3.3": 4, "3.4": 5, "3.5": 3, "3.7": 1,
+		"4.1": 5, "4.2": 2, "4.3": 3,
+		"13.1": 5, "13.2": 6,
+	}
+	notAsked = []string{"4.1.4", "13.1.2", "13.2.4"}
+)
+
+// TestEveryRequirementIsAnswered keeps requirements of the ASVS from being left
+// out: each has a proof, or says why it has none.
+func TestEveryRequirementIsAnswered(t *testing.T) {
+	t.Parallel()
+	w, err := open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(w.Path("dev", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := map[string]bool{}
+	for _, row := range requirement.FindAllStringSubmatch(string(content), -1) {
+		section, first := split(t, row[1])
+		last := first
+		if row[2] != "" {
+			_, last = split(t, row[2])
+		}
+		for n := first; n <= last; n++ {
+			answered[fmt.Sprintf("%s.%d", section, n)] = true
+		}
+		excused := strings.HasPrefix(row[3], "Left: ") || strings.HasPrefix(row[3], "Not applicable: ")
+		if !excused && !proof.MatchString(row[4]) {
+			t.Errorf("%s has neither a proof nor an excuse", row[1])
+		}
+	}
+	for section, last := range asked {
+		for n := 1; n <= last; n++ {
+			if id := fmt.Sprintf("%s.%d", section, n); !answered[id] && !slices.Contains(notAsked, id) {
+				t.Errorf("%s is not answered", id)
+			}
+		}
+	}
+}
+
+// split parts 2.10.3 into 2.10 and 3.
+func split(t *testing.T, id string) (section string, number int) {
+	t.Helper()
+	at := strings.LastIndex(id, ".")
+	if _, err := fmt.Sscan(id[at+1:], &number); err != nil {
+		t.Fatalf("%s: %v", id, err)
+	}
+	return id[:at], number
+}

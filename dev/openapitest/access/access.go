@@ -1,0 +1,212 @@
+// Package access reads from OpenAPI documents who may call what, and holds
+// services to it. The rule of an operation is its extension x-access; what it
+// names that may be somebody else's stands in x-owned:
+//
+//	x-access: BILL_INQUIRY
+//	x-owned: { line: body.lineNumber }
+//
+// Only tests may import it.
+package access
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// Rule says who may call an operation.
+type Rule string
+
+// The rules. Any other is a permission, see Permissions.
+const (
+	// Public operations are for anybody, through the ingress.
+	Public Rule = "public"
+	// Authenticated operations are for whoever has a session.
+	Authenticated Rule = "authenticated"
+	// Admin operations are for administrators.
+	Admin Rule = "ADMIN"
+	// Internal operations are not routed by the ingress, and need what the
+	// operation's security says, which is not a user's token.
+	Internal Rule = "internal"
+	// Unrouted operations are not routed by the ingress, and answer whoever
+	// reaches the service.
+	Unrouted Rule = "unrouted"
+)
+
+// Permissions are what an operation may ask of a customer.
+var Permissions = []Rule{"BILL_INQUIRY", "PRODUCT_CHANGE"}
+
+// NeedsToken reports whether the caller must show a user's access token.
+func (r Rule) NeedsToken() bool {
+	return r == Authenticated || r == Admin || slices.Contains(Permissions, r)
+}
+
+// Routed reports whether the ingress routes such operations.
+func (r Rule) Routed() bool { return r == Public || r.NeedsToken() }
+
+// Kind is what something that has an owner is.
+type Kind string
+
+// Owned is something in a request that may be somebody else's.
+type Owned struct {
+	Kind Kind
+	In   string // path, query or body
+	Name string
+}
+
+// owners are the names of parameters and properties that always name something
+// with an owner.
+var owners = map[string]Kind{"lineNumber": "line", "requestId": "request", "userId": "user", "sessionId": "session"}
+
+// Operation is a method of a path.
+type Operation struct {
+	Method, Path string // the path as in the document, with {parameters}
+	Rule         Rule
+	Owned        []Owned
+
+	spec       *openapi3.Operation
+	parameters openapi3.Parameters
+	schemes    []string // of security: one of them is enough
+}
+
+// Name returns method and path.
+func (o Operation) Name() string { return o.Method + " " + o.Path }
+
+// Operations returns the operations of a document, ordered by their names. It
+// returns an error that names every operation whose rule is missing, unknown, or
+// does not go with its security, and everything with an owner that its x-owned
+// keeps quiet about.
+func Operations(document []byte) ([]Operation, error) {
+	loader := openapi3.NewLoader()
+	parsed, err := loader.LoadFromData(document)
+	if err != nil {
+		return nil, fmt.Errorf("access: %w", err)
+	}
+	var (
+		operations []Operation
+		faults     []error
+	)
+	for path, item := range parsed.Paths.Map() {
+		for method, spec := range item.Operations() {
+			operation, err := read(parsed, method, path, spec)
+			operations, faults = append(operations, operation), append(faults, err)
+		}
+	}
+	slices.SortFunc(operations, func(a, b Operation) int { return strings.Compare(a.Name(), b.Name()) })
+	return operations, errors.Join(faults...)
+}
+
+func read(document *openapi3.T, method, path string, spec *openapi3.Operation) (Operation, error) {
+	rule, _ := spec.Extensions["x-access"].(string)
+	operation := Operation{
+		Method: method, Path: path, Rule: Rule(rule),
+		spec: spec, parameters: append(slices.Clone(spec.Parameters), document.Paths.Value(path).Parameters...),
+		schemes: schemes(document, spec),
+	}
+	named, isMap := spec.Extensions["x-owned"].(map[string]any)
+	if spec.Extensions["x-owned"] != nil && !isMap {
+		return operation, fmt.Errorf("%s: x-owned is not { kind: place.name }", operation.Name())
+	}
+	for _, kind := range slices.Sorted(maps.Keys(named)) {
+		place, name, _ := strings.Cut(fmt.Sprint(named[kind]), ".")
+		operation.Owned = append(operation.Owned, Owned{Kind(kind), place, name})
+	}
+	if fault := operation.fault(); fault != "" {
+		return operation, fmt.Errorf("%s: %s", operation.Name(), fault)
+	}
+	return operation, nil
+}
+
+// schemes returns the names of the security schemes of an operation.
+func schemes(document *openapi3.T, spec *openapi3.Operation) []string {
+	requirements := document.Security
+	if spec.Security != nil {
+		requirements = *spec.Security
+	}
+	var names []string
+	for _, requirement := range requirements {
+		names = slices.AppendSeq(names, maps.Keys(requirement))
+	}
+	return names
+}
+
+// userScheme is the security scheme of access tokens.
+const userScheme = "accessToken"
+
+// fault returns what is wrong with the operation's rules, or "".
+func (o Operation) fault() string {
+	byUser := slices.Contains(o.schemes, userScheme)
+	switch {
+	case o.Rule == "":
+		return "has no x-access: say who may call it"
+	case !o.Rule.Routed() && o.Rule != Internal && o.Rule != Unrouted:
+		return fmt.Sprintf("has the unknown x-access %q", o.Rule)
+	case o.Rule.NeedsToken() != byUser:
+		return fmt.Sprintf("is %s, but its security says %v", o.Rule, o.schemes)
+	case o.Rule == Internal && len(o.schemes) == 0:
+		return "is internal, but its security asks for nothing"
+	case (o.Rule == Public || o.Rule == Unrouted) && len(o.schemes) > 0:
+		return fmt.Sprintf("is %s, but its security asks for %v", o.Rule, o.schemes)
+	}
+	return o.ownedFault()
+}
+
+// ownedFault returns what x-owned keeps quiet about or makes up, or "".
+func (o Operation) ownedFault() string {
+	named := o.named()
+	for _, owned := range o.Owned {
+		if !slices.Contains(named, owned) {
+			return fmt.Sprintf("has no %s.%s that names a %s", owned.In, owned.Name, owned.Kind)
+		}
+	}
+	if !o.Rule.NeedsToken() || o.Rule == Admin {
+		return ""
+	}
+	for _, owned := range named {
+		if !slices.Contains(o.Owned, owned) {
+			return fmt.Sprintf("takes %s.%s: x-owned must say { %s: %s.%s }", owned.In, owned.Name, owned.Kind, owned.In, owned.Name)
+		}
+	}
+	return ""
+}
+
+// named returns what the operation's request may name that has an owner.
+func (o Operation) named() []Owned {
+	var all []Owned
+	for _, parameter := range o.parameters {
+		if kind, ok := owners[parameter.Value.Name]; ok {
+			all = append(all, Owned{kind, parameter.Value.In, parameter.Value.Name})
+		}
+	}
+	if body := o.body(); body != nil {
+		for name := range body.Properties {
+			if kind, ok := owners[name]; ok {
+				all = append(all, Owned{kind, "body", name})
+			}
+		}
+	}
+	return all
+}
+
+// body returns the schema of the operation's JSON body, or nil.
+func (o Operation) body() *openapi3.Schema {
+	if o.spec.RequestBody == nil {
+		return nil
+	}
+	if content := o.spec.RequestBody.Value.Content.Get("application/json"); content != nil && content.Schema != nil {
+		return content.Schema.Value
+	}
+	return nil
+}
+
+// Writes reports whether the operation may change something.
+func (o Operation) Writes() bool { return o.Method != http.MethodGet && o.Method != http.MethodHead }
+
+// Owners returns the names of parameters and properties that always name
+// something with an owner, with what it is.
+func Owners() map[string]Kind { return maps.Clone(owners) }
