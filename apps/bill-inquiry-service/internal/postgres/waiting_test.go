@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
@@ -24,6 +26,12 @@ const room = 10
 
 // newQueue returns a line in a database of its own.
 func newQueue(t *testing.T, perMinute int) (*postgres.Queue, *pgxpool.Pool) {
+	t.Helper()
+	return newSealedQueue(t, sealtest.Keyring(t), perMinute)
+}
+
+// newSealedQueue is newQueue with a keyring.
+func newSealedQueue(t *testing.T, keyring *seal.Keyring, perMinute int) (*postgres.Queue, *pgxpool.Pool) {
 	t.Helper()
 	pool := pgtest.New(t, postgres.Migrations(), pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}).Pool
 	inserts, err := queue.NewJobs(pool, slog.New(slog.DiscardHandler))
@@ -34,7 +42,7 @@ func newQueue(t *testing.T, perMinute int) (*postgres.Queue, *pgxpool.Pool) {
 		bill.BillInquiry: perMinute, bill.ProductInquiry: perMinute,
 	}, func(bill.Endpoint) {})
 	return postgres.NewQueue(postgres.QueueParams{
-		Pool: pool, Jobs: inserts, Budgets: budgets, Keyring: sealtest.Keyring(t),
+		Pool: pool, Jobs: inserts, Budgets: budgets, Keyring: keyring,
 		Room: postgres.Room{Interactive: room, Background: room},
 	}), pool
 }
@@ -83,7 +91,7 @@ func TestAnInquiryIsWrittenDownWithAllThatEndsIt(t *testing.T) {
 	var settled bill.Record
 	err = line.Finish(t.Context(), turn, true, func(seen bill.Record) bill.Record {
 		settled = seen
-		seen.Status, seen.ResultCode, seen.Summary, seen.ProcessedAt = bill.Completed, "0000", "요약", time.Now()
+		seen.Status, seen.ResultCode, seen.Summary, seen.ProcessedAt = bill.Completed, "0000", "2026-11 청구 금액 87,654원", time.Now()
 		return seen
 	})
 	if err != nil {
@@ -97,6 +105,18 @@ func TestAnInquiryIsWrittenDownWithAllThatEndsIt(t *testing.T) {
 		t.Error("the record is not settled")
 	}
 	if n := number(t, pool, "SELECT (SELECT count(*) FROM waiting_fetch) + (SELECT count(*) FROM waiting_inquiry)"); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+	expectSilence(t, pool)
+}
+
+func TestWithoutKeysNobodyGetsInLine(t *testing.T) {
+	t.Parallel()
+	line, pool := newSealedQueue(t, sealtest.NewStore("").Keyring(), 100_000)
+	if _, err := line.Enter(t.Context(), waiting("01012345678")); !errors.Is(err, bill.ErrDatabase) {
+		t.Errorf("got %v", err)
+	}
+	if n := number(t, pool, "SELECT (SELECT count(*) FROM waiting_fetch) + (SELECT count(*) FROM river_job)"); n != 0 {
 		t.Errorf("%d rows are left", n)
 	}
 }
