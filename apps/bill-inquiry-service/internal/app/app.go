@@ -34,7 +34,7 @@ const Name = "bill-inquiry-service"
 // Graph is the server, from the outside in.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Issuer, cfg.KOS, cfg.Bills),
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Operators, cfg.Issuer, cfg.KOS, cfg.Bills),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), bill.Window{Months: cfg.Bills.Months}),
 		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,
 		platform.Audit(bill.ErrNoInquiry.Code), // the answer also for somebody else's
