@@ -181,25 +181,28 @@ func TestFewWaitForAnIssuerThatHangs(t *testing.T) {
 
 func TestWhatIsPublishedAtTheWrongPlace(t *testing.T) {
 	t.Parallel()
-	for name, publish := range map[string]func(base string, w http.ResponseWriter){
-		"another issuer": func(base string, w http.ResponseWriter) {
+	for name, c := range map[string]struct {
+		want    string
+		publish func(base string, w http.ResponseWriter)
+	}{
+		"another issuer": {"another issuer", func(base string, w http.ResponseWriter) {
 			_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, base+"/other", base+"/keys")
-		},
-		"all tenants": func(base string, w http.ResponseWriter) {
+		}},
+		"all tenants": {"another issuer", func(base string, w http.ResponseWriter) {
 			_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, base+"/{tenantid}/v2.0", base+"/keys")
-		},
-		"keys over a wire": func(base string, w http.ResponseWriter) {
+		}},
+		"keys over a wire": {"jwks_uri must begin with https", func(base string, w http.ResponseWriter) {
 			_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":"http://keys.example/keys"}`, base)
-		},
-		"no address of keys": func(base string, w http.ResponseWriter) { _, _ = fmt.Fprintf(w, `{"issuer":%q}`, base) },
-		"elsewhere": func(base string, w http.ResponseWriter) {
+		}},
+		"no address of keys": {"jwks_uri must be", func(base string, w http.ResponseWriter) { _, _ = fmt.Fprintf(w, `{"issuer":%q}`, base) }},
+		"elsewhere": {"status 302", func(base string, w http.ResponseWriter) {
 			w.Header().Set("Location", base+"/elsewhere")
 			w.WriteHeader(http.StatusFound)
-		},
-		"no JSON": func(_ string, w http.ResponseWriter) { _, _ = w.Write([]byte("<html>")) },
-		"too long": func(base string, w http.ResponseWriter) {
+		}},
+		"no JSON": {"invalid character", func(_ string, w http.ResponseWriter) { _, _ = w.Write([]byte("<html>")) }},
+		"too long": {"unexpected EOF", func(base string, w http.ResponseWriter) {
 			_, _ = fmt.Fprintf(w, `{"x":%q,"issuer":%q,"jwks_uri":%q}`, strings.Repeat("x", 1<<20), base, base+"/keys")
-		},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -207,7 +210,7 @@ func TestWhatIsPublishedAtTheWrongPlace(t *testing.T) {
 			fetched := make(chan string, 10)
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				fetched <- r.URL.Path
-				publish(base, w)
+				c.publish(base, w)
 			}))
 			defer server.Close()
 			base = server.URL
@@ -216,7 +219,10 @@ func TestWhatIsPublishedAtTheWrongPlace(t *testing.T) {
 			claims["iss"] = base
 			cfg := entra.Config()
 			cfg.Issuer = base
-			wantOperator(t, jwtauth.NewOperators(cfg, time.Now), entra.Sign(authtest.EntraKeyID, claims), jwtauth.ErrNoKeys)
+			_, err := jwtauth.NewOperators(cfg, time.Now).Verify(t.Context(), entra.Sign(authtest.EntraKeyID, claims))
+			if !errors.Is(err, jwtauth.ErrNoKeys) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want one that says %q", err, c.want)
+			}
 			if path := <-fetched; path != "/.well-known/openid-configuration" || len(fetched) != 0 {
 				t.Errorf("fetched %s and %d more", path, len(fetched))
 			}

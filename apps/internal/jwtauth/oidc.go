@@ -34,6 +34,9 @@ func (c *OIDCConfig) Validate() error {
 	if err := trustworthy(c.Issuer); err != nil {
 		faults = append(faults, fmt.Errorf("OIDC_ISSUER %w", err))
 	}
+	if strings.Contains(c.Issuer, "?") {
+		faults = append(faults, errors.New("OIDC_ISSUER must have no query"))
+	}
 	if c.Audience == "" {
 		faults = append(faults, errors.New("OIDC_AUDIENCE must not be empty with OIDC_ISSUER"))
 	}
@@ -53,8 +56,8 @@ func (c *OIDCConfig) Validate() error {
 func trustworthy(address string) error {
 	u, err := url.Parse(address)
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return errors.New("must be a URL of scheme, host and path")
+	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+		return errors.New("must be a URL with a host and without user and fragment")
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
 		return nil
 	}

@@ -21,9 +21,9 @@ func TestOIDCConfig(t *testing.T) {
 		"off": {nil, jwtauth.OIDCConfig{Roles: byDefault}},
 		"on":  {[]string{"OIDC_ISSUER=" + issuer, "OIDC_AUDIENCE=api"}, jwtauth.OIDCConfig{Issuer: issuer, Audience: "api", Roles: byDefault}},
 		"all": {
-			[]string{"OIDC_ISSUER=http://127.0.0.1:1/t", "OIDC_AUDIENCE=api", "OIDC_JWKS_URL=http://localhost:1/keys", "OIDC_ROLES=Boss:ADMIN, Clerk:READ,Clerk:WRITE,Guest:"},
+			[]string{"OIDC_ISSUER=http://127.0.0.1:1/t", "OIDC_AUDIENCE=api", "OIDC_JWKS_URL=http://localhost:1/keys?appid=api", "OIDC_ROLES=Boss:ADMIN, Clerk:READ,Clerk:WRITE,Guest:"},
 			jwtauth.OIDCConfig{
-				Issuer: "http://127.0.0.1:1/t", Audience: "api", JWKSURL: "http://localhost:1/keys",
+				Issuer: "http://127.0.0.1:1/t", Audience: "api", JWKSURL: "http://localhost:1/keys?appid=api",
 				Roles: jwtauth.Roles{"Boss": {"ADMIN"}, "Clerk": {"READ", "WRITE"}, "Guest": nil},
 			},
 		},
