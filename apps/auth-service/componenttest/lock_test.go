@@ -34,8 +34,7 @@ func guesses(s *system, userID string, n int, elsewhere ...*system) map[string]i
 	return answers
 }
 
-func TestOfAThousandParallelGuessesFiveAreLookedAt(t *testing.T) {
-	t.Parallel()
+func TestOfAThousandParallelGuessesFiveAreLookedAt(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
 	s := start(t)
 	other := s.replica()
 	owner := s.login("user0001")
@@ -132,8 +131,7 @@ func TestFailuresOfAnAddressUseUpItsBudget(t *testing.T) {
 	there.login("user0002")
 }
 
-func TestAFloodOfLoginsIsRefusedAtOnce(t *testing.T) {
-	t.Parallel()
+func TestAFloodOfLoginsIsRefusedAtOnce(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
 	// Hashes that take long enough for a flood to meet them.
 	s := start(t, "PASSWORD_MEMORY_KIB=8192", "PASSWORD_ITERATIONS=8", "PASSWORD_CONCURRENCY=1", "PASSWORD_QUEUE=4")
 	var (

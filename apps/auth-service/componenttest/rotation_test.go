@@ -119,8 +119,7 @@ func signerOf(token string) (string, error) {
 // TestSigningKeysAreRotatedUnderLoad adds a key, waits until it signs, and
 // takes the old one away, while users work on two replicas that see each change
 // at different times. No request fails.
-func TestSigningKeysAreRotatedUnderLoad(t *testing.T) {
-	t.Parallel()
+func TestSigningKeysAreRotatedUnderLoad(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
 	first := prepare(t, noKOS)
 	first.environ = append(first.environ, "SECRET_AGE=1s", "TOKEN_KEY_LEAD=8s")
 	first.serve()

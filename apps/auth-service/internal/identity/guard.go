@@ -77,20 +77,22 @@ func (g *Guard) turn(ctx context.Context, id string) (done func(), err error) {
 	return done, err
 }
 
-// attempt counts an attempt, and then looks whether it is right. A process that
-// dies in between leaves it counted.
+// attempt counts an attempt, and then looks whether it is right. It is counted
+// only when its turn has come: who waits in vain has not guessed. A process that
+// dies after that leaves it counted.
 func (g *Guard) attempt(ctx context.Context, id, password string, account Account) error {
-	count, err := g.Attempts.Take(ctx, id)
+	var count int
+	right, err := g.Passwords.Verify(ctx, password, account.PasswordHash, func(ctx context.Context) (err error) {
+		count, err = g.Attempts.Take(ctx, id)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	right, err := g.Passwords.Verify(ctx, password, account.PasswordHash)
 	// A client that left meanwhile changes nothing about the outcome.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	switch {
-	case err != nil: // nobody looked
-		return errors.Join(err, g.Attempts.GiveBack(ctx, id))
 	case right && account.Status == StatusActive:
 		return g.Attempts.Reset(ctx, id)
 	case count >= MaxFailures:

@@ -214,7 +214,7 @@ func TestARenewalThatFailsHarmsNobody(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.store.Change("kim", func(a *identity.Account) { a.PasswordHash = identitytest.OldHashOf(identitytest.Password) })
-	w.passwords.OnVerify = func() { w.passwords.FailAfter(1, errors.New("busy")) }
+	w.passwords.OnVerify = func() { w.passwords.Fail(errors.New("busy")) }
 	w.login(t)
 }
 

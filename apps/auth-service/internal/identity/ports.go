@@ -45,8 +45,6 @@ type Attempts interface {
 	// many there are now. The one that makes MaxFailures locks the id. It
 	// returns ErrLocked, and counts nothing, if the id is locked.
 	Take(ctx context.Context, id string) (int, error)
-	// GiveBack takes back an attempt that nobody looked at.
-	GiveBack(ctx context.Context, id string) error
 	// Reset forgets all failures; it also unlocks.
 	Reset(ctx context.Context, id string) error
 }
@@ -108,8 +106,10 @@ type Passwords interface {
 	Outdated(hash string) bool
 	Hash(ctx context.Context, password string) (string, error)
 	// Verify tells whether hash is that of the password. With an empty hash,
-	// nobody's, it is false after the same work.
-	Verify(ctx context.Context, password, hash string) (bool, error)
+	// nobody's, it is false after the same work. It calls begin when there is
+	// nothing left to wait for; if that fails, it returns that error and has not
+	// looked.
+	Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (bool, error)
 }
 
 // Tokens signs and reads tokens. Both methods may return an Unavailable problem

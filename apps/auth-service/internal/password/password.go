@@ -132,24 +132,39 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	var hash string
 	err := h.inTurn(ctx, func() (err error) {
 		hash, err = argon2id.CreateHash(password, &h.params)
-		return err
+		return fault(err)
 	})
 	return hash, err
 }
 
 // Verify tells whether hash is that of the password. An empty hash is nobody's:
 // the answer is false after the same work, so that its time does not tell
-// whether an account exists. It returns ErrBusy like Hash.
-func (h *Hasher) Verify(ctx context.Context, password, hash string) (bool, error) {
+// whether an account exists. It returns ErrBusy like Hash. Once its turn has
+// come it calls begin, if there is one, whose error it returns instead of
+// looking at the password.
+func (h *Hasher) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (bool, error) {
 	if hash == "" {
 		hash = h.decoy
 	}
 	var match bool
 	err := h.inTurn(ctx, func() (err error) {
+		if begin != nil {
+			if err := begin(ctx); err != nil {
+				return err
+			}
+		}
 		match, err = argon2id.ComparePasswordAndHash(password, hash)
-		return err
+		return fault(err)
 	})
 	return match, err
+}
+
+// fault tells whose error it is.
+func fault(err error) error {
+	if err != nil {
+		return fmt.Errorf("argon2id: %w", err)
+	}
+	return nil
 }
 
 // inTurn runs work in one of the slots.
@@ -172,7 +187,7 @@ func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
 
 	timer := prometheus.NewTimer(h.metrics.seconds)
 	if err := work(); err != nil {
-		return fmt.Errorf("argon2id: %w", err)
+		return err
 	}
 	timer.ObserveDuration()
 	return nil

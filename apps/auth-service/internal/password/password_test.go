@@ -36,7 +36,7 @@ func TestVerifyKnowsThePassword(t *testing.T) {
 	for password, want := range map[string]bool{
 		"비밀번호 1!": true, "비밀번호 1": false, "": false, hash: false,
 	} {
-		if got, err := h.Verify(t.Context(), password, hash); err != nil || got != want {
+		if got, err := h.Verify(t.Context(), password, hash, nil); err != nil || got != want {
 			t.Errorf("Verify(%q) = %t, %v, want %t", password, got, err, want)
 		}
 	}
@@ -59,7 +59,7 @@ func TestHashesAreSaltedAndCarryTheirParameters(t *testing.T) {
 	dearer := cheap
 	dearer.Iterations = 2
 	later, _ := setup(t, dearer)
-	if ok, err := later.Verify(t.Context(), "same password", first); err != nil || !ok {
+	if ok, err := later.Verify(t.Context(), "same password", first, nil); err != nil || !ok {
 		t.Errorf("after a change of parameters: %t, %v", ok, err)
 	}
 }
@@ -68,7 +68,7 @@ func TestNobodyIsAsMuchWork(t *testing.T) {
 	t.Parallel()
 	h, registry := setup(t, cheap)
 	for _, password := range []string{"any password", ""} {
-		if ok, err := h.Verify(t.Context(), password, ""); err != nil || ok {
+		if ok, err := h.Verify(t.Context(), password, "", nil); err != nil || ok {
 			t.Errorf("Verify of nobody = %t, %v", ok, err)
 		}
 	}
@@ -96,7 +96,11 @@ func hashes(t *testing.T, registry *prometheus.Registry) uint64 {
 func TestADamagedHashIsAnError(t *testing.T) {
 	t.Parallel()
 	h, _ := setup(t, cheap)
-	if _, err := h.Verify(t.Context(), "any password", "$argon2id$damaged"); err == nil || errors.Is(err, ErrBusy) {
+	refused := errors.New("refused")
+	if _, err := h.Verify(t.Context(), "any password", "", func(context.Context) error { return refused }); !errors.Is(err, refused) {
+		t.Errorf("what began with a refusal ended with %v", err)
+	}
+	if _, err := h.Verify(t.Context(), "any password", "$argon2id$damaged", nil); err == nil || errors.Is(err, ErrBusy) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := h.Hash(t.Context(), "the slot is free again"); err != nil {
@@ -114,7 +118,7 @@ func TestWaitingEnds(t *testing.T) {
 		cancel()
 		_, err := h.Hash(ctx, "a password")
 		wantBusy(t, err, context.Canceled)
-		_, err = h.Verify(ctx, "a password", "")
+		_, err = h.Verify(ctx, "a password", "", nil)
 		wantBusy(t, err, context.Canceled)
 	})
 	t.Run("after the longest wait", func(t *testing.T) {
@@ -178,7 +182,7 @@ func TestMoreThanCanWaitAreRefusedAtOnce(t *testing.T) {
 			synctest.Wait()
 		}
 		start := time.Now()
-		if _, err := h.Verify(t.Context(), "a password", ""); !errors.Is(err, ErrBusy) || !errors.Is(h.Admit(), ErrBusy) || time.Since(start) != 0 {
+		if _, err := h.Verify(t.Context(), "a password", "", nil); !errors.Is(err, ErrBusy) || !errors.Is(h.Admit(), ErrBusy) || time.Since(start) != 0 {
 			t.Errorf("one too many: %v after %v", err, time.Since(start))
 		}
 		if kind, after := ErrBusy.Kind, ErrBusy.RetryAfter; kind != problem.TooManyRequests || after <= 0 {
@@ -266,7 +270,7 @@ func BenchmarkFlood(b *testing.B) {
 		var flood sync.WaitGroup
 		for range 200 {
 			flood.Go(func() {
-				if _, err := h.Verify(b.Context(), "any password", ""); err != nil {
+				if _, err := h.Verify(b.Context(), "any password", "", nil); err != nil {
 					refused.Add(1)
 				}
 				var stats runtime.MemStats
@@ -288,7 +292,7 @@ func BenchmarkVerify(b *testing.B) {
 	h := New(cfg, prometheus.NewRegistry())
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := h.Verify(b.Context(), "any password", ""); err != nil {
+		if _, err := h.Verify(b.Context(), "any password", "", nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -38,15 +38,6 @@ func (s *Store) Take(ctx context.Context, id string) (int, error) {
 	return count, fault("take login attempt", err)
 }
 
-// GiveBack implements identity.Attempts.
-func (s *Store) GiveBack(ctx context.Context, id string) error {
-	const statement = `
-		UPDATE login_attempt SET failures = failures - 1, locked_until = NULL
-		WHERE user_id = $1 AND failures > 0`
-	_, err := s.pool.Exec(ctx, statement, id)
-	return fault("give back login attempt", err)
-}
-
 // Reset implements identity.Attempts.
 func (s *Store) Reset(ctx context.Context, id string) error {
 	_, err := s.pool.Exec(ctx, `DELETE FROM login_attempt WHERE user_id = $1`, id)

@@ -58,14 +58,6 @@ func (c storeChecks) failuresFade() {
 	c.take("kim", 1)
 }
 
-func (c storeChecks) givenBackDoesNotCount() {
-	wantError(c.t, c.store.GiveBack(c.t.Context(), "kim"), nil)
-	c.take("kim", 1, 2, 3, 4, 5)
-	wantError(c.t, c.store.GiveBack(c.t.Context(), "kim"), nil)
-	c.take("kim", 5)
-	c.locked("kim")
-}
-
 // parallelTakesAreExact is the heart of the lock: whatever happens at once, no
 // more than so many guesses are looked at.
 func (c storeChecks) parallelTakesAreExact() {

@@ -35,16 +35,6 @@ func (m *Memory) Take(_ context.Context, id string) (int, error) {
 	return held.count, nil
 }
 
-// GiveBack implements identity.Attempts.
-func (m *Memory) GiveBack(_ context.Context, id string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if held := m.attempts[id]; m.fault == nil && held.count > 0 {
-		m.attempts[id] = attempts{count: held.count - 1, last: held.last}
-	}
-	return m.fault
-}
-
 // Reset implements identity.Attempts.
 func (m *Memory) Reset(_ context.Context, id string) error {
 	m.mu.Lock()

@@ -62,7 +62,6 @@ func RunStore(t *testing.T, newStore func(t *testing.T, now func() time.Time) St
 		"the fifth failure locks":            storeChecks.fifthLocks,
 		"a success forgets failures":         storeChecks.resetForgets,
 		"failures fade":                      storeChecks.failuresFade,
-		"what is given back does not count":  storeChecks.givenBackDoesNotCount,
 		"parallel attempts are counted":      storeChecks.parallelTakesAreExact,
 		"administrators see locks":           storeChecks.administratorsSeeLocks,
 		"a hash is renewed once":             storeChecks.hashIsRenewedOnce,

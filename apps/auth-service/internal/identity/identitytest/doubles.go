@@ -57,26 +57,43 @@ func (p *Passwords) FailAfter(n int, err error) {
 
 // Hash implements identity.Passwords.
 func (p *Passwords) Hash(_ context.Context, password string) (string, error) {
-	return HashOf(password), p.done()
+	if err := p.take(); err != nil {
+		return "", err
+	}
+	p.worked()
+	return HashOf(password), nil
 }
 
 // Verify implements identity.Passwords.
-func (p *Passwords) Verify(_ context.Context, password, hash string) (bool, error) {
+func (p *Passwords) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (bool, error) {
+	if err := p.take(); err != nil {
+		return false, err
+	}
+	if err := begin(ctx); err != nil {
+		return false, err
+	}
+	p.worked()
 	if p.OnVerify != nil {
 		p.OnVerify()
 	}
-	return strings.TrimPrefix(hash, "old ") == HashOf(password), p.done()
+	return strings.TrimPrefix(hash, "old ") == HashOf(password), nil
 }
 
-func (p *Passwords) done() error {
+// take takes a turn to work.
+func (p *Passwords) take() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.work++
 	if p.fine > 0 {
 		p.fine--
 		return nil
 	}
 	return p.fault
+}
+
+func (p *Passwords) worked() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.work++
 }
 
 // Address is one of nobody's.
