@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/system"
 )
 
@@ -19,7 +20,7 @@ const maxIdle = 50 << 20 // bytes
 // tests have asked of it, uses it as one customer does, and leaves it alone.
 func TestIdleMemory(t *testing.T) {
 	harm(t)
-	apps := []system.Role{auth, bills, kosMock}
+	apps := []system.Role{auth, bills, plans, kosMock}
 	for _, app := range apps {
 		respawn(t, app)
 	}
@@ -28,6 +29,7 @@ func TestIdleMemory(t *testing.T) {
 		c.see(t, month(n))
 	}
 	c.Menu().OK(t)
+	c.Change(wish(t, c), api.How{}).OK(t)
 	c.History("").OK(t)
 	c.Refresh(c.Tokens.Refresh).OK(t)
 	for _, app := range apps {

@@ -127,7 +127,7 @@ func TestLogsAreJSON(t *testing.T) {
 	t.Parallel()
 	c := resident(t)
 	c.see(t, "")
-	for _, app := range []system.Role{auth, bills, kosMock} {
+	for _, app := range []system.Role{auth, bills, plans, kosMock} {
 		lines, err := logLines(app)
 		if err != nil {
 			t.Fatal(err)
@@ -210,8 +210,9 @@ func labels(t *testing.T, who, told string) {
 func TestReadinessNamesWhatIsNeeded(t *testing.T) {
 	t.Parallel()
 	want := map[system.Role][]string{
-		auth:    {"database", "session-store", "sidecar", "signing-keys"},
-		bills:   {"database", "session-store", "sidecar", "signing-keys"},
+		auth:    {"data-keyset", "database", "session-store", "sidecar", "signing-keys"},
+		bills:   {"data-keyset", "database", "session-store", "sidecar", "signing-keys"},
+		plans:   {"data-keyset", "database", "session-store", "sidecar", "signing-keys"},
 		kosMock: {"database", "settings", "sidecar"},
 	}
 	for app, names := range want {

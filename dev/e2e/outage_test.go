@@ -94,7 +94,7 @@ func withoutDatabase(t *testing.T, c customer) {
 	unavailable(t, nobody(t).Login(c.UserID, c.Password), "DATABASE_UNAVAILABLE")
 	unavailable(t, c.History(""), "DATABASE_UNAVAILABLE")
 	c.Verify().OK(t)
-	for _, app := range []system.Role{auth, bills, kosMock} {
+	for _, app := range []system.Role{auth, bills, plans, kosMock} {
 		misses(t, app, "database", http.StatusServiceUnavailable)
 	}
 }

@@ -59,6 +59,7 @@ func (a routes) Register(r *mux.Router) {
 type service struct {
 	t        *testing.T
 	handler  http.Handler
+	auth     *jwtauth.Authenticator
 	issuer   *authtest.Issuer
 	trail    *audittest.Trail
 	registry *prometheus.Registry
@@ -68,24 +69,34 @@ type service struct {
 func serve(t *testing.T) *service {
 	t.Helper()
 	s := &service{t: t, issuer: authtest.NewIssuer(t, time.Now), trail: &audittest.Trail{}, registry: prometheus.NewRegistry(), now: noon}
-	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(s.issuer.Config, s.issuer.Keys(), time.Now),
+	s.auth = jwtauth.NewAuthenticator(jwtauth.NewVerifier(s.issuer.Config, s.issuer.Keys(), time.Now),
 		authtest.LiveSessions{"s1": session.Record{UserID: "kim"}}, prometheus.NewRegistry())
 	denials := audit.NewDenials(s.trail, func() time.Time { return s.now }, s.registry, "THING_NOT_FOUND")
 	s.handler = httpserver.New(httpserver.Config{MaxInFlight: 8, MaxBody: 1024}, httpserver.Deps{
 		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), Tracer: noop.NewTracerProvider().Tracer(""),
 		Health: health.NewRegistry(), Now: time.Now,
-	}, nil, denials.Around(routes{auth})).Handler()
+	}, nil, denials.Around(routes{s.auth})).Handler()
 	return s
 }
 
 // get asks for path as kim in a session, or as nobody.
 func (s *service) get(path, sessionID string) {
 	s.t.Helper()
+	token := ""
+	if sessionID != "" {
+		token = s.issuer.Token(s.t, jwtauth.Principal{UserID: "kim", SessionID: sessionID})
+	}
+	s.show(path, token)
+}
+
+// show asks for path with a token, or none.
+func (s *service) show(path, token string) {
+	s.t.Helper()
 	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, path, http.NoBody)
 	r.RemoteAddr = "192.0.2.7:4000"
 	r.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-	if sessionID != "" {
-		r.Header.Set("Authorization", "Bearer "+s.issuer.Token(s.t, jwtauth.Principal{UserID: "kim", SessionID: sessionID}))
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	s.handler.ServeHTTP(httptest.NewRecorder(), r)
 }
@@ -127,6 +138,24 @@ func TestDeniedAccessesAreOnRecord(t *testing.T) {
 				t.Errorf("on record (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestOperatorsAreOnRecord by their ids, also who has a token and no role.
+func TestOperatorsAreOnRecord(t *testing.T) {
+	t.Parallel()
+	s, entra := serve(t), authtest.NewEntra(t, time.Now)
+	s.auth.Admit(jwtauth.NewOperators(entra.Config(), time.Now))
+	const abe = "690222be-ff1a-4d56-abd1-7e4f7d38e474"
+	for _, role := range []string{"User", "Gardener"} {
+		s.show("/lines/010-1234-5678", entra.Token(abe, role))
+	}
+	denied := audit.Event{
+		At: noon, Actor: "entra:" + abe, Action: "GET /lines/{lineNumber}", Target: "010-****-5678", Detail: "PERMISSION_DENIED",
+		Outcome: audit.Denied, TraceID: "0af7651916cd43dd8448eb211c80319c", Address: "192.0.2.7",
+	}
+	if diff := cmp.Diff([]audit.Event{denied, denied}, s.trail.Events(), cmpopts.IgnoreFields(audit.Event{}, "ID")); diff != "" {
+		t.Errorf("on record (-want +got):\n%s", diff)
 	}
 }
 

@@ -40,6 +40,8 @@ const (
 	// key that was published meanwhile is found by any of these calls, so the
 	// flood hides it no longer than this.
 	unknownPause = 2 * time.Second
+	// fetchTimeout bounds a call of the issuer.
+	fetchTimeout = 3 * time.Second
 	// maxKeySet bounds the answer of the issuer, in bytes.
 	maxKeySet = 64 << 10
 )
@@ -48,18 +50,29 @@ const (
 // read when first needed and then kept, also while the issuer is away.
 type RemoteKeys struct {
 	client *http.Client
-	url    string
+	locate func(ctx context.Context) (url string, err error)
+	fit    fitness
 	cache  *otter.Cache[string, keySet]
 	gate   *refresh.Gate
 }
 
 type keySet map[string]crypto.PublicKey
 
-// NewRemoteKeys returns the keys that url publishes, fetched over transport.
+// keySetKey is what the one set is kept under.
+const keySetKey = "keys"
+
+// NewRemoteKeys returns the keys that url publishes for ES256, fetched over
+// transport.
 func NewRemoteKeys(transport http.RoundTripper, url string, now func() time.Time) *RemoteKeys {
+	client := &http.Client{Transport: transport, Timeout: fetchTimeout}
+	return newRemoteKeys(client, func(context.Context) (string, error) { return url, nil }, forES256, now)
+}
+
+func newRemoteKeys(client *http.Client, locate func(context.Context) (string, error), fit fitness, now func() time.Time) *RemoteKeys {
 	return &RemoteKeys{
-		client: &http.Client{Transport: transport, Timeout: 3 * time.Second},
-		url:    url,
+		client: client,
+		locate: locate,
+		fit:    fit,
 		cache: otter.Must(&otter.Options[string, keySet]{
 			RefreshCalculator: refresh.After[string, keySet](keysAge, keysPause),
 		}),
@@ -93,7 +106,7 @@ func (k *RemoteKeys) Key(ctx context.Context, kid string) (crypto.PublicKey, err
 
 // reread leaves the keys that are known in place if it fails.
 func (k *RemoteKeys) reread(ctx context.Context) error {
-	result := <-k.cache.Refresh(ctx, k.url, otter.LoaderFunc[string, keySet](k.fetch))
+	result := <-k.cache.Refresh(ctx, keySetKey, otter.LoaderFunc[string, keySet](k.fetch))
 	return result.Err
 }
 
@@ -106,7 +119,7 @@ func (k *RemoteKeys) Health(ctx context.Context) error {
 }
 
 func (k *RemoteKeys) keys(ctx context.Context) (keySet, error) {
-	keys, err := k.cache.Get(ctx, k.url, otter.LoaderFunc[string, keySet](k.fetch))
+	keys, err := k.cache.Get(ctx, keySetKey, otter.LoaderFunc[string, keySet](k.fetch))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoKeys, err)
 	}
@@ -115,37 +128,51 @@ func (k *RemoteKeys) keys(ctx context.Context) (keySet, error) {
 
 // fetch reads the published set. Others may wait for it too, so the caller's
 // going away does not end it; the client's timeout does.
-func (k *RemoteKeys) fetch(ctx context.Context, url string) (keySet, error) {
-	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, url, http.NoBody)
+func (k *RemoteKeys) fetch(ctx context.Context, _ string) (keySet, error) {
+	ctx = context.WithoutCancel(ctx)
+	url, err := k.locate(ctx)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := k.client.Do(req)
+	var published jwkset.JWKSMarshal
+	if err := readJSON(ctx, k.client, url, &published); err != nil {
+		return nil, fmt.Errorf("key set: %w", err)
+	}
+	return parseKeySet(published, k.fit)
+}
+
+// readJSON reads what is published at url, up to a bound.
+func readJSON(ctx context.Context, client *http.Client, url string, v any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("key set: status %d", resp.StatusCode)
+		return fmt.Errorf("status %d", resp.StatusCode)
 	}
-	var published jwkset.JWKSMarshal
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxKeySet)).Decode(&published); err != nil {
-		return nil, fmt.Errorf("key set: %w", err)
-	}
-	return ParseKeySet(published)
+	return json.NewDecoder(io.LimitReader(resp.Body, maxKeySet)).Decode(v)
 }
 
 // ParseKeySet returns the public keys of a JWK Set by their ids. Keys of other
 // kinds than ours, and those without an id, are left out: an issuer may publish
 // what we do not know yet.
 func ParseKeySet(published jwkset.JWKSMarshal) (map[string]crypto.PublicKey, error) {
+	return parseKeySet(published, forES256)
+}
+
+func parseKeySet(published jwkset.JWKSMarshal, fit fitness) (map[string]crypto.PublicKey, error) {
 	keys := make(map[string]crypto.PublicKey, len(published.Keys))
 	for _, raw := range published.Keys {
 		jwk, err := jwkset.NewJWKFromMarshal(raw, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
-		if err != nil || raw.KID == "" {
+		if err != nil || raw.KID == "" || raw.USE == jwkset.UseEnc {
 			continue
 		}
-		if key, ok := publicKey(jwk.Key()); ok {
+		if key, ok := fit(jwk.Key()); ok {
 			keys[raw.KID] = key
 		}
 	}
@@ -155,8 +182,10 @@ func ParseKeySet(published jwkset.JWKSMarshal) (map[string]crypto.PublicKey, err
 	return keys, nil
 }
 
-// publicKey returns the public part of a key that ES256 can be verified with.
-func publicKey(key any) (*ecdsa.PublicKey, bool) {
+// fitness returns the public part of a key that an issuer may sign with.
+type fitness func(key any) (crypto.PublicKey, bool)
+
+func forES256(key any) (crypto.PublicKey, bool) {
 	if private, ok := key.(*ecdsa.PrivateKey); ok {
 		key = &private.PublicKey
 	}

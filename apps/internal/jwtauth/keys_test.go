@@ -233,10 +233,12 @@ func TestKeysOfOtherKindsAreLeftOut(t *testing.T) {
 				{KID: "secret", KTY: "oct", K: "c2VjcmV0"},
 				publish(t, "other-curve", newKey(t, elliptic.P384()).Public()),
 				publish(t, "", newKey(t, elliptic.P256()).Public()),
+				publish(t, "for encryption", newKey(t, elliptic.P256()).Public()),
 			}
+			i.extra[len(i.extra)-1].USE = jwkset.UseEnc
 		})
 		wantKey(i.t, keys, "k1", nil)
-		for _, kid := range []string{"new", "secret", "other-curve", ""} {
+		for _, kid := range []string{"new", "secret", "other-curve", "", "for encryption"} {
 			wantKey(i.t, keys, kid, jwtauth.ErrUnknownKey)
 		}
 	})

@@ -19,6 +19,9 @@ import (
 var (
 	ErrUnauthenticated = problem.New(problem.Unauthenticated, "UNAUTHENTICATED", "로그인이 필요합니다.")
 	ErrPermission      = problem.New(problem.Forbidden, "PERMISSION_DENIED", "이 서비스를 이용할 권한이 없습니다.")
+	// ErrNoSession refuses who has no session of ours to an operation on it, or
+	// on the account that it belongs to.
+	ErrNoSession       = problem.New(problem.Forbidden, "SESSION_REQUIRED", "PhoneBill 계정으로 로그인한 사용자만 이용할 수 있습니다.")
 	ErrAuthUnavailable = problem.New(problem.Unavailable, "AUTH_UNAVAILABLE", "인증 서비스를 일시적으로 사용할 수 없습니다.").After(5 * time.Second)
 	// ErrSessionUnavailable refuses a write while nobody can say whether its
 	// session still lives.
@@ -43,9 +46,10 @@ var _ Sessions = (*session.Cached)(nil)
 
 // Authenticator puts the Principal into the context of requests.
 type Authenticator struct {
-	verifier *Verifier
-	sessions Sessions
-	degraded prometheus.Counter
+	verifier  *Verifier
+	sessions  Sessions
+	degraded  prometheus.Counter
+	operators *Operators // nil: nobody is admitted but by us
 }
 
 // NewAuthenticator returns an authenticator that counts, in registerer, the
@@ -59,34 +63,58 @@ func NewAuthenticator(verifier *Verifier, sessions Sessions, registerer promethe
 	return &Authenticator{verifier: verifier, sessions: sessions, degraded: degraded}
 }
 
+// Admit also takes the tokens of operators, nil for nobody's. Call it before
+// the first request. It returns a.
+func (a *Authenticator) Admit(operators *Operators) *Authenticator {
+	a.operators = operators
+	return a
+}
+
 // Middleware answers 401 to requests without a valid access token of a live
 // session. While the session store is away it trusts the token alone; add
-// RefuseDegraded where that is not enough.
+// RefuseDegraded where that is not enough. Operators need no session: what they
+// may do is said in their token, as long as it lasts.
 func (a *Authenticator) Middleware(next http.Handler) http.Handler {
-	return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		principal, err := a.authenticate(r)
+		r = r.WithContext(WithPrincipal(r.Context(), principal)) // also of a refusal, as far as it is known
 		if err != nil {
-			return err
+			httpjson.Fail(w, r, err)
+			return
 		}
-		next.ServeHTTP(w, r.WithContext(WithPrincipal(r.Context(), principal)))
-		return nil
+		next.ServeHTTP(w, r)
 	})
 }
 
+// authenticate returns with an error no more than the id of who is refused.
 func (a *Authenticator) authenticate(r *http.Request) (Principal, error) {
 	// RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110).
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return Principal{}, ErrUnauthenticated
 	}
-	claims, err := a.verifier.Verify(r.Context(), token, TypeAccess)
-	if errors.Is(err, ErrNoKeys) {
-		return Principal{}, ErrAuthUnavailable.WithCause(err)
+	if a.operators != nil && a.operators.Claimed(token) {
+		principal, err := a.operators.Verify(r.Context(), token)
+		return principal, refusal(err)
 	}
+	claims, err := a.verifier.Verify(r.Context(), token, TypeAccess)
 	if err != nil {
-		return Principal{}, ErrUnauthenticated.WithCause(err)
+		return Principal{}, refusal(err)
 	}
 	return a.principal(r.Context(), claims)
+}
+
+// refusal is the answer to a token of which err is what is wrong.
+func refusal(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrNoKeys):
+		return ErrAuthUnavailable.WithCause(err)
+	case errors.Is(err, ErrNoRole):
+		return ErrPermission.WithCause(err)
+	}
+	return ErrUnauthenticated.WithCause(err)
 }
 
 func (a *Authenticator) principal(ctx context.Context, claims *Claims) (Principal, error) {
@@ -128,6 +156,17 @@ func RefuseDegraded(next http.Handler) http.Handler {
 	return gate(func(p Principal) error {
 		if p.Degraded {
 			return ErrSessionUnavailable
+		}
+		return nil
+	})(next)
+}
+
+// RequireSession answers 403 to operators, who are known by their token alone:
+// it belongs on every route about sessions and accounts of ours.
+func RequireSession(next http.Handler) http.Handler {
+	return gate(func(p Principal) error {
+		if p.SessionID == "" {
+			return ErrNoSession
 		}
 		return nil
 	})(next)

@@ -7,11 +7,11 @@ import (
 
 // Principal is who sends a request.
 type Principal struct {
-	UserID      string
+	UserID      string // of operators "entra:" and their object id
 	CustomerID  string
 	Lines       []string // digits
 	Permissions []string
-	SessionID   string
+	SessionID   string // empty for operators, who have none
 	// Degraded says that the session store could not be asked: the permissions
 	// are those of the token, and a revocation may be missed.
 	Degraded bool

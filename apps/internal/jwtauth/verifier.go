@@ -59,18 +59,9 @@ type Verifier struct {
 // one of keys for cfg's audience.
 func NewVerifier(cfg Config, keys Keys, now func() time.Time) *Verifier {
 	return &Verifier{
-		keys: keys,
-		now:  now,
-		parser: jwt.NewParser(
-			jwt.WithValidMethods([]string{jwt.SigningMethodES256.Alg()}),
-			jwt.WithIssuer(cfg.Issuer),
-			jwt.WithAudience(cfg.Audience),
-			jwt.WithExpirationRequired(),
-			jwt.WithIssuedAt(),
-			jwt.WithLeeway(5*time.Second), // between clocks of different hosts
-			jwt.WithTimeFunc(now),
-			jwt.WithStrictDecoding(),
-		),
+		keys:   keys,
+		now:    now,
+		parser: newParser(cfg, now, jwt.SigningMethodES256),
 		verified: otter.Must(&otter.Options[string, *Claims]{
 			MaximumSize:      maxVerified,
 			ExpiryCalculator: otter.ExpiryWriting[string, *Claims](verifiedAge),
@@ -97,20 +88,53 @@ func (v *Verifier) Verify(ctx context.Context, token, typ string) (*Claims, erro
 }
 
 func (v *Verifier) parse(ctx context.Context, token string) (*Claims, error) {
-	// The decoder passes over line ends: a token must have one form only.
-	if strings.ContainsAny(token, "\r\n") {
-		return nil, ErrInvalidToken
-	}
 	claims := &Claims{}
-	_, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
-		kid, _ := t.Header["kid"].(string)
-		return v.keys.Key(ctx, kid)
-	})
-	if errors.Is(err, ErrNoKeys) {
+	if err := read(ctx, v.parser, v.keys, token, claims); err != nil {
 		return nil, err
 	}
-	if err != nil || claims.SessionID == "" || claims.Subject == "" {
+	if claims.SessionID == "" || claims.Subject == "" {
 		return nil, ErrInvalidToken
 	}
 	return claims, nil
+}
+
+// newParser returns a parser of the tokens that cfg names.
+func newParser(cfg Config, now func() time.Time, methods ...jwt.SigningMethod) *jwt.Parser {
+	algorithms := make([]string, len(methods))
+	for i, method := range methods {
+		algorithms[i] = method.Alg()
+	}
+	return jwt.NewParser(
+		jwt.WithValidMethods(algorithms),
+		jwt.WithIssuer(cfg.Issuer),
+		jwt.WithAudience(cfg.Audience),
+		jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(),
+		jwt.WithLeeway(5*time.Second), // between clocks of different hosts
+		jwt.WithTimeFunc(now),
+		jwt.WithStrictDecoding(),
+	)
+}
+
+// read puts the claims of a token into claims if one of keys has signed it and
+// parser takes it. It returns ErrInvalidToken or ErrNoKeys.
+func read(ctx context.Context, parser *jwt.Parser, keys Keys, token string, claims jwt.Claims) error {
+	// The decoder passes over line ends: a token must have one form only.
+	if strings.ContainsAny(token, "\r\n") {
+		return ErrInvalidToken
+	}
+	_, err := parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
+		kid, _ := t.Header["kid"].(string)
+		if kid == "" {
+			return nil, ErrUnknownKey
+		}
+		return keys.Key(ctx, kid)
+	})
+	if errors.Is(err, ErrNoKeys) {
+		return err
+	}
+	if err != nil {
+		return ErrInvalidToken
+	}
+	return nil
 }

@@ -79,14 +79,28 @@ type IssuerConfig struct {
 
 // Authentication verifies tokens against the keys that the auth service
 // publishes, and sessions against Sessions. Readiness waits for the keys. It
-// needs jwtauth.Config and IssuerConfig.
-var Authentication = fx.Module("authentication", fx.Provide(
-	newKeys,
-	jwtauth.NewVerifier,
-	func(verifier *jwtauth.Verifier, sessions *session.Cached, registerer prometheus.Registerer) *jwtauth.Authenticator {
-		return jwtauth.NewAuthenticator(verifier, sessions, registerer)
-	},
-))
+// needs jwtauth.Config, IssuerConfig and what Authenticator needs.
+var Authentication = fx.Options(fx.Module("authentication", fx.Provide(newKeys)), Authenticator)
+
+// Authenticator is Authentication for a service that has a jwtauth.Keys of its
+// own. Operators are admitted too, if jwtauth.OIDCConfig names their issuer.
+// Readiness names that one but does not wait for it: customers do without. It
+// needs jwtauth.Config and jwtauth.OIDCConfig.
+var Authenticator = fx.Module("authenticator", fx.Provide(jwtauth.NewVerifier, newOperators, newAuthenticator))
+
+func newOperators(cfg jwtauth.OIDCConfig, checks *health.Registry, now func() time.Time) *jwtauth.Operators {
+	operators := jwtauth.NewOperators(cfg, now)
+	if operators != nil {
+		checks.Watch("operator-issuer", operators.Health)
+	}
+	return operators
+}
+
+func newAuthenticator(
+	verifier *jwtauth.Verifier, sessions *session.Cached, operators *jwtauth.Operators, registerer prometheus.Registerer,
+) *jwtauth.Authenticator {
+	return jwtauth.NewAuthenticator(verifier, sessions, registerer).Admit(operators)
+}
 
 func newKeys(cfg IssuerConfig, dapr *sidecar.Client, checks *health.Registry, now func() time.Time) jwtauth.Keys {
 	keys := jwtauth.NewRemoteKeys(dapr.Invoker(cfg.AppID), "http://"+cfg.AppID+"/.well-known/jwks.json", now)

@@ -51,6 +51,7 @@ func graph(t *testing.T) fx.Option {
 			platform.SessionConfig{Store: "session-store"},
 			platform.IssuerConfig{AppID: "auth-service"},
 			jwtauth.Config{Issuer: "i", Audience: "a"},
+			jwtauth.OIDCConfig{Issuer: "http://127.0.0.1:" + strconv.Itoa(nobody), Audience: "a"},
 			platform.OpenAPI("openapi: 3.1.0"),
 			fx.Annotate(greeter{}, fx.As(new(httpserver.Registrar))),
 		),
@@ -103,7 +104,7 @@ func TestAServiceStartsWithNothingAroundItAndSaysSo(t *testing.T) {
 	for name, component := range report.Components {
 		got[name] = component.Status
 	}
-	want := map[string]string{"sidecar": "DOWN", "database": "DOWN", "session-store": "DOWN", "signing-keys": "DOWN"}
+	want := map[string]string{"sidecar": "DOWN", "database": "DOWN", "session-store": "DOWN", "signing-keys": "DOWN", "operator-issuer": "DOWN"}
 	if diff := cmp.Diff(want, got); code != http.StatusServiceUnavailable || diff != "" {
 		t.Errorf("readiness: %d (-want +got):\n%s", code, diff)
 	}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	dapr "github.com/dapr/go-sdk/client"
@@ -68,8 +69,12 @@ type Client struct {
 	secrets *secrets
 }
 
+// silenceSDK keeps the SDK from printing lines of its own among our JSON.
+var silenceSDK = sync.OnceFunc(func() { dapr.SetLogger(nil) })
+
 // New returns a client. Close it when done.
 func New(cfg Config) (*Client, error) {
+	silenceSDK()
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.GRPCPort))
 	conn, err := grpc.NewClient(address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()), // loopback

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
 	"github.com/phonebill/phonebill/apps/auth-service/api"
@@ -29,7 +28,6 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
-	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
@@ -39,17 +37,15 @@ const Name = "auth-service"
 // Graph is the server, from the outside in.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Names,
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Names, cfg.Operators,
 			cfg.Token, cfg.Password, cfg.Throttle, cfg.Events),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), lifetimes(cfg)),
-		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database, platform.Sealing,
+		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database, platform.Sealing, platform.Authenticator,
 		platform.Audit(identity.ErrOwnAccount.Code, identity.ErrLastAdministrator.Code, identity.ErrPermissionUnfit.Code),
 
 		fx.Module("inbound", fx.Provide(
 			newAPI,
 			throttle.New,
-			jwtauth.NewVerifier,
-			newAuthenticator,
 		)),
 		fx.Module("use-cases", fx.Provide(
 			newGuard,
@@ -101,10 +97,6 @@ func newAPI(p apiParams) httpserver.Registrar {
 		Sessions: p.Sessions, Own: p.Sessions, Accounts: p.Accounts, Admin: p.Admin, Keys: p.Keys,
 		Auth: p.Auth, Throttle: p.Throttle, Gate: p.Gate,
 	})
-}
-
-func newAuthenticator(verifier *jwtauth.Verifier, sessions *session.Cached, registerer prometheus.Registerer) *jwtauth.Authenticator {
-	return jwtauth.NewAuthenticator(verifier, sessions, registerer)
 }
 
 // useCaseParams are what the use cases need from the graph.

@@ -28,6 +28,7 @@ type Config struct {
 	Store     platform.SessionConfig
 	KOS       kosclient.Config
 	Names     jwtauth.Config
+	Operators jwtauth.OIDCConfig
 	Token     token.Config
 	Password  password.Config
 	Session   SessionConfig

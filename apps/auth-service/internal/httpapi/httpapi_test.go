@@ -51,6 +51,8 @@ type world struct {
 	budgets throttle.Config
 	secrets secrets
 	log     *syncBuffer
+
+	operators *jwtauth.Operators // nil: there are none
 }
 
 // setup returns a world in which kim, lee and the administrator root exist.
@@ -60,8 +62,8 @@ func setup(t *testing.T) *world {
 	return setupWith(t, wide)
 }
 
-// setupWith is setup with other budgets for those who fail.
-func setupWith(t *testing.T, budgets throttle.Config) *world {
+// setupWith is setup with other budgets for those who fail, and changes.
+func setupWith(t *testing.T, budgets throttle.Config, changes ...func(*world)) *world {
 	t.Helper()
 	w := &world{
 		t: t,
@@ -75,6 +77,9 @@ func setupWith(t *testing.T, budgets throttle.Config) *world {
 		budgets: budgets,
 		secrets: secrets{"keys": tokentest.Set(t, tokentest.NewKey(t, "signer"))},
 		log:     &syncBuffer{},
+	}
+	for _, change := range changes {
+		change(w)
 	}
 	registry := prometheus.NewRegistry()
 	server := httpserver.New(httpserver.Config{MaxInFlight: 64, MaxBody: 64 << 10, Drain: time.Second}, httpserver.Deps{
@@ -111,8 +116,9 @@ func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 	admin := identity.NewAdministration(w.store, w.trail, w.live, recorder, time.Now)
 	return httpapi.New(httpapi.Params{
 		Sessions: sessions, Own: sessions, Accounts: accounts, Admin: admin, Keys: keys,
-		Auth: jwtauth.NewAuthenticator(verifier, seen{w.live}, registry), Throttle: throttle.New(w.budgets, time.Now, registry),
-		Gate: sidecar.NewGate(sidecar.Config{}),
+		Auth:     jwtauth.NewAuthenticator(verifier, seen{w.live}, registry).Admit(w.operators),
+		Throttle: throttle.New(w.budgets, time.Now, registry),
+		Gate:     sidecar.NewGate(sidecar.Config{}),
 	})
 }
 

@@ -106,25 +106,29 @@ func (a *API) Register(r *mux.Router) {
 	internal.Use(a.gate.Middleware)
 	post(internal, "/internal/registrations/check", a.checkRegistration)
 
-	// Users, about themselves.
+	// Whoever has a token, ours or an operator's.
 	user := r.NewRoute().Subrouter()
 	user.Use(a.auth.Middleware)
 	get(user, "/api/v1/auth/verify", a.verify)
 	get(user, "/api/v1/auth/permissions", a.permissions)
 	post(user, "/api/v1/auth/permissions/check", a.checkPermission)
-	get(user, "/api/v1/auth/user-info", a.userInfo)
-	get(user, "/api/v1/auth/sessions", a.ownSessions)
-	get(user, "/api/v1/auth/login-history", a.logins)
 	get(user, "/api/v1/users/{userId}", a.user)
 
+	// Users, about their accounts and sessions, which are ours.
+	own := user.NewRoute().Subrouter()
+	own.Use(jwtauth.RequireSession)
+	get(own, "/api/v1/auth/user-info", a.userInfo)
+	get(own, "/api/v1/auth/sessions", a.ownSessions)
+	get(own, "/api/v1/auth/login-history", a.logins)
+
 	// The same, for what changes something: the session must be known to live.
-	change := user.NewRoute().Subrouter()
+	change := own.NewRoute().Subrouter()
 	change.Use(jwtauth.RefuseDegraded)
 	post(change, "/api/v1/auth/logout", a.logout)
 	post(change, "/api/v1/auth/change-password", throttled(a.throttle.ChangePassword, failed, a.changePassword))
 	remove(change, "/api/v1/auth/sessions/{sessionId}", a.endOwnSession)
 
-	// Administrators, in a session that is known to live.
+	// Administrators, in a session that is known to live, and operators.
 	admin := user.NewRoute().Subrouter()
 	admin.Use(jwtauth.RefuseDegraded, jwtauth.Require(identity.PermissionAdmin))
 	get(admin, "/api/v1/users", a.users)

@@ -29,8 +29,8 @@ const Name = "bill-inquiry-service"
 // the HTTP server is drained while questions are still brought to KOS.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Issuer, cfg.KOS,
-			cfg.Limits, cfg.Bills, cfg.Ahead),
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Operators, cfg.Issuer,
+			cfg.KOS, cfg.Limits, cfg.Bills, cfg.Ahead),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), bill.Window{Months: cfg.Bills.Months}),
 		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,
 		platform.Audit(bill.ErrNoInquiry.Code), // the answer also for somebody else's

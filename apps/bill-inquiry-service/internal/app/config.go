@@ -25,6 +25,7 @@ type Config struct {
 	Data      seal.Config
 	Sessions  platform.SessionConfig
 	Tokens    jwtauth.Config
+	Operators jwtauth.OIDCConfig
 	Issuer    platform.IssuerConfig
 	KOS       kosclient.Config
 	Limits    LimitConfig

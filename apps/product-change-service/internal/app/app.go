@@ -32,7 +32,7 @@ const Name = "product-change-service"
 // the HTTP server is drained while changes are still processed.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Issuer, cfg.KOS,
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Operators, cfg.Issuer, cfg.KOS,
 			cfg.Limits, cfg.Products),
 		fx.Supply(platform.OpenAPI(api.OpenAPI)),
 		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,

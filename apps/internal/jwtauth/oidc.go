@@ -1,0 +1,104 @@
+package jwtauth
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// OIDCConfig names the issuer of operators: a tenant of Microsoft Entra ID.
+// Without an issuer there are none.
+type OIDCConfig struct {
+	Issuer   string `env:"OIDC_ISSUER"`
+	Audience string `env:"OIDC_AUDIENCE"`
+	// JWKSURL is where the issuer's keys are, if that is not to be discovered.
+	JWKSURL string `env:"OIDC_JWKS_URL"`
+	// Roles are the app roles that are known, and the permissions of each.
+	Roles Roles `env:"OIDC_ROLES" envDefault:"Admin:ADMIN,User:,ServiceAccount:"`
+}
+
+// Validate refuses half a configuration, and keys that come over a wire that
+// somebody else may write on.
+func (c *OIDCConfig) Validate() error {
+	if c.Issuer == "" {
+		if c.Audience != "" || c.JWKSURL != "" {
+			return errors.New("OIDC_AUDIENCE and OIDC_JWKS_URL are of no use without OIDC_ISSUER")
+		}
+		return nil
+	}
+	var faults []error
+	if err := trustworthy(c.Issuer); err != nil {
+		faults = append(faults, fmt.Errorf("OIDC_ISSUER %w", err))
+	}
+	if strings.Contains(c.Issuer, "?") {
+		faults = append(faults, errors.New("OIDC_ISSUER must have no query"))
+	}
+	if c.Audience == "" {
+		faults = append(faults, errors.New("OIDC_AUDIENCE must not be empty with OIDC_ISSUER"))
+	}
+	if c.JWKSURL != "" {
+		if err := trustworthy(c.JWKSURL); err != nil {
+			faults = append(faults, fmt.Errorf("OIDC_JWKS_URL %w", err))
+		}
+	}
+	if len(c.Roles) == 0 {
+		faults = append(faults, errors.New("OIDC_ROLES must name a role with OIDC_ISSUER"))
+	}
+	return errors.Join(faults...)
+}
+
+// trustworthy tells what is wrong with the address of something that decides
+// who is who.
+func trustworthy(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+		return errors.New("must be a URL with a host and without user and fragment")
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+		return nil
+	}
+	return errors.New("must begin with https")
+}
+
+func loopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+// Roles are the permissions of app roles by the roles' names. As text they are
+// "Admin:ADMIN,User:"; a role with several permissions is named several times.
+type Roles map[string][]string
+
+var permissionPattern = regexp.MustCompile(`^[A-Z][A-Z_]*$`)
+
+// UnmarshalText reads the text of Roles.
+func (r *Roles) UnmarshalText(text []byte) error {
+	roles := Roles{}
+	for pair := range strings.SplitSeq(string(text), ",") {
+		role, permission, ok := strings.Cut(strings.TrimSpace(pair), ":")
+		if !ok || role == "" || permission != "" && !permissionPattern.MatchString(permission) {
+			return errors.New(`roles are pairs of an app role and a permission or nothing, such as "Admin:ADMIN,User:"`)
+		}
+		given := roles[role]
+		if permission != "" {
+			given = append(given, permission)
+		}
+		roles[role] = given
+	}
+	*r = roles
+	return nil
+}
+
+// permissions returns what somebody may do who has the given roles, and whether
+// any of them is known.
+func (r Roles) permissions(has []string) (permissions []string, known bool) {
+	for _, role := range has {
+		given, ok := r[role]
+		permissions, known = append(permissions, given...), known || ok
+	}
+	slices.Sort(permissions)
+	return slices.Compact(permissions), known
+}
