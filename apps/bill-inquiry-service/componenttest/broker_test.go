@@ -23,31 +23,38 @@ const (
 
 // newReplicas starts two replicas, each with a sidecar of its own, that share
 // everything else and hear of changed plans from a real broker.
-func newReplicas(t *testing.T) [2]*world {
+func newReplicas(t *testing.T, environ ...string) [2]*world {
 	t.Helper()
 	shared, opts := prepare(t, daprtest.RedisState)
+	shared.environ = environ
 	opts.Resources = append(opts.Resources, daprtest.RedisPubSub(t, "pubsub"),
 		daprtest.Subscription("pubsub", "product.changed.v1", "/events/product-changed"))
 	var replicas [2]*world
 	for i := range replicas {
 		replica := *shared
-		replica.address = freeAddress(t) // its sidecar must know it before
-		_, port, err := net.SplitHostPort(replica.address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if opts.AppPort, err = strconv.Atoi(port); err != nil {
-			t.Fatal(err)
-		}
-		replica.dapr = daprtest.Start(t, opts)
-		replica.start()
+		replica.startBeside(opts)
 		replicas[i] = &replica
 	}
 	return replicas
 }
 
+// startBeside runs the service with a sidecar that knows its address.
+func (w *world) startBeside(opts daprtest.Options) {
+	w.t.Helper()
+	w.address = freeAddress(w.t)
+	_, port, err := net.SplitHostPort(w.address)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if opts.AppPort, err = strconv.Atoi(port); err != nil {
+		w.t.Fatal(err)
+	}
+	w.dapr = daprtest.Start(w.t, opts)
+	w.start()
+}
+
 // freeAddress returns an address that was free a moment ago.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

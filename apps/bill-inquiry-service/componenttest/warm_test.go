@@ -53,7 +53,8 @@ func TestAWarmInquiryCostsNothingButItsHistory(t *testing.T) {
 	}
 	group.Wait()
 	queries, commits = w.pool.Stat().AcquireCount()-queries, w.metric("phonebill_history_group_rows")-commits
-	if float64(queries) != commits || commits >= clients*each {
+	// The line is looked at in the background, whatever is asked.
+	if background := 15 * (1 + time.Since(start).Seconds()); float64(queries) > commits+background || commits >= clients*each {
 		t.Errorf("%d inquiries took %d connections for %v commits", clients*each, queries, commits)
 	}
 	// A session is known for 5 s. On a machine that took longer, asking the

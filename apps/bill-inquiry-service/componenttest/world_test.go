@@ -27,6 +27,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
@@ -55,7 +56,9 @@ type world struct {
 	db      *pgtest.Database
 	dapr    *daprtest.Sidecar
 	issuer  *authtest.Issuer
-	address string // to listen on
+	keys    *sealtest.Store // of what is kept
+	address string          // to listen on
+	environ []string        // of the service, beside what it always needs
 	running *fx.App
 
 	// Parts of the running service.
@@ -78,9 +81,10 @@ func newWorld(t testing.TB, cache stateStore) *world {
 // prepare returns a world without a sidecar, and what its sidecar is like.
 func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 	t.Helper()
+	keyset := sealtest.Keyset(t)
 	w := &world{
-		t: t, kos: kostest.Start(t, app.Name), db: pgtest.New(t, postgres.Migrations()),
-		issuer: authtest.NewIssuer(t, time.Now), address: "127.0.0.1:0",
+		t: t, kos: kostest.Start(t, app.Name), db: pgtest.New(t, postgres.Migrations(), pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}),
+		issuer: authtest.NewIssuer(t, time.Now), keys: sealtest.NewStore(keyset), address: "127.0.0.1:0",
 	}
 	keys := httptest.NewServer(w.issuer)
 	t.Cleanup(keys.Close)
@@ -93,7 +97,7 @@ func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 		Secrets: map[string]string{
 			w.db.Config.PasswordSecret: w.db.Password,
 			"kos-credentials":          kostest.Credentials(app.Name),
-			"data-keyset":              sealtest.Keyset(t),
+			"data-keyset":              keyset,
 		},
 		Resources: []string{
 			daprtest.RedisState(t, "session-store"), cache(t, "cache-store"),
@@ -107,14 +111,15 @@ func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 // start runs the service and waits until it is ready.
 func (w *world) start() {
 	w.t.Helper()
-	cfg, err := config.Load[app.Config]([]string{
+	cfg, err := config.Load[app.Config](append([]string{
 		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset",
 		"DB_NAME=" + w.db.Config.Name, "DB_USER=" + w.db.Config.User, "DB_PASSWORD_SECRET=" + w.db.Config.PasswordSecret,
-	})
+	}, w.environ...))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	cfg.Database, cfg.Sidecar = w.db.Config, w.dapr.Config()
+	cfg.Database.MaxConns = 15
 	w.running = fx.New(app.Graph(cfg), fx.Populate(&w.server, &w.pool, &w.metrics))
 	if err := w.running.Start(w.t.Context()); err != nil {
 		w.t.Fatal(err)
@@ -155,6 +160,8 @@ type customer struct {
 	w     *world
 	token string
 	http  *http.Client
+
+	location string // of an inquiry
 }
 
 // login begins a session of a user who owns line.
@@ -181,6 +188,8 @@ type answer struct {
 	status int
 	code   string // of a failure
 	data   map[string]any
+	header http.Header
+	took   time.Duration
 }
 
 func (c *customer) inquire(line, month string) answer {
@@ -188,14 +197,18 @@ func (c *customer) inquire(line, month string) answer {
 	return c.do(http.MethodPost, "/api/v1/bills/inquiry", fmt.Sprintf(`{"lineNumber":%q,"inquiryMonth":%q}`, line, month))
 }
 
-func (c *customer) do(method, path, body string) answer {
+func (c *customer) do(method, path, body string, headers ...string) answer {
 	c.w.t.Helper()
+	start := time.Now()
 	req, err := http.NewRequestWithContext(c.w.t.Context(), method, c.w.url(path), strings.NewReader(body))
 	if err != nil {
 		c.w.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		c.w.t.Fatal(err)
@@ -210,7 +223,7 @@ func (c *customer) do(method, path, body string) answer {
 	if err := json.NewDecoder(resp.Body).Decode(&envelope); err != nil {
 		c.w.t.Fatal(err)
 	}
-	return answer{resp.StatusCode, envelope.Error.Code, envelope.Data}
+	return answer{resp.StatusCode, envelope.Error.Code, envelope.Data, resp.Header, time.Since(start)}
 }
 
 // eventually waits until condition holds.

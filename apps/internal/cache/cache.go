@@ -11,6 +11,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -83,14 +84,31 @@ func New[V any](opts Options, l2 L2, log *slog.Logger, metrics *Metrics) *Cache[
 	return &Cache[V]{
 		opts: opts, l2: l2, log: log, metrics: metrics,
 		l1: otter.Must(&otter.Options[string, V]{
-			MaximumSize:      l1Size,
-			ExpiryCalculator: otter.ExpiryWriting[string, V](l1TTL),
+			MaximumSize: l1Size,
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, V]) time.Duration {
+				return min(l1TTL, life(e.Value, l1TTL))
+			}),
 		}),
 		forgotten: otter.Must(&otter.Options[string, struct{}]{
 			MaximumSize:      maxDoubts,
 			ExpiryCalculator: otter.ExpiryWriting[string, struct{}](doubt),
 		}),
 	}
+}
+
+// Brief is implemented by values that may be kept for less long than their
+// kind is.
+type Brief interface {
+	// Life is how long the value may be kept; 0 is as long as its kind.
+	Life() time.Duration
+}
+
+// life returns how long a value may be kept, longest at most.
+func life(value any, longest time.Duration) time.Duration {
+	if brief, ok := value.(Brief); ok {
+		return min(longest, cmp.Or(brief.Life(), longest))
+	}
+	return longest
 }
 
 // Load asks the source for a value.

@@ -142,7 +142,7 @@ func (c *Cache[V]) toL2(ctx context.Context, key string, value V) bool {
 	hidden := c.key(key)
 	text, err := c.pack(ctx, hidden, entry[V]{Value: &value})
 	if err == nil {
-		err = c.setIf(ctx, hidden, text, "", c.opts.TTL)
+		err = c.setIf(ctx, hidden, text, "", life(value, c.opts.TTL))
 	}
 	if errors.Is(err, sidecar.ErrConflict) {
 		return false

@@ -2,6 +2,7 @@ package kosbudget_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/internal/kosbudget"
@@ -170,10 +172,22 @@ func TestDatabaseAway(t *testing.T) {
 	if wait, err := budget.Reserve(t.Context()); err == nil || wait != 0 {
 		t.Errorf("got %s, %v", wait, err)
 	}
+	if err := budget.Throttled(t.Context(), time.Second); !errors.Is(err, errAway) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := budget.State(t.Context()); !errors.Is(err, errAway) {
+		t.Errorf("got %v", err)
+	}
 }
 
 type away struct{}
 
 func (away) QueryRow(context.Context, string, ...any) pgx.Row { return away{} }
 
-func (away) Scan(...any) error { return fmt.Errorf("connection refused") }
+func (away) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
+	return pgconn.CommandTag{}, errAway
+}
+
+func (away) Scan(...any) error { return errAway }
+
+var errAway = errors.New("connection refused")

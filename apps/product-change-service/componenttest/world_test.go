@@ -21,13 +21,13 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/authtest"
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/app"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/events"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
-	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
 )
 
 func TestMain(m *testing.M) {
@@ -95,7 +95,7 @@ type options struct {
 
 func newWorld(t *testing.T, o options) *world {
 	t.Helper()
-	river := pgtest.Step{Name: queue.Version, Apply: queue.Migrate}
+	river := pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}
 	w := &world{
 		t: t, kos: kostest.Start(t, app.Name), db: pgtest.New(t, postgres.Migrations(), river),
 		issuer: authtest.NewIssuer(t, time.Now),

@@ -278,7 +278,7 @@ func (s sidecar) checkAPIs(t *testing.T, scoped map[string]resource) {
 }
 
 // publishers are the apps that publish, and what.
-var publishers = map[string]string{"product-change-service": "product.changed.v1"}
+var publishers = map[string]string{"product-change-service": "product.changed.v1", "auth-service": "user.logged-in.v1"}
 
 // checkTopics expects that the app may publish its own topic and no other.
 func (s sidecar) checkTopics(t *testing.T, app string) {

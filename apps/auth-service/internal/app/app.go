@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
 	"github.com/phonebill/phonebill/apps/auth-service/api"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/events"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/httpapi"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/kos"
@@ -36,8 +38,8 @@ const Name = "auth-service"
 // Graph is the server, from the outside in.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Names, cfg.Operators, cfg.Token,
-			cfg.Password, cfg.Throttle),
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Names, cfg.Operators,
+			cfg.Token, cfg.Password, cfg.Throttle, cfg.Events),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), lifetimes(cfg)),
 		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database, platform.Sealing, platform.Authenticator,
 		platform.Audit(identity.ErrOwnAccount.Code, identity.ErrLastAdministrator.Code, identity.ErrPermissionUnfit.Code),
@@ -49,6 +51,7 @@ func Graph(cfg Config) fx.Option {
 		fx.Module("use-cases", fx.Provide(
 			newGuard,
 			newSessions,
+			events.NewSessions,
 			newAccounts,
 			newAdministration,
 			metrics.New,
@@ -61,10 +64,11 @@ func Graph(cfg Config) fx.Option {
 			func(keys *token.Keys) jwtauth.Keys { return keys },
 			token.NewIssuer,
 			newKOS,
+			newAnnouncer,
 			postgres.NewHistory,
 			groupcommit.NewMetrics,
 			newHistoryWriter,
-		), fx.Invoke(keepPartitions)),
+		), fx.Invoke(keepPartitions, announce)),
 	)
 }
 
@@ -80,7 +84,7 @@ func lifetimes(cfg Config) identity.Lifetimes {
 type apiParams struct {
 	fx.In
 
-	Sessions *identity.Sessions
+	Sessions *events.Sessions
 	Accounts *identity.Accounts
 	Admin    *identity.Administration
 	Keys     *token.Keys
@@ -159,6 +163,13 @@ func newKeys(lc fx.Lifecycle, p keysParams) *token.Keys {
 func newKOS(cfg kosclient.Config, secrets sidecar.Secrets, dapr *sidecar.Client) *kos.Carrier {
 	return kos.New(kosclient.New(cfg, secrets, dapr.Invoker(cfg.AppID)))
 }
+
+func newAnnouncer(cfg EventConfig, dapr *sidecar.Client, log *slog.Logger, registerer prometheus.Registerer) *events.Announcer {
+	return events.NewAnnouncer(dapr, cfg.PubSub, log, registerer)
+}
+
+// announce publishes logins.
+func announce(lc fx.Lifecycle, announcer *events.Announcer) { platform.Background(lc, announcer.Run) }
 
 func newHistoryWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[identity.Login] {
 	writer := postgres.NewHistoryWriter(pool, log, metrics)

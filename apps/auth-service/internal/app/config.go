@@ -33,6 +33,12 @@ type Config struct {
 	Password  password.Config
 	Session   SessionConfig
 	Throttle  throttle.Config
+	Events    EventConfig
+}
+
+// EventConfig names the component that carries events.
+type EventConfig struct {
+	PubSub string `env:"PUBSUB" envDefault:"pubsub"`
 }
 
 // SessionConfig is how long sessions live.

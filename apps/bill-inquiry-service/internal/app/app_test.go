@@ -29,8 +29,14 @@ func TestGraphIsComplete(t *testing.T) {
 
 func TestConfigNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	_, err := config.Load[app.Config](append(slices.Clone(environment), "BILL_MONTHS=0", "HTTP_MAX_BODY=0"))
-	if err == nil || !strings.Contains(err.Error(), "BILL_MONTHS") || !strings.Contains(err.Error(), "HTTP_MAX_BODY") {
-		t.Errorf("got %v", err)
+	_, err := config.Load[app.Config](append(slices.Clone(environment),
+		"BILL_MONTHS=0", "HTTP_MAX_BODY=0", "KOS_BILL_INQUIRY_PER_MINUTE=0", "NIGHTLY_REFRESH_SHARE=2"))
+	if err == nil {
+		t.Fatal("it was accepted")
+	}
+	for _, wrong := range []string{"BILL_MONTHS", "HTTP_MAX_BODY", "KOS_*_PER_MINUTE", "NIGHTLY_REFRESH_SHARE"} {
+		if !strings.Contains(err.Error(), wrong) {
+			t.Errorf("%s is not named in: %v", wrong, err)
+		}
 	}
 }

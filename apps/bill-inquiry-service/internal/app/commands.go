@@ -2,6 +2,7 @@ package app
 
 import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 )
 
@@ -9,7 +10,7 @@ import (
 func Commands(environ []string) map[string]platform.Command {
 	return map[string]platform.Command{
 		"serve":   platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
-		"migrate": platform.Migrate(environ, postgres.Migrations()),
+		"migrate": platform.Migrate(environ, postgres.Migrations(), jobs.Migrate),
 		"reseal":  platform.Reseal(environ, postgres.Sealed),
 	}
 }

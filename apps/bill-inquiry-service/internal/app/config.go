@@ -2,7 +2,10 @@ package app
 
 import (
 	"errors"
+	"time"
 
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
@@ -25,7 +28,9 @@ type Config struct {
 	Operators jwtauth.OIDCConfig
 	Issuer    platform.IssuerConfig
 	KOS       kosclient.Config
+	Limits    LimitConfig
 	Bills     BillConfig
+	Ahead     bill.PrefetchPolicy
 }
 
 // BillConfig is this service's own part.
@@ -34,12 +39,39 @@ type BillConfig struct {
 	CacheStore string `env:"CACHE_STORE" envDefault:"cache-store"`
 	// Months is how many months may be asked for, the current one included.
 	Months int `env:"BILL_MONTHS" envDefault:"6"`
+	// Workers is how many jobs of an endpoint a replica works at a time; most of
+	// them wait for their turn.
+	Workers int `env:"INQUIRY_WORKERS" envDefault:"16"`
+	// OutageLimit is how long KOS may leave a question that waits in line without
+	// an answer.
+	OutageLimit time.Duration `env:"INQUIRY_OUTAGE_LIMIT" envDefault:"10m"`
+	// Room is how many questions may wait.
+	Room postgres.Room
 }
 
-// Validate reports a window that makes no sense.
+// Validate reports numbers that nothing works with.
 func (c *BillConfig) Validate() error {
 	if c.Months < 1 || c.Months > 24 {
 		return errors.New("BILL_MONTHS must be from 1 to 24")
+	}
+	if c.Workers < 1 || c.Workers > 100 || c.OutageLimit < time.Second || min(c.Room.Interactive, c.Room.Background) < 1 {
+		return errors.New("INQUIRY_WORKERS must be from 1 to 100, INQUIRY_OUTAGE_LIMIT, INQUIRY_QUEUE_LIMIT and PREFETCH_QUEUE_LIMIT positive")
+	}
+	return nil
+}
+
+// LimitConfig is how often all replicas together ask KOS within any minute. It
+// is a little below what KOS allows us, since the sidecar repeats calls that
+// fail.
+type LimitConfig struct {
+	Bills     int `env:"KOS_BILL_INQUIRY_PER_MINUTE" envDefault:"96"`
+	Customers int `env:"KOS_PRODUCT_INQUIRY_PER_MINUTE" envDefault:"96"`
+}
+
+// Validate reports limits that let nothing through.
+func (c *LimitConfig) Validate() error {
+	if min(c.Bills, c.Customers) < 1 {
+		return errors.New("KOS_*_PER_MINUTE must be positive")
 	}
 	return nil
 }

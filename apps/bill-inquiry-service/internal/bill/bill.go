@@ -24,6 +24,8 @@ type Bill struct {
 	// Stale says that a newer one was wanted and could not be had. It is never
 	// kept.
 	Stale bool `json:"-"`
+	// Fetched is why it was fetched before anybody asked for it, if it was.
+	Fetched string `json:"fetched,omitempty"`
 
 	Customer          Customer `json:"customer"`
 	ProductCode       string   `json:"productCode"`
@@ -75,6 +77,8 @@ type Customer struct {
 	LineStatus   string `json:"lineStatus"`
 	// ContractSince is the day the contract began, YYYY-MM-DD.
 	ContractSince string `json:"contractSince"`
+	// AsOf is when KOS was asked.
+	AsOf time.Time `json:"asOf,omitzero"`
 }
 
 // ContractMonth returns the first month that can have a bill, or "" if the

@@ -4,95 +4,163 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Carrier is KOS. Its methods return ErrUnknownLine, ErrSuspended or ErrNoBill
-// as KOS decides, and errors that wrap ErrUnavailable when KOS did not answer.
-type Carrier interface {
-	Bill(ctx context.Context, requestID string, line msisdn.Number, month Month) (Bill, error)
-	Customer(ctx context.Context, requestID string, line msisdn.Number) (Customer, error)
-}
-
-// Cache keeps bills and customers for a while. Callers that miss the same
-// thing at the same time share one load, which goes on when they leave; they
-// then get their context's error.
-type Cache interface {
-	Invalidation
-
-	Bill(ctx context.Context, line msisdn.Number, month Month, load func(context.Context) (Bill, error)) (Bill, error)
-	Customer(ctx context.Context, line msisdn.Number, load func(context.Context) (Customer, error)) (Customer, error)
-}
-
-// Invalidation makes a Cache forget a line: its bills of some months and its
-// customer.
-type Invalidation interface {
-	// Invalidate forgets them here and in what the replicas share, so that no
-	// load that began earlier brings them back.
-	Invalidate(ctx context.Context, line msisdn.Number, months ...Month) error
-	// Forget forgets them here only.
-	Forget(line msisdn.Number, months ...Month)
-	// Listening says whether this replica is told what others invalidate. While
-	// it is not, it must keep nothing to itself.
-	Listening(told bool)
-}
-
-// Archive keeps the newest bill that KOS told of each line and month.
-type Archive interface {
-	// Find returns a bill or ErrNotKept.
-	Find(ctx context.Context, line msisdn.Number, month Month) (Bill, error)
-	// Keep stores a bill unless a newer or a final one is there.
-	Keep(ctx context.Context, b Bill) error
-	// Forget drops a bill that is not final, keeps out those asked for before
-	// at, and tells every replica, this one included, that the line changed.
-	Forget(ctx context.Context, line msisdn.Number, month Month, at time.Time) error
-}
-
 // Bills answers where a bill comes from: the cache, the archive if the month
-// is final, KOS; and, when KOS is away, whatever KOS said last.
+// is final, KOS if it may be asked at once; and, when KOS is away or slow,
+// whatever it said last.
 type Bills struct {
 	cache   Cache
 	archive Archive
 	carrier Carrier
+	gate    Gate
+	queue   Queue
 	now     func() time.Time
+	newID   func() string
 	log     *slog.Logger
 }
 
-// NewBills returns the source of bills.
-func NewBills(cache Cache, archive Archive, carrier Carrier, now func() time.Time, log *slog.Logger) *Bills {
-	return &Bills{cache: cache, archive: archive, carrier: carrier, now: now, log: log}
+// BillsParams are what Bills need.
+type BillsParams struct {
+	Cache   Cache
+	Archive Archive
+	Carrier Carrier
+	Gate    Gate
+	Queue   Queue
+	Now     func() time.Time
+	NewID   func() string // UUIDs of version 7
+	Log     *slog.Logger
 }
 
-// Get returns a bill. It returns ErrUnknownLine, ErrSuspended or ErrNoBill, an
-// error that wraps ErrUnavailable if KOS is away and never told this bill, or
-// ctx's error if it took too long; the work then goes on.
-func (b *Bills) Get(ctx context.Context, requestID string, line msisdn.Number, month Month) (Bill, error) {
-	got, err := b.cache.Bill(ctx, line, month, func(ctx context.Context) (Bill, error) {
-		return b.fetch(ctx, requestID, line, month)
-	})
-	if !errors.Is(err, ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
+// NewBills returns the source of bills.
+func NewBills(p BillsParams) *Bills {
+	return &Bills{
+		cache: p.Cache, archive: p.Archive, carrier: p.Carrier, gate: p.Gate, queue: p.Queue,
+		now: p.Now, newID: p.NewID, log: p.Log,
+	}
+}
+
+// Question is what is to be known.
+type Question struct {
+	Subject
+
+	RequestID string
+	// Since makes do with what KOS said after that time, wherever it is kept.
+	Since time.Time
+}
+
+const (
+	// glance is how long nobody waits longer for KOS than, if there is an older
+	// answer. Product rule: 1 s; the rest is for finding that.
+	glance = 800 * time.Millisecond
+	// recent is how old a bill may be that does while KOS's limit is spent: what a
+	// process keeps to itself may be as old.
+	recent = 5 * time.Minute
+	// archiveWait bounds the search for an older answer: its caller has waited
+	// already.
+	archiveWait = 150 * time.Millisecond
+)
+
+// Get returns a bill. It returns ErrUnknownLine, ErrSuspended or ErrNoBill; and
+// if KOS never told this bill, ErrMustWait if KOS may not be asked now, an error
+// that wraps ErrUnavailable if it is away, or ctx's error if it took too long;
+// the work then goes on.
+func (b *Bills) Get(ctx context.Context, q Question) (Bill, error) {
+	brief, cancel := context.WithTimeout(ctx, glance)
+	defer cancel()
+	got, err := b.load(brief, q)
+	if err == nil || isAnswer(err) {
 		return got, err
 	}
-	if old, found := b.lastKnown(ctx, line, month); found {
+	if old, found := b.lastKnown(ctx, q.Subject); found {
+		if old.Stale && errors.Is(err, ErrMustWait) {
+			old.Stale = b.wantUnlessRecent(ctx, q, old)
+		}
 		return old, nil
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return b.load(ctx, q) // joins the load that goes on
 	}
 	return Bill{}, err
 }
 
-// fetch asks the archive for a final bill, then KOS.
-func (b *Bills) fetch(ctx context.Context, requestID string, line msisdn.Number, month Month) (Bill, error) {
-	kept, err := b.archive.Find(ctx, line, month)
-	if err == nil && kept.Final {
+func (b *Bills) load(ctx context.Context, q Question) (Bill, error) {
+	return b.cache.Bill(ctx, q.Line, q.Month, func(ctx context.Context) (Bill, error) {
+		return b.find(ctx, q, func(ctx context.Context) (Bill, error) { return b.passAndAsk(ctx, q) })
+	})
+}
+
+// Known is Get without asking KOS: it returns ErrMustWait for what only KOS
+// knows.
+func (b *Bills) Known(ctx context.Context, q Question) (Bill, error) {
+	got, err := b.cache.Bill(ctx, q.Line, q.Month, func(ctx context.Context) (Bill, error) {
+		return b.find(ctx, q, func(context.Context) (Bill, error) { return Bill{}, ErrMustWait })
+	})
+	if err != nil && !isAnswer(err) { // it may also be a load of somebody who does ask KOS
+		return Bill{}, ErrMustWait
+	}
+	return got, err
+}
+
+// find looks into the archive, and if that does not do, elsewhere.
+func (b *Bills) find(ctx context.Context, q Question, elsewhere LoadBill) (Bill, error) {
+	kept, err := b.archive.Find(ctx, q.Line, q.Month)
+	if err == nil && (kept.Final || !q.Since.IsZero() && kept.AsOf.After(q.Since)) {
 		return kept, nil
 	}
 	if err != nil && !errors.Is(err, ErrNotKept) {
 		b.log.WarnContext(ctx, "archive cannot be read, asking KOS", "error", err)
 	}
-	fresh, err := b.carrier.Bill(ctx, requestID, line, month)
+	return elsewhere(ctx)
+}
+
+// passAndAsk asks KOS if it may be asked at once.
+func (b *Bills) passAndAsk(ctx context.Context, q Question) (Bill, error) {
+	if err := b.pass(ctx, q.Subject); err != nil {
+		return Bill{}, err
+	}
+	got, err := b.ask(ctx, Wish{Subject: q.Subject, RequestID: q.RequestID})
+	b.restAfter(ctx, q.Subject, err)
+	return got, err
+}
+
+// pass takes the right to ask KOS. Without a database, which has the budget,
+// nobody has it.
+func (b *Bills) pass(ctx context.Context, s Subject) error {
+	passage, err := b.gate.Pass(ctx, s.Endpoint())
+	switch {
+	case err != nil:
+		return ErrDatabase.WithCause(errors.Join(ErrUnavailable, err))
+	case passage == MustWait:
+		return ErrMustWait
+	case passage == Resting:
+		return ErrResting
+	}
+	return nil
+}
+
+// restAfter keeps others from asking what could not be asked.
+func (b *Bills) restAfter(ctx context.Context, s Subject, err error) {
+	if !errors.Is(err, ErrNotAsked) {
+		return
+	}
+	if err := b.gate.Rest(ctx, s.Endpoint(), outageRest); err != nil {
+		b.log.WarnContext(ctx, "others are not told that KOS is away", "error", err)
+	}
+}
+
+// ask gets a bill from KOS, the right to which has been taken, and keeps it.
+func (b *Bills) ask(ctx context.Context, w Wish) (Bill, error) {
+	fresh, err := b.carrier.Bill(ctx, w.RequestID, w.Line, w.Month)
 	if err != nil {
 		return Bill{}, err
+	}
+	if w.Class == Background {
+		fresh.Fetched = w.Reason
 	}
 	if err := b.archive.Keep(ctx, fresh); err != nil {
 		b.log.WarnContext(ctx, "bill not archived", "error", err)
@@ -100,15 +168,30 @@ func (b *Bills) fetch(ctx context.Context, requestID string, line msisdn.Number,
 	return fresh, nil
 }
 
-// archiveWait bounds the search for an older answer: its caller has waited for
-// KOS already.
-const archiveWait = 300 * time.Millisecond
+// wantUnlessRecent has a bill fetched anew that is too old, and reports that.
+func (b *Bills) wantUnlessRecent(ctx context.Context, q Question, old Bill) bool {
+	if b.now().Sub(old.AsOf) <= recent {
+		return false
+	}
+	b.want(ctx, q)
+	return true
+}
 
-// lastKnown returns what KOS said last, marked stale unless it is final.
-func (b *Bills) lastKnown(ctx context.Context, line msisdn.Number, month Month) (Bill, bool) {
+// want has the fresher bill fetched that its client does not wait for.
+func (b *Bills) want(ctx context.Context, q Question) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveWait)
 	defer cancel()
-	old, err := b.archive.Find(ctx, line, month)
+	_, err := b.queue.Want(ctx, Wish{Subject: q.Subject, RequestID: q.RequestID, Class: Interactive})
+	if err != nil && !errors.Is(err, ErrLineFull) {
+		b.log.WarnContext(ctx, "a fresher bill is not fetched", "error", err)
+	}
+}
+
+// lastKnown returns what KOS said last, marked stale unless it is final.
+func (b *Bills) lastKnown(ctx context.Context, s Subject) (Bill, bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveWait)
+	defer cancel()
+	old, err := b.archive.Find(ctx, s.Line, s.Month)
 	if err != nil {
 		return Bill{}, false
 	}
@@ -116,11 +199,68 @@ func (b *Bills) lastKnown(ctx context.Context, line msisdn.Number, month Month) 
 	return old, true
 }
 
-// Customer returns who holds a line.
-func (b *Bills) Customer(ctx context.Context, requestID string, line msisdn.Number) (Customer, error) {
-	return b.cache.Customer(ctx, line, func(ctx context.Context) (Customer, error) {
-		return b.carrier.Customer(ctx, requestID, line)
+// sharedLoads is how often a fetch asks again after it has shared the load of
+// somebody who may not ask KOS.
+const sharedLoads = 5
+
+// Fetch implements Source.
+func (b *Bills) Fetch(ctx context.Context, w Wish) (Bill, error) {
+	if w.Month == "" {
+		return Bill{}, b.fetchCustomer(ctx, w)
+	}
+	var asked atomic.Bool // by a load that goes on should ctx end
+	ask := func(ctx context.Context) (Bill, error) {
+		asked.Store(true)
+		return b.ask(ctx, w)
+	}
+	if w.Refresh {
+		return b.cache.RenewBill(ctx, w.Line, w.Month, ask)
+	}
+	for try := 1; ; try++ {
+		got, err := b.cache.Bill(ctx, w.Line, w.Month, ask)
+		if asked.Load() || !errors.Is(err, ErrMustWait) || try == sharedLoads {
+			return got, err
+		}
+	}
+}
+
+func (b *Bills) fetchCustomer(ctx context.Context, w Wish) error {
+	_, err := b.cache.RenewCustomer(ctx, w.Line, func(ctx context.Context) (Customer, error) {
+		return b.carrier.Customer(ctx, w.RequestID, w.Line)
 	})
+	return err
+}
+
+// Customer returns who holds a line. If KOS cannot or may not be asked now, it
+// is who held it when KOS last told a bill, and stale. If there is none it
+// returns an error that wraps ErrUnavailable, ErrMustWait, or ctx's; else
+// ErrUnknownLine or ErrSuspended.
+func (b *Bills) Customer(ctx context.Context, requestID string, line msisdn.Number) (holder Customer, stale bool, err error) {
+	s := Subject{Line: line}
+	brief, cancel := context.WithTimeout(ctx, glance)
+	defer cancel()
+	holder, err = b.cache.Customer(brief, line, func(ctx context.Context) (Customer, error) {
+		if err := b.pass(ctx, s); err != nil {
+			return Customer{}, err
+		}
+		got, err := b.carrier.Customer(ctx, requestID, line)
+		b.restAfter(ctx, s, err)
+		return got, err
+	})
+	if err == nil || isAnswer(err) {
+		return holder, false, err
+	}
+	if errors.Is(err, ErrMustWait) {
+		b.want(ctx, Question{Subject: s, RequestID: b.newID()})
+	}
+	current := MonthOf(b.now())
+	for _, month := range []Month{current, current.minus(1)} {
+		if old, found := b.lastKnown(ctx, Subject{line, month}); found {
+			old.Customer.AsOf = old.AsOf
+			return old.Customer, true, nil
+		}
+	}
+	return Customer{}, true, err
 }
 
 // Changed forgets what is known of a line that has a new plan, here, in every

@@ -2,6 +2,7 @@ package bill
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/problem"
@@ -19,6 +20,9 @@ var (
 	ErrNoBill       = problem.New(problem.NotFound, "BILL_NOT_FOUND", "해당 월의 청구 내역이 없습니다.")
 	ErrNoInquiry    = problem.New(problem.NotFound, "INQUIRY_NOT_FOUND", "조회 요청을 찾을 수 없습니다.")
 	ErrDatabase     = problem.New(problem.Unavailable, "DATABASE_UNAVAILABLE", "일시적으로 이력을 조회할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
+	ErrLineFull     = problem.New(problem.Unavailable, "OVERLOADED", "조회 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Minute)
+	ErrResting      = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템이 응답하지 않습니다. 잠시 후 다시 시도해 주세요.").After(10 * time.Second).WithCause(ErrUnavailable)
+	ErrGivenUp      = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템 장애로 조회하지 못했습니다. 다시 조회해 주세요.").After(10 * time.Second).WithCause(ErrUnavailable)
 	ErrStillRunning = problem.New(problem.Unavailable, "INQUIRY_IN_PROGRESS", "조회가 지연되고 있습니다. 잠시 후 다시 시도해 주세요.").After(3 * time.Second)
 )
 
@@ -32,5 +36,30 @@ func month(message string) *problem.Error {
 // be answered later, or by something older.
 var ErrUnavailable = errors.New("bill: the carrier cannot be asked")
 
+// ErrNotAsked is wrapped, beside ErrUnavailable, by failures that every question
+// would meet: KOS was not even asked.
+var ErrNotAsked = errors.New("bill: the carrier was not asked")
+
+// ErrMustWait is wrapped where KOS's limit does not allow a question now.
+var ErrMustWait = errors.New("bill: the carrier's limit is used up")
+
+// isAnswer reports whether err is KOS's answer that there is no bill.
+func isAnswer(err error) bool {
+	return slices.ContainsFunc(Refusals(), func(refusal *problem.Error) bool { return errors.Is(err, refusal) })
+}
+
+// refusalOf returns what an inquiry was refused with that failed with a code.
+func refusalOf(code string) error {
+	for _, refusal := range Refusals() {
+		if refusal.Code == code {
+			return refusal
+		}
+	}
+	return ErrGivenUp
+}
+
 // ErrNotKept is returned by an Archive that has no such bill.
 var ErrNotKept = errors.New("bill: not in the archive")
+
+// Refusals are KOS's answers that there is nothing.
+func Refusals() []*problem.Error { return []*problem.Error{ErrUnknownLine, ErrSuspended, ErrNoBill} }

@@ -5,34 +5,48 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill/billtest"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
 const line = msisdn.Number("01012345678")
 
 var (
-	asker     = bill.Asker{UserID: "testuser01", Lines: []msisdn.Number{line}}
-	noon      = time.Date(2026, 11, 22, 12, 0, 0, 0, bill.Seoul)
-	errOutage = fmt.Errorf("kos: %w", bill.ErrUnavailable)
-	current   = bill.Bill{Line: line, Month: "2026-11", Charges: bill.Charges{Total: 53_900}}
-	past      = bill.Bill{Line: line, Month: "2026-10", Final: true, Charges: bill.Charges{Total: 1_089_000}}
+	asker      = bill.Asker{UserID: "testuser01", Lines: []msisdn.Number{line}}
+	noon       = time.Date(2026, 11, 22, 12, 0, 0, 0, bill.Seoul)
+	errOutage  = fmt.Errorf("kos: %w", bill.ErrUnavailable)
+	errBreaker = fmt.Errorf("kos: %w", errors.Join(bill.ErrUnavailable, bill.ErrNotAsked))
+	current    = bill.Bill{Line: line, Month: "2026-11", Charges: bill.Charges{Total: 53_900}}
+	past       = bill.Bill{Line: line, Month: "2026-10", Final: true, Charges: bill.Charges{Total: 1_089_000}}
 )
 
 // noCache asks the source each time, in the background, as the real one does.
 type noCache struct{}
 
-func (noCache) Bill(ctx context.Context, _ msisdn.Number, _ bill.Month, load func(context.Context) (bill.Bill, error)) (bill.Bill, error) {
+func (noCache) Bill(ctx context.Context, _ msisdn.Number, _ bill.Month, load bill.LoadBill) (bill.Bill, error) {
 	return inBackground(ctx, load)
 }
 
-func (noCache) Customer(ctx context.Context, _ msisdn.Number, load func(context.Context) (bill.Customer, error)) (bill.Customer, error) {
+func (noCache) Customer(ctx context.Context, _ msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
 	return inBackground(ctx, load)
 }
+
+func (noCache) RenewBill(ctx context.Context, _ msisdn.Number, _ bill.Month, load bill.LoadBill) (bill.Bill, error) {
+	return load(ctx)
+}
+
+func (noCache) RenewCustomer(ctx context.Context, _ msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
+	return load(ctx)
+}
+
+func (noCache) Knows(context.Context, bill.Subject) bool { return false }
 
 func (noCache) Invalidate(context.Context, msisdn.Number, ...bill.Month) error { return nil }
 func (noCache) Forget(msisdn.Number, ...bill.Month)                            {}
@@ -57,19 +71,36 @@ func inBackground[V any](ctx context.Context, load func(context.Context) (V, err
 	}
 }
 
-// carrier answers with what its fields say, after delay.
+// carrier answers with what its fields say, after delay. It never answers about
+// the bad line.
 type carrier struct {
 	bill     bill.Bill
 	customer bill.Customer
-	err      error
 	delay    time.Duration
+	bad      msisdn.Number
 	calls    atomic.Int32
+
+	mu  sync.Mutex
+	err error
 }
 
-func (c *carrier) Bill(context.Context, string, msisdn.Number, bill.Month) (bill.Bill, error) {
+func (c *carrier) set(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
+}
+
+func (c *carrier) Bill(_ context.Context, _ string, line msisdn.Number, _ bill.Month) (bill.Bill, error) {
 	c.calls.Add(1)
 	<-time.After(c.delay)
-	return c.bill, c.err
+	if line == c.bad {
+		return bill.Bill{}, errOutage
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	got := c.bill
+	got.AsOf = time.Now()
+	return got, c.err
 }
 
 func (c *carrier) Customer(context.Context, string, msisdn.Number) (bill.Customer, error) {
@@ -134,7 +165,7 @@ func (h *history) Append(_ context.Context, r bill.Record) {
 func (h *history) Find(_ context.Context, userID, requestID string) (bill.Record, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, r := range h.records {
+	for _, r := range slices.Backward(h.records) { // the last word on it
 		if r.RequestID == requestID && r.UserID == userID {
 			return r, nil
 		}
@@ -159,23 +190,135 @@ func (h *history) statuses() []bill.Status {
 	return all
 }
 
-// bench is what one test works on.
+// meter notes how inquiries were answered and what came of what waited.
+type meter struct {
+	mu       sync.Mutex
+	answers  []bill.Answer
+	outcomes []string
+}
+
+func (m *meter) Answered(how bill.Answer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answers = append(m.answers, how)
+}
+
+func (m *meter) Fetched(class bill.Class, outcome string, _ time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.outcomes = append(m.outcomes, class.String()+" "+outcome)
+}
+
+func (m *meter) Prefetched(reason, outcome string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.outcomes = append(m.outcomes, reason+" "+outcome)
+}
+
+// bench is what one test works on. Nothing sees to what waits in line until
+// work is called.
 type bench struct {
+	t       *testing.T // of a test on a clock of its own
 	carrier *carrier
 	archive *archive
 	history *history
+	meter   *meter
+	line    *billtest.Line
 	bills   *bill.Bills
 	use     *bill.Inquiries
+	fetcher *bill.Fetcher
+	ahead   *bill.Prefetcher
+	came    chan int64
+
+	known    *knows
+	activity *activity
 }
 
-func setup(now func() time.Time) *bench {
-	b := &bench{carrier: &carrier{bill: current}, archive: &archive{}, history: &history{}}
-	b.bills = bill.NewBills(noCache{}, b.archive, b.carrier, now, slog.New(slog.DiscardHandler))
+// told returns what was noted.
+func (m *meter) told() (answers []bill.Answer, outcomes []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.answers), slices.Clone(m.outcomes)
+}
+
+// knows is a cache that has some things.
+type knows struct {
+	noCache
+
+	subjects []bill.Subject
+}
+
+func (k *knows) Knows(_ context.Context, s bill.Subject) bool { return slices.Contains(k.subjects, s) }
+
+// activity is that of some lines, and notes what it was asked.
+type activity struct {
+	lines []msisdn.Number
+	asked int
+	limit int
+}
+
+func (a *activity) Active(_ context.Context, _, _ time.Time, _ bill.Month, limit int) ([]msisdn.Number, error) {
+	a.asked, a.limit = a.asked+1, limit
+	return a.lines[:min(limit, len(a.lines))], nil
+}
+
+func setup(now func() time.Time) *bench { return setupLimited(now, 96) }
+
+// setupLimited has KOS allow so many calls a minute.
+func setupLimited(now func() time.Time, perMinute int) *bench {
+	b := &bench{
+		carrier: &carrier{bill: current}, archive: &archive{}, history: &history{}, meter: &meter{},
+		came: make(chan int64, 100), known: &knows{}, activity: &activity{},
+	}
+	signals := bill.NewSignals()
+	b.line = billtest.NewLine(billtest.Options{
+		PerMinute: perMinute, Room: 10, Done: signals.Announce,
+		Appended: func(r bill.Record) { b.history.Append(context.Background(), r) },
+		Came:     func(_ bill.Endpoint, fetchID int64) { b.came <- fetchID },
+	})
 	var ids atomic.Int32
-	b.use = bill.NewInquiries(b.bills, b.history, bill.Window{Months: 6}, now, func() string {
-		return fmt.Sprintf("request-%d", ids.Add(1))
+	newID := func() string { return fmt.Sprintf("request-%d", ids.Add(1)) }
+	log := slog.New(slog.DiscardHandler)
+	b.bills = bill.NewBills(bill.BillsParams{
+		Cache: noCache{}, Archive: b.archive, Carrier: b.carrier, Gate: b.line, Queue: b.line, Now: now, NewID: newID, Log: log,
+	})
+	b.ahead = bill.NewPrefetcher(bill.PrefetcherParams{
+		Cache: b.known, Archive: b.archive, Queue: b.line, Activity: b.activity, Meter: b.meter, Log: log, Now: now, NewID: newID,
+		Policy: bill.PrefetchPolicy{Login: true, Nightly: true, NightlyShare: 0.5},
+	})
+	b.use = bill.NewInquiries(bill.InquiriesParams{
+		Bills: b.bills, Queue: b.line, Signals: signals, History: b.history, Meter: b.meter, Ahead: b.ahead,
+		Window: bill.Window{Months: 6}, Now: now, NewID: newID,
+	})
+	b.fetcher = bill.NewFetcher(bill.FetcherParams{
+		Turns: b.line, Gate: b.line, Source: b.bills, Meter: b.meter, Limit: 10 * time.Minute, Log: log, Now: now,
 	})
 	return b
+}
+
+// work sees to what waits in line until ctx ends, as jobs do.
+func (b *bench) work(ctx context.Context) {
+	var jobs sync.WaitGroup
+	defer jobs.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case fetchID := <-b.came:
+			jobs.Go(func() {
+				for ctx.Err() == nil {
+					sleep, err := b.fetcher.Serve(ctx, bill.BillInquiry, fetchID)
+					if err == nil && sleep == 0 {
+						return
+					}
+					select {
+					case <-ctx.Done():
+					case <-time.After(max(sleep, time.Second)):
+					}
+				}
+			})
+		}
+	}
 }
 
 func always(t time.Time) func() time.Time { return func() time.Time { return t } }

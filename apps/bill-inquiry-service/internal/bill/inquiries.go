@@ -4,43 +4,49 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// History keeps the records of inquiries.
-type History interface {
-	// Append hands over a record. One with a known id replaces it, but only
-	// while that is still processing. It waits for the commit for a moment at
-	// most; the record is written in any case that leaves the process alive.
-	Append(ctx context.Context, r Record)
-	// Find returns a user's own record, or ErrNoInquiry or ErrDatabase.
-	Find(ctx context.Context, userID, requestID string) (Record, error)
-	// List returns the page that filter chooses, or ErrDatabase.
-	List(ctx context.Context, filter Filter) (Page, error)
-}
-
 // Inquiries are the use cases of a customer.
 type Inquiries struct {
 	bills   *Bills
+	queue   Queue
+	signals *Signals
 	history History
+	meter   Meter
+	ahead   *Prefetcher
 	window  Window
 	now     func() time.Time
 	newID   func() string
-	pending sync.WaitGroup // inquiries whose clients did not wait
 }
 
-// NewInquiries returns the use cases. NewID must return UUIDs of version 7.
-func NewInquiries(bills *Bills, history History, window Window, now func() time.Time, newID func() string) *Inquiries {
-	return &Inquiries{bills: bills, history: history, window: window, now: now, newID: newID}
+// InquiriesParams are what Inquiries need.
+type InquiriesParams struct {
+	Bills   *Bills
+	Queue   Queue
+	Signals *Signals
+	History History
+	Meter   Meter
+	Ahead   *Prefetcher
+	Window  Window
+	Now     func() time.Time
+	NewID   func() string // UUIDs of version 7
+}
+
+// NewInquiries returns the use cases.
+func NewInquiries(p InquiriesParams) *Inquiries {
+	return &Inquiries{
+		bills: p.Bills, queue: p.Queue, signals: p.Signals, history: p.History, meter: p.Meter,
+		ahead: p.Ahead, window: p.Window, now: p.Now, newID: p.NewID,
+	}
 }
 
 // patience is how long a client waits for its bill. Product rule: an answer
-// within 8 s; the rest is for writing the record and the answer.
-const patience = 7500 * time.Millisecond
+// within 8 s; the rest is for getting in line, and for the answer.
+const patience = 7 * time.Second
 
 // Asker is who asks: a user and the lines that are the user's.
 type Asker struct {
@@ -57,66 +63,143 @@ func (a Asker) owns(line msisdn.Number) bool {
 	return false
 }
 
-// Inquiry is an answered inquiry.
+// Inquiry is an inquiry as it stands.
 type Inquiry struct {
 	Record Record
-	Bill   Bill // only of a completed inquiry
+	Bill   Bill  // only of a completed inquiry
+	Place  Place // only of one that waits
 }
 
-// Inquire returns the bill of a line and month; an empty month is this one. It
-// returns ErrNotYourLine, ErrMonthFuture, ErrMonthTooOld, what Bills.Get
-// returns, or ErrStillRunning: the inquiry then goes on.
-func (i *Inquiries) Inquire(ctx context.Context, asker Asker, line msisdn.Number, month Month) (Inquiry, error) {
-	if !asker.owns(line) {
+// Inquire returns the bill of a line and month; an empty month is this one.
+// With async it returns at once: an inquiry that only KOS can answer is still
+// processing then.
+//
+// It returns ErrNotYourLine, ErrMonthFuture, ErrMonthTooOld, ErrUnknownLine,
+// ErrSuspended, ErrNoBill, an error that wraps ErrUnavailable, ErrLineFull,
+// ErrDatabase, or ErrStillRunning: the inquiry then goes on.
+func (i *Inquiries) Inquire(ctx context.Context, asker Asker, s Subject, async bool) (Inquiry, error) {
+	if !asker.owns(s.Line) {
 		return Inquiry{}, ErrNotYourLine
 	}
 	now := i.now()
-	if month == "" {
-		month = MonthOf(now)
+	if s.Month == "" {
+		s.Month = MonthOf(now)
 	}
-	if err := i.window.Check(month, now); err != nil {
+	if err := i.window.Check(s.Month, now); err != nil {
 		return Inquiry{}, err
 	}
-	record := Record{
-		RequestID: i.newID(), UserID: asker.UserID, Line: line, Month: month,
+	inquiry, err := i.process(ctx, Record{
+		RequestID: i.newID(), UserID: asker.UserID, Line: s.Line, Month: s.Month,
 		Status: Processing, RequestedAt: now,
-	}
-	return i.process(ctx, record)
-}
-
-func (i *Inquiries) process(ctx context.Context, record Record) (Inquiry, error) {
-	waiting, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	got, err := i.bills.Get(waiting, record.RequestID, record.Line, record.Month)
-	if err != nil && waiting.Err() != nil {
-		i.goOn(ctx, record)
-		return Inquiry{}, ErrStillRunning.WithCause(err)
-	}
-	record = i.settled(record, got, err)
-	i.history.Append(ctx, record)
+	}, async)
+	i.meter.Answered(answered(inquiry, err))
 	if err != nil {
 		return Inquiry{}, fmt.Errorf("inquire: %w", err)
 	}
-	return Inquiry{Record: record, Bill: got}, nil
+	if inquiry.Record.Status == Completed {
+		i.ahead.Used(ctx, inquiry.Bill)
+	}
+	return inquiry, nil
 }
 
-// goOn leaves an inquiry to itself: it is on record, its load continues in the
-// cache, and its end will be recorded.
-func (i *Inquiries) goOn(ctx context.Context, record Record) {
-	ctx = context.WithoutCancel(ctx)
+// answered says how an inquiry was answered.
+func answered(got Inquiry, err error) Answer {
+	switch {
+	case err == nil && got.Record.Status == Processing:
+		return Accepted
+	case err == nil && got.Bill.Stale:
+		return Stale
+	case err == nil:
+		return Fresh
+	case isAnswer(err):
+		return Refused
+	case errors.Is(err, ErrStillRunning):
+		return InProgress
+	case errors.Is(err, ErrLineFull):
+		return Full
+	}
+	return Unavailable
+}
+
+// asyncWait bounds the look for what is known, for a client that does not want
+// to wait.
+const asyncWait = 300 * time.Millisecond
+
+func (i *Inquiries) process(ctx context.Context, record Record, async bool) (Inquiry, error) {
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	got, err := i.look(waiting, record, async)
+	if errors.Is(err, ErrMustWait) || err != nil && waiting.Err() != nil {
+		return i.wait(waiting, record, async)
+	}
+	record = settled(record, got, err, i.now())
 	i.history.Append(ctx, record)
-	i.pending.Go(func() {
-		got, err := i.bills.Get(ctx, record.RequestID, record.Line, record.Month)
-		i.history.Append(ctx, i.settled(record, got, err))
-	})
+	return Inquiry{Record: record, Bill: got}, err
 }
 
-// Wait returns when no inquiry is left to itself any more.
-func (i *Inquiries) Wait() { i.pending.Wait() }
+// look answers what can be answered without waiting in line.
+func (i *Inquiries) look(ctx context.Context, record Record, async bool) (Bill, error) {
+	q := Question{Subject: record.subject(), RequestID: record.RequestID}
+	if !async {
+		return i.bills.Get(ctx, q)
+	}
+	brief, cancel := context.WithTimeout(ctx, asyncWait)
+	defer cancel()
+	return i.bills.Known(brief, q)
+}
+
+// enterTimeout bounds how long it takes to get in line.
+const enterTimeout = 2 * time.Second
+
+// wait gets an inquiry in line, which then goes on whatever its client does.
+func (i *Inquiries) wait(ctx context.Context, record Record, async bool) (Inquiry, error) {
+	// What is told between getting in line and listening would be missed.
+	told, leave := i.signals.Await(record.subject().Key())
+	defer leave()
+	entering, cancel := context.WithTimeout(context.WithoutCancel(ctx), enterTimeout)
+	defer cancel()
+	place, err := i.queue.Enter(entering, record)
+	if err != nil {
+		i.history.Append(ctx, settled(record, Bill{}, err, i.now()))
+		return Inquiry{}, err
+	}
+	if async {
+		return Inquiry{Record: record, Place: place}, nil
+	}
+	for {
+		select {
+		case <-told:
+		case <-ctx.Done():
+			return Inquiry{}, i.stillRunning(ctx, record, place)
+		}
+		if now, err := i.history.Find(ctx, record.UserID, record.RequestID); err == nil && now.Status != Processing {
+			return i.told(ctx, record, now)
+		}
+	}
+}
+
+// told returns what has become of an inquiry that waited.
+func (i *Inquiries) told(ctx context.Context, asked, now Record) (Inquiry, error) {
+	if now.Status == Failed {
+		return Inquiry{Record: now}, refusalOf(now.ResultCode)
+	}
+	got, err := i.bills.Get(ctx, Question{Subject: now.subject(), RequestID: now.RequestID, Since: asked.RequestedAt})
+	return Inquiry{Record: now, Bill: got}, err
+}
+
+// stillRunning tells a client who has waited long enough when to come back.
+func (i *Inquiries) stillRunning(ctx context.Context, record Record, place Place) error {
+	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveWait)
+	defer cancel()
+	if now, err := i.queue.Place(looking, record.RequestID); err == nil {
+		place = now
+	}
+	return ErrStillRunning.After(max(place.Estimate, time.Second))
+}
 
 // settled returns record with its outcome.
-func (i *Inquiries) settled(record Record, got Bill, err error) Record {
-	record.ProcessedAt = i.now()
+func settled(record Record, got Bill, err error, now time.Time) Record {
+	record.ProcessedAt = now
 	if err == nil {
 		record.Status, record.ResultCode = Completed, "0000"
 		record.Summary = fmt.Sprintf("%s 청구 금액 %s원", record.Month, won(got.Charges.Total))
@@ -137,17 +220,36 @@ func (i *Inquiries) Result(ctx context.Context, asker Asker, requestID string) (
 	if !asker.owns(record.Line) { // the line has another owner by now
 		return Inquiry{}, ErrNoInquiry
 	}
-	inquiry := Inquiry{Record: record.settle(i.now())}
-	if inquiry.Record.Status != Completed {
-		return inquiry, nil
+	switch record.Status {
+	case Completed:
+		return i.completed(ctx, record)
+	case Processing:
+		place, err := i.queue.Place(ctx, requestID)
+		if err == nil {
+			return Inquiry{Record: record, Place: place}, nil
+		}
+		if !errors.Is(err, ErrNotWaiting) {
+			return Inquiry{}, err
+		}
+		if record, err = i.history.Find(ctx, asker.UserID, requestID); err != nil { // it has just ended
+			return Inquiry{}, err
+		}
+		if record.Status == Completed {
+			return i.completed(ctx, record)
+		}
 	}
+	return Inquiry{Record: record.settle(i.now())}, nil
+}
+
+// completed returns a completed inquiry with its bill, if that can be had.
+func (i *Inquiries) completed(ctx context.Context, record Record) (Inquiry, error) {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	inquiry.Bill, err = i.bills.Get(waiting, requestID, record.Line, record.Month)
-	if err != nil && !errors.Is(err, ErrUnavailable) && waiting.Err() == nil {
+	got, err := i.bills.Get(waiting, Question{Subject: record.subject(), RequestID: record.RequestID, Since: record.RequestedAt})
+	if err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrMustWait) && waiting.Err() == nil {
 		return Inquiry{}, fmt.Errorf("result: %w", err)
 	}
-	return inquiry, nil
+	return Inquiry{Record: record, Bill: got}, nil
 }
 
 // History returns a page of the asker's own inquiries. Filter's user is set
@@ -182,6 +284,10 @@ type Menu struct {
 	Line    msisdn.Number
 	Months  []Month // newest first
 	Current Month
+	// Stale says that KOS could not tell when the contract began: it is what KOS
+	// said last, at AsOf, or not known.
+	Stale bool
+	AsOf  time.Time
 }
 
 // Menu returns what may be asked for the asker's first line. While KOS cannot
@@ -195,8 +301,11 @@ func (i *Inquiries) Menu(ctx context.Context, asker Asker) (Menu, error) {
 	defer cancel()
 	line, now := asker.Lines[0], i.now()
 	// Without an answer the customer, and so the contract's month, is empty.
-	customer, _ := i.bills.Customer(ctx, i.newID(), line)
-	return Menu{Line: line, Months: i.window.Available(now, customer.ContractMonth()), Current: MonthOf(now)}, nil
+	customer, stale, _ := i.bills.Customer(ctx, i.newID(), line)
+	return Menu{
+		Line: line, Months: i.window.Available(now, customer.ContractMonth()), Current: MonthOf(now),
+		Stale: stale, AsOf: customer.AsOf,
+	}, nil
 }
 
 // won writes an amount with thousands separators.

@@ -30,9 +30,12 @@ type Record struct {
 	ProcessedAt time.Time // zero while processing
 }
 
-// abandonedAfter is when an inquiry that is still said to be processing has in
-// truth died with its process: it is longer than any load may take.
-const abandonedAfter = time.Minute
+// subject returns what was asked about.
+func (r Record) subject() Subject { return Subject{r.Line, r.Month} }
+
+// abandonedAfter is when an inquiry that is still said to be processing, and is
+// not in line, must have been lost: it is longer than anything waits there.
+const abandonedAfter = time.Hour
 
 // settle returns r as it is to be told at now.
 func (r Record) settle(now time.Time) Record {

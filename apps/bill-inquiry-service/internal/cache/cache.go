@@ -1,4 +1,5 @@
-// Package cache keeps bills and customers on two levels.
+// Package cache keeps bills and customers on two levels, and for a moment that
+// there are none.
 package cache
 
 import (
@@ -20,6 +21,8 @@ import (
 const (
 	billTTL     = time.Hour
 	customerTTL = 4 * time.Hour
+	// refusalTTL is how long KOS's answer that there is nothing is believed.
+	refusalTTL = time.Minute
 )
 
 // loadTimeout bounds a load: longer than all attempts that resiliency/ makes
@@ -28,8 +31,8 @@ const loadTimeout = 15 * time.Second
 
 // Cache implements bill.Cache.
 type Cache struct {
-	bills     *cache.Cache[bill.Bill]
-	customers *cache.Cache[bill.Customer]
+	bills     *cache.Cache[told[bill.Bill]]
+	customers *cache.Cache[told[bill.Customer]]
 }
 
 var _ bill.Cache = (*Cache)(nil)
@@ -41,27 +44,98 @@ func New(l2 cache.L2, keyring *seal.Keyring, log *slog.Logger, registerer promet
 		return cache.Options{Kind: kind, TTL: ttl, LoadTimeout: loadTimeout, Sealer: keyring}
 	}
 	return &Cache{
-		bills:     cache.New[bill.Bill](options("bill", billTTL), l2, log, metrics),
-		customers: cache.New[bill.Customer](options("customer", customerTTL), l2, log, metrics),
+		bills:     cache.New[told[bill.Bill]](options("bill", billTTL), l2, log, metrics),
+		customers: cache.New[told[bill.Customer]](options("customer", customerTTL), l2, log, metrics),
+	}
+}
+
+// told is what KOS said: something, or the code of its refusal.
+type told[V any] struct {
+	Value   V      `json:"value,omitzero"`
+	Refusal string `json:"refusal,omitempty"`
+}
+
+// Life implements cache.Brief.
+func (t told[V]) Life() time.Duration {
+	if t.Refusal != "" {
+		return refusalTTL
+	}
+	return 0
+}
+
+// get reverts what keep does.
+func (t told[V]) get() (V, error) {
+	for _, refusal := range bill.Refusals() {
+		if refusal.Code == t.Refusal {
+			return t.Value, refusal
+		}
+	}
+	return t.Value, nil
+}
+
+// keep returns a load that keeps KOS's refusals too, but no faults.
+func keep[V any](load func(context.Context) (V, error)) cache.Load[told[V]] {
+	return func(ctx context.Context) (told[V], error) {
+		value, err := load(ctx)
+		for _, refusal := range bill.Refusals() {
+			if errors.Is(err, refusal) {
+				return told[V]{Refusal: refusal.Code}, nil
+			}
+		}
+		return told[V]{Value: value}, err
 	}
 }
 
 // Bill implements bill.Cache.
-func (c *Cache) Bill(ctx context.Context, line msisdn.Number, month bill.Month, load func(context.Context) (bill.Bill, error)) (bill.Bill, error) {
-	got, level, err := c.bills.Get(ctx, billKey(line, month), load)
+func (c *Cache) Bill(ctx context.Context, line msisdn.Number, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+	got, level, err := c.bills.Get(ctx, billKey(line, month), keep(load))
 	telemetry.Annotate(ctx, slog.String("cache", string(level)))
-	return got, err
+	if err != nil {
+		return bill.Bill{}, err
+	}
+	return got.get()
 }
 
 // Customer implements bill.Cache.
-func (c *Cache) Customer(ctx context.Context, line msisdn.Number, load func(context.Context) (bill.Customer, error)) (bill.Customer, error) {
-	got, _, err := c.customers.Get(ctx, line.Digits(), load)
-	return got, err
+func (c *Cache) Customer(ctx context.Context, line msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
+	got, _, err := c.customers.Get(ctx, customerKey(line), keep(load))
+	if err != nil {
+		return bill.Customer{}, err
+	}
+	return got.get()
+}
+
+// RenewBill implements bill.Renewal.
+func (c *Cache) RenewBill(ctx context.Context, line msisdn.Number, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+	got, err := c.bills.Refresh(ctx, billKey(line, month), keep(load))
+	if err != nil {
+		return bill.Bill{}, err
+	}
+	return got.get()
+}
+
+// RenewCustomer implements bill.Renewal.
+func (c *Cache) RenewCustomer(ctx context.Context, line msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
+	got, err := c.customers.Refresh(ctx, customerKey(line), keep(load))
+	if err != nil {
+		return bill.Customer{}, err
+	}
+	return got.get()
+}
+
+// Knows implements bill.Renewal.
+func (c *Cache) Knows(ctx context.Context, s bill.Subject) (known bool) {
+	if s.Month == "" {
+		_, known = c.customers.Known(ctx, customerKey(s.Line))
+		return known
+	}
+	_, known = c.bills.Known(ctx, billKey(s.Line, s.Month))
+	return known
 }
 
 // Invalidate implements bill.Cache.
 func (c *Cache) Invalidate(ctx context.Context, line msisdn.Number, months ...bill.Month) error {
-	faults := []error{c.customers.Invalidate(ctx, line.Digits())}
+	faults := []error{c.customers.Invalidate(ctx, customerKey(line))}
 	for _, month := range months {
 		faults = append(faults, c.bills.Invalidate(ctx, billKey(line, month)))
 	}
@@ -70,7 +144,7 @@ func (c *Cache) Invalidate(ctx context.Context, line msisdn.Number, months ...bi
 
 // Forget implements bill.Cache.
 func (c *Cache) Forget(line msisdn.Number, months ...bill.Month) {
-	c.customers.Forget(line.Digits())
+	c.customers.Forget(customerKey(line))
 	for _, month := range months {
 		c.bills.Forget(billKey(line, month))
 	}
@@ -82,6 +156,12 @@ func (c *Cache) Listening(told bool) {
 	c.bills.Listening(told)
 }
 
+// shape is part of the keys: software that writes another one does not meet
+// this one's values.
+const shape = "told "
+
 func billKey(line msisdn.Number, month bill.Month) string {
-	return line.Digits() + " " + string(month)
+	return shape + line.Digits() + " " + string(month)
 }
+
+func customerKey(line msisdn.Number) string { return shape + line.Digits() }

@@ -2,6 +2,9 @@ package httpapi_test
 
 import (
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,10 +24,45 @@ import (
 // document, or says not who may call it, no suite attacks.
 func TestEveryRouteHasARule(t *testing.T) {
 	t.Parallel()
-	issuer, use := authtest.NewIssuer(t, time.Now), &inquiries{}
+	access.Parity(t, api.OpenAPI, routes(t, &inquiries{}, sidecar.Config{}))
+}
+
+// TestEventsComeThroughTheSidecar sends what a sidecar would, without its token.
+func TestEventsComeThroughTheSidecar(t *testing.T) {
+	t.Parallel()
+	for path, event := range map[string]string{
+		"/events/product-changed": `{"id":"1","type":"product.changed.v1","data":{"lineNumber":"01012345678"}}`,
+		"/events/user-logged-in":  `{"id":"1","type":"user.logged-in.v1","data":{"lines":["01012345678"]}}`,
+	} {
+		use := &inquiries{}
+		router := routes(t, use, sidecar.Config{AppToken: "secret"})
+		for _, tc := range []struct {
+			token  string
+			status int
+		}{{"", http.StatusForbidden}, {"guess", http.StatusForbidden}, {"secret", http.StatusOK}} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(event))
+			r.RemoteAddr = "127.0.0.1:1"
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("dapr-api-token", tc.token)
+			answer := httptest.NewRecorder()
+			router.ServeHTTP(answer, r)
+			told := use.line != "" || use.lines != nil
+			if answer.Code != tc.status || told != (tc.status == http.StatusOK) {
+				t.Errorf("%s with token %q: status %d, taken: %t", path, tc.token, answer.Code, told)
+			}
+		}
+	}
+}
+
+// routes returns the API's router.
+func routes(t *testing.T, use *inquiries, cfg sidecar.Config) *mux.Router {
+	t.Helper()
+	issuer := authtest.NewIssuer(t, time.Now)
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), authtest.LiveSessions{}, prometheus.NewRegistry())
 	router := mux.NewRouter()
 	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	httpapi.New(use, use, auth, consumer, sidecar.NewGate(sidecar.Config{})).Register(router)
-	access.Parity(t, api.OpenAPI, router)
+	httpapi.New(httpapi.Params{
+		Inquiries: use, Lines: use, Logins: use, Auth: auth, Consumer: consumer, Gate: sidecar.NewGate(cfg),
+	}).Register(router)
+	return router
 }

@@ -27,3 +27,26 @@ func (a *API) productChanged() http.Handler {
 		return a.lines.Changed(ctx, line)
 	})
 }
+
+// userLoggedInType is the type of the event, which auth-service publishes, and
+// its topic.
+const userLoggedInType = "user.logged-in.v1"
+
+// userLoggedInData is the part of the event that we read.
+type userLoggedInData struct {
+	Lines []string `json:"lines"`
+}
+
+func (a *API) userLoggedIn() http.Handler {
+	return events.Handle(a.consumer, userLoggedInType, func(ctx context.Context, data userLoggedInData) error {
+		lines := make([]msisdn.Number, len(data.Lines))
+		for i, text := range data.Lines {
+			line, err := msisdn.Parse(text)
+			if err != nil {
+				return fmt.Errorf("%w: no line", events.ErrPoison)
+			}
+			lines[i] = line
+		}
+		return a.logins.LoggedIn(ctx, lines)
+	})
+}

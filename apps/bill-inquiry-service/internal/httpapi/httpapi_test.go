@@ -41,14 +41,16 @@ type inquiries struct {
 	answer bill.Inquiry
 	page   bill.Page
 	err    error
+	async  bool
+	lines  []msisdn.Number // of who has logged in
 }
 
 func (i *inquiries) Menu(context.Context, bill.Asker) (bill.Menu, error) {
 	return bill.Menu{Line: "01012345678", Months: []bill.Month{"2026-11", "2026-10"}, Current: "2026-11"}, i.err
 }
 
-func (i *inquiries) Inquire(_ context.Context, _ bill.Asker, line msisdn.Number, month bill.Month) (bill.Inquiry, error) {
-	i.line, i.month = line, month
+func (i *inquiries) Inquire(_ context.Context, _ bill.Asker, s bill.Subject, async bool) (bill.Inquiry, error) {
+	i.line, i.month, i.async = s.Line, s.Month, async
 	return i.answer, i.err
 }
 
@@ -63,6 +65,11 @@ func (i *inquiries) History(_ context.Context, _ bill.Asker, filter bill.Filter)
 
 func (i *inquiries) Changed(_ context.Context, line msisdn.Number) error {
 	i.line = line
+	return i.err
+}
+
+func (i *inquiries) LoggedIn(_ context.Context, lines []msisdn.Number) error {
+	i.lines = lines
 	return i.err
 }
 
@@ -86,6 +93,9 @@ type client struct {
 	t     *testing.T
 	http  *http.Client
 	token string
+
+	prefer string      // sent along
+	header http.Header // of the last answer
 }
 
 func setup(t *testing.T, use *inquiries) *client {
@@ -96,7 +106,9 @@ func setup(t *testing.T, use *inquiries) *client {
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), sessions, prometheus.NewRegistry())
 	router := mux.NewRouter()
 	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	httpapi.New(use, use, auth, consumer, sidecar.NewGate(sidecar.Config{})).Register(router)
+	httpapi.New(httpapi.Params{
+		Inquiries: use, Lines: use, Logins: use, Auth: auth, Consumer: consumer, Gate: sidecar.NewGate(sidecar.Config{}),
+	}).Register(router)
 	server := httptest.NewServer(traced(router))
 	t.Cleanup(server.Close)
 	transport := openapitest.Load(t, api.OpenAPI).Transport(server.Client().Transport)
@@ -128,10 +140,14 @@ func (c *client) do(method, path, body string) (int, map[string]any) {
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	if c.prefer != "" {
+		req.Header.Set("Prefer", c.prefer)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	c.header = resp.Header
 	defer func() { _ = resp.Body.Close() }()
 	var answer map[string]any
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
@@ -226,15 +242,44 @@ func TestMenu(t *testing.T) {
 		"customerInfo":    map[string]any{"customerId": "CUST001", "lineNumber": "01012345678"},
 		"availableMonths": []any{"2026-11", "2026-10"},
 		"currentMonth":    "2026-11",
+		"stale":           false,
 	}
 	if diff := cmp.Diff(want, answer["data"]); diff != "" {
 		t.Error(diff)
 	}
 }
 
+func TestWhoDoesNotWantToWaitIsToldWhereToAsk(t *testing.T) {
+	t.Parallel()
+	waiting := bill.Inquiry{
+		Record: bill.Record{RequestID: requestID, Status: bill.Processing},
+		Place:  bill.Place{Ahead: 2, First: 2, Estimate: 1500 * time.Millisecond},
+	}
+	use := &inquiries{answer: waiting}
+	c := setup(t, use)
+	c.prefer = "handling=lenient, Respond-Async; wait=10"
+	status, answer := c.do("POST", "/api/v1/bills/inquiry", `{"lineNumber":"01012345678"}`)
+	want := map[string]any{"requestId": requestID, "status": "PROCESSING", "progress": 10.0, "queuePosition": 3.0, "estimatedSeconds": 2.0}
+	if diff := cmp.Diff(want, answer["data"]); diff != "" || status != http.StatusAccepted || !use.async {
+		t.Errorf("status %d, asynchronous %t: %s", status, use.async, diff)
+	}
+	if c.header.Get("Location") != "/api/v1/bills/inquiry/"+requestID || c.header.Get("Preference-Applied") != "respond-async" {
+		t.Errorf("header %v", c.header)
+	}
+	use.answer.Place.Begun = true
+	if _, answer := c.do("GET", "/api/v1/bills/inquiry/"+requestID, ""); answer["data"].(map[string]any)["queuePosition"] != 0.0 {
+		t.Errorf("being asked: %v", answer)
+	}
+	use.answer = answered() // known after all
+	if status, _ := c.do("POST", "/api/v1/bills/inquiry", `{"lineNumber":"01012345678"}`); status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+}
+
 func TestResult(t *testing.T) {
 	t.Parallel()
 	running, failed, bare := answered(), answered(), answered()
+	running.Place = bill.Place{Ahead: 2, First: 4, Estimate: 1500 * time.Millisecond}
 	running.Record.Status, failed.Record.Status, bare.Bill = bill.Processing, bill.Failed, bill.Bill{}
 	tests := map[string]struct {
 		inquiry  bill.Inquiry
@@ -244,7 +289,7 @@ func TestResult(t *testing.T) {
 	}{
 		"completed":          {answered(), 100, true, false},
 		"completed, no bill": {bare, 100, false, false},
-		"processing":         {running, 50, false, false},
+		"processing":         {running, 45, false, false},
 		"failed":             {failed, 100, false, true},
 	}
 	for name, tc := range tests {

@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -31,14 +33,22 @@ type inquiryAnswer struct {
 }
 
 func (a *API) inquire(w http.ResponseWriter, r *http.Request) error {
-	line, month, err := readInquiry(r)
+	subject, err := readInquiry(r)
 	if err != nil {
 		return err
 	}
-	audit.About(r.Context(), line.Masked())
-	inquiry, err := a.inquiries.Inquire(r.Context(), asker(r), line, month)
+	audit.About(r.Context(), subject.Line.Masked())
+	async := prefersAsync(r)
+	if async {
+		w.Header().Set("Preference-Applied", respondAsync)
+	}
+	inquiry, err := a.inquiries.Inquire(r.Context(), asker(r), subject, async)
 	if err != nil {
 		return err
+	}
+	if inquiry.Record.Status == bill.Processing {
+		w.Header().Set("Location", "/api/v1/bills/inquiry/"+inquiry.Record.RequestID)
+		return httpjson.Success(w, http.StatusAccepted, newResultAnswer(inquiry), "요금 조회 요청이 접수되었습니다.")
 	}
 	return httpjson.Success(w, http.StatusOK, inquiryAnswer{
 		RequestID:     inquiry.Record.RequestID,
@@ -53,19 +63,34 @@ func (a *API) inquire(w http.ResponseWriter, r *http.Request) error {
 	}, "요금을 조회했습니다.")
 }
 
-// readInquiry returns the line and the month asked for; the month is empty if
-// none was given.
-func readInquiry(r *http.Request) (msisdn.Number, bill.Month, error) {
+const respondAsync = "respond-async"
+
+// prefersAsync reads the preference of RFC 7240, section 4.1. Others are none
+// of ours.
+func prefersAsync(r *http.Request) bool {
+	for _, header := range r.Header.Values("Prefer") {
+		for preference := range strings.SplitSeq(header, ",") {
+			name, _, _ := strings.Cut(preference, ";")
+			if strings.EqualFold(strings.TrimSpace(name), respondAsync) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readInquiry returns what is asked for; the month is empty if none was given.
+func readInquiry(r *http.Request) (bill.Subject, error) {
 	var request inquiryRequest
 	if err := httpjson.Decode(r, &request); err != nil {
-		return "", "", err
+		return bill.Subject{}, err
 	}
 	line, err := readLine(request.LineNumber)
 	if err != nil || request.InquiryMonth == "" {
-		return line, "", err
+		return bill.Subject{Line: line}, err
 	}
 	month, err := bill.ParseMonth(request.InquiryMonth)
-	return line, month, err
+	return bill.Subject{Line: line, Month: month}, err
 }
 
 func readLine(text string) (msisdn.Number, error) {
@@ -78,12 +103,38 @@ func readLine(text string) (msisdn.Number, error) {
 	return line, nil
 }
 
+// resultAnswer is an inquiry as it stands. The last three fields are those of
+// one that waits.
 type resultAnswer struct {
-	RequestID    string      `json:"requestId"`
-	Status       bill.Status `json:"status"`
-	Progress     int         `json:"progress"` // percent
-	BillInfo     *billInfo   `json:"billInfo,omitempty"`
-	ErrorMessage string      `json:"errorMessage,omitempty"`
+	RequestID        string      `json:"requestId"`
+	Status           bill.Status `json:"status"`
+	Progress         int         `json:"progress"` // percent
+	BillInfo         *billInfo   `json:"billInfo,omitempty"`
+	AsOf             *time.Time  `json:"asOf,omitempty"`
+	Stale            *bool       `json:"stale,omitempty"`
+	ErrorMessage     string      `json:"errorMessage,omitempty"`
+	QueuePosition    *int        `json:"queuePosition,omitempty"` // 1 is next, 0 is being asked
+	EstimatedSeconds *int        `json:"estimatedSeconds,omitempty"`
+}
+
+func newResultAnswer(inquiry bill.Inquiry) resultAnswer {
+	answer := resultAnswer{RequestID: inquiry.Record.RequestID, Status: inquiry.Record.Status, Progress: 100}
+	switch answer.Status {
+	case bill.Processing:
+		position, seconds := inquiry.Place.Ahead+1, int(math.Ceil(inquiry.Place.Estimate.Seconds()))
+		if inquiry.Place.Begun {
+			position = 0
+		}
+		answer.Progress, answer.QueuePosition, answer.EstimatedSeconds = inquiry.Place.Progress(), &position, &seconds
+	case bill.Failed:
+		answer.ErrorMessage = inquiry.Record.Summary
+	case bill.Completed:
+		if inquiry.Bill.Line != "" {
+			asOf := inquiry.Bill.AsOf.In(bill.Seoul)
+			answer.BillInfo, answer.AsOf, answer.Stale = newBillInfo(inquiry.Bill), &asOf, &inquiry.Bill.Stale
+		}
+	}
+	return answer
 }
 
 func (a *API) result(w http.ResponseWriter, r *http.Request) error {
@@ -91,16 +142,5 @@ func (a *API) result(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := resultAnswer{RequestID: inquiry.Record.RequestID, Status: inquiry.Record.Status, Progress: 100}
-	switch answer.Status {
-	case bill.Processing:
-		answer.Progress = 50 // asked of KOS, not answered
-	case bill.Failed:
-		answer.ErrorMessage = inquiry.Record.Summary
-	case bill.Completed:
-		if inquiry.Bill.Line != "" {
-			answer.BillInfo = newBillInfo(inquiry.Bill)
-		}
-	}
-	return httpjson.Success(w, http.StatusOK, answer, "조회 결과를 확인했습니다.")
+	return httpjson.Success(w, http.StatusOK, newResultAnswer(inquiry), "조회 결과를 확인했습니다.")
 }

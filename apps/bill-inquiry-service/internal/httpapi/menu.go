@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
@@ -12,6 +13,8 @@ type menuAnswer struct {
 	CustomerInfo    menuCustomer `json:"customerInfo"`
 	AvailableMonths []bill.Month `json:"availableMonths"`
 	CurrentMonth    bill.Month   `json:"currentMonth"`
+	AsOf            *time.Time   `json:"asOf,omitempty"` // if it is known
+	Stale           bool         `json:"stale"`
 }
 
 type menuCustomer struct {
@@ -24,9 +27,15 @@ func (a *API) menu(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpjson.Success(w, http.StatusOK, menuAnswer{
+	answer := menuAnswer{
 		CustomerInfo:    menuCustomer{CustomerID: jwtauth.From(r.Context()).CustomerID, LineNumber: menu.Line.Digits()},
 		AvailableMonths: menu.Months,
 		CurrentMonth:    menu.Current,
-	}, "요금조회 메뉴를 조회했습니다.")
+		Stale:           menu.Stale,
+	}
+	if !menu.AsOf.IsZero() {
+		asOf := menu.AsOf.In(bill.Seoul)
+		answer.AsOf = &asOf
+	}
+	return httpjson.Success(w, http.StatusOK, answer, "요금조회 메뉴를 조회했습니다.")
 }

@@ -26,7 +26,9 @@ func TestOperatorsAreNoCustomers(t *testing.T) {
 		Admit(jwtauth.NewOperators(entra.Config(), time.Now))
 	router := mux.NewRouter()
 	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	httpapi.New(use, use, auth, consumer, sidecar.NewGate(sidecar.Config{})).Register(router)
+	httpapi.New(httpapi.Params{
+		Inquiries: use, Lines: use, Logins: use, Auth: auth, Consumer: consumer, Gate: sidecar.NewGate(sidecar.Config{}),
+	}).Register(router)
 	for _, route := range []struct{ method, path string }{
 		{http.MethodGet, "/api/v1/bills/menu"},
 		{http.MethodPost, "/api/v1/bills/inquiry"},

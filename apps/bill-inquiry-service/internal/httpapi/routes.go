@@ -18,7 +18,7 @@ import (
 // Inquiries are the use cases that are served. See bill.Inquiries.
 type Inquiries interface {
 	Menu(ctx context.Context, asker bill.Asker) (bill.Menu, error)
-	Inquire(ctx context.Context, asker bill.Asker, line msisdn.Number, month bill.Month) (bill.Inquiry, error)
+	Inquire(ctx context.Context, asker bill.Asker, s bill.Subject, async bool) (bill.Inquiry, error)
 	Result(ctx context.Context, asker bill.Asker, requestID string) (bill.Inquiry, error)
 	History(ctx context.Context, asker bill.Asker, filter bill.Filter) (bill.Page, error)
 }
@@ -32,19 +32,38 @@ type Lines interface {
 
 var _ Lines = (*bill.Bills)(nil)
 
+// Logins are told of users who have logged in. See bill.Prefetcher.
+type Logins interface {
+	LoggedIn(ctx context.Context, lines []msisdn.Number) error
+}
+
+var _ Logins = (*bill.Prefetcher)(nil)
+
 // API is the service's HTTP side.
 type API struct {
 	inquiries Inquiries
 	lines     Lines
+	logins    Logins
 	auth      *jwtauth.Authenticator
 	consumer  *events.Consumer
 	gate      *sidecar.Gate
 }
 
-// New returns the API of inquiries, which tells lines of the events that
-// consumer takes. Users prove themselves to auth, and events come through gate.
-func New(inquiries Inquiries, lines Lines, auth *jwtauth.Authenticator, consumer *events.Consumer, gate *sidecar.Gate) *API {
-	return &API{inquiries: inquiries, lines: lines, auth: auth, consumer: consumer, gate: gate}
+// Params is what an API needs.
+type Params struct {
+	Inquiries Inquiries
+	Lines     Lines
+	Logins    Logins
+	Auth      *jwtauth.Authenticator // users prove themselves to it
+	Consumer  *events.Consumer       // takes the events that lines and logins are told of
+	Gate      *sidecar.Gate          // events come through it
+}
+
+// New returns the API of inquiries.
+func New(p Params) *API {
+	return &API{
+		inquiries: p.Inquiries, lines: p.Lines, logins: p.Logins, auth: p.Auth, consumer: p.Consumer, gate: p.Gate,
+	}
 }
 
 // Register adds all routes. An inquiry reads, whatever its method: it needs no
@@ -59,6 +78,7 @@ func (a *API) Register(r *mux.Router) {
 
 	// The sidecar, which delivers events. No ingress routes this.
 	r.Handle("/events/product-changed", a.gate.Middleware(a.productChanged())).Methods(http.MethodPost)
+	r.Handle("/events/user-logged-in", a.gate.Middleware(a.userLoggedIn())).Methods(http.MethodPost)
 }
 
 // asker returns who sends r.

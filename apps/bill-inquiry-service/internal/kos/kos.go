@@ -12,15 +12,13 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// KOS's endpoints. Their paths are fixed, since the sidecar keeps a circuit
-// breaker for each path.
-const (
-	billInquiry    = "bill-inquiry"
-	productInquiry = "product-inquiry"
-	prefix         = "/api/kos/"
-)
+// prefix is what the paths of KOS's endpoints begin with. They are fixed, since
+// the sidecar keeps a circuit breaker for each path.
+const prefix = "/api/kos/"
 
 // KOS's business answers to an inquiry (product definition, section KOS).
 const (
@@ -45,10 +43,18 @@ type Exchanges interface {
 	AppendExchange(ctx context.Context, e bill.Exchange)
 }
 
-// Carrier is KOS as the bill package wants it.
+// Limits hear of KOS's refusals for having asked too often. See
+// kosbudget.Budget.
+type Limits interface {
+	Throttled(ctx context.Context, endpoint bill.Endpoint, retryAfter time.Duration) error
+}
+
+// Carrier is KOS as the bill package wants it. The right to ask must have been
+// taken.
 type Carrier struct {
 	client    Poster
 	exchanges Exchanges
+	limits    Limits
 	now       func() time.Time
 	newID     func() string
 }
@@ -56,8 +62,8 @@ type Carrier struct {
 var _ bill.Carrier = (*Carrier)(nil)
 
 // New returns a carrier that calls KOS with client.
-func New(client Poster, exchanges Exchanges, now func() time.Time, newID func() string) *Carrier {
-	return &Carrier{client: client, exchanges: exchanges, now: now, newID: newID}
+func New(client Poster, exchanges Exchanges, limits Limits, now func() time.Time, newID func() string) *Carrier {
+	return &Carrier{client: client, exchanges: exchanges, limits: limits, now: now, newID: newID}
 }
 
 type inquiry struct {
@@ -71,7 +77,7 @@ func (c *Carrier) Bill(ctx context.Context, requestID string, line msisdn.Number
 	var data billData
 	in := inquiry{LineNumber: line.Digits(), BillingMonth: month.Compact(), RequestID: requestID}
 	asked := c.now() // what changes meanwhile may be in the answer or not
-	if err := c.ask(ctx, billInquiry, line, in, &data); err != nil {
+	if err := c.ask(ctx, bill.BillInquiry, line, in, &data); err != nil {
 		return bill.Bill{}, err
 	}
 	if data.LineNumber != line.Digits() || data.BillingMonth != month.Compact() {
@@ -84,21 +90,29 @@ func (c *Carrier) Bill(ctx context.Context, requestID string, line msisdn.Number
 func (c *Carrier) Customer(ctx context.Context, requestID string, line msisdn.Number) (bill.Customer, error) {
 	var data productData
 	in := inquiry{LineNumber: line.Digits(), RequestID: requestID}
-	if err := c.ask(ctx, productInquiry, line, in, &data); err != nil {
+	asked := c.now()
+	if err := c.ask(ctx, bill.ProductInquiry, line, in, &data); err != nil {
 		return bill.Customer{}, err
 	}
-	return data.customer(), nil
+	customer := data.customer()
+	customer.AsOf = asked
+	return customer, nil
 }
 
 // ask posts in and reads KOS's data into out. Every exchange is recorded, also
-// one that failed.
-func (c *Carrier) ask(ctx context.Context, endpoint string, line msisdn.Number, in inquiry, out any) error {
+// one that failed, and every replica hears of a refusal for having asked too
+// often.
+func (c *Carrier) ask(ctx context.Context, endpoint bill.Endpoint, line msisdn.Number, in inquiry, out any) error {
 	start := c.now()
-	answer, err := c.client.Post(ctx, prefix+endpoint, in)
+	answer, err := c.client.Post(ctx, prefix+string(endpoint), in)
 	c.exchanges.AppendExchange(ctx, bill.Exchange{
-		ID: c.newID(), RequestID: in.RequestID, Endpoint: endpoint, Line: line,
+		ID: c.newID(), RequestID: in.RequestID, Endpoint: string(endpoint), Line: line,
 		ResultCode: string(answer.ResultCode), Outcome: outcome(err), At: start, Took: c.now().Sub(start),
 	})
+	if errors.Is(err, kosclient.ErrBusy) {
+		told := c.limits.Throttled(context.WithoutCancel(ctx), endpoint, problem.From(err).RetryAfter)
+		return kosclient.ErrBusy.WithCause(errors.Join(bill.ErrMustWait, err, told))
+	}
 	if err != nil {
 		return unavailable(err)
 	}
@@ -125,10 +139,12 @@ func outcome(err error) string {
 }
 
 // unavailable keeps what the client is to be told and marks it as a failure to
-// reach KOS.
+// reach KOS, and as one that every question would meet if it is.
 func unavailable(err error) error {
-	if errors.Is(err, kosclient.ErrBusy) {
-		return kosclient.ErrBusy.WithCause(errors.Join(bill.ErrUnavailable, err))
+	marks := []error{bill.ErrUnavailable, err}
+	failed, ok := errors.AsType[*sidecar.InvokeError](err)
+	if ok && (failed.Reason == sidecar.BreakerOpen || failed.Reason == sidecar.Refused) {
+		marks = append(marks, bill.ErrNotAsked)
 	}
-	return kosclient.ErrUnavailable.WithCause(errors.Join(bill.ErrUnavailable, err))
+	return kosclient.ErrUnavailable.WithCause(errors.Join(marks...))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/kos"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 const line = msisdn.Number("01012345678")
@@ -39,9 +40,47 @@ func (e *exchanges) AppendExchange(_ context.Context, exchange bill.Exchange) {
 	*e = append(*e, exchange)
 }
 
+// limits note what they are told.
+type limits map[bill.Endpoint]time.Duration
+
+func (l limits) Throttled(_ context.Context, endpoint bill.Endpoint, retryAfter time.Duration) error {
+	l[endpoint] = retryAfter
+	return nil
+}
+
 func setup(answer kosclient.Answer, err error) (*kos.Carrier, *poster, *exchanges) {
 	p, e := &poster{answer: answer, err: err}, &exchanges{}
-	return kos.New(p, e, func() time.Time { return noon }, func() string { return "exchange" }), p, e
+	return kos.New(p, e, limits{}, func() time.Time { return noon }, func() string { return "exchange" }), p, e
+}
+
+func TestRefusalsForAskingTooOftenAreTold(t *testing.T) {
+	t.Parallel()
+	told := limits{}
+	carrier := kos.New(&poster{err: kosclient.ErrBusy.After(7 * time.Second)}, &exchanges{}, told,
+		func() time.Time { return noon }, func() string { return "exchange" })
+	if _, err := carrier.Bill(t.Context(), "request", line, "2026-10"); !errors.Is(err, bill.ErrMustWait) || errors.Is(err, bill.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := carrier.Customer(t.Context(), "request", line); !errors.Is(err, bill.ErrMustWait) {
+		t.Errorf("got %v", err)
+	}
+	want := limits{bill.BillInquiry: 7 * time.Second, bill.ProductInquiry: 7 * time.Second}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnOpenBreakerIsTold(t *testing.T) {
+	t.Parallel()
+	for reason, notAsked := range map[sidecar.Reason]bool{
+		sidecar.BreakerOpen: true, sidecar.Refused: true, sidecar.Timeout: false, sidecar.Unreachable: false,
+	} {
+		carrier, _, _ := setup(kosclient.Answer{}, kosclient.ErrUnavailable.WithCause(&sidecar.InvokeError{Reason: reason}))
+		_, err := carrier.Bill(t.Context(), "request", line, "2026-10")
+		if !errors.Is(err, bill.ErrUnavailable) || errors.Is(err, bill.ErrNotAsked) != notAsked {
+			t.Errorf("%s: got %v", reason, err)
+		}
+	}
 }
 
 // answer is what KOS sends; the component tests check this shape against
@@ -87,7 +126,7 @@ func TestCustomer(t *testing.T) {
 	data := `{"lineNumber":"01012345678","customerId":"CUST001","customerName":"김철수","lineStatus":"ACTIVE","operatorCode":"KT","contract":{"contractDate":"2025-03-02"}}`
 	carrier, _, _ := setup(kosclient.Answer{ResultCode: kosclient.OK, Data: json.RawMessage(data)}, nil)
 	got, err := carrier.Customer(t.Context(), "request", line)
-	if err != nil || got.ContractMonth() != "2025-03" || got.Name != "김철수" {
+	if err != nil || got.ContractMonth() != "2025-03" || !got.AsOf.Equal(noon) || got.Name != "김철수" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -110,7 +149,7 @@ func TestFailures(t *testing.T) {
 		"garbage":        {said("0000", `"x"`), nil, bill.ErrUnavailable, "ANSWERED"},
 		"another's bill": {said("0000", `{"lineNumber":"01087654321","billingMonth":"202610"}`), nil, bill.ErrUnavailable, "ANSWERED"},
 		"away":           {kosclient.Answer{}, kosclient.ErrUnavailable, bill.ErrUnavailable, "UNAVAILABLE"},
-		"busy":           {kosclient.Answer{}, kosclient.ErrBusy, bill.ErrUnavailable, "BUSY"},
+		"busy":           {kosclient.Answer{}, kosclient.ErrBusy, bill.ErrMustWait, "BUSY"},
 		"busy, told so":  {kosclient.Answer{}, kosclient.ErrBusy, kosclient.ErrBusy, "BUSY"},
 	}
 	for name, tc := range tests {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
-	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 )
 
@@ -101,19 +100,4 @@ func (a *Archive) Forget(ctx context.Context, line msisdn.Number, month bill.Mon
 		return fmt.Errorf("forget bill: %w", err)
 	}
 	return nil
-}
-
-// Lines are what hears of changed lines. See bill.Bills.
-type Lines interface {
-	Heard(line msisdn.Number)
-	Listening(told bool)
-}
-
-// Listener passes on what other replicas tell.
-func Listener(lines Lines) pg.Listener {
-	return pg.Listener{
-		Channels:  []string{LineChanged},
-		Listening: lines.Listening,
-		Notified:  func(_, payload string) { lines.Heard(msisdn.Number(payload)) },
-	}
 }

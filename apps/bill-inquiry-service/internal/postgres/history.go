@@ -53,7 +53,7 @@ func (h *History) Find(ctx context.Context, userID, requestID string) (bill.Reco
 	if err != nil {
 		return bill.Record{}, fault("find inquiry", err)
 	}
-	record, err := pgx.CollectExactlyOneRow(rows, h.scan(ctx))
+	record, err := pgx.CollectExactlyOneRow(rows, scanRecord(ctx, h.keyring))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return bill.Record{}, bill.ErrNoInquiry
 	}
@@ -89,7 +89,7 @@ func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
 		return row.Scan(&page.Total)
 	})
 	batch.Queue(listRecords, append(args, f.Page.Size, f.Page.Offset())...).Query(func(rows pgx.Rows) (err error) {
-		page.Records, err = pgx.CollectRows(rows, h.scan(ctx))
+		page.Records, err = pgx.CollectRows(rows, scanRecord(ctx, h.keyring))
 		return err
 	})
 	if err := h.pool.SendBatch(ctx, batch).Close(); err != nil {
@@ -98,9 +98,9 @@ func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
 	return page, nil
 }
 
-// scan returns what reads a row of columns. A summary that cannot be opened is
+// scanRecord returns what reads a row of columns. A summary that cannot be opened is
 // left out and told to the log: the rest of the record is worth having.
-func (h *History) scan(ctx context.Context) pgx.RowToFunc[bill.Record] {
+func scanRecord(ctx context.Context, keyring *seal.Keyring) pgx.RowToFunc[bill.Record] {
 	return func(row pgx.CollectableRow) (bill.Record, error) {
 		var (
 			r      bill.Record
@@ -111,7 +111,7 @@ func (h *History) scan(ctx context.Context) pgx.RowToFunc[bill.Record] {
 		if err != nil || sealed == nil { // written by software that did not seal yet
 			return r, err
 		}
-		summary, err := h.keyring.Open(ctx, sealed, summaryPlace(r.RequestID))
+		summary, err := keyring.Open(ctx, sealed, summaryPlace(r.RequestID))
 		if err != nil {
 			telemetry.Annotate(ctx, slog.Any("summary", err))
 		}

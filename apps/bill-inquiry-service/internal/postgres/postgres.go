@@ -2,13 +2,16 @@
 package postgres
 
 import (
+	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/seal"
 )
 
 //go:embed migrations/*.sql
@@ -31,10 +34,12 @@ var Partitioned = []pg.Partitions{
 	audit.Table,
 }
 
-// fault says what could not be done, and whether the database is to blame.
+// fault says what could not be done, and whether the database is to blame. A
+// database that takes too long is as good as away, and so is one without the
+// keys of what it holds.
 func fault(op string, err error) error {
 	err = fmt.Errorf("%s: %w", op, err)
-	if pg.Unavailable(err) {
+	if pg.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, seal.ErrNoKeys) {
 		return bill.ErrDatabase.WithCause(err)
 	}
 	return err

@@ -34,17 +34,22 @@ func NewRecordWriter(pool *pgxpool.Pool, keyring *seal.Keyring, log *slog.Logger
 		Name:      "inquiry_request",
 		Transient: transient,
 		Flush: func(ctx context.Context, records []bill.Record) error {
-			return send(ctx, pool, records, func(batch *pgx.Batch, r bill.Record) error {
-				summary, err := keyring.Seal(ctx, []byte(r.Summary), summaryPlace(r.RequestID))
-				if err != nil {
-					return err
-				}
-				batch.Queue(writeRecord, r.RequestID, r.RequestedAt, r.UserID, r.Line.Digits(), string(r.Month),
-					string(r.Status), r.ResultCode, summary, zeronull.Timestamptz(r.ProcessedAt))
-				return nil
-			})
+			return send(ctx, pool, records, queueRecord(ctx, keyring))
 		},
 	}, log, metrics)
+}
+
+// queueRecord returns what has a batch write a record.
+func queueRecord(ctx context.Context, keyring *seal.Keyring) func(*pgx.Batch, bill.Record) error {
+	return func(batch *pgx.Batch, r bill.Record) error {
+		summary, err := keyring.Seal(ctx, []byte(r.Summary), summaryPlace(r.RequestID))
+		if err != nil {
+			return err
+		}
+		batch.Queue(writeRecord, r.RequestID, r.RequestedAt, r.UserID, r.Line.Digits(), string(r.Month),
+			string(r.Status), r.ResultCode, summary, zeronull.Timestamptz(r.ProcessedAt))
+		return nil
+	}
 }
 
 const writeExchange = `

@@ -1,16 +1,16 @@
 package app
 
 import (
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
-	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
 )
 
 // Commands are what the binary can do, configured by environ.
 func Commands(environ []string) map[string]platform.Command {
 	return map[string]platform.Command{
 		"serve":   platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
-		"migrate": platform.Migrate(environ, postgres.Migrations(), queue.Migrate),
+		"migrate": platform.Migrate(environ, postgres.Migrations(), jobs.Migrate),
 		"reseal":  platform.Reseal(environ, postgres.Sealed),
 	}
 }

@@ -78,7 +78,7 @@ type kosParams struct {
 func newKOS(p kosParams) *kos.Carrier {
 	client := kosclient.New(p.Config, p.Sidecar, p.Sidecar.Invoker(p.Config.AppID))
 	return kos.New(client, p.Exchanges, kos.Budgets{
-		Inquiry: p.Budgets.inquiry, Products: p.Budgets.products, Status: p.Budgets.status,
+		Inquiry: p.Budgets.inquiry, Products: p.Budgets.products, Status: p.Budgets.status, Change: p.Budgets.change,
 	}, p.Now, newID)
 }
 

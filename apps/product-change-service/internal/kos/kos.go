@@ -41,12 +41,26 @@ type Exchanges interface {
 // Budget is the right to call an endpoint. See kosbudget.Budget.
 type Budget interface {
 	Await(ctx context.Context, longest time.Duration) (wait time.Duration, err error)
+	Throttled(ctx context.Context, retryAfter time.Duration) error
 }
 
-// Budgets are those of the endpoints that are called whenever somebody asks.
-// Orders are not among them: they are given their turn before.
+// Budgets are those of the endpoints. Orders are given their turn before; all
+// else is asked whenever somebody wants to know.
 type Budgets struct {
-	Inquiry, Products, Status Budget
+	Inquiry, Products, Status, Change Budget
+}
+
+// of returns the budget of an endpoint.
+func (b Budgets) of(endpoint string) Budget {
+	switch endpoint {
+	case ProductInquiry:
+		return b.Inquiry
+	case Products:
+		return b.Products
+	case ChangeStatus:
+		return b.Status
+	}
+	return b.Change
 }
 
 // Carrier implements product.Carrier and change.Carrier.
@@ -76,8 +90,9 @@ type question struct {
 	body      any // nil: GET
 }
 
-// ask sends a question. Every exchange is recorded, also one that failed. It
-// returns what kosclient returns.
+// ask sends a question. Every exchange is recorded, also one that failed, and
+// every replica hears of a refusal for having asked too often. It returns what
+// kosclient returns.
 func (c *Carrier) ask(ctx context.Context, q question) (kosclient.Answer, error) {
 	start := c.now()
 	var (
@@ -93,6 +108,10 @@ func (c *Carrier) ask(ctx context.Context, q question) (kosclient.Answer, error)
 		ID: c.newID(), RequestID: q.requestID, Endpoint: q.endpoint, Line: q.line,
 		ResultCode: string(answer.ResultCode), Outcome: outcome(err), At: start, Took: c.now().Sub(start),
 	})
+	if errors.Is(err, kosclient.ErrBusy) {
+		told := c.budgets.of(q.endpoint).Throttled(context.WithoutCancel(ctx), problem.From(err).RetryAfter)
+		err = errors.Join(err, told) // what is not known to others, they will find out
+	}
 	return answer, err
 }
 

@@ -44,13 +44,22 @@ type exchanges []change.Exchange
 
 func (e *exchanges) AppendExchange(_ context.Context, x change.Exchange) { *e = append(*e, x) }
 
-// budget gives what it says.
+// budget gives what it says, and notes what it is told, if somebody wants to
+// know.
 type budget struct {
-	wait time.Duration
-	err  error
+	wait  time.Duration
+	err   error
+	heard *time.Duration
 }
 
 func (b budget) Await(context.Context, time.Duration) (time.Duration, error) { return b.wait, b.err }
+
+func (b budget) Throttled(_ context.Context, retryAfter time.Duration) error {
+	if b.heard != nil {
+		*b.heard = retryAfter
+	}
+	return nil
+}
 
 // world is a carrier with everything around it.
 type world struct {
@@ -61,7 +70,7 @@ type world struct {
 
 func carrier(answer kosclient.Answer, err error, limit budget) world {
 	w := world{client: &client{answer: answer, err: err}, told: &exchanges{}}
-	w.Carrier = kos.New(w.client, w.told, kos.Budgets{Inquiry: limit, Products: limit, Status: limit},
+	w.Carrier = kos.New(w.client, w.told, kos.Budgets{Inquiry: limit, Products: limit, Status: limit, Change: limit},
 		func() time.Time { return noon }, func() string { return "new-id" })
 	return w
 }
@@ -298,4 +307,29 @@ func TestInquire(t *testing.T) {
 			t.Errorf("got %v and called KOS %d times", err, len(*w.told))
 		}
 	})
+}
+
+func TestEveryBudgetHearsOfARefusal(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]func(context.Context, *kos.Carrier) error{
+		"line":  func(ctx context.Context, c *kos.Carrier) error { _, err := c.Subscriber(ctx, line); return err },
+		"plans": func(ctx context.Context, c *kos.Carrier) error { _, err := c.Catalogue(ctx); return err },
+		"order": func(ctx context.Context, c *kos.Carrier) error { _, err := c.Order(ctx, change.Change{}); return err },
+		"outcome": func(ctx context.Context, c *kos.Carrier) error {
+			_, _, err := c.Inquire(ctx, change.Change{})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var heard time.Duration
+			w := carrier(kosclient.Answer{}, kosclient.ErrBusy.After(7*time.Second), budget{heard: &heard})
+			if err := ask(t.Context(), w.Carrier); err == nil {
+				t.Errorf("got %v", err)
+			}
+			if heard != 7*time.Second {
+				t.Errorf("heard of %s", heard)
+			}
+		})
+	}
 }

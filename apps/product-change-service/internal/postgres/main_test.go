@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
@@ -38,7 +39,7 @@ type store struct {
 // newStore returns a replica with a database of its own.
 func newStore(t *testing.T, perMinute int) store {
 	t.Helper()
-	river := pgtest.Step{Name: queue.Version, Apply: queue.Migrate}
+	river := pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}
 	return replica(t, pgtest.New(t, postgres.Migrations(), river).Pool, sealtest.NewStore(sealtest.Keyset(t)), perMinute)
 }
 

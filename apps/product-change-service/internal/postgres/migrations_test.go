@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/tern/v2/migrate"
 
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
-	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
 )
 
 // TestMigrationsGoDownAndUp walks every migration back and forth: each down
@@ -40,12 +40,12 @@ func TestQueueMigratesOnce(t *testing.T) {
 	pool := pgtest.New(t, postgres.Migrations()).Pool
 	done := make(chan error)
 	for range 3 {
-		go func() { done <- queue.Migrate(t.Context(), pool) }()
+		go func() { done <- jobs.Migrate(t.Context(), pool) }()
 	}
 	for range 3 {
 		must(t, <-done)
 	}
-	must(t, queue.Migrate(t.Context(), pool))
+	must(t, jobs.Migrate(t.Context(), pool))
 	var jobs int
 	must(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM river_job").Scan(&jobs))
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivertype"
 
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 )
 
@@ -28,21 +28,11 @@ const (
 	upkeep  = "upkeep"
 )
 
-// live are the states of a job that will still do its work. There is one such
-// job at most for the same thing.
-var live = []rivertype.JobState{
-	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
-	rivertype.JobStateRunning, rivertype.JobStateScheduled,
-}
-
-// maxAttempts is as good as for ever: a job gives up when its change is final.
-// A crash counts as an attempt, and so does a database that was away.
-const maxAttempts = 30_000
-
+// once makes a job the only live one for the same thing.
 func once(queue string) river.InsertOpts {
 	return river.InsertOpts{
-		Queue: queue, MaxAttempts: maxAttempts,
-		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: live},
+		Queue: queue, MaxAttempts: jobs.MaxAttempts,
+		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: jobs.Live()},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
@@ -166,7 +167,7 @@ type setup struct {
 
 func newSetup(t *testing.T) *setup {
 	t.Helper()
-	river := pgtest.Step{Name: queue.Version, Apply: queue.Migrate}
+	river := pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}
 	return &setup{
 		t: t, db: pgtest.New(t, postgres.Migrations(), river), kos: newKOS(), broker: &broker{},
 		perMinute: 100_000, clock: time.Now,

@@ -11,7 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 )
 
 // Options say how jobs are worked. The zero value of a field means its default.
@@ -48,7 +49,6 @@ const (
 	stalledAfter = 45 * time.Second
 	requeueEvery = 30 * time.Second
 	keysEvery    = time.Hour
-	startPause   = time.Second
 )
 
 // Work is what jobs do.
@@ -75,8 +75,8 @@ func NewRunner(pool *pgxpool.Pool, work Work, opts Options, log *slog.Logger, no
 	river.AddWorker(workers, &requeueWorker{stalled: work.Stalled, log: log, now: now})
 	river.AddWorker(workers, &forgetKeysWorker{keys: work.Keys, now: now})
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
-		Logger:       quiet(log),
-		ErrorHandler: &faults{log},
+		Logger:       jobs.Quiet(log),
+		ErrorHandler: jobs.Faults(log),
 		Workers:      workers,
 		Queues: map[string]river.QueueConfig{
 			changes: {MaxWorkers: opts.AtATime, FetchPollInterval: fetchChanges},
@@ -84,7 +84,7 @@ func NewRunner(pool *pgxpool.Pool, work Work, opts Options, log *slog.Logger, no
 			upkeep:  {MaxWorkers: 1},
 		},
 		PeriodicJobs: []*river.PeriodicJob{
-			periodic(requeueEvery, requeueArgs{}), periodic(keysEvery, forgetKeysArgs{}),
+			jobs.Periodic(requeueEvery, requeueArgs{}), jobs.Periodic(keysEvery, forgetKeysArgs{}),
 		},
 		JobTimeout:                  opts.JobTimeout,
 		RescueStuckJobsAfter:        opts.RescueAfter,
@@ -97,57 +97,6 @@ func NewRunner(pool *pgxpool.Pool, work Work, opts Options, log *slog.Logger, no
 	return &Runner{client: client, log: log}, nil
 }
 
-func periodic(every time.Duration, args river.JobArgs) *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(every),
-		func() (river.JobArgs, *river.InsertOpts) { return args, nil },
-		&river.PeriodicJobOpts{RunOnStart: true})
-}
-
 // Run works jobs until ctx ends, and then finishes or hands over what it has
 // begun. It waits for a database that is away or not migrated yet.
-func (r *Runner) Run(ctx context.Context) {
-	for {
-		err := r.client.Start(ctx)
-		if err == nil {
-			<-r.client.Stopped()
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		r.log.WarnContext(ctx, "queue waits for the database", "error", err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(startPause):
-		}
-	}
-}
-
-// Migrate brings River's own tables to the version that this program needs. Two
-// runs at once wait for one another.
-func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
-	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
-	if err != nil {
-		return fmt.Errorf("migrate queue: %w", err)
-	}
-	err = pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
-		if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtext('migrate queue'))"); err != nil {
-			return err
-		}
-		_, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
-		// Should this fail, the lock ends with its connection, soon.
-		_, unlocked := conn.Exec(ctx, "SELECT pg_advisory_unlock(hashtext('migrate queue'))")
-		if err == nil {
-			err = unlocked
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("migrate queue: %w", err)
-	}
-	return nil
-}
-
-// Version tells River's schemas apart, for tests that keep one.
-const Version = "river v0.51.1"
+func (r *Runner) Run(ctx context.Context) { jobs.Run(ctx, r.client, r.log) }

@@ -1,4 +1,4 @@
-package queue
+package jobs
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// quiet lets River's warnings through: what it tells beyond them is for its own
+// Quiet lets River's warnings through: what it tells beyond them is for its own
 // developers.
-func quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+func Quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
 
 type warnings struct{ slog.Handler }
 
@@ -28,7 +28,9 @@ func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup keeps quiet.
 func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }
 
-// faults tells of jobs that failed. They will be tried again.
+// Faults tells of jobs that failed. They will be tried again.
+func Faults(log *slog.Logger) river.ErrorHandler { return &faults{log} }
+
 type faults struct{ log *slog.Logger }
 
 // HandleError implements river.ErrorHandler.

@@ -1,0 +1,113 @@
+package events_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/events"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// broker takes events, slowly.
+type broker struct {
+	mu   sync.Mutex
+	took time.Duration
+	err  error
+	got  []sidecar.Event
+}
+
+func (b *broker) Publish(ctx context.Context, component string, e sidecar.Event) error {
+	select {
+	case <-time.After(b.took):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil || component != "pubsub" {
+		return errors.Join(errors.New("away"), b.err)
+	}
+	b.got = append(b.got, e)
+	return nil
+}
+
+// publishing runs test on a clock of its own, with events being published.
+func publishing(t *testing.T, b *broker, test func(a *events.Announcer)) (outcomes map[string]float64) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	synctest.Test(t, func(t *testing.T) {
+		a := events.NewAnnouncer(b, "pubsub", slog.New(slog.DiscardHandler), registry)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			a.Run(ctx)
+		}()
+		test(a)
+		time.Sleep(time.Hour) //nolint:forbidigo // on the bubble's clock; nobody waits for it
+		stop()
+		<-done
+	})
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes = map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			outcomes[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue() // the other is the type
+		}
+	}
+	return outcomes
+}
+
+var user = identity.User{ID: "testuser01", Line: "01012345678"}
+
+func TestALoginIsPublished(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	publishing(t, b, func(a *events.Announcer) {
+		a.LoggedIn(user)
+		a.LoggedIn(identity.User{ID: "admin01"}) // has no line
+	})
+	if len(b.got) != 1 {
+		t.Fatalf("published %+v", b.got)
+	}
+	want := sidecar.Event{ID: b.got[0].ID, Type: "user.logged-in.v1", Data: events.LoggedIn{EventID: b.got[0].ID, Lines: []string{"01012345678"}}}
+	if diff := cmp.Diff(want, b.got[0]); diff != "" || want.ID == "" {
+		t.Error(diff)
+	}
+}
+
+func TestNoLoginWaitsForABroker(t *testing.T) {
+	t.Parallel()
+	outcomes := publishing(t, &broker{took: time.Minute}, func(a *events.Announcer) {
+		start := time.Now()
+		for range 1000 {
+			a.LoggedIn(user)
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("a thousand logins waited %s", took)
+		}
+	})
+	if outcomes["dropped"] < 700 || outcomes["published"] < 200 {
+		t.Errorf("got %v", outcomes)
+	}
+}
+
+func TestABrokerThatIsAwayFailsNobody(t *testing.T) {
+	t.Parallel()
+	outcomes := publishing(t, &broker{err: errors.New("away")}, func(a *events.Announcer) { a.LoggedIn(user) })
+	if outcomes["failed"] != 1 {
+		t.Errorf("got %v", outcomes)
+	}
+}

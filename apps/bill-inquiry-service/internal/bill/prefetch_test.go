@@ -1,0 +1,142 @@
+package bill_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// knowLastMonth has the archive keep everybody's last month.
+func (b *bench) knowLastMonth(t *testing.T) {
+	t.Helper()
+	last := bill.MonthOf(time.Now().AddDate(0, -1, 0))
+	if err := b.archive.Keep(t.Context(), bill.Bill{Line: line, Month: last, Final: true}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestALoginHasFetchedWhatComesNext(t *testing.T) {
+	t.Parallel()
+	onClock(t, 60, func(b *bench) {
+		t := b.t
+		b.known.subjects = []bill.Subject{{Line: line}} // who holds it
+		b.knowLastMonth(t)
+		for range 2 {
+			if err := b.ahead.LoggedIn(t.Context(), []msisdn.Number{line}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(5 * time.Second)
+		want := []string{"login enqueued", "login known", "login known", "login waiting", "login known", "login known", "login fetched", "background answered"}
+		_, outcomes := b.meter.told()
+		if diff := cmp.Diff(want, outcomes); diff != "" {
+			t.Error(diff)
+		}
+		if got, err := b.archive.Find(t.Context(), line, bill.MonthOf(time.Now())); err != nil || got.Fetched != bill.ReasonLogin {
+			t.Errorf("kept %+v, %v", got, err)
+		}
+	})
+}
+
+func TestBackgroundWorkWaitsForEverybody(t *testing.T) {
+	t.Parallel()
+	onClock(t, 60, func(b *bench) { // 7 at once, one in 1.13 s
+		t := b.t
+		b.knowLastMonth(t)
+		b.spend(t)
+		if err := b.ahead.LoggedIn(t.Context(), []msisdn.Number{line}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 5 {
+			if _, err := b.inquire(t, i, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(6500 * time.Millisecond)
+		if calls, waiting := b.carrier.calls.Load(), b.line.Len(); calls != 5 || waiting != 2 {
+			t.Errorf("KOS was asked %d times, %d wait", calls, waiting)
+		}
+		pass(5 * time.Second) // until half of the burst is there again
+		if calls := b.carrier.calls.Load(); calls != 6 {
+			t.Errorf("KOS was asked %d times", calls)
+		}
+	})
+}
+
+func TestWhoAsksForWhatIsBeingPrefetchedGoesAhead(t *testing.T) {
+	t.Parallel()
+	onClock(t, 60, func(b *bench) {
+		t := b.t
+		b.spend(t)
+		for i := range 3 {
+			own, _ := number(i)
+			if err := b.ahead.LoggedIn(t.Context(), []msisdn.Number{own}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		if _, err := b.inquire(t, 2, false); err != nil || time.Since(start) > 2*time.Second {
+			t.Errorf("got %v after %s", err, time.Since(start))
+		}
+	})
+}
+
+func TestAHotBillIsFetchedBeforeItExpires(t *testing.T) {
+	t.Parallel()
+	onClock(t, 60, func(b *bench) {
+		t := b.t
+		got := b.carrier.bill
+		got.Line, got.AsOf, got.Fetched = line, time.Now(), bill.ReasonLogin
+		for _, age := range []time.Duration{10 * time.Minute, 46 * time.Minute, 47 * time.Minute} {
+			pass(time.Until(got.AsOf.Add(age)))
+			b.ahead.Used(t.Context(), got)
+		}
+		pass(time.Minute)
+		want := []string{"login used", "login used", "hot enqueued", "hot fetched", "background answered", "login used"}
+		_, outcomes := b.meter.told()
+		if diff := cmp.Diff(want, outcomes); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestTheNightlyRefreshKeepsToItsHoursAndItsShare(t *testing.T) {
+	t.Parallel()
+	for hour, want := range map[int]int{1: 0, 2: 1, 4: 1, 5: 0, 14: 0} {
+		b := setup(always(time.Date(2026, 11, 22, hour, 30, 0, 0, bill.Seoul)))
+		for i := range 100 {
+			own, _ := number(i)
+			b.activity.lines = append(b.activity.lines, own)
+		}
+		if err := b.ahead.Nightly(t.Context(), 16, time.Minute); err != nil || b.activity.asked != want {
+			t.Errorf("at %d o'clock: asked %d times, %v", hour, b.activity.asked, err)
+		}
+		if waiting := b.line.Len(); waiting != 8*want {
+			t.Errorf("at %d o'clock: %d lines enqueued", hour, waiting)
+		}
+	}
+}
+
+func TestPrefetchingCanBeSwitchedOff(t *testing.T) {
+	t.Parallel()
+	b := setup(always(time.Date(2026, 11, 22, 3, 0, 0, 0, bill.Seoul)))
+	off := bill.NewPrefetcher(bill.PrefetcherParams{Now: time.Now, Meter: b.meter})
+	old := current
+	old.AsOf = noon.Add(-50 * time.Minute)
+	off.Used(t.Context(), old)
+	if err := off.LoggedIn(t.Context(), []msisdn.Number{line}); err != nil {
+		t.Error(err)
+	}
+	if err := off.Nightly(t.Context(), 96, time.Minute); err != nil {
+		t.Error(err)
+	}
+	for share, ok := range map[float64]bool{0: false, 0.5: true, 1: true, 1.1: false} {
+		if err := (&bill.PrefetchPolicy{NightlyShare: share}).Validate(); (err == nil) != ok {
+			t.Errorf("a share of %v: %v", share, err)
+		}
+	}
+}

@@ -1,0 +1,322 @@
+package bill_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+)
+
+// onClock runs a test on a clock of its own, with jobs being worked.
+func onClock(t *testing.T, perMinute int, test func(b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupLimited(time.Now, perMinute)
+		b.t = t
+		b.carrier.bill.Month = bill.MonthOf(time.Now())
+		ctx, stop := context.WithCancel(t.Context())
+		var working sync.WaitGroup
+		working.Go(func() { b.work(ctx) })
+		defer working.Wait()
+		defer stop()
+		test(b)
+		pass(time.Minute) // loads that nobody waits for come to their end
+	})
+}
+
+// pass lets time go by, on the clock of the test's bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+
+// number returns a line of the tests and its owner.
+func number(i int) (msisdn.Number, bill.Asker) {
+	own := msisdn.Number(fmt.Sprintf("0107%07d", i))
+	return own, bill.Asker{UserID: fmt.Sprint("user-", i), Lines: []msisdn.Number{own}}
+}
+
+// spend uses up what KOS may be asked at once.
+func (b *bench) spend(t *testing.T) {
+	t.Helper()
+	for {
+		passage, err := b.line.Pass(t.Context(), bill.BillInquiry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if passage != bill.Granted {
+			return
+		}
+	}
+}
+
+func (b *bench) inquire(t *testing.T, i int, async bool) (bill.Inquiry, error) {
+	t.Helper()
+	own, asker := number(i)
+	return b.use.Inquire(t.Context(), asker, bill.Subject{Line: own}, async)
+}
+
+func TestASlowInquiryGoesOnWithoutItsClient(t *testing.T) {
+	t.Parallel()
+	onClock(t, 96, func(b *bench) {
+		t := b.t
+		b.carrier.delay = 9 * time.Second
+		start := time.Now()
+		_, err := b.inquire(t, 1, false)
+		if !errors.Is(err, bill.ErrStillRunning) || time.Since(start) >= 8*time.Second {
+			t.Errorf("got %v after %s", err, time.Since(start))
+		}
+		pass(time.Minute)
+		if diff := cmp.Diff([]bill.Status{bill.Processing, bill.Completed}, b.history.statuses()); diff != "" {
+			t.Errorf("on record at the end: %s", diff)
+		}
+	})
+}
+
+func TestNobodyWaitsLongWhereAnOlderAnswerExists(t *testing.T) {
+	t.Parallel()
+	for name, trouble := range map[string]func(b *bench){
+		"KOS is slow":        func(b *bench) { b.carrier.delay = 5 * time.Second },
+		"the limit is spent": func(b *bench) { b.spend(b.t) },
+		"KOS is away":        func(b *bench) { b.carrier.set(errOutage) },
+		"KOS rests": func(b *bench) {
+			if err := b.line.Rest(b.t.Context(), bill.BillInquiry, 3*time.Second); err != nil {
+				b.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onClock(t, 8, func(b *bench) {
+				t := b.t
+				old := b.carrier.bill
+				old.Line, old.AsOf = line, time.Now()
+				if err := b.archive.Keep(t.Context(), old); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Hour)
+				trouble(b)
+				start := time.Now()
+				got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line}, false)
+				if err != nil || !got.Bill.Stale || got.Bill.AsOf != old.AsOf || time.Since(start) > time.Second {
+					t.Errorf("after %s: %+v, %v", time.Since(start), got.Bill, err)
+				}
+				answers, _ := b.meter.told()
+				if diff := cmp.Diff([]bill.Answer{bill.Stale}, answers); diff != "" {
+					t.Error(diff)
+				}
+				pass(time.Minute)
+				if asked := b.carrier.calls.Load(); asked == 0 && name != "KOS rests" {
+					t.Error("the fetch did not go on")
+				}
+			})
+		})
+	}
+}
+
+func TestAnOutageIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	onClock(t, 96, func(b *bench) {
+		t := b.t
+		b.carrier.set(errBreaker)
+		for i := range 50 {
+			start := time.Now()
+			_, err := b.inquire(t, i, false)
+			if problem.From(err).Code != "KOS_UNAVAILABLE" && !errors.Is(err, bill.ErrUnavailable) || time.Since(start) > 50*time.Millisecond {
+				t.Errorf("got %v after %s", err, time.Since(start))
+			}
+		}
+		if asked := b.carrier.calls.Load(); asked != 1 {
+			t.Errorf("KOS was asked for %d times", asked)
+		}
+	})
+}
+
+func TestWhatWaitsIsAnsweredWithinTheLimit(t *testing.T) {
+	t.Parallel()
+	onClock(t, 8*60, func(b *bench) { // 60 at once, then 7 a second
+		t := b.t
+		b.spend(t)
+		var clients sync.WaitGroup
+		for i := range 10 {
+			clients.Go(func() {
+				got, err := b.inquire(t, i, false)
+				if err != nil || got.Record.Status != bill.Completed || got.Bill.Line == "" {
+					t.Errorf("got %+v, %v", got, err)
+				}
+			})
+		}
+		start := time.Now()
+		clients.Wait()
+		if took := time.Since(start); took < time.Second || took > 3*time.Second {
+			t.Errorf("all were answered after %s", took)
+		}
+	})
+}
+
+func TestWhoWaitsTooLongIsToldWhenToComeBack(t *testing.T) {
+	t.Parallel()
+	onClock(t, 4, func(b *bench) { // one at a time, one in 20 s
+		t := b.t
+		b.spend(t)
+		var last time.Duration
+		for i := range 3 {
+			_, err := b.inquire(t, i, false)
+			after := problem.From(err).RetryAfter
+			if !errors.Is(err, bill.ErrStillRunning) || after <= last {
+				t.Errorf("inquiry %d: %v, come back after %s", i, err, after)
+			}
+			last = after
+		}
+		pass(last)
+		own, asker := number(2)
+		if got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: own}, false); err != nil || got.Bill.Line == "" {
+			t.Errorf("after that: %+v, %v", got, err)
+		}
+	})
+}
+
+func TestAFullLineTakesNobodyElse(t *testing.T) {
+	t.Parallel()
+	onClock(t, 1, func(b *bench) {
+		t := b.t
+		b.spend(t)
+		for i := range 10 { // the line's room
+			if _, err := b.inquire(t, i, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		if _, err := b.inquire(t, 10, false); !errors.Is(err, bill.ErrLineFull) || time.Since(start) > 0 {
+			t.Errorf("got %v after %s", err, time.Since(start))
+		}
+		if _, err := b.inquire(t, 3, true); err != nil {
+			t.Errorf("who asks what is waited for: %v", err)
+		}
+	})
+}
+
+func TestAnAsynchronousInquiryShowsItsProgress(t *testing.T) {
+	t.Parallel()
+	onClock(t, 12, func(b *bench) { // one at a time, one in 5.45 s
+		t := b.t
+		b.spend(t)
+		var place bill.Place
+		for i := range 5 {
+			got, err := b.inquire(t, i, true)
+			if err != nil || got.Record.Status != bill.Processing {
+				t.Fatalf("got %+v, %v", got, err)
+			}
+			place = got.Place
+		}
+		if place.Ahead != 4 || place.Estimate < 20*time.Second || place.Estimate > 30*time.Second {
+			t.Errorf("the last has place %+v", place)
+		}
+		_, owner := number(4)
+		last := 0
+		for {
+			got, err := b.use.Result(t.Context(), owner, "request-5")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Record.Status == bill.Completed {
+				if got.Bill.Line == "" {
+					t.Error("completed without a bill")
+				}
+				break
+			}
+			if got.Place.Progress() < last || got.Place.Progress() >= 100 {
+				t.Errorf("progress went from %d to %d", last, got.Place.Progress())
+			}
+			last = got.Place.Progress()
+			pass(time.Second)
+		}
+		if last < 50 {
+			t.Errorf("the last progress shown was %d", last)
+		}
+	})
+}
+
+func TestOneLineThatKOSDoesNotAnswerDelaysNobody(t *testing.T) {
+	t.Parallel()
+	onClock(t, 60, func(b *bench) {
+		t := b.t
+		bad, badOwner := number(0)
+		b.carrier.bad = bad
+		b.spend(t)
+		if _, err := b.use.Inquire(t.Context(), badOwner, bill.Subject{Line: bad}, true); err != nil {
+			t.Fatal(err)
+		}
+		for i := 1; i < 6; i++ {
+			if _, err := b.inquire(t, i, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(15 * time.Second)
+		if waiting := b.line.Len(); waiting != 1 {
+			t.Errorf("%d questions still wait", waiting)
+		}
+		pass(15 * time.Minute)
+		got, err := b.use.Result(t.Context(), badOwner, "request-1")
+		if err != nil || got.Record.Status != bill.Failed || b.line.Len() != 0 {
+			t.Errorf("in the end: %+v, %v", got.Record, err)
+		}
+	})
+}
+
+func TestWhatWaitsOutlivesAnOutage(t *testing.T) {
+	t.Parallel()
+	onClock(t, 60, func(b *bench) {
+		t := b.t
+		b.spend(t)
+		for i := range 3 {
+			if _, err := b.inquire(t, i, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.carrier.set(errBreaker)
+		pass(5 * time.Minute)
+		if b.line.Len() != 3 || b.carrier.calls.Load() > 3*101 {
+			t.Errorf("%d wait, KOS was asked for %d times", b.line.Len(), b.carrier.calls.Load())
+		}
+		b.carrier.set(nil)
+		pass(10 * time.Second)
+		if b.line.Len() != 0 {
+			t.Errorf("%d still wait", b.line.Len())
+		}
+	})
+}
+
+func TestKOSsNoIsAnAnswerToWhoWaits(t *testing.T) {
+	t.Parallel()
+	onClock(t, 60, func(b *bench) {
+		t := b.t
+		b.spend(t)
+		b.carrier.set(bill.ErrNoBill)
+		if _, err := b.inquire(t, 1, false); !errors.Is(err, bill.ErrNoBill) {
+			t.Errorf("got %v", err)
+		}
+		_, outcomes := b.meter.told()
+		if diff := cmp.Diff([]string{"interactive answered"}, outcomes); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestABudgetThatKOSHasLoweredIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	onClock(t, 60, func(b *bench) {
+		t := b.t
+		b.carrier.set(fmt.Errorf("kos: %w", bill.ErrMustWait))
+		time.AfterFunc(2*time.Second, func() { b.carrier.set(nil) })
+		if got, err := b.inquire(t, 1, false); err != nil || got.Bill.Line == "" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}

@@ -1,0 +1,38 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/kosbudget"
+)
+
+// Budgets are the rights of all replicas together to ask KOS.
+type Budgets struct {
+	of        map[bill.Endpoint]*kosbudget.Budget
+	throttled func(bill.Endpoint)
+}
+
+// NewBudgets returns budgets of so many calls a minute, kept in pool's database
+// for a client of KOS. Throttled is called whenever KOS lowers one.
+func NewBudgets(pool *pgxpool.Pool, client string, perMinute map[bill.Endpoint]int, throttled func(bill.Endpoint)) *Budgets {
+	b := &Budgets{of: map[bill.Endpoint]*kosbudget.Budget{}, throttled: throttled}
+	for endpoint, limit := range perMinute {
+		b.of[endpoint] = kosbudget.New(pool, client, string(endpoint), limit)
+	}
+	return b
+}
+
+// Throttled tells all replicas that KOS wants to be asked less.
+func (b *Budgets) Throttled(ctx context.Context, endpoint bill.Endpoint, retryAfter time.Duration) error {
+	b.throttled(endpoint)
+	return b.of[endpoint].Throttled(ctx, retryAfter)
+}
+
+// State returns how an endpoint's budget stands.
+func (b *Budgets) State(ctx context.Context, endpoint bill.Endpoint) (kosbudget.State, error) {
+	return b.of[endpoint].State(ctx)
+}

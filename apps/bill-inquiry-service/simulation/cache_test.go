@@ -1,0 +1,117 @@
+package simulation
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// Product rules: how long the level that replicas share keeps things. The level
+// in each process keeps nothing longer.
+const (
+	billTTL     = time.Hour
+	customerTTL = 4 * time.Hour
+)
+
+// held is a value that is known for a while.
+type held[V any] struct {
+	value V
+	until time.Time
+}
+
+// cache implements bill.Cache. Who misses the same thing at the same time shares
+// one load, which goes on when they leave.
+type cache struct {
+	mu        sync.Mutex
+	bills     map[bill.Subject]held[bill.Bill]
+	customers map[msisdn.Number]held[bill.Customer]
+	loads     map[bill.Subject]chan struct{} // closed when the load is over
+	faults    map[bill.Subject]error         // of the last load
+}
+
+func (c *cache) Bill(ctx context.Context, line msisdn.Number, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+	s := bill.Subject{Line: line, Month: month}
+	c.mu.Lock()
+	if known, ok := c.bills[s]; ok && time.Now().Before(known.until) {
+		c.mu.Unlock()
+		return known.value, nil
+	}
+	over, loading := c.loads[s]
+	if !loading {
+		over = make(chan struct{})
+		c.loads[s] = over
+		go c.load(s, over, load)
+	}
+	c.mu.Unlock()
+	select {
+	case <-over:
+	case <-ctx.Done():
+		return bill.Bill{}, ctx.Err()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bills[s].value, c.faults[s]
+}
+
+func (c *cache) load(s bill.Subject, over chan struct{}, load bill.LoadBill) {
+	got, err := load(context.Background())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.faults == nil {
+		c.faults = map[bill.Subject]error{}
+	}
+	delete(c.faults, s)
+	if err == nil {
+		c.bills[s] = held[bill.Bill]{got, time.Now().Add(billTTL)}
+	} else {
+		c.faults[s] = err
+	}
+	delete(c.loads, s)
+	close(over)
+}
+
+func (c *cache) Customer(ctx context.Context, line msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
+	c.mu.Lock()
+	known, ok := c.customers[line]
+	c.mu.Unlock()
+	if ok && time.Now().Before(known.until) {
+		return known.value, nil
+	}
+	return c.RenewCustomer(ctx, line, load)
+}
+
+func (c *cache) RenewBill(ctx context.Context, line msisdn.Number, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+	got, err := load(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.bills[bill.Subject{Line: line, Month: month}] = held[bill.Bill]{got, time.Now().Add(billTTL)}
+	}
+	return got, err
+}
+
+func (c *cache) RenewCustomer(ctx context.Context, line msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
+	got, err := load(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.customers[line] = held[bill.Customer]{got, time.Now().Add(customerTTL)}
+	}
+	return got, err
+}
+
+func (c *cache) Knows(_ context.Context, s bill.Subject) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.Month == "" {
+		return time.Now().Before(c.customers[s.Line].until)
+	}
+	return time.Now().Before(c.bills[s].until)
+}
+
+func (*cache) Invalidate(context.Context, msisdn.Number, ...bill.Month) error { return nil }
+func (*cache) Forget(msisdn.Number, ...bill.Month)                            {}
+func (*cache) Listening(bool)                                                 {}

@@ -1,0 +1,232 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill/billtest"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// perMinute is what the service allows itself of each of KOS's endpoints.
+const perMinute = 96
+
+// world is the service with its surroundings.
+type world struct {
+	kos     *kos
+	archive *archive
+	cache   *cache
+	line    *billtest.Line
+	use     *bill.Inquiries
+	ahead   *bill.Prefetcher
+	fetcher *bill.Fetcher
+	jobs    sync.WaitGroup
+}
+
+func newWorld(policy bill.PrefetchPolicy, random *rand.Rand) *world {
+	w := &world{
+		kos:     &kos{random: random},
+		archive: &archive{kept: map[bill.Subject]bill.Bill{}},
+		cache:   &cache{bills: map[bill.Subject]held[bill.Bill]{}, customers: map[msisdn.Number]held[bill.Customer]{}, loads: map[bill.Subject]chan struct{}{}},
+	}
+	ids, log := &ids{}, slog.New(slog.DiscardHandler)
+	signals, history := bill.NewSignals(), &history{records: map[string]bill.Record{}}
+	w.line = billtest.NewLine(billtest.Options{
+		PerMinute: perMinute, Room: 2000, Done: signals.Announce, Appended: history.append, Came: w.work,
+	})
+	bills := bill.NewBills(bill.BillsParams{
+		Cache: w.cache, Archive: w.archive, Carrier: w.kos, Gate: w.line, Queue: w.line, Now: time.Now, NewID: ids.next, Log: log,
+	})
+	w.ahead = bill.NewPrefetcher(bill.PrefetcherParams{
+		Cache: w.cache, Archive: w.archive, Queue: w.line, Activity: history.activity(w.archive), Meter: silent{}, Policy: policy,
+		Log: log, Now: time.Now, NewID: ids.next,
+	})
+	w.use = bill.NewInquiries(bill.InquiriesParams{
+		Bills: bills, Queue: w.line, Signals: signals, History: history, Meter: silent{}, Ahead: w.ahead,
+		Window: bill.Window{Months: 6}, Now: time.Now, NewID: ids.next,
+	})
+	w.fetcher = bill.NewFetcher(bill.FetcherParams{
+		Turns: w.line, Gate: w.line, Source: bills, Meter: silent{}, Limit: 10 * time.Minute, Log: log, Now: time.Now,
+	})
+	return w
+}
+
+// work is a job that sees to a question.
+func (w *world) work(endpoint bill.Endpoint, fetchID int64) {
+	w.jobs.Go(func() {
+		for {
+			sleep, err := w.fetcher.Serve(context.Background(), endpoint, fetchID)
+			if err == nil && sleep == 0 {
+				return
+			}
+			pass(max(sleep, 200*time.Millisecond))
+		}
+	})
+}
+
+// pass lets time go by, on the clock of the test's bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // it is what a simulation is about
+
+// silent is nobody who counts.
+type silent struct{}
+
+func (silent) Answered(bill.Answer)                      {}
+func (silent) Fetched(bill.Class, string, time.Duration) {}
+func (silent) Prefetched(string, string)                 {}
+
+type ids struct {
+	mu   sync.Mutex
+	last int
+}
+
+func (i *ids) next() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.last++
+	return fmt.Sprint("request-", i.last)
+}
+
+// kos answers as product.md says, and notes when it was asked for bills.
+type kos struct {
+	mu     sync.Mutex
+	random *rand.Rand
+	asked  []time.Time
+}
+
+var errFault = fmt.Errorf("kos: %w", bill.ErrUnavailable)
+
+// answer takes KOS's time and sometimes fails.
+func (k *kos) answer(bills bool) error {
+	k.mu.Lock()
+	if bills {
+		k.asked = append(k.asked, time.Now())
+	}
+	took, fault := 200+k.random.IntN(300), k.random.Float64() < 0.005
+	k.mu.Unlock()
+	pass(time.Duration(took) * time.Millisecond)
+	if fault {
+		return errFault
+	}
+	return nil
+}
+
+func (k *kos) Bill(_ context.Context, _ string, line msisdn.Number, month bill.Month) (bill.Bill, error) {
+	asked := time.Now()
+	return bill.Bill{Line: line, Month: month, AsOf: asked, Final: month < bill.MonthOf(asked)}, k.answer(true)
+}
+
+func (k *kos) Customer(context.Context, string, msisdn.Number) (bill.Customer, error) {
+	return bill.Customer{}, k.answer(false)
+}
+
+// calls returns how often it was asked for bills.
+func (k *kos) calls() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.asked)
+}
+
+// most returns how many calls came within any 60 s.
+func (k *kos) most() (most int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	first := 0
+	for last := range k.asked {
+		for k.asked[last].Sub(k.asked[first]) >= time.Minute {
+			first++
+		}
+		most = max(most, last-first+1)
+	}
+	return most
+}
+
+// archive keeps bills for ever.
+type archive struct {
+	mu   sync.Mutex
+	kept map[bill.Subject]bill.Bill
+}
+
+func (a *archive) Find(_ context.Context, line msisdn.Number, month bill.Month) (bill.Bill, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if found, ok := a.kept[bill.Subject{Line: line, Month: month}]; ok {
+		return found, nil
+	}
+	return bill.Bill{}, bill.ErrNotKept
+}
+
+func (a *archive) Keep(_ context.Context, b bill.Bill) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.kept[bill.Subject{Line: b.Line, Month: b.Month}] = b
+	return nil
+}
+
+func (*archive) Forget(context.Context, msisdn.Number, bill.Month, time.Time) error {
+	return errors.New("no plan changes here")
+}
+
+// history keeps records, and who was active.
+type history struct {
+	mu      sync.Mutex
+	records map[string]bill.Record
+	active  map[msisdn.Number]time.Time
+}
+
+func (h *history) append(r bill.Record) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.active == nil {
+		h.active = map[msisdn.Number]time.Time{}
+	}
+	h.active[r.Line] = r.RequestedAt
+	if h.records[r.RequestID] = r; r.Status != bill.Processing {
+		time.AfterFunc(time.Minute, func() { h.forget(r.RequestID) }) // nobody looks any more
+	}
+}
+
+func (h *history) forget(requestID string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.records, requestID)
+}
+
+func (h *history) Append(_ context.Context, r bill.Record) { h.append(r) }
+
+func (h *history) Find(_ context.Context, _, requestID string) (bill.Record, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r, ok := h.records[requestID]; ok {
+		return r, nil
+	}
+	return bill.Record{}, bill.ErrNoInquiry
+}
+
+func (*history) List(context.Context, bill.Filter) (bill.Page, error) { return bill.Page{}, nil }
+
+func (h *history) activity(a *archive) bill.Activity { return activity{h, a} }
+
+type activity struct {
+	history *history
+	archive *archive
+}
+
+func (a activity) Active(ctx context.Context, since, fresh time.Time, month bill.Month, limit int) (lines []msisdn.Number, err error) {
+	a.history.mu.Lock()
+	defer a.history.mu.Unlock()
+	for line, at := range a.history.active {
+		if known, err := a.archive.Find(ctx, line, month); at.Before(since) || err == nil && known.AsOf.After(fresh) {
+			continue
+		}
+		if lines = append(lines, line); len(lines) == limit {
+			break
+		}
+	}
+	return lines, nil
+}

@@ -1,0 +1,107 @@
+package cache_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/cache"
+)
+
+func TestRefreshReplacesWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(f *fixture) {
+		if _, known := f.bills.Known(f.t.Context(), key); known {
+			t.Error("an empty cache knows something")
+		}
+		f.want(f.bills, 89000, cache.FromSource)
+		f.source.set(func() { f.source.fee = 69000 })
+		if got, err := f.bills.Refresh(f.t.Context(), key, f.source.load); err != nil || got.Fee != 69000 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if got, known := f.bills.Known(f.t.Context(), key); !known || got.Fee != 69000 {
+			t.Errorf("knows %+v, %t", got, known)
+		}
+		f.want(f.bills, 69000, cache.FromL2)
+		if f.source.asked != 2 {
+			t.Errorf("the source was asked %d times", f.source.asked)
+		}
+	})
+}
+
+// A refresh that began before its key was forgotten brings nothing back.
+func TestRefreshLosesAgainstAnInvalidation(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(f *fixture) {
+		f.want(f.bills, 89000, cache.FromSource)
+		_, err := f.bills.Refresh(f.t.Context(), key, func(ctx context.Context) (bill, error) {
+			old, err := f.source.load(ctx)
+			f.source.set(func() { f.source.fee = 69000 })
+			if err := f.bills.Invalidate(ctx, key); err != nil {
+				t.Error(err)
+			}
+			return old, err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		f.want(f.bills, 69000, cache.FromSource)
+		if f.stored() != 0 {
+			t.Error("the old value is back")
+		}
+		// A tombstone is no place to write to, until it is gone.
+		if _, err := f.bills.Refresh(f.t.Context(), key, f.source.load); err != nil || f.stored() != 0 {
+			t.Errorf("stored %d, %v", f.stored(), err)
+		}
+	})
+}
+
+func TestRefreshWithoutSourceOrStoreChangesNothing(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(f *fixture) {
+		f.want(f.bills, 89000, cache.FromSource)
+		f.source.set(func() { f.source.err = errAway })
+		if _, err := f.bills.Refresh(f.t.Context(), key, f.source.load); err == nil {
+			t.Error("refreshed from nothing")
+		}
+		f.source.set(func() { f.source.err, f.source.fee = nil, 69000 })
+		f.l2.set(func() { f.l2.err = errAway })
+		if got, err := f.bills.Refresh(f.t.Context(), key, f.source.load); err != nil || got.Fee != 69000 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		f.want(f.bills, 89000, cache.FromL1)
+	})
+}
+
+// refusal is a value that is known for a moment only.
+type refusal struct{ Code string }
+
+func (refusal) Life() time.Duration { return time.Minute }
+
+func TestBriefValuesAreKeptBriefly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l2 := &memory{entries: map[string]entry{}}
+		refusals := cache.New[refusal](cache.Options{Kind: "refusal", TTL: ttl, LoadTimeout: loadTimeout},
+			l2, slog.New(slog.DiscardHandler), cache.NewMetrics(prometheus.NewRegistry()))
+		defer refusals.StopGoroutines()
+		asked := 0
+		for range 3 {
+			_, _, err := refusals.Get(t.Context(), key, func(context.Context) (refusal, error) {
+				asked++
+				return refusal{"1003"}, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			pass(40 * time.Second)
+		}
+		if asked != 2 || l2.ttls[0] != time.Minute {
+			t.Errorf("asked %d times, kept for %v", asked, l2.ttls)
+		}
+	})
+}
