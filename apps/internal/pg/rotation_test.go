@@ -73,12 +73,15 @@ func TestPasswordsAreRotatedUnderLoad(t *testing.T) {
 	r := newRotation(t)
 	pool := r.open()
 	var (
-		statements [4]atomic.Int64 // of each worker
+		statements [4]atomic.Int64  // of each worker
+		done       [4]chan struct{} // receives each, while somebody waits; closed when the worker ends
 		stop       = make(chan struct{})
 		group      sync.WaitGroup
 	)
 	for n := range statements {
+		done[n] = make(chan struct{})
 		group.Go(func() {
+			defer close(done[n])
 			for {
 				select {
 				case <-stop:
@@ -90,14 +93,18 @@ func TestPasswordsAreRotatedUnderLoad(t *testing.T) {
 					return
 				}
 				statements[n].Add(1)
+				select {
+				case done[n] <- struct{}{}:
+				default:
+				}
 			}
 		})
 	}
 	work := func() {
 		pool.Reset()
 		for n := range statements {
-			for from := statements[n].Load(); statements[n].Load() < from+50 && !t.Failed(); {
-				time.Sleep(time.Millisecond) //nolint:forbidigo // between two looks
+			for range 50 {
+				<-done[n]
 			}
 		}
 	}

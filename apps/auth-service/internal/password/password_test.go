@@ -108,6 +108,16 @@ func TestADamagedHashIsAnError(t *testing.T) {
 	}
 }
 
+// neverBegun is the beginning of work whose turn does not come: an attempt that
+// waits in vain must not be counted as one.
+func neverBegun(t *testing.T) func(context.Context) error {
+	t.Helper()
+	return func(context.Context) error {
+		t.Error("it has begun")
+		return nil
+	}
+}
+
 func TestWaitingEnds(t *testing.T) {
 	t.Parallel()
 	t.Run("with the context", func(t *testing.T) {
@@ -118,7 +128,7 @@ func TestWaitingEnds(t *testing.T) {
 		cancel()
 		_, err := h.Hash(ctx, "a password")
 		wantBusy(t, err, context.Canceled)
-		_, err = h.Verify(ctx, "a password", "", nil)
+		_, err = h.Verify(ctx, "a password", "", neverBegun(t))
 		wantBusy(t, err, context.Canceled)
 	})
 	t.Run("after the longest wait", func(t *testing.T) {
@@ -182,7 +192,7 @@ func TestMoreThanCanWaitAreRefusedAtOnce(t *testing.T) {
 			synctest.Wait()
 		}
 		start := time.Now()
-		if _, err := h.Verify(t.Context(), "a password", "", nil); !errors.Is(err, ErrBusy) || !errors.Is(h.Admit(), ErrBusy) || time.Since(start) != 0 {
+		if _, err := h.Verify(t.Context(), "a password", "", neverBegun(t)); !errors.Is(err, ErrBusy) || !errors.Is(h.Admit(), ErrBusy) || time.Since(start) != 0 {
 			t.Errorf("one too many: %v after %v", err, time.Since(start))
 		}
 		if kind, after := ErrBusy.Kind, ErrBusy.RetryAfter; kind != problem.TooManyRequests || after <= 0 {
