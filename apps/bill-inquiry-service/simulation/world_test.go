@@ -15,7 +15,7 @@ import (
 )
 
 // perMinute is what the service allows itself of each of KOS's endpoints.
-const perMinute = 96
+const perMinute = 97
 
 // world is the service with its surroundings.
 type world struct {

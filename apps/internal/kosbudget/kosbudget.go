@@ -28,8 +28,24 @@ CREATE TABLE kos_budget (
     PRIMARY KEY (client, endpoint)
 );`
 
-// burstShare is the part of a minute's calls that may be made at once.
-const burstShare = 8
+// Limit is how often all replicas together may call an endpoint.
+type Limit struct {
+	// PerMinute is never exceeded within any 60 s.
+	PerMinute int
+	// Burst is how many of these may be made at once. Calls come back at a rate
+	// of PerMinute-Burst, since a burst may come right before a busy minute: a
+	// small one lets a long line move faster, a large one lets more callers
+	// through who come together to a budget that is full.
+	Burst int
+}
+
+// PerMinute returns a limit of n calls a minute, an eighth of them at once.
+func PerMinute(n int) Limit { return Limit{PerMinute: n, Burst: max(1, n/8)} }
+
+// interval is how far apart calls are once the burst is spent.
+func (l Limit) interval() time.Duration {
+	return time.Minute / time.Duration(max(1, l.PerMinute-l.Burst))
+}
 
 // spareBurst is the part of the burst that background work may use: the rest is
 // left for whoever comes next and waits for the answer.
@@ -37,13 +53,12 @@ const spareBurst = 0.5
 
 // Budget is the right to call one endpoint of KOS.
 type Budget struct {
-	db        Querier
-	client    string
-	endpoint  string
-	perMinute int
-	interval  time.Duration // a call is given back in this time
-	burst     time.Duration // what may be taken in advance, in intervals
-	part      float64       // of the burst
+	db       Querier
+	client   string
+	endpoint string
+	interval time.Duration // a call is given back in this time
+	burst    time.Duration // what may be taken in advance, in intervals
+	part     float64       // of the burst
 }
 
 // Querier is a pool, a connection or a transaction.
@@ -54,15 +69,13 @@ type Querier interface {
 
 var _ Querier = (*pgxpool.Pool)(nil)
 
-// New returns the budget of an endpoint for a client: never more than perMinute
-// calls within any 60 s, an eighth of them at once. Replicas share it by using
+// New returns the budget of an endpoint for a client. Replicas share it by using
 // one database.
-func New(db Querier, client, endpoint string, perMinute int) *Budget {
-	burst := max(1, perMinute/burstShare)
-	interval := time.Minute / time.Duration(max(1, perMinute-burst))
+func New(db Querier, client, endpoint string, limit Limit) *Budget {
+	interval := limit.interval()
 	return &Budget{
-		db: db, client: client, endpoint: endpoint, perMinute: perMinute,
-		interval: interval, burst: time.Duration(burst) * interval, part: 1,
+		db: db, client: client, endpoint: endpoint,
+		interval: interval, burst: time.Duration(max(1, limit.Burst)) * interval, part: 1,
 	}
 }
 

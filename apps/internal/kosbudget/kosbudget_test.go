@@ -50,7 +50,7 @@ func TestExactOverReplicas(t *testing.T) {
 	for i := range reservers {
 		pool := []*pgxpool.Pool{a, b}[i%2]
 		group.Go(func() {
-			wait, err := kosbudget.New(pool, "us", "product-change", perMinute).Reserve(context.Background())
+			wait, err := kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(perMinute)).Reserve(context.Background())
 			if err != nil {
 				t.Error(err)
 			}
@@ -75,7 +75,7 @@ func TestNeverMoreThanTheLimitInAnyMinute(t *testing.T) {
 		t.Run(fmt.Sprint(perMinute), func(t *testing.T) {
 			t.Parallel()
 			pool, _ := pools(t)
-			budget := kosbudget.New(pool, "us", "products", perMinute)
+			budget := kosbudget.New(pool, "us", "products", kosbudget.PerMinute(perMinute))
 			var calls []time.Duration // when each was given
 			var clock time.Duration
 			for clock < 3*time.Minute {
@@ -105,7 +105,7 @@ func TestNeverMoreThanTheLimitInAnyMinute(t *testing.T) {
 func TestWhoeverIsRefusedIsToldForHowLong(t *testing.T) {
 	t.Parallel()
 	pool, _ := pools(t)
-	budget := kosbudget.New(pool, "us", "product-change", 6) // one at once, then one in 12 s
+	budget := kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(6)) // one at once, then one in 12 s
 	if wait := reserve(t, budget); wait != 0 {
 		t.Fatalf("the first had to wait %s", wait)
 	}
@@ -118,8 +118,8 @@ func TestBudgetsAreApart(t *testing.T) {
 	t.Parallel()
 	pool, _ := pools(t)
 	for _, budget := range []*kosbudget.Budget{
-		kosbudget.New(pool, "us", "product-change", 6), kosbudget.New(pool, "us", "products", 6),
-		kosbudget.New(pool, "them", "product-change", 6),
+		kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(6)), kosbudget.New(pool, "us", "products", kosbudget.PerMinute(6)),
+		kosbudget.New(pool, "them", "product-change", kosbudget.PerMinute(6)),
 	} {
 		if wait := reserve(t, budget); wait != 0 {
 			t.Errorf("had to wait %s for what others took", wait)
@@ -130,7 +130,7 @@ func TestBudgetsAreApart(t *testing.T) {
 func TestRollbackGivesBack(t *testing.T) {
 	t.Parallel()
 	pool, _ := pools(t)
-	budget := kosbudget.New(pool, "us", "product-change", 6)
+	budget := kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(6))
 	for range 3 {
 		tx, err := pool.Begin(t.Context())
 		if err != nil {
@@ -148,13 +148,13 @@ func TestRollbackGivesBack(t *testing.T) {
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	pool, _ := pools(t)
-	quick := kosbudget.New(pool, "us", "quick", 1200) // 150 at once, then one in 57 ms
-	for reserve(t, quick) == 0 {                      // spend the burst
+	quick := kosbudget.New(pool, "us", "quick", kosbudget.PerMinute(1200)) // 150 at once, then one in 57 ms
+	for reserve(t, quick) == 0 {                                           // spend the burst
 	}
 	if wait, err := quick.Await(t.Context(), time.Minute); wait != 0 || err != nil {
 		t.Errorf("got %s, %v", wait, err)
 	}
-	slow := kosbudget.New(pool, "us", "slow", 2)
+	slow := kosbudget.New(pool, "us", "slow", kosbudget.PerMinute(2))
 	reserve(t, slow)
 	if wait, err := slow.Await(t.Context(), time.Second); wait < 30*time.Second || err != nil {
 		t.Errorf("got %s, %v", wait, err)
@@ -168,7 +168,7 @@ func TestAwait(t *testing.T) {
 
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
-	budget := kosbudget.New(away{}, "us", "product-change", 6)
+	budget := kosbudget.New(away{}, "us", "product-change", kosbudget.PerMinute(6))
 	if wait, err := budget.Reserve(t.Context()); err == nil || wait != 0 {
 		t.Errorf("got %s, %v", wait, err)
 	}

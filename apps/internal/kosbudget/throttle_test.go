@@ -46,7 +46,7 @@ func given(t *testing.T, pool *pgxpool.Pool, budget *kosbudget.Budget, d time.Du
 func TestThrottledBudgetRestsThenSlowsDownEverywhereAndRecovers(t *testing.T) {
 	t.Parallel()
 	a, b := pools(t)
-	ours, theirs := kosbudget.New(a, "us", "bill-inquiry", 96), kosbudget.New(b, "us", "bill-inquiry", 96)
+	ours, theirs := kosbudget.New(a, "us", "bill-inquiry", kosbudget.PerMinute(96)), kosbudget.New(b, "us", "bill-inquiry", kosbudget.PerMinute(96))
 	for range 3 { // answers to calls that were under way together
 		if err := ours.Throttled(t.Context(), 20*time.Second); err != nil {
 			t.Fatal(err)
@@ -73,7 +73,7 @@ func TestThrottledBudgetRestsThenSlowsDownEverywhereAndRecovers(t *testing.T) {
 func TestRepeatedRefusalsLowerTheRateFurtherButNotToNothing(t *testing.T) {
 	t.Parallel()
 	pool, _ := pools(t)
-	budget := kosbudget.New(pool, "us", "bill-inquiry", 96)
+	budget := kosbudget.New(pool, "us", "bill-inquiry", kosbudget.PerMinute(96))
 	for range 10 {
 		if err := budget.Throttled(t.Context(), time.Second); err != nil {
 			t.Fatal(err)
@@ -93,7 +93,7 @@ func TestRepeatedRefusalsLowerTheRateFurtherButNotToNothing(t *testing.T) {
 func TestSpareCallsLeaveHalfOfTheBurst(t *testing.T) {
 	t.Parallel()
 	pool, _ := pools(t)
-	budget := kosbudget.New(pool, "us", "bill-inquiry", 16*8) // 16 at once
+	budget := kosbudget.New(pool, "us", "bill-inquiry", kosbudget.PerMinute(16*8)) // 16 at once
 	spare := budget.Spare()
 	calls := 0
 	for reserve(t, spare) == 0 {
@@ -108,7 +108,7 @@ func TestSpareCallsLeaveHalfOfTheBurst(t *testing.T) {
 	if wait := reserve(t, spare); wait <= spare.Interval() {
 		t.Errorf("background work is to wait %s only", wait)
 	}
-	small := kosbudget.New(pool, "us", "small", 6) // one at once: there is nothing to halve
+	small := kosbudget.New(pool, "us", "small", kosbudget.PerMinute(6)) // one at once: there is nothing to halve
 	if wait := reserve(t, small.Spare()); wait != 0 {
 		t.Errorf("had to wait %s for an untouched budget", wait)
 	}
@@ -117,7 +117,7 @@ func TestSpareCallsLeaveHalfOfTheBurst(t *testing.T) {
 func TestAnUntouchedBudgetIsFull(t *testing.T) {
 	t.Parallel()
 	pool, _ := pools(t)
-	if now := state(t, kosbudget.New(pool, "us", "new", 96)); now.Left != 12 || now.Wait != 0 || now.Share != 1 {
+	if now := state(t, kosbudget.New(pool, "us", "new", kosbudget.PerMinute(96))); now.Left != 12 || now.Wait != 0 || now.Share != 1 {
 		t.Errorf("got %+v", now)
 	}
 }

@@ -61,11 +61,11 @@ func (c *BillConfig) Validate() error {
 }
 
 // LimitConfig is how often all replicas together ask KOS within any minute. It
-// is a little below what KOS allows us, since the sidecar repeats calls that
-// fail.
+// is a little below the 100 that KOS allows us, since the sidecar repeats calls
+// that fail.
 type LimitConfig struct {
-	Bills     int `env:"KOS_BILL_INQUIRY_PER_MINUTE" envDefault:"96"`
-	Customers int `env:"KOS_PRODUCT_INQUIRY_PER_MINUTE" envDefault:"96"`
+	Bills     int `env:"KOS_BILL_INQUIRY_PER_MINUTE" envDefault:"97"`
+	Customers int `env:"KOS_PRODUCT_INQUIRY_PER_MINUTE" envDefault:"97"`
 }
 
 // Validate reports limits that let nothing through.

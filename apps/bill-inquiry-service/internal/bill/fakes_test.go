@@ -262,7 +262,7 @@ func (a *activity) Active(_ context.Context, _, _ time.Time, _ bill.Month, limit
 	return a.lines[:min(limit, len(a.lines))], nil
 }
 
-func setup(now func() time.Time) *bench { return setupLimited(now, 96) }
+func setup(now func() time.Time) *bench { return setupLimited(now, 97) }
 
 // setupLimited has KOS allow so many calls a minute.
 func setupLimited(now func() time.Time, perMinute int) *bench {

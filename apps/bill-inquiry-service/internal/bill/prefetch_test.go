@@ -44,7 +44,7 @@ func TestALoginHasFetchedWhatComesNext(t *testing.T) {
 
 func TestBackgroundWorkWaitsForEverybody(t *testing.T) {
 	t.Parallel()
-	onClock(t, 60, func(b *bench) { // 7 at once, one in 1.13 s
+	onClock(t, 256, func(b *bench) { // 8 at once, one in 242 ms
 		t := b.t
 		b.knowLastMonth(t)
 		b.spend(t)
@@ -56,11 +56,11 @@ func TestBackgroundWorkWaitsForEverybody(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		pass(6500 * time.Millisecond)
+		pass(2 * time.Second)
 		if calls, waiting := b.carrier.calls.Load(), b.line.Len(); calls != 5 || waiting != 2 {
 			t.Errorf("KOS was asked %d times, %d wait", calls, waiting)
 		}
-		pass(5 * time.Second) // until half of the burst is there again
+		pass(600 * time.Millisecond) // until half of the burst is there again
 		if calls := b.carrier.calls.Load(); calls != 6 {
 			t.Errorf("KOS was asked %d times", calls)
 		}

@@ -64,7 +64,7 @@ func (b *bench) inquire(t *testing.T, i int, async bool) (bill.Inquiry, error) {
 
 func TestASlowInquiryGoesOnWithoutItsClient(t *testing.T) {
 	t.Parallel()
-	onClock(t, 96, func(b *bench) {
+	onClock(t, 97, func(b *bench) {
 		t := b.t
 		b.carrier.delay = 9 * time.Second
 		start := time.Now()
@@ -122,7 +122,7 @@ func TestNobodyWaitsLongWhereAnOlderAnswerExists(t *testing.T) {
 
 func TestAnOutageIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-	onClock(t, 96, func(b *bench) {
+	onClock(t, 97, func(b *bench) {
 		t := b.t
 		b.carrier.set(errBreaker)
 		for i := range 50 {
@@ -140,7 +140,7 @@ func TestAnOutageIsToldAtOnce(t *testing.T) {
 
 func TestWhatWaitsIsAnsweredWithinTheLimit(t *testing.T) {
 	t.Parallel()
-	onClock(t, 8*60, func(b *bench) { // 60 at once, then 7 a second
+	onClock(t, 480, func(b *bench) { // 15 at once, then 8 a second
 		t := b.t
 		b.spend(t)
 		var clients sync.WaitGroup

@@ -21,7 +21,7 @@ type Budgets struct {
 func NewBudgets(pool *pgxpool.Pool, client string, perMinute map[bill.Endpoint]int, throttled func(bill.Endpoint)) *Budgets {
 	b := &Budgets{of: map[bill.Endpoint]*kosbudget.Budget{}, throttled: throttled}
 	for endpoint, limit := range perMinute {
-		b.of[endpoint] = kosbudget.New(pool, client, string(endpoint), limit)
+		b.of[endpoint] = kosbudget.New(pool, client, string(endpoint), kosbudget.Limit{PerMinute: limit, Burst: bill.AtOnce(limit)})
 	}
 	return b
 }

@@ -123,7 +123,7 @@ func TestWithoutKeysNobodyGetsInLine(t *testing.T) {
 
 func TestOnlyWhoMustWaitsInLine(t *testing.T) {
 	t.Parallel()
-	line, _ := newQueue(t, 16) // two at once
+	line, pool := newQueue(t, 100_000)
 	pass := func(want bill.Passage) {
 		t.Helper()
 		if got, err := line.Pass(t.Context(), bill.BillInquiry); err != nil || got != want {
@@ -137,6 +137,9 @@ func TestOnlyWhoMustWaitsInLine(t *testing.T) {
 	pass(bill.MustWait) // somebody is before
 	if turn, err := line.Take(t.Context(), bill.BillInquiry); err != nil || !turn.Granted {
 		t.Errorf("got %+v, %v", turn, err)
+	}
+	if _, err := pool.Exec(t.Context(), "UPDATE kos_budget SET full_at = full_at + interval '1 hour'"); err != nil {
+		t.Fatal(err)
 	}
 	pass(bill.MustWait) // the limit is spent
 	if err := line.Rest(t.Context(), bill.BillInquiry, time.Minute); err != nil {

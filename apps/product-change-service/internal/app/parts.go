@@ -53,10 +53,10 @@ type budgets struct{ change, inquiry, products, status *kosbudget.Budget }
 
 func newBudgets(pool *pgxpool.Pool, limits LimitConfig) budgets {
 	return budgets{
-		change:   kosbudget.New(pool, Name, kos.ProductChange, limits.Change),
-		inquiry:  kosbudget.New(pool, Name, kos.ProductInquiry, limits.Inquiry),
-		products: kosbudget.New(pool, Name, kos.Products, limits.Products),
-		status:   kosbudget.New(pool, Name, kos.ChangeStatus, limits.Status),
+		change:   kosbudget.New(pool, Name, kos.ProductChange, kosbudget.PerMinute(limits.Change)),
+		inquiry:  kosbudget.New(pool, Name, kos.ProductInquiry, kosbudget.PerMinute(limits.Inquiry)),
+		products: kosbudget.New(pool, Name, kos.Products, kosbudget.PerMinute(limits.Products)),
+		status:   kosbudget.New(pool, Name, kos.ChangeStatus, kosbudget.PerMinute(limits.Status)),
 	}
 }
 

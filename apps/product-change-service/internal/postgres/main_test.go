@@ -48,7 +48,7 @@ func replica(t *testing.T, pool *pgxpool.Pool, keys *sealtest.Store, perMinute i
 	t.Helper()
 	jobs, err := queue.NewJobs(pool, slog.New(slog.DiscardHandler), time.Now)
 	must(t, err)
-	budget := kosbudget.New(pool, "us", "product-change", perMinute)
+	budget := kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(perMinute))
 	return store{
 		keys: keys, pool: pool, book: postgres.NewBook(pool, jobs), history: postgres.NewHistory(pool),
 		queue: postgres.NewQueue(pool, jobs, budget, time.Now), archive: postgres.NewArchive(pool, keys.Keyring()),

@@ -188,7 +188,7 @@ func (s *setup) replica() *replica {
 	log := slog.New(slog.DiscardHandler)
 	jobs, err := queue.NewJobs(pool, log, s.clock)
 	must(s.t, err)
-	budget := kosbudget.New(pool, "us", "product-change", s.perMinute)
+	budget := kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(s.perMinute))
 	r := &replica{pool: pool, book: postgres.NewBook(pool, jobs), queue: postgres.NewQueue(pool, jobs, budget, s.clock)}
 	processor := change.NewProcessor(change.ProcessorParams{
 		Queue: r.queue, Carrier: s.kos, Caches: noCaches{}, Outcomes: change.NewOutcomes(),

@@ -310,7 +310,7 @@ type budget struct {
 }
 
 func newBudget(perMinute int) *budget {
-	burst := max(1, perMinute/8)
+	burst := bill.AtOnce(perMinute)
 	interval := time.Minute / time.Duration(max(1, perMinute-burst))
 	return &budget{interval: interval, burst: time.Duration(burst) * interval}
 }
