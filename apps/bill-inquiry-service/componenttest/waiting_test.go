@@ -50,21 +50,21 @@ const busy = 2 * time.Second
 
 // TestTwoHundredColdLinesAtOnce has two replicas asked for more than KOS allows
 // them, one of which is stopped and started in between.
-func TestTwoHundredColdLinesAtOnce(t *testing.T) {
-	t.Parallel()
-	const customers, perMinute = 200, 240
+func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // needs a machine that answers in time
+	const customers, perMinute = 200, 480
 	replicas := newReplicas(t, "KOS_BILL_INQUIRY_PER_MINUTE="+strconv.Itoa(perMinute))
 	kos, all := replicas[0].kos, lines(customers+1)
 	kos.Behave("bill-inquiry", map[string]any{"limitPerMinute": perMinute})
+	burst := bill.AtOnce(perMinute)
 
 	var spent sync.WaitGroup // the burst, so that everybody waits
 	waiting := map[string]*customer{}
-	for _, own := range all[perMinute/8 : customers] {
+	for _, own := range all[burst:customers] {
 		waiting[own] = replicas[1].login(own)
 	}
 	greedyLine := all[customers]
 	greedy := replicas[0].login(greedyLine)
-	for i, own := range all[:perMinute/8] {
+	for i, own := range all[:burst] {
 		c := replicas[i%2].login(own)
 		spent.Go(func() { c.inquire(own, "") })
 	}
@@ -72,7 +72,7 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) {
 	var clients sync.WaitGroup
 	var again, twice, stale atomic.Int32
 	stopped := make(chan struct{})
-	for i, own := range all[perMinute/8 : customers] {
+	for i, own := range all[burst:customers] {
 		c := waiting[own]
 		clients.Go(func() {
 			got := c.inquire(own, "")
@@ -356,6 +356,29 @@ func (w *world) gauge(name string) float64 {
 		}
 	}
 	return least
+}
+
+// A line may be opened between the login and the first question.
+func TestWhatALoginFindsMissingIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, daprtest.RedisState)
+	const unknown = "01099990001"
+	c := w.login(unknown)
+	event := fmt.Sprintf(`{"id":"1","type":"user.logged-in.v1","data":{"lines":[%q]}}`, unknown)
+	if got := c.do(http.MethodPost, "/events/user-logged-in", event); got.status != http.StatusOK {
+		t.Fatalf("the event: %+v", got)
+	}
+	eventually(t, "everything is asked for", func() bool {
+		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM waiting_fetch") == 0
+	})
+	for range 2 {
+		if got := c.inquire(unknown, ""); got.code != "LINE_NOT_FOUND" {
+			t.Errorf("got %+v", got)
+		}
+	}
+	if calls := w.kos.Calls("bill-inquiry"); calls != 3 {
+		t.Errorf("KOS was called %d times, want once more", calls)
+	}
 }
 
 // TestALoginWarmsTheFirstClick has the event come as the sidecar delivers it.

@@ -157,7 +157,7 @@ func (b *Bills) restAfter(ctx context.Context, s Subject, err error) {
 func (b *Bills) ask(ctx context.Context, w Wish) (Bill, error) {
 	fresh, err := b.carrier.Bill(ctx, w.RequestID, w.Line, w.Month)
 	if err != nil {
-		return Bill{}, err
+		return Bill{}, w.refused(err)
 	}
 	if w.Class == Background {
 		fresh.Fetched = w.Reason
@@ -226,7 +226,8 @@ func (b *Bills) Fetch(ctx context.Context, w Wish) (Bill, error) {
 
 func (b *Bills) fetchCustomer(ctx context.Context, w Wish) error {
 	_, err := b.cache.RenewCustomer(ctx, w.Line, func(ctx context.Context) (Customer, error) {
-		return b.carrier.Customer(ctx, w.RequestID, w.Line)
+		got, err := b.carrier.Customer(ctx, w.RequestID, w.Line)
+		return got, w.refused(err)
 	})
 	return err
 }
