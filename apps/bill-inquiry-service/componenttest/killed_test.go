@@ -18,13 +18,13 @@ import (
 func (w *world) spawn() *exec.Cmd {
 	w.t.Helper()
 	binary := filepath.Join(w.t.TempDir(), "bill-inquiry-service")
-	compile := exec.CommandContext(w.t.Context(), "go", "build", "-o", binary, "..") //nolint:gosec // our own folder
+	compile := exec.CommandContext(w.t.Context(), "go", "build", "-o", binary, "..")
 	if output, err := compile.CombinedOutput(); err != nil {
 		w.t.Fatalf("build: %v\n%s", err, output)
 	}
 	w.address = freeAddress(w.t)
 	var log bytes.Buffer
-	process := exec.CommandContext(context.Background(), binary) //nolint:gosec // the test's context ends before its cleanup
+	process := exec.CommandContext(context.Background(), binary) // the test's context ends before its cleanup
 	process.Env = append([]string{
 		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset",
 		"DB_HOST=" + w.db.Config.Host, "DB_PORT=" + strconv.Itoa(w.db.Config.Port), "DB_NAME=" + w.db.Config.Name,
