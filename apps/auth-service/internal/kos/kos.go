@@ -64,6 +64,8 @@ type inquiry struct {
 // limit is used up, identity.ErrDatabase if nobody can say whether it is, and
 // kosclient.ErrUnavailable also for an answer that does not say what it must.
 func (c *Carrier) Customer(ctx context.Context, line msisdn.Number) (id string, known bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
 	if err := c.await(ctx); err != nil {
 		return "", false, err
 	}
@@ -86,6 +88,9 @@ func (c *Carrier) Customer(ctx context.Context, line msisdn.Number) (id string, 
 }
 
 const (
+	// answerTimeout bounds it all, however often resiliency/ repeats a call that
+	// hangs. Product rule: nobody waits longer than 8 s.
+	answerTimeout = 7 * time.Second
 	// patience is how long somebody who registers waits for KOS's limit.
 	patience = 1500 * time.Millisecond
 	// await is over by then, also if the database hangs.

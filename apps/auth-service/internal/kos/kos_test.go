@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
@@ -133,6 +134,26 @@ func TestCustomerWithoutTheRightToAsk(t *testing.T) {
 		_, _, err := kos.New(&poster{}, &budget{err: ctx.Err()}).Customer(ctx, line)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// hung is a KOS that does not answer as long as anybody waits.
+type hung struct{}
+
+// Post implements kos.Poster.
+func (hung) Post(ctx context.Context, _ string, _ any) (kosclient.Answer, error) {
+	<-ctx.Done()
+	return kosclient.Answer{}, kosclient.ErrUnavailable.WithCause(ctx.Err())
+}
+
+func TestNobodyWaitsForLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		_, _, err := kos.New(hung{}, &budget{}).Customer(t.Context(), line)
+		if took := time.Since(start); !errors.Is(err, kosclient.ErrUnavailable) || took > 8*time.Second {
+			t.Errorf("got %v after %s", err, took)
 		}
 	})
 }
