@@ -2,7 +2,9 @@ package componenttest
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,6 +95,24 @@ func TestTroublesAreListed(t *testing.T) {
 	}
 	if got := kos.troubles().current(); len(got) != 0 {
 		t.Errorf("after the reset: %v", got)
+	}
+}
+
+// TestEveryTroubleIsShown is about the answers, which are compared with the
+// document.
+func TestEveryTroubleIsShown(t *testing.T) {
+	t.Parallel()
+	kos := newWorld(t).start()
+	for _, kind := range kos.troubles().Troubles {
+		line := ""
+		if kind.Name == "bad-line" {
+			line = "01012345678"
+		}
+		kos.afflict(fmt.Sprintf(`{"name":%q,"endpoints":["products"],"lineNumber":%q}`, kind.Name, line))
+		got := kos.do(http.MethodGet, "/admin/behavior/products", "", "")
+		if !strings.Contains(string(got.body), `"`+kind.Name+`"`) || strings.Contains(string(got.body), "01012345678") {
+			t.Errorf("%s is shown as %s", kind.Name, got.body)
+		}
 	}
 }
 
