@@ -14,7 +14,7 @@ import (
 var reads = []string{"/api/v1/products/customer", "/api/v1/products/menu", "/api/v1/products/available"}
 
 // wantAll reads everything and says whether it should be stale. Nobody waits
-// longer than a second, with something on top for a busy machine.
+// longer than a second; the machine is shared with other tests.
 func (c *customer) wantAll(stale bool) {
 	c.t.Helper()
 	for _, path := range reads {
@@ -23,7 +23,7 @@ func (c *customer) wantAll(stale bool) {
 		if got.status != http.StatusOK || got.data["stale"] != stale || got.data["asOf"] == nil {
 			c.t.Errorf("%s: %+v", path, got)
 		}
-		if took := time.Since(start); took > 3*time.Second {
+		if took := time.Since(start); took > 5*time.Second { // not the 7 s that the patient wait
 			c.t.Errorf("%s took %s", path, took)
 		}
 	}

@@ -93,6 +93,28 @@ func TestTheFetchGoesOn(t *testing.T) {
 	})
 }
 
+// A database that is slow too makes an older answer late, but does not lose it.
+func TestASlowArchiveIsWorthTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		if _, err := w.Catalogue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.kos.set(func() { w.kos.slow = time.Hour })
+		w.archive.slow = 500 * time.Millisecond
+		if got, err := w.Catalogue(t.Context()); err != nil || !got.Stale {
+			t.Errorf("%+v, %v", got, err)
+		}
+		w.archive.slow = time.Hour // it hangs
+		start := time.Now()
+		if got, err := w.Catalogue(t.Context()); !errors.Is(err, product.ErrUnavailable) || time.Since(start) > 8*time.Second {
+			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
+		}
+		elapse(time.Hour)
+	})
+}
+
 // Where nothing is known KOS has its time, and is asked once.
 func TestAFirstAnswerIsWorthTheWait(t *testing.T) {
 	t.Parallel()

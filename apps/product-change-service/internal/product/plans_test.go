@@ -115,6 +115,7 @@ type archive struct {
 	holder    *product.Subscriber
 	catalogue *product.Catalogue
 	mark      product.Mark
+	slow      time.Duration // to find the catalogue
 	err       error
 	told      int
 }
@@ -137,7 +138,10 @@ func (a *archive) KeepSubscriber(_ context.Context, s product.Subscriber, mark p
 	return a.err
 }
 
-func (a *archive) Catalogue(context.Context) (product.Catalogue, error) {
+func (a *archive) Catalogue(ctx context.Context) (product.Catalogue, error) {
+	if err := pass(ctx, a.slow); err != nil {
+		return product.Catalogue{}, err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.catalogue == nil {
