@@ -10,6 +10,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
+// What the archive has of a line is forgotten with every event about it, also
+// one of another test's: where it matters there is no broker.
+
 // reads are what a customer may ask for.
 var reads = []string{"/api/v1/products/customer", "/api/v1/products/menu", "/api/v1/products/available"}
 
@@ -33,7 +36,7 @@ func (c *customer) wantAll(stale bool) {
 // what it says when it is well again takes its place.
 func TestKOSHangs(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{quickBreaker: true, forgetful: true})
+	w := newWorld(t, options{quickBreaker: true, forgetful: true, mute: true})
 	c := w.login(premiumLine)
 	c.wantAll(false)
 	w.replicas[0].forget()
@@ -92,7 +95,7 @@ func TestNewQuestionsFailFastDuringAnOutage(t *testing.T) {
 // is told when to come back.
 func TestALimitThatIsSpent(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{forgetful: true, environ: []string{
+	w := newWorld(t, options{forgetful: true, mute: true, environ: []string{
 		"KOS_PRODUCT_INQUIRY_PER_MINUTE=2", "KOS_PRODUCTS_PER_MINUTE=2", // one at once, one a minute
 	}})
 	c := w.login(premiumLine)
