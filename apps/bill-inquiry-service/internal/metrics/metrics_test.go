@@ -16,7 +16,6 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/metrics"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
-	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 )
 
 func TestCounters(t *testing.T) {
@@ -29,7 +28,6 @@ func TestCounters(t *testing.T) {
 	m.Fetched(bill.Interactive, "answered", 3*time.Second)
 	m.Fetched(bill.Background, "limited", 0) // it goes on waiting
 	m.Prefetched("login", "enqueued")
-	m.Throttled(bill.BillInquiry)
 	want := strings.NewReader(`
 # HELP phonebill_inquiry_answers_total Inquiries, by how they were answered: fresh, stale, refused, accepted, in_progress, full or unavailable.
 # TYPE phonebill_inquiry_answers_total counter
@@ -39,15 +37,12 @@ phonebill_inquiry_answers_total{how="stale"} 1
 # TYPE phonebill_inquiry_fetches_total counter
 phonebill_inquiry_fetches_total{class="background",outcome="limited"} 1
 phonebill_inquiry_fetches_total{class="interactive",outcome="answered"} 1
-# HELP phonebill_kos_throttled_total Refusals of KOS for having asked too often, by endpoint.
-# TYPE phonebill_kos_throttled_total counter
-phonebill_kos_throttled_total{endpoint="bill-inquiry"} 1
 # HELP phonebill_prefetches_total What may be needed soon, by why (login, nightly, hot) and outcome: enqueued, known, waiting, full, failed, fetched or used.
 # TYPE phonebill_prefetches_total counter
 phonebill_prefetches_total{outcome="enqueued",reason="login"} 1
 `)
 	err := testutil.GatherAndCompare(registry, want, "phonebill_inquiry_answers_total", "phonebill_inquiry_fetches_total",
-		"phonebill_kos_throttled_total", "phonebill_prefetches_total")
+		"phonebill_prefetches_total")
 	if err != nil {
 		t.Error(err)
 	}
@@ -56,11 +51,10 @@ phonebill_prefetches_total{outcome="enqueued",reason="login"} 1
 	}
 }
 
-// world is the line and the budgets, as they are looked at.
+// world is the line, as it is looked at.
 type world struct {
 	mu      sync.Mutex
 	waiting []postgres.Waiting
-	bills   kosbudget.State
 	err     error
 }
 
@@ -69,16 +63,6 @@ func (w *world) Waiting(context.Context) ([]postgres.Waiting, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.waiting, w.err
-}
-
-// State implements metrics.Budgets. That of customers cannot be seen.
-func (w *world) State(_ context.Context, endpoint bill.Endpoint) (kosbudget.State, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if endpoint != bill.BillInquiry {
-		return kosbudget.State{}, errors.New("connection refused")
-	}
-	return w.bills, nil
 }
 
 func (w *world) set(waiting []postgres.Waiting, err error) {
@@ -90,23 +74,15 @@ func (w *world) set(waiting []postgres.Waiting, err error) {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		registry, w := prometheus.NewRegistry(), &world{bills: kosbudget.State{Left: 2, Share: 0.5}}
+		registry, w := prometheus.NewRegistry(), &world{}
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		go metrics.New(registry).Watch(ctx, w, w, slog.New(slog.DiscardHandler))
+		go metrics.New(registry).Watch(ctx, w, slog.New(slog.DiscardHandler))
 		want := func(text string) {
 			t.Helper()
 			synctest.Wait()
-			const budget = `
-# HELP phonebill_kos_budget_left_calls Calls of KOS that all replicas could make at once, by endpoint.
-# TYPE phonebill_kos_budget_left_calls gauge
-phonebill_kos_budget_left_calls{endpoint="bill-inquiry"} 2
-# HELP phonebill_kos_budget_share_ratio Part of the agreed rate that KOS allows, by endpoint.
-# TYPE phonebill_kos_budget_share_ratio gauge
-phonebill_kos_budget_share_ratio{endpoint="bill-inquiry"} 0.5
-`
-			err := testutil.GatherAndCompare(registry, strings.NewReader(budget+text), "phonebill_inquiries_waiting",
-				"phonebill_inquiries_oldest_waiting_seconds", "phonebill_kos_budget_left_calls", "phonebill_kos_budget_share_ratio")
+			err := testutil.GatherAndCompare(registry, strings.NewReader(text), "phonebill_inquiries_waiting",
+				"phonebill_inquiries_oldest_waiting_seconds")
 			if err != nil {
 				t.Error(err)
 			}
