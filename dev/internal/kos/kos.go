@@ -94,6 +94,8 @@ type Query struct {
 	Endpoint string `json:"endpoint,omitempty"`
 	Client   string `json:"client,omitempty"`
 	Line     string `json:"lineNumber,omitempty"`
+	// Since is when the calls arrived, or later.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Count is how many calls reached KOS.
@@ -101,9 +103,13 @@ type Count struct {
 	Total      int            `json:"total"`
 	Unanswered int            `json:"unanswered"` // running, hanging or abandoned
 	ByStatus   map[string]int `json:"byStatus"`
+	// BusiestMinute is the greatest number of calls that KOS let through, from
+	// one client to one endpoint, within any 60 s of the last day.
+	BusiestMinute int `json:"busiestMinute"`
 }
 
-// Calls counts calls since the stand-in's database was made.
+// Calls counts calls since the stand-in's database was made, or since the
+// query says.
 func (a *Admin) Calls(query Query) (Count, error) {
 	var count Count
 	err := a.send(http.MethodPost, "/admin/calls", query, &count)
@@ -132,7 +138,7 @@ func (a *Admin) send(method, path string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode >= http.StatusMultipleChoices {
 		return fmt.Errorf("%s %s answered %d: %.300s", method, path, response.StatusCode, answer)
 	}
 	if out == nil {
