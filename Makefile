@@ -25,6 +25,12 @@ status: phonebill ## Show each process and whether it is ready
 seed: phonebill ## Add generated users to the running system: make seed USERS=1000
 	@$(PHONEBILL) seed $(USERS)
 
+FOR ?= 60s
+
+.PHONY: trouble
+trouble: phonebill ## Put KOS into a trouble, or list what there is: make trouble KOS=hang FOR=60s
+	@$(PHONEBILL) trouble -kos="$(KOS)" -for="$(FOR)" -line="$(LINE)" -on="$(ON)"
+
 .PHONY: test
 test: phonebill ## Vet and test every module, then the whole system; or only: make test ONLY="-run Token ./apps/auth-service/..."
 	@$(PHONEBILL) test $(ONLY)

@@ -174,6 +174,22 @@ func TestRefusesNonsenseFromItsAdmin(t *testing.T) {
 			t.Errorf("%s: %d %s", query, got.status, got.body)
 		}
 	}
+	for name, trouble := range map[string]string{
+		"no name":           `{}`,
+		"unknown name":      `{"name":"mumps"}`,
+		"unknown endpoint":  `{"name":"hang","endpoints":["products","bills"]}`,
+		"no time":           `{"name":"hang","seconds":0}`,
+		"too long":          `{"name":"hang","seconds":3601}`,
+		"longer than times": `{"name":"hang","seconds":9223372036854775807}`,
+		"no line":           `{"name":"bad-line"}`,
+		"bad line":          `{"name":"bad-line","lineNumber":"1"}`,
+		"line of all":       `{"name":"hang","lineNumber":"01012345678"}`,
+		"unknown field":     `{"name":"hang","for":60}`,
+	} {
+		if got := kos.do(http.MethodPost, "/admin/troubles", "", trouble); got.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
 	if got := kos.do(http.MethodGet, "/admin/behavior/bills", "", ""); got.status != http.StatusNotFound {
 		t.Errorf("unknown endpoint: %d", got.status)
 	}

@@ -75,6 +75,7 @@ func TestHidesWhatTheSettingsDoNotAllow(t *testing.T) {
 		{http.MethodGet, "/admin/behavior/auth"}, {http.MethodPut, "/admin/behavior/auth"},
 		{http.MethodDelete, "/admin/behavior"}, {http.MethodGet, "/admin/calls"},
 		{http.MethodPost, "/admin/calls"}, {http.MethodGet, "/admin/orders"}, {http.MethodPost, "/api/v1/kos/mock-datas"},
+		{http.MethodGet, "/admin/troubles"}, {http.MethodPost, "/admin/troubles"},
 	} {
 		body := ""
 		if route.method != http.MethodGet {

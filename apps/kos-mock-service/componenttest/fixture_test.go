@@ -244,8 +244,9 @@ func (s *service) tellTo(endpoint, change string) {
 
 // counts are the calls that reached KOS.
 type counts struct {
-	Total, Limited, Unanswered int64
-	ByStatus, ByResultCode     map[string]int64
+	Total, Limited, Unanswered, BusiestMinute int64
+
+	ByStatus, ByResultCode map[string]int64
 }
 
 func (s *service) count(query string) counts {

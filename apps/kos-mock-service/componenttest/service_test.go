@@ -183,7 +183,7 @@ func TestLimitsEachClient(t *testing.T) {
 		t.Errorf("after the time it was told: %d", got.status)
 	}
 	want := counts{
-		Total: 6, Limited: 3, ByStatus: map[string]int64{"200": 3, "429": 3},
+		Total: 6, Limited: 3, BusiestMinute: 2, ByStatus: map[string]int64{"200": 3, "429": 3},
 		ByResultCode: map[string]int64{"0000": 3, "9003": 3},
 	}
 	if diff := cmp.Diff(want, kos.settled(`{"endpoint":"bill-inquiry","client":"bill-inquiry-service"}`)); diff != "" {

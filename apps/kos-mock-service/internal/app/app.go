@@ -77,7 +77,8 @@ type apiParams struct {
 func newAPI(p apiParams) *httpapi.API {
 	return httpapi.New(httpapi.Params{
 		Settings: p.Settings, Gate: p.Gate, Answers: p.Answers, Directory: p.Directory,
-		Orders: p.Orders, OrderLog: p.Store, Registrations: p.Registrations, Controls: p.Store,
+		Orders: p.Orders, OrderLog: p.Store, Registrations: p.Registrations,
+		Controls: p.Store, Troubles: p.Store, CallLog: p.Store,
 		Registerer: p.Registerer, Now: p.Now,
 	})
 }

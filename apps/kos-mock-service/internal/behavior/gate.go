@@ -30,7 +30,7 @@ type Admission struct {
 	// Version changes whenever somebody changes the endpoint's behaviour.
 	Version int64
 	// Step is the answer that the script has for this call, which is thereby
-	// used up; nil without a script.
+	// used up; nil without a script, and in a trouble.
 	Step *Step
 	// Limited is true for a call beyond the limit; RetryAfter is how long it
 	// takes until there is room.
@@ -41,7 +41,8 @@ type Admission struct {
 // Ledger is the memory that all replicas share.
 type Ledger interface {
 	// Admit records the call, counts it against its client's limit and takes
-	// the next step of the script, all or nothing.
+	// the next step of the script, all or nothing. A trouble at the time of the
+	// call counts: its limit holds, and the script rests.
 	Admit(ctx context.Context, call Call) (Admission, error)
 	// Version returns the current version of the endpoint's behaviour.
 	Version(ctx context.Context, endpoint Endpoint) (int64, error)
@@ -57,6 +58,8 @@ type Verdict struct {
 	Delay   time.Duration
 	Hang    bool
 	version int64
+	// hangUntil is when the hang ends by itself; zero: never.
+	hangUntil time.Time
 	// Status is the HTTP status of the failure to answer with; 0 lets the
 	// endpoint answer.
 	Status int
@@ -94,26 +97,23 @@ func (g *Gate) Judge(ctx context.Context, call Call, profile Profile) (Verdict, 
 		return Verdict{}, err
 	}
 	verdict := Verdict{CallID: admission.CallID, version: admission.Version}
-	override := admission.Override
-	profile = override.On(profile)
-	outage := time.Duration(0)
-	if override.OutageUntil != nil {
-		outage = override.OutageUntil.Sub(g.now())
-	}
+	after := admission.Override.After
+	conduct := admission.Override.Conduct(profile, g.now(), call.Line)
 	switch {
 	case admission.Limited:
 		verdict.Status, verdict.RetryAfter = http.StatusTooManyRequests, admission.RetryAfter
 	case admission.Step != nil:
-		g.follow(*admission.Step, profile, &verdict)
-	case outage > 0:
-		verdict.Status, verdict.RetryAfter = http.StatusServiceUnavailable, outage
-		verdict.After = override.After != nil && *override.After
+		g.follow(*admission.Step, conduct.Profile, &verdict)
+	case conduct.Outage:
+		verdict.Status, verdict.RetryAfter = http.StatusServiceUnavailable, conduct.OutageLeft
+		verdict.After = after != nil && *after
 	default:
-		verdict.Delay, verdict.Hang = g.draw(profile.Latency), override.Hang
+		verdict.Delay = g.draw(conduct.Latency)
+		verdict.Hang, verdict.hangUntil = conduct.Hang, conduct.HangUntil
 		verdict.After = g.random() < afterShare
-		set(&verdict.After, override.After)
-		if g.random() < profile.ErrorShare {
-			verdict.Status = profile.ErrorStatus
+		set(&verdict.After, after)
+		if g.random() < conduct.ErrorShare {
+			verdict.Status = conduct.ErrorStatus
 		}
 	}
 	return verdict, nil
@@ -156,6 +156,9 @@ func (g *Gate) Wait(ctx context.Context, endpoint Endpoint, verdict Verdict) err
 		case <-g.stop:
 			return ErrStopping
 		default:
+		}
+		if !verdict.hangUntil.IsZero() && !g.now().Before(verdict.hangUntil) {
+			return nil
 		}
 		version, err := g.ledger.Version(ctx, endpoint)
 		if err == nil && version != verdict.version {

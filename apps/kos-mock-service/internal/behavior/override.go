@@ -23,9 +23,39 @@ type Override struct {
 	// fails, hangs or meets the outage. Nil leaves it to chance, and nothing is
 	// done during an outage.
 	After *bool `json:"after,omitempty"`
+	// Trouble, while it lasts, stands before all of the above but After: limit,
+	// latency and error share are what it makes of them, hang and outage are
+	// its own, and the script rests.
+	Trouble *Trouble `json:"trouble,omitempty"`
 }
 
-// On returns the profile as the override changes it.
+// Conduct is how an endpoint behaves towards a call, at one moment.
+type Conduct struct {
+	Profile
+
+	Hang      bool
+	HangUntil time.Time // zero: until the endpoint is told something else
+	// Outage is true if the call gets 503.
+	Outage bool
+	// OutageLeft is how long it will go on; 0: KOS does not say.
+	OutageLeft time.Duration
+}
+
+// Conduct returns how an endpoint of the configured profile behaves towards a
+// call about a line, which is a pseudonym or empty.
+func (o Override) Conduct(configured Profile, now time.Time, line string) Conduct {
+	profile := o.On(configured)
+	if o.Trouble.meets(now, line) {
+		return o.Trouble.conduct(profile, now)
+	}
+	conduct := Conduct{Profile: profile, Hang: o.Hang}
+	if o.OutageUntil != nil && now.Before(*o.OutageUntil) {
+		conduct.Outage, conduct.OutageLeft = true, o.OutageUntil.Sub(now)
+	}
+	return conduct
+}
+
+// On returns the profile as the override changes it, outside of troubles.
 func (o Override) On(p Profile) Profile {
 	set(&p.Latency, o.Latency)
 	set(&p.ErrorShare, o.ErrorShare)

@@ -119,7 +119,7 @@ func (a *API) showBehavior(w http.ResponseWriter, r *http.Request) error {
 	configured := current.Endpoints[endpoint]
 	return httpjson.Write(w, http.StatusOK, behaviorState{
 		Endpoint: endpoint, Configured: configured, Override: override,
-		Effective: override.On(configured), ScriptLeft: left,
+		Effective: override.Conduct(configured, a.Now(), "").Profile, ScriptLeft: left,
 	})
 }
 

@@ -45,6 +45,8 @@ type callCounts struct {
 	Unanswered   int64            `json:"unanswered"` // running, hanging or abandoned
 	ByStatus     map[string]int64 `json:"byStatus"`
 	ByResultCode map[string]int64 `json:"byResultCode"`
+	// BusiestMinute is of one client at one endpoint, within the last day.
+	BusiestMinute int64 `json:"busiestMinute"`
 }
 
 func (a *API) answerCount(w http.ResponseWriter, r *http.Request, query callQuery) error {
@@ -57,11 +59,15 @@ func (a *API) answerCount(w http.ResponseWriter, r *http.Request, query callQuer
 		return err
 	}
 	filter.Line = current.Pseudonym(line)
-	groups, err := a.Controls.CountCalls(r.Context(), filter)
+	groups, err := a.CallLog.CountCalls(r.Context(), filter)
 	if err != nil {
 		return err
 	}
-	return httpjson.Write(w, http.StatusOK, sum(groups))
+	counts := sum(groups)
+	if counts.BusiestMinute, err = a.CallLog.BusiestMinute(r.Context(), filter); err != nil {
+		return err
+	}
+	return httpjson.Write(w, http.StatusOK, counts)
 }
 
 // filter returns the query without its line, and the line.

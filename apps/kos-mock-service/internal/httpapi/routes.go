@@ -29,14 +29,26 @@ type Answers interface {
 	Append(ctx context.Context, answer behavior.Answer) bool
 }
 
-// Controls are how behaviour is changed at run time, and what came of it.
+// Controls are how behaviour is changed at run time.
 type Controls interface {
 	// Override returns what the endpoint was told and how many scripted
 	// answers are left.
 	Override(ctx context.Context, endpoint behavior.Endpoint) (override behavior.Override, steps int, err error)
 	SetOverride(ctx context.Context, endpoint behavior.Endpoint, override behavior.Override, script []behavior.ScriptedStep) error
 	Reset(ctx context.Context, endpoints ...behavior.Endpoint) error
+}
+
+// Troubles are how endpoints are put into troubles.
+type Troubles interface {
+	// Overrides returns what endpoints were told, without those told nothing.
+	Overrides(ctx context.Context) (map[behavior.Endpoint]behavior.Override, error)
+	SetTroubles(ctx context.Context, troubles map[behavior.Endpoint]behavior.Trouble) error
+}
+
+// CallLog tells which calls have reached KOS.
+type CallLog interface {
 	CountCalls(ctx context.Context, filter behavior.CallFilter) ([]behavior.CallCount, error)
+	BusiestMinute(ctx context.Context, filter behavior.CallFilter) (int64, error)
 }
 
 // OrderLog is what audits read.
@@ -61,6 +73,8 @@ type Params struct {
 	OrderLog      OrderLog
 	Registrations Registrations
 	Controls      Controls
+	Troubles      Troubles
+	CallLog       CallLog
 	Registerer    prometheus.Registerer
 	Now           func() time.Time
 }
@@ -98,6 +112,8 @@ func (a *API) Register(r *mux.Router) {
 	admin.Handle("/admin/behavior/{endpoint}", httpjson.Handler(a.showBehavior)).Methods(http.MethodGet)
 	admin.Handle("/admin/behavior/{endpoint}", httpjson.Handler(a.changeBehavior)).Methods(http.MethodPut)
 	admin.Handle("/admin/behavior/{endpoint}", httpjson.Handler(a.resetBehavior)).Methods(http.MethodDelete)
+	admin.Handle("/admin/troubles", httpjson.Handler(a.listTroubles)).Methods(http.MethodGet)
+	admin.Handle("/admin/troubles", httpjson.Handler(a.makeTrouble)).Methods(http.MethodPost)
 	admin.Handle("/admin/calls", httpjson.Handler(a.countCalls)).Methods(http.MethodGet)
 	admin.Handle("/admin/calls", httpjson.Handler(a.countCallsOf)).Methods(http.MethodPost)
 	admin.Handle("/admin/orders", httpjson.Handler(a.listOrders)).Methods(http.MethodGet)

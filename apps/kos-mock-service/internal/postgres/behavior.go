@@ -58,6 +58,47 @@ func nullable(text string) *string {
 	return &text
 }
 
+// Overrides returns what endpoints were told at run time. Those that were told
+// nothing may be missing.
+func (s *Store) Overrides(ctx context.Context) (map[behavior.Endpoint]behavior.Override, error) {
+	rows, err := s.pool.Query(ctx, `SELECT endpoint, override FROM endpoint_behavior`)
+	if err != nil {
+		return nil, fault("read overrides", err)
+	}
+	overrides := make(map[behavior.Endpoint]behavior.Override)
+	var endpoint behavior.Endpoint
+	var override behavior.Override
+	_, err = pgx.ForEachRow(rows, []any{&endpoint, &override}, func() error {
+		overrides[endpoint], override = override, behavior.Override{}
+		return nil
+	})
+	if err != nil {
+		return nil, fault("read overrides", err)
+	}
+	return overrides, nil
+}
+
+// SetTroubles puts endpoints into troubles, instead of those that they are in.
+// What they were told besides stays.
+func (s *Store) SetTroubles(ctx context.Context, troubles map[behavior.Endpoint]behavior.Trouble) error {
+	var names []string
+	var overrides []behavior.Override
+	for endpoint, trouble := range troubles {
+		names = append(names, string(endpoint))
+		overrides = append(overrides, behavior.Override{Trouble: &trouble})
+	}
+	_, err := s.pool.Exec(ctx, `
+		INSERT INTO endpoint_behavior AS b (endpoint, override, version)
+		SELECT endpoint, override, 1 FROM unnest($1::text[], $2::jsonb[]) AS t (endpoint, override)
+		ORDER BY endpoint -- one order of locks
+		ON CONFLICT (endpoint) DO UPDATE SET override = b.override || EXCLUDED.override, version = b.version + 1`,
+		names, overrides)
+	if err != nil {
+		return fault("write troubles", err)
+	}
+	return nil
+}
+
 // Reset makes the endpoints behave as configured. Nothing remains of what they
 // were told, nor of the calls that count against their limits.
 func (s *Store) Reset(ctx context.Context, endpoints ...behavior.Endpoint) error {

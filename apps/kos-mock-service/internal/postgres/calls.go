@@ -27,21 +27,32 @@ func (s *Store) WriteAnswers(ctx context.Context, answers []behavior.Answer) err
 	return nil
 }
 
+// chosen are the calls of a behavior.CallFilter. All endpoints are named, if
+// none is asked for: the index begins with them.
+const chosen = `
+	endpoint = ANY (@endpoints) AND at >= @since
+	AND (@client = '' OR client = @client)
+	AND (@request_id = '' OR request_id = @request_id)
+	AND (@line = '' OR line = @line)`
+
+func arguments(filter behavior.CallFilter) pgx.NamedArgs {
+	endpoints := behavior.Endpoints()
+	if filter.Endpoint != "" {
+		endpoints = []behavior.Endpoint{filter.Endpoint}
+	}
+	return pgx.NamedArgs{
+		"endpoints": endpoints, "since": filter.Since, "client": filter.Client,
+		"request_id": filter.RequestID, "line": filter.Line,
+	}
+}
+
 // CountCalls counts the calls that reached KOS, over all replicas and
 // restarts, by what they got.
 func (s *Store) CountCalls(ctx context.Context, filter behavior.CallFilter) ([]behavior.CallCount, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT coalesce(status, 0), coalesce(result_code, ''), count(*)
-		FROM kos_call
-		WHERE at >= @since
-		  AND (@endpoint = '' OR endpoint = @endpoint)
-		  AND (@client = '' OR client = @client)
-		  AND (@request_id = '' OR request_id = @request_id)
-		  AND (@line = '' OR line = @line)
-		GROUP BY 1, 2 ORDER BY 1, 2`, pgx.NamedArgs{
-		"since": filter.Since, "endpoint": string(filter.Endpoint), "client": filter.Client,
-		"request_id": filter.RequestID, "line": filter.Line,
-	})
+		FROM kos_call WHERE `+chosen+`
+		GROUP BY 1, 2 ORDER BY 1, 2`, arguments(filter))
 	if err != nil {
 		return nil, fault("count calls", err)
 	}
@@ -50,4 +61,28 @@ func (s *Store) CountCalls(ctx context.Context, filter behavior.CallFilter) ([]b
 		return nil, fault("count calls", err)
 	}
 	return counts, nil
+}
+
+// busiestWithin bounds what is looked through for the busiest minute.
+const busiestWithin = 24 * time.Hour
+
+// BusiestMinute returns the greatest number of chosen calls that were let
+// through, from one client to one endpoint, within any 60 s of the last day.
+// Calls that have no answer count.
+func (s *Store) BusiestMinute(ctx context.Context, filter behavior.CallFilter) (int64, error) {
+	if earliest := s.now().Add(-busiestWithin); filter.Since.Before(earliest) {
+		filter.Since = earliest
+	}
+	var calls int64
+	// As in call_window, a call is out of the window after a minute, not more.
+	err := s.pool.QueryRow(ctx, `
+		SELECT coalesce(max(calls), 0) FROM (
+			SELECT count(*) OVER (PARTITION BY endpoint, client ORDER BY at
+				RANGE BETWEEN interval '59.999999 s' PRECEDING AND CURRENT ROW) AS calls
+			FROM kos_call WHERE status IS DISTINCT FROM 429 AND `+chosen+`
+		) AS minute`, arguments(filter)).Scan(&calls)
+	if err != nil {
+		return 0, fault("find the busiest minute", err)
+	}
+	return calls, nil
 }

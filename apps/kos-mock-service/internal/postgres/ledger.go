@@ -18,13 +18,19 @@ var _ behavior.Ledger = (*Store)(nil)
 // the call before left it: the limit is exact over all replicas. The row's
 // clock never runs backwards, whichever replica's clock is behind. Of two
 // calls at once that would take the same scripted step, SKIP LOCKED gives the
-// second the one after.
+// second the one after. What is told of troubles is as in behavior.Trouble.
 const admit = `
-WITH rules AS (
-	SELECT coalesce(b.version, 0) AS version, coalesce(b.override, '{}') AS override,
-	       coalesce((b.override->>'limitPerMinute')::int, @limit) AS quota
+WITH told AS (
+	SELECT coalesce(b.version, 0) AS version, coalesce(b.override, '{}') AS override, t.trouble
 	FROM (VALUES (@endpoint)) AS asked (endpoint)
 	LEFT JOIN endpoint_behavior b USING (endpoint)
+	LEFT JOIN LATERAL (SELECT b.override->'trouble') AS t (trouble)
+		ON (t.trouble->>'since')::timestamptz <= @at AND (t.trouble->>'until')::timestamptz > @at
+		   AND coalesce(t.trouble->>'line', @line) = @line
+), rules AS (
+	SELECT version, override, trouble IS NOT NULL AS troubled,
+	       coalesce((trouble->>'limitPerMinute')::int, (override->>'limitPerMinute')::int, @limit) AS quota
+	FROM told
 ), used AS (
 	INSERT INTO call_window AS w (client, endpoint, hits, admitted)
 	SELECT @client, @endpoint, ARRAY[@at::timestamptz], true FROM rules WHERE quota > 0
@@ -43,6 +49,7 @@ WITH rules AS (
 		SELECT id FROM scripted_step s
 		WHERE s.endpoint = @endpoint AND (s.line IS NULL OR s.line = @line)
 		  AND NOT EXISTS (SELECT FROM used WHERE NOT admitted)
+		  AND NOT (SELECT troubled FROM rules)
 		ORDER BY id LIMIT 1 FOR UPDATE OF s SKIP LOCKED
 	) RETURNING step
 ), call AS (

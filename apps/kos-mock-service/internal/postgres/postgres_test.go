@@ -28,6 +28,14 @@ func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
 		"SetOverride": func(ctx context.Context) error {
 			return store.SetOverride(ctx, behavior.Auth, behavior.Override{}, nil)
 		},
+		"Overrides": func(ctx context.Context) error { _, err := store.Overrides(ctx); return err },
+		"SetTroubles": func(ctx context.Context) error {
+			return store.SetTroubles(ctx, map[behavior.Endpoint]behavior.Trouble{behavior.Auth: {}})
+		},
+		"BusiestMinute": func(ctx context.Context) error {
+			_, err := store.BusiestMinute(ctx, behavior.CallFilter{})
+			return err
+		},
 		"Reset":        func(ctx context.Context) error { return store.Reset(ctx, behavior.Auth) },
 		"CountCalls":   func(ctx context.Context) error { _, err := store.CountCalls(ctx, behavior.CallFilter{}); return err },
 		"WriteAnswers": func(ctx context.Context) error { return store.WriteAnswers(ctx, nil) },

@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
+)
+
+// troubleRequest puts endpoints into a trouble from now on.
+type troubleRequest struct {
+	Name       string              `json:"name"`
+	Endpoints  []behavior.Endpoint `json:"endpoints"` // none: all but auth
+	Seconds    *int                `json:"seconds"`   // left out: defaultTrouble
+	LineNumber string              `json:"lineNumber"`
+}
+
+const (
+	defaultTrouble    = time.Minute
+	maxTroubleSeconds = int(behavior.MaxTrouble / time.Second)
+)
+
+// onset is a troubleRequest that was understood.
+type onset struct {
+	kind      behavior.Kind
+	endpoints []behavior.Endpoint
+	lasting   time.Duration
+	line      msisdn.Number
+}
+
+// read returns what was asked for, or every fault of it.
+func (q troubleRequest) read() (onset, error) {
+	faults := map[string]string{}
+	kind, known := behavior.KindOf(q.Name)
+	if !known {
+		faults["name"] = "알 수 없는 항목입니다."
+	}
+	asked := onset{kind: kind, endpoints: q.Endpoints, lasting: defaultTrouble}
+	if seconds := q.Seconds; seconds != nil {
+		asked.lasting = time.Duration(*seconds) * time.Second
+		if *seconds < 1 || *seconds > maxTroubleSeconds {
+			faults["seconds"] = fmt.Sprintf("1에서 %d 사이여야 합니다.", maxTroubleSeconds)
+		}
+	}
+	if len(asked.endpoints) == 0 {
+		asked.endpoints = slices.DeleteFunc(behavior.Endpoints(), func(e behavior.Endpoint) bool { return e == behavior.Auth })
+	}
+	for _, endpoint := range asked.endpoints {
+		if _, known := behavior.Defaults()[endpoint]; !known {
+			faults["endpoints"] = "알 수 없는 항목입니다."
+		}
+	}
+	if fault := asked.readLine(q.LineNumber); known && fault != "" {
+		faults["lineNumber"] = fault
+	}
+	if len(faults) > 0 {
+		return onset{}, problem.ErrValidation.WithFields(faults)
+	}
+	return asked, nil
+}
+
+// readLine takes the line, which goes with troubles of one line, and no other.
+func (o *onset) readLine(text string) (fault string) {
+	if text == "" && !o.kind.OneLine {
+		return ""
+	}
+	if !o.kind.OneLine {
+		return "한 회선의 장애에만 지정할 수 있습니다."
+	}
+	line, err := msisdn.Parse(text)
+	if err != nil {
+		return "회선 번호 형식이 올바르지 않습니다."
+	}
+	o.line = line
+	return ""
+}
+
+func (a *API) makeTrouble(w http.ResponseWriter, r *http.Request) error {
+	current, err := a.Settings.Current(r.Context())
+	if err != nil {
+		return err
+	}
+	var request troubleRequest
+	if err := httpjson.Decode(r, &request); err != nil {
+		return err
+	}
+	asked, err := request.read()
+	if err != nil {
+		return err
+	}
+	told, err := a.Troubles.Overrides(r.Context())
+	if err != nil {
+		return err
+	}
+	now := a.Now().UTC().Truncate(time.Microsecond) // as exact as the times of calls
+	troubles := make(map[behavior.Endpoint]behavior.Trouble, len(asked.endpoints))
+	for _, endpoint := range asked.endpoints {
+		profile := told[endpoint].On(current.Endpoints[endpoint])
+		trouble := asked.kind.Begin(endpoint, profile, now, asked.lasting)
+		trouble.Line = current.Pseudonym(asked.line)
+		troubles[endpoint] = trouble
+	}
+	if err := a.Troubles.SetTroubles(r.Context(), troubles); err != nil {
+		return err
+	}
+	return a.listTroubles(w, r)
+}
+
+// troubleList is what troubles there are, and which are going on.
+type troubleList struct {
+	Troubles []knownTrouble   `json:"troubles"`
+	Now      []currentTrouble `json:"now"` // by endpoint
+}
+
+type knownTrouble struct {
+	Name string `json:"name"`
+	Does string `json:"does"`
+}
+
+type currentTrouble struct {
+	Endpoint behavior.Endpoint `json:"endpoint"`
+	Name     string            `json:"name"`
+	Since    time.Time         `json:"since"`
+	Until    time.Time         `json:"until"`
+}
+
+func (a *API) listTroubles(w http.ResponseWriter, r *http.Request) error {
+	told, err := a.Troubles.Overrides(r.Context())
+	if err != nil {
+		return err
+	}
+	list := troubleList{Now: []currentTrouble{}}
+	for _, kind := range behavior.Kinds() {
+		list.Troubles = append(list.Troubles, knownTrouble{Name: kind.Name, Does: kind.Does})
+	}
+	for endpoint, override := range told {
+		if trouble := override.Trouble; !trouble.Over(a.Now()) {
+			list.Now = append(list.Now, currentTrouble{endpoint, trouble.Name, trouble.Since, trouble.Until})
+		}
+	}
+	slices.SortFunc(list.Now, func(a, b currentTrouble) int { return cmp.Compare(a.Endpoint, b.Endpoint) })
+	return httpjson.Write(w, http.StatusOK, list)
+}
