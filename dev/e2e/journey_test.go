@@ -115,6 +115,12 @@ func TestFreshLineHasSixMonthsOfBills(t *testing.T) {
 	if diff := cmp.Diff(made, c.MakeMockData(c.CustomerID, c.Line).OK(t)); diff != "" {
 		t.Errorf("made twice, it differs: %s", diff)
 	}
+	await(t, 15*time.Second, "KOS's no is forgotten", func() error {
+		if answer := c.Inquire(c.Line, ""); !answer.Succeeded() {
+			return errAwaited(answer.String())
+		}
+		return nil
+	})
 	for n := range 6 { // this month and five of the six: more cannot be asked for
 		plausible(t, c.see(t, month(n)), c.Line, month(n))
 	}

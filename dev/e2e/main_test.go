@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -98,12 +99,16 @@ func start() (err error) {
 	return startSystem(true)
 }
 
+// environ has our services ask KOS as often as they like, but only what a test
+// asks for: tests count what reaches KOS.
+var environ = append(slices.Clone(kos.Unlimited), "PREFETCH_ENABLED=false")
+
 // startSystem starts the system with the data that it has, or with none, and
 // gives it users.
 func startSystem(fresh bool) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	whole.system, err = system.Start(ctx, system.Options{Dir: ".", Data: "e2e", Fresh: fresh, Env: kos.Unlimited, Out: os.Stdout})
+	whole.system, err = system.Start(ctx, system.Options{Dir: ".", Data: "e2e", Fresh: fresh, Env: environ, Out: os.Stdout})
 	if err != nil {
 		return err
 	}

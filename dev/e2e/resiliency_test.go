@@ -36,14 +36,26 @@ func TestFaultsOfKOSAreRetried(t *testing.T) {
 
 func TestRefusalsOfKOSAreNotRetried(t *testing.T) {
 	harm(t)
-	for status, code := range map[int]string{429: "KOS_BUSY", 400: "KOS_UNAVAILABLE", 404: "KOS_UNAVAILABLE"} {
+	for _, status := range []int{400, 404} {
 		c := resident(t)
 		behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status}}})
-		unavailable(t, c.Inquire(c.Line, ""), code)
+		unavailable(t, c.Inquire(c.Line, ""), "KOS_UNAVAILABLE")
 		if n := billCalls(t, c.Line); n != 1 {
 			t.Errorf("%d: KOS was asked %d times, want once", status, n)
 		}
 		c.see(t, "") // a success ends the row of failures
+	}
+}
+
+// KOS names the time after which it may be asked again; whoever waits for the
+// answer goes on waiting in line.
+func TestBusyKOSIsAskedAgainInItsTime(t *testing.T) {
+	harm(t)
+	c := resident(t)
+	behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusTooManyRequests}}})
+	c.see(t, "")
+	if n := billCalls(t, c.Line); n != 2 {
+		t.Errorf("KOS was asked %d times, want once more", n)
 	}
 }
 
@@ -179,5 +191,11 @@ func TestNewSidecarHasAClosedBreaker(t *testing.T) {
 	c := resident(t)
 	openBreaker(t, c)
 	respawn(t, system.Sidecar(bills))
-	c.see(t, month(0))
+	// Our services let KOS rest for a moment after they met the old one.
+	await(t, openFor/4, "the new sidecar asks KOS", func() error {
+		if answer := c.Inquire(c.Line, month(0)); !answer.Succeeded() {
+			return errAwaited(answer.String())
+		}
+		return nil
+	})
 }

@@ -17,16 +17,33 @@ var errHung = errors.New("no answer within " + checkTimeout.String())
 // dependency runs one check, one at a time: should it hang and not even honour
 // its context, the probes that follow wait for that one and start no others.
 type dependency struct {
-	check  Check
-	needed bool // to be ready
+	check Check
+	need  need
 
 	mu      sync.Mutex
+	held    bool // once
 	running *run // nil: none
 }
 
 type run struct {
 	done chan struct{}
 	err  error // set when done is closed
+}
+
+// need is when a service needs a dependency to be ready.
+type need int
+
+const (
+	never need = iota
+	atFirst
+	always
+)
+
+// decides reports whether the service is not ready without it.
+func (d *dependency) decides() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.need == always || d.need == atFirst && !d.held
 }
 
 // state returns what the check says, or that it says nothing.
@@ -62,7 +79,7 @@ func (d *dependency) start(ctx context.Context) *run {
 		current.err = d.check(ctx)
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.running = nil
+		d.running, d.held = nil, d.held || current.err == nil
 		close(current.done)
 	}()
 	return current

@@ -27,7 +27,16 @@ func NewRegistry() *Registry { return &Registry{} }
 // Register adds the check of the dependency called name, without which the
 // service is not ready.
 func (r *Registry) Register(name string, check Check) {
-	r.add(name, &dependency{check: check, needed: true})
+	r.add(name, &dependency{check: check, need: always})
+}
+
+// RegisterFirst adds the check of the dependency called name, without which the
+// service is not ready until it could be used once; from then on it is only
+// reported. It is for what all replicas share: a release that cannot reach it is
+// not rolled out, but when it goes away later no replica is better than another,
+// and each goes on with what it knows.
+func (r *Registry) RegisterFirst(name string, check Check) {
+	r.add(name, &dependency{check: check, need: atFirst})
 }
 
 // Watch adds the check of the dependency called name, which is reported but
@@ -81,7 +90,7 @@ func (r *Registry) Ready(ctx context.Context) Report {
 			mu.Lock()
 			defer mu.Unlock()
 			report.Components[name] = component
-			if component.Status == down && dependency.needed {
+			if component.Status == down && dependency.decides() {
 				report.Status = down
 			}
 		})

@@ -57,6 +57,28 @@ func TestWhatIsOnlyWatchedIsNamedButDoesNotDecide(t *testing.T) {
 	}
 }
 
+func TestWhatIsNeededAtFirstDecidesUntilItCouldBeUsed(t *testing.T) {
+	t.Parallel()
+	registry := health.NewRegistry()
+	var away atomic.Bool
+	registry.RegisterFirst("database", func(context.Context) error {
+		if away.Load() {
+			return errors.New("database does not answer")
+		}
+		return nil
+	})
+	for _, step := range []struct {
+		away              bool
+		status, component string
+	}{{true, "DOWN", "DOWN"}, {false, "UP", "UP"}, {true, "UP", "DOWN"}} {
+		away.Store(step.away)
+		report := registry.Ready(t.Context())
+		if report.Status != step.status || report.Components["database"].Status != step.component {
+			t.Errorf("away %t: %+v", step.away, report)
+		}
+	}
+}
+
 func TestReadyWithAllOrNoDependencies(t *testing.T) {
 	t.Parallel()
 	var registry health.Registry // the zero value is of use

@@ -103,7 +103,7 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	code := status[p.Kind]
 	telemetry.Annotate(r.Context(), slog.String("code", p.Code))
-	if code >= http.StatusInternalServerError {
+	if code >= http.StatusInternalServerError && !byDesign(p) {
 		telemetry.Fault(r.Context(), p)
 	}
 	setFailureHeaders(w.Header(), p)
@@ -111,6 +111,12 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if Write(w, code, envelope(r, p)) != nil {
 		_ = Write(w, code, envelope(r, p.WithDetails(nil)))
 	}
+}
+
+// byDesign reports whether p is no fault though the client is told to come back:
+// it has no cause, such as a queue that is full or work that goes on.
+func byDesign(p *problem.Error) bool {
+	return p.Kind == problem.Unavailable && p.Unwrap() == nil
 }
 
 // Observer is told of a request that is about to be refused. It must not wait.

@@ -166,6 +166,7 @@ func TestFailuresAreNotedInTheRecord(t *testing.T) {
 	}{
 		"refusal":     {errTaken.WithCause(errors.New("inside")), "INFO", `"code":"LINE_TAKEN"`},
 		"fault":       {errors.New("inside"), "ERROR", "inside"},
+		"by design":   {problem.New(problem.Unavailable, "QUEUED", "메시지"), "INFO", `"code":"QUEUED"`},
 		"unavailable": {problem.New(problem.Unavailable, "AWAY", "메시지").WithCause(errors.New("inside")), "ERROR", "inside"},
 	}
 	for name, tc := range tests {

@@ -151,7 +151,7 @@ func newPool(lc fx.Lifecycle, cfg pg.Config, secrets sidecar.Secrets, checks *he
 	if err != nil {
 		return nil, err
 	}
-	checks.Register("database", pg.Ping(pool))
+	checks.RegisterFirst("database", pg.Ping(pool))
 	lc.Append(fx.StopHook(pool.Close))
 	return pool, nil
 }

@@ -68,7 +68,7 @@ var Calm = Behavior{Latency: Latency{Min: 20, Max: 40}}
 // Together with a KOS that is Calm, tests are then not about waiting.
 var Unlimited = []string{
 	"KOS_CHANGE_PER_MINUTE=900", "KOS_CHANGE_STATUS_PER_MINUTE=3000",
-	"KOS_PRODUCT_INQUIRY_PER_MINUTE=3000", "KOS_PRODUCTS_PER_MINUTE=600",
+	"KOS_PRODUCT_INQUIRY_PER_MINUTE=3000", "KOS_PRODUCTS_PER_MINUTE=600", "KOS_BILL_INQUIRY_PER_MINUTE=3000",
 }
 
 // Endpoints are all endpoints of KOS.

@@ -157,7 +157,7 @@ func (b *Bills) restAfter(ctx context.Context, s Subject, err error) {
 func (b *Bills) ask(ctx context.Context, w Wish) (Bill, error) {
 	fresh, err := b.carrier.Bill(ctx, w.RequestID, w.Line, w.Month)
 	if err != nil {
-		return Bill{}, err
+		return Bill{}, w.refused(err)
 	}
 	if w.Class == Background {
 		fresh.Fetched = w.Reason
@@ -226,41 +226,10 @@ func (b *Bills) Fetch(ctx context.Context, w Wish) (Bill, error) {
 
 func (b *Bills) fetchCustomer(ctx context.Context, w Wish) error {
 	_, err := b.cache.RenewCustomer(ctx, w.Line, func(ctx context.Context) (Customer, error) {
-		return b.carrier.Customer(ctx, w.RequestID, w.Line)
+		got, err := b.carrier.Customer(ctx, w.RequestID, w.Line)
+		return got, w.refused(err)
 	})
 	return err
-}
-
-// Customer returns who holds a line. If KOS cannot or may not be asked now, it
-// is who held it when KOS last told a bill, and stale. If there is none it
-// returns an error that wraps ErrUnavailable, ErrMustWait, or ctx's; else
-// ErrUnknownLine or ErrSuspended.
-func (b *Bills) Customer(ctx context.Context, requestID string, line msisdn.Number) (holder Customer, stale bool, err error) {
-	s := Subject{Line: line}
-	brief, cancel := context.WithTimeout(ctx, glance)
-	defer cancel()
-	holder, err = b.cache.Customer(brief, line, func(ctx context.Context) (Customer, error) {
-		if err := b.pass(ctx, s); err != nil {
-			return Customer{}, err
-		}
-		got, err := b.carrier.Customer(ctx, requestID, line)
-		b.restAfter(ctx, s, err)
-		return got, err
-	})
-	if err == nil || isAnswer(err) {
-		return holder, false, err
-	}
-	if errors.Is(err, ErrMustWait) {
-		b.want(ctx, Question{Subject: s, RequestID: b.newID()})
-	}
-	current := MonthOf(b.now())
-	for _, month := range []Month{current, current.minus(1)} {
-		if old, found := b.lastKnown(ctx, Subject{line, month}); found {
-			old.Customer.AsOf = old.AsOf
-			return old.Customer, true, nil
-		}
-	}
-	return Customer{}, true, err
 }
 
 // Changed forgets what is known of a line that has a new plan, here, in every

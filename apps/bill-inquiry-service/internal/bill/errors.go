@@ -40,6 +40,10 @@ var ErrUnavailable = errors.New("bill: the carrier cannot be asked")
 // would meet: KOS was not even asked.
 var ErrNotAsked = errors.New("bill: the carrier was not asked")
 
+// ErrUnasked is wrapped, beside KOS's refusal, by answers to questions that
+// nobody has asked yet: whoever does may be told something else.
+var ErrUnasked = errors.New("bill: asked in the background")
+
 // ErrMustWait is wrapped where KOS's limit does not allow a question now.
 var ErrMustWait = errors.New("bill: the carrier's limit is used up")
 

@@ -16,7 +16,8 @@ type Carrier interface {
 	Customer(ctx context.Context, requestID string, line msisdn.Number) (Customer, error)
 }
 
-// Cache keeps bills and customers for a while, and refusals for a moment.
+// Cache keeps bills and customers for a while, and refusals for a moment, unless
+// they wrap ErrUnasked.
 // Callers that miss the same thing at the same time share one load, which goes
 // on when they leave; they then get their context's error.
 type Cache interface {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
@@ -110,6 +111,14 @@ type Wish struct {
 	Refresh bool
 	// Reason is why it may be needed, of background work.
 	Reason string
+}
+
+// refused returns err as the answer to this wish.
+func (w Wish) refused(err error) error {
+	if w.Class == Background && isAnswer(err) {
+		return fmt.Errorf("%w: %w", ErrUnasked, err)
+	}
+	return err
 }
 
 // Place is where a question stands in line.

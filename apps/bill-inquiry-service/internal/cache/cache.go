@@ -22,7 +22,7 @@ const (
 	billTTL     = time.Hour
 	customerTTL = 4 * time.Hour
 	// refusalTTL is how long KOS's answer that there is nothing is believed.
-	refusalTTL = time.Minute
+	refusalTTL = 10 * time.Second
 )
 
 // loadTimeout bounds a load: longer than all attempts that resiliency/ makes
@@ -78,7 +78,7 @@ func keep[V any](load func(context.Context) (V, error)) cache.Load[told[V]] {
 	return func(ctx context.Context) (told[V], error) {
 		value, err := load(ctx)
 		for _, refusal := range bill.Refusals() {
-			if errors.Is(err, refusal) {
+			if errors.Is(err, refusal) && !errors.Is(err, bill.ErrUnasked) {
 				return told[V]{Refusal: refusal.Code}, nil
 			}
 		}

@@ -21,17 +21,19 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// room is how many may wait.
-const room = 10
+const (
+	room   = 10      // how many may wait
+	plenty = 100_000 // what KOS allows a minute
+)
 
 // newQueue returns a line in a database of its own.
-func newQueue(t *testing.T, perMinute int) (*postgres.Queue, *pgxpool.Pool) {
+func newQueue(t *testing.T) (*postgres.Queue, *pgxpool.Pool) {
 	t.Helper()
-	return newSealedQueue(t, sealtest.Keyring(t), perMinute)
+	return newSealedQueue(t, sealtest.Keyring(t))
 }
 
 // newSealedQueue is newQueue with a keyring.
-func newSealedQueue(t *testing.T, keyring *seal.Keyring, perMinute int) (*postgres.Queue, *pgxpool.Pool) {
+func newSealedQueue(t *testing.T, keyring *seal.Keyring) (*postgres.Queue, *pgxpool.Pool) {
 	t.Helper()
 	pool := pgtest.New(t, postgres.Migrations(), pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}).Pool
 	inserts, err := queue.NewJobs(pool, slog.New(slog.DiscardHandler))
@@ -39,7 +41,7 @@ func newSealedQueue(t *testing.T, keyring *seal.Keyring, perMinute int) (*postgr
 		t.Fatal(err)
 	}
 	budgets := postgres.NewBudgets(pool, "us", map[bill.Endpoint]int{
-		bill.BillInquiry: perMinute, bill.ProductInquiry: perMinute,
+		bill.BillInquiry: plenty, bill.ProductInquiry: plenty,
 	}, func(bill.Endpoint) {})
 	return postgres.NewQueue(postgres.QueueParams{
 		Pool: pool, Jobs: inserts, Budgets: budgets, Keyring: keyring,
@@ -51,7 +53,7 @@ func TestTheLineConforms(t *testing.T) {
 	t.Parallel()
 	billtest.Conformance(t, room, func(t *testing.T) billtest.Tested {
 		t.Helper()
-		line, _ := newQueue(t, 100_000)
+		line, _ := newQueue(t)
 		return line
 	})
 }
@@ -73,7 +75,7 @@ func waiting(line msisdn.Number) bill.Record {
 
 func TestAnInquiryIsWrittenDownWithAllThatEndsIt(t *testing.T) {
 	t.Parallel()
-	line, pool := newQueue(t, 100_000)
+	line, pool := newQueue(t)
 	r := waiting("01012345678")
 	if _, err := line.Enter(t.Context(), r); err != nil {
 		t.Fatal(err)
@@ -112,7 +114,7 @@ func TestAnInquiryIsWrittenDownWithAllThatEndsIt(t *testing.T) {
 
 func TestWithoutKeysNobodyGetsInLine(t *testing.T) {
 	t.Parallel()
-	line, pool := newSealedQueue(t, sealtest.NewStore("").Keyring(), 100_000)
+	line, pool := newSealedQueue(t, sealtest.NewStore("").Keyring())
 	if _, err := line.Enter(t.Context(), waiting("01012345678")); !errors.Is(err, bill.ErrDatabase) {
 		t.Errorf("got %v", err)
 	}
@@ -123,7 +125,7 @@ func TestWithoutKeysNobodyGetsInLine(t *testing.T) {
 
 func TestOnlyWhoMustWaitsInLine(t *testing.T) {
 	t.Parallel()
-	line, pool := newQueue(t, 100_000)
+	line, pool := newQueue(t)
 	pass := func(want bill.Passage) {
 		t.Helper()
 		if got, err := line.Pass(t.Context(), bill.BillInquiry); err != nil || got != want {
@@ -154,35 +156,9 @@ func TestOnlyWhoMustWaitsInLine(t *testing.T) {
 	}
 }
 
-func TestWhoDiedWithATurnLosesIt(t *testing.T) {
-	t.Parallel()
-	line, pool := newQueue(t, 100_000)
-	if _, err := line.Enter(t.Context(), waiting("01012345678")); err != nil {
-		t.Fatal(err)
-	}
-	first, err := line.Take(t.Context(), bill.BillInquiry)
-	if err != nil || !first.Granted {
-		t.Fatalf("got %+v, %v", first, err)
-	}
-	if _, err := pool.Exec(t.Context(), "UPDATE waiting_fetch SET taken_until = taken_until - interval '1 minute'"); err != nil {
-		t.Fatal(err)
-	}
-	if again, err := line.Take(t.Context(), bill.BillInquiry); err != nil || again.FetchID != first.FetchID {
-		t.Errorf("got %+v, %v", again, err)
-	}
-	if _, err := pool.Exec(t.Context(), "DELETE FROM river_job"); err != nil {
-		t.Fatal(err)
-	}
-	for want := 1; want >= 0; want-- { // the second time there is nothing to do
-		if found, err := line.Requeue(t.Context(), queue.KindFetch); err != nil || found != want {
-			t.Errorf("put %d back, %v", found, err)
-		}
-	}
-}
-
 func TestNewcomersDoNotPassWhoHasWaitedForAMinute(t *testing.T) {
 	t.Parallel()
-	line, pool := newQueue(t, 100_000)
+	line, pool := newQueue(t)
 	for _, month := range []bill.Month{"2026-11", "2026-10"} {
 		r := waiting("01012345678")
 		r.Month = month
@@ -195,84 +171,5 @@ func TestNewcomersDoNotPassWhoHasWaitedForAMinute(t *testing.T) {
 	}
 	if place, err := line.Enter(t.Context(), waiting("01087654321")); err != nil || place.Ahead != 2 {
 		t.Errorf("got %+v, %v", place, err)
-	}
-}
-
-func TestHopelessQuestionsAreFound(t *testing.T) {
-	t.Parallel()
-	line, pool := newQueue(t, 100_000)
-	for _, who := range []msisdn.Number{"01012345678", "01087654321"} {
-		if _, err := line.Enter(t.Context(), waiting(who)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	hopeless := func(want int) {
-		t.Helper()
-		if found, err := line.Hopeless(t.Context(), 10*time.Minute); err != nil || len(found) != want {
-			t.Errorf("found %+v, %v", found, err)
-		}
-	}
-	exec := func(sql string) {
-		t.Helper()
-		if _, err := pool.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
-	turn, err := line.Take(t.Context(), bill.BillInquiry)
-	if err != nil || line.Return(t.Context(), turn, time.Minute) != nil {
-		t.Fatal(err)
-	}
-	exec("UPDATE waiting_fetch SET since = since - interval '11 minutes'")
-	hopeless(0) // they just wait
-	exec("UPDATE waiting_fetch SET failing_since = failing_since - interval '11 minutes'")
-	hopeless(1)
-	if err := line.Rest(t.Context(), bill.BillInquiry, time.Second); err != nil {
-		t.Fatal(err)
-	}
-	hopeless(1)
-	exec("UPDATE resting_endpoint SET away_since = away_since - interval '11 minutes', rests_until = now()")
-	hopeless(2)
-	turn, err = line.Take(t.Context(), bill.BillInquiry)
-	if err != nil || line.Finish(t.Context(), turn, true, func(r bill.Record) bill.Record { return r }) != nil {
-		t.Fatal(err)
-	}
-	hopeless(1) // KOS is back
-	all, err := line.Waiting(t.Context())
-	if err != nil || len(all) != 1 || all[0].Count != 1 || all[0].Oldest < 11*time.Minute {
-		t.Errorf("%+v wait, %v", all, err)
-	}
-}
-
-func TestActiveLinesWithoutAFreshBill(t *testing.T) {
-	t.Parallel()
-	line, pool := newQueue(t, 100_000)
-	archive, now := postgres.NewArchive(pool, sealtest.Keyring(t)), time.Now()
-	lines := []msisdn.Number{"01000000001", "01000000002", "01000000003"} // one is stale, one fresh, one waits
-	for i, own := range lines {
-		r := waiting(own)
-		if _, err := line.Enter(t.Context(), r); err != nil {
-			t.Fatal(err)
-		}
-		if i == 2 {
-			continue
-		}
-		turn, err := line.Take(t.Context(), bill.BillInquiry)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = line.Finish(t.Context(), turn, true, func(r bill.Record) bill.Record {
-			r.Status, r.ProcessedAt = bill.Completed, now
-			return r
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := archive.Keep(t.Context(), bill.Bill{Line: own, Month: "2026-11", AsOf: now.Add(time.Duration(i-1) * time.Hour)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := postgres.NewActivity(pool).Active(t.Context(), now.Add(-time.Hour), now.Add(-time.Minute), "2026-11", 10)
-	if err != nil || !cmp.Equal(got, lines[:1]) {
-		t.Errorf("got %v, %v", got, err)
 	}
 }

@@ -6,7 +6,6 @@ package billtest
 import (
 	"cmp"
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -230,104 +229,4 @@ func (l *Line) standing(mine *fetch) bill.Place {
 	spaced := max(0, place.Ahead-max(0, left-1))
 	place.Estimate = max(rests, wait) + time.Duration(spaced)*budget.interval + call
 	return place
-}
-
-const (
-	lease = 15 * time.Second
-	idle  = time.Second
-)
-
-// Take implements bill.Turns.
-func (l *Line) Take(_ context.Context, endpoint bill.Endpoint) (bill.Turn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var free []*fetch
-	for _, f := range l.fetches {
-		if f.Endpoint() == endpoint && f.free(time.Now()) {
-			free = append(free, f)
-		}
-	}
-	if len(free) == 0 || l.resting(endpoint) > 0 {
-		return bill.Turn{Wait: idle, Nobody: true}, nil
-	}
-	first, part := slices.MinFunc(free, compare), 1.0
-	if first.Class == bill.Background {
-		part = 0.5
-	}
-	if wait := l.budgets[endpoint].reserve(part); wait > 0 {
-		return bill.Turn{Wait: wait}, nil
-	}
-	first.taken = time.Now().Add(lease)
-	turn := first.Turn
-	turn.Granted = true
-	return turn, nil
-}
-
-// Finish implements bill.Turns.
-func (l *Line) Finish(_ context.Context, t bill.Turn, _ bool, settle func(bill.Record) bill.Record) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	held := l.fetches[t.Subject]
-	if held == nil || held.FetchID != t.FetchID {
-		return nil
-	}
-	delete(l.fetches, t.Subject)
-	for _, record := range held.inquiries {
-		delete(l.inquiry, record.RequestID)
-		if ended := settle(record); l.opts.Appended != nil {
-			l.opts.Appended(ended)
-		}
-	}
-	if l.opts.Done != nil {
-		l.opts.Done(t.Key())
-	}
-	return nil
-}
-
-// Return implements bill.Turns.
-func (l *Line) Return(_ context.Context, t bill.Turn, pause time.Duration) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	held := l.fetches[t.Subject]
-	if held == nil || held.FetchID != t.FetchID {
-		return nil
-	}
-	held.taken = time.Time{}
-	if pause > 0 {
-		held.due = time.Now().Add(pause)
-		held.Tries++
-		if held.FailingSince.IsZero() {
-			held.FailingSince = time.Now()
-		}
-	}
-	return nil
-}
-
-// budget is a kosbudget.Budget in memory.
-type budget struct {
-	interval, burst time.Duration
-	full            time.Time
-}
-
-func newBudget(perMinute int) *budget {
-	burst := bill.AtOnce(perMinute)
-	interval := time.Minute / time.Duration(max(1, perMinute-burst))
-	return &budget{interval: interval, burst: time.Duration(burst) * interval}
-}
-
-// taken is what has been taken in advance.
-func (b *budget) taken() time.Duration { return max(0, time.Until(b.full)) }
-
-func (b *budget) reserve(part float64) time.Duration {
-	bound := max(b.interval, time.Duration(float64(b.burst)*part))
-	if wait := b.taken() + b.interval - bound; wait > 0 {
-		return max(wait, time.Millisecond)
-	}
-	b.full = time.Now().Add(b.taken() + b.interval)
-	return 0
-}
-
-func (b *budget) state() (left int, wait time.Duration) {
-	spare := b.burst - b.taken()
-	return max(0, int(spare/b.interval)), max(0, b.interval-spare)
 }

@@ -1,0 +1,60 @@
+package componenttest
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
+)
+
+// A line may be opened between the login and the first question.
+func TestWhatALoginFindsMissingIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, daprtest.RedisState)
+	const unknown = "01099990001"
+	c := w.login(unknown)
+	event := fmt.Sprintf(`{"id":"1","type":"user.logged-in.v1","data":{"lines":[%q]}}`, unknown)
+	if got := c.do(http.MethodPost, "/events/user-logged-in", event); got.status != http.StatusOK {
+		t.Fatalf("the event: %+v", got)
+	}
+	eventually(t, "everything is asked for", func() bool {
+		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM waiting_fetch") == 0
+	})
+	for range 2 {
+		if got := c.inquire(unknown, ""); got.code != "LINE_NOT_FOUND" {
+			t.Errorf("got %+v", got)
+		}
+	}
+	if calls := w.kos.Calls("bill-inquiry"); calls != 3 {
+		t.Errorf("KOS was called %d times, want once more", calls)
+	}
+}
+
+// TestALoginWarmsTheFirstClick has the event come as the sidecar delivers it.
+func TestALoginWarmsTheFirstClick(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, daprtest.RedisState)
+	own := lines(1)[0]
+	c := w.login(own)
+	event := fmt.Sprintf(`{"id":"1","type":"user.logged-in.v1","data":{"lines":[%q]}}`, own)
+	for range 2 { // at least once
+		if got := c.do(http.MethodPost, "/events/user-logged-in", event); got.status != http.StatusOK {
+			t.Fatalf("the event: %+v", got)
+		}
+	}
+	eventually(t, "everything is fetched", func() bool {
+		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM waiting_fetch") == 0
+	})
+	for _, month := range []string{"", lastMonth()} {
+		if got := c.inquire(own, month); got.status != http.StatusOK || got.data["stale"] != false {
+			t.Errorf("got %+v", got)
+		}
+	}
+	if got := c.do(http.MethodGet, "/api/v1/bills/menu", ""); got.data["stale"] != false || got.data["asOf"] == nil {
+		t.Errorf("menu: %+v", got)
+	}
+	if bills, customers := w.kos.Calls("bill-inquiry"), w.kos.Calls("product-inquiry"); bills != 2 || customers != 1 {
+		t.Errorf("KOS was called %d and %d times", bills, customers)
+	}
+}

@@ -1,0 +1,47 @@
+package postgres_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
+)
+
+func TestActiveLinesWithoutAFreshBill(t *testing.T) {
+	t.Parallel()
+	line, pool := newQueue(t)
+	archive, now := postgres.NewArchive(pool, sealtest.Keyring(t)), time.Now()
+	lines := []msisdn.Number{"01000000001", "01000000002", "01000000003"} // one is stale, one fresh, one waits
+	for i, own := range lines {
+		r := waiting(own)
+		if _, err := line.Enter(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if i == 2 {
+			continue
+		}
+		turn, err := line.Take(t.Context(), bill.BillInquiry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = line.Finish(t.Context(), turn, true, func(r bill.Record) bill.Record {
+			r.Status, r.ProcessedAt = bill.Completed, now
+			return r
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := archive.Keep(t.Context(), bill.Bill{Line: own, Month: "2026-11", AsOf: now.Add(time.Duration(i-1) * time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := postgres.NewActivity(pool).Active(t.Context(), now.Add(-time.Hour), now.Add(-time.Minute), "2026-11", 10)
+	if err != nil || !cmp.Equal(got, lines[:1]) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}

@@ -1,0 +1,78 @@
+package postgres_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
+)
+
+func TestArchiveKeepsTheNewestAndNeverReplacesAFinalBill(t *testing.T) {
+	t.Parallel()
+	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
+	ctx := t.Context()
+	if _, err := archive.Find(ctx, line, "2026-10"); !errors.Is(err, bill.ErrNotKept) {
+		t.Fatalf("empty archive: %v", err)
+	}
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	tellings := []struct {
+		total int64
+		final bool
+		asOf  time.Time
+		want  int64
+	}{
+		{100, false, at, 100},
+		{200, false, at.Add(time.Hour), 200},
+		{150, false, at.Add(time.Minute), 200}, // late: told before what is kept
+		{300, true, at.Add(2 * time.Hour), 300},
+		{400, true, at.Add(3 * time.Hour), 300}, // final means final
+	}
+	for _, told := range tellings {
+		b := bill.Bill{Line: line, Month: "2026-10", Final: told.final, AsOf: told.asOf, Charges: bill.Charges{Total: told.total}}
+		if err := archive.Keep(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		got, err := archive.Find(ctx, line, "2026-10")
+		if err != nil || got.Charges.Total != told.want {
+			t.Errorf("after %+v: %d, %v", told, got.Charges.Total, err)
+		}
+	}
+}
+
+func TestAForgottenBillStaysForgotten(t *testing.T) {
+	t.Parallel()
+	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
+	ctx, at := t.Context(), time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	keep := func(b bill.Bill) {
+		t.Helper()
+		if err := archive.Keep(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := bill.Bill{Line: line, Month: "2026-11", AsOf: at.Add(-time.Hour)}
+	final := bill.Bill{Line: line, Month: "2026-10", Final: true, AsOf: at.Add(-time.Hour)}
+	keep(open)
+	keep(final)
+	for _, month := range []bill.Month{"2026-11", "2026-10", "2026-09"} {
+		if err := archive.Forget(ctx, line, month, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open.AsOf = at.Add(-time.Second) // asked for before the line changed
+	keep(open)
+	if _, err := archive.Find(ctx, line, "2026-11"); !errors.Is(err, bill.ErrNotKept) {
+		t.Errorf("the old plan's bill: %v", err)
+	}
+	if _, err := archive.Find(ctx, line, "2026-10"); err != nil {
+		t.Errorf("a final bill: %v", err)
+	}
+	open.AsOf = at.Add(time.Second)
+	keep(open)
+	if _, err := archive.Find(ctx, line, "2026-11"); err != nil {
+		t.Errorf("the new plan's bill: %v", err)
+	}
+}
