@@ -129,14 +129,14 @@ func (r Report) judgeAge(f *findings) {
 	if b.Stale {
 		f.add(len(got(during, stale)) == 0, "answers in the trouble that are marked as old: %d of %d", len(got(during, stale)), len(during))
 	}
-	if b.Old {
-		unmarked := 0
+	if b.Unmarked > 0 {
+		var oldest time.Duration
 		for _, call := range got(during, fresh) {
 			if call.Asked == thisMonth {
-				unmarked++
+				oldest = max(oldest, call.Start.Sub(call.AsOf))
 			}
 		}
-		f.add(unmarked > 0, "answers about this month in the trouble that are not marked as old: %d", unmarked)
+		f.bound(oldest, b.Unmarked, "answers about this month in the trouble that are not marked as old are as old as")
 	}
 	if b.Fresh > 0 {
 		f.bound(max(0, lastStale(r.Regulars).Sub(r.Over)), b.Fresh, "after the trouble, old answers are given for")

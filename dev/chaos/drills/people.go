@@ -61,7 +61,9 @@ func (p person) visit(what string) traffic.Call {
 
 func (p person) inquire(what, month string) traffic.Call {
 	begun, answer := time.Now(), p.api.Inquire(p.line, month)
-	return visited(begun, what, answer, grade(answer, answer.Data.Stale, p.mine(answer.Data.Bill, month)))
+	call := visited(begun, what, answer, grade(answer, answer.Data.Stale, p.mine(answer.Data.Bill, month)))
+	call.AsOf = answer.Data.AsOf
+	return call
 }
 
 // mine reports whether a bill is the one that was asked for.

@@ -18,7 +18,9 @@ type Call struct {
 	// Asked is what the call was for, Got what kind of answer came, both in the
 	// words of who makes the calls.
 	Asked, Got string
-	Reason     string // of a failure, for people
+	// AsOf is since when what came is known, if it says so.
+	AsOf   time.Time
+	Reason string // of a failure, for people
 }
 
 // End is when the call was over.
