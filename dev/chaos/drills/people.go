@@ -28,9 +28,6 @@ const (
 	failed  = "failed"  // anything else
 )
 
-// outcomes are all kinds of answers, the best first.
-var outcomes = []string{fresh, stale, waiting, refused, failed}
-
 // person is somebody with a line, logged in.
 type person struct {
 	api  *api.Client

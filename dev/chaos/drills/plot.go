@@ -34,13 +34,13 @@ func (l layer) LegendTextX() float64 { return l.LegendX + 13 }
 
 // Colours that also people tell apart who see no red or green.
 var colors = map[string]string{
-	fresh: "#3a9d6e", stale: "#e8b93b", waiting: "#5b8fd6", refused: "#d9772f", failed: "#b3123f",
+	fresh: "#3a9d6e", stale: "#e8b93b", waiting: "#5b8fd6", inLine: "#c9dbf3", refused: "#d9772f", failed: "#b3123f",
 	answered: "#3a9d6e", throttled: "#5b8fd6", broken: "#d9772f", unanswered: "#77358a",
 }
 
 func answersPlot(t timeline, top, bottom int) plot {
 	p := plot{Title: "answers a second", Top: top, Bottom: bottom}
-	p.stack(t, outcomes, func(m moment, kind string) float64 { return m.got[kind] })
+	p.stack(t, []string{fresh, stale, refused, failed, waiting, inLine}, func(m moment, kind string) float64 { return m.got[kind] })
 	return p
 }
 

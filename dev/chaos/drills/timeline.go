@@ -66,7 +66,7 @@ func (t timeline) answers(r Report, rate float64) {
 	}
 	for _, call := range r.newcomers(r.whole(), true) {
 		m := t.at(r, call.End())
-		m.got[call.Got] += rate
+		m.got[seen(call)] += rate
 		m.newcomerTime = append(m.newcomerTime, call)
 	}
 	for i := range t.moments {
@@ -74,6 +74,17 @@ func (t timeline) answers(r Report, rate float64) {
 		m.median, m.tail = traffic.Median(m.regularTimes), traffic.Quantile(m.regularTimes, 0.99)
 		m.slowest = slowest(m.newcomerTime).Took
 	}
+}
+
+// inLine is what who looks at Location sees while the bill is not there.
+const inLine = "still in line"
+
+// seen is what a picture shows of an answer.
+func seen(call traffic.Call) string {
+	if call.Asked == progress && call.Got == waiting {
+		return inLine
+	}
+	return call.Got
 }
 
 // at returns the moment of a time; what comes late belongs to the last one.
