@@ -1,6 +1,7 @@
 package behavior_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -173,7 +174,9 @@ func TestHangOfATroubleEndsWithIt(t *testing.T) {
 		trouble := kind.Begin(behavior.BillInquiry, healthy, time.Now(), lasting)
 		gate, verdict := judged(t, &ledger{admission: behavior.Admission{Override: behavior.Override{Trouble: &trouble}}})
 		start := time.Now()
-		if err := gate.Wait(t.Context(), behavior.BillInquiry, verdict); err != nil {
+		ctx, leave := context.WithTimeout(t.Context(), 2*lasting)
+		defer leave()
+		if err := gate.Wait(ctx, behavior.BillInquiry, verdict); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(start); took < lasting || took > lasting+time.Second {
