@@ -181,10 +181,12 @@ func badLine() Drill {
 	return d
 }
 
+// redisGone has the caches in the processes forget too: what is left are the
+// archive of final months, and KOS.
 func redisGone() Drill {
 	d := steady("redis-gone", "", 120*time.Second, "Redis is killed, and away.",
 		Bounds{Longest: longest, AllServed: true, SameParts: true})
-	d.Trouble, d.Forgotten = Trouble{Redis: true}, false
+	d.Trouble = Trouble{Redis: true}
 	return d
 }
 
