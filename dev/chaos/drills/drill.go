@@ -165,11 +165,11 @@ func hang() Drill {
 // from 97 calls a minute to less than 20, KOS refuses a round of calls, and one
 // more each half minute in which the budget grows by a tenth and is too large
 // again: 3 and 4 in two minutes. Calls go out at least half a second apart and
-// take less than that, so that a round is one call, or three where the burst
-// was left.
+// take less than that, so that a round is one call, but for the burst of three
+// that may be left at first.
 func limitDrop() Drill {
 	d := steady("limit-drop", kos.LimitDrop, 120*time.Second, "KOS allows a fifth of the calls it used to.",
-		Bounds{Longest: longest, Glance: glance, Limited: true, Throttled: 7 * 3})
+		Bounds{Longest: longest, Glance: glance, Limited: true, Throttled: 7 + 2})
 	d.RealLimit, d.Past, d.Forgotten = true, false, false
 	return d
 }

@@ -1,6 +1,7 @@
 package drills
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
@@ -34,13 +36,18 @@ type person struct {
 	line string
 }
 
-// enter lets a seeded user log in.
-func enter(s *stage.Stage, n int) (person, error) {
+// enter lets a seeded user log in, who comes back when told that too many do.
+func enter(ctx context.Context, s *stage.Stage, n int) (person, error) {
 	p := person{s.Client(), stage.Line(n)}
-	if answer := p.api.Login(stage.User(n), stage.Password); !answer.Succeeded() {
-		return p, fmt.Errorf("login: %s", answer)
+	for {
+		answer := p.api.Login(stage.User(n), stage.Password)
+		if answer.Succeeded() {
+			return p, nil
+		}
+		if answer.Status != http.StatusTooManyRequests || proc.Pause(ctx, until(answer.Header)) != nil {
+			return p, fmt.Errorf("login: %s", answer)
+		}
 	}
-	return p, nil
 }
 
 // visit asks for something.

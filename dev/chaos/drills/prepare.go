@@ -22,6 +22,10 @@ func (r *run) heal() error {
 	return errors.Join(r.KOS.Behave(kos.BillInquiry, well), r.KOS.Behave(kos.ProductInquiry, customers))
 }
 
+// prepareTimeout bounds how long it takes until everybody is there and has
+// looked around; where KOS's limit is real that alone is two minutes.
+const prepareTimeout = 10 * time.Minute
+
 // prepare lets everybody log in, and the regulars see what they will ask for.
 func (r *run) prepare(ctx context.Context) error {
 	d := r.drill
@@ -34,8 +38,10 @@ func (r *run) prepare(ctx context.Context) error {
 		return err
 	}
 	r.Say("%d people log in, %d of them look around", d.Regulars+people, d.Regulars)
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
 	everybody, err := each(ctx, d.Regulars+people, func(n int) (person, error) {
-		p, err := enter(r.Stage, n)
+		p, err := enter(ctx, r.Stage, n)
 		if err == nil && n < d.Regulars {
 			err = r.lookAround(ctx, p)
 		}
