@@ -52,8 +52,7 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	r.regulars = everybody[:d.Regulars]
 	r.newcomers = newcomers{people: everybody[d.Regulars:], months: months}
-	r.parts, err = r.processes()
-	return err
+	return nil
 }
 
 // lookAround asks for everything that a regular will ask for, until it is there.

@@ -109,6 +109,11 @@ func (r *run) strike(ctx context.Context) error {
 		}
 		defer r.resume()
 	}
+	parts, err := r.processes()
+	if err != nil {
+		return err
+	}
+	r.parts = parts
 	r.Say("%s: %s", r.drill.Name, r.drill.Story)
 	r.report.Trouble = time.Now()
 	return r.begin()
