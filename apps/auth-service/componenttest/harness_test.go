@@ -26,6 +26,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/kostest"
+	"github.com/phonebill/phonebill/apps/internal/linktest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/dev/openapitest"
@@ -52,8 +53,8 @@ type system struct {
 	database *pgtest.Database
 	options  daprtest.Options
 	dapr     *daprtest.Sidecar
-	redis    *link // between the sidecar and Redis
-	postgres *link // between the service and PostgreSQL
+	redis    *linktest.Link // between the sidecar and Redis
+	postgres *linktest.Link // between the service and PostgreSQL
 	environ  []string
 
 	url    string
@@ -78,13 +79,13 @@ func prepare(t *testing.T, kosURL string) *system {
 func prepareOn(t *testing.T, database *pgtest.Database, kosURL string) *system {
 	t.Helper()
 	s := &system{t: t, key: tokentest.NewKey(t, "signer"), keyset: sealtest.Keyset(t), database: database}
-	s.redis = startLink(t, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"))
-	s.postgres = startLink(t, net.JoinHostPort(s.database.Config.Host, strconv.Itoa(s.database.Config.Port)))
+	s.redis = linktest.Start(t, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"))
+	s.postgres = linktest.Start(t, net.JoinHostPort(s.database.Config.Host, strconv.Itoa(s.database.Config.Port)))
 	s.options = s.sidecar(kosURL)
 	s.dapr = daprtest.Start(t, s.options)
 	s.environ = []string{
 		"HTTP_ADDR=127.0.0.1:0",
-		"DB_HOST=127.0.0.1", "DB_PORT=" + s.postgres.port(),
+		"DB_HOST=127.0.0.1", "DB_PORT=" + s.postgres.Port(),
 		"DB_NAME=" + s.database.Config.Name, "DB_USER=" + s.database.Config.User,
 		"DB_PASSWORD_SECRET=database-password-auth",
 		"DAPR_HTTP_PORT=" + strconv.Itoa(s.dapr.HTTPPort), "DAPR_GRPC_PORT=" + strconv.Itoa(s.dapr.GRPCPort),
@@ -127,7 +128,7 @@ func (s *system) sidecar(kosURL string) daprtest.Options {
 		AppID:   "auth-" + rand.Text(),
 		Secrets: secrets,
 		Resources: []string{
-			strings.Replace(sessions, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"), s.redis.address(), 1),
+			strings.Replace(sessions, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"), s.redis.Address(), 1),
 			daprtest.HTTPEndpoint("kos-mock-service", kosURL),
 		},
 		ResourceDirs:  []string{"../../../resiliency"},

@@ -35,7 +35,7 @@ func TestSessionStoreOutage(t *testing.T) {
 	access := grant.text("access_token")
 	credentials := form{"userId": "user0001", "password": password}
 
-	s.redis.cut()
+	s.redis.Cut()
 	// Known to live a moment ago, the session is cached; that passes.
 	s.await(func() bool { return s.post("/api/v1/auth/logout", access, nil).code() == "SESSION_STORE_UNAVAILABLE" })
 	for _, path := range []string{"/api/v1/auth/verify", "/api/v1/auth/permissions", "/api/v1/auth/user-info", "/api/v1/users/user0001"} {
@@ -47,7 +47,7 @@ func TestSessionStoreOutage(t *testing.T) {
 	s.post("/api/v1/auth/change-password", access, form{"currentPassword": password, "newPassword": "battery staple 2!"}).
 		wantRetryLater(t, "SESSION_STORE_UNAVAILABLE")
 
-	s.redis.mend()
+	s.redis.Mend()
 	s.await(func() bool { return s.post("/api/v1/auth/login", "", credentials).status == http.StatusOK })
 	s.refresh(grant.text("refresh_token")).want(t, http.StatusOK, "") // nothing was lost
 }
@@ -58,7 +58,7 @@ func TestDatabaseOutage(t *testing.T) {
 	grant := s.login("user0001")
 	credentials := form{"userId": "user0001", "password": password}
 
-	s.postgres.cut()
+	s.postgres.Cut()
 	s.post("/api/v1/auth/login", "", credentials).wantRetryLater(t, "DATABASE_UNAVAILABLE")
 	s.refresh(grant.text("refresh_token")).wantRetryLater(t, "DATABASE_UNAVAILABLE")
 	s.get("/api/v1/auth/user-info", grant.text("access_token")).wantRetryLater(t, "DATABASE_UNAVAILABLE")
@@ -66,7 +66,7 @@ func TestDatabaseOutage(t *testing.T) {
 	same(t, s.readiness().Components["database"].Status, "DOWN")
 	same(t, s.readiness().Status, "UP") // what needs none goes on
 
-	s.postgres.mend()
+	s.postgres.Mend()
 	s.await(func() bool { return s.readiness().Components["database"].Status == "UP" })
 	s.refresh(grant.text("refresh_token")).want(t, http.StatusOK, "")
 	s.post("/api/v1/auth/logout", grant.text("access_token"), nil).want(t, http.StatusOK, "")

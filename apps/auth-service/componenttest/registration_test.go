@@ -1,8 +1,13 @@
 package componenttest
 
 import (
+	"fmt"
+	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
 	"github.com/phonebill/phonebill/apps/internal/kostest"
@@ -63,6 +68,67 @@ func TestRegistration(t *testing.T) {
 		must(t, s.database.Pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM app_user WHERE user_id = 'late')").Scan(&there))
 		same(t, there, false)
 		s.post(path, "", customer(nil)).want(t, http.StatusConflict, "USER_ID_TAKEN") // needs no KOS
+	})
+}
+
+// newcomer is a customer with a line of his own.
+func newcomer(n int) form {
+	return customer(form{
+		"userId": fmt.Sprintf("newcomer%02d", n), "customerId": fmt.Sprintf("NEW%03d", n), "lineNumber": fmt.Sprintf("0109000%04d", n),
+	})
+}
+
+func TestRegistrationKeepsToKOSsLimit(t *testing.T) {
+	t.Parallel()
+	const path = "/api/v1/auth/register"
+	t.Run("as it was agreed", func(t *testing.T) {
+		t.Parallel()
+		k := kostest.Start(t, app.Name)
+		s := prepare(t, k.URL)
+		s.environ = append(s.environ, "KOS_PRODUCT_INQUIRY_PER_MINUTE=2") // one at once, one a minute
+		s.serve()
+		s.awaitReady()
+		s.post(path, "", newcomer(1)).want(t, http.StatusCreated, "")
+		start := time.Now()
+		refused := s.post(path, "", newcomer(2))
+		refused.wantRetryLater(t, "KOS_BUSY")
+		if after, err := strconv.Atoi(refused.header.Get("Retry-After")); err != nil || after < 30 || after > 60 || time.Since(start) > 5*time.Second {
+			t.Errorf("refused for %d s after %s", after, time.Since(start))
+		}
+		same(t, k.Calls("product-inquiry"), 1)
+	})
+	t.Run("as KOS wants it now", func(t *testing.T) {
+		t.Parallel()
+		k := kostest.Start(t, app.Name)
+		s := prepare(t, k.URL)
+		s.serve()
+		s.awaitReady()
+		k.Behave("product-inquiry", map[string]any{"limitPerMinute": 1})
+		s.post(path, "", newcomer(1)).want(t, http.StatusCreated, "")
+		s.post(path, "", newcomer(2)).wantRetryLater(t, "KOS_BUSY")
+		calls := k.Calls("product-inquiry")
+		s.post(path, "", newcomer(3)).wantRetryLater(t, "KOS_BUSY")
+		same(t, k.Calls("product-inquiry"), calls) // nobody asks before the time that KOS named
+		s.await(func() (shown bool) {
+			s.actuator("/actuator/prometheus", func(resp *http.Response) {
+				text, err := io.ReadAll(resp.Body)
+				must(t, err)
+				shown = strings.Contains(string(text), `phonebill_kos_throttled_total{endpoint="product-inquiry"} 1`) &&
+					strings.Contains(string(text), `phonebill_kos_budget_left_calls{endpoint="product-inquiry"} 0`)
+			})
+			return shown
+		})
+	})
+	t.Run("which cannot be looked up", func(t *testing.T) {
+		t.Parallel()
+		k := kostest.Start(t, app.Name)
+		s := prepare(t, k.URL)
+		s.serve()
+		s.awaitReady()
+		_, err := s.database.Pool.Exec(t.Context(), "ALTER TABLE kos_budget RENAME TO mislaid")
+		must(t, err)
+		s.post(path, "", newcomer(1)).wantRetryLater(t, "DATABASE_UNAVAILABLE")
+		same(t, k.Calls("product-inquiry"), 0)
 	})
 }
 

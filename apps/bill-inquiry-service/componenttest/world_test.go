@@ -125,6 +125,11 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(w.stop)
+	w.awaitReady()
+}
+
+func (w *world) awaitReady() {
+	w.t.Helper()
 	eventually(w.t, "the service is ready", func() bool {
 		req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.url("/actuator/health/readiness"), http.NoBody)
 		if err != nil {
@@ -153,7 +158,12 @@ func (w *world) stop() {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-func (w *world) url(path string) string { return "http://" + w.server.Addr() + path }
+func (w *world) url(path string) string {
+	if w.server == nil { // it is a process of its own
+		return "http://" + w.address + path
+	}
+	return "http://" + w.server.Addr() + path
+}
 
 // customer is a user with a session and a token.
 type customer struct {

@@ -66,14 +66,16 @@ type Cache[V any] struct {
 	// forgotten are the keys that were forgotten lately. L2 is not believed
 	// about them: whoever invalidated them may not have reached it.
 	forgotten *otter.Cache[string, struct{}]
+	// renewed are the keys that are, or were just, refreshed ahead of their time.
+	renewed *otter.Cache[string, struct{}]
 }
 
 const (
 	// doubt is how long L2 is not believed about a key that was forgotten: by
 	// then it has been told, or will not be.
 	doubt = time.Minute
-	// maxDoubts bounds memory.
-	maxDoubts = 10_000
+	// maxMarks bounds the memory of keys that something was done with lately.
+	maxMarks = 10_000
 )
 
 // New returns a cache over l2.
@@ -89,11 +91,17 @@ func New[V any](opts Options, l2 L2, log *slog.Logger, metrics *Metrics) *Cache[
 				return min(l1TTL, life(e.Value, l1TTL))
 			}),
 		}),
-		forgotten: otter.Must(&otter.Options[string, struct{}]{
-			MaximumSize:      maxDoubts,
-			ExpiryCalculator: otter.ExpiryWriting[string, struct{}](doubt),
-		}),
+		forgotten: newMarks(doubt),
+		renewed:   newMarks(aheadPause),
 	}
+}
+
+// newMarks returns a set of keys that each leave it after a while.
+func newMarks(life time.Duration) *otter.Cache[string, struct{}] {
+	return otter.Must(&otter.Options[string, struct{}]{
+		MaximumSize:      maxMarks,
+		ExpiryCalculator: otter.ExpiryWriting[string, struct{}](life),
+	})
 }
 
 // Brief is implemented by values that may be kept for less long than their
@@ -172,12 +180,7 @@ func (c *Cache[V]) count(got found[V]) found[V] {
 // source was asked, then what it said may be old: all is done once more, and
 // this time what is in L2 was there before the source was asked.
 func (c *Cache[V]) fetch(ctx context.Context, key string, load Load[V]) (value V, level Level, err error) {
-	// Nobody else would recover the panic of a load in this goroutine.
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("cache %s: load panicked: %v\n%s", c.opts.Kind, cause, debug.Stack())
-		}
-	}()
+	defer c.recovered(&err)
 	for again := false; ; again = true {
 		value, state := c.fromL2(ctx, key)
 		if state == present {
@@ -187,6 +190,14 @@ func (c *Cache[V]) fetch(ctx context.Context, key string, load Load[V]) (value V
 		if err != nil || state == closed || c.toL2(ctx, key, value) || again {
 			return value, FromSource, err
 		}
+	}
+}
+
+// recovered, deferred, makes an error of the panic of a load: nobody else would
+// in a goroutine of the cache's own.
+func (c *Cache[V]) recovered(err *error) {
+	if cause := recover(); cause != nil {
+		*err = fmt.Errorf("cache %s: load panicked: %v\n%s", c.opts.Kind, cause, debug.Stack())
 	}
 }
 

@@ -5,6 +5,7 @@ package cache
 func (c *Cache[V]) StopGoroutines() {
 	c.l1.StopAllGoroutines()
 	c.forgotten.StopAllGoroutines()
+	c.renewed.StopAllGoroutines()
 }
 
 // Key returns the name under which L2 holds a key.

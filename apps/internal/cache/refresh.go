@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
@@ -51,4 +52,30 @@ func (c *Cache[V]) Refresh(ctx context.Context, key string, load Load[V]) (V, er
 		c.fault(ctx, "write", err)
 	}
 	return value, nil
+}
+
+// aheadPause is how far apart refreshes of a key ahead of its time begin. It is
+// longer than a load takes.
+const aheadPause = time.Minute
+
+// RefreshAhead is Refresh in the background, for a value that is used and will
+// soon expire: nobody then has to wait for the next one. However many ask for
+// it, a process does it once a minute for each key, be it that the source fails.
+func (c *Cache[V]) RefreshAhead(ctx context.Context, key string, load Load[V]) {
+	if _, first := c.renewed.SetIfAbsent(key, struct{}{}); !first {
+		return
+	}
+	go func() {
+		err := c.renew(context.WithoutCancel(ctx), key, load)
+		c.metrics.renewed(c.opts.Kind, err)
+		if err != nil {
+			c.log.DebugContext(ctx, "not refreshed ahead", "kind", c.opts.Kind, "error", err)
+		}
+	}()
+}
+
+func (c *Cache[V]) renew(ctx context.Context, key string, load Load[V]) (err error) {
+	defer c.recovered(&err)
+	_, err = c.Refresh(ctx, key, load)
+	return err
 }

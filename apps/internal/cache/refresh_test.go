@@ -3,11 +3,15 @@ package cache_test
 import (
 	"context"
 	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/phonebill/phonebill/apps/internal/cache"
 )
@@ -75,6 +79,106 @@ func TestRefreshWithoutSourceOrStoreChangesNothing(t *testing.T) {
 		}
 		f.want(f.bills, 89000, cache.FromL1)
 	})
+}
+
+// A crowd that uses a value which will soon expire has it asked for once, and
+// nobody waits for that; when the old one would have expired the new one is
+// there.
+func TestRefreshAheadServesACrowd(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(f *fixture) {
+		const crowd = 500
+		f.want(f.bills, 89000, cache.FromSource)
+		pass(ttl - time.Minute)
+		f.source.set(func() { f.source.fee, f.source.slow = 69000, 5*time.Second })
+		use := func(fee int) {
+			var group sync.WaitGroup
+			for range crowd {
+				group.Go(func() {
+					start := time.Now()
+					got, _, err := f.bills.Get(f.t.Context(), key, f.source.load)
+					if err != nil || got.Fee != fee || time.Since(start) != 0 {
+						f.t.Errorf("got %+v, %v after %s", got, err, time.Since(start))
+					}
+					f.bills.RefreshAhead(f.t.Context(), key, f.source.load)
+				})
+			}
+			group.Wait()
+		}
+		use(89000)
+		pass(2 * time.Second)
+		use(89000) // while the source is asked
+		pass(4 * time.Second)
+		use(69000)
+		pass(58 * time.Second) // the old one is over
+		if got, known := f.bills.Known(f.t.Context(), key); !known || got.Fee != 69000 {
+			f.t.Errorf("knows %+v, %t", got, known)
+		}
+		if f.source.asked != 2 {
+			f.t.Errorf("the source was asked %d times", f.source.asked)
+		}
+	})
+}
+
+// Without anybody ahead of it, the end of a value's time costs one load too:
+// all who come meanwhile share it.
+func TestACrowdAtTheEndOfAValueSharesOneLoad(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(f *fixture) {
+		f.want(f.bills, 89000, cache.FromSource)
+		pass(ttl)
+		f.source.set(func() { f.source.fee, f.source.slow = 69000, 5*time.Second })
+		var group sync.WaitGroup
+		for i := range 500 {
+			group.Go(func() {
+				pass(time.Duration(i) * 10 * time.Millisecond)
+				if got, _, err := f.bills.Get(f.t.Context(), key, f.source.load); err != nil || got.Fee != 69000 {
+					f.t.Errorf("got %+v, %v", got, err)
+				}
+			})
+		}
+		group.Wait()
+		if f.source.asked != 2 {
+			f.t.Errorf("the source was asked %d times", f.source.asked)
+		}
+	})
+}
+
+// A source that fails, or worse, costs a metric, keeps what is known and is left
+// alone for a while.
+func TestRefreshAheadThatFails(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func() error{
+		"away":   func() error { return errAway },
+		"panics": func() error { panic("a bug") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onClock(t, func(f *fixture) {
+				f.want(f.bills, 89000, cache.FromSource)
+				var asked atomic.Int32
+				for range 100 { // within 100 s
+					f.bills.RefreshAhead(f.t.Context(), key, func(context.Context) (bill, error) {
+						asked.Add(1)
+						return bill{}, fail()
+					})
+					pass(time.Second)
+				}
+				f.want(f.bills, 89000, cache.FromL1)
+				if asked.Load() != 2 {
+					f.t.Errorf("asked %d times within 100 s", asked.Load())
+				}
+				const want = `
+# HELP phonebill_cache_refreshes_ahead_total Values asked for anew before they expired, by kind and outcome: done or failed.
+# TYPE phonebill_cache_refreshes_ahead_total counter
+phonebill_cache_refreshes_ahead_total{kind="bill",outcome="failed"} 2
+`
+				if err := testutil.GatherAndCompare(f.registry, strings.NewReader(want), "phonebill_cache_refreshes_ahead_total"); err != nil {
+					f.t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 // refusal is a value that is known for a moment only.

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Table is what the service's migrations must have created.
@@ -59,6 +60,8 @@ type Budget struct {
 	interval time.Duration // a call is given back in this time
 	burst    time.Duration // what may be taken in advance, in intervals
 	part     float64       // of the burst
+	// throttled counts KOS's refusals, if that is measured.
+	throttled prometheus.Counter
 }
 
 // Querier is a pool, a connection or a transaction.

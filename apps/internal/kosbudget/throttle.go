@@ -30,6 +30,9 @@ SET full_at = greatest(budget.full_at, excluded.full_at),
 // long: nothing is given until then, and half as much after it. What is given
 // comes back to what was agreed by a tenth of that each half minute.
 func (b *Budget) Throttled(ctx context.Context, retryAfter time.Duration) error {
+	if b.throttled != nil {
+		b.throttled.Inc()
+	}
 	_, err := b.db.Exec(ctx, throttle, b.client, b.endpoint, max(0, retryAfter), b.burst, max(retryAfter, settle), leastShare)
 	if err != nil {
 		return fmt.Errorf("kos budget %s: %w", b.endpoint, err)

@@ -114,11 +114,7 @@ func TestAnOutageOfEverything(t *testing.T) {
 		t.Errorf("%d changes accepted", n)
 	}
 	// The shared cache loses the line, and so does this process.
-	r := w.replicas[0]
-	r.stop()
-	r.dapr.Kill()
-	r.dapr.Restart()
-	r.start()
+	w.replicas[0].forget()
 	stale := c.do("GET", "/api/v1/products/customer", "")
 	if stale.status != http.StatusOK || stale.data["stale"] != true {
 		t.Errorf("what was seen before: %+v", stale)

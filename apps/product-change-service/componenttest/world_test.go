@@ -51,6 +51,7 @@ type world struct {
 	db       *pgtest.Database
 	issuer   *authtest.Issuer
 	replicas []*replica
+	environ  []string // of all replicas
 }
 
 // replica is one process of the service with its sidecar.
@@ -91,6 +92,7 @@ type options struct {
 	quickBreaker bool // KOS's, in place of the repository's policies
 	forgetful    bool // the shared cache dies with its sidecar
 	mute         bool // there is no broker
+	environ      []string
 }
 
 func newWorld(t *testing.T, o options) *world {
@@ -98,7 +100,7 @@ func newWorld(t *testing.T, o options) *world {
 	river := pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}
 	w := &world{
 		t: t, kos: kostest.Start(t, app.Name), db: pgtest.New(t, postgres.Migrations(), river),
-		issuer: authtest.NewIssuer(t, time.Now),
+		issuer: authtest.NewIssuer(t, time.Now), environ: o.environ,
 	}
 	keys := httptest.NewServer(w.issuer)
 	t.Cleanup(keys.Close)
@@ -165,11 +167,11 @@ func freeAddress(t *testing.T) string {
 func (r *replica) start() {
 	t := r.w.t
 	t.Helper()
-	cfg, err := config.Load[app.Config]([]string{
+	cfg, err := config.Load[app.Config](append([]string{
 		"HTTP_ADDR=" + r.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset",
 		"DB_NAME=x", "DB_USER=x", "DB_PASSWORD_SECRET=x",
 		"KOS_CHANGE_PER_MINUTE=10000", "KOS_PRODUCT_INQUIRY_PER_MINUTE=10000", "KOS_CHANGE_STATUS_PER_MINUTE=10000",
-	})
+	}, r.w.environ...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +208,15 @@ func (r *replica) stop() {
 	}
 	r.running = nil
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// forget makes a replica, whose shared cache dies with its sidecar, know no more
+// than its database does.
+func (r *replica) forget() {
+	r.stop()
+	r.dapr.Kill()
+	r.dapr.Restart()
+	r.start()
 }
 
 func (r *replica) url(path string) string { return "http://" + r.address + path }

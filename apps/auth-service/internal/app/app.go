@@ -26,6 +26,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/health"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
@@ -38,7 +39,7 @@ const Name = "auth-service"
 // Graph is the server, from the outside in.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Names, cfg.Operators,
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Limits, cfg.Names, cfg.Operators,
 			cfg.Token, cfg.Password, cfg.Throttle, cfg.Events),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), lifetimes(cfg)),
 		platform.Base(Name), platform.HTTP, platform.Sessions, platform.Database, platform.Sealing, platform.Authenticator,
@@ -64,11 +65,13 @@ func Graph(cfg Config) fx.Option {
 			func(keys *token.Keys) jwtauth.Keys { return keys },
 			token.NewIssuer,
 			newKOS,
+			newBudget,
+			kosbudget.NewMetrics,
 			newAnnouncer,
 			postgres.NewHistory,
 			groupcommit.NewMetrics,
 			newHistoryWriter,
-		), fx.Invoke(keepPartitions, announce)),
+		), fx.Invoke(keepPartitions, announce, measure)),
 	)
 }
 
@@ -160,8 +163,19 @@ func newKeys(lc fx.Lifecycle, p keysParams) *token.Keys {
 	return keys
 }
 
-func newKOS(cfg kosclient.Config, secrets sidecar.Secrets, dapr *sidecar.Client) *kos.Carrier {
-	return kos.New(kosclient.New(cfg, secrets, dapr.Invoker(cfg.AppID)))
+func newKOS(cfg kosclient.Config, secrets sidecar.Secrets, dapr *sidecar.Client, budget *kosbudget.Budget) *kos.Carrier {
+	return kos.New(kosclient.New(cfg, secrets, dapr.Invoker(cfg.AppID)), budget)
+}
+
+// newBudget returns the right of all replicas together to ask KOS.
+func newBudget(pool *pgxpool.Pool, limits LimitConfig, metrics *kosbudget.Metrics) *kosbudget.Budget {
+	return metrics.Measure(kosbudget.New(pool, Name, kos.ProductInquiry, kosbudget.PerMinute(limits.Lines)))
+}
+
+// measure keeps the metrics of the budget, which it needs to be there, up to
+// date.
+func measure(lc fx.Lifecycle, metrics *kosbudget.Metrics, _ *kosbudget.Budget, log *slog.Logger) {
+	platform.Background(lc, func(ctx context.Context) { metrics.Watch(ctx, log) })
 }
 
 func newAnnouncer(cfg EventConfig, dapr *sidecar.Client, log *slog.Logger, registerer prometheus.Registerer) *events.Announcer {

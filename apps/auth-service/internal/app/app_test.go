@@ -68,8 +68,8 @@ func TestConfigReportsAllFaults(t *testing.T) {
 	}{
 		"nothing is set": {nil, []string{"DB_NAME", "DB_USER", "DB_PASSWORD_SECRET", "KOS_CREDENTIALS_SECRET", "DATA_KEYSET_SECRET"}},
 		"much is wrong": {
-			append([]string{"SESSION_IDLE=0s", "TOKEN_ACCESS_TTL=0s", "PASSWORD_ITERATIONS=0"}, required...),
-			[]string{"SESSION_IDLE", "TOKEN_ACCESS_TTL", "PASSWORD_ITERATIONS"},
+			append([]string{"SESSION_IDLE=0s", "TOKEN_ACCESS_TTL=0s", "PASSWORD_ITERATIONS=0", "KOS_PRODUCT_INQUIRY_PER_MINUTE=0"}, required...),
+			[]string{"SESSION_IDLE", "TOKEN_ACCESS_TTL", "PASSWORD_ITERATIONS", "KOS_PRODUCT_INQUIRY_PER_MINUTE"},
 		},
 		"auto-login is shorter": {
 			append([]string{"SESSION_AUTO_LOGIN_IDLE=1m"}, required...),

@@ -27,6 +27,7 @@ type Config struct {
 	Data      seal.Config
 	Store     platform.SessionConfig
 	KOS       kosclient.Config
+	Limits    LimitConfig
 	Names     jwtauth.Config
 	Operators jwtauth.OIDCConfig
 	Token     token.Config
@@ -34,6 +35,21 @@ type Config struct {
 	Session   SessionConfig
 	Throttle  throttle.Config
 	Events    EventConfig
+}
+
+// LimitConfig is how often all replicas together ask KOS within any minute. It
+// is a little below the 100 that KOS allows us, since the sidecar repeats calls
+// that fail.
+type LimitConfig struct {
+	Lines int `env:"KOS_PRODUCT_INQUIRY_PER_MINUTE" envDefault:"96"`
+}
+
+// Validate reports a limit that lets nothing through.
+func (c *LimitConfig) Validate() error {
+	if c.Lines < 1 {
+		return errors.New("KOS_PRODUCT_INQUIRY_PER_MINUTE must be positive")
+	}
+	return nil
 }
 
 // EventConfig names the component that carries events.

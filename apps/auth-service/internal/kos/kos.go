@@ -1,4 +1,5 @@
-// Package kos asks the carrier's order system whose a line is.
+// Package kos asks the carrier's order system whose a line is. It keeps to its
+// limit.
 package kos
 
 import (
@@ -7,15 +8,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// productInquiry tells about a line; its plan, which it also tells, is nothing
+// ProductInquiry tells about a line; its plan, which it also tells, is nothing
 // to us.
-const productInquiry = "/api/kos/product-inquiry"
+const (
+	ProductInquiry = "product-inquiry"
+
+	path = "/api/kos/" + ProductInquiry
+)
 
 // Its result codes beside kosclient.OK.
 const (
@@ -28,23 +36,40 @@ type Poster interface {
 	Post(ctx context.Context, path string, in any) (kosclient.Answer, error)
 }
 
+// Budget is the right to call KOS. See kosbudget.Budget.
+type Budget interface {
+	Await(ctx context.Context, longest time.Duration) (wait time.Duration, err error)
+	Throttled(ctx context.Context, retryAfter time.Duration) error
+}
+
+var _ Budget = (*kosbudget.Budget)(nil)
+
 // Carrier is KOS. It is safe for concurrent use.
-type Carrier struct{ client Poster }
+type Carrier struct {
+	client Poster
+	budget Budget
+}
 
 var _ identity.Carrier = (*Carrier)(nil)
 
-// New returns the carrier that client reaches.
-func New(client Poster) *Carrier { return &Carrier{client: client} }
+// New returns the carrier that client reaches, as often as budget allows.
+func New(client Poster, budget Budget) *Carrier { return &Carrier{client: client, budget: budget} }
 
 type inquiry struct {
 	LineNumber string `json:"lineNumber"`
 	RequestID  string `json:"requestId"`
 }
 
-// Customer implements identity.Carrier. It returns kosclient.ErrUnavailable
-// also for an answer that does not say what it must.
+// Customer implements identity.Carrier. It returns kosclient.ErrBusy while KOS's
+// limit is used up, identity.ErrDatabase if nobody can say whether it is, and
+// kosclient.ErrUnavailable also for an answer that does not say what it must.
 func (c *Carrier) Customer(ctx context.Context, line msisdn.Number) (id string, known bool, err error) {
-	answer, err := c.client.Post(ctx, productInquiry, inquiry{LineNumber: line.Digits(), RequestID: rand.Text()})
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	if err := c.await(ctx); err != nil {
+		return "", false, err
+	}
+	answer, err := c.ask(ctx, line)
 	if err != nil {
 		return "", false, err
 	}
@@ -60,6 +85,46 @@ func (c *Carrier) Customer(ctx context.Context, line msisdn.Number) (id string, 
 		return id, true, err
 	}
 	return "", false, kosclient.ErrUnavailable.WithCause(fmt.Errorf("kos: result code %q", answer.ResultCode))
+}
+
+const (
+	// answerTimeout bounds it all, however often resiliency/ repeats a call that
+	// hangs. Product rule: nobody waits longer than 8 s.
+	answerTimeout = 7 * time.Second
+	// patience is how long somebody who registers waits for KOS's limit.
+	patience = 1500 * time.Millisecond
+	// await is over by then, also if the database hangs.
+	awaitTimeout = patience + time.Second
+	// tellTimeout bounds the word to the other replicas.
+	tellTimeout = time.Second
+)
+
+// await waits for the right to ask.
+func (c *Carrier) await(ctx context.Context) error {
+	brief, cancel := context.WithTimeout(ctx, awaitTimeout)
+	defer cancel()
+	wait, err := c.budget.Await(brief, patience)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case err != nil:
+		return identity.ErrDatabase.WithCause(err)
+	case wait > 0:
+		return kosclient.ErrBusy.After(wait)
+	}
+	return nil
+}
+
+// ask asks KOS. Every replica hears of a refusal for having asked too often.
+func (c *Carrier) ask(ctx context.Context, line msisdn.Number) (kosclient.Answer, error) {
+	answer, err := c.client.Post(ctx, path, inquiry{LineNumber: line.Digits(), RequestID: rand.Text()})
+	if !errors.Is(err, kosclient.ErrBusy) {
+		return answer, err
+	}
+	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
+	defer cancel()
+	told := c.budget.Throttled(telling, problem.From(err).RetryAfter)
+	return answer, errors.Join(err, told) // what the others are not told, they will find out
 }
 
 // customerOf reads the one field we need, whatever else there may be.

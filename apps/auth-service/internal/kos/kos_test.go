@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/kos"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 const line = msisdn.Number("01012345678")
@@ -29,6 +33,23 @@ func (p *poster) Post(_ context.Context, path string, in any) (kosclient.Answer,
 		return kosclient.Answer{}, err
 	}
 	return p.answer, errors.Join(json.Unmarshal(text, &p.asked), p.err)
+}
+
+// budget gives what it says, and notes what it is told.
+type budget struct {
+	wait  time.Duration
+	err   error // of Await
+	deaf  error // of Throttled
+	heard time.Duration
+}
+
+// Await implements kos.Budget.
+func (b *budget) Await(context.Context, time.Duration) (time.Duration, error) { return b.wait, b.err }
+
+// Throttled implements kos.Budget.
+func (b *budget) Throttled(_ context.Context, retryAfter time.Duration) error {
+	b.heard = retryAfter
+	return b.deaf
 }
 
 func TestCustomer(t *testing.T) {
@@ -55,7 +76,7 @@ func TestCustomer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			id, known, err := kos.New(&poster{answer: c.answer, err: c.err}).Customer(t.Context(), line)
+			id, known, err := kos.New(&poster{answer: c.answer, err: c.err}, &budget{}).Customer(t.Context(), line)
 			if !errors.Is(err, c.want) {
 				t.Fatalf("got error %v, want %v", err, c.want)
 			}
@@ -73,11 +94,85 @@ func answer(code kosclient.ResultCode, data string) kosclient.Answer {
 func TestCustomerAsksForTheDigits(t *testing.T) {
 	t.Parallel()
 	p := &poster{answer: answer("1001", "")}
-	if _, _, err := kos.New(p).Customer(t.Context(), line); err != nil {
+	if _, _, err := kos.New(p, &budget{}).Customer(t.Context(), line); err != nil {
 		t.Fatal(err)
 	}
 	if p.path != "/api/kos/product-inquiry" || p.asked["lineNumber"] != "01012345678" || p.asked["requestId"] == "" || len(p.asked) != 2 {
 		t.Errorf("asked %s for %v", p.path, p.asked)
+	}
+}
+
+// KOS is not asked without the right to; who registers is told when to come
+// back, or that it is us who cannot serve.
+func TestCustomerWithoutTheRightToAsk(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		budget budget
+		want   error
+		after  time.Duration
+	}{
+		"limit used up":  {budget{wait: 4 * time.Second}, kosclient.ErrBusy, 4 * time.Second},
+		"limit unknown":  {budget{err: errors.New("connection refused")}, identity.ErrDatabase, 2 * time.Second},
+		"database hangs": {budget{err: context.DeadlineExceeded}, identity.ErrDatabase, 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &poster{answer: answer("1001", "")}
+			_, _, err := kos.New(p, &c.budget).Customer(t.Context(), line)
+			if told := problem.From(err); !errors.Is(err, c.want) || told.Kind != problem.Unavailable || told.RetryAfter != c.after {
+				t.Errorf("got %v after %s", err, told.RetryAfter)
+			}
+			if p.path != "" {
+				t.Error("KOS was asked")
+			}
+		})
+	}
+	t.Run("caller left", func(t *testing.T) {
+		t.Parallel()
+		ctx, leave := context.WithCancel(t.Context())
+		leave()
+		_, _, err := kos.New(&poster{}, &budget{err: ctx.Err()}).Customer(ctx, line)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// hung is a KOS that does not answer as long as anybody waits.
+type hung struct{}
+
+// Post implements kos.Poster.
+func (hung) Post(ctx context.Context, _ string, _ any) (kosclient.Answer, error) {
+	<-ctx.Done()
+	return kosclient.Answer{}, kosclient.ErrUnavailable.WithCause(ctx.Err())
+}
+
+func TestNobodyWaitsForLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		_, _, err := kos.New(hung{}, &budget{}).Customer(t.Context(), line)
+		if took := time.Since(start); !errors.Is(err, kosclient.ErrUnavailable) || took > 8*time.Second {
+			t.Errorf("got %v after %s", err, took)
+		}
+	})
+}
+
+// A refusal of KOS reaches the other replicas, and the client in any case.
+func TestEveryReplicaHearsOfARefusal(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]error{"database there": nil, "database away": errors.New("connection refused")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			limit := &budget{deaf: fault}
+			_, _, err := kos.New(&poster{err: kosclient.ErrBusy.After(7 * time.Second)}, limit).Customer(t.Context(), line)
+			if told := problem.From(err); told.Code != kosclient.ErrBusy.Code || told.RetryAfter != 7*time.Second {
+				t.Errorf("got %v after %s", err, told.RetryAfter)
+			}
+			if limit.heard != 7*time.Second {
+				t.Errorf("heard of %s", limit.heard)
+			}
+		})
 	}
 }
 
@@ -86,7 +181,7 @@ func FuzzCustomer(f *testing.F) {
 	f.Add("1002", `{"customerId":null}`)
 	f.Fuzz(func(t *testing.T, code, data string) {
 		p := &poster{answer: kosclient.Answer{ResultCode: kosclient.ResultCode(code), Data: json.RawMessage(data)}}
-		id, known, err := kos.New(p).Customer(t.Context(), line)
+		id, known, err := kos.New(p, &budget{}).Customer(t.Context(), line)
 		if id != "" && (!known || err != nil) {
 			t.Errorf("got %q, %t, %v", id, known, err)
 		}

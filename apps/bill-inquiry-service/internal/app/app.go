@@ -18,6 +18,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/queue"
 	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 )
@@ -39,7 +40,7 @@ func Graph(cfg Config) fx.Option {
 			newAPI,
 			events.NewConsumer,
 			newRunner,
-		), fx.Invoke(keepPartitions, listen, watch, runJobs)),
+		), fx.Invoke(keepPartitions, listen, watch, measure, runJobs)),
 		platform.HTTP,
 		fx.Module("use-cases", fx.Provide(
 			newInquiries,
@@ -53,6 +54,7 @@ func Graph(cfg Config) fx.Option {
 			newCache,
 			newKOS,
 			newBudgets,
+			kosbudget.NewMetrics,
 			newQueue,
 			fx.Annotate(queue.NewJobs, fx.As(new(postgres.Jobs))),
 			fx.Annotate(postgres.NewArchive, fx.As(new(bill.Archive))),
@@ -74,9 +76,14 @@ func listen(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, bills *bill.B
 	})
 }
 
-// watch measures the line and the budgets.
-func watch(lc fx.Lifecycle, m *metrics.Metrics, line *postgres.Queue, budgets *postgres.Budgets, log *slog.Logger) {
-	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, line, budgets, log) })
+// watch measures the line.
+func watch(lc fx.Lifecycle, m *metrics.Metrics, line *postgres.Queue, log *slog.Logger) {
+	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, line, log) })
+}
+
+// measure looks at the budgets, which must be there by then.
+func measure(lc fx.Lifecycle, m *kosbudget.Metrics, _ *postgres.Budgets, log *slog.Logger) {
+	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, log) })
 }
 
 // runJobs has KOS asked what waits in line.

@@ -19,6 +19,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -112,10 +113,10 @@ func newRunner(p runnerParams) (*queue.Runner, error) {
 		queue.Options{AtATime: p.Config.Workers, Limit: p.Config.OutageLimit, PerMinute: p.Limits.Bills}, p.Log)
 }
 
-func newBudgets(pool *pgxpool.Pool, limits LimitConfig, m *metrics.Metrics) *postgres.Budgets {
+func newBudgets(pool *pgxpool.Pool, limits LimitConfig, m *kosbudget.Metrics) *postgres.Budgets {
 	return postgres.NewBudgets(pool, Name, map[bill.Endpoint]int{
 		bill.BillInquiry: limits.Bills, bill.ProductInquiry: limits.Customers,
-	}, m.Throttled)
+	}, m)
 }
 
 func newQueue(cfg BillConfig, pool *pgxpool.Pool, jobs postgres.Jobs, budgets *postgres.Budgets, keyring *seal.Keyring) *postgres.Queue {

@@ -60,9 +60,12 @@ const (
 	// recent is how old a bill may be that does while KOS's limit is spent: what a
 	// process keeps to itself may be as old.
 	recent = 5 * time.Minute
-	// archiveWait bounds the search for an older answer: its caller has waited
-	// already.
-	archiveWait = 150 * time.Millisecond
+	// archiveWait bounds the search for an older answer, which takes milliseconds:
+	// where the database is slow, one that is late is better than none.
+	archiveWait = time.Second
+	// afterthought bounds what is done for a client who has waited already and
+	// can be answered without.
+	afterthought = 150 * time.Millisecond
 )
 
 // Get returns a bill. It returns ErrUnknownLine, ErrSuspended or ErrNoBill; and
@@ -179,7 +182,7 @@ func (b *Bills) wantUnlessRecent(ctx context.Context, q Question, old Bill) bool
 
 // want has the fresher bill fetched that its client does not wait for.
 func (b *Bills) want(ctx context.Context, q Question) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterthought)
 	defer cancel()
 	_, err := b.queue.Want(ctx, Wish{Subject: q.Subject, RequestID: q.RequestID, Class: Interactive})
 	if err != nil && !errors.Is(err, ErrLineFull) {

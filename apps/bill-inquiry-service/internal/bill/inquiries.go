@@ -189,7 +189,7 @@ func (i *Inquiries) told(ctx context.Context, asked, now Record) (Inquiry, error
 
 // stillRunning tells a client who has waited long enough when to come back.
 func (i *Inquiries) stillRunning(ctx context.Context, record Record, place Place) error {
-	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveWait)
+	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterthought)
 	defer cancel()
 	if now, err := i.queue.Place(looking, record.RequestID); err == nil {
 		place = now

@@ -3,7 +3,6 @@ package metrics
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
-	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 )
 
 // Metrics implements bill.Meter.
@@ -20,11 +18,8 @@ type Metrics struct {
 	fetches    *prometheus.CounterVec
 	waited     *prometheus.HistogramVec
 	prefetches *prometheus.CounterVec
-	throttled  *prometheus.CounterVec
 	waiting    *prometheus.GaugeVec
 	oldest     *prometheus.GaugeVec
-	left       *prometheus.GaugeVec
-	share      *prometheus.GaugeVec
 }
 
 var _ bill.Meter = (*Metrics)(nil)
@@ -50,13 +45,10 @@ func New(registerer prometheus.Registerer) *Metrics {
 		prefetches: counter("phonebill_prefetches_total",
 			"What may be needed soon, by why (login, nightly, hot) and outcome: enqueued, known, waiting, full, failed, fetched or used.",
 			"reason", "outcome"),
-		throttled: counter("phonebill_kos_throttled_total", "Refusals of KOS for having asked too often, by endpoint.", "endpoint"),
-		waiting:   gauge("phonebill_inquiries_waiting", "Questions that wait in line, of all replicas, by endpoint and class.", "endpoint", "class"),
-		oldest:    gauge("phonebill_inquiries_oldest_waiting_seconds", "Age of the oldest question in line, by endpoint and class.", "endpoint", "class"),
-		left:      gauge("phonebill_kos_budget_left_calls", "Calls of KOS that all replicas could make at once, by endpoint.", "endpoint"),
-		share:     gauge("phonebill_kos_budget_share_ratio", "Part of the agreed rate that KOS allows, by endpoint.", "endpoint"),
+		waiting: gauge("phonebill_inquiries_waiting", "Questions that wait in line, of all replicas, by endpoint and class.", "endpoint", "class"),
+		oldest:  gauge("phonebill_inquiries_oldest_waiting_seconds", "Age of the oldest question in line, by endpoint and class.", "endpoint", "class"),
 	}
-	registerer.MustRegister(m.answers, m.fetches, m.waited, m.prefetches, m.throttled, m.waiting, m.oldest, m.left, m.share)
+	registerer.MustRegister(m.answers, m.fetches, m.waited, m.prefetches, m.waiting, m.oldest)
 	return m
 }
 
@@ -76,19 +68,9 @@ func (m *Metrics) Prefetched(reason, outcome string) {
 	m.prefetches.WithLabelValues(reason, outcome).Inc()
 }
 
-// Throttled counts KOS's refusals for having asked too often.
-func (m *Metrics) Throttled(endpoint bill.Endpoint) {
-	m.throttled.WithLabelValues(string(endpoint)).Inc()
-}
-
 // Line is what is looked at. See postgres.Queue.
 type Line interface {
 	Waiting(ctx context.Context) ([]postgres.Waiting, error)
-}
-
-// Budgets are looked at too. See postgres.Budgets.
-type Budgets interface {
-	State(ctx context.Context, endpoint bill.Endpoint) (kosbudget.State, error)
 }
 
 const (
@@ -97,11 +79,11 @@ const (
 )
 
 // Watch keeps the gauges up to date until ctx ends.
-func (m *Metrics) Watch(ctx context.Context, line Line, budgets Budgets, log *slog.Logger) {
+func (m *Metrics) Watch(ctx context.Context, line Line, log *slog.Logger) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for {
-		if err := m.look(ctx, line, budgets); err != nil && ctx.Err() == nil {
+		if err := m.look(ctx, line); err != nil && ctx.Err() == nil {
 			log.WarnContext(ctx, "line not measured", "error", err)
 		}
 		select {
@@ -112,27 +94,18 @@ func (m *Metrics) Watch(ctx context.Context, line Line, budgets Budgets, log *sl
 	}
 }
 
-func (m *Metrics) look(ctx context.Context, line Line, budgets Budgets) error {
+func (m *Metrics) look(ctx context.Context, line Line) error {
 	ctx, cancel := context.WithTimeout(ctx, watchLimit)
 	defer cancel()
 	waiting, err := line.Waiting(ctx)
-	if err == nil {
-		m.waiting.Reset()
-		m.oldest.Reset()
+	if err != nil {
+		return err
 	}
+	m.waiting.Reset()
+	m.oldest.Reset()
 	for _, w := range waiting {
 		m.waiting.WithLabelValues(string(w.Endpoint), w.Class.String()).Set(float64(w.Count))
 		m.oldest.WithLabelValues(string(w.Endpoint), w.Class.String()).Set(w.Oldest.Seconds())
 	}
-	faults := []error{err}
-	for _, endpoint := range []bill.Endpoint{bill.BillInquiry, bill.ProductInquiry} {
-		now, err := budgets.State(ctx, endpoint)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		m.left.WithLabelValues(string(endpoint)).Set(float64(now.Left))
-		m.share.WithLabelValues(string(endpoint)).Set(now.Share)
-	}
-	return errors.Join(faults...)
+	return nil
 }

@@ -12,23 +12,22 @@ import (
 
 // Budgets are the rights of all replicas together to ask KOS.
 type Budgets struct {
-	of        map[bill.Endpoint]*kosbudget.Budget
-	throttled func(bill.Endpoint)
+	of map[bill.Endpoint]*kosbudget.Budget
 }
 
 // NewBudgets returns budgets of so many calls a minute, kept in pool's database
-// for a client of KOS. Throttled is called whenever KOS lowers one.
-func NewBudgets(pool *pgxpool.Pool, client string, perMinute map[bill.Endpoint]int, throttled func(bill.Endpoint)) *Budgets {
-	b := &Budgets{of: map[bill.Endpoint]*kosbudget.Budget{}, throttled: throttled}
+// for a client of KOS and measured by metrics.
+func NewBudgets(pool *pgxpool.Pool, client string, perMinute map[bill.Endpoint]int, metrics *kosbudget.Metrics) *Budgets {
+	b := &Budgets{of: map[bill.Endpoint]*kosbudget.Budget{}}
 	for endpoint, limit := range perMinute {
-		b.of[endpoint] = kosbudget.New(pool, client, string(endpoint), kosbudget.Limit{PerMinute: limit, Burst: bill.AtOnce(limit)})
+		budget := kosbudget.New(pool, client, string(endpoint), kosbudget.Limit{PerMinute: limit, Burst: bill.AtOnce(limit)})
+		b.of[endpoint] = metrics.Measure(budget)
 	}
 	return b
 }
 
 // Throttled tells all replicas that KOS wants to be asked less.
 func (b *Budgets) Throttled(ctx context.Context, endpoint bill.Endpoint, retryAfter time.Duration) error {
-	b.throttled(endpoint)
 	return b.of[endpoint].Throttled(ctx, retryAfter)
 }
 

@@ -9,12 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill/billtest"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/queue"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
+	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/seal"
@@ -42,7 +44,7 @@ func newSealedQueue(t *testing.T, keyring *seal.Keyring) (*postgres.Queue, *pgxp
 	}
 	budgets := postgres.NewBudgets(pool, "us", map[bill.Endpoint]int{
 		bill.BillInquiry: plenty, bill.ProductInquiry: plenty,
-	}, func(bill.Endpoint) {})
+	}, kosbudget.NewMetrics(prometheus.NewRegistry()))
 	return postgres.NewQueue(postgres.QueueParams{
 		Pool: pool, Jobs: inserts, Budgets: budgets, Keyring: keyring,
 		Room: postgres.Room{Interactive: room, Background: room},

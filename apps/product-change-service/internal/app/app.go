@@ -14,6 +14,7 @@ import (
 	shared "github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/product-change-service/api"
@@ -42,24 +43,25 @@ func Graph(cfg Config) fx.Option {
 			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*change.Requests), new(*product.Plans))),
 			shared.NewConsumer,
 			newRunner,
-		), fx.Invoke(keepPartitions, listen, watch, runJobs)),
+		), fx.Invoke(keepPartitions, listen, watch, measure, runJobs)),
 		platform.HTTP,
 		fx.Module("use-cases", fx.Provide(
 			newRequests,
 			newProcessor,
-			product.NewPlans,
+			newPlans,
 			change.NewOutcomes,
 			metrics.New,
 		)),
 		fx.Module("outbound", fx.Provide(
 			fx.Annotate(newCache, fx.As(new(product.Cache))),
 			fx.Annotate(postgres.NewArchive, fx.As(new(product.Archive)), fx.As(new(product.Replicas))),
-			fx.Annotate(newKOS, fx.As(new(product.Carrier)), fx.As(new(change.Carrier))),
+			fx.Annotate(newKOS, fx.As(fx.Self()), fx.As(new(change.Carrier))),
 			fx.Annotate(queue.NewJobs, fx.As(new(postgres.Jobs))),
 			postgres.NewBook,
 			fx.Annotate(postgres.NewHistory, fx.As(new(change.History))),
 			newQueue,
 			newBudgets,
+			kosbudget.NewMetrics,
 			newAnnouncer,
 			postgres.NewExchanges,
 			groupcommit.NewMetrics,
@@ -92,6 +94,11 @@ func listen(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, plans *produc
 // watch measures the queue.
 func watch(lc fx.Lifecycle, m *metrics.Metrics, q *postgres.Queue, log *slog.Logger, now func() time.Time) {
 	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, q, log, now) })
+}
+
+// measure looks at the budgets, which must be there by then.
+func measure(lc fx.Lifecycle, m *kosbudget.Metrics, _ budgets, log *slog.Logger) {
+	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, log) })
 }
 
 // runJobs processes changes, announces them and looks after what got lost.

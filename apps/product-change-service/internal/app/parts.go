@@ -51,13 +51,35 @@ func newProcessor(p processorParams) *change.Processor {
 // budgets are the rights of all replicas together to call KOS.
 type budgets struct{ change, inquiry, products, status *kosbudget.Budget }
 
-func newBudgets(pool *pgxpool.Pool, limits LimitConfig) budgets {
-	return budgets{
-		change:   kosbudget.New(pool, Name, kos.ProductChange, kosbudget.PerMinute(limits.Change)),
-		inquiry:  kosbudget.New(pool, Name, kos.ProductInquiry, kosbudget.PerMinute(limits.Inquiry)),
-		products: kosbudget.New(pool, Name, kos.Products, kosbudget.PerMinute(limits.Products)),
-		status:   kosbudget.New(pool, Name, kos.ChangeStatus, kosbudget.PerMinute(limits.Status)),
+func newBudgets(pool *pgxpool.Pool, limits LimitConfig, metrics *kosbudget.Metrics) budgets {
+	budget := func(endpoint string, perMinute int) *kosbudget.Budget {
+		return metrics.Measure(kosbudget.New(pool, Name, endpoint, kosbudget.PerMinute(perMinute)))
 	}
+	return budgets{
+		change:   budget(kos.ProductChange, limits.Change),
+		inquiry:  budget(kos.ProductInquiry, limits.Inquiry),
+		products: budget(kos.Products, limits.Products),
+		status:   budget(kos.ChangeStatus, limits.Status),
+	}
+}
+
+// plansParams are what the source of plans needs from the graph.
+type plansParams struct {
+	fx.In
+
+	Cache    product.Cache
+	Archive  product.Archive
+	Carrier  *kos.Carrier
+	Budgets  budgets
+	Replicas product.Replicas
+	Log      *slog.Logger
+}
+
+func newPlans(p plansParams) *product.Plans {
+	spare := p.Carrier.Within(kos.Budgets{Inquiry: p.Budgets.inquiry.Spare(), Products: p.Budgets.products.Spare()})
+	return product.NewPlans(product.PlansParams{
+		Cache: p.Cache, Archive: p.Archive, Carrier: p.Carrier, Spare: spare, Replicas: p.Replicas, Log: p.Log,
+	})
 }
 
 func newQueue(pool *pgxpool.Pool, jobs postgres.Jobs, all budgets, now func() time.Time) *postgres.Queue {
@@ -82,8 +104,22 @@ func newKOS(p kosParams) *kos.Carrier {
 	}, p.Now, newID)
 }
 
-func newCache(cfg ProductConfig, dapr *sidecar.Client, keyring *seal.Keyring, log *slog.Logger, registerer prometheus.Registerer) *cache.Cache {
-	return cache.New(dapr.State(cfg.CacheStore), keyring, log, registerer)
+// cacheParams are what the cache needs from the graph.
+type cacheParams struct {
+	fx.In
+
+	Config     ProductConfig
+	Sidecar    *sidecar.Client
+	Keyring    *seal.Keyring
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	Now        func() time.Time
+}
+
+func newCache(p cacheParams) *cache.Cache {
+	return cache.New(cache.Params{
+		L2: p.Sidecar.State(p.Config.CacheStore), Keyring: p.Keyring, Log: p.Log, Registerer: p.Registerer, Now: p.Now,
+	})
 }
 
 func newAnnouncer(cfg ProductConfig, dapr *sidecar.Client, registerer prometheus.Registerer) *events.Announcer {

@@ -1,8 +1,10 @@
-// Package cache keeps lines and the catalogue on two levels.
+// Package cache keeps lines and the catalogue on two levels, and for a moment
+// that there is no such line.
 package cache
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -19,7 +21,13 @@ import (
 const (
 	subscriberTTL = 4 * time.Hour
 	catalogueTTL  = 24 * time.Hour
+	// refusalTTL is how long KOS's answer that there is no such line is believed.
+	refusalTTL = 10 * time.Second
 )
+
+// old reports whether something that was told then, and is kept for ttl, has
+// less than a quarter of that before it: whoever uses it has it refreshed.
+func old(told, now time.Time, ttl time.Duration) bool { return now.Sub(told) > ttl*3/4 }
 
 // loadTimeout bounds a load: longer than all attempts that resiliency/ makes
 // for KOS, and what the levels around it may take.
@@ -30,34 +38,83 @@ const all = "all"
 
 // Cache implements product.Cache.
 type Cache struct {
-	subscribers *cache.Cache[product.Subscriber]
+	subscribers *cache.Cache[told]
 	catalogues  *cache.Cache[product.Catalogue]
+	now         func() time.Time
 }
 
 var _ product.Cache = (*Cache)(nil)
 
-// New returns a cache whose shared level is l2, where keyring seals everything.
-func New(l2 cache.L2, keyring *seal.Keyring, log *slog.Logger, registerer prometheus.Registerer) *Cache {
-	metrics := cache.NewMetrics(registerer)
+// Params are what a Cache needs.
+type Params struct {
+	L2         cache.L2      // that all replicas share
+	Keyring    *seal.Keyring // seals everything there
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	Now        func() time.Time
+}
+
+// New returns a cache.
+func New(p Params) *Cache {
+	metrics := cache.NewMetrics(p.Registerer)
 	options := func(kind string, ttl time.Duration) cache.Options {
-		return cache.Options{Kind: kind, TTL: ttl, LoadTimeout: loadTimeout, Sealer: keyring}
+		return cache.Options{Kind: kind, TTL: ttl, LoadTimeout: loadTimeout, Sealer: p.Keyring}
 	}
 	return &Cache{
-		subscribers: cache.New[product.Subscriber](options("subscriber", subscriberTTL), l2, log, metrics),
-		catalogues:  cache.New[product.Catalogue](options("catalogue", catalogueTTL), l2, log, metrics),
+		subscribers: cache.New[told](options("subscriber", subscriberTTL), p.L2, p.Log, metrics),
+		catalogues:  cache.New[product.Catalogue](options("catalogue", catalogueTTL), p.L2, p.Log, metrics),
+		now:         p.Now,
+	}
+}
+
+// told is what KOS said of a line: who holds it, or that there is none. It is
+// kept in the shape of a subscriber, under whose keys older software keeps these.
+type told struct {
+	product.Subscriber
+
+	Unknown bool `json:"unknown,omitempty"`
+}
+
+// Life implements cache.Brief.
+func (t told) Life() time.Duration {
+	if t.Unknown {
+		return refusalTTL
+	}
+	return 0
+}
+
+// keep returns a load that keeps KOS's refusal too, but no faults.
+func keep(load func(context.Context) (product.Subscriber, error)) cache.Load[told] {
+	return func(ctx context.Context) (told, error) {
+		got, err := load(ctx)
+		if errors.Is(err, product.ErrUnknownLine) {
+			return told{Unknown: true}, nil
+		}
+		return told{Subscriber: got}, err
 	}
 }
 
 // Subscriber implements product.Cache.
-func (c *Cache) Subscriber(ctx context.Context, line msisdn.Number, load func(context.Context) (product.Subscriber, error)) (product.Subscriber, error) {
-	got, level, err := c.subscribers.Get(ctx, line.Digits(), load)
+func (c *Cache) Subscriber(ctx context.Context, line msisdn.Number, source product.Source[product.Subscriber]) (product.Subscriber, error) {
+	got, level, err := c.subscribers.Get(ctx, line.Digits(), keep(source.Ask))
 	telemetry.Annotate(ctx, slog.String("cache", string(level)))
-	return got, err
+	switch {
+	case err != nil:
+		return product.Subscriber{}, err
+	case got.Unknown:
+		return product.Subscriber{}, product.ErrUnknownLine
+	case old(got.AsOf, c.now(), subscriberTTL):
+		c.subscribers.RefreshAhead(ctx, line.Digits(), keep(source.Ahead))
+	}
+	return got.Subscriber, nil
 }
 
 // Catalogue implements product.Cache.
-func (c *Cache) Catalogue(ctx context.Context, load func(context.Context) (product.Catalogue, error)) (product.Catalogue, error) {
-	got, _, err := c.catalogues.Get(ctx, all, load)
+func (c *Cache) Catalogue(ctx context.Context, source product.Source[product.Catalogue]) (product.Catalogue, error) {
+	got, _, err := c.catalogues.Get(ctx, all, source.Ask)
+	if err == nil && old(got.AsOf, c.now(), catalogueTTL) {
+		c.catalogues.RefreshAhead(ctx, all, source.Ahead)
+	}
 	return got, err
 }
 

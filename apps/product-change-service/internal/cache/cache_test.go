@@ -2,9 +2,11 @@ package cache_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,22 +44,41 @@ func (s *store) SetIf(_ context.Context, key string, value []byte, _ string, ttl
 	return nil
 }
 
+const line, other = msisdn.Number("01012345678"), msisdn.Number("01087654321")
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, product.Seoul)
+
+// replicas returns what makes replicas over one store, on a clock.
+func replicas(t *testing.T, l2 *store, now func() time.Time) func() *cache.Cache {
+	t.Helper()
+	keyring := sealtest.Keyring(t)
+	return func() *cache.Cache {
+		return cache.New(cache.Params{
+			L2: l2, Keyring: keyring, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(), Now: now,
+		})
+	}
+}
+
+// from is a source that is asked for what somebody waits for.
+func from[V any](ask func(context.Context) (V, error)) product.Source[V] {
+	return product.Source[V]{Ask: ask, Ahead: func(context.Context) (V, error) {
+		var none V
+		return none, errors.New("nobody should ask ahead")
+	}}
+}
+
 func TestWhatIsKeptForHowLong(t *testing.T) {
 	t.Parallel()
-	const line, other = msisdn.Number("01012345678"), msisdn.Number("01087654321")
 	l2 := &store{values: map[string][]byte{}}
-	keyring := sealtest.Keyring(t)
-	replica := func() *cache.Cache {
-		return cache.New(l2, keyring, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	}
+	replica := replicas(t, l2, func() time.Time { return noon })
 	c := replica()
 	asked := 0
 	subscriber := func(c *cache.Cache, line msisdn.Number) {
 		t.Helper()
-		got, err := c.Subscriber(t.Context(), line, func(context.Context) (product.Subscriber, error) {
+		got, err := c.Subscriber(t.Context(), line, from(func(context.Context) (product.Subscriber, error) {
 			asked++
-			return product.Subscriber{Line: line}, nil
-		})
+			return product.Subscriber{Line: line, AsOf: noon}, nil
+		}))
 		if err != nil || got.Line != line {
 			t.Errorf("got %+v, %v", got, err)
 		}
@@ -65,10 +86,10 @@ func TestWhatIsKeptForHowLong(t *testing.T) {
 	for range 2 {
 		subscriber(c, line)
 		subscriber(c, other)
-		if _, err := c.Catalogue(t.Context(), func(context.Context) (product.Catalogue, error) {
+		if _, err := c.Catalogue(t.Context(), from(func(context.Context) (product.Catalogue, error) {
 			asked++
-			return product.Catalogue{Products: []product.Product{{Code: "A"}}}, nil
-		}); err != nil {
+			return product.Catalogue{Products: []product.Product{{Code: "A"}}, AsOf: noon}, nil
+		})); err != nil {
 			t.Error(err)
 		}
 	}
@@ -94,5 +115,100 @@ func TestWhatIsKeptForHowLong(t *testing.T) {
 	subscriber(c, line)
 	if asked != 6 {
 		t.Errorf("asked %d times", asked)
+	}
+}
+
+func TestAnUnknownLineIsKnownForAMoment(t *testing.T) {
+	t.Parallel()
+	l2 := &store{values: map[string][]byte{}}
+	replica := replicas(t, l2, func() time.Time { return noon })
+	asked := 0
+	unknown := from(func(context.Context) (product.Subscriber, error) {
+		asked++
+		return product.Subscriber{}, product.ErrUnknownLine
+	})
+	c := replica()
+	for _, c := range []*cache.Cache{c, c, replica()} {
+		if _, err := c.Subscriber(t.Context(), line, unknown); !errors.Is(err, product.ErrUnknownLine) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if asked != 1 || len(l2.ttls) != 1 || l2.ttls[0] != 10*time.Second {
+		t.Errorf("asked %d times, kept for %v", asked, l2.ttls)
+	}
+	fault := errors.New("away")
+	for range 2 {
+		_, err := c.Subscriber(t.Context(), other, from(func(context.Context) (product.Subscriber, error) {
+			asked++
+			return product.Subscriber{}, fault
+		}))
+		if !errors.Is(err, fault) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if asked != 3 {
+		t.Errorf("a fault is kept: asked %d times", asked)
+	}
+}
+
+// In the last quarter of its time what is used is got anew, and meanwhile given.
+func TestWhatIsUsedIsGotAhead(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		ttl time.Duration
+		use func(c *cache.Cache, told time.Time, ahead func() time.Time) (time.Time, error)
+	}{
+		"line": {4 * time.Hour, func(c *cache.Cache, told time.Time, ahead func() time.Time) (time.Time, error) {
+			got, err := c.Subscriber(t.Context(), line, product.Source[product.Subscriber]{
+				Ask:   func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: told}, nil },
+				Ahead: func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: ahead()}, nil },
+			})
+			return got.AsOf, err
+		}},
+		"catalogue": {24 * time.Hour, func(c *cache.Cache, told time.Time, ahead func() time.Time) (time.Time, error) {
+			got, err := c.Catalogue(t.Context(), product.Source[product.Catalogue]{
+				Ask:   func(context.Context) (product.Catalogue, error) { return product.Catalogue{AsOf: told}, nil },
+				Ahead: func(context.Context) (product.Catalogue, error) { return product.Catalogue{AsOf: ahead()}, nil },
+			})
+			return got.AsOf, err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var clock atomic.Int64 // hours after noon, in nanoseconds
+			now := func() time.Time { return noon.Add(time.Duration(clock.Load())) }
+			c := replicas(t, &store{values: map[string][]byte{}}, now)()
+			var asked atomic.Int32
+			use := func() time.Time {
+				got, err := test.use(c, noon, func() time.Time {
+					asked.Add(1)
+					return now()
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				return got
+			}
+			for _, age := range []time.Duration{0, test.ttl * 3 / 4} {
+				clock.Store(int64(age))
+				if got := use(); !got.Equal(noon) || asked.Load() != 0 {
+					t.Errorf("after %s: told at %s, asked ahead %d times", age, got, asked.Load())
+				}
+			}
+			clock.Add(int64(time.Minute))
+			if got := use(); !got.Equal(noon) {
+				t.Errorf("somebody waited for what is told at %s", got)
+			}
+			for deadline := time.After(30 * time.Second); !use().Equal(now()); {
+				select {
+				case <-deadline:
+					t.Fatal("it was never got")
+				case <-time.After(time.Millisecond):
+				}
+			}
+			if asked.Load() != 1 {
+				t.Errorf("asked ahead %d times", asked.Load())
+			}
+		})
 	}
 }

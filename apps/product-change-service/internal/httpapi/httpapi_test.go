@@ -242,8 +242,14 @@ func TestMenu(t *testing.T) {
 	t.Parallel()
 	got := setup(t, &requests{}, goodPlans()).do("GET", "/api/v1/products/menu", "")
 	items, _ := got.data["menuItems"].([]any)
-	if got.data["customerId"] != "CUST001" || len(items) == 0 {
+	if got.data["customerId"] != "CUST001" || len(items) == 0 || got.data["stale"] != false {
 		t.Errorf("got %+v", got)
+	}
+	before := goodPlans()
+	before.subscriber.Stale = true
+	got = setup(t, &requests{}, before).do("GET", "/api/v1/products/menu", "")
+	if got.data["stale"] != true || got.data["asOf"] != noon.Format(time.RFC3339) {
+		t.Errorf("while KOS is away: %+v", got)
 	}
 }
 

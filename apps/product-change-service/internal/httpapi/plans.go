@@ -34,6 +34,8 @@ type menuAnswer struct {
 	LineNumber     string     `json:"lineNumber"`
 	CurrentProduct *plan      `json:"currentProduct"`
 	MenuItems      []menuItem `json:"menuItems"`
+	AsOf           time.Time  `json:"asOf"`
+	Stale          bool       `json:"stale"`
 }
 
 type menuItem struct {
@@ -61,6 +63,7 @@ func (a *API) menu(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Success(w, http.StatusOK, menuAnswer{
 		CustomerID: subscriber.CustomerID, LineNumber: line.Digits(),
 		CurrentProduct: newPlan(subscriber.Product), MenuItems: menuItems,
+		AsOf: subscriber.AsOf.In(product.Seoul), Stale: subscriber.Stale,
 	}, "상품변경 메뉴를 조회했습니다.")
 }
 

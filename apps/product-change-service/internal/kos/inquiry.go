@@ -50,7 +50,7 @@ type lineData struct {
 func (c *Carrier) Subscriber(ctx context.Context, line msisdn.Number) (product.Subscriber, error) {
 	requestID := c.newID()
 	var data lineData
-	err := c.inquire(ctx, c.budgets.Inquiry, question{ProductInquiry, requestID, line, map[string]string{
+	err := c.inquire(ctx, question{ProductInquiry, requestID, line, map[string]string{
 		"lineNumber": line.Digits(), "requestId": requestID,
 	}}, &data)
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *Carrier) Catalogue(ctx context.Context) (product.Catalogue, error) {
 	var data struct {
 		Products []productData `json:"products"`
 	}
-	err := c.inquire(ctx, c.budgets.Products, question{endpoint: Products, requestID: c.newID()}, &data)
+	err := c.inquire(ctx, question{endpoint: Products, requestID: c.newID()}, &data)
 	if err != nil {
 		return product.Catalogue{}, err
 	}
@@ -90,11 +90,12 @@ func (c *Carrier) Catalogue(ctx context.Context) (product.Catalogue, error) {
 }
 
 // inquire asks a customer's question and reads the data of its answer.
-func (c *Carrier) inquire(ctx context.Context, budget Budget, q question, out any) error {
-	if err := within(ctx, budget); err != nil {
+func (c *Carrier) inquire(ctx context.Context, q question, out any) error {
+	if err := c.within(ctx, q.endpoint); err != nil {
 		return err
 	}
 	answer, err := c.ask(ctx, q)
+	c.outages.note(q.endpoint, err, c.now())
 	switch {
 	case err != nil:
 		return unavailable(err)

@@ -68,6 +68,7 @@ type Carrier struct {
 	client    Client
 	exchanges Exchanges
 	budgets   Budgets
+	outages   *outages
 	now       func() time.Time
 	newID     func() string
 }
@@ -79,7 +80,15 @@ var (
 
 // New returns a carrier that calls KOS with client.
 func New(client Client, exchanges Exchanges, budgets Budgets, now func() time.Time, newID func() string) *Carrier {
-	return &Carrier{client: client, exchanges: exchanges, budgets: budgets, now: now, newID: newID}
+	return &Carrier{client: client, exchanges: exchanges, budgets: budgets, outages: newOutages(), now: now, newID: newID}
+}
+
+// Within returns the same carrier with other budgets: those of questions that
+// nobody waits for.
+func (c *Carrier) Within(budgets Budgets) *Carrier {
+	other := *c
+	other.budgets = budgets
+	return &other
 }
 
 // question is one call.
@@ -128,11 +137,17 @@ func outcome(err error) string {
 // patience is how long a customer's question waits for KOS's limit.
 const patience = 2 * time.Second
 
+// errOutage is the answer without a call while an endpoint cannot be asked.
+var errOutage = errors.New("kos: could not be asked a moment ago")
+
 // within waits for the right to ask a customer's question.
-func within(ctx context.Context, budget Budget) error {
-	wait, err := budget.Await(ctx, patience)
+func (c *Carrier) within(ctx context.Context, endpoint string) error {
+	if c.outages.last(endpoint, c.now()) {
+		return unavailable(errOutage)
+	}
+	wait, err := c.budgets.of(endpoint).Await(ctx, patience)
 	if err != nil {
-		return unavailable(err)
+		return change.ErrDatabase.WithCause(errors.Join(product.ErrUnavailable, err))
 	}
 	if wait > 0 {
 		return unavailable(kosclient.ErrBusy.After(wait))

@@ -148,7 +148,7 @@ func TestInquiriesThatFail(t *testing.T) {
 		"away":             {err: kosclient.ErrUnavailable, want: product.ErrUnavailable, code: "KOS_UNAVAILABLE", retry: 10 * time.Second},
 		"busy":             {err: kosclient.ErrBusy.After(7 * time.Second), want: product.ErrUnavailable, code: "KOS_BUSY", retry: 7 * time.Second},
 		"limit is used up": {limit: budget{wait: 4 * time.Second}, want: product.ErrUnavailable, code: "KOS_BUSY", retry: 4 * time.Second},
-		"limit is unknown": {limit: budget{err: errors.New("connection refused")}, want: product.ErrUnavailable, code: "KOS_UNAVAILABLE", retry: 10 * time.Second},
+		"limit is unknown": {limit: budget{err: errors.New("connection refused")}, want: product.ErrUnavailable, code: "DATABASE_UNAVAILABLE", retry: 2 * time.Second},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

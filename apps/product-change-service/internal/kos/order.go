@@ -8,7 +8,6 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/problem"
-	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
@@ -119,8 +118,7 @@ func undone(err error) error {
 	if errors.Is(err, kosclient.ErrBusy) {
 		return &change.NotAskedError{Reason: change.KOSBusy, After: problem.From(err).RetryAfter, Cause: err}
 	}
-	failed, ok := errors.AsType[*sidecar.InvokeError](err)
-	if ok && (failed.Reason == sidecar.BreakerOpen || failed.Reason == sidecar.Refused) {
+	if notAsked(err) {
 		return &change.NotAskedError{Reason: change.KOSUnavailable, Cause: err}
 	}
 	return noAnswer(err)

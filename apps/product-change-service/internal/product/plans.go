@@ -7,106 +7,109 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Carrier is KOS. Its methods return ErrUnknownLine as KOS decides, and errors
-// that wrap ErrUnavailable when KOS did not answer.
-type Carrier interface {
-	Subscriber(ctx context.Context, line msisdn.Number) (Subscriber, error)
-	Catalogue(ctx context.Context) (Catalogue, error)
-}
-
-// Cache keeps what KOS said for a while. Callers that miss the same thing at
-// the same time share one load, which goes on when they leave; they then get
-// their context's error.
-type Cache interface {
-	Subscriber(ctx context.Context, line msisdn.Number, load func(context.Context) (Subscriber, error)) (Subscriber, error)
-	Catalogue(ctx context.Context, load func(context.Context) (Catalogue, error)) (Catalogue, error)
-	Forgetful
-}
-
-// Forgetful is what can be made to forget lines.
-type Forgetful interface {
-	// Invalidate forgets a line on this replica and in what replicas share: no
-	// load that began before brings it back. Other replicas must be told to
-	// Forget it afterwards.
-	Invalidate(ctx context.Context, line msisdn.Number) error
-	// Forget forgets a line on this replica.
-	Forget(line msisdn.Number)
-	// Listening says whether this replica is told what others invalidate. While
-	// it is not, it must keep nothing to itself.
-	Listening(told bool)
-}
-
-// Mark is the state of a line in an Archive. It changes when the line is
-// forgotten.
-type Mark int64
-
-// Archive keeps the newest that KOS said, for when KOS is away.
-type Archive interface {
-	// Subscriber returns a line, if it is kept, and its mark in any case. The
-	// error for one that is not is ErrNotKept.
-	Subscriber(ctx context.Context, line msisdn.Number) (Subscriber, Mark, error)
-	// KeepSubscriber stores a line unless it was forgotten after mark was read.
-	KeepSubscriber(ctx context.Context, s Subscriber, mark Mark) error
-	// Catalogue returns the catalogue or ErrNotKept.
-	Catalogue(ctx context.Context) (Catalogue, error)
-	KeepCatalogue(ctx context.Context, c Catalogue) error
-}
-
-// Replicas are all processes of this service.
-type Replicas interface {
-	// Tell makes the archive forget a line and every replica hear of it.
-	Tell(ctx context.Context, line msisdn.Number) error
-}
-
 // Plans answers where a line's plan and the catalogue come from: the cache,
-// KOS; and, when KOS is away, whatever KOS said last.
+// KOS; and, when KOS is away or slow, or its limit is spent, whatever KOS said
+// last.
 type Plans struct {
-	cache   Cache
-	archive Archive
-	carrier Carrier
-	others  Replicas
-	log     *slog.Logger
-	fresh   singleflight.Group
+	PlansParams
+	fresh singleflight.Group
+}
+
+// PlansParams are what Plans need.
+type PlansParams struct {
+	Cache   Cache
+	Archive Archive
+	Carrier Carrier
+	// Spare is the carrier for questions that nobody waits for.
+	Spare    Carrier
+	Replicas Replicas
+	Log      *slog.Logger
 }
 
 // NewPlans returns the source of plans.
-func NewPlans(cache Cache, archive Archive, carrier Carrier, others Replicas, log *slog.Logger) *Plans {
-	return &Plans{cache: cache, archive: archive, carrier: carrier, others: others, log: log}
-}
+func NewPlans(p PlansParams) *Plans { return &Plans{PlansParams: p} }
 
 const (
 	// patience is how long a customer waits for an answer. Product rule: 8 s; the
 	// rest is for what is around it.
 	patience = 7 * time.Second
+	// glance is how long nobody waits longer for KOS than, if there is an older
+	// answer. Product rule: 1 s; the rest is for finding that.
+	glance = 800 * time.Millisecond
+	// archiveWait bounds the search for an older answer, which takes milliseconds:
+	// where the database is slow, one that is late is better than none.
+	archiveWait = time.Second
 	// loadTimeout bounds an answer of KOS that several wait for.
 	loadTimeout = 15 * time.Second
 )
 
+// newest returns what load gets, or, if KOS cannot tell or takes its time, what
+// last finds. Where that finds nothing, whoever has patience waits on for load.
+func newest[V any](ctx context.Context, load, last func(context.Context) (V, error)) (V, error) {
+	brief, cancel := context.WithTimeout(ctx, glance)
+	defer cancel()
+	got, err := load(brief)
+	if err == nil || !errors.Is(late(err), ErrUnavailable) {
+		return got, err
+	}
+	finding, found := context.WithTimeout(context.WithoutCancel(ctx), archiveWait)
+	defer found()
+	if old, missing := last(finding); missing == nil {
+		return old, nil
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		got, err = load(ctx) // joins the load that goes on
+	}
+	return got, late(err)
+}
+
+// late makes a failure to reach KOS of an answer that took too long.
+func late(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnavailable) {
+		return errTooSlow.WithCause(errors.Join(ErrUnavailable, err))
+	}
+	return err
+}
+
 // Subscriber returns who holds a line, with which plan. It returns
-// ErrUnknownLine, or an error that wraps ErrUnavailable if KOS is away, or too
-// slow, and never told this line.
+// ErrUnknownLine, or an error that wraps ErrUnavailable if KOS cannot be asked,
+// or is too slow, and never told this line.
 func (p *Plans) Subscriber(ctx context.Context, line msisdn.Number) (Subscriber, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	got, err := p.cache.Subscriber(ctx, line, func(ctx context.Context) (Subscriber, error) {
-		return p.ask(ctx, line)
+	source := Source[Subscriber]{
+		Ask:   func(ctx context.Context) (Subscriber, error) { return p.ask(ctx, p.Carrier, line) },
+		Ahead: func(ctx context.Context) (Subscriber, error) { return p.ask(ctx, p.Spare, line) },
+	}
+	load := func(ctx context.Context) (Subscriber, error) { return p.Cache.Subscriber(ctx, line, source) }
+	return newest(ctx, load, func(ctx context.Context) (Subscriber, error) {
+		old, _, err := p.Archive.Subscriber(ctx, line)
+		old.Stale = true
+		return old, err
 	})
-	if err = late(err); !errors.Is(err, ErrUnavailable) {
-		return got, err
-	}
-	ctx, cancel = lastResort(ctx)
+}
+
+// Catalogue returns all plans. It returns an error that wraps ErrUnavailable if
+// KOS cannot be asked, or is too slow, and never told them.
+func (p *Plans) Catalogue(ctx context.Context) (Catalogue, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	old, _, missing := p.archive.Subscriber(ctx, line)
-	if missing != nil {
-		return Subscriber{}, err
+	source := Source[Catalogue]{
+		Ask:   func(ctx context.Context) (Catalogue, error) { return p.askCatalogue(ctx, p.Carrier) },
+		Ahead: func(ctx context.Context) (Catalogue, error) { return p.askCatalogue(ctx, p.Spare) },
 	}
-	old.Stale = true
-	return old, nil
+	load := func(ctx context.Context) (Catalogue, error) { return p.Cache.Catalogue(ctx, source) }
+	return newest(ctx, load, func(ctx context.Context) (Catalogue, error) {
+		old, err := p.Archive.Catalogue(ctx)
+		old.Stale = true
+		return old, err
+	})
 }
 
 // Fresh is Subscriber without anything kept: what KOS says of the line now.
@@ -115,7 +118,7 @@ func (p *Plans) Fresh(ctx context.Context, line msisdn.Number) (Subscriber, erro
 	done := p.fresh.DoChan(line.Digits(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
-		return p.ask(ctx, line)
+		return p.ask(ctx, p.Carrier, line)
 	})
 	select {
 	case <-ctx.Done():
@@ -127,70 +130,69 @@ func (p *Plans) Fresh(ctx context.Context, line msisdn.Number) (Subscriber, erro
 }
 
 // ask asks KOS and keeps the answer for worse times.
-func (p *Plans) ask(ctx context.Context, line msisdn.Number) (Subscriber, error) {
-	_, mark, kept := p.archive.Subscriber(ctx, line)
-	got, err := p.carrier.Subscriber(ctx, line)
+func (p *Plans) ask(ctx context.Context, kos Carrier, line msisdn.Number) (Subscriber, error) {
+	_, mark, kept := p.Archive.Subscriber(ctx, line)
+	got, err := kos.Subscriber(ctx, line)
 	if err != nil {
 		return Subscriber{}, err
 	}
 	if kept == nil || errors.Is(kept, ErrNotKept) {
-		kept = p.archive.KeepSubscriber(ctx, got, mark)
+		kept = p.Archive.KeepSubscriber(ctx, got, mark)
 	}
 	if kept != nil {
-		p.log.WarnContext(ctx, "line not archived", "error", kept)
+		p.Log.WarnContext(ctx, "line not archived", "error", kept)
 	}
 	return got, nil
 }
 
-// Catalogue returns all plans. It returns an error that wraps ErrUnavailable if
-// KOS is away, or too slow, and never told them.
-func (p *Plans) Catalogue(ctx context.Context) (Catalogue, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	got, err := p.cache.Catalogue(ctx, func(ctx context.Context) (Catalogue, error) {
-		fresh, err := p.carrier.Catalogue(ctx)
-		if err != nil {
-			return Catalogue{}, err
-		}
-		if err := p.archive.KeepCatalogue(ctx, fresh); err != nil {
-			p.log.WarnContext(ctx, "catalogue not archived", "error", err)
-		}
-		return fresh, nil
-	})
-	if err = late(err); !errors.Is(err, ErrUnavailable) {
-		return got, err
-	}
-	ctx, cancel = lastResort(ctx)
-	defer cancel()
-	old, missing := p.archive.Catalogue(ctx)
-	if missing != nil {
+// askCatalogue is ask for the catalogue.
+func (p *Plans) askCatalogue(ctx context.Context, kos Carrier) (Catalogue, error) {
+	got, err := kos.Catalogue(ctx)
+	if err != nil {
 		return Catalogue{}, err
 	}
-	old.Stale = true
-	return old, nil
+	if err := p.Archive.KeepCatalogue(ctx, got); err != nil {
+		p.Log.WarnContext(ctx, "catalogue not archived", "error", err)
+	}
+	return got, nil
 }
 
 // Offers returns the plans that a customer may take: those of operator without
 // the one called current. What is empty of the two is that of the plan named,
-// or else of the line's own. It returns ErrUnknownProduct, or what Catalogue and
-// Subscriber return.
+// or else of the line's own; if that is an older answer, so is this. It returns
+// ErrUnknownProduct, or what Catalogue and Subscriber return.
 func (p *Plans) Offers(ctx context.Context, line msisdn.Number, current, operator string) (Catalogue, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	catalogue, err := p.Catalogue(ctx)
-	if err != nil {
+	var (
+		catalogue Catalogue
+		holder    Subscriber
+	)
+	both, asking := errgroup.WithContext(ctx) // at once: who waits, waits for the slower one
+	both.Go(func() (err error) {
+		catalogue, err = p.Catalogue(asking)
+		return err
+	})
+	if current == "" {
+		both.Go(func() (err error) {
+			holder, err = p.Subscriber(asking, line)
+			return err
+		})
+	}
+	if err := both.Wait(); err != nil {
 		return Catalogue{}, err
 	}
-	own, known := catalogue.Find(current)
-	switch {
-	case current == "":
-		subscriber, err := p.Subscriber(ctx, line)
-		if err != nil {
-			return Catalogue{}, err
+	own := holder.Product
+	if current != "" {
+		named, known := catalogue.Find(current)
+		if !known {
+			return Catalogue{}, ErrUnknownProduct
 		}
-		own = subscriber.Product
-	case !known:
-		return Catalogue{}, ErrUnknownProduct
+		own = named
+	}
+	if holder.Stale {
+		catalogue.Stale = true
+		if holder.AsOf.Before(catalogue.AsOf) {
+			catalogue.AsOf = holder.AsOf
+		}
 	}
 	catalogue.Products = catalogue.Offers(own.Code, cmp.Or(operator, own.Operator))
 	return catalogue, nil
@@ -213,27 +215,11 @@ func (p *Plans) Inspect(ctx context.Context, line msisdn.Number, current, target
 	return Inspect(subscriber, catalogue, current, target), nil
 }
 
-// late makes a failure to reach KOS of an answer that took too long.
-func late(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnavailable) {
-		return errTooSlow.WithCause(errors.Join(ErrUnavailable, err))
-	}
-	return err
-}
-
-// archiveWait bounds the search for an older answer: its caller has waited for
-// KOS already.
-const archiveWait = 300 * time.Millisecond
-
-func lastResort(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), archiveWait)
-}
-
 // Invalidate forgets a line whose plan KOS has changed, here and in what
 // replicas share. It returns an error if that could not be told; the line is
 // then forgotten here only.
 func (p *Plans) Invalidate(ctx context.Context, line msisdn.Number) error {
-	err := p.cache.Invalidate(ctx, line)
+	err := p.Cache.Invalidate(ctx, line)
 	p.fresh.Forget(line.Digits())
 	return err
 }
@@ -243,14 +229,14 @@ func (p *Plans) Invalidate(ctx context.Context, line msisdn.Number) error {
 // cannot be: then they cannot read the old plan from it either.
 func (p *Plans) Changed(ctx context.Context, line msisdn.Number) error {
 	err := p.Invalidate(ctx, line)
-	return errors.Join(err, p.others.Tell(ctx, line))
+	return errors.Join(err, p.Replicas.Tell(ctx, line))
 }
 
 // Heard forgets a line here that another replica has invalidated.
 func (p *Plans) Heard(line msisdn.Number) {
-	p.cache.Forget(line)
+	p.Cache.Forget(line)
 	p.fresh.Forget(line.Digits())
 }
 
 // Listening says whether this replica hears of what others invalidate.
-func (p *Plans) Listening(told bool) { p.cache.Listening(told) }
+func (p *Plans) Listening(told bool) { p.Cache.Listening(told) }

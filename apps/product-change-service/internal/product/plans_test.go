@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
-	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
@@ -28,6 +28,7 @@ type kos struct {
 	holder    product.Subscriber
 	catalogue product.Catalogue
 	err       error
+	holderErr error // of lines only
 	slow      time.Duration
 	asked     int
 }
@@ -40,7 +41,7 @@ func (k *kos) set(change func()) {
 
 func (k *kos) Subscriber(ctx context.Context, _ msisdn.Number) (found product.Subscriber, err error) {
 	var slow time.Duration
-	k.set(func() { k.asked, found, err, slow = k.asked+1, k.holder, k.err, k.slow })
+	k.set(func() { k.asked, found, err, slow = k.asked+1, k.holder, errors.Join(k.err, k.holderErr), k.slow })
 	return found, errors.Join(err, pass(ctx, slow))
 }
 
@@ -59,37 +60,40 @@ func pass(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// noCache asks the source each time, in the background, as the real one does.
+// noCache asks the source each time, in the background and once for all who wait,
+// as the real one does.
 type noCache struct {
+	lines, catalogues singleflight.Group
+
+	ahead     bool // it has something, and gets it anew
 	err       error
 	forgotten []string
 }
 
-func inBackground[V any](ctx context.Context, load func(context.Context) (V, error)) (V, error) {
-	type result struct {
-		value V
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := load(context.WithoutCancel(ctx))
-		done <- result{value, err}
-	}()
+func inBackground[V any](ctx context.Context, loads *singleflight.Group, load func(context.Context) (V, error)) (V, error) {
+	done := loads.DoChan("", func() (any, error) { return load(context.WithoutCancel(ctx)) })
 	select {
-	case r := <-done:
-		return r.value, r.err
+	case got := <-done:
+		value, _ := got.Val.(V)
+		return value, got.Err
 	case <-ctx.Done():
 		var none V
 		return none, ctx.Err()
 	}
 }
 
-func (c *noCache) Subscriber(ctx context.Context, _ msisdn.Number, load func(context.Context) (product.Subscriber, error)) (product.Subscriber, error) {
-	return inBackground(ctx, load)
+func (c *noCache) Subscriber(ctx context.Context, _ msisdn.Number, source product.Source[product.Subscriber]) (product.Subscriber, error) {
+	if c.ahead {
+		return source.Ahead(ctx)
+	}
+	return inBackground(ctx, &c.lines, source.Ask)
 }
 
-func (c *noCache) Catalogue(ctx context.Context, load func(context.Context) (product.Catalogue, error)) (product.Catalogue, error) {
-	return inBackground(ctx, load)
+func (c *noCache) Catalogue(ctx context.Context, source product.Source[product.Catalogue]) (product.Catalogue, error) {
+	if c.ahead {
+		return source.Ahead(ctx)
+	}
+	return inBackground(ctx, &c.catalogues, source.Ask)
 }
 
 func (c *noCache) Invalidate(_ context.Context, line msisdn.Number) error {
@@ -111,6 +115,7 @@ type archive struct {
 	holder    *product.Subscriber
 	catalogue *product.Catalogue
 	mark      product.Mark
+	slow      time.Duration // to find the catalogue
 	err       error
 	told      int
 }
@@ -133,7 +138,10 @@ func (a *archive) KeepSubscriber(_ context.Context, s product.Subscriber, mark p
 	return a.err
 }
 
-func (a *archive) Catalogue(context.Context) (product.Catalogue, error) {
+func (a *archive) Catalogue(ctx context.Context) (product.Catalogue, error) {
+	if err := pass(ctx, a.slow); err != nil {
+		return product.Catalogue{}, err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.catalogue == nil {
@@ -159,6 +167,7 @@ func (a *archive) Tell(context.Context, msisdn.Number) error {
 type world struct {
 	*product.Plans
 	kos     *kos
+	spare   *kos // for what nobody waits for
 	cache   *noCache
 	archive *archive
 }
@@ -166,64 +175,13 @@ type world struct {
 func newWorld() *world {
 	w := &world{
 		kos:   &kos{holder: holder(premium), catalogue: product.Catalogue{Products: catalogue.Products, AsOf: noon}},
+		spare: &kos{holder: holder(premium), catalogue: product.Catalogue{Products: catalogue.Products, AsOf: noon}},
 		cache: &noCache{}, archive: &archive{},
 	}
-	w.Plans = product.NewPlans(w.cache, w.archive, w.kos, w.archive, slog.New(slog.DiscardHandler))
-	return w
-}
-
-func TestWhatWasSeenBeforeIsAnsweredWhileKOSIsAway(t *testing.T) {
-	t.Parallel()
-	for name, fail := range map[string]func(k *kos){
-		"away":     func(k *kos) { k.err = errAway },
-		"too slow": func(k *kos) { k.slow = time.Hour },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld()
-				first, err := w.Subscriber(t.Context(), line)
-				if err != nil || first.Stale {
-					t.Fatalf("%+v, %v", first, err)
-				}
-				if _, err := w.Catalogue(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				w.kos.set(func() { fail(w.kos) })
-				start := time.Now()
-				got, err := w.Subscriber(t.Context(), line)
-				if err != nil || !got.Stale || got.Product.Code != premium.Code || time.Since(start) > 8*time.Second {
-					t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
-				}
-				offers, err := w.Offers(t.Context(), line, premium.Code, "")
-				if diff := cmp.Diff(product.Catalogue{Products: []product.Product{basic}, AsOf: noon, Stale: true}, offers); diff != "" || err != nil {
-					t.Errorf("%v (-want +got):\n%s", err, diff)
-				}
-				elapse(time.Hour) // the loads come to their end, on the test's own clock
-			})
-		})
-	}
-}
-
-func TestWhatWasNeverSeenIsUnavailable(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		w.kos.slow = time.Hour
-		for name, ask := range map[string]func() error{
-			"line":       func() error { _, err := w.Subscriber(t.Context(), line); return err },
-			"catalogue":  func() error { _, err := w.Catalogue(t.Context()); return err },
-			"offers":     func() error { _, err := w.Offers(t.Context(), line, "", ""); return err },
-			"inspection": func() error { _, err := w.Inspect(t.Context(), line, "A", "B"); return err },
-		} {
-			start := time.Now()
-			err := ask()
-			if told := problem.From(err); told.Code != "KOS_UNAVAILABLE" || told.RetryAfter == 0 || time.Since(start) > 8*time.Second {
-				t.Errorf("%s after %s: %v", name, time.Since(start), err)
-			}
-		}
-		elapse(time.Hour)
+	w.Plans = product.NewPlans(product.PlansParams{
+		Cache: w.cache, Archive: w.archive, Carrier: w.kos, Spare: w.spare, Replicas: w.archive, Log: slog.New(slog.DiscardHandler),
 	})
+	return w
 }
 
 func TestAnUnknownLineIsNoOutage(t *testing.T) {

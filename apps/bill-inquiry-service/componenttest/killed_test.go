@@ -1,0 +1,117 @@
+package componenttest
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
+)
+
+// spawn runs the service's own binary as a process of its own, until the test
+// ends or it is killed, and waits until it is ready.
+func (w *world) spawn() *exec.Cmd {
+	w.t.Helper()
+	binary := filepath.Join(w.t.TempDir(), "bill-inquiry-service")
+	compile := exec.CommandContext(w.t.Context(), "go", "build", "-o", binary, "..")
+	if output, err := compile.CombinedOutput(); err != nil {
+		w.t.Fatalf("build: %v\n%s", err, output)
+	}
+	w.address = freeAddress(w.t)
+	var log bytes.Buffer
+	process := exec.CommandContext(context.Background(), binary) // the test's context ends before its cleanup
+	process.Env = append([]string{
+		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset",
+		"DB_HOST=" + w.db.Config.Host, "DB_PORT=" + strconv.Itoa(w.db.Config.Port), "DB_NAME=" + w.db.Config.Name,
+		"DB_USER=" + w.db.Config.User, "DB_PASSWORD_SECRET=" + w.db.Config.PasswordSecret,
+		"DAPR_HTTP_PORT=" + strconv.Itoa(w.dapr.HTTPPort), "DAPR_GRPC_PORT=" + strconv.Itoa(w.dapr.GRPCPort),
+	}, w.environ...)
+	process.Stdout, process.Stderr = &log, &log
+	if err := process.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		if process.ProcessState == nil { // nobody has killed it
+			_ = process.Process.Kill()
+			_ = process.Wait()
+		}
+		if w.t.Failed() {
+			w.t.Logf("the process said:\n%s", log.String())
+		}
+	})
+	w.awaitReady()
+	return process
+}
+
+// kill ends a process at once: nothing of it is handed over.
+func kill(t *testing.T, process *exec.Cmd) {
+	t.Helper()
+	if err := process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Wait(); err == nil {
+		t.Fatal("the process ended by itself")
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// A replica is killed while KOS answers it a question: the inquiry is not lost,
+// and another replica has KOS asked once more when the turn of the dead one is
+// over and River has found its job.
+func TestAKilledReplicasQuestionIsAnsweredByAnother(t *testing.T) {
+	t.Parallel()
+	shared, opts := prepare(t, daprtest.RedisState)
+	dying, survivor := *shared, *shared
+	dying.dapr, survivor.dapr = daprtest.Start(t, opts), daprtest.Start(t, opts)
+	process := dying.spawn()
+	own := lines(1)[0]
+	c := dying.login(own)
+	dying.kos.Behave("bill-inquiry", map[string]any{"latency": map[string]int{"minMs": 1500, "maxMs": 1500}})
+	accepted := c.inquireAsync(own, "")
+	if accepted.status != http.StatusAccepted {
+		t.Fatalf("got %+v", accepted)
+	}
+	eventually(t, "KOS is asked", func() bool { return dying.kos.Calls("bill-inquiry") > 0 })
+	kill(t, process)
+	killed := time.Now()
+	dying.kos.Behave("bill-inquiry", map[string]any{})
+	if n := dying.count("SELECT count(*) FROM waiting_fetch WHERE taken_until > clock_timestamp()"); n != 1 {
+		t.Fatalf("%d questions are left taken", n)
+	}
+	if n := dying.count("SELECT count(*) FROM river_job WHERE kind = 'fetch' AND state = 'running'"); n != 1 {
+		t.Fatalf("%d jobs are left running", n)
+	}
+	survivor.start()
+
+	location := accepted.header.Get("Location")
+	there := c.at(&survivor)
+	if got := there.do(http.MethodGet, location, ""); got.data["status"] != "PROCESSING" {
+		t.Errorf("meanwhile: %+v", got)
+	}
+	var final answer
+	for deadline := time.After(2 * time.Minute); final.data["status"] != "COMPLETED"; final = there.do(http.MethodGet, location, "") {
+		select {
+		case <-deadline:
+			t.Fatalf("not within two minutes: %+v", final)
+		case <-time.After(100 * time.Millisecond): // the next look
+		}
+	}
+	t.Logf("answered %s after the kill", time.Since(killed).Round(time.Second))
+	if final.data["billInfo"] == nil {
+		t.Errorf("in the end: %+v", final)
+	}
+	if calls := survivor.kos.Calls("bill-inquiry"); calls != 2 {
+		t.Errorf("KOS was asked %d times", calls)
+	}
+	if n := survivor.count("SELECT (SELECT count(*) FROM waiting_fetch) + (SELECT count(*) FROM waiting_inquiry)"); n != 0 {
+		t.Errorf("%d are still in line", n)
+	}
+	if n := survivor.count("SELECT count(*) FROM inquiry_request WHERE status = 'COMPLETED'"); n != 1 {
+		t.Errorf("%d inquiries are completed", n)
+	}
+}

@@ -1,0 +1,115 @@
+package cache_test
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/cache"
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/linktest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
+)
+
+// TestAStoreInTroubleFailsNoGet lets the shared store hang, die and return,
+// behind the repository's own policies: every get is answered, those that meet
+// the trouble within the time that one call of the store may take, and those
+// that come when the breaker is open at once.
+func TestAStoreInTroubleFailsNoGet(t *testing.T) {
+	t.Parallel()
+	redis := daprtest.RedisState(t, "cache-store")
+	link := linktest.Start(t, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"))
+	dapr := daprtest.Start(t, daprtest.Options{
+		AppID:        "cache-trouble-test",
+		Resources:    []string{strings.Replace(redis, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"), link.Address(), 1)},
+		ResourceDirs: []string{"../../../resiliency"},
+	})
+	s, keyring := &source{fee: 89000}, sealtest.Keyring(t)
+	replica := func() *cache.Cache[bill] {
+		opts := cache.Options{Kind: "bill", TTL: ttl, LoadTimeout: loadTimeout, Sealer: keyring}
+		return cache.New[bill](opts, dapr.Client().State("cache-store"), slog.New(slog.DiscardHandler), cache.NewMetrics(prometheus.NewRegistry()))
+	}
+	bills, asked := replica(), 0
+	// crowd gets what nobody has got before, and what everybody has.
+	crowd := func() (took []time.Duration) {
+		t.Helper()
+		var group sync.WaitGroup
+		var mu sync.Mutex
+		for range 8 {
+			asked++
+			own := fmt.Sprint("bill ", asked)
+			group.Go(func() {
+				start := time.Now()
+				got, _, err := bills.Get(t.Context(), own, s.load)
+				if err != nil || got.Fee != 89000 {
+					t.Errorf("got %+v, %v", got, err)
+				}
+				mu.Lock()
+				took = append(took, time.Since(start))
+				mu.Unlock()
+				if _, level, err := bills.Get(t.Context(), key, s.load); err != nil || level != cache.FromL1 {
+					t.Errorf("what everybody uses comes from %q, %v", level, err)
+				}
+			})
+		}
+		group.Wait()
+		return took
+	}
+	// shared reports whether one process finds what another has got.
+	shared := func() bool {
+		t.Helper()
+		asked++
+		own := fmt.Sprint("bill ", asked)
+		for _, process := range []*cache.Cache[bill]{replica(), replica()} {
+			_, level, err := process.Get(t.Context(), own, s.load)
+			if err != nil {
+				t.Errorf("got %v", err)
+			}
+			if level == cache.FromL2 {
+				return true
+			}
+		}
+		return false
+	}
+	// A call of the store may take 700 ms; the machine is shared with other tests.
+	const atMost, atOnce = 5 * time.Second, 200 * time.Millisecond
+
+	if _, _, err := bills.Get(t.Context(), key, s.load); err != nil || !shared() {
+		t.Fatalf("nothing is shared, %v", err)
+	}
+	for _, trouble := range []struct {
+		name  string
+		begin func()
+	}{{"hangs", link.Hang}, {"is dead", link.Cut}} {
+		trouble.begin()
+		var took []time.Duration
+		for len(took) < 48 {
+			took = append(took, crowd()...)
+		}
+		if longest := slices.Max(took); longest > atMost {
+			t.Errorf("while the store %s somebody waited %s", trouble.name, longest)
+		}
+		slices.Sort(took)
+		if median := took[len(took)/2]; median > atOnce {
+			t.Errorf("while the store %s half of all waited more than %s", trouble.name, median)
+		}
+		if shared() {
+			t.Errorf("the store %s and answers", trouble.name)
+		}
+	}
+	link.Mend()
+	for deadline := time.After(60 * time.Second); !shared(); {
+		select {
+		case <-deadline:
+			t.Fatal("the store is back and not used")
+		case <-time.After(100 * time.Millisecond): // the next look
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package kosbudget
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics measure the budgets of a service.
+type Metrics struct {
+	left      *prometheus.GaugeVec
+	share     *prometheus.GaugeVec
+	throttled *prometheus.CounterVec
+	budgets   []*Budget
+}
+
+// NewMetrics registers the metrics. One Metrics serves all budgets of a service.
+func NewMetrics(registerer prometheus.Registerer) *Metrics {
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"endpoint"})
+	}
+	m := &Metrics{
+		left:  gauge("phonebill_kos_budget_left_calls", "Calls of KOS that all replicas could make at once, by endpoint."),
+		share: gauge("phonebill_kos_budget_share_ratio", "Part of the agreed rate that KOS allows, by endpoint."),
+		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "phonebill_kos_throttled_total",
+			Help: "Refusals of KOS for having asked too often, by endpoint.",
+		}, []string{"endpoint"}),
+	}
+	registerer.MustRegister(m.left, m.share, m.throttled)
+	return m
+}
+
+// Measure returns b, measured: KOS's refusals that it is told of are counted,
+// and Watch looks at it. Call it before Watch.
+func (m *Metrics) Measure(b *Budget) *Budget {
+	measured := *b
+	measured.throttled = m.throttled.WithLabelValues(b.endpoint)
+	m.budgets = append(m.budgets, &measured)
+	return &measured
+}
+
+const (
+	watchEvery = 5 * time.Second
+	watchLimit = 2 * time.Second
+)
+
+// Watch keeps the gauges up to date until ctx ends.
+func (m *Metrics) Watch(ctx context.Context, log *slog.Logger) {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		if err := m.look(ctx); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "budgets not measured", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (m *Metrics) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, watchLimit)
+	defer cancel()
+	var faults []error
+	for _, b := range m.budgets {
+		now, err := b.State(ctx)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		m.left.WithLabelValues(b.endpoint).Set(float64(now.Left))
+		m.share.WithLabelValues(b.endpoint).Set(now.Share)
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,77 @@
+package kosbudget_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/phonebill/phonebill/apps/internal/kosbudget"
+)
+
+func TestMetricsShowHowBudgetsStand(t *testing.T) {
+	t.Parallel()
+	pool, _ := pools(t)
+	registry := prometheus.NewRegistry()
+	metrics := kosbudget.NewMetrics(registry)
+	orders := metrics.Measure(kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(16))) // two at once
+	metrics.Measure(kosbudget.New(pool, "us", "products", kosbudget.PerMinute(16)))
+	reserve(t, orders)
+	if err := orders.Throttled(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	watching, stop := context.WithCancel(t.Context())
+	defer stop()
+	go metrics.Watch(watching, slog.New(slog.DiscardHandler))
+
+	const want = `
+# HELP phonebill_kos_budget_left_calls Calls of KOS that all replicas could make at once, by endpoint.
+# TYPE phonebill_kos_budget_left_calls gauge
+phonebill_kos_budget_left_calls{endpoint="product-change"} 0
+phonebill_kos_budget_left_calls{endpoint="products"} 2
+# HELP phonebill_kos_budget_share_ratio Part of the agreed rate that KOS allows, by endpoint.
+# TYPE phonebill_kos_budget_share_ratio gauge
+phonebill_kos_budget_share_ratio{endpoint="product-change"} 0.5
+phonebill_kos_budget_share_ratio{endpoint="products"} 1
+# HELP phonebill_kos_throttled_total Refusals of KOS for having asked too often, by endpoint.
+# TYPE phonebill_kos_throttled_total counter
+phonebill_kos_throttled_total{endpoint="product-change"} 1
+phonebill_kos_throttled_total{endpoint="products"} 0
+`
+	deadline := time.After(30 * time.Second)
+	for testutil.GatherAndCompare(registry, strings.NewReader(want)) != nil {
+		select {
+		case <-deadline:
+			t.Fatal(testutil.GatherAndCompare(registry, strings.NewReader(want)))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// A database that is away costs the gauges only, and is looked at again.
+func TestMetricsGoOnWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewRegistry()
+		metrics := kosbudget.NewMetrics(registry)
+		budget := metrics.Measure(kosbudget.New(away{}, "us", "products", kosbudget.PerMinute(16)))
+		var log strings.Builder
+		watching, stop := context.WithTimeout(t.Context(), 11*time.Second)
+		defer stop()
+		metrics.Watch(watching, slog.New(slog.NewTextHandler(&log, nil)))
+		if looked := strings.Count(log.String(), "budgets not measured"); looked != 3 {
+			t.Errorf("looked %d times within 11 s", looked)
+		}
+		if err := budget.Throttled(t.Context(), time.Second); err == nil {
+			t.Error("the database was told")
+		}
+		if n, err := testutil.GatherAndCount(registry); err != nil || n != 1 { // the refusal is counted
+			t.Errorf("%d metrics, %v", n, err)
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package product_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
+)
+
+func TestWhatWasSeenBeforeIsAnsweredWhileKOSIsAway(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(k *kos){
+		"away":     func(k *kos) { k.err = errAway },
+		"spent":    func(k *kos) { k.err, k.slow = errAway, 2*time.Second }, // somebody waited for a call in vain
+		"too slow": func(k *kos) { k.slow = time.Hour },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				first, err := w.Subscriber(t.Context(), line)
+				if err != nil || first.Stale {
+					t.Fatalf("%+v, %v", first, err)
+				}
+				if _, err := w.Catalogue(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				w.kos.set(func() { fail(w.kos) })
+				start := time.Now()
+				got, err := w.Subscriber(t.Context(), line)
+				if err != nil || !got.Stale || got.Product.Code != premium.Code || time.Since(start) > time.Second {
+					t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
+				}
+				offers, err := w.Offers(t.Context(), line, premium.Code, "")
+				if diff := cmp.Diff(product.Catalogue{Products: []product.Product{basic}, AsOf: noon, Stale: true}, offers); diff != "" || err != nil {
+					t.Errorf("%v (-want +got):\n%s", err, diff)
+				}
+				elapse(time.Hour) // the loads come to their end, on the test's own clock
+			})
+		})
+	}
+}
+
+func TestWhatWasNeverSeenIsUnavailable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.kos.slow = time.Hour
+		for name, ask := range map[string]func() error{
+			"line":       func() error { _, err := w.Subscriber(t.Context(), line); return err },
+			"catalogue":  func() error { _, err := w.Catalogue(t.Context()); return err },
+			"offers":     func() error { _, err := w.Offers(t.Context(), line, "", ""); return err },
+			"inspection": func() error { _, err := w.Inspect(t.Context(), line, "A", "B"); return err },
+		} {
+			start := time.Now()
+			err := ask()
+			if told := problem.From(err); told.Code != "KOS_UNAVAILABLE" || told.RetryAfter == 0 || time.Since(start) > 8*time.Second {
+				t.Errorf("%s after %s: %v", name, time.Since(start), err)
+			}
+		}
+		elapse(time.Hour)
+	})
+}
+
+// Nobody waits longer than a second for what is known from before, be it of two
+// things; what KOS says then is kept for the next one.
+func TestTheFetchGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		for _, err := range []error{last(w.Subscriber(t.Context(), line)), last(w.Catalogue(t.Context()))} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		later := holder(basic)
+		later.AsOf = noon.Add(time.Hour)
+		w.kos.set(func() { w.kos.slow, w.kos.holder = 3*time.Second, later })
+		start := time.Now()
+		offers, err := w.Offers(t.Context(), line, "", "")
+		if err != nil || !offers.Stale || time.Since(start) > time.Second {
+			t.Errorf("after %s: %+v, %v", time.Since(start), offers, err)
+		}
+		elapse(3 * time.Second)
+		if kept, _, err := w.archive.Subscriber(t.Context(), line); err != nil || kept.Product.Code != basic.Code {
+			t.Errorf("kept: %+v, %v", kept, err)
+		}
+	})
+}
+
+// A database that is slow too makes an older answer late, but does not lose it.
+func TestASlowArchiveIsWorthTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		if _, err := w.Catalogue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.kos.set(func() { w.kos.slow = time.Hour })
+		w.archive.slow = 500 * time.Millisecond
+		if got, err := w.Catalogue(t.Context()); err != nil || !got.Stale {
+			t.Errorf("%+v, %v", got, err)
+		}
+		w.archive.slow = time.Hour // it hangs
+		start := time.Now()
+		if got, err := w.Catalogue(t.Context()); !errors.Is(err, product.ErrUnavailable) || time.Since(start) > 8*time.Second {
+			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
+		}
+		elapse(time.Hour)
+	})
+}
+
+// Where nothing is known KOS has its time, and is asked once.
+func TestAFirstAnswerIsWorthTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.kos.slow = 5 * time.Second
+		start := time.Now()
+		got, err := w.Subscriber(t.Context(), line)
+		if err != nil || got.Stale || time.Since(start) != 5*time.Second {
+			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
+		}
+		elapse(10 * time.Second)
+	})
+}
+
+// Offers rest on two answers: they are as old as the older one, if that is old.
+func TestOffersAreAsStaleAsTheOwnPlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	before := holder(premium)
+	before.AsOf = noon.Add(-time.Hour)
+	w.archive.holder = &before
+	w.cache.ahead = true // the catalogue is there
+	w.spare.holderErr = errAway
+	got, err := w.Offers(t.Context(), line, "", "")
+	want := product.Catalogue{Products: []product.Product{basic}, AsOf: before.AsOf, Stale: true}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// What is got ahead of its time costs spare calls only, and is kept too.
+func TestWhatIsGotAheadCostsSpareCalls(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.cache.ahead = true
+	w.kos.err = errors.New("nobody waits for this")
+	for _, err := range []error{last(w.Subscriber(t.Context(), line)), last(w.Catalogue(t.Context()))} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if w.archive.holder == nil || w.archive.catalogue == nil {
+		t.Errorf("kept: %+v", w.archive)
+	}
+}
+
+// last returns the second of two results.
+func last[V any](_ V, err error) error { return err }
