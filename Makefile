@@ -50,6 +50,12 @@ OUTAGE ?= 5m
 outage: phonebill ## Let changes wait while KOS is out, and finish in order: make outage WAITING=100 OUTAGE=5m
 	@$(PHONEBILL) outage -waiting=$(WAITING) -outage=$(OUTAGE)
 
+TROUBLE ?= all
+
+.PHONY: drill
+drill: phonebill ## Let 200 users ask while KOS or Redis is in trouble, and draw it: make drill TROUBLE=hang
+	@$(PHONEBILL) drill -trouble=$(TROUBLE)
+
 .PHONY: bench
 bench: phonebill ## Run every benchmark, one package after the other
 	@$(PHONEBILL) bench

@@ -8,11 +8,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 )
-
-const password = "PhoneBill1!" // of the seeded users
 
 // customer is an honest client: who gets no answer asks again with the same
 // key, and asks for the next change when the last one has come to its end.
@@ -31,7 +30,7 @@ type customer struct {
 
 // enter logs in and looks at the plans. Nothing is harmed yet.
 func (c *customer) enter() error {
-	if answer := c.api.Login(c.user, password); !answer.Succeeded() {
+	if answer := c.api.Login(c.user, stage.Password); !answer.Succeeded() {
 		return fmt.Errorf("login: %s", answer)
 	}
 	mine := c.api.Subscription(c.line)
@@ -154,7 +153,7 @@ const (
 // logs in again after one that said so.
 func (c *customer) recover(ctx context.Context, status int, header http.Header) {
 	if status == http.StatusUnauthorized {
-		count(c, "login", c.api.Login(c.user, password))
+		count(c, "login", c.api.Login(c.user, stage.Password))
 	}
 	wait := glance
 	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil {

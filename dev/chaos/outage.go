@@ -41,7 +41,7 @@ var orderly = slices.DeleteFunc(slices.Clone(kos.Unlimited), func(variable strin
 
 // outageRun is an outage under way.
 type outageRun struct {
-	*stage
+	*scene
 	outage   Outage
 	readers  []*customer
 	accepted []string // the ids of changes, in their order
@@ -52,13 +52,13 @@ type outageRun struct {
 // out, and reports how they fared. Its error says that there is nothing to
 // report.
 func RunOutage(ctx context.Context, outage Outage, out io.Writer) (report OutageReport, err error) {
-	stage, err := openStage(ctx, orderly, out)
+	scene, err := openScene(ctx, orderly, out)
 	if err != nil {
 		return OutageReport{}, err
 	}
-	defer func() { err = errors.Join(err, stage.close(ctx)) }()
-	r := &outageRun{stage: stage, outage: outage}
-	if err := r.seed(ctx, outage.Changes); err != nil {
+	defer func() { err = errors.Join(err, scene.Close(ctx)) }()
+	r := &outageRun{scene: scene, outage: outage}
+	if err := r.Seed(ctx, outage.Changes); err != nil {
 		return OutageReport{}, err
 	}
 	customers, err := r.enter(outage.Changes)
@@ -126,14 +126,14 @@ func (r *outageRun) fall(customers []*customer) error {
 		}
 		r.accepted = append(r.accepted, answer.Data.RequestID)
 	}
-	r.say("%d changes wait, KOS answers nothing for %s", len(r.accepted), time.Until(r.back).Round(time.Second))
+	r.Say("%d changes wait, KOS answers nothing for %s", len(r.accepted), time.Until(r.back).Round(time.Second))
 	for _, endpoint := range kos.Endpoints {
 		if endpoint == kos.ProductChange {
 			continue
 		}
 		out := kos.Calm
 		out.OutageSeconds = int(time.Until(r.back).Seconds()) + 1
-		if err := r.kos.Behave(endpoint, out); err != nil {
+		if err := r.KOS.Behave(endpoint, out); err != nil {
 			return err
 		}
 	}
@@ -142,7 +142,7 @@ func (r *outageRun) fall(customers []*customer) error {
 
 // takeOrders makes KOS take orders as the real one does, after a while.
 func (r *outageRun) takeOrders(after time.Duration) error {
-	return r.kos.Behave(kos.ProductChange, kos.Behavior{
+	return r.KOS.Behave(kos.ProductChange, kos.Behavior{
 		Latency: kos.Latency{Min: 300, Max: 800}, LimitPerMinute: ordersPerMinute, OutageSeconds: int(after.Seconds()),
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/traffic"
@@ -33,11 +34,11 @@ type OutageReport struct {
 
 func (r *outageRun) report(began time.Time, rows []Row, looks []traffic.Call) (OutageReport, error) {
 	report := OutageReport{Outage: r.outage}
-	orders, err := r.kos.Orders(string(products))
+	orders, err := r.KOS.Orders(string(stage.Products))
 	if err != nil {
 		return report, err
 	}
-	calls, err := r.kos.Calls(kos.Query{Endpoint: kos.ProductChange})
+	calls, err := r.KOS.Calls(kos.Query{Endpoint: kos.ProductChange})
 	if err != nil {
 		return report, err
 	}

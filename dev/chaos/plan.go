@@ -8,16 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/system"
-)
-
-// The apps.
-const (
-	auth     system.Role = "auth-service"
-	bills    system.Role = "bill-inquiry-service"
-	products system.Role = "product-change-service"
-	kosMock  system.Role = "kos-mock-service"
 )
 
 // Size is how big a run is.
@@ -92,9 +85,9 @@ func drawCustomers(draw *rand.Rand, seed uint64, changes int) [][]Wish {
 
 // shares are how many of thirty harms are done to each part.
 var shares = map[system.Role]int{
-	products: 6, system.Sidecar(products): 4, kosMock: 3, system.Sidecar(kosMock): 3,
+	stage.Products: 6, system.Sidecar(stage.Products): 4, stage.KOSMock: 3, system.Sidecar(stage.KOSMock): 3,
 	system.Postgres: 4, system.Redis: 3, system.Ingress: 2,
-	auth: 2, system.Sidecar(auth): 1, bills: 1, system.Sidecar(bills): 1,
+	stage.Auth: 2, system.Sidecar(stage.Auth): 1, stage.Bills: 1, system.Sidecar(stage.Bills): 1,
 }
 
 // deck holds each part as often as its share, mixed.
@@ -152,14 +145,9 @@ func drawFaults(draw *rand.Rand, customers int) []kos.Step {
 	for n := range customers {
 		if draw.IntN(3) == 0 {
 			step := faults[draw.IntN(len(faults))]
-			step.Line = lineOf(n)
+			step.Line = stage.Line(n)
 			steps = append(steps, step)
 		}
 	}
 	return steps
 }
-
-// The seeded users, whose lines are on plans by rule.
-
-func userOf(n int) string { return fmt.Sprintf("loaduser%07d", n+1) }
-func lineOf(n int) string { return fmt.Sprintf("0103%07d", n+1) }

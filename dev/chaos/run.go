@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 )
@@ -25,7 +26,7 @@ const (
 
 // run is a run under way.
 type run struct {
-	*stage
+	*scene
 	plan Plan
 	done *progress
 
@@ -37,12 +38,12 @@ type run struct {
 // what became of it. Its error says that there was nothing to compare.
 func Run(ctx context.Context, plan Plan, out io.Writer) (report Report, err error) {
 	started := time.Now()
-	stage, err := openStage(ctx, kos.Unlimited, out)
+	scene, err := openScene(ctx, kos.Unlimited, out)
 	if err != nil {
 		return Report{}, err
 	}
-	defer func() { err = errors.Join(err, stage.close(ctx)) }()
-	r := &run{stage: stage, plan: plan, done: newProgress(), saboteur: newSaboteur(stage.system, stage.say)}
+	defer func() { err = errors.Join(err, scene.Close(ctx)) }()
+	r := &run{scene: scene, plan: plan, done: newProgress(), saboteur: newSaboteur(scene.System, scene.Say)}
 	if err := r.prepare(ctx); err != nil {
 		return Report{}, err
 	}
@@ -64,8 +65,8 @@ func Run(ctx context.Context, plan Plan, out io.Writer) (report Report, err erro
 // prepare seeds customers, tells KOS how to behave, and lets everybody in.
 func (r *run) prepare(ctx context.Context) error {
 	err := errors.Join(
-		r.seed(ctx, len(r.plan.Customers)),
-		r.kos.Behave(kos.ProductChange, kos.Behavior{
+		r.Seed(ctx, len(r.plan.Customers)),
+		r.KOS.Behave(kos.ProductChange, kos.Behavior{
 			Latency: kos.Latency{Min: 50, Max: 200}, ErrorShare: 0.02, ErrorStatus: http.StatusInternalServerError,
 			Script: r.plan.Faults,
 		}),
@@ -104,7 +105,7 @@ func (r *run) harm(ctx context.Context) (ready time.Time, err error) {
 		cancel()
 	}
 	ready = time.Now()
-	r.say("all harm is done and everything ready after %s", ready.Sub(start).Round(time.Second))
+	r.Say("all harm is done and everything ready after %s", ready.Sub(start).Round(time.Second))
 	living.Wait()
 	unwatch()
 	watching.Wait()
@@ -123,7 +124,7 @@ func (r *run) audit(ctx context.Context, ready time.Time) (truths Truths, err er
 			break
 		}
 	}
-	if truths.Orders, err = r.kos.Orders(string(products)); err != nil {
+	if truths.Orders, err = r.KOS.Orders(string(stage.Products)); err != nil {
 		return Truths{}, err
 	}
 	truths.Shown = map[string]string{}

@@ -73,11 +73,24 @@ func (c *Client) Menu() Answer[Menu] {
 
 // Inquire asks for a bill; an empty month is this one.
 func (c *Client) Inquire(line, month string) Answer[Inquiry] {
+	return enveloped[Inquiry](c, inquiry(line, month))
+}
+
+// InquireAsync asks for a bill without waiting for it. The status is 202 if it
+// is still asked for; 200 is the answer of Inquire, of which the data has
+// request and bill.
+func (c *Client) InquireAsync(line, month string) Answer[Result] {
+	request := inquiry(line, month)
+	request.Header = map[string]string{"Prefer": "respond-async"}
+	return enveloped[Result](c, request)
+}
+
+func inquiry(line, month string) Request {
 	form := map[string]string{"lineNumber": line}
 	if month != "" {
 		form["inquiryMonth"] = month
 	}
-	return enveloped[Inquiry](c, Request{Method: http.MethodPost, Path: "/api/v1/bills/inquiry", Body: form})
+	return Request{Method: http.MethodPost, Path: "/api/v1/bills/inquiry", Body: form}
 }
 
 // Result returns what became of an inquiry.

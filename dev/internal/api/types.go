@@ -74,6 +74,7 @@ type Menu struct {
 	} `json:"customerInfo"`
 	AvailableMonths []string `json:"availableMonths"` // YYYY-MM, newest first
 	CurrentMonth    string   `json:"currentMonth"`
+	Stale           bool     `json:"stale"`
 }
 
 // Inquiry is an answered inquiry.
@@ -122,7 +123,11 @@ type Result struct {
 	Status       string `json:"status"`
 	Progress     int    `json:"progress"`
 	Bill         *Bill  `json:"billInfo"`
+	Stale        bool   `json:"stale"`
 	ErrorMessage string `json:"errorMessage"`
+	// Of one that waits: 1 is next, 0 is being asked.
+	QueuePosition    *int `json:"queuePosition"`
+	EstimatedSeconds *int `json:"estimatedSeconds"`
 }
 
 // History is a page of inquiries.

@@ -149,14 +149,15 @@ func Test(ctx context.Context, args []string) error {
 	return w.testWhole(ctx, append([]string{"-p=1", "-race", "-shuffle=on"}, whole...)...)
 }
 
-// Chaos runs a test of package chaos; args are its flags.
-func Chaos(test string) func(ctx context.Context, args []string) error {
+// Chaos runs a test of a package of dev/ that harms the whole system; args are
+// the test's flags.
+func Chaos(folder, test string) func(ctx context.Context, args []string) error {
 	return func(ctx context.Context, args []string) error {
 		w, err := open(ctx)
 		if err != nil {
 			return err
 		}
-		return w.testWhole(ctx, append([]string{"-v", "-run=^" + test + "$", "./dev/chaos", "-args"}, args...)...)
+		return w.testWhole(ctx, append([]string{"-v", "-run=^" + test + "$", "./dev/" + folder, "-args"}, args...)...)
 	}
 }
 
@@ -206,7 +207,7 @@ func Bench(ctx context.Context, _ []string) error {
 }
 
 func (w workspace) testWhole(ctx context.Context, args ...string) error {
-	args = append([]string{"test", "-count=1", "-timeout=40m"}, args...)
+	args = append([]string{"test", "-count=1", "-timeout=90m"}, args...)
 	err := w.run(ctx, w.Root, []string{"PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E=1"}, "go", args...)
 	// What the tests could not stop, because they crashed, we do.
 	return errors.Join(err, system.ClearLeftovers(context.WithoutCancel(ctx), w.Root, os.Stdout))

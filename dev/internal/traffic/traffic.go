@@ -15,6 +15,11 @@ type Call struct {
 	OK     bool
 	Status int    // HTTP; 0 without an answer
 	Made   string // names what the call made, if it succeeded
+	// Asked is what the call was for, Got what kind of answer came, both in the
+	// words of who makes the calls.
+	Asked, Got string
+	// AsOf is since when what came is known, if it says so.
+	AsOf   time.Time
 	Reason string // of a failure, for people
 }
 
@@ -35,25 +40,43 @@ type Traffic struct {
 // as its last one is over if that takes longer. Call is told which worker it
 // works for.
 func Start(workers int, interval time.Duration, call func(worker int) Call) *Traffic {
+	return start(workers, interval, func(int) time.Duration { return interval }, call)
+}
+
+// Spread is Start with workers that begin one after the other, evenly within the
+// first interval, so that calls come at a steady pace from now on.
+func Spread(workers int, interval time.Duration, call func(worker int) Call) *Traffic {
+	apart := interval / time.Duration(max(1, workers))
+	return start(workers, interval, func(worker int) time.Duration { return time.Duration(worker) * apart }, call)
+}
+
+func start(workers int, interval time.Duration, first func(worker int) time.Duration, call func(worker int) Call) *Traffic {
 	t := &Traffic{stop: make(chan struct{})}
 	for worker := range workers {
-		t.workers.Go(func() { t.work(interval, func() Call { return call(worker) }) })
+		t.workers.Go(func() { t.work(first(worker), interval, func() Call { return call(worker) }) })
 	}
 	return t
 }
 
-func (t *Traffic) work(interval time.Duration, call func() Call) {
+func (t *Traffic) work(first, interval time.Duration, call func() Call) {
+	begin := time.NewTimer(first)
+	defer begin.Stop()
+	select {
+	case <-t.stop:
+		return
+	case <-begin.C:
+	}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
+		done := call()
+		t.mu.Lock()
+		t.calls = append(t.calls, done)
+		t.mu.Unlock()
 		select {
 		case <-t.stop:
 			return
 		case <-ticker.C:
-			done := call()
-			t.mu.Lock()
-			t.calls = append(t.calls, done)
-			t.mu.Unlock()
 		}
 	}
 }
@@ -90,7 +113,11 @@ func Failures(calls []Call) []Call {
 }
 
 // Median returns the middle of the durations of calls, 0 without calls.
-func Median(calls []Call) time.Duration {
+func Median(calls []Call) time.Duration { return Quantile(calls, 0.5) }
+
+// Quantile returns how long calls took at most, but for the slowest of them: at
+// 0.99 the slowest hundredth. It is 0 without calls.
+func Quantile(calls []Call, q float64) time.Duration {
 	if len(calls) == 0 {
 		return 0
 	}
@@ -99,5 +126,5 @@ func Median(calls []Call) time.Duration {
 		took[i] = call.Took
 	}
 	slices.Sort(took)
-	return took[len(took)/2]
+	return took[min(int(q*float64(len(took))), len(took)-1)]
 }

@@ -1,0 +1,53 @@
+package drills
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/phonebill/phonebill/dev/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/secrets"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// KOSCall is a call that reached KOS, from its own log.
+type KOSCall struct {
+	At       time.Time
+	Endpoint string
+	Status   int // 0: it was never answered
+}
+
+const readCalls = `
+SELECT at, endpoint, coalesce(status, 0)
+FROM kos_call
+WHERE at >= $1 AND client = 'bill-inquiry-service' AND endpoint = ANY($2)
+ORDER BY at`
+
+// readBook returns the service's questions about bills and customers since a
+// time, the oldest first.
+func readBook(ctx context.Context, set secrets.Set, since time.Time) ([]KOSCall, error) {
+	address := url.URL{
+		Scheme: "postgres", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(system.PostgresPort)),
+		User: url.UserPassword("kos_mock", set["database-password-kos-mock"]),
+		Path: "kos_mock", RawQuery: "sslmode=disable",
+	}
+	conn, err := pgx.Connect(ctx, address.String())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	found, err := conn.Query(ctx, readCalls, since, []string{kos.BillInquiry, kos.ProductInquiry})
+	if err != nil {
+		return nil, err
+	}
+	calls, err := pgx.CollectRows(found, pgx.RowToStructByPos[KOSCall])
+	if err != nil {
+		return nil, fmt.Errorf("read KOS's log: %w", err)
+	}
+	return calls, nil
+}

@@ -1,0 +1,182 @@
+package drills
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/traffic"
+)
+
+// reply is what the API answers to a call.
+type reply struct {
+	status int
+	header map[string]string
+	body   string
+}
+
+const ourLine = "01030000001"
+
+// bill is a complete answer about this month.
+func bill(line string, old bool) string {
+	this := month(0)
+	return fmt.Sprintf(`{"success":true,"data":{"status":"COMPLETED","stale":%t,"billInfo":{"lineNumber":%q,"billingMonth":%q}}}`,
+		old, line, this[:4]+this[5:])
+}
+
+func failure(code string) string {
+	return fmt.Sprintf(`{"success":false,"error":{"code":%q}}`, code)
+}
+
+// customer returns a person whose calls get these replies, in their order, and
+// then the last one again, and what was asked.
+func customer(t *testing.T, replies ...reply) (p person, asked *[]string) {
+	t.Helper()
+	asked = new([]string)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next := replies[min(len(*asked), len(replies)-1)]
+		*asked = append(*asked, r.Method+" "+r.URL.Path+" "+r.Header.Get("Prefer"))
+		for name, value := range next.header {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(next.status)
+		_, _ = w.Write([]byte(next.body))
+	}))
+	t.Cleanup(server.Close)
+	return person{api.New(server.URL, api.Timed(http.DefaultTransport)), ourLine}, asked
+}
+
+// kinds returns what came of calls.
+func kinds(calls []traffic.Call) (all []string) {
+	for _, call := range calls {
+		all = append(all, call.Got)
+	}
+	return all
+}
+
+func TestAnswersAreToldApart(t *testing.T) {
+	t.Parallel()
+	soon := map[string]string{"Retry-After": "3"}
+	for want, replies := range map[string][]reply{
+		fresh:   {{200, nil, bill(ourLine, false)}},
+		stale:   {{200, nil, bill(ourLine, true)}},
+		waiting: {{202, nil, `{"success":true,"data":{}}`}, {503, soon, failure("INQUIRY_IN_PROGRESS")}},
+		refused: {{503, soon, failure("KOS_UNAVAILABLE")}},
+		failed: {
+			{503, nil, failure("KOS_UNAVAILABLE")}, // does not say when to come back
+			{502, soon, ""}, {500, nil, failure("INTERNAL_ERROR")}, {401, nil, failure("TOKEN_INVALID")},
+			{200, nil, bill("01030000002", false)}, // somebody else's
+			{200, nil, `{"success":true,"data":{"status":"COMPLETED"}}`},
+			{200, nil, failure("KOS_UNAVAILABLE")}, {200, nil, "<html>"},
+		},
+	} {
+		for _, reply := range replies {
+			p, _ := customer(t, reply)
+			if got := p.visit(thisMonth); got.Got != want {
+				t.Errorf("%v is %s, want %s", reply, got.Got, want)
+			}
+		}
+	}
+}
+
+func TestWishesAreAsked(t *testing.T) {
+	t.Parallel()
+	p, asked := customer(t, reply{200, nil, `{"success":true,"data":{"stale":true,"customerInfo":{"lineNumber":"01030000001"}}}`})
+	if got := p.visit(menu); got.Got != stale {
+		t.Errorf("the menu is %s: %s", got.Got, got.Reason)
+	}
+	if want := []string{"GET /api/v1/bills/menu "}; !slices.Equal(*asked, want) {
+		t.Errorf("asked %q", *asked)
+	}
+	count := map[string]int{}
+	for turn := range 100 {
+		count[wish(turn, true)]++
+		if wish(turn, false) == pastMonth {
+			t.Error("last month's bill is asked for")
+		}
+	}
+	if count[thisMonth] != 80 || count[pastMonth] != 10 || count[menu] != 10 {
+		t.Errorf("asked for %v", count)
+	}
+}
+
+func TestNewcomerComesBack(t *testing.T) {
+	t.Parallel()
+	soon := map[string]string{"Retry-After": "1"}
+	p, asked := customer(t,
+		reply{503, soon, failure("KOS_UNAVAILABLE")}, reply{503, soon, failure("INQUIRY_IN_PROGRESS")}, reply{200, nil, bill(ourLine, false)})
+	var n Newcomer
+	n.live(t.Context(), p, month(0))
+	if got := kinds(n.Visits); !slices.Equal(got, []string{refused, waiting, fresh}) || n.Served.IsZero() {
+		t.Errorf("got %v, served at %s", got, n.Served)
+	}
+	if pause := n.Visits[2].Start.Sub(n.Visits[1].End()); pause < time.Second {
+		t.Errorf("it came back after %s", pause)
+	}
+	if want := "POST /api/v1/bills/inquiry "; (*asked)[2] != want {
+		t.Errorf("asked %q", *asked)
+	}
+}
+
+func TestNewcomerWhoDoesNotWaitLooks(t *testing.T) {
+	t.Parallel()
+	inLine, err := json.Marshal(map[string]any{"success": true, "data": map[string]any{
+		"requestId": "id-1", "status": "PROCESSING", "queuePosition": 3, "estimatedSeconds": 1,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	location := map[string]string{"Location": "/api/v1/bills/inquiry/id-1"}
+	p, asked := customer(t,
+		reply{202, location, string(inLine)}, reply{200, nil, string(inLine)},
+		reply{200, nil, `{"success":true,"data":{"status":"FAILED"}}`}, reply{202, location, string(inLine)},
+		reply{200, nil, bill(ourLine, false)})
+	n := Newcomer{Async: true}
+	n.live(t.Context(), p, month(0))
+	if got := kinds(n.Visits); !slices.Equal(got, []string{waiting, waiting, failed, waiting, fresh}) {
+		t.Errorf("got %v", got)
+	}
+	ask, look := "POST /api/v1/bills/inquiry respond-async", "GET /api/v1/bills/inquiry/id-1 "
+	if want := []string{ask, look, look, ask, look}; !slices.Equal(*asked, want) {
+		t.Errorf("asked %q", *asked)
+	}
+}
+
+func TestLooksGetRarerWithTheEstimate(t *testing.T) {
+	t.Parallel()
+	for seconds, want := range map[int]time.Duration{0: time.Second, 1: time.Second, 10: 5 * time.Second, 600: 20 * time.Second} {
+		if got := estimate(api.Result{EstimatedSeconds: &seconds}); got != want {
+			t.Errorf("%d s: %s, want %s", seconds, got, want)
+		}
+	}
+	if got := estimate(api.Result{}); got != shortestLook {
+		t.Errorf("without an estimate: %s", got)
+	}
+}
+
+func TestEachNewcomerHasAQuestionOfItsOwn(t *testing.T) {
+	t.Parallel()
+	p, _ := customer(t, reply{200, nil, bill(ourLine, false)})
+	others := newcomers{people: []person{p, {p.api, "01030000002"}}, months: 2}
+	life, end := context.WithCancel(t.Context())
+	end() // one visit each will do
+	others.come(t.Context(), life, time.Millisecond)
+	others.lives.Wait()
+	stories := others.stories()
+	if len(stories) != 4 {
+		t.Fatalf("%d came", len(stories))
+	}
+	seen := map[string]int{}
+	for _, story := range stories {
+		seen[fmt.Sprint(story.Line, story.Async)]++
+	}
+	if len(seen) != 4 {
+		t.Errorf("of each line one waits and one does not: %v", seen)
+	}
+}

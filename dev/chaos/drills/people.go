@@ -1,0 +1,126 @@
+package drills
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
+	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/traffic"
+)
+
+// What people ask for (traffic.Call.Asked).
+const (
+	thisMonth = "this month"
+	pastMonth = "past month"
+	menu      = "menu"
+	progress  = "progress" // of an inquiry
+)
+
+// What they get (traffic.Call.Got).
+const (
+	fresh   = "fresh"
+	stale   = "stale"   // and marked so
+	waiting = "waiting" // 202, 503 INQUIRY_IN_PROGRESS, or still in line
+	refused = "503"     // with a time to come back
+	failed  = "failed"  // anything else
+)
+
+// person is somebody with a line, logged in.
+type person struct {
+	api  *api.Client
+	line string
+}
+
+// enter lets a seeded user log in, who comes back when told that too many do.
+func enter(ctx context.Context, s *stage.Stage, n int) (person, error) {
+	p := person{s.Client(), stage.Line(n)}
+	for {
+		answer := p.api.Login(stage.User(n), stage.Password)
+		if answer.Succeeded() {
+			return p, nil
+		}
+		if answer.Status != http.StatusTooManyRequests || proc.Pause(ctx, until(answer.Header)) != nil {
+			return p, fmt.Errorf("login: %s", answer)
+		}
+	}
+}
+
+// visit asks for something.
+func (p person) visit(what string) traffic.Call {
+	switch what {
+	case menu:
+		begun, answer := time.Now(), p.api.Menu()
+		return visited(begun, what, answer, grade(answer, answer.Data.Stale, answer.Data.CustomerInfo.Line == p.line))
+	case pastMonth:
+		return p.inquire(what, month(1))
+	default:
+		return p.inquire(what, month(0))
+	}
+}
+
+func (p person) inquire(what, month string) traffic.Call {
+	begun, answer := time.Now(), p.api.Inquire(p.line, month)
+	call := visited(begun, what, answer, grade(answer, answer.Data.Stale, p.mine(answer.Data.Bill, month)))
+	call.AsOf = answer.Data.AsOf
+	return call
+}
+
+// mine reports whether a bill is the one that was asked for.
+func (p person) mine(bill *api.Bill, month string) bool {
+	return bill != nil && bill.Line == p.line && bill.Month == month[:4]+month[5:]
+}
+
+// grade tells what kind of answer somebody has got; right is whether an answer
+// that succeeded has what was asked for.
+func grade[T any](answer api.Answer[T], old, right bool) string {
+	code := answer.Failure.Error.Code
+	switch {
+	case answer.Err != nil:
+		return failed
+	case answer.Status == http.StatusAccepted:
+		return waiting
+	case answer.Status == http.StatusOK && right && old:
+		return stale
+	case answer.Status == http.StatusOK && right:
+		return fresh
+	case answer.Status != http.StatusServiceUnavailable || retryAfter(answer.Header) < time.Second:
+		return failed
+	case code == "INQUIRY_IN_PROGRESS":
+		return waiting
+	}
+	return refused
+}
+
+// visited notes a visit. For people it keeps the answer unless that was a bill.
+func visited[T any](begun time.Time, what string, answer api.Answer[T], got string) traffic.Call {
+	call := traffic.Call{
+		Start: begun, Took: answer.Took, Status: answer.Status, Asked: what, Got: got, OK: got == fresh || got == stale,
+	}
+	if !call.OK {
+		call.Reason = answer.String()
+	}
+	return call
+}
+
+// retryAfter returns how long a client is to stay away, 0 if it was not told.
+func retryAfter(header http.Header) time.Duration {
+	seconds, err := strconv.Atoi(header.Get("Retry-After"))
+	if err != nil {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// seoul decides what month it is.
+var seoul = time.FixedZone("KST", 9*60*60)
+
+// month returns the month that is n months before this one, as YYYY-MM.
+func month(n int) string {
+	now := time.Now().In(seoul)
+	return time.Date(now.Year(), now.Month()-time.Month(n), 1, 0, 0, 0, 0, seoul).Format("2006-01")
+}

@@ -1,0 +1,101 @@
+package drills
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
+	"github.com/phonebill/phonebill/dev/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/redis"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// reviveTimeout bounds the wait for a part that was started again.
+const reviveTimeout = 30 * time.Second
+
+// begin makes the trouble.
+func (r *run) begin() error {
+	trouble := r.drill.Trouble
+	if trouble.Redis {
+		return r.System.Kill(system.Redis)
+	}
+	if trouble.KOS == "" {
+		return nil
+	}
+	told := kos.Trouble{
+		Name: trouble.KOS, Endpoints: []string{kos.BillInquiry, kos.ProductInquiry}, Seconds: int(r.drill.For.Seconds()),
+	}
+	if trouble.Line {
+		r.report.BadLine = r.newcomers.people[0].line
+		told.Line = r.report.BadLine
+	}
+	return r.KOS.Trouble(told)
+}
+
+// recover ends the trouble. Nothing is started again but what was killed.
+func (r *run) recover(ctx context.Context) error {
+	if !r.drill.Trouble.Redis { // the others end by themselves
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reviveTimeout)
+	defer cancel()
+	if err := r.System.Restart(ctx, system.Redis); err != nil {
+		return err
+	}
+	for {
+		answer := r.Client().Login(stage.User(0), stage.Password)
+		if answer.Succeeded() {
+			break
+		}
+		if ctx.Err() != nil {
+			r.report.Changed = append(r.report.Changed, "logins do not work again: "+answer.String())
+			break
+		}
+	}
+	after, err := r.processes()
+	for _, role := range slices.Sorted(maps.Keys(after)) {
+		if role != system.Redis && after[role] != r.parts[role] {
+			r.report.Changed = append(r.report.Changed, string(role)+" is another process")
+		}
+	}
+	return err
+}
+
+// processes returns the ids of all parts that live.
+func (r *run) processes() (map[system.Role]int, error) {
+	all := map[system.Role]int{}
+	for _, role := range r.System.Roles() {
+		pid, err := r.System.PID(role)
+		if err != nil {
+			return nil, err
+		}
+		all[role] = pid
+	}
+	return all, nil
+}
+
+// forget empties the caches of bills: the shared one, and with its process the
+// service's own. Nobody asks meanwhile, nor afterwards until resume.
+func (r *run) forget(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, reviveTimeout)
+	defer cancel()
+	r.newcomers.lives.Wait()
+	r.report.Regulars = append(r.report.Regulars, r.load.Stop()...)
+	r.report.Gap = time.Now()
+	if err := r.System.Kill(stage.Bills); err != nil {
+		return err
+	}
+	if err := redis.Delete(ctx, system.RedisPort, r.Secrets["redis-auth-key"], "phonebill-cache||*"); err != nil {
+		return err
+	}
+	if err := r.System.Restart(ctx, stage.Bills); err != nil {
+		return err
+	}
+	if err := r.System.WaitReady(ctx); err != nil {
+		return fmt.Errorf("the caches' process is started again: %w", err)
+	}
+	return nil
+}
