@@ -43,6 +43,14 @@ func TestHopelessQuestionsAreFound(t *testing.T) {
 	hopeless(1)
 	exec("UPDATE resting_endpoint SET away_since = away_since - interval '11 minutes', rests_until = now()")
 	hopeless(2)
+	exec("UPDATE resting_endpoint SET rests_until = now() - interval '2 minutes'")
+	hopeless(1) // nobody has met that outage lately
+	if err := line.Rest(t.Context(), bill.BillInquiry, time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	hopeless(1) // it is another one
+	exec("UPDATE resting_endpoint SET away_since = away_since - interval '11 minutes', rests_until = now()")
+	hopeless(2)
 	turn, err = line.Take(t.Context(), bill.BillInquiry)
 	if err != nil || line.Finish(t.Context(), turn, true, func(r bill.Record) bill.Record { return r }) != nil {
 		t.Fatal(err)

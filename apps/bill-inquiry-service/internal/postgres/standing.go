@@ -22,6 +22,8 @@ type standing struct {
 // deepest bounds how far places are counted.
 const deepest = "5000"
 
+// An outage that has lasted for a while will probably go on as long; the breaker
+// lets nobody know for a minute.
 const stand = `
 SELECT mine.endpoint, coalesce(mine.taken_until > clock_timestamp(), false),
        (SELECT count(*) FROM (
@@ -31,7 +33,8 @@ SELECT mine.endpoint, coalesce(mine.taken_until > clock_timestamp(), false),
               AND (other.taken_until IS NULL OR other.taken_until < clock_timestamp()) AND other.due_at <= clock_timestamp()
             LIMIT ` + deepest + `) AS ahead),
        greatest(interval '0', mine.due_at - clock_timestamp(),
-            (SELECT rests_until - clock_timestamp() FROM resting_endpoint WHERE endpoint = mine.endpoint)),`
+            (SELECT greatest(rests_until - clock_timestamp(), least(clock_timestamp() - away_since, interval '1 minute'))
+             FROM resting_endpoint resting WHERE endpoint = mine.endpoint AND ` + goesOn + `)),`
 
 const byFetch = stand + ` 0 FROM waiting_fetch mine WHERE mine.fetch_id = $1`
 

@@ -109,7 +109,9 @@ SELECT ` + columns + `
 FROM released JOIN inquiry_request USING (request_id, requested_at)
 WHERE status = 'PROCESSING'`
 
-const isBack = `UPDATE resting_endpoint SET away_since = NULL WHERE endpoint = $1 AND away_since IS NOT NULL`
+const isBack = `
+UPDATE resting_endpoint SET away_since = NULL, rests_until = clock_timestamp() - interval '1 hour'
+WHERE endpoint = $1 AND away_since IS NOT NULL`
 
 const tellDone = `SELECT pg_notify('` + FetchDone + `', $1)`
 

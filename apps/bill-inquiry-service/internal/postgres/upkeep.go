@@ -60,10 +60,10 @@ func (q *Queue) Requeue(ctx context.Context, kind string) (int, error) {
 const findHopeless = `
 SELECT ` + wishColumns + `
 FROM waiting_fetch f
-LEFT JOIN resting_endpoint r USING (endpoint)
+LEFT JOIN resting_endpoint resting USING (endpoint)
 WHERE (taken_until IS NULL OR taken_until < clock_timestamp())
   AND (failing_since < clock_timestamp() - $1::interval
-       OR since < clock_timestamp() - $1::interval AND r.away_since < clock_timestamp() - $1::interval)
+       OR since < clock_timestamp() - $1::interval AND resting.away_since < clock_timestamp() - $1::interval AND ` + goesOn + `)
 LIMIT 1000`
 
 // Hopeless returns questions that KOS has left without an answer for so long, or

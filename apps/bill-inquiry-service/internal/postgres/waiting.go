@@ -62,19 +62,26 @@ func NewQueue(p QueueParams) *Queue {
 	return &Queue{pool: p.Pool, jobs: p.Jobs, budgets: p.Budgets, keyring: p.Keyring, room: p.Room}
 }
 
-// Somebody waits who could be asked for now, and nobody asks for a moment.
+// Somebody waits who could be asked for now, and for how long nobody asks.
 const seeGate = `
 SELECT EXISTS (SELECT FROM waiting_fetch
                WHERE endpoint = $1 AND class = 0 AND (taken_until IS NULL OR taken_until < clock_timestamp()) AND due_at <= clock_timestamp()),
-       EXISTS (SELECT FROM resting_endpoint WHERE endpoint = $1 AND rests_until > clock_timestamp())`
+       coalesce((SELECT rests_until - clock_timestamp() FROM resting_endpoint WHERE endpoint = $1), - interval '1 day')`
+
+// probing is how long after a rest it is left to who waits in line to find out
+// whether KOS is back: a newcomer would only wait for that.
+const probing = 5 * time.Second
 
 // Pass implements bill.Gate.
 func (q *Queue) Pass(ctx context.Context, endpoint bill.Endpoint) (bill.Passage, error) {
-	var others, rests bool
+	var (
+		others bool
+		rests  time.Duration
+	)
 	if err := q.pool.QueryRow(ctx, seeGate, string(endpoint)).Scan(&others, &rests); err != nil {
 		return 0, fault("see whether KOS may be asked", err)
 	}
-	if rests {
+	if rests > 0 || others && rests > -probing {
 		return bill.Resting, nil
 	}
 	if others {
@@ -90,12 +97,16 @@ func (q *Queue) Pass(ctx context.Context, endpoint bill.Endpoint) (bill.Passage,
 	return bill.Granted, nil
 }
 
+// An outage is the one before that goes on if somebody has met it within a
+// minute: who waits tries every few seconds.
 const rest = `
 INSERT INTO resting_endpoint AS resting (endpoint, rests_until, away_since)
 VALUES ($1, clock_timestamp() + $2::interval, clock_timestamp())
 ON CONFLICT (endpoint) DO UPDATE
 SET rests_until = greatest(resting.rests_until, excluded.rests_until),
-    away_since = coalesce(resting.away_since, excluded.away_since)`
+    away_since = CASE WHEN ` + goesOn + ` THEN coalesce(resting.away_since, excluded.away_since) ELSE excluded.away_since END`
+
+const goesOn = `resting.rests_until > clock_timestamp() - interval '1 minute'`
 
 // Rest implements bill.Gate.
 func (q *Queue) Rest(ctx context.Context, endpoint bill.Endpoint, pause time.Duration) error {

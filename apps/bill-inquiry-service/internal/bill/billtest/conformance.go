@@ -3,6 +3,7 @@ package billtest
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 type Tested interface {
 	bill.Queue
 	bill.Turns
+	bill.Gate
 }
 
 // Conformance checks what every line must do. Open returns an empty one in which
@@ -32,6 +34,7 @@ func Conformance(t *testing.T, room int, open func(t *testing.T) Tested) {
 		"a full line":                            func(t *testing.T, l Tested) { t.Helper(); aFullLine(t, l, room) },
 		"a turn is given back":                   aTurnIsGivenBack,
 		"a question that stands aside is passed": aQuestionThatStandsAsideIsPassed,
+		"newcomers leave it to who waits":        newcomersLeaveItToWhoWaits,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -205,4 +208,28 @@ func aQuestionThatStandsAsideIsPassed(t *testing.T, l Tested) {
 	if place, err := l.Place(t.Context(), r.RequestID); err != nil || place.Estimate < 59*time.Minute {
 		t.Errorf("it stands at %+v, %v", place, err)
 	}
+}
+
+// While KOS may be away, who waits in line finds out, and newcomers are told at
+// once; once KOS has answered, they may wait with the others.
+func newcomersLeaveItToWhoWaits(t *testing.T, l Tested) {
+	t.Helper()
+	enter(t, l, 1, "2026-01")
+	enter(t, l, 2, "2026-01")
+	pass := func(want bill.Passage) {
+		t.Helper()
+		if got, err := l.Pass(t.Context(), bill.BillInquiry); err != nil || got != want {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
+	}
+	pass(bill.MustWait)
+	must(t, l.Rest(t.Context(), bill.BillInquiry, time.Millisecond))
+	turn, err := l.Take(t.Context(), bill.BillInquiry)
+	for ; err == nil && !turn.Granted; turn, err = l.Take(t.Context(), bill.BillInquiry) {
+		runtime.Gosched() // the rest is not over
+	}
+	must(t, err)
+	pass(bill.Resting)
+	must(t, l.Finish(t.Context(), turn, true, func(r bill.Record) bill.Record { return r }))
+	pass(bill.MustWait)
 }

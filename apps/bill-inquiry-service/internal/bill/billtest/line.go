@@ -84,6 +84,10 @@ func (l *Line) resting(endpoint bill.Endpoint) time.Duration {
 	return max(0, time.Until(l.rests[endpoint]))
 }
 
+// probing is how long after a rest it is left to who waits in line to find out
+// whether KOS is back.
+const probing = 5 * time.Second
+
 // Pass implements bill.Gate.
 func (l *Line) Pass(_ context.Context, endpoint bill.Endpoint) (bill.Passage, error) {
 	l.mu.Lock()
@@ -92,9 +96,13 @@ func (l *Line) Pass(_ context.Context, endpoint bill.Endpoint) (bill.Passage, er
 		return bill.Resting, nil
 	}
 	for _, f := range l.fetches {
-		if f.Endpoint() == endpoint && f.Class == bill.Interactive && f.free(time.Now()) {
-			return bill.MustWait, nil
+		if f.Endpoint() != endpoint || f.Class != bill.Interactive || !f.free(time.Now()) {
+			continue
 		}
+		if time.Since(l.rests[endpoint]) < probing {
+			return bill.Resting, nil
+		}
+		return bill.MustWait, nil
 	}
 	if l.budgets[endpoint].reserve(1) > 0 {
 		return bill.MustWait, nil

@@ -40,7 +40,7 @@ func (l *Line) Take(_ context.Context, endpoint bill.Endpoint) (bill.Turn, error
 }
 
 // Finish implements bill.Turns.
-func (l *Line) Finish(_ context.Context, t bill.Turn, _ bool, settle func(bill.Record) bill.Record) error {
+func (l *Line) Finish(_ context.Context, t bill.Turn, answered bool, settle func(bill.Record) bill.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	held := l.fetches[t.Subject]
@@ -48,6 +48,9 @@ func (l *Line) Finish(_ context.Context, t bill.Turn, _ bool, settle func(bill.R
 		return nil
 	}
 	delete(l.fetches, t.Subject)
+	if answered {
+		delete(l.rests, t.Endpoint())
+	}
 	for _, record := range held.inquiries {
 		delete(l.inquiry, record.RequestID)
 		if ended := settle(record); l.opts.Appended != nil {
