@@ -3,7 +3,6 @@ package httpapi
 import (
 	"math"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -38,9 +37,9 @@ func (a *API) inquire(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	audit.About(r.Context(), subject.Line.Masked())
-	async := prefersAsync(r)
+	async := httpjson.PrefersAsync(r)
 	if async {
-		w.Header().Set("Preference-Applied", respondAsync)
+		httpjson.AppliedAsync(w)
 	}
 	inquiry, err := a.inquiries.Inquire(r.Context(), asker(r), subject, async)
 	if err != nil {
@@ -61,22 +60,6 @@ func (a *API) inquire(w http.ResponseWriter, r *http.Request) error {
 		AsOf:          inquiry.Bill.AsOf.In(bill.Seoul),
 		Stale:         inquiry.Bill.Stale,
 	}, "요금을 조회했습니다.")
-}
-
-const respondAsync = "respond-async"
-
-// prefersAsync reads the preference of RFC 7240, section 4.1. Others are none
-// of ours.
-func prefersAsync(r *http.Request) bool {
-	for _, header := range r.Header.Values("Prefer") {
-		for preference := range strings.SplitSeq(header, ",") {
-			name, _, _ := strings.Cut(preference, ";")
-			if strings.EqualFold(strings.TrimSpace(name), respondAsync) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // readInquiry returns what is asked for; the month is empty if none was given.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -162,13 +161,13 @@ func (a *API) change(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	async := prefersAsync(r)
+	async := httpjson.PrefersAsync(r)
 	changed, err := a.requests.Ask(r.Context(), asker(r), order, key, async)
 	if err != nil {
 		return err
 	}
 	if async {
-		w.Header().Set("Preference-Applied", respondAsync)
+		httpjson.AppliedAsync(w)
 	}
 	return answerChange(w, changed, async)
 }
@@ -180,22 +179,6 @@ func answerChange(w http.ResponseWriter, c change.Change, async bool) error {
 	}
 	w.Header().Set("Location", "/api/v1/products/change/"+c.RequestID)
 	return httpjson.Success(w, http.StatusAccepted, newChangeAnswer(c), "상품 변경 요청이 접수되었습니다.")
-}
-
-const respondAsync = "respond-async"
-
-// prefersAsync reads the preference of RFC 7240, section 4.1. Others are none
-// of ours.
-func prefersAsync(r *http.Request) bool {
-	for _, header := range r.Header.Values("Prefer") {
-		for preference := range strings.SplitSeq(header, ",") {
-			name, _, _ := strings.Cut(preference, ";")
-			if strings.EqualFold(strings.TrimSpace(name), respondAsync) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // keyPattern takes any short printable text.

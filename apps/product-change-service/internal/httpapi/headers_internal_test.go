@@ -39,29 +39,6 @@ func FuzzIdempotencyKey(f *testing.F) {
 	})
 }
 
-// FuzzPrefer sends any preference: whatever else it holds, it is
-// respond-async, or it is not.
-func FuzzPrefer(f *testing.F) {
-	for _, seed := range []string{
-		"", "respond-async", "wait=5, respond-async", "Respond-Async;x=1", "respond-async=1", ", ,", "respond-asynchronously", "x;respond-async",
-		`foo="a, respond-async"`, "\x00respond-async", strings.Repeat(",", 1000),
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, header string) {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
-		r.Header["Prefer"] = []string{header}
-		alone := prefersAsync(r)
-		if alone && !strings.Contains(strings.ToLower(header), respondAsync) {
-			t.Errorf("%q is taken for %s", header, respondAsync)
-		}
-		r.Header["Prefer"] = []string{header + ", " + respondAsync}
-		if !prefersAsync(r) {
-			t.Errorf("not seen behind %q", header)
-		}
-	})
-}
-
 // FuzzOrder reads any change: what is taken names a line of digits, codes
 // without anything that means something elsewhere, and a day that there is.
 func FuzzOrder(f *testing.F) {
