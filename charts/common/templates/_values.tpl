@@ -9,7 +9,7 @@ environment, the service's own. The later wins.
 {{- mustMergeOverwrite $defaults $shared $own | toYaml -}}
 {{- end -}}
 
-{{/* What every template of the library works with: root and the values. */}}
+{{/* Refuses to render, naming the chart. Takes root and message. */}}
 {{- define "common.fail" -}}
 {{- fail (printf "%s: %s" .root.Chart.Name .message) -}}
 {{- end -}}
@@ -44,7 +44,7 @@ labels:
 {{/* The image, by digest where there is one. Takes root and v. */}}
 {{- define "common.image" -}}
 {{- $image := .v.image -}}
-{{- $name := $image.name | default .root.Chart.Name -}}
+{{- $name := $image.name | default (printf "phonebill/%s" .root.Chart.Name) -}}
 {{- if $image.registry -}}{{- $name = printf "%s/%s" $image.registry $name -}}{{- end -}}
 {{- $name = printf "%s:%s" $name ($image.tag | default .root.Chart.AppVersion) -}}
 {{- if $image.digest -}}
