@@ -68,6 +68,10 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 	if err != nil {
 		return err
 	}
+	helm, err := tools.Tool(ctx, toolchain.Helm)
+	if err != nil {
+		return err
+	}
 	if err := e.clear(); err != nil {
 		return err
 	}
@@ -90,6 +94,7 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 		"PHONEBILL_TEST_REDIS_ADDR=" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		"PHONEBILL_TEST_REDIS_PASSWORD=" + password,
 		"PHONEBILL_TEST_DAPRD=" + daprd,
+		"PHONEBILL_TEST_HELM=" + helm,
 	}
 	return nil
 }
