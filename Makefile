@@ -70,6 +70,12 @@ tidy: phonebill ## Tidy the go.mod of every module
 build: phonebill ## Compile every package
 	@$(PHONEBILL) build
 
+ARCH ?= amd64
+
+.PHONY: images
+images: phonebill ## Build the container images into .local/images: make images VERSION=1.2.3 ARCH=arm64
+	@$(PHONEBILL) images -version=$(VERSION) -arch=$(ARCH)
+
 .PHONY: clean
 clean: phonebill ## Forget data, secrets and logs; keeps the programs that were built
 	@$(PHONEBILL) clean
