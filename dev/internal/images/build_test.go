@@ -13,16 +13,24 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 )
 
+// here is the checkout. Its files are outside of the module, so what a test finds
+// in them must not be taken for the next run's.
+func here(t *testing.T) checkout.Checkout {
+	t.Helper()
+	_ = os.Getenv("PHONEBILL_TEST_RUN")
+	root, err := checkout.Find(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
 // TestTheSameSourcesGiveTheSameBytes builds an app where it is and in another
 // place, as two people would.
 func TestTheSameSourcesGiveTheSameBytes(t *testing.T) {
 	t.Parallel()
 	const app = "kos-mock-service"
-	here, err := checkout.Find(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	there := t.TempDir()
+	here, there := here(t), t.TempDir()
 	for _, folder := range []string{"internal", app} {
 		if err := os.CopyFS(filepath.Join(there, "apps", folder), os.DirFS(here.Path("apps", folder))); err != nil {
 			t.Fatal(err)
@@ -88,8 +96,8 @@ func checkProgram(t *testing.T, archive []byte, app string) {
 	if !bytes.Contains(program, []byte(release.Version)) {
 		t.Error("the program does not know its version")
 	}
-	if here, err := checkout.Find("."); err != nil || bytes.Contains(program, []byte(here.Root+"/")) {
-		t.Errorf("the program knows where it was built: %v", err)
+	if bytes.Contains(program, []byte(here(t).Root+"/")) {
+		t.Error("the program knows where it was built")
 	}
 }
 

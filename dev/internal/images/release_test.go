@@ -102,11 +102,7 @@ func TestDigestsAreValues(t *testing.T) {
 // TestTheDockerfileMakesTheSameProgram keeps the two ways from drifting apart.
 func TestTheDockerfileMakesTheSameProgram(t *testing.T) {
 	t.Parallel()
-	root, err := checkout.Find(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(root.Path("apps", "Dockerfile"))
+	content, err := os.ReadFile(here(t).Path("apps", "Dockerfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
