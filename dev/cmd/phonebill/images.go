@@ -20,11 +20,7 @@ func buildImages(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	root, err := checkout.Find(".")
-	if err != nil {
-		return err
-	}
-	file, err := runfile.Load(root.Path("dapr.yaml"))
+	root, apps, err := appsOf(".")
 	if err != nil {
 		return err
 	}
@@ -32,14 +28,24 @@ func buildImages(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	apps := make([]string, 0, len(file.Apps))
-	for _, app := range file.Apps {
-		apps = append(apps, app.ID)
-	}
 	builder := images.Builder{Checkout: root, Console: console.New(os.Stdout), Release: release, Arch: *arch}
 	built, err := builder.Build(ctx, apps)
 	for _, image := range built {
 		fmt.Printf("%s:%s@%s\n", images.Repository(image.App), image.Tag, image.Digest)
 	}
 	return err
+}
+
+// appsOf returns the checkout that contains dir and the ids of its apps.
+func appsOf(dir string) (checkout.Checkout, []string, error) {
+	root, err := checkout.Find(dir)
+	if err != nil {
+		return root, nil, err
+	}
+	file, err := runfile.Load(root.Path("dapr.yaml"))
+	apps := make([]string, 0, len(file.Apps))
+	for _, app := range file.Apps {
+		apps = append(apps, app.ID)
+	}
+	return root, apps, err
 }
