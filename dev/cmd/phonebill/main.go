@@ -19,20 +19,22 @@ import (
 
 // commands take their arguments and where the checkout is.
 var commands = map[string]func(ctx context.Context, args []string) error{
-	"run":    run,
-	"stop":   func(ctx context.Context, _ []string) error { return system.StopRunning(ctx, ".", os.Stdout) },
-	"status": func(ctx context.Context, _ []string) error { return system.Status(ctx, ".", os.Stdout) },
-	"seed":   seed,
-	"clean":  func(ctx context.Context, _ []string) error { return system.Clean(ctx, ".", os.Stdout) },
-	"build":  checks.Build,
-	"test":   checks.Test,
-	"chaos":  checks.Chaos("TestChaos"),
-	"outage": checks.Chaos("TestOutage"),
-	"bench":  checks.Bench,
-	"fuzz":   checks.Fuzz,
-	"lint":   checks.Lint,
-	"fmt":    checks.Format,
-	"tidy":   checks.Tidy,
+	"run":             run,
+	"stop":            func(ctx context.Context, _ []string) error { return system.StopRunning(ctx, ".", os.Stdout) },
+	"status":          func(ctx context.Context, _ []string) error { return system.Status(ctx, ".", os.Stdout) },
+	"seed":            seed,
+	"clean":           func(ctx context.Context, _ []string) error { return system.Clean(ctx, ".", os.Stdout) },
+	"images":          buildImages,
+	"cluster-secrets": clusterSecrets,
+	"build":           checks.Build,
+	"test":            checks.Test,
+	"chaos":           checks.Chaos("TestChaos"),
+	"outage":          checks.Chaos("TestOutage"),
+	"bench":           checks.Bench,
+	"fuzz":            checks.Fuzz,
+	"lint":            checks.Lint,
+	"fmt":             checks.Format,
+	"tidy":            checks.Tidy,
 }
 
 func main() {
