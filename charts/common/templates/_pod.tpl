@@ -119,4 +119,11 @@ env:
 {{- range $key, $value := mergeOverwrite $env $v.env }}
 - { name: {{ $key }}, value: {{ $value | toString | quote }} }
 {{- end }}
+{{- if $v.dapr.tokens }}
+{{- range $name, $secret := dict "DAPR_API_TOKEN" "dapr-api-token" "APP_API_TOKEN" "app-api-token" }}
+# The injector gives it to the sidecar only.
+- name: {{ $name }}
+  valueFrom: { secretKeyRef: { name: {{ $secret }}-{{ $.root.Chart.Name }}, key: token } }
+{{- end }}
+{{- end }}
 {{- end -}}

@@ -1,6 +1,7 @@
 package charts
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -71,6 +72,17 @@ func TestSidecarsEndAfterTheirServices(t *testing.T) {
 	}
 }
 
+// tokens are the secrets that a container has in its environment.
+func tokens(container object) map[string]any {
+	found := make(map[string]any)
+	for _, entry := range container.list("env") {
+		if secret := at(entry, "valueFrom", "secretKeyRef"); secret != nil {
+			found[fmt.Sprint(at(entry, "name"))] = secret
+		}
+	}
+	return found
+}
+
 func TestSidecarsKnowTheirServices(t *testing.T) {
 	t.Parallel()
 	for _, environment := range environments {
@@ -92,6 +104,10 @@ func TestSidecarsKnowTheirServices(t *testing.T) {
 				}
 			}
 			all.find(t, "Configuration", service)
+			equal(t, environment+": tokens of "+w.String(), tokens(w.containers()[0]), map[string]any{
+				"DAPR_API_TOKEN": map[string]any{"name": "dapr-api-token-" + service, "key": "token"},
+				"APP_API_TOKEN":  map[string]any{"name": "app-api-token-" + service, "key": "token"},
+			})
 			if w.kind() == "Deployment" {
 				equal(t, w.String(), []any{got["dapr.io/app-port"], got["dapr.io/enable-app-health-check"], got["dapr.io/app-health-check-path"]},
 					[]any{"8080", "true", "/actuator/health"})
