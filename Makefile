@@ -7,7 +7,7 @@ PHONEBILL := .local/bin/phonebill
 
 .PHONY: help
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: phonebill ## Start everything, print what to try, stay until Ctrl-C, then drain and stop
@@ -81,6 +81,18 @@ tidy: phonebill ## Tidy the go.mod of every module
 .PHONY: build
 build: phonebill ## Compile every package
 	@$(PHONEBILL) build
+
+ARCH ?= amd64
+
+.PHONY: images
+images: phonebill ## Build the container images into .local/images: make images VERSION=1.2.3 ARCH=arm64
+	@$(PHONEBILL) images -version=$(VERSION) -arch=$(ARCH)
+
+NAMESPACE ?= phonebill
+
+.PHONY: cluster-secrets
+cluster-secrets: phonebill ## Print the Secrets of a cluster without a vault: make cluster-secrets NAMESPACE=x | kubectl create -f -
+	@$(PHONEBILL) cluster-secrets -namespace=$(NAMESPACE)
 
 .PHONY: clean
 clean: phonebill ## Forget data, secrets and logs; keeps the programs that were built

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"go.uber.org/fx"
 	"go.uber.org/goleak"
@@ -136,7 +137,7 @@ func TestMigrateTakesThePasswordFromTheSidecar(t *testing.T) {
 	environ := []string{
 		"DB_HOST=" + database.Config.Host, fmt.Sprintf("DB_PORT=%d", database.Config.Port),
 		"DB_NAME=" + database.Config.Name, "DB_USER=" + database.Config.User, "DB_PASSWORD_SECRET=the-password",
-		fmt.Sprintf("DAPR_GRPC_PORT=%d", dapr.GRPCPort),
+		fmt.Sprintf("DAPR_GRPC_PORT=%d", dapr.GRPCPort), fmt.Sprintf("DAPR_HTTP_PORT=%d", dapr.HTTPPort),
 	}
 	if err := platform.Migrate(environ, second)(t.Context(), nil); err != nil {
 		t.Fatal(err)
@@ -145,7 +146,15 @@ func TestMigrateTakesThePasswordFromTheSidecar(t *testing.T) {
 		t.Error(err)
 	}
 	dapr.Kill()
-	if err := platform.Migrate(environ, second)(t.Context(), nil); err == nil {
-		t.Error("migrated without a password")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := platform.Migrate(environ, second)(ctx, nil); err == nil || !strings.Contains(err.Error(), "sidecar cannot be reached") {
+		t.Errorf("without a sidecar: %v", err)
+	}
+	done := make(chan error)
+	go func() { done <- platform.Migrate(environ, second)(t.Context(), nil) }()
+	dapr.Restart()
+	if err := <-done; err != nil {
+		t.Errorf("with a sidecar that starts later: %v", err)
 	}
 }
