@@ -89,22 +89,6 @@ func Serve(options ...fx.Option) Command {
 	}
 }
 
-// patience is how long a command waits for its sidecar: both start at once.
-const patience = 30 * time.Second
-
-// patient reads secrets as soon as the sidecar is there.
-type patient struct{ *sidecar.Client }
-
-// Secret is sidecar.Secrets' Secret, which waits.
-func (p patient) Secret(ctx context.Context, name string) (string, error) {
-	waiting, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := p.Await(waiting); err != nil {
-		return "", fmt.Errorf("secret %s: %w", name, err)
-	}
-	return p.Client.Secret(ctx, name)
-}
-
 // Step migrates what is not in SQL files of ours.
 type Step func(ctx context.Context, pool *pgxpool.Pool) error
 
@@ -121,7 +105,7 @@ func migrate(cfg DatabaseConfig, migrations fs.FS, steps []Step) Command {
 			return err
 		}
 		defer func() { _ = client.Close() }()
-		secrets := patient{client}
+		secrets := awaited{client}
 		version, err := pg.Migrate(ctx, cfg.Database, secrets, migrations)
 		if err != nil {
 			return err
