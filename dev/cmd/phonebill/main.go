@@ -28,6 +28,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"cluster-secrets": clusterSecrets,
 	"build":           checks.Build,
 	"test":            checks.Test,
+	"test-cluster":    checks.Cluster,
 	"chaos":           checks.Chaos("TestChaos"),
 	"outage":          checks.Chaos("TestOutage"),
 	"bench":           checks.Bench,
