@@ -16,11 +16,11 @@ const hopeless = 75 * time.Second
 // TestFailingMigration has a migration fail: helm names the Job, whose log says
 // what is wrong, and no pod is exchanged.
 func TestFailingMigration(t *testing.T) {
-	version := psql(t, "auth", "SELECT version FROM schema_version")
-	psql(t, "auth", "UPDATE schema_version SET version = 0")
-	t.Cleanup(func() { psql(t, "auth", "UPDATE schema_version SET version = "+version) })
+	version := psql(t, "SELECT version FROM schema_version")
+	psql(t, "UPDATE schema_version SET version = 0")
+	t.Cleanup(func() { psql(t, "UPDATE schema_version SET version = "+version) })
 	refused(t, auth, []string{auth + "-migrate", "already exists"}, auth+".migration.retries=0")
-	psql(t, "auth", "UPDATE schema_version SET version = "+version)
+	psql(t, "UPDATE schema_version SET version = "+version)
 	recovers(t)
 }
 
@@ -133,9 +133,10 @@ func diagnosis(t testing.TB, service string) string {
 	return said
 }
 
-// psql runs a statement in the database's own pod and returns what it selects.
-func psql(t testing.TB, database, statement string) string {
+// psql runs a statement on auth-service's database, in its pod, and returns what
+// it selects.
+func psql(t testing.TB, statement string) string {
 	t.Helper()
 	return strings.TrimSpace(mustKubectl(t, "exec", "postgresql-0", "--container=postgresql", "--", "sh", "-c",
-		`exec /usr/lib/postgresql/*/bin/psql -h /tmp -U postgres -d "$0" -Atc "$1"`, database, statement))
+		`exec /usr/lib/postgresql/*/bin/psql -h /tmp -U postgres -d auth -Atc "$0"`, statement))
 }

@@ -83,12 +83,12 @@ func TestStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { mustKubectl(t, "delete", "pod", "reach-stranger", "--wait") })
-	await(t, time.Minute, "the stranger is ready", func() error {
-		out, err := kubectl(t.Context(), "wait", "pod/reach-stranger", "--for=condition=Ready", "--timeout=5s")
-		if err != nil {
-			err = fmt.Errorf("%w %s", err, out)
+	await(t, time.Minute, "the stranger's sidecar", func() error {
+		status, body := send(request(http.MethodGet, address("stranger")+"/v1.0/healthz/outbound", "", ""))
+		if status != http.StatusNoContent {
+			return fmt.Errorf("it answers %d %s", status, body)
 		}
-		return err
+		return nil
 	})
 	for _, call := range []struct{ service, method, path string }{
 		{kosMock, http.MethodGet, "/api/kos/products"},

@@ -136,7 +136,7 @@ func asker(t testing.TB, service string) func(worker int) *http.Request {
 
 // request is a call with a token and a body, where there are.
 func request(method, url, token, body string) *http.Request {
-	r, err := http.NewRequest(method, url, strings.NewReader(body)) //nolint:noctx // the client has a timeout
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		panic(err) // a URL of ours
 	}
