@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ func TestRoll(t *testing.T) {
 	for _, service := range services {
 		t.Run(service, func(t *testing.T) {
 			before := revision(t, service)
-			load := startLoad(t, service)
+			load, unseen := startLoad(t, service), startInquiries(t, service)
 			roll(t, "upgrade", func(ctx context.Context) (string, error) {
 				return helm(ctx, "upgrade", rollTimeout, service+".env.ROLL="+fmt.Sprint(time.Now().Unix()))
 			})
@@ -40,6 +41,7 @@ func TestRoll(t *testing.T) {
 			if again := revision(t, service); again != before {
 				t.Errorf("the rollback led to %s, not to %s", again, before)
 			}
+			unseen.lossless(t)
 			load.lossless(t)
 		})
 	}
@@ -78,7 +80,11 @@ func revision(t testing.TB, service string) string {
 }
 
 // load is traffic through a Service.
-type load struct{ *traffic.Traffic }
+type load struct {
+	*traffic.Traffic
+
+	rate float64 // requests a second that it must come to
+}
 
 // startLoad asks a service what it is there for, half of the clients over
 // connections that they keep, half over a new one each time.
@@ -104,7 +110,35 @@ func startLoad(t testing.TB, service string) load {
 		}
 		return nil
 	})
-	return load{running}
+	return load{running, 0.9 * clients / pace.Seconds()}
+}
+
+// startInquiries asks for bills that nobody has seen yet, where KOS's stand-in is
+// rolled: each of these goes to KOS, over two sidecars. It asks for none else.
+func startInquiries(t testing.TB, service string) load {
+	t.Helper()
+	if service != kosMock {
+		return load{}
+	}
+	const readers, first = 100, 100 // seeded users that no other test has
+	now := time.Now().In(time.FixedZone("KST", 9*60*60))
+	tokens := make([]string, readers)
+	for i := range tokens {
+		userID, _ := seeded(first + i)
+		tokens[i] = login(t, userID)
+	}
+	var asked atomic.Int64
+	running := traffic.Start(1, pace, func(int) traffic.Call {
+		n := int(asked.Add(1))
+		_, line := seeded(first + n%readers)
+		month := time.Date(now.Year(), now.Month()-time.Month(1+n/readers%5), 1, 0, 0, 0, 0, now.Location()).Format("2006-01")
+		start := time.Now()
+		status, body := send(request(http.MethodPost, address(bills)+"/api/v1/bills/inquiry", tokens[n%readers],
+			`{"lineNumber":"`+line+`","inquiryMonth":"`+month+`"}`))
+		return traffic.Call{Start: start, Took: time.Since(start), OK: status == http.StatusOK, Status: status, Reason: body}
+	})
+	t.Cleanup(func() { running.Stop() })
+	return load{running, 0.5 / pace.Seconds()}
 }
 
 // asker returns what to ask a service for: a read that its caches answer, or of
@@ -152,6 +186,9 @@ func request(method, url, token, body string) *http.Request {
 // lossless stops the load and fails the test for each request that failed.
 func (l load) lossless(t testing.TB) {
 	t.Helper()
+	if l.Traffic == nil {
+		return
+	}
 	calls := l.Stop()
 	failed := traffic.Failures(calls)
 	took := calls[len(calls)-1].End().Sub(calls[0].Start)
@@ -161,7 +198,7 @@ func (l load) lossless(t testing.TB) {
 	for _, call := range failed[:min(len(failed), 10)] {
 		t.Errorf("at %s, after %s: %d %.300s", call.Start.Format(time.TimeOnly), call.Took, call.Status, call.Reason)
 	}
-	if rate := float64(len(calls)) / took.Seconds(); rate < 0.9*clients/pace.Seconds() {
+	if rate := float64(len(calls)) / took.Seconds(); rate < l.rate {
 		t.Errorf("%.1f requests a second are too few to prove anything", rate)
 	}
 }
