@@ -58,7 +58,12 @@ func Base(service Service) fx.Option {
 }
 
 // Database gives a pool that readiness depends on. It needs pg.Config.
-var Database = fx.Module("database", fx.Provide(newPool))
+var Database = database((*health.Registry).Register)
+
+// DatabaseAside is Database for a service that answers much from its caches:
+// readiness names the database but does not wait for it. Else an outage of the
+// database would take away all replicas at once, with all that they still know.
+var DatabaseAside = database((*health.Registry).Watch)
 
 // HTTP serves the httpserver.Registrar. It needs httpserver.Config and OpenAPI.
 var HTTP = fx.Module("http", fx.Provide(newServer), fx.Invoke(func(*httpserver.Server) {}))
@@ -146,14 +151,19 @@ func newSidecar(lc fx.Lifecycle, cfg sidecar.Config, checks *health.Registry) (*
 	return client, nil
 }
 
-func newPool(lc fx.Lifecycle, cfg pg.Config, secrets sidecar.Secrets, checks *health.Registry) (*pgxpool.Pool, error) {
-	pool, err := pg.Open(cfg, secrets)
-	if err != nil {
-		return nil, err
-	}
-	checks.Register("database", pg.Ping(pool))
-	lc.Append(fx.StopHook(pool.Close))
-	return pool, nil
+// database gives a pool, and has add tell the registry of it.
+func database(add func(checks *health.Registry, name string, check health.Check)) fx.Option {
+	return fx.Module("database", fx.Provide(
+		func(lc fx.Lifecycle, cfg pg.Config, secrets sidecar.Secrets, checks *health.Registry) (*pgxpool.Pool, error) {
+			pool, err := pg.Open(cfg, secrets)
+			if err != nil {
+				return nil, err
+			}
+			add(checks, "database", pg.Ping(pool))
+			lc.Append(fx.StopHook(pool.Close))
+			return pool, nil
+		},
+	))
 }
 
 // serverParams are what the server needs from the graph.

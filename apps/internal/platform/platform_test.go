@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/fx"
 
+	"github.com/phonebill/phonebill/apps/internal/health"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/pg"
@@ -111,6 +112,32 @@ func TestAServiceStartsWithNothingAroundItAndSaysSo(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("stop: %v", err)
+	}
+}
+
+// noSecrets is a secret store that is away.
+type noSecrets struct{}
+
+func (noSecrets) Secret(context.Context, string) (string, error) { return "", errors.New("away") }
+func (noSecrets) Reread(context.Context, string) (string, error) { return "", errors.New("away") }
+
+// TestADatabaseAsideDoesNotDecide whether its service is ready.
+func TestADatabaseAsideDoesNotDecide(t *testing.T) {
+	t.Parallel()
+	for want, database := range map[string]fx.Option{"DOWN": platform.Database, "UP": platform.DatabaseAside} {
+		checks := health.NewRegistry()
+		app := fx.New(fx.NopLogger, database, fx.Invoke(func(*pgxpool.Pool) {}), fx.Supply(checks,
+			pg.Config{Host: "127.0.0.1", Port: 1, Name: "x", User: "x", SSLMode: "disable", MaxConns: 1, PasswordSecret: "password"}),
+			fx.Provide(func() sidecar.Secrets { return noSecrets{} }))
+		if err := app.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if report := checks.Ready(t.Context()); report.Status != want || report.Components["database"].Status != "DOWN" {
+			t.Errorf("got %+v, want %s", report, want)
+		}
+		if err := app.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

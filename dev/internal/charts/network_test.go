@@ -116,7 +116,7 @@ func TestPoliciesStopWhatIsNot(t *testing.T) {
 func TestNoRuleIsSuperfluous(t *testing.T) {
 	t.Parallel()
 	for _, environment := range environments {
-		policies := template(t, "phonebill", arguments(environment)...).of("NetworkPolicy")
+		policies := fresh(t, "phonebill", arguments(environment)...).of("NetworkPolicy")
 		for _, policy := range policies {
 			for _, way := range []reach{in, out} {
 				for number, rule := range policy.list("spec", way.list) {

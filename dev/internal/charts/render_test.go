@@ -161,8 +161,8 @@ func parse(t *testing.T, text string) objects {
 	}
 }
 
-// template renders a chart with more arguments.
-func template(t *testing.T, chart string, args ...string) objects {
+// fresh renders a chart with more arguments, for whoever changes the result.
+func fresh(t *testing.T, chart string, args ...string) objects {
 	t.Helper()
 	all := append([]string{"template", "phonebill", chart, "-n", "phonebill", "--kube-version", kubernetes}, args...)
 	out, err := helm(t, all...)
@@ -172,18 +172,32 @@ func template(t *testing.T, chart string, args ...string) objects {
 	return parse(t, out)
 }
 
-var rendered sync.Map // objects by environment
+// rendering is a chart with arguments, rendered once.
+type rendering struct {
+	sync.Mutex
 
-// system returns the system as an environment has it. It renders it once; who
-// gets it must not change it.
+	objects objects
+}
+
+var renderings sync.Map // *rendering by chart and arguments
+
+// template is fresh for whoever only reads: it renders the same once.
+func template(t *testing.T, chart string, args ...string) objects {
+	t.Helper()
+	known, _ := renderings.LoadOrStore(chart+" "+strings.Join(args, " "), new(rendering))
+	one := known.(*rendering)
+	one.Lock()
+	defer one.Unlock()
+	if one.objects == nil {
+		one.objects = fresh(t, chart, args...)
+	}
+	return one.objects
+}
+
+// system returns the system as an environment has it.
 func system(t *testing.T, environment string) objects {
 	t.Helper()
-	if known, ok := rendered.Load(environment); ok {
-		return known.(objects)
-	}
-	all := template(t, "phonebill", arguments(environment)...)
-	rendered.Store(environment, all)
-	return all
+	return template(t, "phonebill", arguments(environment)...)
 }
 
 // workload is what makes pods, and the pods that it makes.

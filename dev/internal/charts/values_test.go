@@ -134,7 +134,7 @@ func TestHelm3RendersTheSame(t *testing.T) {
 		want := template(t, "phonebill", arguments(environment)...)
 		t.Run(environment, func(t *testing.T) {
 			t.Setenv("PHONEBILL_TEST_HELM", other)
-			if diff := cmp.Diff(byName(want), byName(template(t, "phonebill", arguments(environment)...))); diff != "" {
+			if diff := cmp.Diff(byName(want), byName(fresh(t, "phonebill", arguments(environment)...))); diff != "" {
 				t.Errorf("-Helm 4 +Helm 3:\n%s", diff)
 			}
 		})

@@ -32,7 +32,7 @@ func Graph(cfg Config) fx.Option {
 		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Operators, cfg.Issuer,
 			cfg.KOS, cfg.Limits, cfg.Bills, cfg.Ahead),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), bill.Window{Months: cfg.Bills.Months}),
-		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,
+		platform.Base(Name), platform.Sessions, platform.Authentication, platform.DatabaseAside, platform.Sealing,
 		platform.Audit(bill.ErrNoInquiry.Code), // the answer also for somebody else's
 
 		fx.Module("inbound", fx.Provide(
