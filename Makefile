@@ -35,6 +35,10 @@ trouble: phonebill ## Put KOS into a trouble, or list what there is: make troubl
 test: phonebill ## Vet and test every module, then the whole system; or only: make test ONLY="-run Token ./apps/auth-service/..."
 	@$(PHONEBILL) test $(ONLY)
 
+.PHONY: test-cluster
+test-cluster: images ## Install the charts on the cluster of KUBECONFIG and prove them there; or only: make test-cluster ONLY="-run Roll"
+	@$(PHONEBILL) test-cluster $(ONLY)
+
 SEED ?= 1
 CHANGES ?= 500
 KILLS ?= 30

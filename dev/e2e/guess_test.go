@@ -107,7 +107,7 @@ func TestAFloodOfLogins(t *testing.T) {
 
 	strangers := make([]*api.Client, attackers/2)
 	for i := range strangers {
-		strangers[i] = api.New(whole.system.URL(), elsewhereTransport(t))
+		strangers[i] = api.New(whole.url(), elsewhereTransport(t))
 	}
 	flood := traffic.Start(attackers, time.Second, func(worker int) traffic.Call {
 		stranger := *strangers[worker%len(strangers)]

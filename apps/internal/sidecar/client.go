@@ -145,24 +145,3 @@ func (c *Client) Health(ctx context.Context) error {
 	}
 	return nil
 }
-
-// awaitPause is how soon a sidecar that is not ready is asked again.
-const awaitPause = 100 * time.Millisecond
-
-// Await waits until the sidecar can be used, for commands that may start before
-// it does. It returns what is missing when the context ends before.
-func (c *Client) Await(ctx context.Context) error {
-	again := time.NewTicker(awaitPause)
-	defer again.Stop()
-	for {
-		missing := c.Health(ctx)
-		if missing == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", missing, ctx.Err())
-		case <-again.C:
-		}
-	}
-}

@@ -29,6 +29,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"cluster-secrets": clusterSecrets,
 	"build":           checks.Build,
 	"test":            checks.Test,
+	"test-cluster":    checks.Cluster,
 	"chaos":           checks.Chaos("chaos", "TestChaos"),
 	"outage":          checks.Chaos("chaos", "TestOutage"),
 	"drill":           checks.Chaos("chaos/drills", "TestDrill"),
