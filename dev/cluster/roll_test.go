@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -63,7 +64,11 @@ func allSettled(t testing.TB) {
 	t.Helper()
 	for _, service := range services {
 		await(t, 3*time.Minute, service+" is complete", func() error {
-			return settled(context.Background(), service)
+			out, err := kubectl(context.WithoutCancel(t.Context()), "get", "pods", "--selector=app="+service, "--output=name")
+			if n := len(strings.Fields(out)); err == nil && n != 2 {
+				err = fmt.Errorf("%d pods, with those that end", n)
+			}
+			return errors.Join(err, settled(context.WithoutCancel(t.Context()), service))
 		})
 	}
 }
