@@ -63,6 +63,7 @@ func TestWrongRedisPassword(t *testing.T) {
 // pods and the Jobs say must name the causes.
 func refused(t *testing.T, service string, causes []string, set ...string) {
 	t.Helper()
+	allSettled(t)
 	before := allPods(t)
 	load := startLoad(t, service)
 	start := time.Now()

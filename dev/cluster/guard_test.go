@@ -15,6 +15,7 @@ import (
 // TestEviction evicts the pods of each service, one after the other at once: the
 // budget lets one go, and refuses the next until the first is replaced.
 func TestEviction(t *testing.T) {
+	allSettled(t)
 	for _, service := range services {
 		t.Run(service, func(t *testing.T) {
 			before, err := podsOf(t.Context(), service)
@@ -43,6 +44,7 @@ func evict(ctx context.Context, pod string) error {
 // TestAutoscaler loads a service until it has more pods, and waits for it to have
 // the fewest again. No request fails in either direction.
 func TestAutoscaler(t *testing.T) {
+	allSettled(t)
 	token := login(t, "testuser01")
 	start := time.Now()
 	running := traffic.Start(40, 50*time.Millisecond, func(int) traffic.Call {
@@ -107,7 +109,7 @@ func TestStranger(t *testing.T) {
 		}
 	}
 	// What is refused to everybody proves nothing: those who may, can.
-	userID, line := seeded(seededUsers)
+	userID, line := seeded(seededUsers - endToEnd)
 	answered := request(http.MethodPost, address(bills)+"/api/v1/bills/inquiry", login(t, userID), `{"lineNumber":"`+line+`"}`)
 	if status, body := send(answered); status != http.StatusOK {
 		t.Errorf("bill-inquiry-service asking KOS answered %d: %s", status, body)

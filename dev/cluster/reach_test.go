@@ -18,7 +18,8 @@ import (
 
 const (
 	password    = "PhoneBill1!" // of the demo and seeded users
-	seededUsers = 400
+	seededUsers = 1000
+	endToEnd    = 400 // of them are for the end-to-end tests
 )
 
 // open makes the way in and gives the system its users.
@@ -80,8 +81,10 @@ func login(t testing.TB, userID string) string {
 	return client.Login(userID, password).OK(t).Access
 }
 
-// seeded is the user id and the line of one of the seeded users, from 1.
+// seeded is the user id and the line of one of the seeded users that the
+// end-to-end tests do not use, from 1.
 func seeded(n int) (userID, line string) {
+	n += endToEnd
 	return fmt.Sprintf("loaduser%07d", n), fmt.Sprintf("0103%07d", n)
 }
 

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -28,6 +29,7 @@ const rollTimeout = 5 * time.Minute
 func TestRoll(t *testing.T) {
 	for _, service := range services {
 		t.Run(service, func(t *testing.T) {
+			allSettled(t)
 			before := revision(t, service)
 			load, unseen := startLoad(t, service), startInquiries(t, service)
 			roll(t, "upgrade", func(ctx context.Context) (string, error) {
@@ -62,8 +64,12 @@ func roll(t *testing.T, what string, do func(ctx context.Context) (string, error
 func allSettled(t testing.TB) {
 	t.Helper()
 	for _, service := range services {
-		await(t, 3*time.Minute, service+" is complete", func() error {
-			return settled(context.Background(), service)
+		await(t, 5*time.Minute, service+" is complete", func() error {
+			out, err := kubectl(context.WithoutCancel(t.Context()), "get", "pods", "--selector=app="+service, "--output=name")
+			if n := len(strings.Fields(out)); err == nil && n != 2 {
+				err = fmt.Errorf("%d pods, with those that end", n)
+			}
+			return errors.Join(err, settled(context.WithoutCancel(t.Context()), service))
 		})
 	}
 }

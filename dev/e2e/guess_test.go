@@ -99,6 +99,7 @@ const starving = 10
 // service's memory stays within bounds. It tells how much longer they wait, at
 // most twice as long on a quiet machine, and fails if they starve.
 func TestAFloodOfLogins(t *testing.T) {
+	locally(t)
 	const attackers, calm, flooded = 200, 500, 1000
 	customers := audience(t, 4)
 	before := inquiries(customers)
