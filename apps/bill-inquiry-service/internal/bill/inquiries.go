@@ -148,17 +148,16 @@ func (i *Inquiries) look(ctx context.Context, record Record, async bool) (Bill, 
 	return i.bills.Known(brief, q)
 }
 
-// enterTimeout bounds how long it takes to get in line.
-const enterTimeout = 2 * time.Second
+// entering is how long it may take to get in line after a client's patience has
+// ended: the answer is then that the inquiry goes on.
+const entering = 700 * time.Millisecond
 
 // wait gets an inquiry in line, which then goes on whatever its client does.
 func (i *Inquiries) wait(ctx context.Context, record Record, async bool) (Inquiry, error) {
 	// What is told between getting in line and listening would be missed.
 	told, leave := i.signals.Await(record.subject().Key())
 	defer leave()
-	entering, cancel := context.WithTimeout(context.WithoutCancel(ctx), enterTimeout)
-	defer cancel()
-	place, err := i.queue.Enter(entering, record)
+	place, err := i.enter(ctx, record)
 	if err != nil {
 		i.history.Append(ctx, settled(record, Bill{}, err, i.now()))
 		return Inquiry{}, err
@@ -176,6 +175,15 @@ func (i *Inquiries) wait(ctx context.Context, record Record, async bool) (Inquir
 			return i.told(ctx, record, now)
 		}
 	}
+}
+
+// enter gets an inquiry in line, also if its client leaves meanwhile. The deadline
+// of ctx is the end of the client's patience.
+func (i *Inquiries) enter(ctx context.Context, record Record) (Place, error) {
+	patient, _ := ctx.Deadline()
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), patient.Add(entering))
+	defer cancel()
+	return i.queue.Enter(ctx, record)
 }
 
 // told returns what has become of an inquiry that waited.

@@ -194,7 +194,16 @@ func (q *Queue) Enter(ctx context.Context, r bill.Record) (bill.Place, error) {
 	if err != nil {
 		return bill.Place{}, fault("get in line", err)
 	}
-	return q.place(ctx, found)
+	place, err := q.place(ctx, found)
+	if err != nil { // it is in line all the same
+		place = bill.Place{Ahead: found.ahead, First: found.first, Estimate: q.roughly(found)}
+	}
+	return place, nil
+}
+
+// roughly estimates how long a question will wait without a look at the budget.
+func (q *Queue) roughly(found standing) time.Duration {
+	return found.rests + time.Duration(found.ahead+1)*q.budgets.of[found.endpoint].Interval() + call
 }
 
 // Want implements bill.Queue.

@@ -114,6 +114,21 @@ func TestAnInquiryIsWrittenDownWithAllThatEndsIt(t *testing.T) {
 	expectSilence(t, pool)
 }
 
+func TestWhoIsInLineIsNotToldOtherwise(t *testing.T) {
+	t.Parallel()
+	line, pool := newQueue(t)
+	if _, err := pool.Exec(t.Context(), "DROP TABLE kos_budget"); err != nil { // nobody can say how long it takes
+		t.Fatal(err)
+	}
+	place, err := line.Enter(t.Context(), waiting("01012345678"))
+	if err != nil || place.Estimate <= 0 {
+		t.Errorf("got %+v, %v", place, err)
+	}
+	if n := number(t, pool, "SELECT count(*) FROM waiting_inquiry"); n != 1 {
+		t.Errorf("%d wait", n)
+	}
+}
+
 func TestWithoutKeysNobodyGetsInLine(t *testing.T) {
 	t.Parallel()
 	line, pool := newSealedQueue(t, sealtest.NewStore("").Keyring())
