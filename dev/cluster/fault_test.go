@@ -41,6 +41,7 @@ func TestMissingSecret(t *testing.T) {
 }
 
 // TestWrongRedisPassword gives new sidecars a password that Redis does not take.
+// The first are those of the migrations: the upgrade stops before any Deployment.
 func TestWrongRedisPassword(t *testing.T) {
 	const name = "redis-auth-key"
 	kept := mustKubectl(t, "get", "secret", name, "--output=jsonpath={.data."+name+"}")
@@ -51,7 +52,7 @@ func TestWrongRedisPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = set(context.Background(), kept) })
-	refused(t, plans, []string{plans, "WRONGPASS"}, "global.service.migration.retries=0")
+	refused(t, plans, []string{auth + "-migrate", "WRONGPASS"}, "global.service.migration.retries=0")
 	if err := set(t.Context(), kept); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func refused(t *testing.T, service string, causes []string, set ...string) {
 		t.Fatal("an upgrade that cannot succeed did")
 	}
 	t.Logf("refused after %s: %.600s", time.Since(start).Round(time.Second), err)
-	said := err.Error() + diagnosis(t, service)
+	said := err.Error() + diagnosis(t)
 	for _, cause := range causes {
 		if !strings.Contains(said, cause) {
 			t.Errorf("nothing tells of %q:\n%s", cause, said)
@@ -109,25 +110,19 @@ func allPods(t testing.TB) []pod {
 	return all
 }
 
-// diagnosis is what somebody reads who looks for the reason: events, and logs of
-// what is not ready, of the service and of its migration.
-func diagnosis(t testing.TB, service string) string {
+// diagnosis is what somebody reads who looks for the reason: events, and the logs
+// of what is not ready and has not succeeded.
+func diagnosis(t testing.TB) string {
 	t.Helper()
 	said, _ := kubectl(t.Context(), "get", "events", "--field-selector=type=Warning", "--output=custom-columns=O:.involvedObject.name,M:.message")
-	for _, app := range []string{service, service + "-migrate"} {
-		pods, err := podsOf(t.Context(), app)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range pods {
-			if p.ready {
-				continue
-			}
+	unready := mustKubectl(t, "get", "pods", "--selector=tier=application", "--field-selector=status.phase!=Succeeded", "--output",
+		`go-template={{range .items}}{{$name := .metadata.name}}{{range .status.conditions}}`+
+			`{{if and (eq .type "Ready") (ne .status "True")}}{{$name}} {{end}}{{end}}{{end}}`)
+	for _, name := range strings.Fields(unready) {
+		for _, container := range []string{"app", "daprd"} {
 			for _, previous := range []string{"--previous=false", "--previous=true"} {
-				for _, container := range []string{"app", "daprd"} {
-					log, _ := kubectl(t.Context(), "logs", p.name, "--container="+container, "--tail=30", previous)
-					said += log
-				}
+				log, _ := kubectl(t.Context(), "logs", name, "--container="+container, "--tail=30", previous)
+				said += log
 			}
 		}
 	}
