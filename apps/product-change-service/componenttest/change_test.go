@@ -170,10 +170,9 @@ func TestAsynchronousOnRequest(t *testing.T) {
 	w := newWorld(t, options{})
 	w.kos.Behave("product-change", map[string]any{"latency": map[string]int{"minMs": 1000, "maxMs": 1000}})
 	c := w.login(premiumLine)
-	start := time.Now()
 	got := c.change(premium, basic, "Prefer", "respond-async")
-	if got.status != http.StatusAccepted || got.header.Get("Preference-Applied") != "respond-async" || time.Since(start) > 900*time.Millisecond {
-		t.Fatalf("after %s: %+v", time.Since(start), got)
+	if got.status != http.StatusAccepted || got.header.Get("Preference-Applied") != "respond-async" || got.data["processStatus"] == "COMPLETED" {
+		t.Fatalf("got %+v", got)
 	}
 	if again := c.change(premium, standard); again.code != "CHANGE_IN_PROGRESS" {
 		t.Errorf("meanwhile: %+v", again)

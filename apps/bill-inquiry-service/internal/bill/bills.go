@@ -66,6 +66,9 @@ const (
 	// afterthought bounds what is done for a client who has waited already and
 	// can be answered without.
 	afterthought = 150 * time.Millisecond
+	// wanting bounds how long a client waits for it to be written down that a
+	// fresher bill is wanted: with an older one at hand that is all it waits for.
+	wanting = 500 * time.Millisecond
 )
 
 // Get returns a bill. It returns ErrUnknownLine, ErrSuspended or ErrNoBill; and
@@ -182,7 +185,7 @@ func (b *Bills) wantUnlessRecent(ctx context.Context, q Question, old Bill) bool
 
 // want has the fresher bill fetched that its client does not wait for.
 func (b *Bills) want(ctx context.Context, q Question) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterthought)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wanting)
 	defer cancel()
 	_, err := b.queue.Want(ctx, Wish{Subject: q.Subject, RequestID: q.RequestID, Class: Interactive})
 	if err != nil && !errors.Is(err, ErrLineFull) {
