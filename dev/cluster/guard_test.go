@@ -47,9 +47,17 @@ func TestAutoscaler(t *testing.T) {
 	allSettled(t)
 	token := login(t, "testuser01")
 	start := time.Now()
-	running := traffic.Start(40, 50*time.Millisecond, func(int) traffic.Call {
+	const callers = 40
+	// Half of them keep their connections: thousands of closed ones would use up the node's ports.
+	keeping, fresh := &http.Transport{MaxIdleConnsPerHost: callers}, &http.Transport{DisableKeepAlives: true}
+	t.Cleanup(keeping.CloseIdleConnections)
+	running := traffic.Start(callers, 50*time.Millisecond, func(worker int) traffic.Call {
+		transport := keeping
+		if worker%2 == 0 {
+			transport = fresh
+		}
 		start := time.Now()
-		status, body := send(request(http.MethodGet, address(auth)+"/api/v1/auth/verify", token, ""))
+		status, body := sendOver(transport, request(http.MethodGet, address(auth)+"/api/v1/auth/verify", token, ""))
 		return traffic.Call{Start: start, Took: time.Since(start), OK: status == http.StatusOK, Status: status, Reason: body}
 	})
 	t.Cleanup(func() { running.Stop() })
@@ -64,7 +72,7 @@ func TestAutoscaler(t *testing.T) {
 	t.Logf("more pods after %s", time.Since(start).Round(time.Second))
 	calls := running.Stop()
 	for _, call := range traffic.Failures(calls) {
-		t.Errorf("of %d requests: %d %.300s", len(calls), call.Status, call.Reason)
+		t.Errorf("%s after the start, of %d requests: %d %.300s", call.Start.Sub(start), len(calls), call.Status, call.Reason)
 	}
 	start = time.Now()
 	quiet := startLoad(t, auth)

@@ -26,6 +26,9 @@ const (
 
 var services = []string{auth, bills, plans, kosMock}
 
+// mostReplicas is how many pods the autoscalers of values-local.yaml make of a service.
+const mostReplicas = 4
+
 // release is what the chart is installed as.
 const release = "phonebill"
 

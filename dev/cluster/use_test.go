@@ -1,13 +1,16 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,29 +27,42 @@ import (
 // ingress, which has the routes of the chart's, and the Services. What needs
 // processes of its own skips there.
 func TestEndToEnd(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=20m", "-v", "./dev/e2e")
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=20m", "-json", "./dev/e2e")
 	cmd.Dir = live.checkout.Root
-	cmd.Env = append(os.Environ(), "PHONEBILL_E2E=1", "PHONEBILL_TEST_REQUIRED=1",
+	cmd.Env = append(os.Environ(), "PHONEBILL_E2E=1", "PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E_REPLICAS="+strconv.Itoa(mostReplicas),
 		"PHONEBILL_E2E_URL="+startIngress(t), "PHONEBILL_E2E_SECRETS="+secretsFile(), "PHONEBILL_E2E_APPS="+appURLs())
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
-	passed, skipped := strings.Count("\n"+string(out), "\n--- PASS"), strings.Count("\n"+string(out), "\n--- SKIP")
-	t.Logf("%d tests passed and %d skipped in %s", passed, skipped, time.Since(start).Round(time.Second))
-	if err != nil {
-		t.Fatalf("%v\n%s", err, failures(string(out)))
+	ended, said := outcomes(out)
+	t.Logf("%d tests passed, %d skipped, %d failed in %s", len(ended["pass"]), len(ended["skip"]), len(ended["fail"]),
+		time.Since(start).Round(time.Second))
+	for _, name := range ended["fail"] {
+		t.Errorf("%s\n%s", name, said[name])
 	}
-	if passed < skipped {
-		t.Errorf("most tests skipped:\n%s", out)
+	if err != nil && len(ended["fail"]) == 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if len(ended["pass"]) < len(ended["skip"]) {
+		t.Errorf("most tests skipped: %v", ended["skip"])
 	}
 }
 
-// failures leaves out what the tests that passed have said.
-func failures(out string) string {
-	if at := strings.Index(out, "--- FAIL"); at >= 0 {
-		out = out[at:]
+// outcomes returns the tests by how they ended, and what each, with its parts, said.
+func outcomes(events []byte) (ended map[string][]string, said map[string]string) {
+	ended, said = make(map[string][]string), make(map[string]string)
+	for line := range bytes.Lines(events) {
+		var event struct{ Action, Test, Output string }
+		if json.Unmarshal(line, &event) != nil || event.Test == "" {
+			continue
+		}
+		name, _, part := strings.Cut(event.Test, "/")
+		said[name] += event.Output
+		if !part {
+			ended[event.Action] = append(ended[event.Action], name)
+		}
 	}
-	return out
+	return ended, said
 }
 
 // appURLs says where each service answers, as the end-to-end tests read it.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,6 +18,8 @@ type remote struct {
 	url     string                 // of the ingress
 	apps    map[system.Role]string // where each answers without the ingress
 	secrets string                 // the file
+
+	replicas int // of a service, at most
 }
 
 // remoteSystem returns what PHONEBILL_E2E_URL says, nil if it is not set.
@@ -27,6 +30,10 @@ func remoteSystem() (*remote, error) {
 	}
 	if r.url == "" {
 		return nil, nil
+	}
+	var err error
+	if r.replicas, err = strconv.Atoi(cmp.Or(os.Getenv("PHONEBILL_E2E_REPLICAS"), "1")); err != nil {
+		return nil, fmt.Errorf("PHONEBILL_E2E_REPLICAS: %w", err)
 	}
 	for pair := range strings.SplitSeq(os.Getenv("PHONEBILL_E2E_APPS"), ",") {
 		app, url, _ := strings.Cut(pair, "=")
@@ -54,6 +61,14 @@ func (w *world) url() string {
 		return w.remote.url
 	}
 	return w.system.URL()
+}
+
+// replicas returns how many processes a service has at most.
+func replicas() int {
+	if whole.remote != nil {
+		return whole.remote.replicas
+	}
+	return 1
 }
 
 // locally says that the test looks at, or harms, the processes of the system:
