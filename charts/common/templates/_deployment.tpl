@@ -15,6 +15,11 @@ spec:
   {{- end }}
   revisionHistoryLimit: 5
   progressDeadlineSeconds: 300
+  {{- if $v.network.calledBy }}
+  # Callers' sidecars look up who answers only every 30 s: by then they must know a
+  # new pod before the next old one goes.
+  minReadySeconds: 35
+  {{- end }}
   strategy:
     type: RollingUpdate
     rollingUpdate: { maxSurge: 1, maxUnavailable: 0 }
