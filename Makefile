@@ -7,7 +7,7 @@ PHONEBILL := .local/bin/phonebill
 
 .PHONY: help
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: phonebill ## Start everything, print what to try, stay until Ctrl-C, then drain and stop
@@ -34,6 +34,10 @@ trouble: phonebill ## Put KOS into a trouble, or list what there is: make troubl
 .PHONY: test
 test: phonebill ## Vet and test every module, then the whole system; or only: make test ONLY="-run Token ./apps/auth-service/..."
 	@$(PHONEBILL) test $(ONLY)
+
+.PHONY: test-cluster
+test-cluster: images ## Install the charts on the cluster of KUBECONFIG and prove them there; or only: make test-cluster ONLY="-run Roll"
+	@$(PHONEBILL) test-cluster $(ONLY)
 
 SEED ?= 1
 CHANGES ?= 500
@@ -81,6 +85,18 @@ tidy: phonebill ## Tidy the go.mod of every module
 .PHONY: build
 build: phonebill ## Compile every package
 	@$(PHONEBILL) build
+
+ARCH ?= amd64
+
+.PHONY: images
+images: phonebill ## Build the container images into .local/images: make images VERSION=1.2.3 ARCH=arm64
+	@$(PHONEBILL) images -version=$(VERSION) -arch=$(ARCH)
+
+NAMESPACE ?= phonebill
+
+.PHONY: cluster-secrets
+cluster-secrets: phonebill ## Print the Secrets of a cluster without a vault: make cluster-secrets NAMESPACE=x | kubectl create -f -
+	@$(PHONEBILL) cluster-secrets -namespace=$(NAMESPACE)
 
 .PHONY: clean
 clean: phonebill ## Forget data, secrets and logs; keeps the programs that were built

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/phonebill/phonebill/dev/e2e/internal/abuse"
 	"github.com/phonebill/phonebill/dev/internal/api"
-	"github.com/phonebill/phonebill/dev/internal/runfile"
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 	"github.com/phonebill/phonebill/dev/system"
 )
@@ -26,16 +24,16 @@ import (
 func TestAbuse(t *testing.T) {
 	t.Parallel()
 	world := newAbuseWorld(t)
-	for _, app := range whole.system.Apps {
-		operations, err := access.Operations(whole.docs[system.Role(app.ID)])
+	for _, app := range apps {
+		operations, err := access.Operations(whole.docs[app])
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, operation := range operations {
-			t.Run(app.ID+" "+operation.Name(), func(t *testing.T) {
+			t.Run(string(app)+" "+operation.Name(), func(t *testing.T) {
 				t.Parallel()
 				do := caller(t, app)
-				cases := abuse.Cases(abuse.Service{Name: app.ID, Operations: []access.Operation{operation}}, world.World)
+				cases := abuse.Cases(abuse.Service{Name: string(app), Operations: []access.Operation{operation}}, world.World)
 				for _, c := range cases {
 					if fault := c.Check(do); fault != "" {
 						t.Error(fault)
@@ -51,11 +49,11 @@ func TestAbuse(t *testing.T) {
 var traceIDs = regexp.MustCompile(`"traceId":"[0-9a-f]{32}"`)
 
 // caller makes the calls of an attack.
-func caller(t *testing.T, app runfile.App) abuse.Do {
+func caller(t *testing.T, app system.Role) abuse.Do {
 	t.Helper()
 	ingress := nobody(t)
-	direct := api.New("http://127.0.0.1:"+strconv.Itoa(app.Port), checked(t))
-	unchecked := api.New(whole.system.URL(), connections)
+	direct := api.New(direct(app, ""), checked(t))
+	unchecked := api.New(whole.url(), connections)
 	return func(call abuse.Call) (abuse.Answer, error) {
 		request := api.Request{Method: call.Method, Path: call.Path, Header: maps.Clone(call.Badge.Header)}
 		if request.Header == nil {

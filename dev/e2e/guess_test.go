@@ -99,6 +99,7 @@ const starving = 10
 // service's memory stays within bounds. It tells how much longer they wait, at
 // most twice as long on a quiet machine, and fails if they starve.
 func TestAFloodOfLogins(t *testing.T) {
+	locally(t)
 	const attackers, calm, flooded = 200, 500, 1000
 	customers := audience(t, 4)
 	before := inquiries(customers)
@@ -107,7 +108,7 @@ func TestAFloodOfLogins(t *testing.T) {
 
 	strangers := make([]*api.Client, attackers/2)
 	for i := range strangers {
-		strangers[i] = api.New(whole.system.URL(), elsewhereTransport(t))
+		strangers[i] = api.New(whole.url(), elsewhereTransport(t))
 	}
 	flood := traffic.Start(attackers, time.Second, func(worker int) traffic.Call {
 		stranger := *strangers[worker%len(strangers)]

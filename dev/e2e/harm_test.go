@@ -22,6 +22,7 @@ const healTimeout = 30 * time.Second
 // is over, everything runs, is ready, and KOS is calm and within reach.
 func harm(t *testing.T) {
 	t.Helper()
+	locally(t)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), healTimeout)
 		defer cancel()

@@ -55,7 +55,7 @@ func TestBadBodies(t *testing.T) {
 		for _, path := range paths {
 			t.Run(name+path, func(t *testing.T) {
 				t.Parallel()
-				asker := api.New(whole.system.URL(), checked(t)).With(c.Tokens.Access)
+				asker := api.New(whole.url(), checked(t)).With(c.Tokens.Access)
 				asker.Send(api.Request{
 					Method: http.MethodPost, Path: path, Body: test.body, Header: map[string]string{"Content-Type": test.media},
 				}).Refused(t, test.status, test.code)

@@ -36,7 +36,7 @@ func logins(t testing.TB, c customer) *traffic.Traffic {
 	t.Helper()
 	transport := checked(t)
 	return traffic.Start(1, 20*time.Millisecond, func(int) traffic.Call {
-		client := api.New(whole.system.URL(), transport)
+		client := api.New(whole.url(), transport)
 		start := time.Now()
 		answer := client.Login(c.UserID, c.Password)
 		return newCall(start, answer, answer.Data.Access)

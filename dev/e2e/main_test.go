@@ -23,10 +23,13 @@ const enabled = "PHONEBILL_E2E"
 // whole is the system under test. Tests that run in parallel only use it. A
 // test that harms it, or changes how KOS behaves, does not run in parallel and
 // leaves it as it was; see harm.
-var whole struct {
+var whole world
+
+type world struct {
 	checkout checkout.Checkout
 	secrets  secrets.Set
-	system   *system.System         // another one after TestStop
+	system   *system.System         // another one after TestStop; nil where it runs elsewhere
+	remote   *remote                // one that runs elsewhere, or nil
 	docs     map[system.Role][]byte // the services' OpenAPI documents
 	kos      *kos.Admin             // for use outside of tests
 }
@@ -38,9 +41,10 @@ const (
 	kosMock system.Role = "kos-mock-service"
 )
 
-// kosURL is where the stand-in for KOS answers; its admin API is not behind
-// the ingress.
-const kosURL = "http://127.0.0.1:8084"
+var apps = []system.Role{auth, bills, plans, kosMock}
+
+// portOf is where an app of a system of our own answers, as dapr.yaml has it.
+var portOf = map[system.Role]int{auth: 8081, bills: 8082, plans: 8083, kosMock: 8084}
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -55,6 +59,14 @@ func run(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
+	if whole.remote != nil {
+		return code
+	}
+	return max(code, finish())
+}
+
+// finish looks at what the tests have left behind, and stops the system.
+func finish() (code int) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	// A part that nobody has killed must not have ended.
@@ -82,20 +94,26 @@ const (
 	seededUsers  = 400
 )
 
-// start starts the system with nothing in it.
+// start starts the system with nothing in it, unless it runs elsewhere.
 func start() (err error) {
 	if whole.checkout, err = checkout.Find("."); err != nil {
 		return err
 	}
 	whole.docs = map[system.Role][]byte{}
-	for _, app := range []system.Role{auth, bills, plans, kosMock} {
+	for _, app := range apps {
 		doc, err := os.ReadFile("../../apps/" + string(app) + "/api/openapi.yaml")
 		if err != nil {
 			return err
 		}
 		whole.docs[app] = doc
 	}
-	whole.kos = kos.New(kosURL, nil)
+	if whole.remote, err = remoteSystem(); err != nil {
+		return err
+	}
+	whole.kos = kos.New(direct(kosMock, ""), nil)
+	if whole.remote != nil {
+		return whole.visit()
+	}
 	return startSystem(true)
 }
 

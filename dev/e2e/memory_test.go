@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/api"
-	"github.com/phonebill/phonebill/dev/system"
 )
 
 // maxIdle is how much memory an idle app may hold.
@@ -20,7 +19,6 @@ const maxIdle = 50 << 20 // bytes
 // tests have asked of it, uses it as one customer does, and leaves it alone.
 func TestIdleMemory(t *testing.T) {
 	harm(t)
-	apps := []system.Role{auth, bills, plans, kosMock}
 	for _, app := range apps {
 		respawn(t, app)
 	}

@@ -68,6 +68,7 @@ func records(app system.Role, trace string) ([]record, error) {
 
 func TestOneRecordPerRequest(t *testing.T) {
 	t.Parallel()
+	locally(t)
 	c := subscriber(t)
 	inquiry := func(month string) api.Request {
 		return api.Request{Method: http.MethodPost, Path: "/api/v1/bills/inquiry", Body: map[string]string{"lineNumber": c.Line, "inquiryMonth": month}}
@@ -125,9 +126,10 @@ func logged(t *testing.T, app system.Role, trace string, want record) {
 
 func TestLogsAreJSON(t *testing.T) {
 	t.Parallel()
+	locally(t)
 	c := resident(t)
 	c.see(t, "")
-	for _, app := range []system.Role{auth, bills, plans, kosMock} {
+	for _, app := range apps {
 		lines, err := logLines(app)
 		if err != nil {
 			t.Fatal(err)
@@ -149,6 +151,7 @@ var personalLabel = regexp.MustCompile(`"[^"]*(010[0-9]{8}|010-[0-9]{4}-|[0-9a-f
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
+	locally(t)
 	c := subscriber(t)
 	c.see(t, "")
 	c.Result(c.History("").OK(t).Items[0].RequestID).OK(t)

@@ -69,6 +69,7 @@ var stores = map[string]func(ctx context.Context, text string) (int, error){
 // who has come by a copy.
 func TestWhatIsKeptTellsNothing(t *testing.T) {
 	t.Parallel()
+	locally(t)
 	c := subscriber(t)
 	bill := c.see(t, month(1))
 	c.see(t, month(0))

@@ -78,6 +78,7 @@ func inProcesses(role system.Role, texts search.Texts) ([]string, error) {
 // same search follows when all tests are through.
 func TestNothingIsTold(t *testing.T) {
 	t.Parallel()
+	locally(t)
 	c := subscriber(t)
 	for n := range 3 {
 		c.see(t, month(n))
@@ -97,6 +98,7 @@ func TestNothingIsTold(t *testing.T) {
 
 func TestRepositoryHoldsNoSecret(t *testing.T) {
 	t.Parallel()
+	locally(t)
 	found, err := search.Secrets(whole.secrets).InHistory(whole.checkout.Root)
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +110,7 @@ func TestRepositoryHoldsNoSecret(t *testing.T) {
 
 func TestSecretsAreReadableByTheirOwnerOnly(t *testing.T) {
 	t.Parallel()
+	locally(t)
 	for _, path := range []string{whole.checkout.Secrets(), whole.checkout.Local("pgpass")} {
 		info, err := os.Stat(path)
 		if err != nil {

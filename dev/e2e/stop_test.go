@@ -106,6 +106,7 @@ func nothingIsLeft(t *testing.T, running []proc.Process) {
 }
 
 func TestSecondSystemIsRefused(t *testing.T) {
+	locally(t)
 	t.Parallel()
 	_, err := system.Start(t.Context(), system.Options{Dir: ".", Data: "e2e-second"})
 	if running := (*system.RunningError)(nil); !errors.As(err, &running) {

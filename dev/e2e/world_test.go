@@ -55,7 +55,7 @@ func validated(t testing.TB, base http.RoundTripper) http.RoundTripper {
 // nobody returns a client that has not logged in.
 func nobody(t testing.TB) *api.Client {
 	t.Helper()
-	return api.New(whole.system.URL(), checked(t))
+	return api.New(whole.url(), checked(t))
 }
 
 // addresses are those that somebody has been at.
@@ -65,7 +65,7 @@ var addresses atomic.Uint32
 // who fails too often is slowed down by address.
 func elsewhere(t testing.TB) *api.Client {
 	t.Helper()
-	return api.New(whole.system.URL(), validated(t, elsewhereTransport(t)))
+	return api.New(whole.url(), validated(t, elsewhereTransport(t)))
 }
 
 // elsewhereTransport is that of elsewhere without a look at the answers, for
@@ -188,7 +188,7 @@ func billCalls(t testing.TB, line string) int {
 
 func count(t testing.TB, query kos.Query) kos.Count {
 	t.Helper()
-	calls, err := kos.New(kosURL, checked(t)).Calls(query)
+	calls, err := kos.New(direct(kosMock, ""), checked(t)).Calls(query)
 	if err != nil {
 		t.Fatal(err)
 	}

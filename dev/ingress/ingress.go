@@ -26,6 +26,7 @@ type Config struct {
 	Dir    string // for the configuration and temporary files, created where missing
 	Log    string
 	Port   int
+	Host   string // of the apps; this machine if empty
 	Apps   []runfile.App
 }
 

@@ -23,6 +23,17 @@ type dependency struct {
 	mu      sync.Mutex
 	held    bool // once
 	running *run // nil: none
+	last    Component
+}
+
+// changes notes a state and reports whether it differs from the last one. That
+// a dependency is there from the beginning is no change.
+func (d *dependency) changes(now Component) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	was := d.last
+	d.last = now
+	return was != now && (was != Component{} || now.Status == down)
 }
 
 type run struct {

@@ -19,6 +19,7 @@ type Check func(ctx context.Context) error
 type Registry struct {
 	mu           sync.RWMutex
 	dependencies map[string]*dependency
+	tell         func(name string, now Component)
 }
 
 // NewRegistry returns an empty registry.
@@ -44,6 +45,14 @@ func (r *Registry) RegisterFirst(name string, check Check) {
 // asked.
 func (r *Registry) Watch(name string, check Check) {
 	r.add(name, &dependency{check: check})
+}
+
+// OnChange has tell called when somebody asks and a dependency is found missing,
+// missing for another reason than before, or back. It must not block.
+func (r *Registry) OnChange(tell func(name string, now Component)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tell = tell
 }
 
 func (r *Registry) add(name string, d *dependency) {
@@ -76,7 +85,7 @@ const (
 // than 800 ms, also if a check hangs.
 func (r *Registry) Ready(ctx context.Context) Report {
 	r.mu.RLock()
-	dependencies := maps.Clone(r.dependencies)
+	dependencies, tell := maps.Clone(r.dependencies), r.tell
 	r.mu.RUnlock()
 
 	var (
@@ -87,6 +96,9 @@ func (r *Registry) Ready(ctx context.Context) Report {
 	for name, dependency := range dependencies {
 		group.Go(func() {
 			component := dependency.state(ctx)
+			if dependency.changes(component) && tell != nil {
+				tell(name, component)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			report.Components[name] = component

@@ -44,6 +44,26 @@ func TestReadinessNamesWhatIsMissingAndWhy(t *testing.T) {
 	}
 }
 
+func TestChangesAreToldOnce(t *testing.T) {
+	t.Parallel()
+	registry := health.NewRegistry()
+	var missing error
+	registry.Register("database", func(context.Context) error { return missing })
+	registry.Register("sidecar", fine)
+	var told []string
+	registry.OnChange(func(name string, now health.Component) {
+		told = append(told, name+" "+now.Status+" "+now.Reason)
+	})
+	away, refused := errors.New("database does not answer"), errors.New("database refuses the password")
+	for _, missing = range []error{nil, nil, away, away, refused, nil, nil} {
+		registry.Ready(t.Context())
+	}
+	want := []string{"database DOWN database does not answer", "database DOWN database refuses the password", "database UP "}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
 func TestWhatIsOnlyWatchedIsNamedButDoesNotDecide(t *testing.T) {
 	t.Parallel()
 	registry := health.NewRegistry()

@@ -105,11 +105,12 @@ func migrate(cfg DatabaseConfig, migrations fs.FS, steps []Step) Command {
 			return err
 		}
 		defer func() { _ = client.Close() }()
-		version, err := pg.Migrate(ctx, cfg.Database, client, migrations)
+		secrets := awaited{client}
+		version, err := pg.Migrate(ctx, cfg.Database, secrets, migrations)
 		if err != nil {
 			return err
 		}
-		pool, err := pg.Open(cfg.Database, client)
+		pool, err := pg.Open(cfg.Database, secrets)
 		if err != nil {
 			return err
 		}

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"go.uber.org/fx"
 	"go.uber.org/goleak"
@@ -136,7 +139,7 @@ func TestMigrateTakesThePasswordFromTheSidecar(t *testing.T) {
 	environ := []string{
 		"DB_HOST=" + database.Config.Host, fmt.Sprintf("DB_PORT=%d", database.Config.Port),
 		"DB_NAME=" + database.Config.Name, "DB_USER=" + database.Config.User, "DB_PASSWORD_SECRET=the-password",
-		fmt.Sprintf("DAPR_GRPC_PORT=%d", dapr.GRPCPort),
+		fmt.Sprintf("DAPR_GRPC_PORT=%d", dapr.GRPCPort), fmt.Sprintf("DAPR_HTTP_PORT=%d", dapr.HTTPPort),
 	}
 	if err := platform.Migrate(environ, second)(t.Context(), nil); err != nil {
 		t.Fatal(err)
@@ -145,7 +148,38 @@ func TestMigrateTakesThePasswordFromTheSidecar(t *testing.T) {
 		t.Error(err)
 	}
 	dapr.Kill()
-	if err := platform.Migrate(environ, second)(t.Context(), nil); err == nil {
-		t.Error("migrated without a password")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := platform.Migrate(environ, second)(ctx, nil); err == nil || !strings.Contains(err.Error(), "wait for the sidecar") {
+		t.Errorf("without a sidecar: %v", err)
+	}
+}
+
+func TestMigrateWaitsForASidecarThatComesLater(t *testing.T) {
+	t.Parallel()
+	first := fstest.MapFS{"001_first.sql": {Data: []byte("CREATE TABLE first ();\n---- create above / drop below ----\n")}}
+	second := fstest.MapFS{"001_first.sql": first["001_first.sql"], "002_later.sql": {Data: []byte("CREATE TABLE later ();\n")}}
+	database := pgtest.New(t, first)
+	dapr := daprtest.Start(t, daprtest.Options{AppID: "migrate-later-test", Secrets: map[string]string{"the-password": database.Password}})
+	// What stands for the sidecar's health is away at first.
+	asked := 0
+	health := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked < 3 {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer health.Close()
+	environ := []string{
+		"DB_HOST=" + database.Config.Host, fmt.Sprintf("DB_PORT=%d", database.Config.Port),
+		"DB_NAME=" + database.Config.Name, "DB_USER=" + database.Config.User, "DB_PASSWORD_SECRET=the-password",
+		fmt.Sprintf("DAPR_GRPC_PORT=%d", dapr.GRPCPort), "DAPR_HTTP_PORT=" + health.URL[strings.LastIndex(health.URL, ":")+1:],
+	}
+	if err := platform.Migrate(environ, second)(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := database.Pool.Exec(t.Context(), "SELECT FROM later"); err != nil || asked < 3 {
+		t.Errorf("asked %d times: %v", asked, err)
 	}
 }

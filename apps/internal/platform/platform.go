@@ -48,13 +48,27 @@ func Base(service Service) fx.Option {
 			newLogger,
 			newRegistry,
 			newTracer,
-			health.NewRegistry,
+			newChecks,
 			newSidecar,
 			sidecar.NewGate,
 			func(c *sidecar.Client) sidecar.Secrets { return c },
 			func() func() time.Time { return time.Now },
 		)),
 	)
+}
+
+// newChecks returns the checks of readiness. What they find missing is in the log:
+// who looks for the reason of a pod that is not ready gets no answer from the pod.
+func newChecks(log *slog.Logger) *health.Registry {
+	checks := health.NewRegistry()
+	checks.OnChange(func(name string, now health.Component) {
+		if now.Reason != "" {
+			log.Warn("dependency is missing", slog.String("dependency", name), slog.String("reason", now.Reason))
+			return
+		}
+		log.Info("dependency is back", slog.String("dependency", name))
+	})
+	return checks
 }
 
 // Database gives a pool that readiness depends on. It needs pg.Config.

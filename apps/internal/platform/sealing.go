@@ -42,12 +42,13 @@ func Reseal(environ []string, tables func(*pgxpool.Pool) []seal.Table) Command {
 				return err
 			}
 			defer func() { _ = client.Close() }()
-			pool, err := pg.Open(cfg.Database, client)
+			secrets := awaited{client}
+			pool, err := pg.Open(cfg.Database, secrets)
 			if err != nil {
 				return err
 			}
 			defer pool.Close()
-			return reseal(ctx, seal.NewKeyring(cfg.Data, client, slog.Default()), tables(pool))
+			return reseal(ctx, seal.NewKeyring(cfg.Data, secrets, slog.Default()), tables(pool))
 		}
 	})
 }

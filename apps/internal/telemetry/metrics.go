@@ -6,12 +6,14 @@ import (
 )
 
 // NewRegistry returns a registry that holds the Go runtime's and the process's
-// own metrics. Every service has its own registry: nothing is global.
+// own metrics, and the program's version. Every service has its own registry:
+// nothing is global.
 func NewRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newVersionMetric(),
 	)
 	return registry
 }

@@ -27,7 +27,8 @@ func NewTracerProvider(ctx context.Context, cfg Config, service string) (*sdktra
 	return sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(cfg.SampleRatio))),
-		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", service))),
+		sdktrace.WithResource(resource.NewSchemaless(
+			attribute.String("service.name", service), attribute.String("service.version", Version))),
 	), nil
 }
 

@@ -161,6 +161,17 @@ func Chaos(folder, test string) func(ctx context.Context, args []string) error {
 	}
 }
 
+// Cluster runs the tests of package cluster on the cluster that KUBECONFIG points
+// to; args are more flags for them.
+func Cluster(ctx context.Context, args []string) error {
+	w, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	args = append([]string{"test", "-count=1", "-timeout=40m", "-v", "./dev/cluster"}, args...)
+	return w.run(ctx, w.Root, []string{"PHONEBILL_CLUSTER=1"}, "go", args...)
+}
+
 // packages returns all packages of the workspace, those that test the whole
 // system apart.
 func (w workspace) packages(ctx context.Context) (packages, whole []string, err error) {

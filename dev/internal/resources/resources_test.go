@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 	"github.com/phonebill/phonebill/dev/internal/secrets"
 	"github.com/phonebill/phonebill/dev/system"
@@ -137,9 +139,19 @@ func TestEveryTargetHasItsPolicies(t *testing.T) {
 			t.Errorf("no policy for calls to %s: Dapr's own would apply", app.ID)
 		}
 	}
-	for _, r := range load(t, "components", "local") {
-		if r.Kind == "Component" && !targets[r.Metadata.Name] {
-			t.Errorf("no policy for %s", r.Metadata.Name)
+	for environment := range environments {
+		for _, r := range load(t, "components", environment) {
+			if r.Kind != "Subscription" && !targets[r.Metadata.Name] {
+				t.Errorf("no policy for %s of %s", r.Metadata.Name, environment)
+			}
 		}
+	}
+}
+
+func TestTheMockAndTheRealKOSHaveTheSamePolicies(t *testing.T) {
+	t.Parallel()
+	apps := byName(load(t, "resiliency"))["kos"].Spec.Targets.Apps
+	if diff := cmp.Diff(apps[mock], apps[kos]); diff != "" || apps[kos] == nil {
+		t.Errorf("(-mock +real):\n%s", diff)
 	}
 }

@@ -1,6 +1,7 @@
-// Package secrets creates the secrets of a local system: random ones, made
-// once per checkout and kept in a file that git ignores. It stands behind the
-// Dapr component secret-store, whose names are the same in every environment.
+// Package secrets creates the secrets of a local system, and of a cluster that
+// has no vault: random ones, made once per checkout and kept in a file that git
+// ignores. It stands behind the Dapr component secret-store, whose names are the
+// same in every environment.
 package secrets
 
 import (
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/phonebill/phonebill/dev/internal/atomicfile"
 )
@@ -16,15 +18,16 @@ import (
 // Set holds secrets by name.
 type Set map[string]string
 
-// Ensure returns the secrets of the file at path. It creates the file, and adds
-// what a file of an older version lacks; it never changes a secret that is
-// there. Only the owner may read the file.
-func Ensure(path string) (Set, error) {
+// Ensure returns the secrets of the file at path: those that services read, and
+// passwords of further names. It creates the file, and adds what a file of an
+// older version lacks; it never changes a secret that is there. Only the owner
+// may read the file.
+func Ensure(path string, passwords ...string) (Set, error) {
 	set, err := Load(path)
 	if err != nil {
 		return nil, err
 	}
-	added, err := set.complete()
+	added, err := set.complete(passwords)
 	if err != nil {
 		return nil, err
 	}
@@ -57,9 +60,13 @@ func Load(path string) (Set, error) {
 }
 
 // complete adds what is missing and reports whether anything was.
-func (s Set) complete() (bool, error) {
+func (s Set) complete(passwords []string) (bool, error) {
 	added := false
-	for _, secret := range all {
+	wanted := slices.Clone(all)
+	for _, name := range passwords {
+		wanted = append(wanted, secret{name, password})
+	}
+	for _, secret := range wanted {
 		if s[secret.name] != "" {
 			continue
 		}

@@ -15,11 +15,14 @@ import (
 	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
-// all lists the secrets. One that is made from others comes after them.
-var all = []struct {
+// secret is the name of a secret and how it is made.
+type secret struct {
 	name string
 	make func(Set) (string, error)
-}{
+}
+
+// all lists the secrets. One that is made from others comes after them.
+var all = []secret{
 	{"jwt-signing-key", signingKeys},
 	{"redis-auth-key", password},
 	{"database-password-auth", password},

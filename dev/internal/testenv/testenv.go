@@ -68,6 +68,10 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 	if err != nil {
 		return err
 	}
+	helm, err := tools.Tool(ctx, toolchain.Helm)
+	if err != nil {
+		return err
+	}
 	if err := e.clear(); err != nil {
 		return err
 	}
@@ -86,10 +90,14 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 	}
 	e.Environ = []string{
 		"PHONEBILL_TEST_REQUIRED=1",
+		// Go does not notice when a file outside of a test's module changes. A test
+		// that reads such files reads this too, and its result is not kept.
+		"PHONEBILL_TEST_RUN=" + rand.Text(),
 		"PHONEBILL_TEST_POSTGRES_URL=" + address,
 		"PHONEBILL_TEST_REDIS_ADDR=" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		"PHONEBILL_TEST_REDIS_PASSWORD=" + password,
 		"PHONEBILL_TEST_DAPRD=" + daprd,
+		"PHONEBILL_TEST_HELM=" + helm,
 	}
 	return nil
 }

@@ -30,8 +30,10 @@ func TestServersRunUntilTheyAreStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", here.Local("bin")+":"+os.Getenv("PATH"))
-	if _, err := os.Stat(here.Bin("daprd")); err != nil {
-		t.Skip("daprd has not been built")
+	for _, tool := range []string{"daprd", "helm"} {
+		if _, err := os.Stat(here.Bin(tool)); err != nil {
+			t.Skipf("%s has not been built", tool)
+		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -56,6 +56,28 @@ func TestAToolThatIsThereIsUsed(t *testing.T) {
 	}
 }
 
+func TestAToolIsAskedForItsVersionInItsOwnWay(t *testing.T) {
+	t.Parallel()
+	tools, tool := pinning(t)
+	tool.asked = []string{"version", "--short"}
+	program(t, tools.Checkout.Bin("the-tool"), `[ "$*" = "version --short" ] && echo v1.2.3`)
+	if got, err := tools.Tool(t.Context(), tool); err != nil || got != tools.Checkout.Bin("the-tool") {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+func TestSourcesAreThoseOfThePinnedVersion(t *testing.T) {
+	t.Setenv("GOPROXY", "off")
+	tools, _ := pinning(t)
+	const module = "example.com/the/tool"
+	if dir, err := tools.Sources(t.Context(), "tool", module); err == nil || !strings.Contains(err.Error(), "v1.2.3") {
+		t.Errorf("a module that cannot be had: %s, %v", dir, err)
+	}
+	if _, err := tools.Sources(t.Context(), "tool", "example.com/another"); err == nil {
+		t.Error("found a module that is not pinned")
+	}
+}
+
 func TestAToolOfAnotherVersionIsNotUsed(t *testing.T) {
 	tools, tool := pinning(t)
 	onPath := t.TempDir()

@@ -32,7 +32,8 @@ type Tool struct {
 	command string // the package of the program
 	version string // the variable that holds the version, for the linker
 	tags    string
-	takes   string // how long the build takes, for people
+	asked   []string // what makes it tell its version; --version if empty
+	takes   string   // how long the build takes, for people
 }
 
 // The tools.
@@ -54,6 +55,11 @@ var (
 		command: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint",
 		version: "main.version", takes: "4 minutes",
 	}
+	// Helm renders and installs the charts.
+	Helm = Tool{
+		name: "helm", folder: "helm", module: "helm.sh/helm/v4", command: "helm.sh/helm/v4/cmd/helm",
+		version: "helm.sh/helm/v4/internal/version.version", asked: []string{"version", "--short"}, takes: "5 minutes",
+	}
 )
 
 // buildSpace is what building a tool may take, in bytes: its sources, the
@@ -69,7 +75,7 @@ func (t Toolchain) Tool(ctx context.Context, tool Tool) (string, error) {
 	}
 	built := t.Checkout.Bin(tool.name)
 	for _, path := range append([]string{built}, installed(tool.name)...) {
-		if versionOf(ctx, path) == version {
+		if tool.versionOf(ctx, path) == version {
 			return path, nil
 		}
 	}
@@ -91,8 +97,12 @@ func installed(name string) []string {
 var versionPattern = regexp.MustCompile(`\d+\.\d+\.\d+[-+.\w]*`)
 
 // versionOf returns the first version that a program names, or nothing.
-func versionOf(ctx context.Context, path string) string {
-	out, err := exec.CommandContext(ctx, path, "--version").Output()
+func (t Tool) versionOf(ctx context.Context, path string) string {
+	asked := t.asked
+	if len(asked) == 0 {
+		asked = []string{"--version"}
+	}
+	out, err := exec.CommandContext(ctx, path, asked...).Output()
 	if err != nil {
 		return ""
 	}

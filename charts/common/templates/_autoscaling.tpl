@@ -1,0 +1,101 @@
+{{/*
+Nothing, an HPA or KEDA's ScaledObject (which makes the HPA). Either looks at
+the service's container only: what the sidecar uses or idles away is not load.
+*/}}
+{{- define "common.autoscaling" -}}
+{{- $v := include "common.values" . | fromYaml -}}
+{{- $scope := dict "root" . "v" $v -}}
+{{- if eq $v.autoscaling.mode "hpa" -}}
+{{ include "common.hpa" $scope }}
+{{- else if eq $v.autoscaling.mode "keda" -}}
+{{ include "common.scaledObject" $scope }}
+{{- end -}}
+{{- end -}}
+
+{{- define "common.hpa" -}}
+{{- $auto := .v.autoscaling -}}
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  {{- include "common.metadata" (dict "root" .root "name" .root.Chart.Name) | nindent 2 }}
+spec:
+  scaleTargetRef: { apiVersion: apps/v1, kind: Deployment, name: {{ .root.Chart.Name }} }
+  minReplicas: {{ int $auto.minReplicas }}
+  maxReplicas: {{ int $auto.maxReplicas }}
+  behavior:
+    {{- include "common.scaleDown" $auto | nindent 4 }}
+  metrics:
+    {{- range $resource := list "cpu" "memory" }}
+    {{- with get $auto $resource }}
+    - type: ContainerResource
+      containerResource:
+        container: app
+        name: {{ $resource }}
+        target: { type: Utilization, averageUtilization: {{ int . }} }
+    {{- end }}
+    {{- end }}
+    {{- if and $auto.podMetrics $auto.metric.name }}
+    - type: Pods
+      pods:
+        metric: { name: {{ $auto.metric.name }} }
+        target: { type: AverageValue, averageValue: {{ $auto.metric.perPod | toString | quote }} }
+    {{- end }}
+{{- end -}}
+
+{{- define "common.scaledObject" -}}
+{{- $auto := .v.autoscaling -}}
+{{- $name := .root.Chart.Name -}}
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata:
+  {{- include "common.metadata" (dict "root" .root "name" $name) | nindent 2 }}
+spec:
+  scaleTargetRef: { name: {{ $name }} }
+  minReplicaCount: {{ int $auto.minReplicas }}
+  maxReplicaCount: {{ int $auto.maxReplicas }}
+  {{- if $auto.metric.name }}
+  # While nobody can be asked for the metric: as many pods as there are, but the least.
+  fallback: { failureThreshold: 3, replicas: {{ int $auto.minReplicas }}, behavior: currentReplicasIfHigher }
+  {{- end }}
+  advanced:
+    horizontalPodAutoscalerConfig:
+      name: {{ $name }}
+      behavior:
+        {{- include "common.scaleDown" $auto | nindent 8 }}
+  triggers:
+    {{- range $resource := list "cpu" "memory" }}
+    {{- with get $auto $resource }}
+    - type: {{ $resource }}
+      metricType: Utilization
+      metadata: { containerName: app, value: {{ int . | quote }} }
+    {{- end }}
+    {{- end }}
+    {{- if $auto.metric.name }}
+    - type: prometheus
+      name: {{ $auto.metric.name }}
+      metricType: AverageValue
+      metadata:
+        serverAddress: {{ required (printf "%s: autoscaling.prometheus.address is required with keda" $name) $auto.prometheus.address }}
+        query: {{ $auto.metric.query | replace "$namespace" .root.Release.Namespace | replace "$service" $name | squote }}
+        threshold: {{ $auto.metric.perPod | toString | quote }}
+      {{- if $auto.prometheus.workloadIdentity }}
+      authenticationRef: { name: {{ $name }}-metrics }
+      {{- end }}
+    {{- end }}
+{{- if and $auto.metric.name $auto.prometheus.workloadIdentity }}
+---
+apiVersion: keda.sh/v1alpha1
+kind: TriggerAuthentication
+metadata:
+  {{- include "common.metadata" (dict "root" .root "name" (printf "%s-metrics" $name)) | nindent 2 }}
+spec:
+  podIdentity: { provider: azure-workload, identityId: {{ $auto.prometheus.workloadIdentity }} }
+{{- end }}
+{{- end -}}
+
+{{/* Up at once, down one pod a minute and only when load has been gone for a while. */}}
+{{- define "common.scaleDown" -}}
+scaleDown:
+  stabilizationWindowSeconds: {{ int .scaleDownSeconds }}
+  policies: [{ type: Pods, value: 1, periodSeconds: 60 }]
+{{- end -}}

@@ -1,0 +1,58 @@
+{{/*
+What the sidecar injector reads, for the service and for its Job. The app-id is
+the chart's name: scopes, secrets and access control go by it.
+*/}}
+{{- define "common.daprAnnotations" -}}
+{{- $name := .root.Chart.Name -}}
+{{- $dapr := .v.dapr -}}
+dapr.io/enabled: "true"
+dapr.io/app-id: {{ $name }}
+dapr.io/config: {{ $name }}
+dapr.io/sidecar-listen-addresses: 127.0.0.1
+dapr.io/disable-builtin-k8s-secret-store: "true"
+{{- if $dapr.kubernetesSecrets }}
+dapr.io/volume-mounts: kubernetes-api:/var/run/secrets/kubernetes.io/serviceaccount
+{{- end }}
+{{- if $dapr.tokens }}
+dapr.io/api-token-secret: dapr-api-token-{{ $name }}
+dapr.io/app-token-secret: app-api-token-{{ $name }}
+{{- end }}
+dapr.io/log-as-json: "true"
+dapr.io/log-level: {{ $dapr.logLevel }}
+dapr.io/enable-metrics: "true"
+dapr.io/metrics-port: "9090"
+dapr.io/sidecar-cpu-request: {{ $dapr.resources.requests.cpu | quote }}
+dapr.io/sidecar-memory-request: {{ $dapr.resources.requests.memory | quote }}
+dapr.io/sidecar-cpu-limit: {{ $dapr.resources.limits.cpu | quote }}
+dapr.io/sidecar-memory-limit: {{ $dapr.resources.limits.memory | quote }}
+dapr.io/sidecar-seccomp-profile-type: RuntimeDefault
+dapr.io/graceful-shutdown-seconds: "5"
+{{- end -}}
+
+{{/* And what concerns only the service: its port, its health, how it ends. */}}
+{{- define "common.daprAppAnnotations" -}}
+{{- $dapr := .v.dapr -}}
+dapr.io/app-port: "8080"
+dapr.io/app-protocol: http
+# Whether the app answers at all: its readiness depends on its sidecar, so the
+# two must not wait for one another.
+dapr.io/enable-app-health-check: "true"
+dapr.io/app-health-check-path: /actuator/health
+dapr.io/app-health-probe-interval: "1"
+dapr.io/app-health-probe-timeout: "500"
+dapr.io/app-health-threshold: "3"
+dapr.io/sidecar-liveness-probe-delay-seconds: "30"
+dapr.io/sidecar-liveness-probe-period-seconds: "10"
+dapr.io/sidecar-liveness-probe-threshold: "3"
+dapr.io/sidecar-liveness-probe-timeout-seconds: "3"
+dapr.io/sidecar-readiness-probe-delay-seconds: "1"
+dapr.io/sidecar-readiness-probe-period-seconds: "2"
+dapr.io/sidecar-readiness-probe-threshold: "3"
+dapr.io/sidecar-readiness-probe-timeout-seconds: "2"
+{{- if $dapr.nativeSidecar }}
+dapr.io/enable-native-sidecar: "true"
+{{- else }}
+dapr.io/enable-native-sidecar: "false"
+dapr.io/block-shutdown-duration: {{ int $dapr.blockShutdownSeconds }}s
+{{- end }}
+{{- end -}}

@@ -1,0 +1,31 @@
+{{/* Labels of the system's own objects. */}}
+{{- define "phonebill.labels" -}}
+app.kubernetes.io/name: phonebill
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: phonebill
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end -}}
+
+{{- define "phonebill.metadata" -}}
+name: {{ .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "phonebill.labels" .root | nindent 2 }}
+{{- end -}}
+
+{{/* What a pod of a server needs to be let into a namespace that is "restricted". */}}
+{{- define "phonebill.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 999
+runAsGroup: 999
+fsGroup: 999
+seccompProfile: { type: RuntimeDefault }
+{{- end -}}
+
+{{- define "phonebill.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end -}}

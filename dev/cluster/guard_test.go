@@ -1,0 +1,165 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/traffic"
+)
+
+// TestEviction evicts the pods of each service, one after the other at once: the
+// budget lets one go, and refuses the next until the first is replaced.
+func TestEviction(t *testing.T) {
+	allSettled(t)
+	for _, service := range services {
+		t.Run(service, func(t *testing.T) {
+			before, err := podsOf(t.Context(), service)
+			if err != nil || len(before) != 2 {
+				t.Fatalf("%s has the pods %v: %v", service, before, err)
+			}
+			if err := evict(t.Context(), before[0].name); err != nil {
+				t.Errorf("a first eviction is refused: %v", err)
+			}
+			err = evict(t.Context(), before[1].name)
+			if err == nil || !strings.Contains(err.Error(), "disruption budget") {
+				t.Errorf("a second eviction at once: %v, want it refused because of the budget", err)
+			}
+			await(t, time.Minute, service+" is complete", func() error { return settled(t.Context(), service) })
+		})
+	}
+}
+
+func evict(ctx context.Context, pod string) error {
+	_, err := command(ctx,
+		fmt.Sprintf(`{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":%q,"namespace":%q}}`, pod, live.namespace),
+		"kubectl", "create", "--raw", "/api/v1/namespaces/"+live.namespace+"/pods/"+pod+"/eviction", "--filename", "-")
+	return err
+}
+
+// TestAutoscaler loads a service until it has more pods, and waits for it to have
+// the fewest again. No request fails in either direction.
+func TestAutoscaler(t *testing.T) {
+	allSettled(t)
+	token := login(t, "testuser01")
+	start := time.Now()
+	const callers = 40
+	// Half of them keep their connections: thousands of closed ones would use up the node's ports.
+	keeping, fresh := &http.Transport{MaxIdleConnsPerHost: callers}, &http.Transport{DisableKeepAlives: true}
+	t.Cleanup(keeping.CloseIdleConnections)
+	running := traffic.Start(callers, 50*time.Millisecond, func(worker int) traffic.Call {
+		transport := keeping
+		if worker%2 == 0 {
+			transport = fresh
+		}
+		start := time.Now()
+		status, body := sendOver(transport, request(http.MethodGet, address(auth)+"/api/v1/auth/verify", token, ""))
+		return traffic.Call{Start: start, Took: time.Since(start), OK: status == http.StatusOK, Status: status, Reason: body}
+	})
+	t.Cleanup(func() { running.Stop() })
+	await(t, 3*time.Minute, "more pods under load", func() error {
+		pods, err := podsOf(t.Context(), auth)
+		if err == nil && (len(pods) < 3 || !pods[len(pods)-1].ready) {
+			hpa, _ := kubectl(t.Context(), "get", "hpa", auth)
+			err = fmt.Errorf("%d pods\n%s", len(pods), hpa)
+		}
+		return err
+	})
+	t.Logf("more pods after %s", time.Since(start).Round(time.Second))
+	calls := running.Stop()
+	for _, call := range traffic.Failures(calls) {
+		t.Errorf("%s after the start, of %d requests: %d %.300s", call.Start.Sub(start), len(calls), call.Status, call.Reason)
+	}
+	start = time.Now()
+	quiet := startLoad(t, auth)
+	await(t, 8*time.Minute, "few pods again", func() error { return settled(t.Context(), auth) })
+	t.Logf("the fewest again after %s", time.Since(start).Round(time.Second))
+	quiet.lossless(t)
+}
+
+// TestStranger calls the services from an app that no policy knows, over a sidecar
+// of the same cluster with the same certificates.
+func TestStranger(t *testing.T) {
+	manifest, err := os.ReadFile("testdata/stranger.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := mustKubectl(t, "get", "deployment", "redis", "--output=jsonpath={.spec.template.spec.containers[0].image}")
+	if err := apply(t.Context(), strings.ReplaceAll(string(manifest), "IMAGE", image)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mustKubectl(t, "delete", "pod", "reach-stranger", "--wait") })
+	await(t, time.Minute, "the stranger's sidecar", func() error {
+		status, body := send(request(http.MethodGet, address("stranger")+"/v1.0/healthz/outbound", "", ""))
+		if status != http.StatusNoContent {
+			return fmt.Errorf("it answers %d %s", status, body)
+		}
+		return nil
+	})
+	for _, call := range []struct{ service, method, path string }{
+		{kosMock, http.MethodGet, "/api/kos/products"},
+		{kosMock, http.MethodPost, "/api/kos/auth"},
+		{kosMock, http.MethodPost, "/api/kos/bill-inquiry"},
+		{kosMock, http.MethodPost, "/admin/calls"},
+		{auth, http.MethodGet, "/.well-known/jwks.json"},
+		{auth, http.MethodPost, "/internal/registrations/check"},
+		{bills, http.MethodGet, "/api/v1/bills/menu"},
+		{plans, http.MethodGet, "/api/v1/products/menu"},
+	} {
+		url := address("stranger") + "/v1.0/invoke/" + call.service + "/method" + call.path
+		status, body := send(request(call.method, url, "", ""))
+		if status != http.StatusForbidden || !strings.Contains(body, "PermissionDenied") {
+			t.Errorf("%s %s of %s answered %d: %s", call.method, call.path, call.service, status, body)
+		}
+	}
+	// What is refused to everybody proves nothing: those who may, can.
+	userID, line := seeded(seededUsers - endToEnd)
+	answered := request(http.MethodPost, address(bills)+"/api/v1/bills/inquiry", login(t, userID), `{"lineNumber":"`+line+`"}`)
+	if status, body := send(answered); status != http.StatusOK {
+		t.Errorf("bill-inquiry-service asking KOS answered %d: %s", status, body)
+	}
+}
+
+// TestRights asks the cluster what the accounts may do.
+func TestRights(t *testing.T) {
+	type right struct{ account, verb, object string }
+	allowed := []right{
+		{"deployment-sa", "create", "deployments.apps"}, {"deployment-sa", "patch", "services"},
+		{"deployment-sa", "list", "pods"}, {"deployment-sa", "create", "components.dapr.io"},
+		{auth + "-sa", "get", "secrets/jwt-signing-key"}, {bills + "-sa", "get", "secrets/database-password-bill-inquiry"},
+		{plans + "-sa", "get", "secrets/redis-auth-key"}, {kosMock + "-sa", "get", "secrets/kos-mock-config"},
+	}
+	refused := []right{
+		{"deployment-sa", "get", "secrets"}, {"deployment-sa", "create", "rolebindings.rbac.authorization.k8s.io"},
+		{"deployment-sa", "create", "pods --subresource=exec"}, {"deployment-sa", "delete", "namespaces"},
+		{bills + "-sa", "get", "secrets/jwt-signing-key"}, {plans + "-sa", "get", "secrets/database-password-auth"},
+		{auth + "-sa", "get", "secrets/kos-mock-config"}, {kosMock + "-sa", "get", "secrets/redis-auth-key"},
+		{"default", "get", "pods"},
+	}
+	for _, service := range services {
+		for _, kind := range []string{"pods", "services", "configmaps"} {
+			allowed = append(allowed, right{service + "-sa", "get", kind})
+			refused = append(refused, right{service + "-sa", "delete", kind}, right{service + "-sa", "create", kind})
+		}
+		refused = append(refused, right{service + "-sa", "list", "secrets"}, right{service + "-sa", "get", "secrets"},
+			right{service + "-sa", "patch", "deployments.apps"}, right{service + "-sa", "create", "pods --subresource=exec"})
+	}
+	ask := func(r right, want string) {
+		// It ends with an error where the answer is no.
+		args := append([]string{"auth", "can-i", r.verb}, strings.Fields(r.object)...)
+		out, err := kubectl(t.Context(), append(args, "--as=system:serviceaccount:"+live.namespace+":"+r.account)...)
+		if got := strings.TrimSpace(out); got != want {
+			t.Errorf("may %s %s %s? %q, want %s (%v)", r.account, r.verb, r.object, got, want, err)
+		}
+	}
+	for _, r := range allowed {
+		ask(r, "yes")
+	}
+	for _, r := range refused {
+		ask(r, "no")
+	}
+}

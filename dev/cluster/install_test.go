@@ -1,0 +1,147 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/secrets"
+)
+
+// quickly is how long an installation may take, the images being there.
+const quickly = 3 * time.Minute
+
+// helm runs helm on the release. An install or upgrade has the values of the
+// test, then what set says, path=value.
+func helm(ctx context.Context, verb string, within time.Duration, set ...string) (string, error) {
+	args := []string{verb, release, "--namespace", live.namespace}
+	if verb == "install" || verb == "upgrade" {
+		args = append(args, "charts/phonebill", "--wait-for-jobs", "--values", "charts/phonebill/values-local.yaml",
+			"--values", imageFile("digests.yaml"), "--values", "dev/cluster/testdata/values.yaml")
+		if own := os.Getenv("PHONEBILL_CLUSTER_VALUES"); own != "" {
+			args = append(args, "--values", own)
+		}
+		for _, value := range set {
+			args = append(args, "--set", value)
+		}
+	}
+	return command(ctx, "", "helm", append(args, "--wait", "--timeout", within.String())...)
+}
+
+// install makes the namespace, as strict as there is, the secrets and the
+// release, and notes how long that takes.
+func install(ctx context.Context) error {
+	start := time.Now()
+	if _, err := kubectl(ctx, "create", "namespace", live.namespace); err != nil {
+		return err
+	}
+	if _, err := kubectl(ctx, "label", "namespace", live.namespace, "pod-security.kubernetes.io/enforce=restricted"); err != nil {
+		return err
+	}
+	var manifests bytes.Buffer
+	if err := secrets.WriteCluster(&manifests, live.checkout, live.namespace, services); err != nil {
+		return err
+	}
+	if _, err := command(ctx, manifests.String(), "kubectl", "create", "--filename", "-"); err != nil {
+		return err
+	}
+	if _, err := helm(ctx, "install", setupTimeout/2); err != nil {
+		return err
+	}
+	for _, service := range services {
+		if _, err := kubectl(ctx, "rollout", "status", "deployment/"+service, "--timeout=60s"); err != nil {
+			return err
+		}
+	}
+	live.tookReady = time.Since(start)
+	return nil
+}
+
+// uninstall removes the release and returns what remains of it: the secrets
+// are not of the release, and are not asked for.
+func uninstall(ctx context.Context) (left []string, err error) {
+	if _, err := helm(ctx, "uninstall", setupTimeout/2); err != nil {
+		return nil, err
+	}
+	kinds, err := command(ctx, "", "kubectl", "api-resources", "--namespaced", "--verbs=list", "--output=name")
+	if err != nil {
+		return nil, err
+	}
+	all := slices.DeleteFunc(strings.Fields(kinds), func(kind string) bool {
+		return strings.HasPrefix(kind, "events") || strings.HasSuffix(kind, "metrics.k8s.io")
+	})
+	// Pods that end are not left; an end that never comes is.
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	err = poll(ctx, func() error {
+		out, err := kubectl(ctx, "get", strings.Join(all, ","), "--output=name")
+		left = slices.DeleteFunc(strings.Fields(out), expected)
+		if err == nil && len(left) > 0 {
+			err = errors.New(strings.Join(left, " "))
+		}
+		return err
+	})
+	if len(left) > 0 {
+		err = nil
+	}
+	return left, err
+}
+
+// expected tells of what a namespace has anyway, and of what these tests made.
+func expected(object string) bool {
+	return strings.HasPrefix(object, "secret/") && !strings.Contains(object, "sh.helm.release") ||
+		strings.HasSuffix(object, "/reach") || strings.Contains(object, "/reach-") ||
+		slices.Contains([]string{"configmap/kube-root-ca.crt", "serviceaccount/default"}, object)
+}
+
+func removeNamespace(ctx context.Context) error {
+	_, err := kubectl(ctx, "delete", "namespace", live.namespace, "--ignore-not-found", "--timeout=120s")
+	return err
+}
+
+func TestInstallIsQuick(t *testing.T) {
+	t.Logf("from nothing to all pods ready: %s", live.tookReady.Round(time.Second))
+	if live.tookReady > quickly {
+		t.Errorf("the installation took %s, more than %s", live.tookReady, quickly)
+	}
+}
+
+// pod is what tests look at of a pod.
+type pod struct {
+	name, uid string
+	ready     bool
+}
+
+// podsOf returns the pods of a service that are not about to end, by name.
+func podsOf(ctx context.Context, service string) ([]pod, error) {
+	out, err := kubectl(ctx, "get", "pods", "--selector=app="+service, "--output",
+		`go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{.metadata.uid}} `+
+			`{{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}{{"\n"}}{{end}}{{end}}`)
+	if err != nil {
+		return nil, err
+	}
+	var pods []pod
+	for line := range strings.Lines(out) {
+		fields := append(strings.Fields(line), "", "", "")
+		pods = append(pods, pod{name: fields[0], uid: fields[1], ready: fields[2] == "True"})
+	}
+	return pods, nil
+}
+
+// settled returns nil if a service has its least number of pods, all ready.
+func settled(ctx context.Context, service string) error {
+	pods, err := podsOf(ctx, service)
+	if err != nil {
+		return err
+	}
+	if len(pods) != 2 || !pods[0].ready || !pods[1].ready {
+		return fmt.Errorf("%s has the pods %v, not two that are ready", service, pods)
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/secrets"
+)
+
+const (
+	password    = "PhoneBill1!" // of the demo and seeded users
+	seededUsers = 1000
+	endToEnd    = 400 // of them are for the end-to-end tests
+)
+
+// open makes the way in and gives the system its users.
+func open(ctx context.Context) error {
+	manifests, err := os.ReadFile("testdata/reach.yaml")
+	if err != nil {
+		return err
+	}
+	if err := apply(ctx, string(manifests)); err != nil {
+		return err
+	}
+	live.node, err = kubectl(ctx, "get", "nodes", "--output",
+		`jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}`)
+	if err != nil {
+		return err
+	}
+	live.ports = make(map[string]int)
+	for _, name := range append([]string{"stranger"}, services...) {
+		port, err := kubectl(ctx, "get", "service", "reach-"+name, "--output=jsonpath={.spec.ports[0].nodePort}")
+		if err != nil {
+			return err
+		}
+		if live.ports[name], err = strconv.Atoi(port); err != nil {
+			return err
+		}
+	}
+	if err := reachable(ctx); err != nil {
+		return err
+	}
+	if _, err := kubectl(ctx, "exec", "deployment/"+auth, "--container=app", "--",
+		"/"+auth, "seed-demo", "--users", strconv.Itoa(seededUsers)); err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	return kos.New(address(kosMock), nil).CalmDown()
+}
+
+// reachable says so where the cluster's nodes are not within reach.
+func reachable(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return poll(ctx, func() error {
+		response, err := http.Get(address(auth) + "/actuator/health")
+		if err != nil {
+			return fmt.Errorf("the tests must run where they reach the nodes of the cluster: %w", err)
+		}
+		return response.Body.Close()
+	})
+}
+
+// address is where the Service of a service answers.
+func address(service string) string {
+	return "http://" + net.JoinHostPort(live.node, strconv.Itoa(live.ports[service]))
+}
+
+// login returns an access token of a user.
+func login(t testing.TB, userID string) string {
+	t.Helper()
+	client := api.New(address(auth), api.Timed(http.DefaultTransport))
+	return client.Login(userID, password).OK(t).Access
+}
+
+// seeded is the user id and the line of one of the seeded users that the
+// end-to-end tests do not use, from 1.
+func seeded(n int) (userID, line string) {
+	n += endToEnd
+	return fmt.Sprintf("loaduser%07d", n), fmt.Sprintf("0103%07d", n)
+}
+
+// send returns the status and the beginning of the answer; 0 and the reason
+// where there was none.
+func send(request *http.Request) (status int, body string) {
+	return sendOver(http.DefaultTransport, request)
+}
+
+func sendOver(transport http.RoundTripper, request *http.Request) (status int, body string) {
+	client := http.Client{Timeout: 15 * time.Second, Transport: transport}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, string(content)
+}
+
+// kosCredentials is what opens KOS for one of its clients.
+func kosCredentials(t testing.TB) string {
+	t.Helper()
+	set, err := secrets.Load(secretsFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set["kos-api-credentials-bill-inquiry"]
+}
+
+// secretsFile is where the checkout keeps the secrets of the namespace.
+func secretsFile() string { return live.checkout.Local("clusters", live.namespace+".json") }

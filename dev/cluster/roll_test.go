@@ -1,0 +1,210 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/traffic"
+)
+
+// A service under load answers fifty requests a second: ten clients, each at
+// every fifth of a second.
+const (
+	clients = 10
+	pace    = 200 * time.Millisecond
+)
+
+// rollTimeout bounds an upgrade, its migrations included.
+const rollTimeout = 5 * time.Minute
+
+// TestRoll upgrades each service and rolls it back, while its Service takes
+// fifty requests a second and KOS is asked through the sidecars: none fails.
+func TestRoll(t *testing.T) {
+	for _, service := range services {
+		t.Run(service, func(t *testing.T) {
+			allSettled(t)
+			before := revision(t, service)
+			load, unseen := startLoad(t, service), startInquiries(t, service)
+			roll(t, "upgrade", func(ctx context.Context) (string, error) {
+				return helm(ctx, "upgrade", rollTimeout, service+".env.ROLL="+fmt.Sprint(time.Now().Unix()))
+			})
+			after := revision(t, service)
+			if before == after {
+				t.Errorf("the upgrade left the pods as they were, at %s", before)
+			}
+			roll(t, "rollback", func(ctx context.Context) (string, error) { return helm(ctx, "rollback", rollTimeout) })
+			if again := revision(t, service); again != before {
+				t.Errorf("the rollback led to %s, not to %s", again, before)
+			}
+			unseen.lossless(t)
+			load.lossless(t)
+		})
+	}
+}
+
+// roll does it, tells how long it took, and sees that what follows is complete.
+func roll(t *testing.T, what string, do func(ctx context.Context) (string, error)) {
+	t.Helper()
+	start := time.Now()
+	if _, err := do(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, overview(context.WithoutCancel(t.Context())))
+	}
+	t.Logf("%s took %s", what, time.Since(start).Round(time.Second))
+	allSettled(t)
+}
+
+// allSettled awaits that every service has its pods, and those of before are gone.
+func allSettled(t testing.TB) {
+	t.Helper()
+	for _, service := range services {
+		await(t, 5*time.Minute, service+" is complete", func() error {
+			out, err := kubectl(context.WithoutCancel(t.Context()), "get", "pods", "--selector=app="+service, "--output=name")
+			if n := len(strings.Fields(out)); err == nil && n != 2 {
+				err = fmt.Errorf("%d pods, with those that end", n)
+			}
+			return errors.Join(err, settled(context.WithoutCancel(t.Context()), service))
+		})
+	}
+}
+
+// revision names what the newest pods of a service are made from.
+func revision(t testing.TB, service string) string {
+	t.Helper()
+	pods, err := podsOf(t.Context(), service)
+	if err != nil || len(pods) == 0 {
+		t.Fatalf("%s has no pods: %v", service, err)
+	}
+	name := pods[0].name
+	return name[:strings.LastIndex(name, "-")]
+}
+
+// load is traffic through a Service.
+type load struct {
+	*traffic.Traffic
+
+	rate float64 // requests a second that it must come to
+}
+
+// startLoad asks a service what it is there for, half of the clients over
+// connections that they keep, half over a new one each time.
+func startLoad(t testing.TB, service string) load {
+	t.Helper()
+	ask := asker(t, service)
+	keeping := &http.Transport{MaxIdleConnsPerHost: clients}
+	fresh := &http.Transport{DisableKeepAlives: true}
+	t.Cleanup(keeping.CloseIdleConnections)
+	running := traffic.Start(clients, pace, func(worker int) traffic.Call {
+		transport := keeping
+		if worker%2 == 0 {
+			transport = fresh
+		}
+		start := time.Now()
+		status, body := sendOver(transport, ask(worker))
+		return traffic.Call{Start: start, Took: time.Since(start), OK: status/100 == 2, Status: status, Reason: body}
+	})
+	t.Cleanup(func() { running.Stop() })
+	await(t, 30*time.Second, "the load runs", func() error {
+		if n := len(running.Calls()); n < clients {
+			return fmt.Errorf("%d calls yet", n)
+		}
+		return nil
+	})
+	return load{running, 0.9 * clients / pace.Seconds()}
+}
+
+// startInquiries asks for bills that nobody has seen yet, where KOS's stand-in is
+// rolled: each of these goes to KOS, over two sidecars. It asks for none else.
+func startInquiries(t testing.TB, service string) load {
+	t.Helper()
+	if service != kosMock {
+		return load{}
+	}
+	const readers, first = 100, 100 // seeded users that no other test has
+	now := time.Now().In(time.FixedZone("KST", 9*60*60))
+	tokens := make([]string, readers)
+	for i := range tokens {
+		userID, _ := seeded(first + i)
+		tokens[i] = login(t, userID)
+	}
+	var asked atomic.Int64
+	running := traffic.Start(1, pace, func(int) traffic.Call {
+		n := int(asked.Add(1))
+		_, line := seeded(first + n%readers)
+		month := time.Date(now.Year(), now.Month()-time.Month(1+n/readers%5), 1, 0, 0, 0, 0, now.Location()).Format("2006-01")
+		start := time.Now()
+		status, body := send(request(http.MethodPost, address(bills)+"/api/v1/bills/inquiry", tokens[n%readers],
+			`{"lineNumber":"`+line+`","inquiryMonth":"`+month+`"}`))
+		return traffic.Call{Start: start, Took: time.Since(start), OK: status == http.StatusOK, Status: status, Reason: body}
+	})
+	t.Cleanup(func() { running.Stop() })
+	return load{running, 0.5 / pace.Seconds()}
+}
+
+// asker returns what to ask a service for: a read that its caches answer, or of
+// KOS's stand-in a token.
+func asker(t testing.TB, service string) func(worker int) *http.Request {
+	t.Helper()
+	if service == kosMock {
+		credentials := kosCredentials(t)
+		return func(int) *http.Request {
+			return request(http.MethodPost, address(kosMock)+"/api/kos/auth", "", credentials)
+		}
+	}
+	tokens, lines := make([]string, clients), make([]string, clients)
+	for i := range tokens {
+		userID, line := seeded(i + 1)
+		tokens[i], lines[i] = login(t, userID), line
+	}
+	return func(worker int) *http.Request {
+		switch service {
+		case bills:
+			return request(http.MethodPost, address(bills)+"/api/v1/bills/inquiry", tokens[worker], `{"lineNumber":"`+lines[worker]+`"}`)
+		case plans:
+			return request(http.MethodGet, address(plans)+"/api/v1/products/customer?lineNumber="+lines[worker], tokens[worker], "")
+		default:
+			return request(http.MethodGet, address(auth)+"/api/v1/auth/verify", tokens[worker], "")
+		}
+	}
+}
+
+// request is a call with a token and a body, where there are.
+func request(method, url, token, body string) *http.Request {
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		panic(err) // a URL of ours
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return r
+}
+
+// lossless stops the load and fails the test for each request that failed.
+func (l load) lossless(t testing.TB) {
+	t.Helper()
+	if l.Traffic == nil {
+		return
+	}
+	calls := l.Stop()
+	failed := traffic.Failures(calls)
+	took := calls[len(calls)-1].End().Sub(calls[0].Start)
+	slowest := slices.MaxFunc(calls, func(a, b traffic.Call) int { return int(a.Took - b.Took) })
+	t.Logf("%d requests in %s (%.0f a second), %d failed; median %s, slowest %s", len(calls), took.Round(time.Second),
+		float64(len(calls))/took.Seconds(), len(failed), traffic.Median(calls), slowest.Took)
+	for _, call := range failed[:min(len(failed), 10)] {
+		t.Errorf("at %s, after %s: %d %.300s", call.Start.Format(time.TimeOnly), call.Took, call.Status, call.Reason)
+	}
+	if rate := float64(len(calls)) / took.Seconds(); rate < l.rate {
+		t.Errorf("%.1f requests a second are too few to prove anything", rate)
+	}
+}

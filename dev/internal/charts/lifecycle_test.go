@@ -1,0 +1,143 @@
+package charts
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// annotations are those of the pods of a Deployment or Job.
+func annotations(w object) map[string]any {
+	found, _ := w.at("spec", "template", "metadata", "annotations").(map[string]any)
+	return found
+}
+
+// source returns a number of seconds that the sources of the services give a
+// name.
+func source(t *testing.T, file, name string) int {
+	t.Helper()
+	content, err := os.ReadFile(repository(t).Path("apps", "internal", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(name + `\s*=\s*(\d+) \* time\.Second`).FindSubmatch(content)
+	if found == nil {
+		t.Fatalf("%s says no %s", file, name)
+	}
+	seconds, _ := strconv.Atoi(string(found[1]))
+	return seconds
+}
+
+// TestPodsHaveTheTimeToEnd adds up what comes after one another.
+func TestPodsHaveTheTimeToEnd(t *testing.T) {
+	t.Parallel()
+	stop := source(t, "platform/command.go", "stopTimeout")
+	for _, environment := range environments {
+		for _, deployment := range system(t, environment).of("Deployment") {
+			if deployment.name() == "redis" {
+				continue
+			}
+			pod := deployment.part("spec", "template", "spec")
+			wait, _ := pod.at("containers", 0, "lifecycle", "preStop", "sleep", "seconds").(int)
+			graceful, _ := strconv.Atoi(annotations(deployment)["dapr.io/graceful-shutdown-seconds"].(string))
+			grace, _ := pod.at("terminationGracePeriodSeconds").(int)
+			if wait < 5 || grace <= wait+stop+graceful {
+				t.Errorf("%s: %s: waits %d s, stops in %d s, its sidecar in %d s, and has %d s", environment, deployment, wait, stop, graceful, grace)
+			}
+		}
+	}
+}
+
+// TestSidecarsEndAfterTheirServices, but for the one of KOS's mock: that one
+// has calls come in and none go out, so it turns them away while its service
+// still answers.
+func TestSidecarsEndAfterTheirServices(t *testing.T) {
+	t.Parallel()
+	for _, service := range services {
+		deployment := production(t).find(t, "Deployment", service)
+		native, block := annotations(deployment)["dapr.io/enable-native-sidecar"], annotations(deployment)["dapr.io/block-shutdown-duration"]
+		wait, _ := deployment.at("spec", "template", "spec", "containers", 0, "lifecycle", "preStop", "sleep", "seconds").(int)
+		if service != "kos-mock-service" {
+			equal(t, service, []any{native, block}, []any{"true", nil})
+			continue
+		}
+		equal(t, service, []any{native, block}, []any{"false", "5s"})
+		if wait <= 5+5 {
+			t.Errorf("%s ends after %d s, before its sidecar has drained", service, wait)
+		}
+	}
+}
+
+// tokens are the secrets that a container has in its environment.
+func tokens(container object) map[string]any {
+	found := make(map[string]any)
+	for _, entry := range container.list("env") {
+		if secret := at(entry, "valueFrom", "secretKeyRef"); secret != nil {
+			found[fmt.Sprint(at(entry, "name"))] = secret
+		}
+	}
+	return found
+}
+
+func TestSidecarsKnowTheirServices(t *testing.T) {
+	t.Parallel()
+	for _, environment := range environments {
+		all := system(t, environment)
+		for _, w := range all.workloads() {
+			service := strings.TrimSuffix(strings.TrimSuffix(w.name(), "-first"), "-migrate")
+			if !slices.Contains(services, service) {
+				continue
+			}
+			got := annotations(w.object)
+			for name, want := range map[string]string{
+				"enabled": "true", "app-id": service, "config": service, "log-as-json": "true",
+				"sidecar-listen-addresses": "127.0.0.1", "disable-builtin-k8s-secret-store": "true",
+				"api-token-secret": "dapr-api-token-" + service, "app-token-secret": "app-api-token-" + service,
+				"sidecar-seccomp-profile-type": "RuntimeDefault", "metrics-port": "9090",
+			} {
+				if got["dapr.io/"+name] != want {
+					t.Errorf("%s: %s: dapr.io/%s is %v, want %s", environment, w, name, got["dapr.io/"+name], want)
+				}
+			}
+			all.find(t, "Configuration", service)
+			equal(t, environment+": tokens of "+w.String(), tokens(w.containers()[0]), map[string]any{
+				"DAPR_API_TOKEN": map[string]any{"name": "dapr-api-token-" + service, "key": "token"},
+				"APP_API_TOKEN":  map[string]any{"name": "app-api-token-" + service, "key": "token"},
+			})
+			if w.kind() == "Deployment" {
+				equal(t, w.String(), []any{got["dapr.io/app-port"], got["dapr.io/enable-app-health-check"], got["dapr.io/app-health-check-path"]},
+					[]any{"8080", "true", "/actuator/health"})
+			}
+		}
+	}
+}
+
+// TestDatabasesAreMigratedFirst: by a hook that an upgrade waits for, and on the
+// first install, where the hook would find nothing of what it needs, beside.
+func TestDatabasesAreMigratedFirst(t *testing.T) {
+	t.Parallel()
+	for _, service := range services {
+		upgrade := template(t, service, "--is-upgrade").find(t, "Job", service+"-migrate")
+		equal(t, service+" upgraded", upgrade.at("metadata", "annotations"), any(map[string]any{
+			"helm.sh/hook": "pre-upgrade", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
+		}))
+		install := template(t, service).find(t, "Job", service+"-migrate-first")
+		equal(t, service+" installed", install.at("metadata", "annotations"), nil)
+		for _, job := range []object{upgrade, install} {
+			equal(t, job.String()+" runs", job.at("spec", "template", "spec", "containers", 0, "args"), any([]any{"migrate"}))
+			equal(t, job.String()+" ends", []any{annotations(job)["dapr.io/enable-native-sidecar"], job.at("spec", "template", "spec", "restartPolicy")}, []any{"true", "Never"})
+			if selects(map[string]any{"matchLabels": map[string]any{"app": service}}, map[string]string{"app": service + "-migrate"}) {
+				t.Errorf("the Service of %s sends requests to its Job", service)
+			}
+		}
+		deployment := template(t, service).find(t, "Deployment", service)
+		for _, field := range []string{"image", "env"} {
+			equal(t, service+": the Job's "+field, install.at("spec", "template", "spec", "containers", 0, field),
+				deployment.at("spec", "template", "spec", "containers", 0, field))
+		}
+	}
+}

@@ -1,0 +1,241 @@
+package charts
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/phonebill/phonebill/dev/internal/checkout"
+)
+
+// kubernetes is the release that charts are rendered for.
+const kubernetes = "1.34.0"
+
+// environments are the values files of the system, and the folder of
+// components/ that each installs.
+var environments = []string{"local", "dev", "prod"}
+
+var services = []string{"auth-service", "bill-inquiry-service", "product-change-service", "kos-mock-service"}
+
+// digest stands for the images of production, which has them by digest only.
+const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+func repository(t *testing.T) checkout.Checkout {
+	t.Helper()
+	root, err := checkout.Find(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// helm runs Helm and returns what it prints, its complaints apart.
+func helm(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	binary := os.Getenv("PHONEBILL_TEST_HELM")
+	if binary == "" {
+		if os.Getenv("CI") != "" || os.Getenv("PHONEBILL_TEST_REQUIRED") != "" {
+			t.Fatal("PHONEBILL_TEST_HELM is not set")
+		}
+		t.Skip("PHONEBILL_TEST_HELM is not set; `make test` sets it")
+	}
+	var out, complaints bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = repository(t).Path("charts"), &out, &complaints
+	// No settings, repositories or plugins of whoever runs the tests.
+	cmd.Env = append(os.Environ(), "HELM_CONFIG_HOME="+t.TempDir(), "HELM_PLUGINS="+t.TempDir())
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("helm %s: %w: %s", args[0], err, said.ReplaceAllString(complaints.String(), ""))
+	}
+	return out.String(), nil
+}
+
+// said is what Helm has to say of links each time: that it follows them.
+var said = regexp.MustCompile(`(?m)^.*found symbolic link in path.*\n`)
+
+// arguments are those of an environment: its values, and images by digest.
+func arguments(environment string) []string {
+	args := []string{"-f", "phonebill/values-" + environment + ".yaml"}
+	for _, service := range services {
+		args = append(args, "--set", service+".image.digest="+digest)
+	}
+	return args
+}
+
+// object is what Kubernetes would be given.
+type object map[string]any
+
+// at returns what is at a path, nil if nothing. A number is an index.
+func (o object) at(path ...any) any { return at(map[string]any(o), path...) }
+
+func at(value any, path ...any) any {
+	for _, step := range path {
+		switch container := value.(type) {
+		case map[string]any:
+			name, _ := step.(string)
+			value = container[name]
+		case []any:
+			index, ok := step.(int)
+			if !ok || index >= len(container) {
+				return nil
+			}
+			value = container[index]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+func (o object) text(path ...any) string {
+	value, _ := o.at(path...).(string)
+	return value
+}
+
+func (o object) list(path ...any) []any {
+	value, _ := o.at(path...).([]any)
+	return value
+}
+
+// part returns what is at a path as an object, an empty one if nothing.
+func (o object) part(path ...any) object {
+	value, _ := o.at(path...).(map[string]any)
+	return value
+}
+
+func (o object) kind() string   { return o.text("kind") }
+func (o object) name() string   { return o.text("metadata", "name") }
+func (o object) String() string { return o.kind() + " " + o.name() }
+
+// objects are what a chart renders.
+type objects []object
+
+// find returns the object of a kind and name.
+func (all objects) find(t *testing.T, kind, name string) object {
+	t.Helper()
+	for _, object := range all {
+		if object.kind() == kind && object.name() == name {
+			return object
+		}
+	}
+	t.Fatalf("there is no %s %s", kind, name)
+	return nil
+}
+
+// of returns the objects of a kind.
+func (all objects) of(kind string) objects {
+	var found objects
+	for _, object := range all {
+		if object.kind() == kind {
+			found = append(found, object)
+		}
+	}
+	return found
+}
+
+func parse(t *testing.T, text string) objects {
+	t.Helper()
+	var all objects
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	for {
+		var next map[string]any
+		err := decoder.Decode(&next)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("what helm renders is no YAML: %v", err)
+		}
+		if next != nil {
+			all = append(all, next)
+		}
+	}
+}
+
+// fresh renders a chart with more arguments, for whoever changes the result.
+func fresh(t *testing.T, chart string, args ...string) objects {
+	t.Helper()
+	all := append([]string{"template", "phonebill", chart, "-n", "phonebill", "--kube-version", kubernetes}, args...)
+	out, err := helm(t, all...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parse(t, out)
+}
+
+// rendering is a chart with arguments, rendered once.
+type rendering struct {
+	sync.Mutex
+
+	objects objects
+}
+
+var renderings sync.Map // *rendering by chart and arguments
+
+// template is fresh for whoever only reads: it renders the same once.
+func template(t *testing.T, chart string, args ...string) objects {
+	t.Helper()
+	known, _ := renderings.LoadOrStore(chart+" "+strings.Join(args, " "), new(rendering))
+	one := known.(*rendering)
+	one.Lock()
+	defer one.Unlock()
+	if one.objects == nil {
+		one.objects = fresh(t, chart, args...)
+	}
+	return one.objects
+}
+
+// system returns the system as an environment has it.
+func system(t *testing.T, environment string) objects {
+	t.Helper()
+	return template(t, "phonebill", arguments(environment)...)
+}
+
+// workload is what makes pods, and the pods that it makes.
+type workload struct {
+	object
+
+	pod object // its template
+}
+
+// workloads returns everything that makes pods.
+func (all objects) workloads() []workload {
+	var found []workload
+	for _, made := range all {
+		if pod, ok := made.at("spec", "template").(map[string]any); ok {
+			found = append(found, workload{made, pod})
+		}
+	}
+	return found
+}
+
+// containers returns those of a pod, with the ones that run before.
+func (w workload) containers() objects {
+	var all objects
+	for _, list := range []string{"initContainers", "containers"} {
+		for _, container := range w.pod.list("spec", list) {
+			if one, ok := container.(map[string]any); ok {
+				all = append(all, one)
+			}
+		}
+	}
+	return all
+}
+
+func environment(container object) map[string]string {
+	env := make(map[string]string)
+	for _, entry := range container.list("env") {
+		name, _ := at(entry, "name").(string)
+		env[name], _ = at(entry, "value").(string)
+	}
+	return env
+}

@@ -1,0 +1,144 @@
+package charts
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// goSources returns the Go sources of a folder below apps/, without tests.
+func goSources(t *testing.T, folder string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(repository(t).Path("apps", folder), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		all.Write(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+// TestServicesReadEveryVariable: one that nobody reads is a mistake.
+func TestServicesReadEveryVariable(t *testing.T) {
+	t.Parallel()
+	shared := goSources(t, "internal")
+	for _, name := range environments {
+		for _, w := range system(t, name).workloads() {
+			service := strings.TrimSuffix(w.name(), "-migrate-first")
+			if !slices.Contains(services, service) {
+				continue
+			}
+			own := goSources(t, service)
+			for variable := range environment(w.containers()[0]) {
+				if !strings.Contains(own+shared, `env:"`+variable) && variable != "GOMEMLIMIT" {
+					t.Errorf("%s: %s gets %s and does not read it", name, service, variable)
+				}
+			}
+		}
+	}
+}
+
+// TestServicesGetWhatTheyRequire and the secrets that go by these names.
+func TestServicesGetWhatTheyRequire(t *testing.T) {
+	t.Parallel()
+	required := regexp.MustCompile(`env:"([A-Z_]+),required`)
+	for _, name := range environments {
+		all := system(t, name)
+		for _, service := range services {
+			if name == "prod" && service == "kos-mock-service" {
+				continue
+			}
+			variables := environment(all.find(t, "Deployment", service).part("spec", "template", "spec", "containers", 0))
+			readable := all.secretsOf(t, service)
+			for variable, value := range variables {
+				if strings.HasSuffix(variable, "_SECRET") && !slices.Contains(readable, any(value)) {
+					t.Errorf("%s: %s may not read %s, which is %s", name, service, value, variable)
+				}
+			}
+			if service == "kos-mock-service" {
+				continue // requires less of what the packages that it shares require
+			}
+			for _, found := range required.FindAllStringSubmatch(goSources(t, service)+goSources(t, "internal"), -1) {
+				if variables[found[1]] == "" {
+					t.Errorf("%s: %s requires %s", name, service, found[1])
+				}
+			}
+		}
+	}
+}
+
+// TestMetricsExist: a query for a metric that nobody exports scales nothing.
+func TestMetricsExist(t *testing.T) {
+	t.Parallel()
+	metric := regexp.MustCompile(`phonebill_[a-z_]+`)
+	shared := goSources(t, "internal")
+	for _, scaled := range system(t, "prod").of("ScaledObject") {
+		query, _ := scaled.at("spec", "triggers", 2, "metadata", "query").(string)
+		names := metric.FindAllString(query, -1)
+		if len(names) != 1 || !strings.Contains(query, `namespace="phonebill",pod=~"`+scaled.name()+`-.*"`) {
+			t.Errorf("%s asks for %s", scaled, query)
+		}
+		for _, name := range names {
+			if !strings.Contains(shared+goSources(t, scaled.name()), `"`+name+`"`) {
+				t.Errorf("%s asks for %s, which it does not export", scaled, name)
+			}
+		}
+	}
+}
+
+// TestMemoryLimitsAreKnownToGo: the garbage collector keeps below the
+// container's limit.
+func TestMemoryLimitsAreKnownToGo(t *testing.T) {
+	t.Parallel()
+	limits := map[string]string{"1Gi": "900MiB", "1.5Gi": "1350MiB", "2Gi": "1800MiB"}
+	for _, name := range environments {
+		for _, deployment := range system(t, name).of("Deployment") {
+			container, _ := deployment.at("spec", "template", "spec", "containers", 0).(map[string]any)
+			limit := object(container).text("resources", "limits", "memory")
+			if deployment.name() != "redis" && environment(container)["GOMEMLIMIT"] != limits[limit] {
+				t.Errorf("%s: %s may use %s and believes %s", name, deployment, limit, environment(container)["GOMEMLIMIT"])
+			}
+		}
+	}
+}
+
+// TestTheIngressHasTheRoutesOfTheLocalOne which has folders by their slash.
+func TestTheIngressHasTheRoutesOfTheLocalOne(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(repository(t).Path("dev", "ingress", "nginx.conf.tmpl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make(map[string]string)
+	location := regexp.MustCompile(`location (= )?(/api\S+?)(/)? +\{ proxy_pass http://([a-z-]+)/`)
+	for _, found := range location.FindAllStringSubmatch(string(content), -1) {
+		want[found[2]] = found[4]
+	}
+	for _, name := range []string{"dev", "prod"} {
+		got := make(map[string]string)
+		for _, route := range system(t, name).find(t, "Ingress", "phonebill").list("spec", "rules") {
+			paths, _ := at(route, "http", "paths").([]any)
+			for _, path := range paths {
+				text, _ := at(path, "path").(string)
+				got[text], _ = at(path, "backend", "service", "name").(string)
+				if exact := at(path, "pathType") == "Exact"; exact != (text == "/api/v1/kos/mock-datas") {
+					t.Errorf("%s: %s is %v", name, text, at(path, "pathType"))
+				}
+			}
+		}
+		if name == "prod" {
+			got["/api/v1/kos/mock-datas"] = "kos-mock-service" // is for development
+		}
+		equal(t, name, got, want)
+	}
+}

@@ -1,0 +1,90 @@
+package charts
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// TestTheTablesOfValuesAreTrue compares the tables of the README with the
+// comments (`# --`) and defaults of the values files. With PHONEBILL_UPDATE=1 it
+// writes them instead.
+func TestTheTablesOfValuesAreTrue(t *testing.T) {
+	t.Parallel()
+	path := repository(t).Path("charts", "README.md")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(content)
+	for _, chart := range []string{"common", "phonebill"} {
+		begin, end := fmt.Sprintf("<!-- values of %s -->\n", chart), "<!-- end -->"
+		before, rest, found := strings.Cut(want, begin)
+		_, after, ended := strings.Cut(rest, end)
+		if !found || !ended {
+			t.Fatalf("the README has no place for the values of %s", chart)
+		}
+		want = before + begin + table(t, chart) + end + after
+	}
+	if os.Getenv("PHONEBILL_UPDATE") != "" {
+		if err := os.WriteFile(path, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	equal(t, "charts/README.md (PHONEBILL_UPDATE=1 go test -run Tables ./internal/charts writes it)", string(content), want)
+}
+
+// table describes the values of a chart, in the order of its file.
+func table(t *testing.T, chart string) string {
+	t.Helper()
+	content, err := os.ReadFile(repository(t).Path("charts", chart, "values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(content, &document); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	out.WriteString("| value | default | meaning |\n|---|---|---|\n")
+	rows(t, &out, "", document.Content[0])
+	return out.String()
+}
+
+// rows writes a row for each value that has a comment. One without is a group,
+// whose values have theirs, or another service's like the one before it.
+func rows(t *testing.T, out *strings.Builder, prefix string, group *yaml.Node) {
+	t.Helper()
+	for i := 0; i < len(group.Content); i += 2 {
+		key, value := group.Content[i], group.Content[i+1]
+		_, meaning, described := strings.Cut(key.HeadComment, "# -- ")
+		if !described {
+			if value.Kind == yaml.MappingNode {
+				rows(t, out, prefix+key.Value+".", value)
+			} else if value.Value != "true" {
+				t.Errorf("nobody says what %s%s is", prefix, key.Value)
+			}
+			continue
+		}
+		meaning = strings.ReplaceAll(strings.ReplaceAll(meaning, "\n# ", " "), "|", `\|`)
+		fmt.Fprintf(out, "| `%s%s` | `%s` | %s |\n", prefix, key.Value, inline(t, value), meaning)
+	}
+}
+
+// inline returns a value on one line.
+func inline(t *testing.T, value *yaml.Node) string {
+	t.Helper()
+	flow := *value
+	if flow.Kind != yaml.ScalarNode {
+		flow.Style = yaml.FlowStyle
+	}
+	text, err := yaml.Marshal(&flow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(string(text)), " ")
+}

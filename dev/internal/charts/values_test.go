@@ -1,0 +1,150 @@
+package charts
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// counts are the objects of each environment by kind: what comes or goes shall
+// be seen.
+var counts = map[string]map[string]int{
+	"local": {
+		"Component": 4, "ConfigMap": 1, "Configuration": 4, "Deployment": 5, "HorizontalPodAutoscaler": 4, "Job": 4, "NetworkPolicy": 7,
+		"PodDisruptionBudget": 4, "Resiliency": 5, "Role": 6, "RoleBinding": 9, "Service": 6, "ServiceAccount": 5, "StatefulSet": 1, "Subscription": 2,
+	},
+	"dev": {
+		"Component": 4, "ConfigMap": 1, "Configuration": 4, "Deployment": 5, "HorizontalPodAutoscaler": 4, "Ingress": 1, "Job": 4, "NetworkPolicy": 7,
+		"PodDisruptionBudget": 4, "Resiliency": 5, "Role": 6, "RoleBinding": 9, "Service": 6, "ServiceAccount": 5, "StatefulSet": 1, "Subscription": 2,
+	},
+	"prod": {
+		"Component": 4, "Configuration": 3, "Deployment": 3, "HTTPEndpoint": 1, "Ingress": 1, "Job": 3, "NetworkPolicy": 4, "PodDisruptionBudget": 3,
+		"Resiliency": 5, "Role": 2, "RoleBinding": 4, "ScaledObject": 3, "Service": 3, "ServiceAccount": 4, "Subscription": 2, "TriggerAuthentication": 3,
+	},
+}
+
+func TestEnvironmentsHaveTheirObjects(t *testing.T) {
+	t.Parallel()
+	for _, environment := range environments {
+		got := make(map[string]int)
+		for _, one := range system(t, environment) {
+			got[one.kind()]++
+		}
+		equal(t, environment, got, counts[environment])
+	}
+}
+
+func TestChartsAreLinted(t *testing.T) {
+	t.Parallel()
+	for _, environment := range environments {
+		args := append([]string{"lint", "--strict", "--kube-version", kubernetes, "phonebill"}, arguments(environment)...)
+		if out, err := helm(t, args...); err != nil {
+			t.Errorf("%s: %v\n%s", environment, err, out)
+		}
+	}
+	for _, service := range services {
+		if out, err := helm(t, "lint", "--strict", "--kube-version", kubernetes, service); err != nil {
+			t.Errorf("%s: %v\n%s", service, err, out)
+		}
+	}
+}
+
+// TestEachServiceCanBeReleasedAlone with the same result as within the system.
+func TestEachServiceCanBeReleasedAlone(t *testing.T) {
+	t.Parallel()
+	for _, service := range services {
+		alone := template(t, service, "--set", "global.service.kos.appId=kos-mock-service")
+		within := template(t, "phonebill", "--set", "components=kubernetes", "--set", "global.service.kos.appId=kos-mock-service")
+		for _, one := range alone {
+			equal(t, service+": "+one.String(), one, within.find(t, one.kind(), one.name()))
+		}
+		rest := template(t, "phonebill", "--set", "components=kubernetes", "--set", service+".enabled=false")
+		if slices.ContainsFunc(rest, func(one object) bool { return one.kind() == "Deployment" && one.name() == service }) {
+			t.Errorf("%s cannot be left out", service)
+		}
+	}
+}
+
+func TestFaultyValuesAreRefused(t *testing.T) {
+	t.Parallel()
+	for fault, want := range map[string]string{
+		"replcas=3":                          "replcas",
+		"image.tag=latest":                   "image",
+		"image.digest=sha256:12":             "digest",
+		"image.pullPolicy=Sometimes":         "pullPolicy",
+		"database.port=0":                    "port",
+		"database.sslmode=prefer":            "sslmode",
+		"database.name=":                     "database.name is required",
+		"autoscaling.mode=vpa":               "mode",
+		"autoscaling.mode=keda":              "autoscaling.prometheus.address is required",
+		"autoscaling.cpu=170":                "cpu",
+		"minAvailable=0":                     "minAvailable",
+		"resources=null":                     "resources.limits are required",
+		"resources.limits.memory=1":          "memory",
+		"placement.zones=Never":              "zones",
+		"dapr.nativeSidecars=true":           "nativeSidecars",
+		"trustedProxies=everybody":           "trustedProxies",
+		"global.service.logLevel=LOUD":       "logLevel",
+		"global.service.nothing=1":           "nothing",
+		"workloadIdentity.clientId=nobody":   "clientId",
+		"network.https[0].ipBlok.cidr=0/0":   "ipBlok",
+		"env.lower=x":                        "lower",
+		"migration.seconds=0":                "seconds",
+		"common.replicas=0":                  "replicas",
+		"preStopSeconds=0":                   "preStopSeconds",
+		"kos.appId=KOS":                      "appId",
+		"secrets[0]=jwt_signing_key":         "secrets",
+		"image.registry=https://registry":    "registry",
+		"autoscaling.minReplicas=0":          "minReplicas",
+		"image.requireDigest=true":           "image.digest is required",
+		"global.service.dapr.tokens=\"yes\"": "tokens",
+	} {
+		_, err := helm(t, "template", "x", "auth-service", "--kube-version", kubernetes, "--set", fault)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", fault, err)
+		}
+	}
+	for fault, want := range map[string]string{
+		"components=":                        "components is required",
+		"components=nowhere":                 "there is no files/components/nowhere",
+		"auth-service.replcas=3":             "replcas",
+		"ingress.clasName=nginx":             "clasName",
+		"postgresql.image=postgres":          "image",
+		"redis.image=redis:latest":           "image",
+		"ingress.tlsSecret=certificate":      "ingress.host is required",
+		"kos-mock-service.enabled=sometimes": "enabled",
+	} {
+		args := []string{"template", "x", "phonebill", "--kube-version", kubernetes, "--set", "components=kubernetes", "--set", fault}
+		if _, err := helm(t, args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", fault, err)
+		}
+	}
+}
+
+// TestHelm3RendersTheSame runs where PHONEBILL_TEST_HELM3 names one.
+func TestHelm3RendersTheSame(t *testing.T) {
+	other := os.Getenv("PHONEBILL_TEST_HELM3")
+	if other == "" {
+		t.Skip("PHONEBILL_TEST_HELM3 is not set")
+	}
+	for _, environment := range environments {
+		want := template(t, "phonebill", arguments(environment)...)
+		t.Run(environment, func(t *testing.T) {
+			t.Setenv("PHONEBILL_TEST_HELM", other)
+			if diff := cmp.Diff(byName(want), byName(fresh(t, "phonebill", arguments(environment)...))); diff != "" {
+				t.Errorf("-Helm 4 +Helm 3:\n%s", diff)
+			}
+		})
+	}
+}
+
+func byName(all objects) map[string]object {
+	named := make(map[string]object)
+	for _, one := range all {
+		named[one.String()] = one
+	}
+	return named
+}

@@ -1,0 +1,132 @@
+package resources
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSidecarsGiveTheirAppsWhatTheyAreMeantTo(t *testing.T) {
+	t.Parallel()
+	for environment := range environments {
+		configurations := byName(load(t, "components", environment, "configurations"))
+		for _, app := range apps(t) {
+			if configurations[app.ID].Kind == "" {
+				continue // production has no mock
+			}
+			t.Run(environment+"/"+app.ID, func(t *testing.T) {
+				t.Parallel()
+				s := start(t, environment, app)
+				scoped := slices.DeleteFunc(load(t, "components", environment), func(r resource) bool {
+					return !slices.Contains(r.Scopes, app.ID)
+				})
+				spec := configurations[app.ID].Spec
+				s.checkComponents(t, scoped, slices.ContainsFunc(spec.API.Allowed, func(a api) bool { return a.Name == "metadata" }))
+				s.checkSecrets(t, spec.Secrets.Scopes[0].AllowedSecrets)
+				s.checkAPIs(t, byName(scoped))
+				s.checkTopics(t, app.ID)
+				if byName(scoped)[kos].Kind == "HTTPEndpoint" {
+					s.checkKOS(t)
+				}
+			})
+		}
+	}
+}
+
+// checkComponents expects exactly the components that are scoped to the app, if
+// the sidecar may tell.
+func (s sidecar) checkComponents(t *testing.T, scoped []resource, tells bool) {
+	t.Helper()
+	status, body := s.get(t, "/v1.0/metadata")
+	if !tells {
+		if status != http.StatusNotFound {
+			t.Errorf("/v1.0/metadata answers %d", status)
+		}
+		return
+	}
+	var metadata struct{ Components []struct{ Name string } }
+	if json.Unmarshal([]byte(body), &metadata) != nil {
+		t.Fatalf("no metadata: %s", body)
+	}
+	var want, got []string
+	for _, component := range scoped {
+		if component.Kind == "Component" {
+			want = append(want, component.Metadata.Name)
+		}
+	}
+	for _, component := range metadata.Components {
+		got = append(got, component.Name)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("components (-want +got):\n%s", diff)
+	}
+}
+
+// checkSecrets expects that the app may read its own secrets and no others.
+func (s sidecar) checkSecrets(t *testing.T, allowed []string) {
+	t.Helper()
+	for name := range s.set {
+		want := permissionDenied
+		if slices.Contains(allowed, name) {
+			want = ok
+		}
+		if got := s.call(t, "GetSecret", "secret-store", name); got != want {
+			t.Errorf("reading %s: status %s, want %s", name, got, want)
+		}
+	}
+}
+
+// checkAPIs expects that the sidecar serves what the app uses and nothing else.
+func (s sidecar) checkAPIs(t *testing.T, scoped map[string]resource) {
+	t.Helper()
+	for _, store := range []string{"session-store", "cache-store"} {
+		if scoped[store].Kind == "" {
+			continue
+		}
+		if got := s.call(t, "GetState", store, "key"); got != ok {
+			t.Errorf("reading %s: status %s", store, got)
+		}
+	}
+	if scoped["session-store"].Kind == "" {
+		if got := s.call(t, "GetState", "session-store", "key"); got != unimplemented {
+			t.Errorf("the state API, which the app does not use, answers %s", got)
+		}
+	}
+	for _, method := range []string{"InvokeBinding", "GetMetadata", "InvokeService", "Shutdown"} {
+		if got := s.call(t, method); got != unimplemented {
+			t.Errorf("%s answers %s", method, got)
+		}
+	}
+	for _, path := range []string{
+		"/v1.0/secrets/secret-store/jwt-signing-key", "/v1.0/secrets/secret-store/bulk", "/v1.0/state/session-store/key",
+	} {
+		if status, body := s.get(t, path); status != http.StatusNotFound {
+			t.Errorf("%s answers %d: %s", path, status, body)
+		}
+	}
+}
+
+// publishers are the apps that publish, and what.
+var publishers = map[string]string{"product-change-service": "product.changed.v1", "auth-service": "user.logged-in.v1"}
+
+// checkTopics expects that the app may publish its own topic and no other.
+func (s sidecar) checkTopics(t *testing.T, app string) {
+	t.Helper()
+	own, others := publishers[app], permissionDenied
+	if own == "" {
+		others = unimplemented
+	}
+	if own != "" {
+		if got := s.call(t, "PublishEvent", "pubsub", own); got != ok {
+			t.Errorf("publishing to %s answers %s", own, got)
+		}
+	}
+	if got := s.call(t, "PublishEvent", "pubsub", "somebody.elses.v1"); got != others {
+		t.Errorf("publishing to another topic answers %s, want %s", got, others)
+	}
+}

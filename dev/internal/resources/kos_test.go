@@ -1,0 +1,120 @@
+package resources
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+)
+
+// kosServer stands where an environment's HTTPEndpoint leads to. It answers
+// clients that have its certificate, with what it saw of them.
+type kosServer struct {
+	*httptest.Server
+
+	// clientCertificate is the key and the certificate of its client, in the order
+	// in which Key Vault gives them.
+	clientCertificate string
+}
+
+// newKOSServer starts a server whose authority is written to a file.
+func newKOSServer(t *testing.T, authorities string) *kosServer {
+	t.Helper()
+	authority := newIdentity(t, nil, "authority")
+	if err := os.WriteFile(authorities, authority.certificate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AddCert(authority.parsed)
+	served := newIdentity(t, &authority, "kos")
+	certificate, err := tls.X509KeyPair(served.certificate, served.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "%s by %s over %s", r.URL.Path, r.TLS.PeerCertificates[0].Subject.CommonName, r.Proto)
+	}))
+	server.EnableHTTP2 = true
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: trusted, ClientAuth: tls.RequireAndVerifyClientCert}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // strangers are refused on purpose
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	client := newIdentity(t, &authority, "phonebill")
+	return &kosServer{Server: server, clientCertificate: string(client.key) + string(client.certificate)}
+}
+
+// identity is a key and a certificate for it, as PEM.
+type identity struct {
+	key, certificate []byte
+	private          *ecdsa.PrivateKey
+	parsed           *x509.Certificate
+}
+
+// newIdentity returns an identity that another one vouches for, or it itself.
+func newIdentity(t *testing.T, by *identity, name string) identity {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true, IsCA: by == nil,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	parent, signer := template, private
+	if by != nil {
+		parent, signer = by.parsed, by.private
+	}
+	content, err := x509.CreateCertificate(rand.Reader, template, parent, private.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return identity{
+		private: private, parsed: parsed,
+		key:         pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+		certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: content}),
+	}
+}
+
+// checkKOS expects that the app reaches KOS by the name that production has for
+// it, by HTTP/2 and as the client that KOS knows.
+func (s sidecar) checkKOS(t *testing.T) {
+	t.Helper()
+	const path = "/api/kos/products"
+	want := path + " by phonebill over HTTP/2.0"
+	if status, body := s.get(t, "/v1.0/invoke/"+kos+"/method"+path); status != http.StatusOK || body != want {
+		t.Errorf("KOS answers %d %q, want %q", status, body, want)
+	}
+	if response, err := s.kos.Client().Get(s.kos.URL); err == nil {
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+		t.Error("KOS talks to anybody")
+	}
+}

@@ -1,0 +1,142 @@
+package resources
+
+import (
+	"cmp"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+const (
+	// mock is the app that production does not have: the real KOS is there.
+	mock = "kos-mock-service"
+	// kos is what production calls the real one.
+	kos = "kos"
+)
+
+// environments are the folders of components, with what is behind each name.
+var environments = map[string]map[string]string{
+	"local": {
+		"secret-store": "secretstores.local.file", "session-store": "state.redis", "cache-store": "state.redis", "pubsub": "pubsub.redis",
+	},
+	"kubernetes": {
+		"secret-store": "secretstores.kubernetes", "session-store": "state.redis", "cache-store": "state.redis", "pubsub": "pubsub.redis",
+	},
+	"azure": {
+		"secret-store": "secretstores.azure.keyvault", "session-store": "state.redis", "cache-store": "state.redis", "pubsub": "pubsub.redis",
+	},
+}
+
+// connection are the options that say where a backend is and how to get in:
+// what an environment is about.
+var connection = []string{"redisHost", "enableTLS", "secretsFile", "generation", "vaultName", "azureAuthMethods"}
+
+// shape is what must not depend on the environment.
+type shape struct {
+	Kind, Name string
+	// Of a component.
+	Options     map[string]string // but for those of the connection
+	Secrets     []secretKeyRef
+	SecretStore string
+	// Of a subscription.
+	Pubsub, Topic, DeadLetterTopic, Route string
+	// Of a configuration.
+	StoreNames     []string
+	AllowedSecrets []string
+	APIs           []string
+
+	Scopes []string
+}
+
+// shapeOf returns the shape of r, as it is where production's apps run if
+// production is set.
+func shapeOf(r resource, production bool) shape {
+	s := shape{
+		Kind: r.Kind, Name: r.Metadata.Name, Options: make(map[string]string), SecretStore: r.Auth.SecretStore, Scopes: slices.Clone(r.Scopes),
+		Pubsub: r.Spec.PubsubName, Topic: r.Spec.Topic, DeadLetterTopic: r.Spec.DeadLetterTopic, Route: r.Spec.Routes.Default,
+	}
+	for _, item := range r.Spec.Metadata {
+		if item.SecretKeyRef.Name != "" {
+			s.Secrets = append(s.Secrets, item.SecretKeyRef)
+		} else if !slices.Contains(connection, item.Name) {
+			s.Options[item.Name] = item.Value
+		}
+	}
+	for _, scope := range r.Spec.Secrets.Scopes {
+		s.StoreNames = append(s.StoreNames, scope.StoreName+" "+scope.DefaultAccess)
+		s.AllowedSecrets = append(s.AllowedSecrets, scope.AllowedSecrets...)
+	}
+	for _, api := range r.Spec.API.Allowed {
+		if api.Name != "metadata" { // it is the Dapr CLI that asks for it
+			s.APIs = append(s.APIs, api.Name+" "+api.Version+" "+api.Protocol)
+		}
+	}
+	if production {
+		s.Scopes = slices.DeleteFunc(s.Scopes, func(app string) bool { return app == mock })
+	}
+	return s
+}
+
+// shapes returns the shapes of an environment's resources in order. What
+// belongs to the two faces of KOS, the mock and the endpoint, is left out of a
+// comparison with production.
+func shapes(t *testing.T, environment string, production bool) []shape {
+	t.Helper()
+	var all []shape
+	for _, r := range slices.Concat(load(t, "components", environment), load(t, "components", environment, "configurations")) {
+		if production && (r.Metadata.Name == mock || r.Metadata.Name == kos) {
+			continue
+		}
+		all = append(all, shapeOf(r, production))
+	}
+	slices.SortFunc(all, func(a, b shape) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
+	return all
+}
+
+func TestEnvironmentsDifferInWhatIsBehindTheNamesOnly(t *testing.T) {
+	t.Parallel()
+	for environment := range environments {
+		production := environment == "azure"
+		if diff := gocmp.Diff(shapes(t, "local", production), shapes(t, environment, production)); diff != "" {
+			t.Errorf("%s (-local +%s):\n%s", environment, environment, diff)
+		}
+	}
+}
+
+func TestEveryNameHasTheBackendOfItsEnvironment(t *testing.T) {
+	t.Parallel()
+	for environment, want := range environments {
+		got := make(map[string]string)
+		for _, r := range load(t, "components", environment) {
+			if r.Kind == "Component" {
+				got[r.Metadata.Name] = r.Spec.Type
+			}
+		}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", environment, diff)
+		}
+	}
+}
+
+func TestProductionReachesItsBackendsByTLS(t *testing.T) {
+	t.Parallel()
+	for _, r := range load(t, "components", "azure") {
+		if r.option("redisHost") != "" && r.option("enableTLS") != "true" {
+			t.Errorf("%s reaches Redis without TLS", r.Metadata.Name)
+		}
+	}
+	endpoint := byName(load(t, "components", "azure"))[kos]
+	if endpoint.Kind != "HTTPEndpoint" || len(endpoint.Spec.BaseURL) < 9 || endpoint.Spec.BaseURL[:8] != "https://" {
+		t.Errorf("KOS is reached at %q", endpoint.Spec.BaseURL)
+	}
+	want := secretKeyRef{Name: "kos-client-certificate", Key: "kos-client-certificate"}
+	for _, half := range []string{"certificate", "privateKey"} {
+		if got := endpoint.Spec.ClientTLS[half].SecretKeyRef; got != want {
+			t.Errorf("the client's %s is %+v", half, got)
+		}
+	}
+	if diff := gocmp.Diff([]string{"auth-service", "bill-inquiry-service", "product-change-service"}, endpoint.Scopes); diff != "" {
+		t.Errorf("who may call KOS (-want +got):\n%s", diff)
+	}
+}

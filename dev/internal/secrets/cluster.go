@@ -1,0 +1,87 @@
+package secrets
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/phonebill/phonebill/dev/internal/checkout"
+)
+
+// namespacePattern is a name of a namespace.
+var namespacePattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// tokenKey is the key by which Dapr looks up a token in its Kubernetes Secret.
+const tokenKey = "token"
+
+// tokens returns the names of the tokens that an app and its sidecar know one
+// another by: one that the sidecar demands, and one that it shows.
+func tokens(app string) []string {
+	return []string{"dapr-api-token-" + app, "app-api-token-" + app}
+}
+
+// WriteCluster writes, as Kubernetes Secrets, what apps need in a namespace of a
+// cluster without a vault: a Secret for each secret, with one key of the same
+// name, and the tokens of their sidecars. Each namespace of a checkout has its
+// own, and the same ones each time.
+func WriteCluster(out io.Writer, root checkout.Checkout, namespace string, apps []string) error {
+	if !namespacePattern.MatchString(namespace) {
+		return fmt.Errorf("%q is no name of a namespace", namespace)
+	}
+	file := root.Local("clusters", namespace+".json")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	keys := make(map[string]string) // by the names of tokens
+	for _, app := range apps {
+		for _, name := range tokens(app) {
+			keys[name] = tokenKey
+		}
+	}
+	set, err := Ensure(file, slices.Sorted(maps.Keys(keys))...)
+	if err != nil {
+		return err
+	}
+	encoder := yaml.NewEncoder(out)
+	encoder.SetIndent(2)
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		key := keys[name]
+		if key == "" {
+			key = name
+		}
+		if err := encoder.Encode(manifestOf(namespace, name, map[string]string{key: set[name]})); err != nil {
+			return err
+		}
+	}
+	return encoder.Close()
+}
+
+// manifest is a Kubernetes Secret.
+type manifest struct {
+	APIVersion string            `yaml:"apiVersion"`
+	Kind       string            `yaml:"kind"`
+	Metadata   metadata          `yaml:"metadata"`
+	Type       string            `yaml:"type"`
+	StringData map[string]string `yaml:"stringData"`
+}
+
+type metadata struct {
+	Name      string            `yaml:"name"`
+	Namespace string            `yaml:"namespace"`
+	Labels    map[string]string `yaml:"labels"`
+}
+
+func manifestOf(namespace, name string, values map[string]string) manifest {
+	return manifest{
+		APIVersion: "v1", Kind: "Secret", Type: "Opaque", StringData: values,
+		Metadata: metadata{Name: name, Namespace: namespace, Labels: map[string]string{
+			"app.kubernetes.io/part-of": "phonebill", "app.kubernetes.io/managed-by": "cluster-secrets",
+		}},
+	}
+}
