@@ -116,6 +116,22 @@ func TestSidecarsKnowTheirServices(t *testing.T) {
 	}
 }
 
+// TestAppsAndSidecarsSendTracesToTheSameCollector, where they send any.
+func TestAppsAndSidecarsSendTracesToTheSameCollector(t *testing.T) {
+	t.Parallel()
+	for _, name := range environments {
+		all := system(t, name)
+		for _, configuration := range all.of("Configuration") {
+			want := ""
+			if sidecars := configuration.text("spec", "tracing", "otel", "endpointAddress"); sidecars != "" {
+				want = "http://" + sidecars
+			}
+			container := all.find(t, "Deployment", configuration.name()).part("spec", "template", "spec", "containers", 0)
+			equal(t, name+": "+configuration.name(), environment(container)["OTEL_EXPORTER_OTLP_ENDPOINT"], want)
+		}
+	}
+}
+
 // TestDatabasesAreMigratedFirst: by a hook that an upgrade waits for, and on the
 // first install, where the hook would find nothing of what it needs, beside.
 func TestDatabasesAreMigratedFirst(t *testing.T) {

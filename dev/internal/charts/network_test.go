@@ -18,7 +18,7 @@ var (
 func tcp(from, to place, port int) connection { return connection{from, to, port, "TCP"} }
 
 // ways are the places that differ by environment.
-type ways struct{ ingress, monitoring, database, stores, other place }
+type ways struct{ ingress, monitoring, tracing, database, stores, other place }
 
 var surroundings = map[string]ways{
 	"local": {
@@ -31,6 +31,7 @@ var surroundings = map[string]ways{
 	},
 	"prod": {
 		ingress: place{address: "10.0.4.10"}, monitoring: place{namespace: "kube-system", labels: map[string]string{"rsName": "ama-metrics"}},
+		tracing:  place{namespace: "observability"},
 		database: place{address: "10.0.2.4"}, stores: place{address: "10.0.3.4"}, other: anywhere,
 	},
 }
@@ -58,6 +59,9 @@ func needed(environment string) []connection {
 		}
 		if here.other.address != "" {
 			found = append(found, tcp(app, here.other, 443))
+		}
+		if here.tracing.namespace != "" {
+			found = append(found, tcp(app, here.tracing, 4317))
 		}
 		if here.monitoring.namespace != "" {
 			found = append(found, tcp(here.monitoring, app, 8080), tcp(here.monitoring, app, 9090))
