@@ -3,9 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,7 +17,7 @@ type database struct{ address string }
 
 func openDatabase(set secrets.Set) database {
 	address := url.URL{
-		Scheme: "postgres", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(system.PostgresPort)),
+		Scheme: "postgres", Host: system.PostgresAddress,
 		User: url.UserPassword("product_change", set["database-password-product-change"]),
 		Path: "product_change", RawQuery: "sslmode=disable",
 	}

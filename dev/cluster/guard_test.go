@@ -19,7 +19,7 @@ func TestEviction(t *testing.T) {
 	for _, service := range services {
 		t.Run(service, func(t *testing.T) {
 			before, err := podsOf(t.Context(), service)
-			if err != nil || len(before) != 2 {
+			if err != nil || len(before) != leastReplicas {
 				t.Fatalf("%s has the pods %v: %v", service, before, err)
 			}
 			if err := evict(t.Context(), before[0].name); err != nil {
@@ -29,7 +29,7 @@ func TestEviction(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "disruption budget") {
 				t.Errorf("a second eviction at once: %v, want it refused because of the budget", err)
 			}
-			await(t, time.Minute, service+" is complete", func() error { return settled(t.Context(), service) })
+			await(t, time.Minute, service+" is complete", func() error { return settled(t.Context(), service, leastReplicas) })
 		})
 	}
 }
@@ -76,7 +76,7 @@ func TestAutoscaler(t *testing.T) {
 	}
 	start = time.Now()
 	quiet := startLoad(t, auth)
-	await(t, 8*time.Minute, "few pods again", func() error { return settled(t.Context(), auth) })
+	await(t, 8*time.Minute, "few pods again", func() error { return settled(t.Context(), auth, leastReplicas) })
 	t.Logf("the fewest again after %s", time.Since(start).Round(time.Second))
 	quiet.lossless(t)
 }

@@ -134,14 +134,14 @@ func podsOf(ctx context.Context, service string) ([]pod, error) {
 	return pods, nil
 }
 
-// settled returns nil if a service has its least number of pods, all ready.
-func settled(ctx context.Context, service string) error {
+// settled returns nil if a service has so many pods, all ready.
+func settled(ctx context.Context, service string, want int) error {
 	pods, err := podsOf(ctx, service)
 	if err != nil {
 		return err
 	}
-	if len(pods) != 2 || !pods[0].ready || !pods[1].ready {
-		return fmt.Errorf("%s has the pods %v, not two that are ready", service, pods)
+	if len(pods) != want || slices.ContainsFunc(pods, func(p pod) bool { return !p.ready }) {
+		return fmt.Errorf("%s has the pods %v, not %d that are ready", service, pods, want)
 	}
 	return nil
 }

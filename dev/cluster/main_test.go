@@ -26,8 +26,8 @@ const (
 
 var services = []string{auth, bills, plans, kosMock}
 
-// mostReplicas is how many pods the autoscalers of values-local.yaml make of a service.
-const mostReplicas = 4
+// How many pods the autoscalers of values-local.yaml make of a service.
+const leastReplicas, mostReplicas = 2, 4
 
 // release is what the chart is installed as.
 const release = "phonebill"

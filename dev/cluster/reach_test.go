@@ -19,8 +19,11 @@ import (
 const (
 	password    = "PhoneBill1!" // of the demo and seeded users
 	seededUsers = 1000
-	endToEnd    = 400 // of them are for the end-to-end tests
+	endToEnd    = 500 // of them are for the end-to-end tests
 )
+
+// within is what the tests reach: each has a Service of testdata/reach.yaml.
+var within = append([]string{"postgresql", "redis", "stranger"}, services...)
 
 // open makes the way in and gives the system its users.
 func open(ctx context.Context) error {
@@ -37,7 +40,7 @@ func open(ctx context.Context) error {
 		return err
 	}
 	live.ports = make(map[string]int)
-	for _, name := range append([]string{"stranger"}, services...) {
+	for _, name := range within {
 		port, err := kubectl(ctx, "get", "service", "reach-"+name, "--output=jsonpath={.spec.ports[0].nodePort}")
 		if err != nil {
 			return err
@@ -70,9 +73,10 @@ func reachable(ctx context.Context) error {
 }
 
 // address is where the Service of a service answers.
-func address(service string) string {
-	return "http://" + net.JoinHostPort(live.node, strconv.Itoa(live.ports[service]))
-}
+func address(service string) string { return "http://" + endpoint(service) }
+
+// endpoint is where one of those within reach answers, host:port.
+func endpoint(name string) string { return net.JoinHostPort(live.node, strconv.Itoa(live.ports[name])) }
 
 // login returns an access token of a user.
 func login(t testing.TB, userID string) string {

@@ -63,13 +63,20 @@ func roll(t *testing.T, what string, do func(ctx context.Context) (string, error
 // allSettled awaits that every service has its pods, and those of before are gone.
 func allSettled(t testing.TB) {
 	t.Helper()
+	allHave(t, leastReplicas)
+}
+
+// allHave is allSettled for another number of pods.
+func allHave(t testing.TB, pods int) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
 	for _, service := range services {
 		await(t, 5*time.Minute, service+" is complete", func() error {
-			out, err := kubectl(context.WithoutCancel(t.Context()), "get", "pods", "--selector=app="+service, "--output=name")
-			if n := len(strings.Fields(out)); err == nil && n != 2 {
+			out, err := kubectl(ctx, "get", "pods", "--selector=app="+service, "--output=name")
+			if n := len(strings.Fields(out)); err == nil && n != pods {
 				err = fmt.Errorf("%d pods, with those that end", n)
 			}
-			return errors.Join(err, settled(context.WithoutCancel(t.Context()), service))
+			return errors.Join(err, settled(ctx, service, pods))
 		})
 	}
 }

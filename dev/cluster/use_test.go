@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,14 +22,70 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/toolchain"
 )
 
+// ofOnePod is what end-to-end tests say that take one pod of each service.
+const ofOnePod = "takes one pod of each service"
+
 // TestEndToEnd runs the end-to-end tests against the cluster: through the local
-// ingress, which has the routes of the chart's, and the Services. What needs
-// processes of its own skips there.
+// ingress, which has the routes of the chart's, and the Services. First those
+// that only use the system, with its replicas; then those that harm KOS or the
+// system or count what one process does, with one pod of each service. What needs
+// processes of this machine skips.
 func TestEndToEnd(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=20m", "-json", "./dev/e2e")
-	cmd.Dir = live.checkout.Root
-	cmd.Env = append(os.Environ(), "PHONEBILL_E2E=1", "PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E_REPLICAS="+strconv.Itoa(mostReplicas),
-		"PHONEBILL_E2E_URL="+startIngress(t), "PHONEBILL_E2E_SECRETS="+secretsFile(), "PHONEBILL_E2E_APPS="+appURLs())
+	allSettled(t)
+	env := []string{
+		"PHONEBILL_E2E=1", "PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E_URL=" + startIngress(t), "PHONEBILL_E2E_APPS=" + appURLs(),
+		"PHONEBILL_E2E_SECRETS=" + secretsFile(), "PHONEBILL_E2E_POSTGRES=" + endpoint("postgresql"), "PHONEBILL_E2E_REDIS=" + endpoint("redis"),
+	}
+	const users = endToEnd * 4 / 5 // of the first run; the rest are the second one's
+	var left []string
+	t.Run("replicas", func(t *testing.T) {
+		skipped := endToEndTests(t, "", append(env, fmt.Sprintf("PHONEBILL_E2E_REPLICAS=%d", mostReplicas), fmt.Sprintf("PHONEBILL_E2E_USERS=1-%d", users)))
+		for name, why := range skipped {
+			if strings.Contains(why, ofOnePod) {
+				left = append(left, name)
+			}
+		}
+	})
+	t.Run("one pod each", func(t *testing.T) {
+		if len(left) == 0 {
+			t.Fatal("no test is left that " + ofOnePod)
+		}
+		scale(t, 1)
+		t.Cleanup(func() { scale(t, leastReplicas) })
+		skipped := endToEndTests(t, "^("+strings.Join(left, "|")+")$", append(env, "PHONEBILL_E2E_REPLICAS=1",
+			"PHONEBILL_E2E_NAMESPACE="+live.namespace, fmt.Sprintf("PHONEBILL_E2E_USERS=%d-%d", users+1, endToEnd)))
+		for name, why := range skipped {
+			t.Errorf("%s skipped: %s", name, why)
+		}
+	})
+}
+
+// scale upgrades the system to so many pods of each service.
+func scale(t *testing.T, pods int) {
+	t.Helper()
+	var set []string
+	for _, service := range services {
+		set = append(set, fmt.Sprintf("%s.autoscaling.minReplicas=%d", service, pods))
+		if pods < leastReplicas {
+			set = append(set, fmt.Sprintf("%s.autoscaling.maxReplicas=%d", service, pods))
+		}
+	}
+	if _, err := helm(context.WithoutCancel(t.Context()), "upgrade", rollTimeout, set...); err != nil {
+		t.Fatal(err)
+	}
+	allHave(t, pods)
+}
+
+// endToEndTests runs those whose names match, all if nothing is said, and returns
+// why others skipped.
+func endToEndTests(t *testing.T, names string, env []string) (skipped map[string]string) {
+	t.Helper()
+	args := []string{"test", "-count=1", "-timeout=20m", "-json", "./dev/e2e"}
+	if names != "" {
+		args = append(args, "-run", names)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir, cmd.Env = live.checkout.Root, append(os.Environ(), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
@@ -40,11 +95,36 @@ func TestEndToEnd(t *testing.T) {
 	for _, name := range ended["fail"] {
 		t.Errorf("%s\n%s", name, said[name])
 	}
-	if err != nil && len(ended["fail"]) == 0 {
+	if err != nil && len(ended["fail"]) == 0 || len(ended["pass"]) == 0 {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if len(ended["pass"]) < len(ended["skip"]) {
-		t.Errorf("most tests skipped: %v", ended["skip"])
+	skipped = make(map[string]string)
+	for _, name := range ended["skip"] {
+		skipped[name] = said[name]
+	}
+	return skipped
+}
+
+// TestHelm compares what the helm in PATH, which installs here, renders with
+// what the pinned one does, where it is another.
+func TestHelm(t *testing.T) {
+	installed, err := exec.LookPath("helm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned, err := toolchain.Toolchain{Checkout: live.checkout, Console: console.New(os.Stdout)}.Tool(t.Context(), toolchain.Helm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if installed == pinned {
+		t.Skip("helm is the pinned one")
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run=^TestAnotherHelmRendersTheSame$", "./dev/internal/charts")
+	cmd.Dir = live.checkout.Root
+	cmd.Env = append(os.Environ(), "PHONEBILL_TEST_HELM="+pinned, "PHONEBILL_TEST_HELM_OTHER="+installed)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestAnotherHelmRendersTheSame/prod")) {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -16,25 +16,24 @@ import (
 )
 
 // healTimeout bounds every wait for a part that was started again.
-const healTimeout = 30 * time.Second
+var healTimeout = 30 * time.Second
 
 // harm says that the test harms the system or changes how KOS behaves. When it
 // is over, everything runs, is ready, and KOS is calm and within reach.
 func harm(t *testing.T) {
 	t.Helper()
-	locally(t)
+	singly(t)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), healTimeout)
 		defer cancel()
-		for _, role := range whole.system.Roles() {
-			_ = whole.system.Resume(role) // has no effect on one that was not paused
+		for _, role := range whole.parts.Roles() {
 			if gone(role) {
-				if err := whole.system.Restart(ctx, role); err != nil {
+				if err := whole.parts.Restart(ctx, role); err != nil {
 					t.Fatalf("start %s again: %v", role, err)
 				}
 			}
 		}
-		if err := whole.system.WaitReady(ctx); err != nil {
+		if err := whole.parts.WaitReady(ctx); err != nil {
 			t.Fatal(err)
 		}
 		if err := whole.kos.CalmDown(); err != nil {
@@ -57,7 +56,7 @@ func closeBreaker(t testing.TB) {
 	reachesKOS(t, c)
 }
 
-// pid returns the process id of a part.
+// pid returns the process id of a part on this machine.
 func pid(t testing.TB, role system.Role) int {
 	t.Helper()
 	pid, err := whole.system.PID(role)
@@ -69,12 +68,12 @@ func pid(t testing.TB, role system.Role) int {
 
 // gone reports whether a part has ended.
 func gone(role system.Role) bool {
-	return errors.Is(whole.system.Ready(context.Background(), role), proc.ErrGone)
+	return errors.Is(whole.parts.Ready(context.Background(), role), proc.ErrGone)
 }
 
 func kill(t testing.TB, role system.Role) {
 	t.Helper()
-	if err := whole.system.Kill(role); err != nil {
+	if err := whole.parts.Kill(role); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -85,10 +84,10 @@ func restart(t testing.TB, role system.Role) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), healTimeout)
 	defer cancel()
-	if err := whole.system.Restart(ctx, role); err != nil {
+	if err := whole.parts.Restart(ctx, role); err != nil {
 		t.Fatal(err)
 	}
-	if err := whole.system.WaitReady(ctx); err != nil {
+	if err := whole.parts.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -103,7 +102,7 @@ func respawn(t testing.TB, role system.Role) {
 // forgetBills empties the level of the cache that is shared.
 func forgetBills(t testing.TB) {
 	t.Helper()
-	err := redis.Delete(t.Context(), system.RedisPort, whole.secrets["redis-auth-key"], "phonebill-cache||*")
+	err := redis.Delete(t.Context(), server(system.Redis), whole.secrets["redis-auth-key"], "phonebill-cache||*")
 	if err != nil {
 		t.Fatal(err)
 	}

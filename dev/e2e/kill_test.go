@@ -20,6 +20,7 @@ func TestKilled(t *testing.T) {
 	}
 	for _, role := range roles {
 		t.Run(string(role), func(t *testing.T) {
+			locally(t)
 			harm(t)
 			customers := audience(t, 4)
 			asking, entering := inquiries(customers), logins(t, resident(t))
@@ -66,6 +67,7 @@ func reachesKOS(t testing.TB, c customer) {
 // TestNoAnswerIsAheadOfItsCommit kills the service while the database hangs: no
 // inquiry may have been acknowledged as if its row were safe.
 func TestNoAnswerIsAheadOfItsCommit(t *testing.T) {
+	locally(t)
 	harm(t)
 	customers := audience(t, 4)
 	asking := inquiries(customers)

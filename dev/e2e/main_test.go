@@ -30,6 +30,7 @@ type world struct {
 	secrets  secrets.Set
 	system   *system.System         // another one after TestStop; nil where it runs elsewhere
 	remote   *remote                // one that runs elsewhere, or nil
+	parts    parts                  // of either; nil where they are not within reach
 	docs     map[system.Role][]byte // the services' OpenAPI documents
 	kos      *kos.Admin             // for use outside of tests
 }
@@ -60,7 +61,7 @@ func run(m *testing.M) int {
 	}
 	code := m.Run()
 	if whole.remote != nil {
-		return code
+		return max(code, whole.leave())
 	}
 	return max(code, finish())
 }
@@ -130,6 +131,7 @@ func startSystem(fresh bool) (err error) {
 	if err != nil {
 		return err
 	}
+	whole.parts = processes{whole.system}
 	err = errors.Join(
 		whole.system.RunApp(ctx, auth, "seed-demo", "--users", fmt.Sprint(seededUsers)),
 		whole.kos.CalmDown(),

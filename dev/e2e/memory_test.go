@@ -18,6 +18,7 @@ const maxIdle = 50 << 20 // bytes
 // TestIdleMemory starts every app anew, so that it does not matter what other
 // tests have asked of it, uses it as one customer does, and leaves it alone.
 func TestIdleMemory(t *testing.T) {
+	locally(t)
 	harm(t)
 	for _, app := range apps {
 		respawn(t, app)

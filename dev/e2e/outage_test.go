@@ -26,10 +26,11 @@ func TestRedisIsAwayForAWhile(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
+			locally(t)
 			harm(t)
 			// A logout that nobody could confirm may still have its effect.
 			customers, leaver := audience(t, 4), audience(t, 1)[0]
-			before := pids(t)
+			before := lives(t)
 			load := inquiries(customers)
 			defer load.Stop()
 			passing(t, load, 20)
@@ -67,12 +68,12 @@ func withoutSessions(t *testing.T, c customer) {
 func TestPostgresIsRestarted(t *testing.T) {
 	harm(t)
 	customers := audience(t, 4)
-	before := pids(t)
+	before := lives(t)
 	load := inquiries(customers)
 	defer load.Stop()
 	passing(t, load, 20)
 
-	if err := whole.system.Terminate(t.Context(), system.Postgres); err != nil {
+	if err := whole.parts.Terminate(t.Context(), system.Postgres); err != nil {
 		t.Fatal(err)
 	}
 	withoutDatabase(t, customers[0])
@@ -99,8 +100,10 @@ func withoutDatabase(t *testing.T, c customer) {
 	}
 }
 
+// pause stops a part in its tracks until the test, or resume, lets it go on.
 func pause(t testing.TB, role system.Role) {
 	t.Helper()
+	t.Cleanup(func() { _ = whole.system.Resume(role) }) // has no effect on one that is not paused
 	if err := whole.system.Pause(role); err != nil {
 		t.Fatal(err)
 	}
@@ -126,20 +129,24 @@ func awaitLogin(t testing.TB) {
 	})
 }
 
-// pids returns the process ids of all parts.
-func pids(t testing.TB) map[system.Role]int {
+// lives tells the present lives of all parts.
+func lives(t testing.TB) map[system.Role]string {
 	t.Helper()
-	all := map[system.Role]int{}
-	for _, role := range whole.system.Roles() {
-		all[role] = pid(t, role)
+	all := map[system.Role]string{}
+	for _, role := range whole.parts.Roles() {
+		life, err := whole.parts.Life(role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[role] = life
 	}
 	return all
 }
 
 // sameProcesses checks that no other part had to be started again.
-func sameProcesses(t testing.TB, before map[system.Role]int, except system.Role) {
+func sameProcesses(t testing.TB, before map[system.Role]string, except system.Role) {
 	t.Helper()
-	after := pids(t)
+	after := lives(t)
 	delete(before, except)
 	delete(after, except)
 	if diff := cmp.Diff(before, after); diff != "" {

@@ -7,26 +7,31 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/secrets"
 	"github.com/phonebill/phonebill/dev/system"
 )
 
 // remote is a system that runs elsewhere, as in a cluster, with the seeded users
-// in it. Tests that need the processes of one that they started skip there.
+// in it.
 type remote struct {
-	url     string                 // of the ingress
-	apps    map[system.Role]string // where each answers without the ingress
-	secrets string                 // the file
+	url             string                 // of the ingress
+	apps            map[system.Role]string // where each answers without the ingress
+	postgres, redis string                 // where each answers, host:port
+	secrets         string                 // the file
 
-	replicas int // of a service, at most
+	replicas    int // of a service, at most
+	first, last int // of the seeded users that are the tests' own
+	pods        *pods
 }
 
-// remoteSystem returns what PHONEBILL_E2E_URL says, nil if it is not set.
+// remoteSystem returns what PHONEBILL_E2E_URL and the variables that go with it
+// say, nil if it is not set. The README describes them.
 func remoteSystem() (*remote, error) {
 	r := &remote{
-		url: os.Getenv("PHONEBILL_E2E_URL"), secrets: os.Getenv("PHONEBILL_E2E_SECRETS"),
-		apps: map[system.Role]string{},
+		url: os.Getenv("PHONEBILL_E2E_URL"), secrets: os.Getenv("PHONEBILL_E2E_SECRETS"), apps: map[system.Role]string{},
+		postgres: os.Getenv("PHONEBILL_E2E_POSTGRES"), redis: os.Getenv("PHONEBILL_E2E_REDIS"),
 	}
 	if r.url == "" {
 		return nil, nil
@@ -34,6 +39,10 @@ func remoteSystem() (*remote, error) {
 	var err error
 	if r.replicas, err = strconv.Atoi(cmp.Or(os.Getenv("PHONEBILL_E2E_REPLICAS"), "1")); err != nil {
 		return nil, fmt.Errorf("PHONEBILL_E2E_REPLICAS: %w", err)
+	}
+	users := cmp.Or(os.Getenv("PHONEBILL_E2E_USERS"), fmt.Sprintf("1-%d", seededUsers))
+	if _, err := fmt.Sscanf(users, "%d-%d", &r.first, &r.last); err != nil {
+		return nil, fmt.Errorf("PHONEBILL_E2E_USERS, FIRST-LAST: %w", err)
 	}
 	for pair := range strings.SplitSeq(os.Getenv("PHONEBILL_E2E_APPS"), ",") {
 		app, url, _ := strings.Cut(pair, "=")
@@ -44,6 +53,9 @@ func remoteSystem() (*remote, error) {
 			return nil, fmt.Errorf("PHONEBILL_E2E_APPS does not say where %s answers: app=URL,app=URL…", app)
 		}
 	}
+	if namespace := os.Getenv("PHONEBILL_E2E_NAMESPACE"); namespace != "" && r.replicas == 1 {
+		r.pods = &pods{namespace: namespace}
+	}
 	return r, nil
 }
 
@@ -52,7 +64,32 @@ func (w *world) visit() (err error) {
 	if w.secrets, err = secrets.Load(cmp.Or(w.remote.secrets, w.checkout.Secrets())); err != nil {
 		return fmt.Errorf("PHONEBILL_E2E_SECRETS: %w", err)
 	}
+	if w.remote.pods != nil {
+		if w.remote.pods.dir, err = os.MkdirTemp("", "phonebill-e2e-"); err != nil {
+			return err
+		}
+		w.parts = w.remote.pods
+		healTimeout = 2 * time.Minute // a pod takes longer than a process
+	}
+	seeded.Store(int64(w.remote.first - 1))
 	return w.kos.CalmDown()
+}
+
+// leave looks at what the tests have left behind in the system that runs
+// elsewhere, and goes on.
+func (w *world) leave() (code int) {
+	if w.remote.pods == nil {
+		return 0
+	}
+	for _, leak := range leaks() {
+		code = 1
+		fmt.Fprintln(os.Stderr, "e2e: after all tests:", leak)
+	}
+	if err := os.RemoveAll(w.remote.pods.dir); err != nil {
+		code = 1
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+	}
+	return code
 }
 
 // url is that of the ingress.
@@ -63,6 +100,20 @@ func (w *world) url() string {
 	return w.system.URL()
 }
 
+// server is where one of the two servers answers, host:port.
+func server(role system.Role) string {
+	switch {
+	case whole.remote != nil && role == system.Postgres:
+		return whole.remote.postgres
+	case whole.remote != nil:
+		return whole.remote.redis
+	case role == system.Postgres:
+		return system.PostgresAddress
+	default:
+		return system.RedisAddress
+	}
+}
+
 // replicas returns how many processes a service has at most.
 func replicas() int {
 	if whole.remote != nil {
@@ -71,11 +122,28 @@ func replicas() int {
 	return 1
 }
 
-// locally says that the test looks at, or harms, the processes of the system:
-// it can only do so where it has started them.
+// lastSeeded is the last of the seeded users that tests may be.
+func lastSeeded() int {
+	if whole.remote != nil {
+		return whole.remote.last
+	}
+	return seededUsers
+}
+
+// locally says that the test takes processes that it has started, or files of
+// this machine.
 func locally(t testing.TB) {
 	t.Helper()
 	if whole.remote != nil {
 		t.Skip("takes the processes of a system of its own; this one runs elsewhere")
+	}
+}
+
+// singly says that the test looks into the parts of the system or counts what a
+// single process does: there must be one of each service, within reach.
+func singly(t testing.TB) {
+	t.Helper()
+	if whole.parts == nil {
+		t.Skip("takes one pod of each service, and access to it")
 	}
 }

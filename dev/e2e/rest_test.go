@@ -3,9 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
-	"strconv"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -22,7 +20,7 @@ WHERE position($1 IN t::text) > 0 OR position(encode(convert_to($1, 'UTF8'), 'he
 // rowsHolding returns how many rows of a service's tables hold a text.
 func rowsHolding(ctx context.Context, database, secret, text string) (found int, err error) {
 	address := url.URL{
-		Scheme: "postgres", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(system.PostgresPort)),
+		Scheme: "postgres", Host: server(system.Postgres),
 		User: url.UserPassword(database, whole.secrets[secret]), Path: database, RawQuery: "sslmode=disable",
 	}
 	conn, err := pgx.Connect(ctx, address.String())
@@ -61,7 +59,7 @@ var stores = map[string]func(ctx context.Context, text string) (int, error){
 		return rowsHolding(ctx, "product_change", "database-password-product-change", text)
 	},
 	"redis": func(ctx context.Context, text string) (int, error) {
-		return redis.Count(ctx, system.RedisPort, whole.secrets["redis-auth-key"], text)
+		return redis.Count(ctx, server(system.Redis), whole.secrets["redis-auth-key"], text)
 	},
 }
 
@@ -69,7 +67,7 @@ var stores = map[string]func(ctx context.Context, text string) (int, error){
 // who has come by a copy.
 func TestWhatIsKeptTellsNothing(t *testing.T) {
 	t.Parallel()
-	locally(t)
+	singly(t)
 	c := subscriber(t)
 	bill := c.see(t, month(1))
 	c.see(t, month(0))

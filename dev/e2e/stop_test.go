@@ -17,12 +17,13 @@ import (
 
 // TestStop stops the system while customers wait for KOS, and starts it again.
 func TestStop(t *testing.T) {
+	locally(t)
 	harm(t)
 	customers := make([]customer, 8)
 	for i := range customers {
 		customers[i] = resident(t)
 	}
-	running := processes(t)
+	running := family(t)
 	for _, leak := range leaks() { // the next start writes to other files
 		t.Error(leak)
 	}
@@ -72,8 +73,8 @@ func allAsked(t *testing.T, customers []customer) error {
 	return nil
 }
 
-// processes returns every process of the system.
-func processes(t *testing.T) []proc.Process {
+// family returns every process of the system.
+func family(t *testing.T) []proc.Process {
 	t.Helper()
 	var all []proc.Process
 	for _, role := range whole.system.Roles() {

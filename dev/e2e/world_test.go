@@ -112,8 +112,8 @@ func newcomerForm() api.Registration {
 func knownOnly(t testing.TB) api.Registration {
 	t.Helper()
 	n := seeded.Add(1)
-	if n > seededUsers {
-		t.Fatalf("the tests use more than %d seeded users", seededUsers)
+	if n > int64(lastSeeded()) {
+		t.Fatalf("the tests use more than the seeded users up to the %dth", lastSeeded())
 	}
 	form := api.Registration{
 		UserID: fmt.Sprintf("loaduser%07d", n), CustomerID: fmt.Sprintf("POP%07d", n),

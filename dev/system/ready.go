@@ -111,7 +111,7 @@ func (s *System) probe(ctx context.Context, role Role) error {
 	case Postgres:
 		return s.postgres().Ping(ctx)
 	case Redis:
-		return redis.Ping(ctx, RedisPort, s.secrets["redis-auth-key"])
+		return redis.Ping(ctx, RedisAddress, s.secrets["redis-auth-key"])
 	case Ingress:
 		return probeIngress(ctx, s.URL())
 	}

@@ -1,11 +1,14 @@
 package system
 
 import (
+	"net"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/redis"
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
@@ -28,6 +31,12 @@ const (
 	IngressPort  = 8080
 	PostgresPort = 15432
 	RedisPort    = 16379
+)
+
+// Where the servers answer.
+var (
+	PostgresAddress = net.JoinHostPort("127.0.0.1", strconv.Itoa(PostgresPort))
+	RedisAddress    = redis.Address(RedisPort)
 )
 
 const sidecarSuffix = "-daprd"

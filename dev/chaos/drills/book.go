@@ -3,9 +3,7 @@ package drills
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,7 +30,7 @@ ORDER BY at`
 // time, the oldest first.
 func readBook(ctx context.Context, set secrets.Set, since time.Time) ([]KOSCall, error) {
 	address := url.URL{
-		Scheme: "postgres", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(system.PostgresPort)),
+		Scheme: "postgres", Host: system.PostgresAddress,
 		User: url.UserPassword("kos_mock", set["database-password-kos-mock"]),
 		Path: "kos_mock", RawQuery: "sslmode=disable",
 	}

@@ -88,7 +88,7 @@ func (r *run) forget(ctx context.Context) error {
 	if err := r.System.Kill(stage.Bills); err != nil {
 		return err
 	}
-	if err := redis.Delete(ctx, system.RedisPort, r.Secrets["redis-auth-key"], "phonebill-cache||*"); err != nil {
+	if err := redis.Delete(ctx, system.RedisAddress, r.Secrets["redis-auth-key"], "phonebill-cache||*"); err != nil {
 		return err
 	}
 	if err := r.System.Restart(ctx, stage.Bills); err != nil {

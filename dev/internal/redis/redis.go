@@ -72,10 +72,13 @@ func (cfg Config) render() string {
 	}, "\n")
 }
 
-// Ping reports whether the server takes the password and commands. While it
+// Address is where a server that Start has started answers, host:port.
+func Address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// Ping reports whether the server at an address, host:port, takes the password and commands. While it
 // still loads its data it does not.
-func Ping(ctx context.Context, port int, password string) error {
-	_, err := run(ctx, port, []string{"AUTH", password}, []string{"PING"})
+func Ping(ctx context.Context, address string, password string) error {
+	_, err := run(ctx, address, []string{"AUTH", password}, []string{"PING"})
 	return err
 }
 
@@ -87,8 +90,8 @@ return #keys`
 
 // Delete deletes the keys that match a pattern of Redis. It looks at every key
 // there is: this is for tests.
-func Delete(ctx context.Context, port int, password, pattern string) error {
-	_, err := run(ctx, port, []string{"AUTH", password}, []string{"EVAL", deleteMatching, "0", pattern})
+func Delete(ctx context.Context, address string, password, pattern string) error {
+	_, err := run(ctx, address, []string{"AUTH", password}, []string{"EVAL", deleteMatching, "0", pattern})
 	return err
 }
 
@@ -116,8 +119,8 @@ return found`
 
 // Count returns how many keys hold a text, in their names or in what they have.
 // It reads everything there is: this is for tests.
-func Count(ctx context.Context, port int, password, text string) (int, error) {
-	answer, err := run(ctx, port, []string{"AUTH", password}, []string{"EVAL", countHolding, "0", text})
+func Count(ctx context.Context, address string, password, text string) (int, error) {
+	answer, err := run(ctx, address, []string{"AUTH", password}, []string{"EVAL", countHolding, "0", text})
 	if err != nil {
 		return 0, err
 	}
@@ -126,9 +129,9 @@ func Count(ctx context.Context, port int, password, text string) (int, error) {
 
 // run sends commands over one connection until one of them fails, and returns
 // what the last one was answered.
-func run(ctx context.Context, port int, commands ...[]string) (answer string, err error) {
+func run(ctx context.Context, address string, commands ...[]string) (answer string, err error) {
 	dialer := net.Dialer{Timeout: time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return "", err
 	}

@@ -36,15 +36,16 @@ func TestServerTakesItsPasswordOnly(t *testing.T) {
 		_ = child.Signal(syscall.SIGTERM) // gone is as good
 		<-child.Done()
 	})
+	address := redis.Address(port)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if err := proc.Poll(ctx, func() bool { return redis.Ping(ctx, port, password) == nil }); err != nil {
-		t.Fatalf("not ready: %v", redis.Ping(t.Context(), port, password))
+	if err := proc.Poll(ctx, func() bool { return redis.Ping(ctx, address, password) == nil }); err != nil {
+		t.Fatalf("not ready: %v", redis.Ping(t.Context(), address, password))
 	}
-	if err := redis.Ping(ctx, port, "another"); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
+	if err := redis.Ping(ctx, address, "another"); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
 		t.Errorf("with another password: %v", err)
 	}
-	if n, err := redis.Count(ctx, port, password, "nowhere"); err != nil || n != 0 {
+	if n, err := redis.Count(ctx, address, password, "nowhere"); err != nil || n != 0 {
 		t.Errorf("a text in an empty store: %d times, %v", n, err)
 	}
 	if strings.Contains(child.Command(), "quoted") {

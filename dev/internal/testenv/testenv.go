@@ -132,7 +132,7 @@ func (e *Env) startRedis(ctx context.Context, binary string) (port int, password
 	if err != nil {
 		return 0, "", err
 	}
-	return port, password, e.await(ctx, "redis", child, func() error { return redis.Ping(ctx, port, password) })
+	return port, password, e.await(ctx, "redis", child, func() error { return redis.Ping(ctx, redis.Address(port), password) })
 }
 
 // await notes a server, for whoever stops it, and waits until it is ready or

@@ -1,0 +1,183 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// parts is what a system consists of, as tests look into it and harm it: the
+// processes of one on this machine, or the pods of one in a cluster.
+type parts interface {
+	seen
+	mortal
+}
+
+// seen is what tests look at of parts.
+type seen interface {
+	Roles() []system.Role
+	// Ready returns nil if the part is ready, proc.ErrGone if it is not there.
+	Ready(ctx context.Context, role system.Role) error
+	// Logs are the files with what it has logged.
+	Logs(role system.Role) []string
+	// Life tells one life of a part from the next.
+	Life(role system.Role) (string, error)
+}
+
+// mortal is what tests do to parts.
+type mortal interface {
+	// Kill ends the part as a crash would, Terminate in an orderly way; both
+	// wait until it is gone.
+	Kill(role system.Role) error
+	Terminate(ctx context.Context, role system.Role) error
+	// Restart starts the part again, and does not wait until it is ready.
+	Restart(ctx context.Context, role system.Role) error
+	WaitReady(ctx context.Context, roles ...system.Role) error
+}
+
+// processes are the parts of a system on this machine.
+type processes struct{ *system.System }
+
+func (p processes) Life(role system.Role) (string, error) {
+	pid, err := p.PID(role)
+	return fmt.Sprint(pid), err
+}
+
+// pods are the parts of a system in the cluster that KUBECONFIG points to, one
+// pod each. An app and its sidecar end together there.
+type pods struct {
+	namespace string
+	dir       string // for logs
+}
+
+// goneWithin bounds how long a pod may take to end.
+const goneWithin = time.Minute
+
+func (p *pods) kubectl(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "kubectl", append([]string{"--namespace", p.namespace}, args...)...)
+	out, err := cmd.Output()
+	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
+		err = fmt.Errorf("kubectl %s: %w: %s", args[0], err, failed.Stderr)
+	}
+	return string(out), err
+}
+
+func (p *pods) Roles() []system.Role {
+	return append([]system.Role{system.Postgres, system.Redis}, apps...)
+}
+
+// app is the label of a part's pods.
+func (p *pods) app(role system.Role) string {
+	for _, app := range apps {
+		if role == system.Sidecar(app) {
+			return string(app)
+		}
+	}
+	if role == system.Postgres {
+		return "postgresql"
+	}
+	return string(role)
+}
+
+func (p *pods) Ready(ctx context.Context, role system.Role) error {
+	out, err := p.kubectl(ctx, "get", "pods", "--selector=app="+p.app(role), "--output",
+		`jsonpath={range .items[*]}{.metadata.deletionTimestamp} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}`)
+	if err != nil {
+		return err
+	}
+	switch strings.TrimSpace(out) {
+	case "True":
+		return nil
+	case "":
+		return fmt.Errorf("%s: %w", role, proc.ErrGone)
+	default:
+		return fmt.Errorf("%s is not one pod that is ready: %q", role, out)
+	}
+}
+
+func (p *pods) WaitReady(ctx context.Context, roles ...system.Role) error {
+	if len(roles) == 0 {
+		roles = p.Roles()
+	}
+	for _, role := range roles {
+		var last error
+		err := proc.Poll(ctx, func() bool {
+			last = p.Ready(ctx, role)
+			return last == nil
+		})
+		if err != nil {
+			return errors.Join(err, last)
+		}
+	}
+	return nil
+}
+
+// Kill deletes an app's pod, for which its Deployment makes another one.
+func (p *pods) Kill(role system.Role) error {
+	if role == system.Postgres || role == system.Redis {
+		return errors.New("a server whose pod is killed comes back by itself; use Terminate")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), goneWithin)
+	defer cancel()
+	_, err := p.kubectl(ctx, "delete", "pods", "--selector=app="+p.app(role), "--grace-period=0", "--force", "--wait")
+	return err
+}
+
+// Terminate leaves a server without a pod.
+func (p *pods) Terminate(ctx context.Context, role system.Role) error {
+	if err := p.scale(ctx, role, 0); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, goneWithin)
+	defer cancel()
+	return proc.Poll(ctx, func() bool { return errors.Is(p.Ready(ctx, role), proc.ErrGone) })
+}
+
+// Restart is what an app's Deployment does by itself.
+func (p *pods) Restart(ctx context.Context, role system.Role) error {
+	if slices.Contains(apps, system.Role(p.app(role))) {
+		return nil
+	}
+	return p.scale(ctx, role, 1)
+}
+
+func (p *pods) scale(ctx context.Context, role system.Role, replicas int) error {
+	kind := "deployment"
+	if role == system.Postgres {
+		kind = "statefulset"
+	}
+	_, err := p.kubectl(ctx, "scale", kind, p.app(role), fmt.Sprintf("--replicas=%d", replicas))
+	return err
+}
+
+func (p *pods) Life(role system.Role) (string, error) {
+	return p.kubectl(context.Background(), "get", "pods", "--selector=app="+p.app(role), "--output",
+		`jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount} {.status.initContainerStatuses[*].restartCount}{"\n"}{end}`)
+}
+
+// Logs writes what the part's container has logged to a file. Where that fails
+// there is none, which whoever reads it sees.
+func (p *pods) Logs(role system.Role) []string {
+	container := "app"
+	switch {
+	case role == system.Postgres || role == system.Redis:
+		container = p.app(role)
+	case string(role) != p.app(role):
+		container = "daprd"
+	}
+	file := filepath.Join(p.dir, string(role)+".log")
+	_ = os.Remove(file)
+	if out, err := p.kubectl(context.Background(), "logs", "--selector=app="+p.app(role), "--container="+container, "--tail=-1"); err == nil {
+		_ = os.WriteFile(file, []byte(out), 0o600)
+	}
+	return []string{file}
+}
