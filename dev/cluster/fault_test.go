@@ -19,9 +19,9 @@ func TestFailingMigration(t *testing.T) {
 	version := psql(t, "SELECT version FROM schema_version")
 	psql(t, "UPDATE schema_version SET version = 0")
 	t.Cleanup(func() { psql(t, "UPDATE schema_version SET version = "+version) })
-	refused(t, auth, []string{auth + "-migrate", "already exists"}, auth+".migration.retries=0")
+	upgrade := refused(t, auth, []string{auth + "-migrate", "already exists"}, auth+".migration.retries=0")
 	psql(t, "UPDATE schema_version SET version = "+version)
-	recovers(t)
+	recovers(t, upgrade)
 }
 
 // TestMissingSecret takes a secret away that a new pod needs.
@@ -33,11 +33,11 @@ func TestMissingSecret(t *testing.T) {
 	}
 	mustKubectl(t, "delete", "secret", name)
 	t.Cleanup(func() { _ = restore(context.Background()) })
-	refused(t, bills, []string{bills, name})
+	upgrade := refused(t, bills, []string{bills, name})
 	if err := restore(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	recovers(t)
+	recovers(t, upgrade)
 }
 
 // TestWrongRedisPassword gives new sidecars a password that Redis does not take.
@@ -52,23 +52,25 @@ func TestWrongRedisPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = set(context.Background(), kept) })
-	refused(t, plans, []string{auth + "-migrate", "WRONGPASS"}, "global.service.migration.retries=0")
+	upgrade := refused(t, plans, []string{auth + "-migrate", "WRONGPASS"}, "global.service.migration.retries=0")
 	if err := set(t.Context(), kept); err != nil {
 		t.Fatal(err)
 	}
-	recovers(t)
+	recovers(t, upgrade)
 }
 
 // refused upgrades a service, which must fail, and while that goes on asks it
 // fifty times a second: the pods of before answer all of it. What helm, the new
-// pods and the Jobs say must name the causes.
-func refused(t *testing.T, service string, causes []string, set ...string) {
+// pods and the Jobs say must name the causes. It returns the values that made the
+// upgrade one.
+func refused(t *testing.T, service string, causes []string, set ...string) (upgrade []string) {
 	t.Helper()
 	allSettled(t)
 	before := allPods(t)
 	load := startLoad(t, service)
 	start := time.Now()
-	_, err := helm(t.Context(), "upgrade", hopeless, append(set, service+".env.ROLL="+fmt.Sprint(start.Unix()))...)
+	upgrade = append(set, service+".env.ROLL="+fmt.Sprint(start.Unix()))
+	_, err := helm(t.Context(), "upgrade", hopeless, upgrade...)
 	if err == nil {
 		t.Fatal("an upgrade that cannot succeed did")
 	}
@@ -86,13 +88,16 @@ func refused(t *testing.T, service string, causes []string, set ...string) {
 		}
 	}
 	load.lossless(t)
+	return upgrade
 }
 
-// recovers upgrades to what should be there, when the cause is gone.
-func recovers(t *testing.T) {
+// recovers makes the same upgrade again, when the cause is gone. (Another one
+// would leave what the failed one has added: Helm compares with the last release
+// that was complete.)
+func recovers(t *testing.T, upgrade []string) {
 	t.Helper()
 	roll(t, "the upgrade after the cause is gone", func(ctx context.Context) (string, error) {
-		return helm(ctx, "upgrade", rollTimeout)
+		return helm(ctx, "upgrade", rollTimeout, upgrade...)
 	})
 }
 
