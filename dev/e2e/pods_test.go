@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,12 +97,25 @@ func (p *pods) Ready(ctx context.Context, role system.Role) error {
 	}
 	switch strings.TrimSpace(out) {
 	case "True":
-		return nil
+		return p.reachable(role)
 	case "":
 		return fmt.Errorf("%s: %w", role, proc.ErrGone)
 	default:
 		return fmt.Errorf("%s is not one pod that is ready: %q", role, out)
 	}
+}
+
+// reachable returns nil if a request gets to an app: the network learns of a new
+// pod a moment after it is ready.
+func (p *pods) reachable(role system.Role) error {
+	if !slices.Contains(apps, system.Role(p.app(role))) {
+		return nil
+	}
+	response, err := http.Get(direct(system.Role(p.app(role)), "/actuator/health"))
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
 }
 
 func (p *pods) WaitReady(ctx context.Context, roles ...system.Role) error {

@@ -27,9 +27,11 @@ dapr.io/sidecar-cpu-limit: {{ $dapr.resources.limits.cpu | quote }}
 dapr.io/sidecar-memory-limit: {{ $dapr.resources.limits.memory | quote }}
 dapr.io/sidecar-seccomp-profile-type: RuntimeDefault
 dapr.io/graceful-shutdown-seconds: "5"
+# A native sidecar: it ends after the service's container, and the Job's with it.
+dapr.io/enable-native-sidecar: "true"
 {{- end -}}
 
-{{/* And what concerns only the service: its port, its health, how it ends. */}}
+{{/* And what concerns only the service: its port, its health. */}}
 {{- define "common.daprAppAnnotations" -}}
 {{- $dapr := .v.dapr -}}
 dapr.io/app-port: "8080"
@@ -49,10 +51,4 @@ dapr.io/sidecar-readiness-probe-delay-seconds: "1"
 dapr.io/sidecar-readiness-probe-period-seconds: "2"
 dapr.io/sidecar-readiness-probe-threshold: "3"
 dapr.io/sidecar-readiness-probe-timeout-seconds: "2"
-{{- if $dapr.nativeSidecar }}
-dapr.io/enable-native-sidecar: "true"
-{{- else }}
-dapr.io/enable-native-sidecar: "false"
-dapr.io/block-shutdown-duration: {{ int $dapr.blockShutdownSeconds }}s
-{{- end }}
 {{- end -}}

@@ -15,11 +15,6 @@ spec:
   {{- end }}
   revisionHistoryLimit: 5
   progressDeadlineSeconds: 300
-  {{- if $v.network.calledBy }}
-  # Callers' sidecars look up who answers only every 30 s: by then they must know a
-  # new pod before the next old one goes.
-  minReadySeconds: 35
-  {{- end }}
   strategy:
     type: RollingUpdate
     rollingUpdate: { maxSurge: 1, maxUnavailable: 0 }
@@ -40,7 +35,7 @@ spec:
     spec:
       {{- include "common.podSpec" $scope | nindent 6 }}
       # The wait before SIGTERM, the service's own stop (20 s at most), the sidecar's.
-      terminationGracePeriodSeconds: {{ add (int $v.preStopSeconds) 30 }}
+      terminationGracePeriodSeconds: {{ add (include "common.preStopSeconds" $v) 30 }}
       {{- include "common.placement" $scope | nindent 6 }}
       containers:
         - name: app
@@ -49,7 +44,7 @@ spec:
             - { name: http, containerPort: 8080 }
           lifecycle:
             preStop:
-              sleep: { seconds: {{ int $v.preStopSeconds }} }
+              sleep: { seconds: {{ include "common.preStopSeconds" $v }} }
           startupProbe:
             httpGet: { path: /actuator/health, port: http }
             periodSeconds: 1
@@ -64,4 +59,13 @@ spec:
             initialDelaySeconds: 5
             periodSeconds: 5
             timeoutSeconds: 2
+{{- end -}}
+
+{{/*
+How long a pod that is to end still takes requests. Nobody tells callers' sidecars
+that it ends: for a while yet they choose it from what they looked up before.
+*/}}
+{{- define "common.preStopSeconds" -}}
+{{- $lookup := ternary .dapr.lookupSeconds 0 (not (empty .network.calledBy)) -}}
+{{- max (int .preStopSeconds) (int $lookup) -}}
 {{- end -}}

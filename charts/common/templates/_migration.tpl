@@ -30,8 +30,6 @@ spec:
         {{- include "common.podLabels" $scope | nindent 8 }}
       annotations:
         {{- include "common.daprAnnotations" $scope | nindent 8 }}
-        # Ends with the Job's container; any other kind would keep the Job from ending.
-        dapr.io/enable-native-sidecar: "true"
     spec:
       {{- include "common.podSpec" $scope | nindent 6 }}
       restartPolicy: Never

@@ -3,6 +3,7 @@ package charts
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -52,22 +53,44 @@ func TestPodsHaveTheTimeToEnd(t *testing.T) {
 	}
 }
 
-// TestSidecarsEndAfterTheirServices, but for the one of KOS's mock: that one
-// has calls come in and none go out, so it turns them away while its service
-// still answers.
 func TestSidecarsEndAfterTheirServices(t *testing.T) {
 	t.Parallel()
-	for _, service := range services {
-		deployment := production(t).find(t, "Deployment", service)
-		native, block := annotations(deployment)["dapr.io/enable-native-sidecar"], annotations(deployment)["dapr.io/block-shutdown-duration"]
-		wait, _ := deployment.at("spec", "template", "spec", "containers", 0, "lifecycle", "preStop", "sleep", "seconds").(int)
-		if service != "kos-mock-service" {
-			equal(t, service, []any{native, block}, []any{"true", nil})
-			continue
+	for _, environment := range environments {
+		for _, w := range system(t, environment).workloads() {
+			if found := annotations(w.object); found["dapr.io/enabled"] != nil && found["dapr.io/enable-native-sidecar"] != "true" {
+				t.Errorf("%s: %s: %v", environment, w, found)
+			}
 		}
-		equal(t, service, []any{native, block}, []any{"false", "5s"})
-		if wait <= 5+5 {
-			t.Errorf("%s ends after %d s, before its sidecar has drained", service, wait)
+	}
+}
+
+// lookupTTL finds how many seconds a sidecar remembers whom it may call.
+var lookupTTL = regexp.MustCompile(`const resolverCacheTTL = (\d+)\n`)
+
+// TestCalleesOutliveWhatCallersHaveLookedUp adds to it how old an answer of the
+// DNS of a cluster may be.
+func TestCalleesOutliveWhatCallersHaveLookedUp(t *testing.T) {
+	t.Parallel()
+	const dns = 5
+	content, err := os.ReadFile(filepath.Join(sources(t, "daprd", "github.com/dapr/dapr"), "pkg", "messaging", "direct_messaging.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := lookupTTL.FindSubmatch(content)
+	if found == nil {
+		t.Fatal("the pinned Dapr does not say for how long a sidecar remembers")
+	}
+	ttl, _ := strconv.Atoi(string(found[1]))
+	for _, environment := range environments {
+		all := system(t, environment)
+		for _, callee := range []string{"auth-service", "kos-mock-service"} {
+			if environment == "prod" && callee == "kos-mock-service" {
+				continue
+			}
+			wait, _ := all.find(t, "Deployment", callee).at("spec", "template", "spec", "containers", 0, "lifecycle", "preStop", "sleep", "seconds").(int)
+			if wait <= ttl+dns {
+				t.Errorf("%s: %s waits %d s, and may be called for %d s", environment, callee, wait, ttl+dns)
+			}
 		}
 	}
 }

@@ -86,6 +86,7 @@ func TestFaultyValuesAreRefused(t *testing.T) {
 		"resources.limits.memory=1":          "memory",
 		"placement.zones=Never":              "zones",
 		"dapr.nativeSidecars=true":           "nativeSidecars",
+		"dapr.lookupSeconds=20":              "lookupSeconds",
 		"otlpEndpoint=collector:4317":        "otlpEndpoint",
 		"trustedProxies=everybody":           "trustedProxies",
 		"global.service.logLevel=LOUD":       "logLevel",
