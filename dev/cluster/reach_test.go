@@ -59,17 +59,24 @@ func open(ctx context.Context) error {
 	return kos.New(address(kosMock), nil).CalmDown()
 }
 
-// reachable says so where the cluster's nodes are not within reach.
+// reachable awaits that each service is within reach, and says so where the
+// cluster's nodes are not.
 func reachable(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	return poll(ctx, func() error {
-		response, err := http.Get(address(auth) + "/actuator/health")
+	for _, service := range services {
+		err := poll(ctx, func() error {
+			response, err := http.Get(address(service) + "/actuator/health")
+			if err != nil {
+				return fmt.Errorf("the tests must run where they reach the nodes of the cluster: %w", err)
+			}
+			return response.Body.Close()
+		})
 		if err != nil {
-			return fmt.Errorf("the tests must run where they reach the nodes of the cluster: %w", err)
+			return err
 		}
-		return response.Body.Close()
-	})
+	}
+	return nil
 }
 
 // address is where the Service of a service answers.
