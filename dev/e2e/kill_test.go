@@ -15,12 +15,12 @@ type outage struct{ from, until time.Time }
 // TestKilled kills every part, again and again, while customers keep asking
 // and logging in.
 func TestKilled(t *testing.T) {
+	locally(t)
 	roles := []system.Role{
 		auth, system.Sidecar(auth), bills, system.Sidecar(bills), kosMock, system.Sidecar(kosMock), system.Redis, system.Postgres,
 	}
 	for _, role := range roles {
 		t.Run(string(role), func(t *testing.T) {
-			locally(t)
 			harm(t)
 			customers := audience(t, 4)
 			asking, entering := inquiries(customers), logins(t, resident(t))

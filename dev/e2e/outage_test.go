@@ -14,6 +14,7 @@ import (
 )
 
 func TestRedisIsAwayForAWhile(t *testing.T) {
+	locally(t)
 	tests := map[string]struct{ leave, comeBack func(t testing.TB) }{
 		"killed": {
 			func(t testing.TB) { t.Helper(); kill(t, system.Redis) },
@@ -26,7 +27,6 @@ func TestRedisIsAwayForAWhile(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			locally(t)
 			harm(t)
 			// A logout that nobody could confirm may still have its effect.
 			customers, leaver := audience(t, 4), audience(t, 1)[0]
