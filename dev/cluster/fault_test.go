@@ -19,9 +19,9 @@ func TestFailingMigration(t *testing.T) {
 	version := psql(t, "SELECT version FROM schema_version")
 	psql(t, "UPDATE schema_version SET version = 0")
 	t.Cleanup(func() { psql(t, "UPDATE schema_version SET version = "+version) })
-	upgrade := refused(t, auth, []string{auth + "-migrate", "already exists"}, auth+".migration.retries=0")
+	refused(t, auth, []string{auth + "-migrate", "already exists"}, auth+".migration.retries=0")
 	psql(t, "UPDATE schema_version SET version = "+version)
-	recovers(t, upgrade)
+	recovers(t)
 }
 
 // TestMissingSecret takes a secret away that a new pod needs.
@@ -33,11 +33,11 @@ func TestMissingSecret(t *testing.T) {
 	}
 	mustKubectl(t, "delete", "secret", name)
 	t.Cleanup(func() { _ = restore(context.Background()) })
-	upgrade := refused(t, bills, []string{bills, name})
+	refused(t, bills, []string{bills, name})
 	if err := restore(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	recovers(t, upgrade)
+	recovers(t)
 }
 
 // TestWrongRedisPassword gives new sidecars a password that Redis does not take.
@@ -52,25 +52,23 @@ func TestWrongRedisPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = set(context.Background(), kept) })
-	upgrade := refused(t, plans, []string{auth + "-migrate", "WRONGPASS"}, "global.service.migration.retries=0")
+	refused(t, plans, []string{auth + "-migrate", "WRONGPASS"}, "global.service.migration.retries=0")
 	if err := set(t.Context(), kept); err != nil {
 		t.Fatal(err)
 	}
-	recovers(t, upgrade)
+	recovers(t)
 }
 
 // refused upgrades a service, which must fail, and while that goes on asks it
 // fifty times a second: the pods of before answer all of it. What helm, the new
-// pods and the Jobs say must name the causes. It returns the values that made the
-// upgrade one.
-func refused(t *testing.T, service string, causes []string, set ...string) (upgrade []string) {
+// pods and the Jobs say must name the causes.
+func refused(t *testing.T, service string, causes []string, set ...string) {
 	t.Helper()
 	allSettled(t)
 	before := allPods(t)
 	load := startLoad(t, service)
 	start := time.Now()
-	upgrade = append(set, service+".env.ROLL="+fmt.Sprint(start.Unix()))
-	_, err := helm(t.Context(), "upgrade", hopeless, upgrade...)
+	_, err := helm(t.Context(), "upgrade", hopeless, append(set, service+".env.ROLL="+fmt.Sprint(start.Unix()))...)
 	if err == nil {
 		t.Fatal("an upgrade that cannot succeed did")
 	}
@@ -88,16 +86,16 @@ func refused(t *testing.T, service string, causes []string, set ...string) (upgr
 		}
 	}
 	load.lossless(t)
-	return upgrade
 }
 
-// recovers makes the same upgrade again, when the cause is gone. (Another one
-// would leave what the failed one has added: Helm compares with the last release
-// that was complete.)
-func recovers(t *testing.T, upgrade []string) {
+// recovers takes back the upgrade that failed, and makes another one, which
+// succeeds now that the cause is gone. (Without the rollback, it would leave what
+// the failed one has added: Helm compares with the last release that was complete.)
+func recovers(t *testing.T) {
 	t.Helper()
-	roll(t, "the upgrade after the cause is gone", func(ctx context.Context) (string, error) {
-		return helm(ctx, "upgrade", rollTimeout, upgrade...)
+	roll(t, "the rollback", rollBack)
+	roll(t, "an upgrade after the cause is gone", func(ctx context.Context) (string, error) {
+		return helm(ctx, "upgrade", rollTimeout)
 	})
 }
 

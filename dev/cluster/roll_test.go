@@ -39,7 +39,7 @@ func TestRoll(t *testing.T) {
 			if before == after {
 				t.Errorf("the upgrade left the pods as they were, at %s", before)
 			}
-			roll(t, "rollback", func(ctx context.Context) (string, error) { return helm(ctx, "rollback", rollTimeout) })
+			roll(t, "rollback", rollBack)
 			if again := revision(t, service); again != before {
 				t.Errorf("the rollback led to %s, not to %s", again, before)
 			}
@@ -48,6 +48,9 @@ func TestRoll(t *testing.T) {
 		})
 	}
 }
+
+// rollBack leads to the release before.
+func rollBack(ctx context.Context) (string, error) { return helm(ctx, "rollback", rollTimeout) }
 
 // roll does it, tells how long it took, and sees that what follows is complete.
 func roll(t *testing.T, what string, do func(ctx context.Context) (string, error)) {
