@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/phonebill/phonebill/dev/internal/atomicfile"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/system"
 )
@@ -179,7 +179,7 @@ func (p *pods) Life(role system.Role) (string, error) {
 }
 
 // Logs writes what the part's container has logged to a file. Where that fails
-// there is none, which whoever reads it sees.
+// the file is not there, which whoever reads it sees.
 func (p *pods) Logs(role system.Role) []string {
 	container := "app"
 	switch {
@@ -189,9 +189,12 @@ func (p *pods) Logs(role system.Role) []string {
 		container = "daprd"
 	}
 	file := filepath.Join(p.dir, string(role)+".log")
-	_ = os.Remove(file)
-	if out, err := p.kubectl(context.Background(), "logs", "--selector=app="+p.app(role), "--container="+container, "--tail=-1"); err == nil {
-		_ = os.WriteFile(file, []byte(out), 0o600)
+	out, err := p.kubectl(context.Background(), "logs", "--selector=app="+p.app(role), "--container="+container, "--tail=-1")
+	if err == nil {
+		err = atomicfile.Write(file, []byte(out)) // another test may be reading the last one
+	}
+	if err != nil {
+		return []string{file + ": " + err.Error()}
 	}
 	return []string{file}
 }
