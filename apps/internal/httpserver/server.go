@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -32,6 +33,11 @@ type Config struct {
 	// Drain is how long a stop waits for running requests. The longest one
 	// answers within 8 s.
 	Drain time.Duration `env:"HTTP_DRAIN" envDefault:"10s"`
+	// Leave is how long a stop first asks clients, with each answer, to close their
+	// connections: a request that is sent on one just when a stop closes it gets no
+	// answer. It is for environments whose clients keep connections, as an ingress
+	// does.
+	Leave time.Duration `env:"HTTP_LEAVE" envDefault:"0s"`
 	// TrustedProxies are those whose X-Forwarded-For counts; by default none.
 	TrustedProxies Proxies `env:"HTTP_TRUSTED_PROXIES"`
 	// Origins are the web pages that may call us from a browser; by default none.
@@ -49,6 +55,9 @@ func (c *Config) Validate() error {
 	}
 	if err := c.Origins.validate(); err != nil {
 		return err
+	}
+	if c.Leave < 0 {
+		return errors.New("HTTP_LEAVE must not be negative")
 	}
 	if c.MaxInFlight < 1 || c.MaxBody < 1 || c.Drain <= 0 {
 		return errors.New("HTTP_MAX_IN_FLIGHT, HTTP_MAX_BODY and HTTP_DRAIN must be positive")
@@ -76,24 +85,32 @@ type Server struct {
 	http     *http.Server
 	listener net.Listener
 	served   chan struct{}
+	leaving  atomic.Bool
 }
 
 // New returns a server for the routes of api. It serves openapi, the service's
 // OpenAPI document, at /openapi.yaml.
 func New(cfg Config, deps Deps, openapi []byte, api Registrar) *Server {
-	return &Server{
-		cfg: cfg,
-		log: deps.Log,
-		http: &http.Server{
-			Handler:           routes(cfg, deps, openapi, api),
-			ReadHeaderTimeout: 5 * time.Second,
-			ReadTimeout:       10 * time.Second,
-			WriteTimeout:      20 * time.Second,
-			IdleTimeout:       90 * time.Second, // longer than the ingress keeps its side
-			ErrorLog:          slog.NewLogLogger(deps.Log.Handler(), slog.LevelWarn),
-		},
-		served: make(chan struct{}),
+	s := &Server{cfg: cfg, log: deps.Log, served: make(chan struct{})}
+	s.http = &http.Server{
+		Handler:           s.parting(routes(cfg, deps, openapi, api)),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      20 * time.Second,
+		IdleTimeout:       90 * time.Second, // longer than the ingress keeps its side
+		ErrorLog:          slog.NewLogLogger(deps.Log.Handler(), slog.LevelWarn),
 	}
+	return s
+}
+
+// parting asks clients to close their connections once the server leaves.
+func (s *Server) parting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.leaving.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // routes mounts the actuators beside the API, so that a loaded or failing API
@@ -146,9 +163,11 @@ func (s *Server) Start(ctx context.Context) error {
 // Addr returns the address the server listens on, once started.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Stop takes no more requests and waits for the running ones, as long as the
-// drain time allows. It cuts those that are left then and returns an error.
+// Stop goes on for the time to leave, then takes no more requests and waits for
+// the running ones, as long as the drain time allows. It cuts those that are left
+// then and returns an error.
 func (s *Server) Stop(ctx context.Context) error {
+	s.leave(ctx)
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Drain)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
@@ -157,4 +176,14 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	<-s.served
 	return err
+}
+
+func (s *Server) leave(ctx context.Context) {
+	s.leaving.Store(true)
+	left := time.NewTimer(s.cfg.Leave)
+	defer left.Stop()
+	select {
+	case <-ctx.Done():
+	case <-left.C:
+	}
 }

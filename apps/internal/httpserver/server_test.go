@@ -120,6 +120,39 @@ func TestStopLetsRunningRequestsFinish(t *testing.T) {
 	}
 }
 
+// A connection that a stop closes may have a request on its way: so each answer of
+// a server that leaves closes its own, while it still takes new ones.
+func TestStopFirstAsksClientsToClose(t *testing.T) {
+	t.Parallel()
+	cfg := defaults()
+	cfg.Leave = 2 * time.Second
+	f := setup(t, cfg, newGate().register)
+	start(t, f)
+	client := newClient(t)
+	asked := func() bool {
+		answer, err := client.Post("http://"+f.Addr()+"/nowhere", "application/json", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatalf("a server that leaves refuses: %v", err)
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		_ = answer.Body.Close()
+		return answer.Close
+	}
+	if asked() {
+		t.Error("asked to close although nothing stops")
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- f.Stop(context.Background()) }()
+	for !asked() {
+	}
+	if !asked() {
+		t.Error("not asked again")
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStopGivesUpAfterTheDrainTime(t *testing.T) {
 	t.Parallel()
 	cfg := defaults()
@@ -165,6 +198,7 @@ func TestConfigRefusesLimitsThatShutTheDoor(t *testing.T) {
 		"in flight": func(c *httpserver.Config) { c.MaxInFlight = 0 },
 		"body":      func(c *httpserver.Config) { c.MaxBody = -1 },
 		"drain":     func(c *httpserver.Config) { c.Drain = 0 },
+		"leave":     func(c *httpserver.Config) { c.Leave = -1 },
 	} {
 		cfg := defaults()
 		change(&cfg)
