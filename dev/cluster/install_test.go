@@ -22,7 +22,7 @@ const quickly = 3 * time.Minute
 func helm(ctx context.Context, verb string, within time.Duration, set ...string) (string, error) {
 	args := []string{verb, release, "--namespace", live.namespace}
 	if verb == "install" || verb == "upgrade" {
-		args = append(args, "charts/phonebill", "--wait-for-jobs", "--values", "charts/phonebill/values-local.yaml",
+		args = append(args, "charts/phonebill", "--values", "charts/phonebill/values-local.yaml",
 			"--values", imageFile("digests.yaml"), "--values", "dev/cluster/testdata/values.yaml")
 		if own := os.Getenv("PHONEBILL_CLUSTER_VALUES"); own != "" {
 			args = append(args, "--values", own)

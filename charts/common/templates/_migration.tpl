@@ -1,9 +1,9 @@
 {{/*
-The Job that migrates the database. An upgrade runs it first, as a hook, and
-stops where it fails: the pods of before go on with the database of before. It
-gets the password like the service does, from its sidecar; what that needs is
-there from the release before. The first install has nothing to protect and
-brings all of this along, so the Job is one object among the others there.
+The Job that migrates the database, a hook. An upgrade runs it first and stops
+where it fails: the pods of before go on with the database of before. It gets the
+password like the service does, from its sidecar; what that needs is there from
+the release before. The first install brings all of this along and has nothing to
+protect, so there it runs last; until then the services wait for their tables.
 */}}
 {{- define "common.migration" -}}
 {{- $v := include "common.values" . | fromYaml -}}
@@ -13,13 +13,11 @@ brings all of this along, so the Job is one object among the others there.
 apiVersion: batch/v1
 kind: Job
 metadata:
-  {{- include "common.metadata" (dict "root" . "name" (ternary (printf "%s-first" $name) $name .Release.IsInstall)) | nindent 2 }}
-  {{- if not .Release.IsInstall }}
+  {{- include "common.metadata" (dict "root" . "name" $name) | nindent 2 }}
   annotations:
-    helm.sh/hook: pre-upgrade
+    helm.sh/hook: {{ ternary "post-install" "pre-upgrade" .Release.IsInstall }}
     # A Job that failed stays, with its log, until the next one.
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
-  {{- end }}
 spec:
   backoffLimit: {{ int $v.migration.retries }}
   activeDeadlineSeconds: {{ int $v.migration.seconds }}

@@ -100,6 +100,7 @@ env:
 {{- $name := required (printf "%s: database.name is required" .root.Chart.Name) $v.database.name -}}
 {{- $env := dict
   "HTTP_ADDR" ":8080"
+  "HTTP_LEAVE" "3s"
   "LOG_LEVEL" $v.logLevel
   "DB_HOST" $v.database.host
   "DB_PORT" (int $v.database.port)

@@ -111,7 +111,7 @@ func TestSidecarsKnowTheirServices(t *testing.T) {
 	for _, environment := range environments {
 		all := system(t, environment)
 		for _, w := range all.workloads() {
-			service := strings.TrimSuffix(strings.TrimSuffix(w.name(), "-first"), "-migrate")
+			service := strings.TrimSuffix(w.name(), "-migrate")
 			if !slices.Contains(services, service) {
 				continue
 			}
@@ -155,17 +155,18 @@ func TestAppsAndSidecarsSendTracesToTheSameCollector(t *testing.T) {
 	}
 }
 
-// TestDatabasesAreMigratedFirst: by a hook that an upgrade waits for, and on the
-// first install, where the hook would find nothing of what it needs, beside.
+// TestDatabasesAreMigratedFirst, but for the first install, where the Job would
+// find nothing of what it needs. It is no object of the release, which could not be
+// rolled back to: nobody may change a Job that has run.
 func TestDatabasesAreMigratedFirst(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {
-		upgrade := template(t, service, "--is-upgrade").find(t, "Job", service+"-migrate")
-		equal(t, service+" upgraded", upgrade.at("metadata", "annotations"), any(map[string]any{
-			"helm.sh/hook": "pre-upgrade", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
-		}))
-		install := template(t, service).find(t, "Job", service+"-migrate-first")
-		equal(t, service+" installed", install.at("metadata", "annotations"), nil)
+		upgrade, install := template(t, service, "--is-upgrade").find(t, "Job", service+"-migrate"), template(t, service).find(t, "Job", service+"-migrate")
+		for hook, job := range map[string]object{"pre-upgrade": upgrade, "post-install": install} {
+			equal(t, service, job.at("metadata", "annotations"), any(map[string]any{
+				"helm.sh/hook": hook, "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
+			}))
+		}
 		for _, job := range []object{upgrade, install} {
 			equal(t, job.String()+" runs", job.at("spec", "template", "spec", "containers", 0, "args"), any([]any{"migrate"}))
 			equal(t, job.String()+" ends", []any{annotations(job)["dapr.io/enable-native-sidecar"], job.at("spec", "template", "spec", "restartPolicy")}, []any{"true", "Never"})

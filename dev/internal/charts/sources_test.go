@@ -34,7 +34,7 @@ func TestServicesReadEveryVariable(t *testing.T) {
 	shared := goSources(t, "internal")
 	for _, name := range environments {
 		for _, w := range system(t, name).workloads() {
-			service := strings.TrimSuffix(w.name(), "-migrate-first")
+			service := strings.TrimSuffix(w.name(), "-migrate")
 			if !slices.Contains(services, service) {
 				continue
 			}
