@@ -84,23 +84,8 @@ func TestAutoscaler(t *testing.T) {
 // TestStranger calls the services from an app that no policy knows, over a sidecar
 // of the same cluster with the same certificates.
 func TestStranger(t *testing.T) {
-	manifest, err := os.ReadFile("testdata/stranger.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	image := mustKubectl(t, "get", "deployment", "redis", "--output=jsonpath={.spec.template.spec.containers[0].image}")
-	if err := apply(t.Context(), strings.ReplaceAll(string(manifest), "IMAGE", image)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { mustKubectl(t, "delete", "pod", "reach-stranger", "--wait") })
-	await(t, time.Minute, "the stranger's sidecar", func() error {
-		status, body := send(request(http.MethodGet, address("stranger")+"/v1.0/healthz/outbound", "", ""))
-		if status != http.StatusNoContent {
-			return fmt.Errorf("it answers %d %s", status, body)
-		}
-		return nil
-	})
-	for _, call := range []struct{ service, method, path string }{
+	call := caller(t, "stranger", "default")
+	for _, to := range []struct{ service, method, path string }{
 		{kosMock, http.MethodGet, "/api/kos/products"},
 		{kosMock, http.MethodPost, "/api/kos/auth"},
 		{kosMock, http.MethodPost, "/api/kos/bill-inquiry"},
@@ -110,17 +95,71 @@ func TestStranger(t *testing.T) {
 		{bills, http.MethodGet, "/api/v1/bills/menu"},
 		{plans, http.MethodGet, "/api/v1/products/menu"},
 	} {
-		url := address("stranger") + "/v1.0/invoke/" + call.service + "/method" + call.path
-		status, body := send(request(call.method, url, "", ""))
-		if status != http.StatusForbidden || !strings.Contains(body, "PermissionDenied") {
-			t.Errorf("%s %s of %s answered %d: %s", call.method, call.path, call.service, status, body)
+		denied(t, call, to.service, to.method, to.path)
+	}
+}
+
+// TestNamedOperations calls as an app that policies know, in a pod beside its own:
+// what they name reaches the services, which go on to look at it, and nothing else
+// does.
+func TestNamedOperations(t *testing.T) {
+	call := caller(t, bills, bills+"-sa")
+	for _, to := range []struct {
+		service, method, path string
+		status                int
+	}{
+		{auth, http.MethodGet, "/.well-known/jwks.json", http.StatusOK},
+		{kosMock, http.MethodPost, "/api/kos/bill-inquiry", http.StatusUnauthorized},
+		{kosMock, http.MethodPost, "/api/kos/product-inquiry", http.StatusUnauthorized},
+	} {
+		if status, body := call(to.service, to.method, to.path); status != to.status {
+			t.Errorf("%s %s of %s answered %d, want %d: %s", to.method, to.path, to.service, status, to.status, body)
 		}
 	}
-	// What is refused to everybody proves nothing: those who may, can.
-	userID, line := seeded(seededUsers - endToEnd)
-	answered := request(http.MethodPost, address(bills)+"/api/v1/bills/inquiry", login(t, userID), `{"lineNumber":"`+line+`"}`)
-	if status, body := send(answered); status != http.StatusOK {
-		t.Errorf("bill-inquiry-service asking KOS answered %d: %s", status, body)
+	for _, to := range []struct{ service, method, path string }{
+		{auth, http.MethodPost, "/.well-known/jwks.json"},
+		{auth, http.MethodPost, "/internal/registrations/check"},
+		{auth, http.MethodPost, "/api/v1/auth/login"},
+		{kosMock, http.MethodGet, "/api/kos/bill-inquiry"},
+		{kosMock, http.MethodGet, "/api/kos/products"},
+		{kosMock, http.MethodPost, "/api/kos/product-change"},
+		{kosMock, http.MethodPost, "/admin/calls"},
+		{plans, http.MethodGet, "/api/v1/products/menu"},
+	} {
+		denied(t, call, to.service, to.method, to.path)
+	}
+}
+
+// denied checks that access control lets a call get nowhere.
+func denied(t *testing.T, call func(service, method, path string) (int, string), service, method, path string) {
+	t.Helper()
+	if status, body := call(service, method, path); status != http.StatusForbidden || !strings.Contains(body, "PermissionDenied") {
+		t.Errorf("%s %s of %s answered %d: %s", method, path, service, status, body)
+	}
+}
+
+// caller makes a pod whose sidecar takes calls from the test, as an app with the
+// rights of an account, and returns how to make them.
+func caller(t *testing.T, appID, account string) (call func(service, method, path string) (status int, body string)) {
+	t.Helper()
+	manifest, err := os.ReadFile("testdata/caller.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := mustKubectl(t, "get", "deployment", "redis", "--output=jsonpath={.spec.template.spec.containers[0].image}")
+	if err := apply(t.Context(), strings.NewReplacer("IMAGE", image, "APP_ID", appID, "ACCOUNT", account).Replace(string(manifest))); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mustKubectl(t, "delete", "pod", "reach-caller", "--wait") })
+	await(t, time.Minute, "the caller's sidecar", func() error {
+		status, body := send(request(http.MethodGet, address("caller")+"/v1.0/healthz/outbound", "", ""))
+		if status != http.StatusNoContent {
+			return fmt.Errorf("it answers %d %s", status, body)
+		}
+		return nil
+	})
+	return func(service, method, path string) (int, string) {
+		return send(request(method, address("caller")+"/v1.0/invoke/"+service+"/method"+path, "", ""))
 	}
 }
 
