@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // annotations are those of the pods of a Deployment or Job.
@@ -33,6 +34,9 @@ func source(t *testing.T, file, name string) int {
 	return seconds
 }
 
+// environmentOf returns the variables of a pod's service.
+func environmentOf(pod object) map[string]string { return environment(pod.part("containers", 0)) }
+
 // TestPodsHaveTheTimeToEnd adds up what comes after one another.
 func TestPodsHaveTheTimeToEnd(t *testing.T) {
 	t.Parallel()
@@ -46,6 +50,10 @@ func TestPodsHaveTheTimeToEnd(t *testing.T) {
 			wait, _ := pod.at("containers", 0, "lifecycle", "preStop", "sleep", "seconds").(int)
 			graceful, _ := strconv.Atoi(annotations(deployment)["dapr.io/graceful-shutdown-seconds"].(string))
 			grace, _ := pod.at("terminationGracePeriodSeconds").(int)
+			leave, err := time.ParseDuration(environmentOf(pod)["HTTP_LEAVE"])
+			if err != nil || leave < time.Second || leave > time.Duration(stop)*time.Second/2 {
+				t.Errorf("%s: %s asks clients to close for %s of %d s to stop: %v", environment, deployment, leave, stop, err)
+			}
 			if wait < 5 || grace <= wait+stop+graceful {
 				t.Errorf("%s: %s: waits %d s, stops in %d s, its sidecar in %d s, and has %d s", environment, deployment, wait, stop, graceful, grace)
 			}
