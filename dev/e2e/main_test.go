@@ -120,7 +120,7 @@ func start() (err error) {
 
 // environ has our services ask KOS as often as they like, but only what a test
 // asks for: tests count what reaches KOS.
-var environ = append(slices.Clone(kos.Unlimited), "PREFETCH_ENABLED=false")
+var environ = append(slices.Clone(kos.Unlimited), "PREFETCH_ENABLED=false", "NIGHTLY_REFRESH_ENABLED=false")
 
 // startSystem starts the system with the data that it has, or with none, and
 // gives it users.

@@ -56,6 +56,7 @@ func TestABillCostsOneCall(t *testing.T) {
 			}
 			w.expectCalls(2, "this month")
 
+			late := w.metric(sharedFaults)
 			w.stop()
 			w.start() // L1 is gone, L2 is not
 			for _, month := range []string{lastMonth(), thisMonth()} {
@@ -63,10 +64,17 @@ func TestABillCostsOneCall(t *testing.T) {
 					t.Errorf("after a restart, %s: %+v", month, got)
 				}
 			}
-			w.expectCalls(2, "both months after a restart")
+			// What the shared level did not take or tell in time is asked for again.
+			late += w.metric(sharedFaults)
+			if calls := w.kos.Calls("bill-inquiry"); calls < 2 || calls > 2+int(late) {
+				t.Errorf("after a restart KOS was called %d times in all, want 2; the store was late %v times", calls, late)
+			}
 		})
 	}
 }
+
+// sharedFaults counts how often the cache's shared level has failed.
+const sharedFaults = "phonebill_cache_l2_faults_total"
 
 func (w *world) expectCalls(want int, what string) {
 	w.t.Helper()

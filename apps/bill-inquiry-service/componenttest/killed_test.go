@@ -26,7 +26,7 @@ func (w *world) spawn() *exec.Cmd {
 	var log bytes.Buffer
 	process := exec.CommandContext(context.Background(), binary) // the test's context ends before its cleanup
 	process.Env = append([]string{
-		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset",
+		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset", byDay,
 		"DB_HOST=" + w.db.Config.Host, "DB_PORT=" + strconv.Itoa(w.db.Config.Port), "DB_NAME=" + w.db.Config.Name,
 		"DB_USER=" + w.db.Config.User, "DB_PASSWORD_SECRET=" + w.db.Config.PasswordSecret,
 		"DAPR_HTTP_PORT=" + strconv.Itoa(w.dapr.HTTPPort), "DAPR_GRPC_PORT=" + strconv.Itoa(w.dapr.GRPCPort),
