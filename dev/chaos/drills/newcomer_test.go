@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,14 +35,34 @@ func failure(code string) string {
 	return fmt.Sprintf(`{"success":false,"error":{"code":%q}}`, code)
 }
 
-// customer returns a person whose calls get these replies, in their order, and
-// then the last one again, and what was asked.
-func customer(t *testing.T, replies ...reply) (p person, asked *[]string) {
+// script answers calls with these replies, in their order, and then with the
+// last one again. It takes down what was asked.
+type script struct {
+	mu      sync.Mutex
+	replies []reply
+	calls   []string
+}
+
+func (s *script) next(r *http.Request) reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := s.replies[min(len(s.calls), len(s.replies)-1)]
+	s.calls = append(s.calls, r.Method+" "+r.URL.Path+" "+r.Header.Get("Prefer"))
+	return next
+}
+
+func (s *script) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// customer returns a person whose calls get these replies, and their script.
+func customer(t *testing.T, replies ...reply) (person, *script) {
 	t.Helper()
-	asked = new([]string)
+	s := &script{replies: replies}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next := replies[min(len(*asked), len(replies)-1)]
-		*asked = append(*asked, r.Method+" "+r.URL.Path+" "+r.Header.Get("Prefer"))
+		next := s.next(r)
 		for name, value := range next.header {
 			w.Header().Set(name, value)
 		}
@@ -49,7 +70,7 @@ func customer(t *testing.T, replies ...reply) (p person, asked *[]string) {
 		_, _ = w.Write([]byte(next.body))
 	}))
 	t.Cleanup(server.Close)
-	return person{api.New(server.URL, api.Timed(http.DefaultTransport)), ourLine}, asked
+	return person{api.New(server.URL, api.Timed(http.DefaultTransport)), ourLine}, s
 }
 
 // kinds returns what came of calls.
@@ -87,12 +108,12 @@ func TestAnswersAreToldApart(t *testing.T) {
 
 func TestWishesAreAsked(t *testing.T) {
 	t.Parallel()
-	p, asked := customer(t, reply{200, nil, `{"success":true,"data":{"stale":true,"customerInfo":{"lineNumber":"01030000001"}}}`})
+	p, script := customer(t, reply{200, nil, `{"success":true,"data":{"stale":true,"customerInfo":{"lineNumber":"01030000001"}}}`})
 	if got := p.visit(menu); got.Got != stale {
 		t.Errorf("the menu is %s: %s", got.Got, got.Reason)
 	}
-	if want := []string{"GET /api/v1/bills/menu "}; !slices.Equal(*asked, want) {
-		t.Errorf("asked %q", *asked)
+	if want := []string{"GET /api/v1/bills/menu "}; !slices.Equal(script.asked(), want) {
+		t.Errorf("asked %q", script.asked())
 	}
 	count := map[string]int{}
 	for turn := range 100 {
@@ -109,7 +130,7 @@ func TestWishesAreAsked(t *testing.T) {
 func TestNewcomerComesBack(t *testing.T) {
 	t.Parallel()
 	soon := map[string]string{"Retry-After": "1"}
-	p, asked := customer(t,
+	p, script := customer(t,
 		reply{503, soon, failure("KOS_UNAVAILABLE")}, reply{503, soon, failure("INQUIRY_IN_PROGRESS")}, reply{200, nil, bill(ourLine, false)})
 	var n Newcomer
 	n.live(t.Context(), p, month(0))
@@ -119,8 +140,8 @@ func TestNewcomerComesBack(t *testing.T) {
 	if pause := n.Visits[2].Start.Sub(n.Visits[1].End()); pause < time.Second {
 		t.Errorf("it came back after %s", pause)
 	}
-	if want := "POST /api/v1/bills/inquiry "; (*asked)[2] != want {
-		t.Errorf("asked %q", *asked)
+	if want := "POST /api/v1/bills/inquiry "; script.asked()[2] != want {
+		t.Errorf("asked %q", script.asked())
 	}
 }
 
@@ -133,7 +154,7 @@ func TestNewcomerWhoDoesNotWaitLooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	location := map[string]string{"Location": "/api/v1/bills/inquiry/id-1"}
-	p, asked := customer(t,
+	p, script := customer(t,
 		reply{202, location, string(inLine)}, reply{200, nil, string(inLine)},
 		reply{200, nil, `{"success":true,"data":{"status":"FAILED"}}`}, reply{202, location, string(inLine)},
 		reply{200, nil, bill(ourLine, false)})
@@ -143,8 +164,8 @@ func TestNewcomerWhoDoesNotWaitLooks(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	ask, look := "POST /api/v1/bills/inquiry respond-async", "GET /api/v1/bills/inquiry/id-1 "
-	if want := []string{ask, look, look, ask, look}; !slices.Equal(*asked, want) {
-		t.Errorf("asked %q", *asked)
+	if want := []string{ask, look, look, ask, look}; !slices.Equal(script.asked(), want) {
+		t.Errorf("asked %q", script.asked())
 	}
 }
 
