@@ -56,25 +56,34 @@ func TestABillCostsOneCall(t *testing.T) {
 			}
 			w.expectCalls(2, "this month")
 
-			late := w.metric(sharedFaults)
-			w.stop()
-			w.start() // L1 is gone, L2 is not
-			for _, month := range []string{lastMonth(), thisMonth()} {
-				if got := c.inquire(line, month); got.status != http.StatusOK {
-					t.Errorf("after a restart, %s: %+v", month, got)
+			for again := 1; !w.restartCostsNothing(c); again++ {
+				if again == 3 {
+					t.Fatal("the store has kept nothing")
 				}
-			}
-			// What the shared level did not take or tell in time is asked for again.
-			late += w.metric(sharedFaults)
-			if calls := w.kos.Calls("bill-inquiry"); calls < 2 || calls > 2+int(late) {
-				t.Errorf("after a restart KOS was called %d times in all, want 2; the store was late %v times", calls, late)
 			}
 		})
 	}
 }
 
-// sharedFaults counts how often the cache's shared level has failed.
-const sharedFaults = "phonebill_cache_l2_faults_total"
+// restartCostsNothing reports whether, L1 gone and L2 not, KOS is not asked again.
+// It may be only where the store was late, and then has the answers afterwards.
+func (w *world) restartCostsNothing(c *customer) bool {
+	w.t.Helper()
+	const faults = "phonebill_cache_l2_faults_total"
+	before, late := w.kos.Calls("bill-inquiry"), w.metric(faults)
+	w.stop()
+	w.start()
+	for _, month := range []string{lastMonth(), thisMonth()} {
+		if got := c.inquire(line, month); got.status != http.StatusOK {
+			w.t.Errorf("after a restart, %s: %+v", month, got)
+		}
+	}
+	asked := w.kos.Calls("bill-inquiry") - before
+	if late += w.metric(faults); asked > 0 && late == 0 {
+		w.t.Fatalf("after a restart KOS was called %d times more, and the store was never late", asked)
+	}
+	return asked == 0
+}
 
 func (w *world) expectCalls(want int, what string) {
 	w.t.Helper()
