@@ -84,8 +84,7 @@ func TestAutoscaler(t *testing.T) {
 // TestStranger calls the services from an app that no policy knows, over a sidecar
 // of the same cluster with the same certificates.
 func TestStranger(t *testing.T) {
-	call := caller(t, "stranger", "default")
-	for _, to := range []struct{ service, method, path string }{
+	caller(t, "stranger", "default").denied(t, []operation{
 		{kosMock, http.MethodGet, "/api/kos/products"},
 		{kosMock, http.MethodPost, "/api/kos/auth"},
 		{kosMock, http.MethodPost, "/api/kos/bill-inquiry"},
@@ -94,9 +93,7 @@ func TestStranger(t *testing.T) {
 		{auth, http.MethodPost, "/internal/registrations/check"},
 		{bills, http.MethodGet, "/api/v1/bills/menu"},
 		{plans, http.MethodGet, "/api/v1/products/menu"},
-	} {
-		denied(t, call, to.service, to.method, to.path)
-	}
+	})
 }
 
 // TestNamedOperations calls as an app that policies know, in a pod beside its own:
@@ -104,19 +101,16 @@ func TestStranger(t *testing.T) {
 // does.
 func TestNamedOperations(t *testing.T) {
 	call := caller(t, bills, bills+"-sa")
-	for _, to := range []struct {
-		service, method, path string
-		status                int
-	}{
-		{auth, http.MethodGet, "/.well-known/jwks.json", http.StatusOK},
-		{kosMock, http.MethodPost, "/api/kos/bill-inquiry", http.StatusUnauthorized},
-		{kosMock, http.MethodPost, "/api/kos/product-inquiry", http.StatusUnauthorized},
+	for to, want := range map[operation]int{
+		{auth, http.MethodGet, "/.well-known/jwks.json"}:       http.StatusOK,
+		{kosMock, http.MethodPost, "/api/kos/bill-inquiry"}:    http.StatusUnauthorized,
+		{kosMock, http.MethodPost, "/api/kos/product-inquiry"}: http.StatusUnauthorized,
 	} {
-		if status, body := call(to.service, to.method, to.path); status != to.status {
-			t.Errorf("%s %s of %s answered %d, want %d: %s", to.method, to.path, to.service, status, to.status, body)
+		if status, body := call(to); status != want {
+			t.Errorf("%v answered %d, want %d: %s", to, status, want, body)
 		}
 	}
-	for _, to := range []struct{ service, method, path string }{
+	call.denied(t, []operation{
 		{auth, http.MethodPost, "/.well-known/jwks.json"},
 		{auth, http.MethodPost, "/internal/registrations/check"},
 		{auth, http.MethodPost, "/api/v1/auth/login"},
@@ -125,22 +119,28 @@ func TestNamedOperations(t *testing.T) {
 		{kosMock, http.MethodPost, "/api/kos/product-change"},
 		{kosMock, http.MethodPost, "/admin/calls"},
 		{plans, http.MethodGet, "/api/v1/products/menu"},
-	} {
-		denied(t, call, to.service, to.method, to.path)
-	}
+	})
 }
 
-// denied checks that access control lets a call get nowhere.
-func denied(t *testing.T, call func(service, method, path string) (int, string), service, method, path string) {
+// operation is what access control admits an app to, or not.
+type operation struct{ service, method, path string }
+
+// invoke has a sidecar call an operation.
+type invoke func(operation) (status int, body string)
+
+// denied checks that access control lets no call get anywhere.
+func (call invoke) denied(t *testing.T, operations []operation) {
 	t.Helper()
-	if status, body := call(service, method, path); status != http.StatusForbidden || !strings.Contains(body, "PermissionDenied") {
-		t.Errorf("%s %s of %s answered %d: %s", method, path, service, status, body)
+	for _, to := range operations {
+		if status, body := call(to); status != http.StatusForbidden || !strings.Contains(body, "PermissionDenied") {
+			t.Errorf("%v answered %d: %s", to, status, body)
+		}
 	}
 }
 
 // caller makes a pod whose sidecar takes calls from the test, as an app with the
 // rights of an account, and returns how to make them.
-func caller(t *testing.T, appID, account string) (call func(service, method, path string) (status int, body string)) {
+func caller(t *testing.T, appID, account string) invoke {
 	t.Helper()
 	manifest, err := os.ReadFile("testdata/caller.yaml")
 	if err != nil {
@@ -158,8 +158,8 @@ func caller(t *testing.T, appID, account string) (call func(service, method, pat
 		}
 		return nil
 	})
-	return func(service, method, path string) (int, string) {
-		return send(request(method, address("caller")+"/v1.0/invoke/"+service+"/method"+path, "", ""))
+	return func(to operation) (int, string) {
+		return send(request(to.method, address("caller")+"/v1.0/invoke/"+to.service+"/method"+to.path, "", ""))
 	}
 }
 
