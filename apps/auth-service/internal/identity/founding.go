@@ -17,7 +17,7 @@ type Founder interface {
 // nobody who could grant him anything. It returns ErrValidation, ErrUserIDTaken
 // or ErrDatabase.
 func FoundAdministrator(ctx context.Context, founder Founder, passwords Passwords, in LoginRequest, now time.Time) error {
-	if err := in.validate(); err != nil {
+	if err := in.validateNew(); err != nil {
 		return err
 	}
 	hash, err := passwords.Hash(ctx, in.Password)

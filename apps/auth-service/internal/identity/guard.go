@@ -59,10 +59,14 @@ func (g *Guard) prove(ctx context.Context, id, password string) (Account, error)
 	if err != nil && !errors.Is(err, ErrUserNotFound) {
 		return Account{}, err
 	}
-	if err := g.attempt(ctx, id, password, account); err != nil {
+	outdated, err := g.attempt(ctx, id, password, account)
+	if err != nil {
 		return Account{User: User{ID: account.ID}}, err
 	}
-	return g.renewed(ctx, account, password), nil
+	if outdated {
+		account = g.renewed(ctx, account, password)
+	}
+	return account, nil
 }
 
 // turn waits for a turn at an id. It returns ErrCrowd if that does not come
@@ -77,37 +81,33 @@ func (g *Guard) turn(ctx context.Context, id string) (done func(), err error) {
 	return done, err
 }
 
-// attempt counts an attempt, and then looks whether it is right. It is counted
-// only when its turn has come: who waits in vain has not guessed. A process that
-// dies after that leaves it counted.
-func (g *Guard) attempt(ctx context.Context, id, password string, account Account) error {
+// attempt counts an attempt, and then looks whether it is right, and if so
+// whether the hash is outdated. It is counted only when its turn has come: who
+// waits in vain has not guessed. A process that dies after that leaves it counted.
+func (g *Guard) attempt(ctx context.Context, id, password string, account Account) (outdated bool, err error) {
 	var count int
-	right, err := g.Passwords.Verify(ctx, password, account.PasswordHash, func(ctx context.Context) (err error) {
+	right, outdated, err := g.Passwords.Verify(ctx, password, account.PasswordHash, func(ctx context.Context) (err error) {
 		count, err = g.Attempts.Take(ctx, id)
 		return err
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	// A client that left meanwhile changes nothing about the outcome.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	switch {
 	case right && account.Status == StatusActive:
-		return g.Attempts.Reset(ctx, id)
+		return outdated, g.Attempts.Reset(ctx, id)
 	case count >= MaxFailures:
-		return ErrLocking
+		return false, ErrLocking
 	}
-	return ErrCredentials
+	return false, ErrCredentials
 }
 
-// renewed returns the account with the password hashed anew, if its hash costs
-// less than new ones do. That it cannot be done now harms nobody: there will be
-// another login.
+// renewed returns the account with the password hashed anew. That it cannot be
+// done now harms nobody: there will be another login.
 func (g *Guard) renewed(ctx context.Context, account Account, password string) Account {
-	if !g.Passwords.Outdated(account.PasswordHash) {
-		return account
-	}
 	hash, err := g.Passwords.Hash(ctx, password)
 	if err != nil {
 		return account

@@ -102,14 +102,13 @@ type Passwords interface {
 	// Admit tells whether there is room for more work at this moment, before
 	// anything else is done for it.
 	Admit() error
-	// Outdated tells whether a hash costs less than new ones do.
-	Outdated(hash string) bool
+	// Hash returns the hash of a password, in NFC.
 	Hash(ctx context.Context, password string) (string, error)
-	// Verify tells whether hash is that of the password. With an empty hash,
-	// nobody's, it is false after the same work. It calls begin when there is
-	// nothing left to wait for; if that fails, it returns that error and has not
-	// looked.
-	Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (bool, error)
+	// Verify reports whether hash is that of the password, and if so whether it
+	// is not one as Hash makes it now. With an empty hash, nobody's, it is false
+	// after the same work. It calls begin when there is nothing left to wait for;
+	// if that fails, it returns that error and has not looked.
+	Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (right, outdated bool, err error)
 }
 
 // Tokens signs and reads tokens. Both methods may return an Unavailable problem

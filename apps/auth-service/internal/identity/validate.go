@@ -6,6 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
@@ -36,8 +38,22 @@ func (f fieldFaults) checkID(field, id string) {
 	}
 }
 
+// checkPassword measures a password that is to be hashed, in NFC.
 func (f fieldFaults) checkPassword(field, password string) {
-	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword {
+	password = norm.NFC.String(password)
+	f.checkLength(field, password, password)
+}
+
+// checkTypedPassword measures a password that is to be verified. Text as it is
+// typed may be longer than it is in NFC, and before passwords were normalized it
+// was measured so: what was long enough then must go on to be.
+func (f fieldFaults) checkTypedPassword(field, typed string) {
+	f.checkLength(field, typed, norm.NFC.String(typed))
+}
+
+// checkLength refuses a password that is too short, and one that is too long.
+func (f fieldFaults) checkLength(field, short, long string) {
+	if utf8.RuneCountInString(short) < minPassword || utf8.RuneCountInString(long) > maxPassword {
 		f[field] = "8~50자여야 합니다."
 	}
 }
@@ -61,6 +77,14 @@ func (f fieldFaults) checkName(field, name string) string {
 }
 
 func (in LoginRequest) validate() error {
+	faults := fieldFaults{}
+	faults.checkID("userId", in.UserID)
+	faults.checkTypedPassword("password", in.Password)
+	return faults.err()
+}
+
+// validateNew is validate for credentials that are to be stored.
+func (in LoginRequest) validateNew() error {
 	faults := fieldFaults{}
 	faults.checkID("userId", in.UserID)
 	faults.checkPassword("password", in.Password)
@@ -90,7 +114,7 @@ func (in ChangePasswordRequest) validate() error {
 		faults["currentPassword"] = "필수 입력 항목입니다."
 	}
 	faults.checkPassword("newPassword", in.New)
-	if in.New == in.Current {
+	if norm.NFC.String(in.New) == norm.NFC.String(in.Current) {
 		faults["newPassword"] = "현재 비밀번호와 달라야 합니다."
 	}
 	return faults.err()

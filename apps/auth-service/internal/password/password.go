@@ -20,6 +20,7 @@ import (
 	"github.com/alexedwards/argon2id"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
@@ -117,46 +118,71 @@ func (h *Hasher) Admit() error {
 	return nil
 }
 
-// Outdated tells whether a hash is cheaper to guess than new ones are, or no
-// hash of ours at all.
-func (h *Hasher) Outdated(hash string) bool {
-	params, _, _, err := argon2id.DecodeHash(hash)
-	return err != nil || params.Memory < h.params.Memory || params.Iterations < h.params.Iterations ||
-		params.Parallelism < h.params.Parallelism || params.KeyLength < h.params.KeyLength
-}
-
-// Hash returns the PHC string of a password. It returns ErrBusy if there is no
-// room, or its turn does not come before ctx ends or the configured wait is
+// Hash returns the PHC string of a password, in NFC. It returns ErrBusy if there
+// is no room, or its turn does not come before ctx ends or the configured wait is
 // over.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	var hash string
 	err := h.inTurn(ctx, func() (err error) {
-		hash, err = argon2id.CreateHash(password, &h.params)
+		defer prometheus.NewTimer(h.metrics.seconds).ObserveDuration()
+		hash, err = argon2id.CreateHash(norm.NFC.String(password), &h.params)
 		return fault(err)
 	})
 	return hash, err
 }
 
-// Verify tells whether hash is that of the password. An empty hash is nobody's:
-// the answer is false after the same work, so that its time does not tell
-// whether an account exists. It returns ErrBusy like Hash. Once its turn has
-// come it calls begin, if there is one, whose error it returns instead of
-// looking at the password.
-func (h *Hasher) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (bool, error) {
+// Verify reports whether hash is that of the password, and if so whether it is
+// outdated: cheaper to guess than new ones are, or of text that is not in NFC. An
+// empty hash is nobody's: the answer is false after the same work, so that its
+// time does not tell whether an account exists. It returns ErrBusy like Hash. Once
+// its turn has come it calls begin, if there is one, whose error it returns
+// instead of looking at the password.
+func (h *Hasher) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (right, outdated bool, err error) {
 	if hash == "" {
 		hash = h.decoy
 	}
-	var match bool
-	err := h.inTurn(ctx, func() (err error) {
+	err = h.inTurn(ctx, func() (err error) {
 		if begin != nil {
 			if err := begin(ctx); err != nil {
 				return err
 			}
 		}
-		match, err = argon2id.ComparePasswordAndHash(password, hash)
+		right, outdated, err = h.compare(password, hash)
 		return fault(err)
 	})
-	return match, err
+	return right, outdated, err
+}
+
+// compare compares a hash with that of the password in NFC. Hashes made before
+// passwords were normalized may be of the text as it was typed: if that is not in
+// NFC, it is hashed as well, whatever the hash and whether or not anybody has it.
+// So the number of hashes computed for a wrong password depends on the password
+// alone.
+func (h *Hasher) compare(typed, hash string) (right, outdated bool, err error) {
+	password := norm.NFC.String(typed)
+	right, params, err := h.check(password, hash)
+	if err == nil && !right && typed != password {
+		right, params, err = h.check(typed, hash)
+		return right, right, err
+	}
+	return right, right && h.cheaper(params), err
+}
+
+// check computes one hash.
+func (h *Hasher) check(password, hash string) (bool, *argon2id.Params, error) {
+	timer := prometheus.NewTimer(h.metrics.seconds)
+	right, params, err := argon2id.CheckHash(password, hash)
+	if err == nil {
+		timer.ObserveDuration()
+	}
+	return right, params, err
+}
+
+// cheaper reports whether a hash with these parameters is cheaper to guess than
+// new ones are.
+func (h *Hasher) cheaper(params *argon2id.Params) bool {
+	return params.Memory < h.params.Memory || params.Iterations < h.params.Iterations ||
+		params.Parallelism < h.params.Parallelism || params.KeyLength < h.params.KeyLength
 }
 
 // fault tells whose error it is.
@@ -184,13 +210,7 @@ func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
 	}
 	defer func() { <-h.slots }()
 	defer h.atRest.Reset(rest)
-
-	timer := prometheus.NewTimer(h.metrics.seconds)
-	if err := work(); err != nil {
-		return err
-	}
-	timer.ObserveDuration()
-	return nil
+	return work()
 }
 
 func (h *Hasher) refuse(cause error) error {

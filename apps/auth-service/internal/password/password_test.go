@@ -36,7 +36,7 @@ func TestVerifyKnowsThePassword(t *testing.T) {
 	for password, want := range map[string]bool{
 		"비밀번호 1!": true, "비밀번호 1": false, "": false, hash: false,
 	} {
-		if got, err := h.Verify(t.Context(), password, hash, nil); err != nil || got != want {
+		if got, _, err := h.Verify(t.Context(), password, hash, nil); err != nil || got != want {
 			t.Errorf("Verify(%q) = %t, %v, want %t", password, got, err, want)
 		}
 	}
@@ -59,7 +59,7 @@ func TestHashesAreSaltedAndCarryTheirParameters(t *testing.T) {
 	dearer := cheap
 	dearer.Iterations = 2
 	later, _ := setup(t, dearer)
-	if ok, err := later.Verify(t.Context(), "same password", first, nil); err != nil || !ok {
+	if ok, _, err := later.Verify(t.Context(), "same password", first, nil); err != nil || !ok {
 		t.Errorf("after a change of parameters: %t, %v", ok, err)
 	}
 }
@@ -68,7 +68,7 @@ func TestNobodyIsAsMuchWork(t *testing.T) {
 	t.Parallel()
 	h, registry := setup(t, cheap)
 	for _, password := range []string{"any password", ""} {
-		if ok, err := h.Verify(t.Context(), password, "", nil); err != nil || ok {
+		if ok, _, err := h.Verify(t.Context(), password, "", nil); err != nil || ok {
 			t.Errorf("Verify of nobody = %t, %v", ok, err)
 		}
 	}
@@ -97,10 +97,10 @@ func TestADamagedHashIsAnError(t *testing.T) {
 	t.Parallel()
 	h, _ := setup(t, cheap)
 	refused := errors.New("refused")
-	if _, err := h.Verify(t.Context(), "any password", "", func(context.Context) error { return refused }); !errors.Is(err, refused) {
+	if _, _, err := h.Verify(t.Context(), "any password", "", func(context.Context) error { return refused }); !errors.Is(err, refused) {
 		t.Errorf("what began with a refusal ended with %v", err)
 	}
-	if _, err := h.Verify(t.Context(), "any password", "$argon2id$damaged", nil); err == nil || errors.Is(err, ErrBusy) {
+	if _, _, err := h.Verify(t.Context(), "any password", "$argon2id$damaged", nil); err == nil || errors.Is(err, ErrBusy) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := h.Hash(t.Context(), "the slot is free again"); err != nil {
@@ -128,7 +128,7 @@ func TestWaitingEnds(t *testing.T) {
 		cancel()
 		_, err := h.Hash(ctx, "a password")
 		wantBusy(t, err, context.Canceled)
-		_, err = h.Verify(ctx, "a password", "", neverBegun(t))
+		_, _, err = h.Verify(ctx, "a password", "", neverBegun(t))
 		wantBusy(t, err, context.Canceled)
 	})
 	t.Run("after the longest wait", func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestMoreThanCanWaitAreRefusedAtOnce(t *testing.T) {
 			synctest.Wait()
 		}
 		start := time.Now()
-		if _, err := h.Verify(t.Context(), "a password", "", neverBegun(t)); !errors.Is(err, ErrBusy) || !errors.Is(h.Admit(), ErrBusy) || time.Since(start) != 0 {
+		if _, _, err := h.Verify(t.Context(), "a password", "", neverBegun(t)); !errors.Is(err, ErrBusy) || !errors.Is(h.Admit(), ErrBusy) || time.Since(start) != 0 {
 			t.Errorf("one too many: %v after %v", err, time.Since(start))
 		}
 		if kind, after := ErrBusy.Kind, ErrBusy.RetryAfter; kind != problem.TooManyRequests || after <= 0 {
@@ -234,13 +234,15 @@ func TestHashesThatCostLessAreOutdated(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := h.Outdated(hash); got != c.want {
-				t.Errorf("got %t", got)
+			right, outdated, err := h.Verify(t.Context(), "a password", hash, nil)
+			if err != nil || !right || outdated != c.want {
+				t.Errorf("got %t, %t, %v", right, outdated, err)
+			}
+			_, outdated, err = h.Verify(t.Context(), "another password", hash, nil)
+			if err != nil || outdated {
+				t.Errorf("of a wrong password: %t, %v", outdated, err)
 			}
 		})
-	}
-	if !h.Outdated("no hash") {
-		t.Error("nonsense is up to date")
 	}
 }
 
@@ -280,7 +282,7 @@ func BenchmarkFlood(b *testing.B) {
 		var flood sync.WaitGroup
 		for range 200 {
 			flood.Go(func() {
-				if _, err := h.Verify(b.Context(), "any password", "", nil); err != nil {
+				if _, _, err := h.Verify(b.Context(), "any password", "", nil); err != nil {
 					refused.Add(1)
 				}
 				var stats runtime.MemStats
@@ -302,7 +304,7 @@ func BenchmarkVerify(b *testing.B) {
 	h := New(cfg, prometheus.NewRegistry())
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := h.Verify(b.Context(), "any password", "", nil); err != nil {
+		if _, _, err := h.Verify(b.Context(), "any password", "", nil); err != nil {
 			b.Fatal(err)
 		}
 	}

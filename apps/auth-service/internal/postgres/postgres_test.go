@@ -125,7 +125,7 @@ type idlePool struct {
 }
 
 // Verify implements identity.Passwords.
-func (p *idlePool) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (bool, error) {
+func (p *idlePool) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (right, outdated bool, err error) {
 	return p.Passwords.Verify(ctx, password, hash, func(ctx context.Context) error {
 		err := begin(ctx)
 		if held := p.pool.Stat().AcquiredConns(); held != 0 {

@@ -8,11 +8,13 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Passwords "hashes" by a prefix and counts how often it had work to do.
+// Passwords "hashes" by a prefix, like the real one in NFC, and counts how often it had work to do.
 type Passwords struct {
 	mu    sync.Mutex
 	work  int
@@ -34,9 +36,6 @@ func OldHashOf(password string) string { return "old " + HashOf(password) }
 
 // Admit implements identity.Passwords.
 func (p *Passwords) Admit() error { return p.Full }
-
-// Outdated implements identity.Passwords.
-func (p *Passwords) Outdated(hash string) bool { return strings.HasPrefix(hash, "old ") }
 
 // Work returns how many passwords were hashed or verified.
 func (p *Passwords) Work() int {
@@ -61,22 +60,31 @@ func (p *Passwords) Hash(_ context.Context, password string) (string, error) {
 		return "", err
 	}
 	p.worked()
-	return HashOf(password), nil
+	return HashOf(norm.NFC.String(password)), nil
 }
 
 // Verify implements identity.Passwords.
-func (p *Passwords) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (bool, error) {
+func (p *Passwords) Verify(ctx context.Context, typed, hash string, begin func(context.Context) error) (right, outdated bool, err error) {
 	if err := p.take(); err != nil {
-		return false, err
+		return false, false, err
 	}
 	if err := begin(ctx); err != nil {
-		return false, err
+		return false, false, err
 	}
 	p.worked()
 	if p.OnVerify != nil {
 		p.OnVerify()
 	}
-	return strings.TrimPrefix(hash, "old ") == HashOf(password), nil
+	password := norm.NFC.String(typed)
+	plain, old := strings.CutPrefix(hash, "old ")
+	if plain == HashOf(password) {
+		return true, old, nil
+	}
+	if typed != password {
+		p.worked()
+	}
+	right = plain == HashOf(typed)
+	return right, right, nil
 }
 
 // take takes a turn to work.
