@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,6 +38,20 @@ func TestRegisterNamesTheFields(t *testing.T) {
 	got := a.fields()
 	slices.Sort(got)
 	same(t, got, []string{"lineNumber", "password"})
+}
+
+// TestANameThatIsNoneIsRefused: and one of before stays readable.
+func TestANameThatIsNoneIsRefused(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	for _, name := range []string{`\u202e박민수`, `박\u200b민수`, `\u3164`, `\u0301`, `  `, `\u0000`} {
+		a := w.post("/api/v1/auth/register", "", strings.Replace(registration, "박민수", name, 1))
+		a.want(t, 400, "VALIDATION_ERROR")
+		same(t, a.fields(), []string{"userName"})
+	}
+	w.store.Change("kim", func(a *identity.Account) { a.Name = "\u202e\u3164" })
+	access, _ := w.login("kim")
+	same(t, w.get("/api/v1/auth/user-info", access).body["user_name"], any("\u202e\u3164"))
 }
 
 func TestChangePassword(t *testing.T) {

@@ -271,6 +271,7 @@ func TestClientsAreFitToBeKept(t *testing.T) {
 		string(long):               string(long[:200]),
 		string(long[:199]) + "가":   string(long[:199]),
 		"right\u202eleft":          "rightleft",
+		"Cafe\u0301/1.0":           "Café/1.0",
 	} {
 		same(t, identity.NewClient(identitytest.Address, agent).Agent, want)
 	}

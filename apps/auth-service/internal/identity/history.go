@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Client is where a request comes from.
@@ -20,9 +22,10 @@ type Client struct {
 // maxAgent bounds what is kept of a client's name, in bytes.
 const maxAgent = 200
 
-// NewClient returns a Client whose agent is fit to be kept and shown: short,
-// and without what is not text.
+// NewClient returns a Client whose agent is fit to be kept and shown: in NFC,
+// short, and without what is not text.
 func NewClient(address netip.Addr, agent string) Client {
+	agent = norm.NFC.String(agent)
 	agent = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return -1

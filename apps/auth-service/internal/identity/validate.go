@@ -2,8 +2,6 @@ package identity
 
 import (
 	"regexp"
-	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -13,10 +11,7 @@ import (
 )
 
 // Limits of what clients send, in characters.
-const (
-	minPassword, maxPassword = 8, 50
-	maxUserName              = 50
-)
+const minPassword, maxPassword = 8, 50
 
 // Ids end up in tokens and headers, so they are ASCII.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{3,20}$`)
@@ -67,11 +62,11 @@ func (f fieldFaults) checkLine(field, text string) msisdn.Number {
 	return line
 }
 
-// checkName returns the name without space around it.
-func (f fieldFaults) checkName(field, name string) string {
-	name = strings.TrimSpace(name)
-	if name == "" || utf8.RuneCountInString(name) > maxUserName || strings.ContainsFunc(name, unicode.IsControl) {
-		f[field] = "1~50자여야 합니다."
+// checkName returns the name in the form in which it is kept.
+func (f fieldFaults) checkName(field, text string) string {
+	name, ok := parseName(text)
+	if !ok {
+		f[field] = "글자를 포함한 1~50자여야 하며, 기호, 제어 문자, 연속된 공백은 사용할 수 없습니다."
 	}
 	return name
 }
