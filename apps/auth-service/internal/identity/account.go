@@ -18,10 +18,14 @@ type Caller struct {
 // whether or not there is such an account; for administrators, see
 // Administration.
 func (a *Accounts) User(ctx context.Context, caller Caller, id string) (User, error) {
-	if id != caller.UserID {
+	if canonical(id) != canonical(caller.UserID) {
 		return User{}, ErrForbidden
 	}
-	return a.Users.User(ctx, id)
+	user, err := a.Users.User(ctx, id)
+	if id != caller.UserID && (errors.Is(err, ErrUserNotFound) || err == nil && user.ID != caller.UserID) {
+		return User{}, ErrForbidden // somebody whose id differs from the caller's in nothing but case
+	}
+	return user, err
 }
 
 // ChangePasswordRequest replaces the caller's password.

@@ -65,7 +65,25 @@ func (a *Administration) Users(ctx context.Context, filter UserFilter) (UserPage
 // Events returns a part of the audit trail, the newest events first. It returns
 // ErrDatabase.
 func (a *Administration) Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error) {
+	for _, id := range []*string{&filter.Actor, &filter.Target} {
+		if err := a.register(ctx, id); err != nil {
+			return nil, err
+		}
+	}
 	return a.trail.Events(ctx, filter)
+}
+
+// register makes the id of a user that in which it was registered, which is how
+// the trail has it. What is none stays as it is.
+func (a *Administration) register(ctx context.Context, id *string) error {
+	member, err := a.User(ctx, *id)
+	if errors.Is(err, ErrUserNotFound) {
+		return nil
+	}
+	if err == nil {
+		*id = member.ID
+	}
+	return err
 }
 
 // User returns ErrUserNotFound if there is none of that id, or ErrDatabase.
@@ -125,7 +143,7 @@ func (act Act) apply(s Standing) (User, error) {
 		return after, nil
 	}
 	switch {
-	case act.UserID == act.By.UserID:
+	case s.User.ID == act.By.UserID:
 		return User{}, ErrOwnAccount
 	case s.LastAdministrator:
 		return User{}, ErrLastAdministrator

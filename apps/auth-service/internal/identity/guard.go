@@ -44,13 +44,15 @@ func NewGuard(params GuardParams) *Guard { return &Guard{GuardParams: params} }
 // there is none, for the record. The work is the same whether or not there is
 // such a user.
 //
-// Attempts at one id take turns, so that somebody who logs in several times at
+// Attempts are counted by the id as it was registered, or by one of all spellings
+// of an id that nobody has: another case is not another guess. Attempts at one id
+// take turns, so that somebody who logs in several times at
 // once is not taken for a guesser.
 func (g *Guard) prove(ctx context.Context, id, password string) (Account, error) {
 	if err := g.Passwords.Admit(); err != nil {
 		return Account{}, err
 	}
-	done, err := g.turn(ctx, id)
+	done, err := g.turn(ctx, canonical(id))
 	if err != nil {
 		return Account{}, err
 	}
@@ -59,7 +61,11 @@ func (g *Guard) prove(ctx context.Context, id, password string) (Account, error)
 	if err != nil && !errors.Is(err, ErrUserNotFound) {
 		return Account{}, err
 	}
-	outdated, err := g.attempt(ctx, id, password, account)
+	key := account.ID // as registered, whatever case was typed
+	if key == "" {
+		key = canonical(id)
+	}
+	outdated, err := g.attempt(ctx, key, password, account)
 	if err != nil {
 		return Account{User: User{ID: account.ID}}, err
 	}

@@ -7,6 +7,11 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
+// Ids of users that come from outside are found in any case, for they are unique
+// without regard to it. Those that were registered before they had to be, and
+// differ in nothing but case, are each found by the exact spelling only. What is
+// returned has the id as it was registered, and so have sessions and attempts.
+
 // Every method below may also return ErrDatabase or ErrSessionStore (for what
 // it is kept in), or the error of a context that ended.
 

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"regexp"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -15,6 +16,17 @@ const minPassword, maxPassword = 8, 50
 
 // Ids end up in tokens and headers, so they are ASCII.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{3,20}$`)
+
+// canonical returns an id as all its spellings have it: ids are unique without
+// regard to case. Only of ASCII: an id that has anything else is nobody's.
+func canonical(id string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, id)
+}
 
 // fieldFaults says what is wrong with each field of a form.
 type fieldFaults map[string]string

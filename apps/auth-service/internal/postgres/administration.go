@@ -23,6 +23,7 @@ func (s *Store) Decide(ctx context.Context, act identity.Act, now time.Time, dec
 		if err != nil {
 			return err
 		}
+		act.UserID = standing.User.ID // as registered
 		after, err := decide(ctx, standing)
 		if err != nil {
 			failed = err
@@ -66,9 +67,9 @@ func (s *Store) Hold(ctx context.Context, userID string, f func(context.Context,
 // then see what was decided. Of two administrators who take ADMIN from each
 // other, the second waits too, to find himself the last one. It returns
 // pgx.ErrNoRows if there is no such user.
-func (s *Store) hold(ctx context.Context, tx pgx.Tx, userID string, now time.Time) (identity.Standing, error) {
+func (s *Store) hold(ctx context.Context, tx pgx.Tx, id string, now time.Time) (identity.Standing, error) {
 	const (
-		lockUser     = `SELECT FROM app_user WHERE user_id = $1 FOR NO KEY UPDATE`
+		lockUser     = `SELECT u.user_id FROM app_user u WHERE ` + named + ` FOR NO KEY UPDATE`
 		lockAdmins   = `SELECT pg_advisory_xact_lock(hashtext('administrators')) FROM user_permission WHERE user_id = $1 AND permission = 'ADMIN'`
 		lockSessions = `SELECT session_id FROM user_session WHERE user_id = $1 AND expires_at > $2 ORDER BY session_id FOR UPDATE`
 		otherAdmins  = `
@@ -77,8 +78,11 @@ func (s *Store) hold(ctx context.Context, tx pgx.Tx, userID string, now time.Tim
 				WHERE p.permission = 'ADMIN' AND u.account_status = 'ACTIVE' AND u.user_id <> $1
 			)`
 	)
-	var standing identity.Standing
-	if err := tx.QueryRow(ctx, lockUser, userID).Scan(); err != nil {
+	var (
+		standing identity.Standing
+		userID   string // as registered
+	)
+	if err := tx.QueryRow(ctx, lockUser, id).Scan(&userID); err != nil {
 		return standing, err
 	}
 	batch := &pgx.Batch{}

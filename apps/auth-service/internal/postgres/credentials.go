@@ -21,7 +21,7 @@ func (s *Store) Account(ctx context.Context, id string) (identity.Account, error
 		SELECT ` + userColumns + `, c.password_hash
 		FROM app_user u
 		JOIN credential c USING (user_id)
-		WHERE u.user_id = $1`
+		WHERE ` + named
 	row, err := one[accountRow](ctx, s, query, id)
 	if err != nil {
 		return identity.Account{}, notFound("read account", err)

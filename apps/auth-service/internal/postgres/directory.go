@@ -28,7 +28,12 @@ func (s *Store) member(ctx context.Context, r memberRow) identity.Member {
 
 // Member implements identity.Directory.
 func (s *Store) Member(ctx context.Context, id string, now time.Time) (identity.Member, error) {
-	member, err := s.findMember(ctx, s.pool, id, now)
+	var registered string
+	err := s.pool.QueryRow(ctx, `SELECT u.user_id FROM app_user u WHERE `+named, id).Scan(&registered)
+	if err != nil {
+		return identity.Member{}, notFound("read member", err)
+	}
+	member, err := s.findMember(ctx, s.pool, registered, now)
 	return member, notFound("read member", err)
 }
 
@@ -37,7 +42,7 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// findMember returns pgx.ErrNoRows if there is none of that id.
+// findMember returns pgx.ErrNoRows if none was registered by exactly that id.
 func (s *Store) findMember(ctx context.Context, db querier, id string, now time.Time) (identity.Member, error) {
 	const query = `SELECT ` + memberColumns + ` FROM app_user u WHERE u.user_id = $2`
 	rows, err := db.Query(ctx, query, now, id)
@@ -51,23 +56,27 @@ func (s *Store) findMember(ctx context.Context, db querier, id string, now time.
 // Members implements identity.Directory. Neither of its queries looks at more
 // than may be paged through.
 func (s *Store) Members(ctx context.Context, f identity.UserFilter, now time.Time) (identity.UserPage, error) {
-	// $2 to $3 and $4 to $5 is what begins with the query: of ids, of lines.
+	// What begins with the query is, of customer ids, from $2 to $3, of lines from
+	// $4 to $5, and of user ids, in any case, from $8 to $9.
 	const chosen = `
 		SELECT ` + memberColumns + `
 		FROM app_user u
-		WHERE ($2 = '' OR u.user_id COLLATE "C" >= $2 AND u.user_id COLLATE "C" < $3
+		WHERE ($2 = '' OR lower(u.user_id COLLATE "C") >= $8 AND lower(u.user_id COLLATE "C") < $9
 		               OR u.customer_id COLLATE "C" >= $2 AND u.customer_id COLLATE "C" < $3
 		               OR $4 <> '' AND u.line_number COLLATE "C" >= $4 AND u.line_number COLLATE "C" < $5)
 		  AND $6 IN ('', CASE WHEN u.account_status = 'ACTIVE' AND ` + locked + ` THEN 'LOCKED' ELSE u.account_status END)
 		ORDER BY u.user_id COLLATE "C"
 		LIMIT $7`
 	line := strings.ReplaceAll(f.Query, "-", "")
-	args := []any{now, f.Query, after(f.Query), line, after(line), string(f.Status)}
+	id := strings.ToLower(f.Query)
+	args := func(limit int) []any {
+		return []any{now, f.Query, after(f.Query), line, after(line), string(f.Status), limit, id, after(id)}
+	}
 	batch := &pgx.Batch{}
 	var page identity.UserPage
-	batch.Queue(`SELECT count(*) FROM (`+chosen+`) AS chosen`, append(args, identity.MaxListed)...).
+	batch.Queue(`SELECT count(*) FROM (`+chosen+`) AS chosen`, args(identity.MaxListed)...).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&page.Total) })
-	batch.Queue(chosen+` OFFSET $8`, append(args, f.Size, (f.Page-1)*f.Size)...).Query(func(rows pgx.Rows) error {
+	batch.Queue(chosen+` OFFSET $10`, append(args(f.Size), (f.Page-1)*f.Size)...).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[memberRow])
 		for _, row := range found {
 			page.Members = append(page.Members, s.member(ctx, row))

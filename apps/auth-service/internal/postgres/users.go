@@ -44,7 +44,7 @@ func (s *Store) User(ctx context.Context, id string) (identity.User, error) {
 	const query = `
 		SELECT ` + userColumns + `
 		FROM app_user u
-		WHERE u.user_id = $1`
+		WHERE ` + named
 	row, err := one[userRow](ctx, s, query, id)
 	if err != nil {
 		return identity.User{}, notFound("read user", err)
@@ -72,7 +72,7 @@ func notFound(op string, err error) error {
 // Available implements identity.Users.
 func (s *Store) Available(ctx context.Context, u identity.User) error {
 	const query = `
-		SELECT EXISTS (SELECT FROM app_user WHERE user_id = $1)     AS user_id,
+		SELECT EXISTS (SELECT FROM app_user WHERE lower(user_id COLLATE "C") = lower($1::text COLLATE "C")) AS user_id,
 		       EXISTS (SELECT FROM app_user WHERE customer_id = $2) AS customer_id,
 		       EXISTS (SELECT FROM app_user WHERE line_number = $3) AS line_number`
 	taken, err := one[struct{ UserID, CustomerID, LineNumber bool }](ctx, s, query, u.ID, u.CustomerID, u.Line.Digits())

@@ -48,10 +48,10 @@ type visitor struct {
 // maxUser is how long an id may be; what is longer is nobody's.
 const maxUser = 20
 
-// visitorOf copies what it keeps of the user: the rest is as long as the
-// client likes.
+// visitorOf makes one of all cases of an id, and copies what it keeps of it: the
+// rest is as long as the client likes.
 func visitorOf(from netip.Addr, user string) visitor {
-	return visitor{network(from), strings.Clone(user[:min(len(user), maxUser)])}
+	return visitor{network(from), strings.ToLower(strings.Clone(user[:min(len(user), maxUser)]))}
 }
 
 // Throttle keeps the budgets. It is safe for concurrent use.

@@ -95,6 +95,15 @@ func TestFailuresOfAUserFromAnAddressUseUpABudget(t *testing.T) {
 	d.refused(here, "kim")
 }
 
+func TestAnotherCaseOfAnIDIsNoSecondBudget(t *testing.T) {
+	t.Parallel()
+	d := setup(t)
+	for _, id := range []string{"kim", "Kim", "KIM"} {
+		d.fail(here, id, 1)
+	}
+	d.refused(here, "kIm")
+}
+
 func TestFailuresFromAnAddressUseUpABudget(t *testing.T) {
 	t.Parallel()
 	d := setup(t)

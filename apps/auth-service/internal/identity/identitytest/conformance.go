@@ -66,6 +66,8 @@ func RunStore(t *testing.T, newStore func(t *testing.T, now func() time.Time) St
 		"administrators see locks":           storeChecks.administratorsSeeLocks,
 		"a hash is renewed once":             storeChecks.hashIsRenewedOnce,
 		"sessions are listed":                storeChecks.sessionsAreListed,
+		"an id is found in any case":         storeChecks.idIsFoundInAnyCase,
+		"an id in another case is taken":     storeChecks.idInAnotherCaseIsTaken,
 	}
 	maps.Copy(checks, directoryChecks())
 	for name, check := range checks {

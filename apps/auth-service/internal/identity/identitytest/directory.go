@@ -32,7 +32,7 @@ func (m *Memory) Member(ctx context.Context, id string, now time.Time) (identity
 	user, err := m.User(ctx, id)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return identity.Member{User: user, Locked: m.locked(id, now)}, err
+	return identity.Member{User: user, Locked: m.locked(user.ID, now)}, err
 }
 
 // Members implements identity.Directory.
@@ -53,7 +53,7 @@ func (m *Memory) Members(_ context.Context, f identity.UserFilter, now time.Time
 
 func begins(u identity.User, query string) bool {
 	line := strings.ReplaceAll(query, "-", "")
-	return strings.HasPrefix(u.ID, query) || u.CustomerID != "" && strings.HasPrefix(u.CustomerID, query) ||
+	return strings.HasPrefix(strings.ToLower(u.ID), strings.ToLower(query)) || u.CustomerID != "" && strings.HasPrefix(u.CustomerID, query) ||
 		line != "" && strings.HasPrefix(u.Line.Digits(), line)
 }
 
@@ -65,6 +65,7 @@ func (m *Memory) Decide(ctx context.Context, act identity.Act, now time.Time, de
 		if err != nil {
 			return err
 		}
+		act.UserID = s.User.ID
 		account := m.accounts[act.UserID]
 		account.User = after
 		m.accounts[act.UserID] = account
@@ -83,10 +84,11 @@ func (m *Memory) Decide(ctx context.Context, act identity.Act, now time.Time, de
 
 // Hold implements identity.Directory.
 func (m *Memory) Hold(ctx context.Context, userID string, f func(context.Context, identity.Standing) error) error {
-	sessions := m.Indexed(userID)
+	user, _ := m.User(ctx, userID)
+	sessions := m.Indexed(user.ID)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	account, ok := m.accounts[userID]
+	account, ok := m.accounts[user.ID]
 	switch {
 	case m.fault != nil:
 		return m.fault
@@ -95,7 +97,7 @@ func (m *Memory) Hold(ctx context.Context, userID string, f func(context.Context
 	}
 	standing := identity.Standing{User: account.User, Sessions: sessions, LastAdministrator: true}
 	for id, other := range m.accounts {
-		if id != userID && other.Status == identity.StatusActive && slices.Contains(other.Permissions, identity.PermissionAdmin) {
+		if id != user.ID && other.Status == identity.StatusActive && slices.Contains(other.Permissions, identity.PermissionAdmin) {
 			standing.LastAdministrator = false
 		}
 	}

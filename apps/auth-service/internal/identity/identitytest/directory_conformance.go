@@ -68,7 +68,9 @@ func (c storeChecks) usersAreFound() {
 	}{
 		{"kim", "", []string{"kim", "kimX2", "kim_2"}},
 		{"kim_", "", []string{"kim_2"}}, // no wildcard
-		{"KIM", "", []string{}},
+		{"KIM", "", []string{"kim", "kimX2", "kim_2"}},
+		{"kimx", "", []string{"kimX2"}},
+		{"cust1", "", []string{}},
 		{"CUST", "", []string{"kim", "kimX2", "lee"}},
 		{"CUST1", "", []string{"kim"}},
 		{"010-1111", "", []string{"kim"}},
@@ -169,6 +171,44 @@ func (c storeChecks) lastAdministratorIsKnown() {
 	same(c.t, nil, last("root"), false)
 	c.decide(identity.Act{Action: identity.ActionSuspend, UserID: "root2"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
 	same(c.t, nil, last("root"), true)
+}
+
+func (c storeChecks) idIsFoundInAnyCase() {
+	want := Customer("Kim_1", "CUST1", "01011112222")
+	c.create(want, Staff("root"))
+	for _, id := range []string{"Kim_1", "kim_1", "KIM_1"} {
+		account, err := c.store.Account(c.t.Context(), id)
+		same(c.t, err, account, want)
+		user, err := c.store.User(c.t.Context(), id)
+		same(c.t, err, user, want.User)
+		member, err := c.store.Member(c.t.Context(), id, c.clock.Now())
+		same(c.t, err, member, identity.Member{User: want.User})
+	}
+	for _, id := range []string{"kim-1", "\u212aim_1"} { // the Kelvin sign
+		_, err := c.store.User(c.t.Context(), id)
+		wantError(c.t, err, identity.ErrUserNotFound)
+	}
+	c.take("Kim_1", 1, 2, 3, 4, 5)
+	c.open(session("s1", "Kim_1"))
+	unlocked := c.decide(identity.Act{Action: identity.ActionUnlock, UserID: "kIM_1"}, func(*identity.User) {})
+	same(c.t, nil, unlocked, identity.Member{User: want.User})
+	c.take("Kim_1", 1)
+	wantError(c.t, c.store.Hold(c.t.Context(), "KIM_1", func(_ context.Context, s identity.Standing) error {
+		same(c.t, nil, s, identity.Standing{User: want.User, Sessions: []string{"s1"}})
+		return nil
+	}), nil)
+	c.decide(identity.Act{Action: identity.ActionSuspend, UserID: "kim_1"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
+	_, err := c.store.Extend(c.t.Context(), "s1", c.hour())
+	wantError(c.t, err, identity.ErrUserNotFound)
+}
+
+func (c storeChecks) idInAnotherCaseIsTaken() {
+	c.create(Customer("Kim", "CUST1", "01011112222"))
+	for _, id := range []string{"Kim", "kim", "KIM"} {
+		account := Customer(id, "CUST2", "01033334444")
+		wantError(c.t, c.store.Available(c.t.Context(), account.User), identity.ErrUserIDTaken)
+		wantError(c.t, c.store.Create(c.t.Context(), account), identity.ErrUserIDTaken)
+	}
 }
 
 func (c storeChecks) nobodyIsNotFound() {

@@ -6,6 +6,7 @@ package identitytest
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -106,8 +107,10 @@ func (m *Memory) available(u identity.User) error {
 	if m.fault != nil {
 		return m.fault
 	}
-	if _, taken := m.accounts[u.ID]; taken {
-		return identity.ErrUserIDTaken
+	for id := range m.accounts {
+		if sameID(id, u.ID) {
+			return identity.ErrUserIDTaken
+		}
 	}
 	var err error
 	for _, other := range m.accounts {
@@ -151,11 +154,31 @@ func (m *Memory) Account(_ context.Context, id string) (identity.Account, error)
 	if m.fault != nil {
 		return identity.Account{}, m.fault
 	}
-	account, ok := m.accounts[id]
+	account, ok := m.named(id)
 	if !ok {
 		return identity.Account{}, identity.ErrUserNotFound
 	}
 	return account, nil
+}
+
+// sameID reports whether ids differ in the case of ASCII letters at most.
+func sameID(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
+
+// named returns the account that goes by an id.
+func (m *Memory) named(id string) (identity.Account, bool) {
+	if account, ok := m.accounts[id]; ok {
+		return account, true
+	}
+	var found []identity.Account
+	for other, account := range m.accounts {
+		if sameID(other, id) {
+			found = append(found, account)
+		}
+	}
+	if len(found) != 1 {
+		return identity.Account{}, false
+	}
+	return found[0], true
 }
 
 // ReplacePassword implements identity.Credentials.

@@ -1,0 +1,123 @@
+package postgres_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/tern/v2/migrate"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
+)
+
+// beforeCanonicalIDs is the version before ids were unique without regard to case.
+const beforeCanonicalIDs = 9
+
+// register inserts users as software of that version did.
+func register(t *testing.T, database *pgtest.Database, ids ...string) {
+	t.Helper()
+	for _, id := range ids {
+		must(t, insert(t, database, id))
+	}
+}
+
+func insert(t *testing.T, database *pgtest.Database, id string) error {
+	t.Helper()
+	_, err := database.Pool.Exec(t.Context(), `
+		WITH created AS (INSERT INTO app_user (user_id) VALUES ($1) RETURNING user_id)
+		INSERT INTO credential (user_id, password_hash) SELECT user_id, 'hash of ' || user_id FROM created`, id)
+	return err
+}
+
+// migrated returns a store whose database was migrated when it had these users.
+func migrated(t *testing.T, ids ...string) (*postgres.Store, *pgtest.Database) {
+	t.Helper()
+	database := pgtest.New(t, postgres.Migrations())
+	conn, err := database.Pool.Acquire(t.Context())
+	must(t, err)
+	defer conn.Release()
+	migrator, err := migrate.NewMigrator(t.Context(), conn.Conn(), "public.schema_version")
+	must(t, err)
+	must(t, migrator.LoadMigrations(postgres.Migrations()))
+	must(t, migrator.MigrateTo(t.Context(), beforeCanonicalIDs))
+	register(t, database, ids...)
+	must(t, migrator.Migrate(t.Context()))
+	return postgres.NewStore(database.Pool, sealtest.Keyring(t), time.Now), database
+}
+
+func TestIDsThatCollideStay(t *testing.T) {
+	t.Parallel()
+	store, database := migrated(t, "kim", "KIM", "Kim", "Lee", "park")
+	found := func(typed string) string {
+		account, err := store.Account(t.Context(), typed)
+		if err != nil && !errors.Is(err, identity.ErrUserNotFound) {
+			t.Fatal(err)
+		}
+		return account.ID
+	}
+	for typed, want := range map[string]string{
+		"kim": "kim", "KIM": "KIM", "Kim": "Kim", "kIM": "", // by the exact spelling only
+		"Lee": "Lee", "lee": "Lee", "LEE": "Lee", "PARK": "park",
+	} {
+		if got := found(typed); got != want {
+			t.Errorf("%s is %q, want %q", typed, got, want)
+		}
+	}
+
+	newcomer := identitytest.Customer("kIM", "CUST1", "01011112222")
+	for _, err := range []error{store.Create(t.Context(), newcomer), store.Available(t.Context(), newcomer.User)} {
+		if !errors.Is(err, identity.ErrUserIDTaken) {
+			t.Errorf("another twin: %v", err)
+		}
+	}
+	if created, err := store.Import(t.Context(), []identity.Account{newcomer}); err != nil || created != 0 {
+		t.Errorf("imported %d, %v", created, err)
+	}
+	for _, id := range []string{"kIM", "lee"} { // software from before the migration, still running
+		if insert(t, database, id) == nil {
+			t.Errorf("%s was registered by old software", id)
+		}
+	}
+	register(t, database, "choi")
+	if found("CHOI") != "choi" {
+		t.Error("a user whom old software registered is not found in either case")
+	}
+
+	// Whom an operator leaves over goes by either case.
+	_, err := database.Pool.Exec(t.Context(), "DELETE FROM app_user WHERE user_id IN ('kim', 'Kim')")
+	must(t, err)
+	if found("kim") != "KIM" {
+		t.Error("the last of the twins is still found by the exact spelling only")
+	}
+}
+
+func TestWithoutCollisionsIDsGoByEitherCase(t *testing.T) {
+	t.Parallel()
+	store, database := migrated(t, "kim", "Lee")
+	for typed, want := range map[string]string{"KIM": "kim", "lee": "Lee"} {
+		if account, err := store.Account(t.Context(), typed); err != nil || account.ID != want {
+			t.Errorf("%s is %q, %v", typed, account.ID, err)
+		}
+	}
+	var twins int
+	must(t, database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM app_user WHERE twin > 0").Scan(&twins))
+	if twins != 0 {
+		t.Errorf("%d twins", twins)
+	}
+}
+
+// TestImportTakesOneOfEachID also where two of one batch differ in case only.
+func TestImportTakesOneOfEachID(t *testing.T) {
+	t.Parallel()
+	store, _ := setup(t)
+	accounts := []identity.Account{identitytest.Staff("kim"), identitytest.Staff("KIM"), identitytest.Staff("lee")}
+	for _, want := range []int{2, 0} {
+		if created, err := store.Import(t.Context(), accounts); err != nil || created != want {
+			t.Fatalf("imported %d, %v, want %d", created, err, want)
+		}
+	}
+}
