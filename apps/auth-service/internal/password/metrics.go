@@ -4,8 +4,9 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // metrics are what a Hasher tells of its work.
 type metrics struct {
-	seconds prometheus.Histogram
-	refused prometheus.Counter
+	seconds    prometheus.Histogram
+	refused    prometheus.Counter
+	retryAfter prometheus.Histogram
 }
 
 // newMetrics returns metrics that are in reg; waiting tells how many callers
@@ -22,7 +23,12 @@ func newMetrics(reg prometheus.Registerer, waiting func() int) metrics {
 			Help: "Hashes refused because too many were wanted at once.",
 		}),
 	}
-	reg.MustRegister(m.seconds, m.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	m.retryAfter = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "phonebill_auth_password_retry_after_seconds",
+		Help:    "When callers for whom there was no room were to come back.",
+		Buckets: prometheus.ExponentialBuckets(1, 2, 7),
+	})
+	reg.MustRegister(m.seconds, m.refused, m.retryAfter, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "phonebill_auth_password_waiting",
 		Help: "Callers that wait for their turn at hashing.",
 	}, func() float64 { return float64(waiting()) }))

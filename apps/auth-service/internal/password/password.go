@@ -10,7 +10,6 @@ package password
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"runtime"
@@ -19,15 +18,15 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 // ErrBusy is returned to a caller for whom there is no room, or whose turn did
-// not come in time.
-var ErrBusy = problem.New(problem.TooManyRequests, "RATE_LIMITED", "로그인 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Second)
+// not come in time. It says when to come back: each caller at a time of its own,
+// when there will be room.
+var ErrBusy = problem.New(problem.TooManyRequests, "RATE_LIMITED", "로그인 요청이 많습니다. 잠시 후 다시 시도해 주세요.")
 
 // Config sets the cost of a hash and how many are computed at once.
 type Config struct {
@@ -37,10 +36,11 @@ type Config struct {
 	// Concurrency is how many hashes run at once; 0 means half of the CPUs, so
 	// that the other half answers whatever else is asked.
 	Concurrency int `env:"PASSWORD_CONCURRENCY" envDefault:"0"`
-	// Queue is how many callers wait for a turn; more are refused at once.
-	Queue int `env:"PASSWORD_QUEUE" envDefault:"64"`
-	// MaxWait is how long a caller waits for its turn.
-	MaxWait time.Duration `env:"PASSWORD_MAX_WAIT" envDefault:"3s"`
+	// Queue is how many callers wait for a turn at most; more are refused at once.
+	Queue int `env:"PASSWORD_QUEUE" envDefault:"256"`
+	// MaxWait is how long a caller waits for its turn. One whose turn is not
+	// expected until then is refused at once.
+	MaxWait time.Duration `env:"PASSWORD_MAX_WAIT" envDefault:"4s"`
 }
 
 // Validate refuses parameters with which nothing works, or that are weaker
@@ -68,8 +68,10 @@ type Hasher struct {
 	places  chan struct{} // for those who wait or work
 	slots   chan struct{} // for those who work
 	maxWait time.Duration
-	decoy   string
-	metrics metrics
+	// schedule says how long callers wait, and when to come back.
+	schedule *schedule
+	decoy    string
+	metrics  metrics
 	// atRest fires when nothing has been hashed for a while.
 	atRest *time.Timer
 }
@@ -92,27 +94,30 @@ func New(cfg Config, reg prometheus.Registerer) *Hasher {
 		},
 		places:  make(chan struct{}, concurrency+cfg.Queue),
 		slots:   make(chan struct{}, concurrency),
-		maxWait: cfg.MaxWait,
+		maxWait: cfg.MaxWait, schedule: newSchedule(concurrency),
 	}
 	h.metrics = newMetrics(reg, func() int { return len(h.places) - len(h.slots) })
-	h.decoy = decoy(h.params)
+	h.decoy = h.newDecoy()
 	h.atRest = time.AfterFunc(rest, debug.FreeOSMemory)
 	return h
 }
 
-// decoy returns a hash that is no password's, but as much work to check.
-func decoy(p argon2id.Params) string {
-	random := make([]byte, p.SaltLength+p.KeyLength)
-	_, _ = rand.Read(random) // it never fails
-	encode := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
-		p.Memory, p.Iterations, p.Parallelism, encode(random[:p.SaltLength]), encode(random[p.SaltLength:]))
+// newDecoy returns a hash that is no password's, but as much work to check. It
+// takes note of how long such a hash takes.
+func (h *Hasher) newDecoy() string {
+	start := h.schedule.now()
+	hash, err := argon2id.CreateHash(rand.Text(), &h.params)
+	if err != nil {
+		panic(err) // crypto/rand, which crashes itself rather than fail
+	}
+	h.schedule.observe(h.schedule.now().Sub(start))
+	return hash
 }
 
 // Admit returns ErrBusy if there is no room at this moment, so that a caller may
 // spare itself what it would do before it hashes.
 func (h *Hasher) Admit() error {
-	if len(h.places) == cap(h.places) {
+	if wanted := len(h.places); wanted == cap(h.places) || h.schedule.wait(wanted) > h.maxWait {
 		return h.refuse(nil)
 	}
 	return nil
@@ -195,6 +200,9 @@ func fault(err error) error {
 
 // inTurn runs work in one of the slots.
 func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
+	if err := h.Admit(); err != nil {
+		return err
+	}
 	select {
 	case h.places <- struct{}{}:
 	default:
@@ -210,13 +218,25 @@ func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
 	}
 	defer func() { <-h.slots }()
 	defer h.atRest.Reset(rest)
-	return work()
+	start := h.schedule.now()
+	err := work()
+	if err == nil {
+		h.schedule.observe(h.schedule.now().Sub(start))
+	}
+	return err
 }
 
+// refuse tells a caller when to come back, unless it has left.
 func (h *Hasher) refuse(cause error) error {
 	h.metrics.refused.Inc()
-	if cause == nil {
-		return ErrBusy
+	if errors.Is(cause, context.Canceled) {
+		return ErrBusy.WithCause(cause)
 	}
-	return ErrBusy.WithCause(cause)
+	after := h.schedule.book(len(h.places))
+	h.metrics.retryAfter.Observe(after.Seconds())
+	busy := ErrBusy.After(after)
+	if cause == nil {
+		return busy
+	}
+	return busy.WithCause(cause)
 }

@@ -195,8 +195,9 @@ func TestMoreThanCanWaitAreRefusedAtOnce(t *testing.T) {
 		if _, _, err := h.Verify(t.Context(), "a password", "", neverBegun(t)); !errors.Is(err, ErrBusy) || !errors.Is(h.Admit(), ErrBusy) || time.Since(start) != 0 {
 			t.Errorf("one too many: %v after %v", err, time.Since(start))
 		}
-		if kind, after := ErrBusy.Kind, ErrBusy.RetryAfter; kind != problem.TooManyRequests || after <= 0 {
-			t.Errorf("the refusal is of kind %v and says to come back after %v", kind, after)
+		refusal := problem.From(h.Admit())
+		if refusal.Kind != problem.TooManyRequests || refusal.RetryAfter < time.Second {
+			t.Errorf("the refusal is of kind %v and says to come back after %v", refusal.Kind, refusal.RetryAfter)
 		}
 		<-h.slots
 		<-h.places
