@@ -40,7 +40,7 @@ func TestConfigDefaults(t *testing.T) {
 	want := app.Config{
 		Token: token.Config{KeySecret: "jwt-signing-key", AccessTTL: 30 * time.Minute, RefreshTTL: 24 * time.Hour, KeyLead: 10 * time.Minute},
 		Password: password.Config{
-			MemoryKiB: 19456, Iterations: 2, Parallelism: 1, Queue: 64, MaxWait: 3 * time.Second,
+			MemoryKiB: 19456, Iterations: 2, Parallelism: 1, Queue: 256, MaxWait: 4 * time.Second,
 		},
 		Session: app.SessionConfig{
 			Idle: 30 * time.Minute, Absolute: 12 * time.Hour, AutoLoginIdle: 24 * time.Hour, AutoLoginAbsolute: 720 * time.Hour,

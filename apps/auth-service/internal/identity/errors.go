@@ -15,8 +15,9 @@ var (
 	// same for ids that nobody has.
 	ErrLocking = problem.New(problem.Unauthenticated, "AUTH_002", "비밀번호를 5회 연속 잘못 입력하여 계정이 30분간 잠겼습니다.")
 	ErrLocked  = problem.New(problem.Unauthenticated, "AUTH_003", "계정이 잠겨 있습니다. 잠시 후 다시 시도해 주세요.")
-	// ErrCrowd refuses one too many who ask for the same thing at once.
-	ErrCrowd = problem.New(problem.TooManyRequests, "RATE_LIMITED", "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Second)
+	// ErrCrowd refuses one too many who ask for the same thing at once. It says
+	// when to come back.
+	ErrCrowd = problem.New(problem.TooManyRequests, "RATE_LIMITED", "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.")
 
 	ErrRefreshToken    = problem.New(problem.Unauthenticated, "REFRESH_TOKEN_INVALID", "로그인이 만료되었습니다. 다시 로그인해 주세요.")
 	ErrCurrentPassword = problem.New(problem.Invalid, "CURRENT_PASSWORD_WRONG", "현재 비밀번호가 올바르지 않습니다.")

@@ -82,7 +82,7 @@ func (g *Guard) turn(ctx context.Context, id string) (done func(), err error) {
 	defer cancel()
 	done, err = g.turns.take(soon, id)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return nil, ErrCrowd.WithCause(err)
+		return nil, g.turns.crowd(id).WithCause(err)
 	}
 	return done, err
 }

@@ -2,7 +2,12 @@ package identity
 
 import (
 	"context"
+	"math"
+	"math/rand/v2"
 	"sync"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 // turns lets those who change the same thing do so one after the other, such as
@@ -13,6 +18,7 @@ import (
 type turns struct {
 	mu    sync.Mutex
 	lines map[string]*line
+	held  time.Duration // how long a turn takes: a moving average
 }
 
 // maxLine is how long a line may be. Nobody honest is in a longer one, and each
@@ -31,11 +37,13 @@ type line struct {
 func (t *turns) take(ctx context.Context, id string) (done func(), err error) {
 	l, ok := t.join(id)
 	if !ok {
-		return nil, ErrCrowd
+		return nil, t.crowd(id)
 	}
 	select {
 	case l.turn <- struct{}{}:
+		start := time.Now()
 		return func() {
+			t.observe(time.Since(start))
 			<-l.turn
 			t.leave(id, l)
 		}, nil
@@ -43,6 +51,25 @@ func (t *turns) take(ctx context.Context, id string) (done func(), err error) {
 		t.leave(id, l)
 		return nil, ctx.Err()
 	}
+}
+
+func (t *turns) observe(held time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.held += (held - t.held) / 10
+}
+
+// crowd returns ErrCrowd with the time to come back: when those who wait will have
+// had their turns, or up to as long again, at random.
+func (t *turns) crowd(id string) *problem.Error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	people := 1
+	if l, ok := t.lines[id]; ok {
+		people = l.people
+	}
+	wait := float64(people) * t.held.Seconds() * (1 + rand.Float64())
+	return ErrCrowd.After(time.Duration(max(1, math.Ceil(wait))) * time.Second)
 }
 
 func (t *turns) join(id string) (l *line, ok bool) {

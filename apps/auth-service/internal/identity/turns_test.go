@@ -6,6 +6,9 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 func TestTurns(t *testing.T) {
@@ -72,8 +75,10 @@ func TestTurnsAreRefusedWhereTheLineIsTooLong(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if _, err := line.take(t.Context(), "session"); !errors.Is(err, ErrCrowd) {
-			t.Errorf("got %v", err)
+		line.held = 100 * time.Millisecond
+		_, err = line.take(t.Context(), "session")
+		if after := problem.From(err).RetryAfter; !errors.Is(err, ErrCrowd) || after < 4*time.Second || after > 7*time.Second {
+			t.Errorf("got %v, to come back after %v", err, after)
 		}
 		other, err := line.take(t.Context(), "another session")
 		if err != nil {

@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -70,7 +71,18 @@ func (b *budget) end(now time.Time, costs bool) {
 	}
 }
 
-// seconds rounds up: Retry-After knows no less.
-func seconds(wait time.Duration) time.Duration {
+// exact returns when the only caller of a budget is to come back. It rounds up:
+// Retry-After knows no less.
+func exact(wait time.Duration) time.Duration {
 	return time.Duration(math.Ceil(wait.Seconds())) * time.Second
+}
+
+// maxSpread bounds how much later than it must somebody is told to come back.
+const maxSpread = 10 * time.Second
+
+// spread returns when one of the callers who share a budget is to come back: up to
+// as much later again as there is to wait, at random. For all of them at once there
+// will not be room.
+func spread(wait time.Duration) time.Duration {
+	return exact(wait + time.Duration(float64(min(wait, maxSpread))*rand.Float64()))
 }

@@ -92,14 +92,14 @@ type Done func(costs bool)
 // Login lets a login as a user through, or returns ErrTooMany.
 func (t *Throttle) Login(from netip.Addr, user string) (Done, error) {
 	who := visitorOf(from, user)
-	asUser, err := t.begin("login", t.loginUser.of(who))
+	asUser, err := t.begin("login", t.loginUser.of(who), exact)
 	if err != nil {
 		return nil, err
 	}
 	if _, ok := t.known.GetIfPresent(who); ok {
 		return asUser, nil
 	}
-	fromThere, err := t.begin("login", t.login.of(who.from))
+	fromThere, err := t.begin("login", t.login.of(who.from), spread)
 	if err != nil {
 		asUser(false)
 		return nil, err
@@ -117,24 +117,24 @@ func (t *Throttle) Welcome(from netip.Addr, user string) {
 
 // Refresh lets a refresh through, or returns ErrTooMany.
 func (t *Throttle) Refresh(from netip.Addr) (Done, error) {
-	return t.begin("refresh", t.refresh.of(network(from)))
+	return t.begin("refresh", t.refresh.of(network(from)), spread)
 }
 
 // ChangePassword lets a change of a password through, or returns ErrTooMany.
 func (t *Throttle) ChangePassword(from netip.Addr) (Done, error) {
-	return t.begin("change_password", t.password.of(network(from)))
+	return t.begin("change_password", t.password.of(network(from)), spread)
 }
 
 // Register lets a registration through, or returns ErrTooMany.
 func (t *Throttle) Register(from netip.Addr) (Done, error) {
-	return t.begin("register", t.register.of(network(from)))
+	return t.begin("register", t.register.of(network(from)), spread)
 }
 
-func (t *Throttle) begin(what string, b *budget) (Done, error) {
+func (t *Throttle) begin(what string, b *budget, after func(wait time.Duration) time.Duration) (Done, error) {
 	wait, ok := b.begin(t.now())
 	if !ok {
 		t.refused.WithLabelValues(what).Inc()
-		return nil, ErrTooMany.After(seconds(wait))
+		return nil, ErrTooMany.After(after(wait))
 	}
 	return func(costs bool) { b.end(t.now(), costs) }, nil
 }

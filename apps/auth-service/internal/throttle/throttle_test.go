@@ -112,8 +112,14 @@ func TestFailuresFromAnAddressUseUpABudget(t *testing.T) {
 	for _, user := range []string{"a", "b", "c", "d", "e", "f"} {
 		d.fail(here, user, 1)
 	}
-	if wait := d.refused(here, "kim"); wait != 10*time.Second {
-		t.Errorf("told to wait for %v", wait)
+	told := make(map[time.Duration]bool)
+	for range 100 {
+		told[d.refused(here, "kim")] = true
+	}
+	for wait := range told { // not before there is room, nor all in the same second
+		if wait < 10*time.Second || wait > 20*time.Second || len(told) < 5 {
+			t.Errorf("told to wait for %v", told)
+		}
 	}
 	d.passes(there, "kim")
 	d.passes(here, "known") // has been there before
@@ -195,7 +201,7 @@ func TestTheOtherBudgets(t *testing.T) {
 			done(true)
 		}
 		_, err := begin(here)
-		if !errors.Is(err, throttle.ErrTooMany) || problem.From(err).RetryAfter != 30*time.Second {
+		if !errors.Is(err, throttle.ErrTooMany) || problem.From(err).RetryAfter < 30*time.Second || problem.From(err).RetryAfter > 40*time.Second {
 			t.Errorf("%s: %v after %v", name, err, problem.From(err).RetryAfter)
 		}
 		done, err := begin(there)
