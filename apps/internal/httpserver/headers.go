@@ -7,10 +7,19 @@ import (
 	"time"
 )
 
-// secure tells browsers what they may do with our answers, which is little: no
-// answer is a page. A route may set a header otherwise, such as the caching of
-// what is public.
+// secure adds securityHeaders to every answer. A route may set one otherwise, such
+// as the caching of what is public.
 func secure(hsts time.Duration, next http.Handler) http.Handler {
+	headers := securityHeaders(hsts)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		maps.Copy(w.Header(), headers)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// securityHeaders tell browsers what they may do with an answer, which is little:
+// none is a page.
+func securityHeaders(hsts time.Duration) http.Header {
 	headers := http.Header{
 		"Cache-Control":                {"no-store"}, // nearly all of it is personal
 		"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
@@ -22,8 +31,5 @@ func secure(hsts time.Duration, next http.Handler) http.Handler {
 	if hsts > 0 {
 		headers.Set("Strict-Transport-Security", fmt.Sprintf("max-age=%d; includeSubDomains", hsts/time.Second))
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		maps.Copy(w.Header(), headers)
-		next.ServeHTTP(w, r)
-	})
+	return headers
 }

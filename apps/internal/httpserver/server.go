@@ -152,7 +152,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.listener = listener
 	go func() {
 		defer close(s.served)
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(refusing{listener, s.cfg.HSTS}); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("http server ended", "error", err)
 		}
 	}()
