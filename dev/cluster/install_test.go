@@ -45,7 +45,7 @@ func install(ctx context.Context) error {
 		return err
 	}
 	var manifests bytes.Buffer
-	if err := secrets.WriteCluster(&manifests, live.checkout, live.namespace, services); err != nil {
+	if _, err := secrets.WriteCluster(&manifests, live.checkout, live.namespace, services); err != nil {
 		return err
 	}
 	if _, err := command(ctx, manifests.String(), "kubectl", "create", "--filename", "-"); err != nil {

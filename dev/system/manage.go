@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -94,11 +96,31 @@ func Clean(ctx context.Context, dir string, out io.Writer) error {
 		paths = append(paths, filepath.Join(app.Dir, ".dapr"))
 	}
 	if err == nil {
-		for _, path := range paths {
-			err = errors.Join(err, os.RemoveAll(path))
-		}
+		err = s.remove(paths)
 	}
 	return errors.Join(err, s.release())
+}
+
+// remove removes what there is at the paths, and says what that was.
+func (s *System) remove(paths []string) error {
+	var failed error
+	var removed []string
+	for _, path := range paths {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := os.RemoveAll(path); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		removed = append(removed, s.checkout.Relative(path))
+	}
+	if len(removed) == 0 {
+		s.console.Printf("There is nothing to remove.")
+	} else {
+		s.console.Printf("Removed %s.", strings.Join(removed, ", "))
+	}
+	return failed
 }
 
 // Seed adds generated users, for load tests, to the system that runs.

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -140,7 +141,8 @@ func (s *System) passwordFile() string { return s.checkout.Local("pgpass") }
 func (s *System) keysetFile(secret string) string { return s.checkout.Local("keysets", secret) }
 
 // RunApp runs a command of an app's program, such as migrate, in the app's
-// environment.
+// environment, and shows what it says. What it complains of is part of the error if
+// it fails.
 func (s *System) RunApp(ctx context.Context, app Role, args ...string) error {
 	config, err := s.app(app)
 	if err != nil {
@@ -155,8 +157,10 @@ func (s *System) RunApp(ctx context.Context, app Role, args ...string) error {
 	if secret := config.Env["DATA_KEYSET_SECRET"]; secret != "" {
 		cmd.Env = append(cmd.Env, "DATA_KEYSET_FILE="+s.keysetFile(secret))
 	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", what, err, strings.TrimSpace(string(out)))
+	var complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = s.console.Lines(), &complaints
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", what, err, strings.TrimSpace(complaints.String()))
 	}
 	return nil
 }

@@ -249,3 +249,43 @@ func TestAppsGetNothingOfOursThatMisleadsThem(t *testing.T) {
 		t.Errorf("they get:\n%s", env)
 	}
 }
+
+// TestAppsSayWhatTheyDo runs a command of an app, a script here: what it says is
+// shown, and what it complains of is told if it fails.
+func TestAppsSayWhatTheyDo(t *testing.T) {
+	t.Parallel()
+	s := idle(t)
+	var said bytes.Buffer
+	s.console = console.New(&said)
+	script := "#!/bin/sh\necho \"users: $2\"\necho noise >&2\n[ \"$2\" = 7 ]\n"
+	for _, dir := range []string{filepath.Dir(s.checkout.Bin("x")), s.Apps[0].Dir} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(s.checkout.Bin("auth-service"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RunApp(t.Context(), "auth-service", "seed-demo", "7"); err != nil || said.String() != "  users: 7\n" {
+		t.Errorf("%v, and it said %q", err, said.String())
+	}
+	if err := s.RunApp(t.Context(), "auth-service", "seed-demo", "8"); err == nil || !strings.HasSuffix(err.Error(), "\nnoise") {
+		t.Errorf("it failed with %v", err)
+	}
+}
+
+func TestCleanSaysWhatItRemoves(t *testing.T) {
+	t.Parallel()
+	s := idle(t)
+	var said bytes.Buffer
+	s.console = console.New(&said)
+	there := s.checkout.Local("data")
+	for range 2 {
+		if err := s.remove([]string{there, s.checkout.Local("never")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "Removed .local/data.\nThere is nothing to remove.\n"; said.String() != want {
+		t.Errorf("it said %q, want %q", said.String(), want)
+	}
+}

@@ -14,45 +14,50 @@ import (
 // versionTable is where tern keeps the number of the last migration applied.
 const versionTable = "public.schema_version"
 
+// Versions are the numbers of the last migration that a database had before a run
+// of Migrate, and has after it.
+type Versions struct{ Before, After int32 }
+
 // Migrate brings the database to the newest of migrations, numbered SQL files
-// in tern's format, and returns the version it has then. Each runs in a
+// in tern's format, and returns the versions it had and has. Each runs in a
 // transaction of its own; two runs at once wait for one another. A database
 // that is newer already is left as it is: a release that was rolled back works
 // with it too.
-func Migrate(ctx context.Context, cfg Config, secrets sidecar.Secrets, migrations fs.FS) (int32, error) {
+func Migrate(ctx context.Context, cfg Config, secrets sidecar.Secrets, migrations fs.FS) (Versions, error) {
 	connConfig, err := pgx.ParseConfig(cfg.url())
 	if err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
+		return Versions{}, fmt.Errorf("migrate: %w", err)
 	}
 	connConfig.ConnectTimeout = connectTimeout
 	if err := (&password{secrets: secrets, name: cfg.PasswordSecret}).set(ctx, connConfig); err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
+		return Versions{}, fmt.Errorf("migrate: %w", err)
 	}
 	conn, err := pgx.ConnectConfig(ctx, connConfig)
 	if err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
+		return Versions{}, fmt.Errorf("migrate: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	return MigrateConn(ctx, conn, migrations)
 }
 
 // MigrateConn is Migrate on an open connection.
-func MigrateConn(ctx context.Context, conn *pgx.Conn, migrations fs.FS) (int32, error) {
+func MigrateConn(ctx context.Context, conn *pgx.Conn, migrations fs.FS) (Versions, error) {
 	migrator, err := migrate.NewMigrator(ctx, conn, versionTable)
 	if err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
+		return Versions{}, fmt.Errorf("migrate: %w", err)
 	}
 	if err := migrator.LoadMigrations(migrations); err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
+		return Versions{}, fmt.Errorf("migrate: %w", err)
 	}
-	version, err := migrator.GetCurrentVersion(ctx)
-	if err == nil && int(version) <= len(migrator.Migrations) {
+	before, err := migrator.GetCurrentVersion(ctx)
+	after := before
+	if err == nil && int(before) <= len(migrator.Migrations) {
 		if err = migrator.Migrate(ctx); err == nil {
-			version, err = migrator.GetCurrentVersion(ctx)
+			after, err = migrator.GetCurrentVersion(ctx)
 		}
 	}
 	if err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
+		return Versions{}, fmt.Errorf("migrate: %w", err)
 	}
-	return version, nil
+	return Versions{before, after}, nil
 }

@@ -28,7 +28,7 @@ func TestMigrateGoesToTheNewestVersionAndStaysThere(t *testing.T) {
 	migrations := steps("CREATE TABLE second ();", "CREATE TABLE third ();")
 	for range 2 {
 		version, err := pg.Migrate(t.Context(), database.Config, passwordOf(database), migrations)
-		if err != nil || version != 3 {
+		if err != nil || version.After != 3 {
 			t.Errorf("version %d, %v", version, err)
 		}
 	}
@@ -42,7 +42,7 @@ func TestMigrationsOfReplicasWaitForOneAnother(t *testing.T) {
 	var group sync.WaitGroup
 	for range 5 {
 		group.Go(func() {
-			if version, err := pg.Migrate(t.Context(), database.Config, passwordOf(database), migrations); err != nil || version != 3 {
+			if version, err := pg.Migrate(t.Context(), database.Config, passwordOf(database), migrations); err != nil || version.After != 3 {
 				t.Errorf("version %d, %v", version, err)
 			}
 		})
@@ -57,7 +57,7 @@ func TestReplicasMayCreateTheFirstVersionTogether(t *testing.T) {
 	var group sync.WaitGroup
 	for range 5 {
 		group.Go(func() {
-			if version, err := pg.Migrate(t.Context(), database.Config, passwordOf(database), tables); err != nil || version != 1 {
+			if version, err := pg.Migrate(t.Context(), database.Config, passwordOf(database), tables); err != nil || version.After != 1 {
 				t.Errorf("version %d, %v", version, err)
 			}
 		})
@@ -78,7 +78,7 @@ func TestABrokenMigrationLeavesNothing(t *testing.T) {
 		t.Error("half a migration was left")
 	}
 	if version, err := pg.Migrate(t.Context(), database.Config, passwordOf(database),
-		steps("CREATE TABLE second ();", "CREATE TABLE third ();")); err != nil || version != 3 {
+		steps("CREATE TABLE second ();", "CREATE TABLE third ();")); err != nil || version.After != 3 {
 		t.Errorf("after it was mended: version %d, %v", version, err)
 	}
 }
@@ -89,7 +89,7 @@ func TestANewerDatabaseIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, steps("CREATE TABLE second ();"))
 	version, err := pg.Migrate(t.Context(), database.Config, passwordOf(database), tables)
-	if err != nil || version != 2 {
+	if err != nil || version.After != 2 {
 		t.Errorf("version %d, %v", version, err)
 	}
 	exec(t, database.Pool, "SELECT FROM second")

@@ -106,7 +106,8 @@ func migrate(cfg DatabaseConfig, migrations fs.FS, steps []Step) Command {
 		}
 		defer func() { _ = client.Close() }()
 		secrets := awaited{client}
-		version, err := pg.Migrate(ctx, cfg.Database, secrets, migrations)
+		start := time.Now()
+		versions, err := pg.Migrate(ctx, cfg.Database, secrets, migrations)
 		if err != nil {
 			return err
 		}
@@ -120,7 +121,15 @@ func migrate(cfg DatabaseConfig, migrations fs.FS, steps []Step) Command {
 				return err
 			}
 		}
-		_, err = fmt.Printf("database %s is at version %d\n", cfg.Database.Name, version)
+		_, err = fmt.Println(migrated(cfg.Database.Name, versions, time.Since(start)))
 		return err
 	}
+}
+
+// migrated says what a migration did.
+func migrated(database string, versions pg.Versions, took time.Duration) string {
+	if versions.Before == versions.After {
+		return fmt.Sprintf("database %s: at version %d, nothing to migrate", database, versions.After)
+	}
+	return fmt.Sprintf("database %s: migrated from version %d to %d in %s", database, versions.Before, versions.After, took.Round(time.Millisecond))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 
 	"github.com/phonebill/phonebill/dev/internal/secrets"
@@ -19,5 +20,11 @@ func clusterSecrets(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return secrets.WriteCluster(os.Stdout, root, *namespace, apps)
+	written, err := secrets.WriteCluster(os.Stdout, root, *namespace, apps)
+	if err != nil {
+		return err
+	}
+	// The standard output goes to kubectl.
+	fmt.Fprintf(os.Stderr, "%d Secrets of namespace %s, %d of them new, from %s\n", written.Secrets, *namespace, written.New, root.Relative(written.File))
+	return nil
 }

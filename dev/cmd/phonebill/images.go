@@ -33,7 +33,11 @@ func buildImages(ctx context.Context, args []string) error {
 	for _, image := range built {
 		fmt.Printf("%s:%s@%s\n", images.Repository(image.App), image.Tag, image.Digest)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%d images, their SBOMs and %s are in %s\n", len(built), images.DigestsFile, root.Relative(images.Folder(root)))
+	return nil
 }
 
 // appsOf returns the checkout that contains dir and the ids of its apps.

@@ -54,6 +54,15 @@ func (c Checkout) Path(elem ...string) string {
 	return filepath.Join(append([]string{c.Root}, elem...)...)
 }
 
+// Relative returns a path in the checkout as one calls it there, and any other as it
+// is.
+func (c Checkout) Relative(path string) string {
+	if relative, err := filepath.Rel(c.Root, path); err == nil && filepath.IsLocal(relative) {
+		return relative
+	}
+	return path
+}
+
 // Local returns the path of something that git ignores.
 func (c Checkout) Local(elem ...string) string {
 	return filepath.Join(append([]string{c.Root, ".local"}, elem...)...)

@@ -68,7 +68,11 @@ func Build(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return w.run(ctx, w.Root, nil, "go", append([]string{"build"}, w.patterns()...)...)
+	if err := w.run(ctx, w.Root, nil, "go", append([]string{"build"}, w.patterns()...)...); err != nil {
+		return err
+	}
+	w.out.Printf("Every package of %d modules compiles.", len(w.modules))
+	return nil
 }
 
 // Tidy brings every go.mod and go.sum to what the sources need.
@@ -77,7 +81,7 @@ func Tidy(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return w.eachModule(ctx, "go", "mod", "tidy")
+	return w.saying("tidy", []string{"go.mod", "go.sum"}, func() error { return w.eachModule(ctx, "go", "mod", "tidy") })
 }
 
 // eachModule runs a command in every module and returns all that failed.
@@ -109,7 +113,7 @@ func Format(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return w.eachModule(ctx, tool, "fmt", "./...")
+	return w.saying("formatted", []string{".go"}, func() error { return w.eachModule(ctx, tool, "fmt", "./...") })
 }
 
 func openWithLint(ctx context.Context) (w workspace, tool string, err error) {

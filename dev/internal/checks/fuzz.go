@@ -35,6 +35,9 @@ func Fuzz(ctx context.Context, args []string) error {
 			found = errors.Join(found, fmt.Errorf("%s in %s: %w", t.name, t.pkg, err))
 		}
 	}
+	if found == nil {
+		w.out.Printf("Nothing was found by %d targets in %s each.", len(targets), strings.Join(args, ""))
+	}
 	return found
 }
 

@@ -2,6 +2,7 @@
 package console
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"sync"
@@ -24,6 +25,27 @@ func (c *Console) Printf(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, _ = fmt.Fprintf(c.out, format+"\n", args...)
+}
+
+// Lines returns a writer that writes each line that ends in what it is given as a
+// line of its own, indented.
+func (c *Console) Lines() io.Writer { return &lines{console: c} }
+
+type lines struct {
+	console *Console
+	begun   []byte // of the line that has not ended yet
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.begun = append(l.begun, p...)
+	for {
+		line, rest, ended := bytes.Cut(l.begun, []byte("\n"))
+		if !ended {
+			return len(p), nil
+		}
+		l.console.Printf("  %s", line)
+		l.begun = rest
+	}
 }
 
 const (

@@ -30,3 +30,17 @@ func TestWaitSpeaksOnlyOfWhatTakesTime(t *testing.T) {
 		}
 	})
 }
+
+func TestLinesAreIndented(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	lines := console.New(&out).Lines()
+	for _, part := range []string{"one", " line\nanother\n\nnot", " ended"} {
+		if n, err := lines.Write([]byte(part)); n != len(part) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if want := "  one line\n  another\n  \n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}

@@ -26,17 +26,28 @@ func tokens(app string) []string {
 	return []string{"dapr-api-token-" + app, "app-api-token-" + app}
 }
 
+// Written is what WriteCluster wrote: so many Secrets, of which New were made now,
+// and the file that keeps them.
+type Written struct {
+	Secrets, New int
+	File         string
+}
+
 // WriteCluster writes, as Kubernetes Secrets, what apps need in a namespace of a
 // cluster without a vault: a Secret for each secret, with one key of the same
 // name, and the tokens of their sidecars. Each namespace of a checkout has its
 // own, and the same ones each time.
-func WriteCluster(out io.Writer, root checkout.Checkout, namespace string, apps []string) error {
+func WriteCluster(out io.Writer, root checkout.Checkout, namespace string, apps []string) (Written, error) {
 	if !namespacePattern.MatchString(namespace) {
-		return fmt.Errorf("%q is no name of a namespace", namespace)
+		return Written{}, fmt.Errorf("%q is no name of a namespace", namespace)
 	}
 	file := root.Local("clusters", namespace+".json")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
+		return Written{}, err
+	}
+	before, err := Load(file)
+	if err != nil {
+		return Written{}, err
 	}
 	keys := make(map[string]string) // by the names of tokens
 	for _, app := range apps {
@@ -46,7 +57,7 @@ func WriteCluster(out io.Writer, root checkout.Checkout, namespace string, apps 
 	}
 	set, err := Ensure(file, slices.Sorted(maps.Keys(keys))...)
 	if err != nil {
-		return err
+		return Written{}, err
 	}
 	encoder := yaml.NewEncoder(out)
 	encoder.SetIndent(2)
@@ -56,10 +67,10 @@ func WriteCluster(out io.Writer, root checkout.Checkout, namespace string, apps 
 			key = name
 		}
 		if err := encoder.Encode(manifestOf(namespace, name, map[string]string{key: set[name]})); err != nil {
-			return err
+			return Written{}, err
 		}
 	}
-	return encoder.Close()
+	return Written{Secrets: len(set), New: len(set) - len(before), File: file}, encoder.Close()
 }
 
 // manifest is a Kubernetes Secret.

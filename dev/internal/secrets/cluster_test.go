@@ -28,7 +28,7 @@ type kubernetesSecret struct {
 func written(t *testing.T, root checkout.Checkout, namespace string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if err := secrets.WriteCluster(&out, root, namespace, []string{"auth-service", "kos-mock-service"}); err != nil {
+	if _, err := secrets.WriteCluster(&out, root, namespace, []string{"auth-service", "kos-mock-service"}); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -86,8 +86,23 @@ func TestEachNamespaceHasItsOwnSecretsAndKeepsThem(t *testing.T) {
 		}
 	}
 	for _, namespace := range []string{"", "../x", "Upper", "a/b", "-a"} {
-		if err := secrets.WriteCluster(io.Discard, root, namespace, nil); err == nil {
+		if _, err := secrets.WriteCluster(io.Discard, root, namespace, nil); err == nil {
 			t.Errorf("%q is taken for a namespace", namespace)
 		}
+	}
+}
+
+// TestWhatIsWrittenIsCounted so that the command can say what it made.
+func TestWhatIsWrittenIsCounted(t *testing.T) {
+	t.Parallel()
+	root := checkout.Checkout{Root: t.TempDir()}
+	apps := []string{"auth-service"}
+	first, err := secrets.WriteCluster(io.Discard, root, "one", apps)
+	if err != nil || first.New != first.Secrets || first.Secrets < 10 || first.File != root.Local("clusters", "one.json") {
+		t.Fatalf("the first time: %+v, %v", first, err)
+	}
+	again, err := secrets.WriteCluster(io.Discard, root, "one", append(apps, "kos-mock-service"))
+	if err != nil || again.New != 2 || again.Secrets != first.Secrets+2 {
+		t.Errorf("with an app more: %+v, %v", again, err)
 	}
 }

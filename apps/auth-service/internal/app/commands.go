@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -50,11 +52,40 @@ func seedDemo(cfg seedConfig) platform.Command {
 		defer pool.Close()
 		keyring := seal.NewKeyring(cfg.Data, dapr, slog.Default())
 		hasher := password.New(cfg.Password, prometheus.NewRegistry())
-		created, err := seed.Run(ctx, postgres.NewStore(pool, keyring, time.Now), hasher, *users)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(os.Stdout, "demo users added: %d\n", created)
+		out := seedOutput{out: os.Stdout, users: *users, start: time.Now(), now: time.Now}
+		report, err := seed.Run(ctx, postgres.NewStore(pool, keyring, time.Now), hasher, *users, out.progress)
+		return errors.Join(err, out.done(report))
+	}
+}
+
+// progressEvery is how often a long seed says how far it is.
+const progressEvery = 5 * time.Second
+
+// seedOutput says what a seed does.
+type seedOutput struct {
+	out         io.Writer
+	users       int
+	start, last time.Time
+	now         func() time.Time
+}
+
+// progress says how many users are done, now and then.
+func (o *seedOutput) progress(done int) {
+	now := o.now()
+	if now.Sub(o.start) < progressEvery || now.Sub(o.last) < progressEvery || done == o.users {
+		return
+	}
+	o.last = now
+	_, _ = fmt.Fprintf(o.out, "%d of %d users for load tests after %s\n", done, o.users, now.Sub(o.start).Round(time.Second))
+}
+
+// done says what was done, also by a seed that failed in the middle.
+func (o *seedOutput) done(report seed.Report) error {
+	_, err := fmt.Fprintf(o.out, "demo users: %d added, %d were there already\n", report.Demo.Added, report.Demo.Present)
+	if err != nil || o.users == 0 {
 		return err
 	}
+	_, err = fmt.Fprintf(o.out, "users for load tests: %d added, %d were there already, in %s\n",
+		report.Load.Added, report.Load.Present, o.now().Sub(o.start).Round(time.Millisecond))
+	return err
 }

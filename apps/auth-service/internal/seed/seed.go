@@ -32,50 +32,63 @@ const batch = 5_000
 // maxLoadUsers is how many lines KOS's generated population can have.
 const maxLoadUsers = 9_999_999
 
+// Count is how many users were added, and how many were there already.
+type Count struct{ Added, Present int }
+
+// Report is what Run did.
+type Report struct{ Demo, Load Count }
+
 // Run creates the demo users and n users for load tests, those that are not
-// there yet, and returns how many it created.
-func Run(ctx context.Context, users Users, hasher Hasher, n int) (int, error) {
+// there yet. It calls progress with the number of load users that are done, now
+// and then.
+func Run(ctx context.Context, users Users, hasher Hasher, n int, progress func(done int)) (Report, error) {
+	var report Report
 	if n < 0 || n > maxLoadUsers {
-		return 0, fmt.Errorf("number of users must be between 0 and %d", maxLoadUsers)
+		return report, fmt.Errorf("number of users must be between 0 and %d", maxLoadUsers)
 	}
 	accounts := make([]identity.Account, 0, len(demo))
 	for _, user := range demo {
 		hash, err := hasher.Hash(ctx, Password)
 		if err != nil {
-			return 0, err
+			return report, err
 		}
 		accounts = append(accounts, identity.Account{User: user, PasswordHash: hash})
 	}
-	created, err := users.Import(ctx, accounts)
-	if err != nil {
-		return created, err
+	if err := report.Demo.add(ctx, users, accounts); err != nil || n == 0 {
+		return report, err
 	}
-	more, err := load(ctx, users, hasher, n)
-	return created + more, err
+	err := report.Load.load(ctx, users, hasher, n, progress)
+	return report, err
+}
+
+// add creates those of the accounts that are missing, and counts them.
+func (c *Count) add(ctx context.Context, users Users, accounts []identity.Account) error {
+	added, err := users.Import(ctx, accounts)
+	c.Added += added
+	if err == nil {
+		c.Present += len(accounts) - added
+	}
+	return err
 }
 
 // load creates users for load tests. They share one salted hash, which for
 // people would be wrong: thousands of hashes would take minutes.
-func load(ctx context.Context, users Users, hasher Hasher, n int) (created int, err error) {
-	if n == 0 {
-		return 0, nil
-	}
+func (c *Count) load(ctx context.Context, users Users, hasher Hasher, n int, progress func(done int)) error {
 	hash, err := hasher.Hash(ctx, Password)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for first := 1; first <= n; first += batch {
 		accounts := make([]identity.Account, 0, batch)
 		for i := first; i < first+batch && i <= n; i++ {
 			accounts = append(accounts, identity.Account{User: loadUser(i), PasswordHash: hash})
 		}
-		more, err := users.Import(ctx, accounts)
-		if err != nil {
-			return created, err
+		if err := c.add(ctx, users, accounts); err != nil {
+			return err
 		}
-		created += more
+		progress(c.Added + c.Present)
 	}
-	return created, nil
+	return nil
 }
 
 var both = []string{identity.PermissionBillInquiry, identity.PermissionProductChange}

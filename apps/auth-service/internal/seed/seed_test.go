@@ -29,14 +29,28 @@ func TestRunCreatesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	hasher := &identitytest.Passwords{}
 	store := users{}
-	for _, c := range []struct{ n, want int }{{0, 6}, {0, 0}, {3, 3}, {10_001, 9_998}, {10_001, 0}} {
-		created, err := seed.Run(t.Context(), store, hasher, c.n)
-		if err != nil || created != c.want {
-			t.Fatalf("Run with %d users created %d, %v, want %d", c.n, created, err, c.want)
+	for _, c := range []struct {
+		n        int
+		want     seed.Report
+		progress []int
+	}{
+		{0, seed.Report{Demo: seed.Count{Added: 6}}, nil},
+		{0, seed.Report{Demo: seed.Count{Present: 6}}, nil},
+		{3, seed.Report{Demo: seed.Count{Present: 6}, Load: seed.Count{Added: 3}}, []int{3}},
+		{10_001, seed.Report{Demo: seed.Count{Present: 6}, Load: seed.Count{Added: 9_998, Present: 3}}, []int{5_000, 10_000, 10_001}},
+		{10_001, seed.Report{Demo: seed.Count{Present: 6}, Load: seed.Count{Present: 10_001}}, []int{5_000, 10_000, 10_001}},
+	} {
+		var progress []int
+		report, err := seed.Run(t.Context(), store, hasher, c.n, func(done int) { progress = append(progress, done) })
+		if err != nil || report != c.want {
+			t.Fatalf("Run with %d users did %+v, %v, want %+v", c.n, report, err, c.want)
+		}
+		if diff := cmp.Diff(c.progress, progress); diff != "" {
+			t.Errorf("Run with %d users (-want +got):\n%s", c.n, diff)
 		}
 	}
 	for _, n := range []int{-1, 10_000_000} {
-		if _, err := seed.Run(t.Context(), store, hasher, n); err == nil {
+		if _, err := seed.Run(t.Context(), store, hasher, n, func(int) {}); err == nil {
 			t.Errorf("Run with %d users succeeded", n)
 		}
 	}
