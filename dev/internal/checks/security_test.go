@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,10 +11,14 @@ import (
 	"testing"
 )
 
-// proof is a test as dev/security.md names it, requirement a row of its tables
-// of the ASVS: number, what is asked, what is done, proof.
+// proof is a test as dev/security.md names it, threat a row of its table of those,
+// requirement a row of its tables of the ASVS: number, what is asked, what is done,
+// proof.
 var (
 	proof       = regexp.MustCompile("`([a-z][a-z0-9/-]*)\\.((?:Test|Fuzz|Benchmark)[A-Za-z0-9]+)`")
+	anyProof    = regexp.MustCompile("`[^`]*\\.(?:Test|Fuzz|Benchmark)[^`]+`")
+	metric      = regexp.MustCompile("`(phonebill_[a-z_]+)`")
+	threat      = regexp.MustCompile(`(?m)^\| ([^|]+) \| [^|]+ \| ([^|]+) \|$`)
 	requirement = regexp.MustCompile(`(?m)^\| ([0-9.]+)(?:–([0-9.]+))? \| [^|]+ \| ([^|]+) \| ([^|]+) \|$`)
 )
 
@@ -25,19 +30,30 @@ func TestEveryProofExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, err := os.ReadFile(w.Path("dev", "security.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	proofs := proof.FindAllStringSubmatch(string(content), -1)
-	if len(proofs) < 50 {
-		t.Errorf("only %d proofs are found", len(proofs))
+	content := security(t)
+	proofs := proof.FindAllStringSubmatch(content, -1)
+	if all := anyProof.FindAllString(content, -1); len(proofs) < 50 || len(proofs) != len(all) {
+		t.Errorf("%d proofs are found, of %d that look like one", len(proofs), len(all))
 	}
 	for _, named := range proofs {
 		if !tested(t, w.Path(named[1]), named[2]) {
 			t.Errorf("there is no %s in %s", named[2], named[1])
 		}
 	}
+}
+
+// security returns dev/security.md.
+func security(t *testing.T) string {
+	t.Helper()
+	w, err := open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(w.Path("dev", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }
 
 // tested reports whether a folder has a test of that name.
@@ -54,6 +70,53 @@ func tested(t *testing.T, folder, name string) bool {
 		}
 		return strings.Contains(string(source), "\nfunc "+name+"(")
 	})
+}
+
+// TestEveryThreatIsProvedToBeStopped looks at each row of the table of threats.
+func TestEveryThreatIsProvedToBeStopped(t *testing.T) {
+	t.Parallel()
+	content := security(t)
+	_, table, _ := strings.Cut(content, "\n## What each layer stops\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := threat.FindAllStringSubmatch(table, -1)
+	if len(rows) < 15 {
+		t.Errorf("only %d threats are found", len(rows))
+	}
+	for _, row := range rows {
+		if row[1] != "who tries what" && row[1] != "---" && !proof.MatchString(row[2]) {
+			t.Errorf("nothing proves that this is stopped: %s", row[1])
+		}
+	}
+}
+
+// TestEveryMetricExists that dev/security.md names.
+func TestEveryMetricExists(t *testing.T) {
+	t.Parallel()
+	w, err := open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources strings.Builder
+	err = filepath.WalkDir(w.Path("apps"), func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		sources.Write(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := metric.FindAllStringSubmatch(security(t), -1)
+	if len(metrics) == 0 {
+		t.Error("no metric is found")
+	}
+	for _, named := range metrics {
+		if !strings.Contains(sources.String(), `"`+named[1]+`"`) {
+			t.Errorf("no service exports %s", named[1])
+		}
+	}
 }
 
 // asked are the requirements of level 2 in the chapters that are looked at, by
@@ -73,16 +136,8 @@ var (
 // out: each has a proof, or says why it has none.
 func TestEveryRequirementIsAnswered(t *testing.T) {
 	t.Parallel()
-	w, err := open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(w.Path("dev", "security.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	answered := map[string]bool{}
-	for _, row := range requirement.FindAllStringSubmatch(string(content), -1) {
+	for _, row := range requirement.FindAllStringSubmatch(security(t), -1) {
 		section, first := split(t, row[1])
 		last := first
 		if row[2] != "" {
