@@ -35,10 +35,20 @@ spec:
     {{- end }}
     {{- end }}
     {{- if and $auto.podMetrics $auto.metric.name }}
+    {{- $target := dict "type" "AverageValue" "averageValue" ($auto.metric.perPod | toString) }}
+    {{- if $auto.metric.shared }}
+    # The total, divided by the number of pods. The average over pods that all report
+    # the total would be the total.
+    - type: External
+      external:
+        metric: { name: {{ $auto.metric.name }}, selector: { matchLabels: { app: {{ .root.Chart.Name }} } } }
+        target: {{ toJson $target }}
+    {{- else }}
     - type: Pods
       pods:
         metric: { name: {{ $auto.metric.name }} }
-        target: { type: AverageValue, averageValue: {{ $auto.metric.perPod | toString | quote }} }
+        target: {{ toJson $target }}
+    {{- end }}
     {{- end }}
 {{- end -}}
 
@@ -76,7 +86,9 @@ spec:
       metricType: AverageValue
       metadata:
         serverAddress: {{ required (printf "%s: autoscaling.prometheus.address is required with keda" $name) $auto.prometheus.address }}
-        query: {{ $auto.metric.query | replace "$namespace" .root.Release.Namespace | replace "$service" $name | squote }}
+        query: {{ $auto.metric.query | replace "$pods" (include "common.podSeries" .) | squote }}
+        # No series means that the pods are not scraped, not that they have nothing to do.
+        ignoreNullValues: "false"
         threshold: {{ $auto.metric.perPod | toString | quote }}
       {{- if $auto.prometheus.workloadIdentity }}
       authenticationRef: { name: {{ $name }}-metrics }
@@ -91,6 +103,14 @@ metadata:
 spec:
   podIdentity: { provider: azure-workload, identityId: {{ $auto.prometheus.workloadIdentity }} }
 {{- end }}
+{{- end -}}
+
+{{/*
+Labels of the series of a service's pods. Prometheus takes a pod's own labels over
+as they are; which label has the namespace differs.
+*/}}
+{{- define "common.podSeries" -}}
+app="{{ .root.Chart.Name }}",{{ .v.autoscaling.prometheus.namespaceLabel }}="{{ .root.Release.Namespace }}"
 {{- end -}}
 
 {{/* Up at once, down one pod a minute and only when load has been gone for a while. */}}

@@ -52,3 +52,45 @@ dapr.io/sidecar-readiness-probe-period-seconds: "2"
 dapr.io/sidecar-readiness-probe-threshold: "3"
 dapr.io/sidecar-readiness-probe-timeout-seconds: "2"
 {{- end -}}
+
+{{/* The app-ids that the service calls, as a list. */}}
+{{- define "common.calls" -}}
+{{- $calls := .v.network.calls -}}
+{{- if .v.kos.credentialsSecret -}}
+{{- $calls = append $calls .v.kos.appId -}}
+{{- end -}}
+{{- toYaml $calls -}}
+{{- end -}}
+
+{{/*
+The Dapr resources that the sidecar uses, one a line: its Configuration; components,
+subscriptions and endpoints whose scopes name the service; policies for those and for
+the apps that it calls. Comments do not count. Empty without global.components, which
+says where they are.
+*/}}
+{{- define "common.sidecarResources" -}}
+{{- $app := .root.Chart.Name -}}
+{{- $files := .root.Subcharts.common.Files -}}
+{{- $targets := include "common.calls" . | fromYamlArray -}}
+{{- with dig "components" "" (.root.Values.global | default dict) -}}
+{{- range $path, $_ := $files.Glob (printf "files/components/%s/**.yaml" .) -}}
+{{- $resource := $files.Get $path | fromYaml -}}
+{{- if has $app ($resource.scopes | default list) -}}
+{{- $targets = append $targets $resource.metadata.name -}}
+{{ toJson $resource }}
+{{ else if and (eq $resource.kind "Configuration") (eq $resource.metadata.name $app) -}}
+{{ toJson $resource }}
+{{ end -}}
+{{- end -}}
+{{- range $path, $_ := $files.Glob "files/resiliency/*.yaml" -}}
+{{- $resource := $files.Get $path | fromYaml -}}
+{{- $used := false -}}
+{{- range $name, $_ := merge dict (dig "apps" dict $resource.spec.targets) (dig "components" dict $resource.spec.targets) -}}
+{{- if has $name $targets -}}{{- $used = true -}}{{- end -}}
+{{- end -}}
+{{- if $used -}}
+{{ toJson $resource }}
+{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -32,6 +32,10 @@ spec:
         prometheus.io/port: "8080"
         {{- include "common.daprAnnotations" $scope | nindent 8 }}
         {{- include "common.daprAppAnnotations" $scope | nindent 8 }}
+        {{- with include "common.sidecarResources" $scope }}
+        # The sidecar reads these when it starts, and never again.
+        checksum/dapr: {{ sha256sum . }}
+        {{- end }}
     spec:
       {{- include "common.podSpec" $scope | nindent 6 }}
       # The wait before SIGTERM, the service's own stop (20 s at most), the sidecar's.

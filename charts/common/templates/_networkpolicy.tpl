@@ -37,9 +37,9 @@ spec:
 
 {{- define "common.egressRules" -}}
 {{- $net := .v.network -}}
-{{- $calls := $net.calls -}}
-{{- if and .v.kos.credentialsSecret (eq .v.kos.appId "kos-mock-service") -}}
-{{- $calls = append $calls .v.kos.appId -}}
+{{- $calls := include "common.calls" . | fromYamlArray -}}
+{{- if ne .v.kos.appId "kos-mock-service" -}}
+{{- $calls = without $calls .v.kos.appId -}}{{- /* an endpoint, not pods */ -}}
 {{- end -}}
 - to:
     - namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: kube-system } }

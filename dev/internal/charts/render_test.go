@@ -38,8 +38,15 @@ func repository(t *testing.T) checkout.Checkout {
 	return root
 }
 
-// helm runs Helm and returns what it prints, its complaints apart.
+// helm runs Helm on the checkout's charts and returns what it prints, its complaints
+// apart.
 func helm(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	return helmIn(t, repository(t).Path("charts"), args...)
+}
+
+// helmIn is helm for charts in another folder.
+func helmIn(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
 	binary := os.Getenv("PHONEBILL_TEST_HELM")
 	if binary == "" {
@@ -50,7 +57,7 @@ func helm(t *testing.T, args ...string) (string, error) {
 	}
 	var out, complaints bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = repository(t).Path("charts"), &out, &complaints
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &complaints
 	// No settings, repositories or plugins of whoever runs the tests.
 	cmd.Env = append(os.Environ(), "HELM_CONFIG_HOME="+t.TempDir(), "HELM_PLUGINS="+t.TempDir())
 	if err := cmd.Run(); err != nil {
@@ -164,8 +171,14 @@ func parse(t *testing.T, text string) objects {
 // fresh renders a chart with more arguments, for whoever changes the result.
 func fresh(t *testing.T, chart string, args ...string) objects {
 	t.Helper()
+	return freshIn(t, repository(t).Path("charts"), chart, args...)
+}
+
+// freshIn is fresh for charts in another folder.
+func freshIn(t *testing.T, dir, chart string, args ...string) objects {
+	t.Helper()
 	all := append([]string{"template", "phonebill", chart, "-n", "phonebill", "--kube-version", kubernetes}, args...)
-	out, err := helm(t, all...)
+	out, err := helmIn(t, dir, all...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,12 +73,23 @@ func TestServicesAreScaledAsDesigned(t *testing.T) {
 			metrics = append(metrics, utilization("memory", 80))
 		}
 		if want.metric != "" {
-			metrics = append(metrics, map[string]any{"type": "Pods", "pods": map[string]any{
-				"metric": map[string]any{"name": want.metric}, "target": map[string]any{"type": "AverageValue", "averageValue": want.perPod},
-			}})
+			metrics = append(metrics, want.custom(name))
 		}
 		equal(t, name+" metrics", hpa.at("spec", "metrics"), any(metrics))
 	}
+}
+
+// custom is how an HPA uses the service's own metric. Kubernetes averages a pod
+// metric over the pods, and divides an external one by their number: the right one
+// for a total that each pod reports.
+func (d design) custom(service string) any {
+	target := map[string]any{"type": "AverageValue", "averageValue": d.perPod}
+	if d.metric == "queue_length" {
+		return map[string]any{"type": "External", "external": map[string]any{
+			"metric": map[string]any{"name": d.metric, "selector": map[string]any{"matchLabels": map[string]any{"app": service}}}, "target": target,
+		}}
+	}
+	return map[string]any{"type": "Pods", "pods": map[string]any{"metric": map[string]any{"name": d.metric}, "target": target}}
 }
 
 // utilization counts the service's container and not its sidecar.

@@ -56,12 +56,12 @@ func TestChartsAreLinted(t *testing.T) {
 func TestEachServiceCanBeReleasedAlone(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {
-		alone := template(t, service, "--set", "global.service.kos.appId=kos-mock-service")
-		within := template(t, "phonebill", "--set", "components=kubernetes", "--set", "global.service.kos.appId=kos-mock-service")
+		alone := template(t, service, "--set", "global.components=kubernetes", "--set", "global.service.kos.appId=kos-mock-service")
+		within := template(t, "phonebill", "--set", "global.components=kubernetes", "--set", "global.service.kos.appId=kos-mock-service")
 		for _, one := range alone {
 			equal(t, service+": "+one.String(), one, within.find(t, one.kind(), one.name()))
 		}
-		rest := template(t, "phonebill", "--set", "components=kubernetes", "--set", service+".enabled=false")
+		rest := template(t, "phonebill", "--set", "global.components=kubernetes", "--set", service+".enabled=false")
 		if slices.ContainsFunc(rest, func(one object) bool { return one.kind() == "Deployment" && one.name() == service }) {
 			t.Errorf("%s cannot be left out", service)
 		}
@@ -110,8 +110,9 @@ func TestFaultyValuesAreRefused(t *testing.T) {
 		}
 	}
 	for fault, want := range map[string]string{
-		"components=":                        "components is required",
-		"components=nowhere":                 "there is no files/components/nowhere",
+		"global.components=":                 "global.components is required",
+		"global.components=nowhere":          "there is no files/components/nowhere",
+		"components=kubernetes":              "components",
 		"auth-service.replcas=3":             "replcas",
 		"ingress.clasName=nginx":             "clasName",
 		"postgresql.image=postgres":          "image",
@@ -119,7 +120,7 @@ func TestFaultyValuesAreRefused(t *testing.T) {
 		"ingress.tlsSecret=certificate":      "ingress.host is required",
 		"kos-mock-service.enabled=sometimes": "enabled",
 	} {
-		args := []string{"template", "x", "phonebill", "--kube-version", kubernetes, "--set", "components=kubernetes", "--set", fault}
+		args := []string{"template", "x", "phonebill", "--kube-version", kubernetes, "--set", "global.components=kubernetes", "--set", fault}
 		if _, err := helm(t, args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", fault, err)
 		}

@@ -1,0 +1,164 @@
+package charts
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// callers are the services that the policies of a file of resiliency/ concern.
+var callers = map[string][]string{
+	"kos.yaml":          {"auth-service", "bill-inquiry-service", "product-change-service"},
+	"apps.yaml":         {"bill-inquiry-service", "kos-mock-service", "product-change-service"},
+	"pubsub.yaml":       {"auth-service", "bill-inquiry-service", "product-change-service"},
+	"secret-store.yaml": {"auth-service", "bill-inquiry-service", "kos-mock-service", "product-change-service"},
+	"state-stores.yaml": {"auth-service", "bill-inquiry-service", "product-change-service"},
+}
+
+// concerned returns the services whose sidecars use a resource.
+func concerned(t *testing.T, path string, resource object) []string {
+	t.Helper()
+	var all []string
+	switch resource.kind() {
+	case "Configuration":
+		all = []string{resource.name()}
+	case "Resiliency":
+		all = callers[filepath.Base(path)]
+	default:
+		for _, scope := range resource.list("scopes") {
+			all = append(all, scope.(string))
+		}
+	}
+	if len(all) == 0 {
+		t.Errorf("nothing says whom %s concerns", path)
+	}
+	return slices.Sorted(slices.Values(all))
+}
+
+// copied returns a folder with copies of the charts and of what they link to.
+func copied(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, folder := range []string{"charts", "components", "resiliency"} {
+		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(repository(t).Path(folder))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// pods returns the pod template of each service that an environment has.
+func pods(all objects) map[string]object {
+	found := make(map[string]object)
+	for _, deployment := range all.of("Deployment") {
+		if slices.Contains(services, deployment.name()) {
+			found[deployment.name()] = deployment.part("spec", "template")
+		}
+	}
+	return found
+}
+
+// TestAChangedResourceRollsThePodsThatUseIt changes each Dapr resource by itself. A
+// sidecar reads its resources when it starts, so that a change acts on the pods that
+// an upgrade replaces, and on no other.
+func TestAChangedResourceRollsThePodsThatUseIt(t *testing.T) {
+	t.Parallel()
+	for environment, components := range map[string]string{"local": "kubernetes", "prod": "azure"} {
+		before := pods(system(t, environment))
+		for _, path := range resources(t, components) {
+			t.Run(environment+"/"+path, func(t *testing.T) {
+				t.Parallel()
+				dir := copied(t)
+				resource := change(t, filepath.Join(dir, path))
+				var rolled []string
+				for name, pod := range pods(freshIn(t, filepath.Join(dir, "charts"), "phonebill", arguments(environment)...)) {
+					if pod.at("metadata", "annotations", "checksum/dapr") != before[name].at("metadata", "annotations", "checksum/dapr") {
+						rolled = append(rolled, name)
+					}
+				}
+				slices.Sort(rolled)
+				want := slices.DeleteFunc(concerned(t, path, resource), func(name string) bool { return before[name] == nil })
+				equal(t, "rolled by "+path, rolled, want)
+			})
+		}
+	}
+}
+
+// resources returns the files of Dapr resources of an environment.
+func resources(t *testing.T, components string) []string {
+	t.Helper()
+	var all []string
+	for _, folder := range []string{filepath.Join("components", components), "resiliency"} {
+		root := os.DirFS(repository(t).Root)
+		err := fs.WalkDir(root, folder, func(path string, _ fs.DirEntry, err error) error {
+			if strings.HasSuffix(path, ".yaml") {
+				all = append(all, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// change changes something in a resource, and returns it.
+func change(t *testing.T, path string) object {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var resource map[string]any
+	if err := yaml.Unmarshal(content, &resource); err != nil {
+		t.Fatal(err)
+	}
+	resource["spec"].(map[string]any)["changed"] = true
+	if content, err = yaml.Marshal(resource); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return resource
+}
+
+// TestCommentsRollNothing in Dapr resources.
+func TestCommentsRollNothing(t *testing.T) {
+	t.Parallel()
+	dir := copied(t)
+	for _, path := range resources(t, "kubernetes") {
+		content, err := os.ReadFile(filepath.Join(dir, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, path), append([]byte("# Another comment.\n"), content...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	equal(t, "pods", pods(freshIn(t, filepath.Join(dir, "charts"), "phonebill", arguments("local")...)), pods(system(t, "local")))
+}
+
+// TestPoliciesAreInTheFileOfTheirTargets since a file is what a checksum is made of.
+func TestPoliciesAreInTheFileOfTheirTargets(t *testing.T) {
+	t.Parallel()
+	for _, resiliency := range system(t, "prod").of("Resiliency") {
+		everyText(resiliency.part("spec", "targets"), "", func(path, policy string) {
+			group := map[string]string{"timeout": "timeouts", "retry": "retries", "circuitBreaker": "circuitBreakers"}[filepath.Base(path)]
+			if resiliency.at("spec", "policies", group, policy) == nil {
+				t.Errorf("%s: %s of %s is elsewhere", resiliency, policy, path)
+			}
+		})
+		for name := range resiliency.part("spec", "policies", "retries") {
+			if strings.HasPrefix(name, "Dapr") || strings.HasPrefix(name, "Default") {
+				t.Errorf("%s: %s is for every sidecar, and in no checksum", resiliency, name)
+			}
+		}
+	}
+}
