@@ -20,9 +20,14 @@ const quickly = 3 * time.Minute
 // helm runs helm on the release. An install or upgrade has the values of the
 // test, then what set says, path=value.
 func helm(ctx context.Context, verb string, within time.Duration, set ...string) (string, error) {
+	return helmOf(ctx, "charts/phonebill", verb, within, set...)
+}
+
+// helmOf is helm with a chart that is elsewhere.
+func helmOf(ctx context.Context, chart, verb string, within time.Duration, set ...string) (string, error) {
 	args := []string{verb, release, "--namespace", live.namespace}
 	if verb == "install" || verb == "upgrade" {
-		args = append(args, "charts/phonebill", "--values", "charts/phonebill/values-local.yaml",
+		args = append(args, chart, "--values", "charts/phonebill/values-local.yaml",
 			"--values", imageFile("digests.yaml"), "--values", "dev/cluster/testdata/values.yaml")
 		if own := os.Getenv("PHONEBILL_CLUSTER_VALUES"); own != "" {
 			args = append(args, "--values", own)

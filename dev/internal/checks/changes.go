@@ -42,12 +42,13 @@ func (w workspace) saying(state string, suffixes []string, do func() error) erro
 func (w workspace) contents(suffixes []string) (map[string][sha256.Size]byte, error) {
 	sums := make(map[string][sha256.Size]byte)
 	for _, module := range w.modules {
-		err := filepath.WalkDir(module.Dir, func(path string, entry fs.DirEntry, err error) error {
+		root := os.DirFS(module.Dir)
+		err := fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !slices.ContainsFunc(suffixes, func(end string) bool { return strings.HasSuffix(path, end) }) {
 				return err
 			}
-			content, err := os.ReadFile(path)
-			sums[path] = sha256.Sum256(content)
+			content, err := fs.ReadFile(root, path)
+			sums[filepath.Join(module.Dir, path)] = sha256.Sum256(content)
 			return err
 		})
 		if err != nil {
