@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
-	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 )
 
 // buffer is how many events may wait for a database that is away: a few MB.
@@ -24,7 +24,7 @@ func NewWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metric
 		Name:   Table.Table,
 		Buffer: buffer,
 		// Also while the database has not been migrated yet.
-		Transient: func(err error) bool { return pg.Unavailable(err) || pg.IsUndefinedTable(err) },
+		Transient: func(err error) bool { return pgerr.Unavailable(err) || pgerr.IsUndefinedTable(err) },
 		Flush: func(ctx context.Context, events []Event) error {
 			batch := &pgx.Batch{} // one transaction
 			for _, event := range events {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Listener is told what NOTIFY says on some channels of a database. Its
@@ -34,13 +33,18 @@ const (
 	reconnect = 500 * time.Millisecond
 )
 
-// Listen listens until ctx ends, on a connection of its own. A connection that
-// is lost, or has died silently, is replaced.
-func Listen(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, l Listener) {
+// Listen listens until ctx ends, on a connection of its own to a server that
+// writes, where notifications come from. A connection that is lost, has died
+// silently or whose server has stopped writing is replaced. An interruption is
+// logged once, however long it lasts.
+func Listen(ctx context.Context, direct Direct, log *slog.Logger, l Listener) {
 	l.Listening(false)
+	interrupted := false
 	for ctx.Err() == nil {
-		if err := l.listen(ctx, pool); err != nil && ctx.Err() == nil {
+		began, err := l.listen(ctx, direct)
+		if err != nil && ctx.Err() == nil && (began || !interrupted) {
 			log.WarnContext(ctx, "listening to the database interrupted", "error", err)
+			interrupted = true
 		}
 		select {
 		case <-ctx.Done():
@@ -49,10 +53,11 @@ func Listen(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, l Listene
 	}
 }
 
-func (l Listener) listen(ctx context.Context, pool *pgxpool.Pool) error {
-	conn, err := l.connect(ctx, pool)
+// listen listens on one connection. It reports whether listening began.
+func (l Listener) listen(ctx context.Context, direct Direct) (began bool, err error) {
+	conn, err := l.connect(ctx, direct)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), probe)
@@ -63,21 +68,24 @@ func (l Listener) listen(ctx context.Context, pool *pgxpool.Pool) error {
 	defer l.Listening(false)
 	for {
 		if err := l.next(ctx, conn); err != nil {
-			return err
+			return true, err
 		}
 	}
 }
 
 // connect takes a connection out of the pool for good: one that listens is of
 // no use to others.
-func (l Listener) connect(ctx context.Context, pool *pgxpool.Pool) (*pgx.Conn, error) {
+func (l Listener) connect(ctx context.Context, direct Direct) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, probe)
 	defer cancel()
-	pooled, err := pool.Acquire(ctx)
+	pooled, err := direct.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	conn := pooled.Hijack()
+	if err := writes(ctx, conn); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen: %w", err), conn.Close(ctx))
+	}
 	for _, channel := range l.Channels {
 		if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
 			return nil, errors.Join(fmt.Errorf("listen: %w", err), conn.Close(ctx))
@@ -100,8 +108,20 @@ func (l Listener) next(ctx context.Context, conn *pgx.Conn) error {
 	}
 	asking, stop := context.WithTimeout(ctx, probe)
 	defer stop()
-	if err := conn.Ping(asking); err != nil {
+	if err := writes(asking, conn); err != nil {
 		return fmt.Errorf("listen: %w", err)
+	}
+	return nil
+}
+
+// writes returns an error if the server of conn is gone or only reads.
+func writes(ctx context.Context, conn *pgx.Conn) error {
+	var only string
+	if err := conn.QueryRow(ctx, "SHOW transaction_read_only").Scan(&only); err != nil {
+		return err
+	}
+	if only == "on" {
+		return errReadOnly
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func listen(t *testing.T, pool *pgxpool.Pool) heard {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		pg.Listen(ctx, pool, slog.New(slog.NewTextHandler(io.Discard, nil)), pg.Listener{
+		pg.Listen(ctx, pg.Direct{Pool: pool}, slog.New(slog.NewTextHandler(io.Discard, nil)), pg.Listener{
 			Channels:  []string{"one", "Two"},
 			Listening: func(begun bool) { told <- fmt.Sprint("listening ", begun) },
 			Notified:  func(channel, payload string) { told <- channel + " " + payload },
@@ -95,7 +95,7 @@ func TestListenSurvivesSilence(t *testing.T) {
 	for asked == 0 { // the probe is the connection's newest statement
 		err := pool.QueryRow(t.Context(), `
 			SELECT count(*) FROM pg_stat_activity
-			WHERE datname = current_database() AND query LIKE '%ping%' AND pid <> pg_backend_pid()`).Scan(&asked)
+			WHERE datname = current_database() AND query LIKE 'SHOW transaction_read_only' AND pid <> pg_backend_pid()`).Scan(&asked)
 		if err != nil {
 			t.Fatal(err)
 		}

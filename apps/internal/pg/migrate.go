@@ -22,13 +22,16 @@ type Versions struct{ Before, After int32 }
 // in tern's format, and returns the versions it had and has. Each runs in a
 // transaction of its own; two runs at once wait for one another. A database
 // that is newer already is left as it is: a release that was rolled back works
-// with it too.
+// with it too. It passes a connection pooler by, since the lock that replicas wait
+// for belongs to a session.
 func Migrate(ctx context.Context, cfg Config, secrets sidecar.Secrets, migrations fs.FS) (Versions, error) {
-	connConfig, err := pgx.ParseConfig(cfg.url())
+	direct := cfg.Direct()
+	connConfig, err := pgx.ParseConfig(direct.dsn())
 	if err != nil {
 		return Versions{}, fmt.Errorf("migrate: %w", err)
 	}
-	connConfig.ConnectTimeout = connectTimeout
+	prepare(connConfig, direct)
+	newHosts(connConfig).set(connConfig)
 	if err := (&password{secrets: secrets, name: cfg.PasswordSecret}).set(ctx, connConfig); err != nil {
 		return Versions{}, fmt.Errorf("migrate: %w", err)
 	}

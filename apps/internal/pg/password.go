@@ -11,14 +11,18 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 // retrial is how often passwords are tried while the server accepts none.
 const retrial = 100 * time.Millisecond
 
-// errNoPassword means that the secret store could not be asked.
-var errNoPassword = errors.New("database password is not to be had")
+// SQLSTATE codes, PostgreSQL manual, appendix A.
+const (
+	invalidPassword      = "28P01"
+	invalidAuthorization = "28000"
+)
 
 // password is the secret that opens a database. It may be rotated at any time,
 // the role's and the secret's in either order.
@@ -30,25 +34,22 @@ type password struct {
 	accepted string // by the server, last
 }
 
-// set prepares conn to be opened with the password. A password that a password
-// file gave is kept.
+// set prepares conn, which must have fallbacks, to be opened with the password:
+// should the server refuse it, a fallback is opened with another one. A password
+// that a password file gave is kept.
 func (p *password) set(ctx context.Context, conn *pgx.ConnConfig) error {
 	if conn.Password != "" {
 		return nil
 	}
 	secret, err := p.secrets.Secret(ctx, p.name)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errNoPassword, err)
+		return fmt.Errorf("%w: %w", pgerr.ErrNoPassword, err)
 	}
 	opening := &opening{password: p, plain: conn.Copy(), secret: secret}
 	conn.Password = secret
 	conn.OnPgError = opening.fault
 	conn.AfterNetConnect = opening.dialled
 	conn.AfterConnect = opening.opened
-	// The same server again, should it refuse the password; and once more, for
-	// the role may change just after another one was found.
-	again := &pgconn.FallbackConfig{Host: conn.Host, Port: conn.Port, TLSConfig: conn.TLSConfig}
-	conn.Fallbacks = append(conn.Fallbacks, again, again)
 	return nil
 }
 
@@ -98,7 +99,7 @@ func (p *password) find(ctx context.Context, conn *pgx.ConnConfig) (string, erro
 	for {
 		secret, err := p.secrets.Reread(ctx, p.name)
 		if err != nil {
-			return "", fmt.Errorf("%w: %w", errNoPassword, err)
+			return "", fmt.Errorf("%w: %w", pgerr.ErrNoPassword, err)
 		}
 		for _, candidate := range []string{secret, p.last()} {
 			if err = try(ctx, conn, candidate); !refused(err) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
@@ -31,7 +32,7 @@ func TestOpenConnectsWhenItIsFirstUsed(t *testing.T) {
 	if n := asked.Load(); n != 0 {
 		t.Errorf("asked for the password %d times before the first use", n)
 	}
-	if _, err := pool.Exec(t.Context(), "SELECT 1"); !errors.Is(err, errAway) || !pg.Unavailable(err) {
+	if _, err := pool.Exec(t.Context(), "SELECT 1"); !errors.Is(err, errAway) || !pgerr.Unavailable(err) {
 		t.Errorf("without a password: %v", err)
 	}
 	away.Store(false)
@@ -83,11 +84,11 @@ func TestUniqueViolationNamesTheConstraint(t *testing.T) {
 		"INSERT INTO customer VALUES ('x')":              "",
 	} {
 		_, err := database.Pool.Exec(t.Context(), sql)
-		if got, ok := pg.IsUniqueViolation(fmt.Errorf("register: %w", err)); got != want || ok != (want != "") {
+		if got, ok := pgerr.IsUniqueViolation(fmt.Errorf("register: %w", err)); got != want || ok != (want != "") {
 			t.Errorf("%s: constraint %q, %t", sql, got, ok)
 		}
 	}
-	if _, ok := pg.IsUniqueViolation(nil); ok {
+	if _, ok := pgerr.IsUniqueViolation(nil); ok {
 		t.Error("nil is a violation")
 	}
 }
@@ -96,7 +97,7 @@ func TestUndefinedTable(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
 	_, err := database.Pool.Exec(t.Context(), "SELECT * FROM nowhere")
-	if !pg.IsUndefinedTable(fmt.Errorf("read: %w", err)) || pg.IsUndefinedTable(errAway) || pg.IsUndefinedTable(nil) {
+	if !pgerr.IsUndefinedTable(fmt.Errorf("read: %w", err)) || pgerr.IsUndefinedTable(errAway) || pgerr.IsUndefinedTable(nil) {
 		t.Errorf("misjudged %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
@@ -144,7 +145,7 @@ func TestARefusedPasswordIsNotTriedForEver(t *testing.T) {
 	r.alterRole("another")
 	start := time.Now()
 	_, err := pool.Exec(t.Context(), "SELECT 1")
-	if !pg.Unavailable(err) || time.Since(start) > 10*time.Second {
+	if !pgerr.Unavailable(err) || time.Since(start) > 10*time.Second {
 		t.Errorf("%v after %s", err, time.Since(start))
 	}
 	for _, secret := range []string{"first", "another"} {

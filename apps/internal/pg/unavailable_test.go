@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
@@ -60,12 +60,12 @@ func TestUnavailableIsWhatTheStatementIsNotToBlameFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := tc.do(t.Context())
-			if err == nil || pg.Unavailable(fmt.Errorf("wrapped: %w", err)) != tc.want {
+			if err == nil || pgerr.Unavailable(fmt.Errorf("wrapped: %w", err)) != tc.want {
 				t.Errorf("judged otherwise than %t: %v", tc.want, err)
 			}
 		})
 	}
-	if pg.Unavailable(nil) {
+	if pgerr.Unavailable(nil) {
 		t.Error("success is unavailable")
 	}
 }
@@ -116,7 +116,7 @@ func TestUnavailableWhenTheConnectionIsLost(t *testing.T) {
 				go func() { failed <- do(t.Context(), pool) }()
 				awaitStatement(t, database)
 				lose(t, database, lines)
-				if err := <-failed; !pg.Unavailable(err) {
+				if err := <-failed; !pgerr.Unavailable(err) {
 					t.Errorf("not taken for unavailable: %v", err)
 				}
 				query[int](t, pool, "SELECT 1") // the pool recovers
@@ -155,7 +155,7 @@ func TestUnavailableWhenTheServerCannotBeReached(t *testing.T) {
 	t.Run("idle connection terminated", func(t *testing.T) {
 		terminate(t, database)
 		// The first statement may find out; none may be taken for wrong.
-		if _, err := pool.Exec(t.Context(), "SELECT 1"); err != nil && !pg.Unavailable(err) {
+		if _, err := pool.Exec(t.Context(), "SELECT 1"); err != nil && !pgerr.Unavailable(err) {
 			t.Errorf("got %v", err)
 		}
 		query[int](t, pool, "SELECT 1")
@@ -163,7 +163,7 @@ func TestUnavailableWhenTheServerCannotBeReached(t *testing.T) {
 	t.Run("caller left", func(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		leave()
-		if _, err := pool.Exec(ctx, "SELECT 1"); !errors.Is(err, context.Canceled) || pg.Unavailable(err) {
+		if _, err := pool.Exec(ctx, "SELECT 1"); !errors.Is(err, context.Canceled) || pgerr.Unavailable(err) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -197,7 +197,7 @@ func wantUnavailable(t *testing.T, pool *pgxpool.Pool, limit time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	if _, err := pool.Exec(ctx, "SELECT 1"); !pg.Unavailable(err) {
+	if _, err := pool.Exec(ctx, "SELECT 1"); !pgerr.Unavailable(err) {
 		t.Errorf("not taken for unavailable: %v", err)
 	}
 }

@@ -111,7 +111,7 @@ func migrate(cfg DatabaseConfig, migrations fs.FS, steps []Step) Command {
 		if err != nil {
 			return err
 		}
-		pool, err := pg.Open(cfg.Database, secrets)
+		pool, err := pg.Open(cfg.Database.Direct(), secrets) // steps take locks
 		if err != nil {
 			return err
 		}

@@ -71,8 +71,9 @@ func newChecks(log *slog.Logger) *health.Registry {
 	return checks
 }
 
-// Database gives a pool that readiness depends on. It needs pg.Config.
-var Database = fx.Module("database", fx.Provide(newPool))
+// Database gives a pool that readiness depends on, and the pg.Direct beside it.
+// It needs pg.Config.
+var Database = fx.Module("database", fx.Provide(newPool, newDirect))
 
 // HTTP serves the httpserver.Registrar. It needs httpserver.Config and OpenAPI.
 var HTTP = fx.Module("http", fx.Provide(newServer), fx.Invoke(func(*httpserver.Server) {}))
@@ -168,6 +169,17 @@ func newPool(lc fx.Lifecycle, cfg pg.Config, secrets sidecar.Secrets, checks *he
 	checks.RegisterFirst("database", pg.Ping(pool))
 	lc.Append(fx.StopHook(pool.Close))
 	return pool, nil
+}
+
+func newDirect(lc fx.Lifecycle, cfg pg.Config, pool *pgxpool.Pool, secrets sidecar.Secrets) (pg.Direct, error) {
+	direct, err := pg.OpenDirect(cfg, pool, secrets)
+	if err != nil {
+		return direct, err
+	}
+	if direct.Pool != pool {
+		lc.Append(fx.StopHook(direct.Close))
+	}
+	return direct, nil
 }
 
 // serverParams are what the server needs from the graph.

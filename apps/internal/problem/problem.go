@@ -2,13 +2,16 @@
 //
 // A use case that refuses something returns a *Error: a kind (what sort of
 // refusal), a stable code for programs and a Korean message for people.
-// Every other error is a fault of ours; From turns it into INTERNAL_ERROR,
-// whose text tells nothing about the inside.
+// A database that does not serve is DATABASE_UNAVAILABLE. Every other error is a
+// fault of ours; From turns it into INTERNAL_ERROR, whose text tells nothing
+// about the inside.
 package problem
 
 import (
 	"errors"
 	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 )
 
 // Kind is the sort of a refusal. Package httpjson maps it to an HTTP status.
@@ -102,17 +105,23 @@ var (
 	ErrInternal   = New(Internal, "INTERNAL_ERROR", "일시적인 오류가 발생했습니다. 잠시 후 다시 시도해 주세요.")
 	ErrValidation = New(Invalid, "VALIDATION_ERROR", "입력값이 올바르지 않습니다.")
 	ErrNotFound   = New(NotFound, "NOT_FOUND", "요청한 대상을 찾을 수 없습니다.")
+	ErrDatabase   = New(Unavailable, "DATABASE_UNAVAILABLE", "일시적으로 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
 	ErrOverloaded = New(Unavailable, "OVERLOADED", "요청이 많아 잠시 후 다시 시도해 주세요.").After(time.Second)
 )
 
-// From returns err as an Error: itself if it is one, ErrInternal with err as
-// its cause if not, nil for nil.
+// From returns err as an Error: itself if it is one, ErrDatabase with err as its
+// cause if the database did not serve or a deadline passed, ErrInternal with err
+// as its cause if not, nil for nil. Storage packages need not translate what
+// pgerr.Unavailable reports: this is the place that does.
 func From(err error) *Error {
 	if err == nil {
 		return nil
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
+	}
+	if pgerr.Unavailable(err) {
+		return ErrDatabase.WithCause(err)
 	}
 	return ErrInternal.WithCause(err)
 }

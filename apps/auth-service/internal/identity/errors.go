@@ -44,5 +44,5 @@ var (
 	ErrAccountChanged = problem.New(problem.Unavailable, "ACCOUNT_CHANGED", "계정 정보가 변경되었습니다. 다시 로그인해 주세요.").After(time.Second)
 
 	ErrSessionStore = problem.New(problem.Unavailable, "SESSION_STORE_UNAVAILABLE", "일시적으로 로그인 정보를 처리할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
-	ErrDatabase     = problem.New(problem.Unavailable, "DATABASE_UNAVAILABLE", "일시적으로 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
+	ErrDatabase     = problem.ErrDatabase
 )

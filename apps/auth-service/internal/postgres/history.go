@@ -14,6 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 )
 
 // Partitioned are the tables that have a partition for each month. Logins are
@@ -51,7 +52,7 @@ func NewHistoryWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit
 	return groupcommit.New(groupcommit.Options[identity.Login]{
 		Name: "login_history",
 		// Rows are kept also while the database has not been migrated yet.
-		Transient: func(err error) bool { return pg.Unavailable(err) || pg.IsUndefinedTable(err) },
+		Transient: func(err error) bool { return pgerr.Unavailable(err) || pgerr.IsUndefinedTable(err) },
 		Flush: func(ctx context.Context, logins []identity.Login) error {
 			batch := &pgx.Batch{} // which is one transaction
 			for _, l := range logins {

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
-	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 )
 
@@ -59,7 +59,7 @@ func fault(op string, err error) error {
 		return nil
 	}
 	err = fmt.Errorf("%s: %w", op, err)
-	if pg.Unavailable(err) || errors.Is(err, seal.ErrNoKeys) {
+	if pgerr.Unavailable(err) || errors.Is(err, seal.ErrNoKeys) {
 		return identity.ErrDatabase.WithCause(err)
 	}
 	return err

@@ -9,7 +9,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
-	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 )
 
 // userColumns select a userRow from app_user u.
@@ -110,7 +110,7 @@ func (s *Store) create(ctx context.Context, db audit.Execer, a identity.Account)
 	}
 	_, err = db.Exec(ctx, statement,
 		a.ID, name, a.CustomerID, a.Line.Digits(), string(a.Status), a.PasswordHash, a.Permissions)
-	if constraint, ok := pg.IsUniqueViolation(err); ok {
+	if constraint, ok := pgerr.IsUniqueViolation(err); ok {
 		return taken(constraint)
 	}
 	return fault("create user", err)

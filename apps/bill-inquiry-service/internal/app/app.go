@@ -70,9 +70,9 @@ func Graph(cfg Config) fx.Option {
 
 // listen takes what other replicas tell: a line that has changed is forgotten,
 // and who waits for an answer wakes up.
-func listen(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, bills *bill.Bills, signals *bill.Signals) {
+func listen(lc fx.Lifecycle, direct pg.Direct, log *slog.Logger, bills *bill.Bills, signals *bill.Signals) {
 	platform.Background(lc, func(ctx context.Context) {
-		pg.Listen(ctx, pool, log, postgres.Listener(bills, signals))
+		pg.Listen(ctx, direct, log, postgres.Listener(bills, signals))
 	})
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
@@ -102,6 +103,7 @@ type runnerParams struct {
 	Config     BillConfig
 	Limits     LimitConfig
 	Pool       *pgxpool.Pool
+	Direct     pg.Direct
 	Fetcher    *bill.Fetcher
 	Line       *postgres.Queue
 	Prefetcher *bill.Prefetcher
@@ -109,7 +111,7 @@ type runnerParams struct {
 }
 
 func newRunner(p runnerParams) (*queue.Runner, error) {
-	return queue.NewRunner(p.Pool, queue.Work{Fetcher: p.Fetcher, Line: p.Line, Nightly: p.Prefetcher},
+	return queue.NewRunner(p.Pool, p.Direct, queue.Work{Fetcher: p.Fetcher, Line: p.Line, Nightly: p.Prefetcher},
 		queue.Options{AtATime: p.Config.Workers, Limit: p.Config.OutageLimit, PerMinute: p.Limits.Bills}, p.Log)
 }
 

@@ -19,7 +19,7 @@ var (
 	ErrSuspended    = problem.New(problem.Conflict, "LINE_SUSPENDED", "정지된 회선은 요금을 조회할 수 없습니다.")
 	ErrNoBill       = problem.New(problem.NotFound, "BILL_NOT_FOUND", "해당 월의 청구 내역이 없습니다.")
 	ErrNoInquiry    = problem.New(problem.NotFound, "INQUIRY_NOT_FOUND", "조회 요청을 찾을 수 없습니다.")
-	ErrDatabase     = problem.New(problem.Unavailable, "DATABASE_UNAVAILABLE", "일시적으로 이력을 조회할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
+	ErrDatabase     = problem.ErrDatabase
 	ErrLineFull     = problem.New(problem.Unavailable, "OVERLOADED", "조회 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Minute)
 	ErrResting      = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템이 응답하지 않습니다. 잠시 후 다시 시도해 주세요.").After(10 * time.Second).WithCause(ErrUnavailable)
 	ErrGivenUp      = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템 장애로 조회하지 못했습니다. 다시 조회해 주세요.").After(10 * time.Second).WithCause(ErrUnavailable)

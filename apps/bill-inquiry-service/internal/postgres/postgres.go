@@ -11,6 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 )
 
@@ -39,7 +40,7 @@ var Partitioned = []pg.Partitions{
 // keys of what it holds.
 func fault(op string, err error) error {
 	err = fmt.Errorf("%s: %w", op, err)
-	if pg.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, seal.ErrNoKeys) {
+	if pgerr.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, seal.ErrNoKeys) {
 		return bill.ErrDatabase.WithCause(err)
 	}
 	return err

@@ -13,7 +13,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
-	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 )
 
@@ -90,7 +90,7 @@ func NewExchangeWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommi
 // transient keeps rows also while the database has not been migrated yet, or no
 // key has been read.
 func transient(err error) bool {
-	return pg.Unavailable(err) || pg.IsUndefinedTable(err) || errors.Is(err, seal.ErrNoKeys)
+	return pgerr.Unavailable(err) || pgerr.IsUndefinedTable(err) || errors.Is(err, seal.ErrNoKeys)
 }
 
 // send writes rows in one transaction and one round trip: a batch outside a

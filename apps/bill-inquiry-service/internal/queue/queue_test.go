@@ -18,6 +18,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/queue"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
@@ -117,7 +118,7 @@ func newSetup(t *testing.T) *setup {
 // start works jobs until the test ends or stop is called.
 func (s *setup) start(opts queue.Options) (stop func()) {
 	s.t.Helper()
-	runner, err := queue.NewRunner(s.pool, queue.Work{Fetcher: s.work, Line: s.work, Nightly: s.work}, opts, slog.New(slog.DiscardHandler))
+	runner, err := queue.NewRunner(s.pool, pg.Direct{Pool: s.pool}, queue.Work{Fetcher: s.work, Line: s.work, Nightly: s.work}, opts, slog.New(slog.DiscardHandler))
 	must(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

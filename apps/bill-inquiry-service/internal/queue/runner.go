@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
 // Options say how jobs are worked. The zero value of a field means its default.
@@ -68,14 +68,15 @@ type Work struct {
 	Nightly Nightly
 }
 
-// NewRunner returns a runner of the jobs in pool's database.
-func NewRunner(pool *pgxpool.Pool, work Work, opts Options, log *slog.Logger) (*Runner, error) {
+// NewRunner returns a runner of the jobs in pool's database. Through direct it
+// hears of new ones.
+func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, opts Options, log *slog.Logger) (*Runner, error) {
 	opts = opts.withDefaults()
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &fetchWorker{fetcher: work.Fetcher})
 	river.AddWorker(workers, &upkeepWorker{line: work.Line, fetcher: work.Fetcher, limit: opts.Limit, log: log})
 	river.AddWorker(workers, &nightlyWorker{nightly: work.Nightly, perMinute: opts.PerMinute})
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+	client, err := river.NewClient(jobs.Driver(pool, direct), &river.Config{
 		Logger:       jobs.Quiet(log),
 		ErrorHandler: jobs.Faults(log),
 		Workers:      workers,

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
-	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 )
 
@@ -19,7 +19,7 @@ func NewAnswerWriter(store *Store, log *slog.Logger, metrics *groupcommit.Metric
 	return groupcommit.New(groupcommit.Options[behavior.Answer]{
 		Name:      "kos_call",
 		Flush:     store.WriteAnswers,
-		Transient: pg.Unavailable,
+		Transient: pgerr.Unavailable,
 		MaxWait:   maxWait,
 	}, log, metrics)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -30,11 +31,11 @@ func Migrations() fs.FS {
 var Calls = pg.Partitions{Table: "kos_call", Keep: 1}
 
 // ErrUnavailable is returned while the database cannot be used.
-var ErrUnavailable = problem.New(problem.Unavailable, "DATABASE_UNAVAILABLE", "일시적으로 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
+var ErrUnavailable = problem.ErrDatabase
 
 // fault tells what failed, and whether because the database cannot be used.
 func fault(operation string, err error) error {
-	if pg.Unavailable(err) {
+	if pgerr.Unavailable(err) {
 		err = ErrUnavailable.WithCause(err)
 	}
 	return fmt.Errorf("%s: %w", operation, err)

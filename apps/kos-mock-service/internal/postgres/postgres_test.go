@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/postgres"
@@ -41,7 +41,7 @@ func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
 		"WriteAnswers": func(ctx context.Context) error { return store.WriteAnswers(ctx, nil) },
 	} {
 		err := use(t.Context())
-		if !errors.Is(err, postgres.ErrUnavailable) || !pg.Unavailable(err) {
+		if !errors.Is(err, postgres.ErrUnavailable) || !pgerr.Unavailable(err) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

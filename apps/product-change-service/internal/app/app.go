@@ -85,9 +85,9 @@ func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now f
 
 // listen takes what other replicas tell: who waits for an outcome wakes up, and
 // a line that has changed is forgotten.
-func listen(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, plans *product.Plans, outcomes *change.Outcomes) {
+func listen(lc fx.Lifecycle, direct pg.Direct, log *slog.Logger, plans *product.Plans, outcomes *change.Outcomes) {
 	platform.Background(lc, func(ctx context.Context) {
-		pg.Listen(ctx, pool, log, postgres.Listener(plans, outcomes))
+		pg.Listen(ctx, direct, log, postgres.Listener(plans, outcomes))
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/cache"
@@ -132,6 +133,7 @@ type runnerParams struct {
 
 	Config    ProductConfig
 	Pool      *pgxpool.Pool
+	Direct    pg.Direct
 	Processor *change.Processor
 	Queue     *postgres.Queue
 	Book      *postgres.Book
@@ -141,7 +143,7 @@ type runnerParams struct {
 }
 
 func newRunner(p runnerParams) (*queue.Runner, error) {
-	return queue.NewRunner(p.Pool, queue.Work{
+	return queue.NewRunner(p.Pool, p.Direct, queue.Work{
 		Processor: p.Processor, Completed: p.Queue, Announcer: p.Announcer, Stalled: p.Queue, Keys: p.Book,
 	}, queue.Options{AtATime: p.Config.Workers}, p.Log, p.Now)
 }

@@ -14,7 +14,7 @@ var (
 	ErrKeyReused  = problem.New(problem.Unprocessable, "IDEMPOTENCY_KEY_REUSED", "같은 Idempotency-Key로 다른 요청이 접수되었습니다.")
 	ErrNoChange   = problem.New(problem.NotFound, "CHANGE_NOT_FOUND", "상품 변경 요청을 찾을 수 없습니다.")
 	ErrSuspended  = problem.New(problem.Conflict, "LINE_SUSPENDED", "정지된 회선은 상품을 변경할 수 없습니다.")
-	ErrDatabase   = problem.New(problem.Unavailable, "DATABASE_UNAVAILABLE", "일시적으로 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
+	ErrDatabase   = problem.ErrDatabase
 	ErrInvalid    = problem.New(problem.Conflict, "VALIDATION_FAILED", "상품을 변경할 수 없습니다.")
 
 	ErrPastDay   = day("변경 적용일은 오늘 이후여야 합니다.")

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
-	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
@@ -39,7 +39,7 @@ func NewExchangeWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommi
 	return groupcommit.New(groupcommit.Options[change.Exchange]{
 		Name: "kos_exchange",
 		// Rows are kept also while the database has not been migrated yet.
-		Transient: func(err error) bool { return pg.Unavailable(err) || pg.IsUndefinedTable(err) },
+		Transient: func(err error) bool { return pgerr.Unavailable(err) || pgerr.IsUndefinedTable(err) },
 		Flush: func(ctx context.Context, exchanges []change.Exchange) error {
 			batch := &pgx.Batch{} // one transaction and one round trip
 			for _, e := range exchanges {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
@@ -44,7 +45,7 @@ const (
 // change.ErrDatabase of a server that is away.
 func fault(operation string, err error) error {
 	err = fmt.Errorf("%s: %w", operation, err)
-	if pg.Unavailable(err) {
+	if pgerr.Unavailable(err) {
 		return change.ErrDatabase.WithCause(err)
 	}
 	return err

@@ -18,6 +18,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/metrics"
@@ -195,7 +196,7 @@ func (s *setup) replica() *replica {
 		Meter: metrics.New(prometheus.NewRegistry()), Log: log, Now: s.clock,
 		Pace: change.Pace{Call: budget.Interval(), Retry: time.Second},
 	})
-	r.runner, err = queue.NewRunner(pool, queue.Work{
+	r.runner, err = queue.NewRunner(pool, pg.Direct{Pool: pool}, queue.Work{
 		Processor: processor, Completed: r.queue, Announcer: s.broker, Stalled: r.queue, Keys: r.book,
 	}, s.opts, log, s.clock)
 	must(s.t, err)

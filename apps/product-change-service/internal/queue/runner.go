@@ -10,9 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/phonebill/phonebill/apps/internal/jobs"
+	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
 // Options say how jobs are worked. The zero value of a field means its default.
@@ -66,15 +66,16 @@ type Runner struct {
 	log    *slog.Logger
 }
 
-// NewRunner returns a runner of the jobs in pool's database.
-func NewRunner(pool *pgxpool.Pool, work Work, opts Options, log *slog.Logger, now func() time.Time) (*Runner, error) {
+// NewRunner returns a runner of the jobs in pool's database. Through direct it
+// hears of new ones.
+func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, opts Options, log *slog.Logger, now func() time.Time) (*Runner, error) {
 	opts = opts.withDefaults()
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &processWorker{processor: work.Processor})
 	river.AddWorker(workers, &announceWorker{completed: work.Completed, announcer: work.Announcer})
 	river.AddWorker(workers, &requeueWorker{stalled: work.Stalled, log: log, now: now})
 	river.AddWorker(workers, &forgetKeysWorker{keys: work.Keys, now: now})
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+	client, err := river.NewClient(jobs.Driver(pool, direct), &river.Config{
 		Logger:       jobs.Quiet(log),
 		ErrorHandler: jobs.Faults(log),
 		Workers:      workers,

@@ -1,4 +1,6 @@
-package pg
+// Package pgerr classifies the errors of PostgreSQL. Package problem asks it
+// what a client is answered; package pg opens the connections.
+package pgerr
 
 import (
 	"context"
@@ -12,11 +14,14 @@ import (
 
 // SQLSTATE codes, PostgreSQL manual, appendix A.
 const (
-	uniqueViolation      = "23505"
-	undefinedTable       = "42P01"
-	invalidPassword      = "28P01"
-	invalidAuthorization = "28000"
+	uniqueViolation     = "23505"
+	undefinedTable      = "42P01"
+	readOnlyTransaction = "25006"
+	lockNotAvailable    = "55P03"
 )
+
+// ErrNoPassword means that the secret store did not give the password.
+var ErrNoPassword = errors.New("no database password from the secret store")
 
 // IsUniqueViolation reports whether err is the violation of a unique
 // constraint, and of which.
@@ -50,9 +55,20 @@ func Unavailable(err error) bool {
 	return lost(err)
 }
 
+// EndsSession reports whether fault makes its connection useless: the server
+// closes it, or does not write, as a primary that a failover has demoted. A new
+// connection may find the server that does.
+func EndsSession(fault *pgconn.PgError) bool {
+	switch fault.SeverityUnlocalized {
+	case "FATAL", "PANIC":
+		return true
+	}
+	return fault.Code == readOnlyTransaction
+}
+
 // cannotServe goes by the class of the code.
 func cannotServe(fault *pgconn.PgError) bool {
-	if fault.SeverityUnlocalized == "FATAL" { // the session has ended
+	if EndsSession(fault) || fault.Code == lockNotAvailable || len(fault.Code) < 2 {
 		return true
 	}
 	switch fault.Code[:2] {
@@ -71,7 +87,7 @@ func lost(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok { // timeouts among them
 		return true
 	}
-	for _, cause := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, pgconn.ErrConnClosed, puddle.ErrClosedPool, errNoPassword} {
+	for _, cause := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, pgconn.ErrConnClosed, puddle.ErrClosedPool, ErrNoPassword} {
 		if errors.Is(err, cause) {
 			return true
 		}

@@ -1,0 +1,26 @@
+package jobs
+
+import (
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/phonebill/phonebill/apps/internal/pg"
+)
+
+// Driver returns River's driver on pool. It listens on direct: a pooler in
+// transaction mode passes no notifications on.
+func Driver(pool *pgxpool.Pool, direct pg.Direct) riverdriver.Driver[pgx.Tx] {
+	return driver{riverpgxv5.New(pool), riverpgxv5.New(direct.Pool)}
+}
+
+type driver struct {
+	*riverpgxv5.Driver
+	direct *riverpgxv5.Driver
+}
+
+// GetListener implements riverdriver.Driver.
+func (d driver) GetListener(params *riverdriver.GetListenenerParams) riverdriver.Listener {
+	return d.direct.GetListener(params)
+}
