@@ -1,0 +1,99 @@
+package pgtest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/pg"
+)
+
+// poolerVariable names the program of pgbouncer.
+const poolerVariable = "PHONEBILL_TEST_PGBOUNCER"
+
+// Pooled returns the configuration of database behind a pgbouncer of the test's
+// own in transaction mode. It has few connections to the server, so that
+// statements change sessions all the time.
+func Pooled(t testing.TB, database *Database) pg.Config {
+	t.Helper()
+	binary := os.Getenv(poolerVariable)
+	if binary == "" {
+		Missing(t, poolerVariable)
+	}
+	port, dir := freePort(t), home(t)
+	direct := database.Config
+	write(t, filepath.Join(dir, "users"), fmt.Sprintf("%q %q\n", direct.User, database.Password))
+	file := filepath.Join(dir, "pgbouncer.ini")
+	write(t, file, fmt.Sprintf(`[databases]
+* = host=%s port=%d
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %d
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = %s
+pool_mode = transaction
+default_pool_size = 3
+server_reset_query_always = 0
+server_round_robin = 1
+max_client_conn = 200
+logfile = %s
+`, direct.Host, direct.Port, port, filepath.Join(dir, "users"), filepath.Join(dir, "log")))
+	cmd := exec.Command(binary, "--quiet", file)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: owner(t), Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = cmd.Process.Signal(syscall.SIGKILL), cmd.Wait() })
+	awaitPort(t, port)
+
+	cfg := direct
+	cfg.Host, cfg.Port, cfg.Pooler = "127.0.0.1", port, pg.PoolerTransaction
+	cfg.DirectHost, cfg.DirectPort = direct.Host, direct.Port
+	return cfg
+}
+
+func write(t testing.TB, file, content string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if as := owner(t); as != nil {
+		if err := os.Chown(file, int(as.Uid), int(as.Gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+func awaitPort(t testing.TB, port int) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
+		select {
+		case <-t.Context().Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	t.Fatalf("nothing listens on port %d", port)
+}
