@@ -43,6 +43,7 @@ const startPause = time.Second
 // Run works client's jobs until ctx ends, and then finishes or hands over what it
 // has begun. It waits for a database that is away or not migrated yet.
 func Run(ctx context.Context, client *river.Client[pgx.Tx], log *slog.Logger) {
+	log = Quiet(log)
 	for {
 		err := client.Start(ctx)
 		if err == nil {

@@ -1,0 +1,37 @@
+package jobs_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/jobs"
+)
+
+// TestAMessageIsNotRepeatedAllTheTime logs what River does while its database is
+// away for a minute.
+func TestAMessageIsNotRepeatedAllTheTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		log := jobs.Quiet(slog.New(slog.NewTextHandler(&text, nil)))
+		for range 120 {
+			log.Info("of no interest")
+			log.With("queue", "a").Error("error fetching jobs")
+			log.WithGroup("b").Error("error fetching jobs")
+			log.Warn("not the leader")
+			time.Sleep(500 * time.Millisecond) //nolint:forbidigo // the bubble's clock
+		}
+		for message, want := range map[string]int{"of no interest": 0, "error fetching jobs": 6, "not the leader": 6} {
+			if n := strings.Count(text.String(), message); n != want {
+				t.Errorf("%q: %d times, want %d", message, n, want)
+			}
+		}
+		if !strings.Contains(text.String(), "not_repeated=39") {
+			t.Errorf("nothing tells how often:\n%s", text.String())
+		}
+	})
+}
