@@ -86,7 +86,7 @@ func drawCustomers(draw *rand.Rand, seed uint64, changes int) [][]Wish {
 // shares are how many of thirty harms are done to each part.
 var shares = map[system.Role]int{
 	stage.Products: 6, system.Sidecar(stage.Products): 4, stage.KOSMock: 3, system.Sidecar(stage.KOSMock): 3,
-	system.Postgres: 4, system.Redis: 3, system.Ingress: 2,
+	system.Postgres: 4, system.Redis: 2, system.RedisCache: 1, system.Ingress: 2,
 	stage.Auth: 2, system.Sidecar(stage.Auth): 1, stage.Bills: 1, system.Sidecar(stage.Bills): 1,
 }
 

@@ -34,7 +34,7 @@ func TestEndToEnd(t *testing.T) {
 	allSettled(t)
 	env := []string{
 		"PHONEBILL_E2E=1", "PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E_URL=" + startIngress(t), "PHONEBILL_E2E_APPS=" + appURLs(),
-		"PHONEBILL_E2E_SECRETS=" + secretsFile(), "PHONEBILL_E2E_POSTGRES=" + endpoint("postgresql"), "PHONEBILL_E2E_REDIS=" + endpoint("redis"),
+		"PHONEBILL_E2E_SECRETS=" + secretsFile(), "PHONEBILL_E2E_POSTGRES=" + endpoint("postgresql"), "PHONEBILL_E2E_REDIS=" + endpoint("redis"), "PHONEBILL_E2E_REDIS_CACHE=" + endpoint("redis-cache"),
 	}
 	const users = endToEnd * 4 / 5 // of the first run; the rest are the second one's
 	var left []string

@@ -102,7 +102,7 @@ func respawn(t testing.TB, role system.Role) {
 // forgetBills empties the level of the cache that is shared.
 func forgetBills(t testing.TB) {
 	t.Helper()
-	err := redis.Delete(t.Context(), server(system.Redis), whole.secrets["redis-auth-key"], "phonebill-cache||*")
+	err := redis.Delete(t.Context(), server(system.RedisCache), whole.secrets["redis-cache-auth-key"], "*")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ type outage struct{ from, until time.Time }
 func TestKilled(t *testing.T) {
 	locally(t)
 	roles := []system.Role{
-		auth, system.Sidecar(auth), bills, system.Sidecar(bills), kosMock, system.Sidecar(kosMock), system.Redis, system.Postgres,
+		auth, system.Sidecar(auth), bills, system.Sidecar(bills), kosMock, system.Sidecar(kosMock), system.Redis, system.RedisCache, system.Postgres,
 	}
 	for _, role := range roles {
 		t.Run(string(role), func(t *testing.T) {

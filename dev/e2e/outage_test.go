@@ -17,12 +17,12 @@ func TestRedisIsAwayForAWhile(t *testing.T) {
 	locally(t)
 	tests := map[string]struct{ leave, comeBack func(t testing.TB) }{
 		"killed": {
-			func(t testing.TB) { t.Helper(); kill(t, system.Redis) },
-			func(t testing.TB) { t.Helper(); restart(t, system.Redis) },
+			func(t testing.TB) { t.Helper(); kill(t, system.Redis); kill(t, system.RedisCache) },
+			func(t testing.TB) { t.Helper(); restart(t, system.Redis); restart(t, system.RedisCache) },
 		},
 		"hanging": {
-			func(t testing.TB) { t.Helper(); pause(t, system.Redis) },
-			func(t testing.TB) { t.Helper(); resume(t, system.Redis) },
+			func(t testing.TB) { t.Helper(); pause(t, system.Redis); pause(t, system.RedisCache) },
+			func(t testing.TB) { t.Helper(); resume(t, system.Redis); resume(t, system.RedisCache) },
 		},
 	}
 	for name, test := range tests {
@@ -46,7 +46,7 @@ func TestRedisIsAwayForAWhile(t *testing.T) {
 			unharmed(t, calls)
 			recorded(t, customers, acknowledged(calls))
 			liveSessions(t, customers)
-			sameProcesses(t, before, system.Redis)
+			sameProcesses(t, before, system.Redis, system.RedisCache)
 		})
 	}
 }
@@ -144,11 +144,13 @@ func lives(t testing.TB) map[system.Role]string {
 }
 
 // sameProcesses checks that no other part had to be started again.
-func sameProcesses(t testing.TB, before map[system.Role]string, except system.Role) {
+func sameProcesses(t testing.TB, before map[system.Role]string, except ...system.Role) {
 	t.Helper()
 	after := lives(t)
-	delete(before, except)
-	delete(after, except)
+	for _, role := range except {
+		delete(before, role)
+		delete(after, role)
+	}
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("other processes than before: %s", diff)
 	}

@@ -72,8 +72,11 @@ func (p *pods) kubectl(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
+// servers are the parts that are not ours.
+var servers = []system.Role{system.Postgres, system.Redis, system.RedisCache}
+
 func (p *pods) Roles() []system.Role {
-	return append([]system.Role{system.Postgres, system.Redis}, apps...)
+	return slices.Concat(servers, apps)
 }
 
 // app is the label of a part's pods.
@@ -137,7 +140,7 @@ func (p *pods) WaitReady(ctx context.Context, roles ...system.Role) error {
 
 // Kill deletes an app's pod, for which its Deployment makes another one.
 func (p *pods) Kill(role system.Role) error {
-	if role == system.Postgres || role == system.Redis {
+	if slices.Contains(servers, role) {
 		return errors.New("a server whose pod is killed comes back by itself; use Terminate")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), goneWithin)
@@ -183,7 +186,7 @@ func (p *pods) Life(role system.Role) (string, error) {
 func (p *pods) Logs(role system.Role) []string {
 	container := "app"
 	switch {
-	case role == system.Postgres || role == system.Redis:
+	case slices.Contains(servers, role):
 		container = p.app(role)
 	case string(role) != p.app(role):
 		container = "daprd"

@@ -16,10 +16,10 @@ import (
 // remote is a system that runs elsewhere, as in a cluster, with the seeded users
 // in it.
 type remote struct {
-	url             string                 // of the ingress
-	apps            map[system.Role]string // where each answers without the ingress
-	postgres, redis string                 // where each answers, host:port
-	secrets         string                 // the file
+	url                    string                 // of the ingress
+	apps                   map[system.Role]string // where each answers without the ingress
+	postgres, redis, cache string                 // where each answers, host:port
+	secrets                string                 // the file
 
 	replicas    int // of a service, at most
 	first, last int // of the seeded users that are the tests' own
@@ -31,7 +31,7 @@ type remote struct {
 func remoteSystem() (*remote, error) {
 	r := &remote{
 		url: os.Getenv("PHONEBILL_E2E_URL"), secrets: os.Getenv("PHONEBILL_E2E_SECRETS"), apps: map[system.Role]string{},
-		postgres: os.Getenv("PHONEBILL_E2E_POSTGRES"), redis: os.Getenv("PHONEBILL_E2E_REDIS"),
+		postgres: os.Getenv("PHONEBILL_E2E_POSTGRES"), redis: os.Getenv("PHONEBILL_E2E_REDIS"), cache: os.Getenv("PHONEBILL_E2E_REDIS_CACHE"),
 	}
 	if r.url == "" {
 		return nil, nil
@@ -100,15 +100,19 @@ func (w *world) url() string {
 	return w.system.URL()
 }
 
-// server is where one of the two servers answers, host:port.
+// server is where one of the three servers answers, host:port.
 func server(role system.Role) string {
 	switch {
 	case whole.remote != nil && role == system.Postgres:
 		return whole.remote.postgres
+	case whole.remote != nil && role == system.RedisCache:
+		return whole.remote.cache
 	case whole.remote != nil:
 		return whole.remote.redis
 	case role == system.Postgres:
 		return system.PostgresAddress
+	case role == system.RedisCache:
+		return system.CacheAddress
 	default:
 		return system.RedisAddress
 	}

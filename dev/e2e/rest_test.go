@@ -61,6 +61,9 @@ var stores = map[string]func(ctx context.Context, text string) (int, error){
 	"redis": func(ctx context.Context, text string) (int, error) {
 		return redis.Count(ctx, server(system.Redis), whole.secrets["redis-auth-key"], text)
 	},
+	"redis of the caches": func(ctx context.Context, text string) (int, error) {
+		return redis.Count(ctx, server(system.RedisCache), whole.secrets["redis-cache-auth-key"], text)
+	},
 }
 
 // TestWhatIsKeptTellsNothing reads all that the services keep, as somebody would
@@ -77,7 +80,7 @@ func TestWhatIsKeptTellsNothing(t *testing.T) {
 		fmt.Sprintf(`"total":%d`, bill.Bill.TotalAmount), fmt.Sprintf(`"total": %d`, bill.Bill.TotalAmount),
 	}
 	there := map[string]string{ // what shows that the search finds something
-		"database auth": c.UserID, "database bill_inquiry": c.Line, "database product_change": c.Line, "redis": c.Line,
+		"database auth": c.UserID, "database bill_inquiry": c.Line, "database product_change": c.Line, "redis": c.UserID, "redis of the caches": c.Line,
 	}
 	for store, count := range stores {
 		if n, err := count(t.Context(), there[store]); err != nil || n == 0 {

@@ -95,7 +95,7 @@ func nothingIsLeft(t *testing.T, running []proc.Process) {
 			t.Errorf("%s is left behind", process)
 		}
 	}
-	ports := []runfile.Port{{Number: system.IngressPort}, {Number: system.PostgresPort}, {Number: system.RedisPort}}
+	ports := []runfile.Port{{Number: system.IngressPort}, {Number: system.PostgresPort}, {Number: system.RedisPort}, {Number: system.CachePort}}
 	for _, app := range whole.system.Apps {
 		ports = append(ports, app.Ports()...)
 	}

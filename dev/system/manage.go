@@ -158,7 +158,7 @@ func Status(ctx context.Context, dir string, out io.Writer) error {
 		s.console.Printf("PhoneBill does not run. `make run` starts it.")
 		return nil
 	}
-	for _, role := range append([]Role{Postgres, Redis, Runner, Ingress}, s.appRoles()...) {
+	for _, role := range append([]Role{Postgres, Redis, RedisCache, Runner, Ingress}, s.appRoles()...) {
 		s.console.Printf("  %-28s %s", role, s.describe(ctx, role))
 	}
 	return nil

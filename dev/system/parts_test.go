@@ -71,7 +71,7 @@ func TestDrainStopsFromTheOutsideIn(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	all := make(parts)
-	for _, role := range []Role{Postgres, Redis, Ingress, "auth-service", "auth-service-daprd"} {
+	for _, role := range []Role{Postgres, Redis, RedisCache, Ingress, "auth-service", "auth-service-daprd"} {
 		all[role] = worker(t, dir, role)
 	}
 	all[Runner] = bash(t, dir, "trap '' TERM; while :; do sleep 0.02; done")
@@ -85,7 +85,7 @@ func TestDrainStopsFromTheOutsideIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "ingress QUIT\nauth-service TERM\nauth-service-daprd TERM\nredis TERM\npostgres INT\n"
+	want := "ingress QUIT\nauth-service TERM\nauth-service-daprd TERM\nredis TERM\nredis-cache TERM\npostgres INT\n"
 	if diff := cmp.Diff(want, string(content)); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
@@ -168,6 +168,7 @@ func TestRoles(t *testing.T) {
 		Sidecar("auth-service"): {false, true},
 		Postgres:                {false, false},
 		Redis:                   {false, false},
+		RedisCache:              {false, false},
 		Ingress:                 {false, false},
 		Runner:                  {false, false},
 	} {

@@ -89,6 +89,7 @@ func ports(apps []runfile.App) []runfile.Port {
 		{Number: IngressPort, Use: "the ingress"},
 		{Number: PostgresPort, Use: "PostgreSQL"},
 		{Number: RedisPort, Use: "Redis"},
+		{Number: CachePort, Use: "the Redis of the caches"},
 	}
 	for _, app := range apps {
 		all = append(all, app.Ports()...)

@@ -112,6 +112,8 @@ func (s *System) probe(ctx context.Context, role Role) error {
 		return s.postgres().Ping(ctx)
 	case Redis:
 		return redis.Ping(ctx, RedisAddress, s.secrets["redis-auth-key"])
+	case RedisCache:
+		return redis.Ping(ctx, CacheAddress, s.secrets["redis-cache-auth-key"])
 	case Ingress:
 		return probeIngress(ctx, s.URL())
 	}

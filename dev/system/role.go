@@ -19,8 +19,11 @@ type Role string
 // The parts that are neither apps nor sidecars.
 const (
 	Postgres Role = "postgres"
-	Redis    Role = "redis"
-	Ingress  Role = "ingress"
+	// Redis has the sessions and the events.
+	Redis Role = "redis"
+	// RedisCache has the second level of the caches.
+	RedisCache Role = "redis-cache"
+	Ingress    Role = "ingress"
 	// Runner is the Dapr CLI, which started the apps and their sidecars and
 	// takes down their output.
 	Runner Role = "dapr"
@@ -31,12 +34,14 @@ const (
 	IngressPort  = 8080
 	PostgresPort = 15432
 	RedisPort    = 16379
+	CachePort    = 16380
 )
 
 // Where the servers answer.
 var (
 	PostgresAddress = net.JoinHostPort("127.0.0.1", strconv.Itoa(PostgresPort))
 	RedisAddress    = redis.Address(RedisPort)
+	CacheAddress    = redis.Address(CachePort)
 )
 
 const sidecarSuffix = "-daprd"
@@ -49,7 +54,7 @@ func (r Role) isSidecar() bool { return strings.HasSuffix(string(r), sidecarSuff
 
 // isApp reports whether the role is that of an app.
 func (r Role) isApp() bool {
-	return !r.isSidecar() && !slices.Contains([]Role{Postgres, Redis, Ingress, Runner}, r)
+	return !r.isSidecar() && !slices.Contains([]Role{Postgres, Redis, RedisCache, Ingress, Runner}, r)
 }
 
 // roleOf returns the role of a process that the runner started: a sidecar is
@@ -106,7 +111,7 @@ func find(records proc.Records, apps []runfile.App) (parts, error) {
 func (p parts) sorted() []Role {
 	rank := func(r Role) int {
 		switch r {
-		case Postgres, Redis:
+		case Postgres, Redis, RedisCache:
 			return 0
 		case Runner:
 			return 1

@@ -25,6 +25,12 @@ import (
 // longest.
 const serverTimeout = 60 * time.Second
 
+// What the two Redis servers may store, the same as in the chart's values.
+const (
+	redisMemory = 96 << 20
+	cacheMemory = 64 << 20
+)
+
 func (s *System) providePrograms(ctx context.Context) (err error) {
 	if s.programs.Servers, err = s.tools.Servers(ctx); err != nil {
 		return err
@@ -41,7 +47,7 @@ func (s *System) provideSecrets(context.Context) (err error) {
 	return err
 }
 
-// startServers starts PostgreSQL and Redis, and builds the apps meanwhile.
+// startServers starts PostgreSQL and the two Redis, and builds the apps meanwhile.
 func (s *System) startServers(ctx context.Context) error {
 	folders := make([]string, 0, len(s.Apps))
 	for _, app := range s.Apps {
@@ -50,6 +56,7 @@ func (s *System) startServers(ctx context.Context) error {
 	return concurrently(ctx,
 		func(ctx context.Context) error { return s.serve(ctx, Postgres) },
 		func(ctx context.Context) error { return s.serve(ctx, Redis) },
+		func(ctx context.Context) error { return s.serve(ctx, RedisCache) },
 		func(ctx context.Context) error { return s.tools.BuildApps(ctx, folders) },
 	)
 }
@@ -64,7 +71,12 @@ func (s *System) launch(ctx context.Context, role Role) error {
 	case Redis:
 		child, err = redis.Start(redis.Config{
 			Binary: s.programs.Redis, Dir: filepath.Join(s.data, "redis"), Log: s.log(Redis),
-			Port: RedisPort, Password: s.secrets["redis-auth-key"], Durable: true,
+			Port: RedisPort, Password: s.secrets["redis-auth-key"], Durable: true, Memory: redisMemory,
+		})
+	case RedisCache:
+		child, err = redis.Start(redis.Config{
+			Binary: s.programs.Redis, Dir: filepath.Join(s.data, "redis-cache"), Log: s.log(RedisCache),
+			Port: CachePort, Password: s.secrets["redis-cache-auth-key"], Memory: cacheMemory, Evict: true,
 		})
 	case Ingress:
 		child, err = ingress.Start(ingress.Config{

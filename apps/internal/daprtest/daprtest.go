@@ -60,7 +60,7 @@ type Sidecar struct {
 	mu      sync.Mutex
 	cmd     *exec.Cmd
 	done    chan struct{}
-	log     bytes.Buffer
+	log     logBuffer
 	secrets int // how often they were written
 }
 
@@ -97,6 +97,29 @@ func Start(t testing.TB, opts Options) *Sidecar {
 	t.Cleanup(func() { s.end(syscall.SIGTERM) })
 	s.Restart()
 	return s
+}
+
+// Log returns what the sidecar has logged so far.
+func (s *Sidecar) Log() string { return s.log.String() }
+
+// logBuffer is written by a process and read by a test.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns what was written.
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // Config is the sidecar's address, as a service's configuration has it.

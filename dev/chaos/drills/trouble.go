@@ -2,6 +2,7 @@ package drills
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,7 +21,7 @@ const reviveTimeout = 30 * time.Second
 func (r *run) begin() error {
 	trouble := r.drill.Trouble
 	if trouble.Redis {
-		return r.System.Kill(system.Redis)
+		return errors.Join(r.System.Kill(system.Redis), r.System.Kill(system.RedisCache))
 	}
 	if trouble.KOS == "" {
 		return nil
@@ -42,7 +43,7 @@ func (r *run) recover(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reviveTimeout)
 	defer cancel()
-	if err := r.System.Restart(ctx, system.Redis); err != nil {
+	if err := errors.Join(r.System.Restart(ctx, system.Redis), r.System.Restart(ctx, system.RedisCache)); err != nil {
 		return err
 	}
 	for {
@@ -57,7 +58,7 @@ func (r *run) recover(ctx context.Context) error {
 	}
 	after, err := r.processes()
 	for _, role := range slices.Sorted(maps.Keys(after)) {
-		if role != system.Redis && after[role] != r.parts[role] {
+		if role != system.Redis && role != system.RedisCache && after[role] != r.parts[role] {
 			r.report.Changed = append(r.report.Changed, string(role)+" is another process")
 		}
 	}
@@ -88,7 +89,7 @@ func (r *run) forget(ctx context.Context) error {
 	if err := r.System.Kill(stage.Bills); err != nil {
 		return err
 	}
-	if err := redis.Delete(ctx, system.RedisAddress, r.Secrets["redis-auth-key"], "phonebill-cache||*"); err != nil {
+	if err := redis.Delete(ctx, system.CacheAddress, r.Secrets["redis-cache-auth-key"], "*"); err != nil {
 		return err
 	}
 	if err := r.System.Restart(ctx, stage.Bills); err != nil {

@@ -35,6 +35,15 @@ func candidates() []string {
 	})
 }
 
+// Programs returns the folder of the newest server's programs.
+func Programs() (string, error) {
+	folders := candidates()
+	if len(folders) == 0 {
+		return "", ErrNotInstalled
+	}
+	return folders[0], nil
+}
+
 func debianVersion(folder string) int {
 	version, err := strconv.Atoi(filepath.Base(filepath.Dir(folder)))
 	if err != nil {
@@ -46,19 +55,19 @@ func debianVersion(folder string) int {
 // programs returns the folder of the programs to use: the newest, or those of
 // the version that created the cluster, since no other can read it.
 func (s Server) programs(ctx context.Context) (string, error) {
-	folders := candidates()
-	if len(folders) == 0 {
-		return "", ErrNotInstalled
+	newest, err := Programs()
+	if err != nil {
+		return "", err
 	}
 	content, err := os.ReadFile(filepath.Join(s.cluster(), "PG_VERSION"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return folders[0], nil
+		return newest, nil
 	}
 	if err != nil {
 		return "", err
 	}
 	wanted := strings.TrimSpace(string(content))
-	for _, folder := range folders {
+	for _, folder := range candidates() {
 		out, err := exec.CommandContext(ctx, filepath.Join(folder, "postgres"), "--version").Output()
 		if err != nil {
 			return "", fmt.Errorf("%s/postgres --version: %w", folder, err)

@@ -28,6 +28,10 @@ type Config struct {
 	// Durable keeps what was written through the death of the server. Tests
 	// do without.
 	Durable bool
+	// Memory bounds the data, in bytes; 0 is no bound. A server that is full
+	// evicts the least used keys if Evict is set and refuses writes if not.
+	Memory int
+	Evict  bool
 }
 
 // Start starts the server. It does not wait until it answers; see Ping.
@@ -57,6 +61,10 @@ func (cfg Config) render() string {
 		// outlives the process; once a second it is written to the disk.
 		appendOnly = "yes"
 	}
+	policy := "noeviction"
+	if cfg.Evict {
+		policy = "allkeys-lfu"
+	}
 	return strings.Join([]string{
 		"bind 127.0.0.1",
 		"port " + strconv.Itoa(cfg.Port),
@@ -68,6 +76,8 @@ func (cfg Config) render() string {
 		`save ""`,
 		"appendonly " + appendOnly,
 		"appendfsync everysec",
+		"maxmemory " + strconv.Itoa(cfg.Memory),
+		"maxmemory-policy " + policy,
 		"",
 	}, "\n")
 }
@@ -93,6 +103,25 @@ return #keys`
 func Delete(ctx context.Context, address string, password, pattern string) error {
 	_, err := run(ctx, address, []string{"AUTH", password}, []string{"EVAL", deleteMatching, "0", pattern})
 	return err
+}
+
+// fill writes hashes that expire, as the state component of Dapr does.
+const fill = `
+for i = ARGV[2], ARGV[2] + 99 do
+    redis.call('HSET', ARGV[1] .. i, 'data', string.rep('x', 2000), 'version', 1)
+    redis.call('EXPIRE', ARGV[1] .. i, 3600)
+end
+return 1`
+
+// Fill writes about so many bytes under keys that begin with prefix: this is for
+// tests. It returns the error of a server that takes no more.
+func Fill(ctx context.Context, address, password, prefix string, bytes int) error {
+	for key := 0; key < bytes/2000; key += 100 {
+		if _, err := run(ctx, address, []string{"AUTH", password}, []string{"EVAL", fill, "0", prefix, strconv.Itoa(key)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // countHolding looks into every key, whatever its type.

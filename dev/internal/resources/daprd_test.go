@@ -93,12 +93,14 @@ func start(t *testing.T, environment string, app runfile.App) sidecar {
 	return s
 }
 
-// testSecrets are new ones, but for the password of the tests' Redis and the
+// testSecrets are new ones, but for the password of the tests' Redis, which is
+// both of them, and the
 // certificate for KOS.
 func testSecrets(t *testing.T, path, certificate string) secrets.Set {
 	t.Helper()
 	content, err := json.Marshal(secrets.Set{
-		"redis-auth-key": variable(t, "PHONEBILL_TEST_REDIS_PASSWORD"), "kos-client-certificate": certificate,
+		"redis-auth-key": variable(t, "PHONEBILL_TEST_REDIS_PASSWORD"), "redis-cache-auth-key": variable(t, "PHONEBILL_TEST_REDIS_PASSWORD"),
+		"kos-client-certificate": certificate,
 	})
 	if err != nil {
 		t.Fatal(err)

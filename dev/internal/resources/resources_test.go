@@ -1,7 +1,6 @@
 package resources
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -22,7 +21,7 @@ const firstEphemeral = 32768
 func TestPortsAreDistinctAndTheirOwners(t *testing.T) {
 	t.Parallel()
 	used := map[int]string{
-		system.IngressPort: "the ingress", system.PostgresPort: "PostgreSQL", system.RedisPort: "Redis",
+		system.IngressPort: "the ingress", system.PostgresPort: "PostgreSQL", system.RedisPort: "Redis", system.CachePort: "the Redis of the caches",
 	}
 	for _, app := range apps(t) {
 		for _, port := range app.Ports() {
@@ -60,7 +59,7 @@ func TestComponentsAreScopedAndReachTheLocalServers(t *testing.T) {
 			t.Errorf("there is no component %s", name)
 		}
 	}
-	redis := fmt.Sprintf("127.0.0.1:%d", system.RedisPort)
+	redis := map[string]string{"session-store": system.RedisAddress, "pubsub": system.RedisAddress, "cache-store": system.CacheAddress}
 	for name, component := range components {
 		if len(component.Scopes) == 0 {
 			t.Errorf("%s is open to every app", name)
@@ -70,8 +69,8 @@ func TestComponentsAreScopedAndReachTheLocalServers(t *testing.T) {
 				t.Errorf("%s is scoped to %s, which dapr.yaml does not have", name, scope)
 			}
 		}
-		if strings.HasSuffix(component.Spec.Type, ".redis") && component.option("redisHost") != redis {
-			t.Errorf("%s reaches Redis at %s, which is at %s", name, component.option("redisHost"), redis)
+		if strings.HasSuffix(component.Spec.Type, ".redis") && component.option("redisHost") != redis[name] {
+			t.Errorf("%s reaches Redis at %s, which is at %s", name, component.option("redisHost"), redis[name])
 		}
 	}
 	for _, app := range apps(t) {

@@ -25,6 +25,7 @@ type secret struct {
 var all = []secret{
 	{"jwt-signing-key", signingKeys},
 	{"redis-auth-key", password},
+	{"redis-cache-auth-key", password},
 	{"database-password-auth", password},
 	{"database-password-bill-inquiry", password},
 	{"database-password-product-change", password},

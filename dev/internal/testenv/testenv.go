@@ -75,6 +75,14 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 	if err := e.clear(); err != nil {
 		return err
 	}
+	pooler, err := tools.Pooler(ctx)
+	if err != nil {
+		return err
+	}
+	programs, err := postgres.Programs()
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(e.dir, 0o700); err != nil {
 		return err
 	}
@@ -96,6 +104,10 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 		"PHONEBILL_TEST_POSTGRES_URL=" + address,
 		"PHONEBILL_TEST_REDIS_ADDR=" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		"PHONEBILL_TEST_REDIS_PASSWORD=" + password,
+		// Programs of servers that a test starts for itself, to do them harm.
+		"PHONEBILL_TEST_POSTGRES_BIN=" + programs,
+		"PHONEBILL_TEST_PGBOUNCER=" + pooler,
+		"PHONEBILL_TEST_REDIS_SERVER=" + servers.Redis,
 		"PHONEBILL_TEST_DAPRD=" + daprd,
 		"PHONEBILL_TEST_HELM=" + helm,
 	}

@@ -3,6 +3,7 @@ package toolchain
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,6 +34,21 @@ func (t Toolchain) Servers(ctx context.Context) (Servers, error) {
 		}
 	}
 	return Servers{Redis: find("redis-server"), Nginx: find("nginx")}, nil
+}
+
+// Pooler returns the program of pgbouncer, a connection pooler that only tests
+// put before PostgreSQL, and installs it where it is missing.
+func (t Toolchain) Pooler(ctx context.Context) (string, error) {
+	const name = "pgbouncer" // the program and its package
+	if find(name) == "" {
+		if err := t.install(ctx, []string{name}); err != nil {
+			return "", err
+		}
+	}
+	if path := find(name); path != "" {
+		return path, nil
+	}
+	return "", errors.New("installed, but not found: " + name)
 }
 
 // missingPackages returns the Debian packages of the servers that the machine
