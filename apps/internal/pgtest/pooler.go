@@ -18,8 +18,8 @@ import (
 const poolerVariable = "PHONEBILL_TEST_PGBOUNCER"
 
 // Pooled returns the configuration of database behind a pgbouncer of the test's
-// own in transaction mode. It has few connections to the server, so that
-// statements change sessions all the time.
+// own in transaction mode. It goes round its sessions of the server, so that
+// statements change them all the time.
 func Pooled(t testing.TB, database *Database) pg.Config {
 	t.Helper()
 	binary := os.Getenv(poolerVariable)
@@ -39,7 +39,7 @@ unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = %s
 pool_mode = transaction
-default_pool_size = 3
+default_pool_size = 10
 server_reset_query_always = 0
 server_round_robin = 1
 max_client_conn = 200

@@ -58,7 +58,7 @@ spec:
 {{ include "common.rule" (dict "way" "to" "peers" (include "common.services" . | fromYamlArray) "ports" (list 50002)) }}
 {{- end }}
 {{- with $net.database }}
-{{ include "common.rule" (dict "way" "to" "peers" . "ports" (list $.v.database.port)) }}
+{{ include "common.rule" (dict "way" "to" "peers" . "ports" (include "common.databasePorts" $.v.database | fromYamlArray)) }}
 {{- end }}
 {{- if and $net.stores .v.componentSecrets }}
 {{ include "common.rule" (dict "way" "to" "peers" $net.stores "ports" (list $net.storesPort)) }}
@@ -72,6 +72,15 @@ spec:
 {{- with $net.tracing }}
 {{ include "common.rule" (dict "way" "to" "peers" . "ports" (list 4317)) }}
 {{- end }}
+{{- end -}}
+
+{{/* The port of the database, and of the server behind its pooler. */}}
+{{- define "common.databasePorts" -}}
+{{- $ports := list (int .port) -}}
+{{- if eq .pooler "transaction" -}}
+{{- $ports = append $ports (int .directPort) -}}
+{{- end -}}
+{{- toYaml ($ports | uniq) -}}
 {{- end -}}
 
 {{/* One rule: way (from, to), peers, ports. */}}

@@ -94,6 +94,27 @@ env:
   {{- include "common.env" . | nindent 2 }}
 {{- end -}}
 
+{{/* The way through a connection pooler and past it. Half a configuration would fail later, now and then. */}}
+{{- define "common.poolerEnv" -}}
+{{- $db := .database -}}
+{{- if and (eq $db.pooler "none") (eq (int $db.port) 6432) -}}
+{{- fail (printf "%s: database.port 6432 is that of a connection pooler: set database.pooler to its mode" .chart) -}}
+{{- end -}}
+{{- if eq $db.pooler "transaction" -}}
+{{- if not (int $db.directPort) -}}
+{{- fail (printf "%s: database.pooler transaction needs database.directPort, the port of PostgreSQL itself" .chart) -}}
+{{- end -}}
+{{- if and (eq (int $db.directPort) (int $db.port)) (has $db.directHost (list "" $db.host)) -}}
+{{- fail (printf "%s: database.directHost and database.directPort lead to the pooler" .chart) -}}
+{{- end -}}
+DB_DIRECT_PORT: {{ int $db.directPort }}
+{{ with $db.directHost }}DB_DIRECT_HOST: {{ . | quote }}{{ end }}
+{{- end }}
+{{- if ne $db.pooler "none" }}
+DB_POOLER: {{ $db.pooler }}
+{{- end }}
+{{- end -}}
+
 {{/* The environment, sorted by name. Its own `env` may replace any of it. */}}
 {{- define "common.env" -}}
 {{- $v := .v -}}
@@ -110,6 +131,7 @@ env:
   "DB_SSLMODE" $v.database.sslmode
   "DB_MAX_CONNS" (int $v.database.maxConns)
 -}}
+{{- $_ := mergeOverwrite $env (include "common.poolerEnv" (dict "chart" .root.Chart.Name "database" $v.database) | fromYaml) -}}
 {{- with $v.trustedProxies }}{{- $_ := set $env "HTTP_TRUSTED_PROXIES" . -}}{{- end -}}
 {{- with $v.hsts }}{{- $_ := set $env "HTTP_HSTS_MAX_AGE" . -}}{{- end -}}
 {{- with $v.otlpEndpoint }}{{- $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . -}}{{- end -}}

@@ -18,21 +18,22 @@ var (
 func tcp(from, to place, port int) connection { return connection{from, to, port, "TCP"} }
 
 // ways are the places that differ by environment.
-type ways struct{ ingress, monitoring, tracing, database, stores, other place }
+type ways struct{ ingress, monitoring, tracing, database, stores, caches, other place }
 
 var surroundings = map[string]ways{
 	"local": {
 		ingress: place{namespace: "ingress-nginx"}, database: place{labels: map[string]string{"app": "postgresql"}},
-		stores: place{labels: map[string]string{"app": "redis"}},
+		stores: place{labels: map[string]string{"app": "redis"}}, caches: place{labels: map[string]string{"app": "redis-cache"}},
 	},
 	"dev": {
 		ingress: place{namespace: "ingress-nginx"}, monitoring: place{namespace: "monitoring"},
 		database: place{labels: map[string]string{"app": "postgresql"}}, stores: place{labels: map[string]string{"app": "redis"}},
+		caches: place{labels: map[string]string{"app": "redis-cache"}},
 	},
 	"prod": {
 		ingress: place{address: "10.0.4.10"}, monitoring: place{namespace: "kube-system", labels: map[string]string{"rsName": "ama-metrics"}},
 		tracing:  place{namespace: "observability"},
-		database: place{address: "10.0.2.4"}, stores: place{address: "10.0.3.4"}, other: anywhere,
+		database: place{address: "10.0.2.4"}, stores: place{address: "10.0.3.4"}, caches: place{address: "10.0.3.5"}, other: anywhere,
 	},
 }
 
@@ -73,6 +74,7 @@ func needed(environment string) []connection {
 			found = append(found, tcp(app, kosMock, 50002))
 		}
 	}
+	found = append(found, tcp(bill, here.caches, storePort), tcp(product, here.caches, storePort))
 	found = append(found, tcp(bill, auth, 50002), tcp(product, auth, 50002), tcp(authJob, here.database, 5432))
 	if environment != "prod" {
 		found = append(found, tcp(kosMock, auth, 50002))
@@ -98,7 +100,7 @@ func TestPoliciesStopWhatIsNot(t *testing.T) {
 		policies, here := system(t, environment).of("NetworkPolicy"), surroundings[environment]
 		for _, c := range []connection{
 			tcp(stranger, auth, 50002), tcp(stranger, auth, 8080), tcp(auth, stranger, 8080), tcp(stranger, anywhere, 443),
-			tcp(stranger, here.database, 5432), tcp(stranger, here.stores, 6379), {stranger, dns, 53, "UDP"},
+			tcp(stranger, here.database, 5432), tcp(stranger, here.stores, 6379), tcp(stranger, here.caches, 6379), {stranger, dns, 53, "UDP"},
 			tcp(bill, auth, 8080), tcp(auth, bill, 50002), tcp(bill, product, 50002), tcp(bill, auth, 3500), tcp(auth, anywhere, 80),
 			tcp(anywhere, auth, 8080), tcp(here.ingress, auth, 50002), tcp(here.ingress, auth, 9090), tcp(auth, here.database, 22),
 			tcp(auth, controlPlane, 443), tcp(place{namespace: "elsewhere"}, auth, 8080), tcp(auth, place{namespace: "elsewhere"}, 50002),

@@ -104,6 +104,19 @@ func TestEnvironmentsDifferInWhatIsBehindTheNamesOnly(t *testing.T) {
 	}
 }
 
+// TestWhatMayBeEvictedIsOnItsOwn: a Redis evicts by one policy whatever the key,
+// so the caches and what must last are on two of them.
+func TestWhatMayBeEvictedIsOnItsOwn(t *testing.T) {
+	t.Parallel()
+	for environment := range environments {
+		components := byName(load(t, "components", environment))
+		caches, sessions, events := components["cache-store"].option("redisHost"), components["session-store"].option("redisHost"), components["pubsub"].option("redisHost")
+		if caches == "" || caches == sessions || caches == events || sessions != events {
+			t.Errorf("%s: caches at %q, sessions at %q, events at %q", environment, caches, sessions, events)
+		}
+	}
+}
+
 func TestEveryNameHasTheBackendOfItsEnvironment(t *testing.T) {
 	t.Parallel()
 	for environment, want := range environments {

@@ -1,0 +1,76 @@
+package postgres_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+)
+
+// losing is a connection that brings a COMMIT to the server and loses the answer.
+type losing struct {
+	net.Conn
+	lose, lost *atomic.Bool
+}
+
+// Write implements net.Conn.
+func (l losing) Write(p []byte) (int, error) {
+	if l.lose.Load() && bytes.Contains(p, []byte("commit")) {
+		l.lost.Store(true)
+	}
+	return l.Conn.Write(p)
+}
+
+// Read implements net.Conn: it waits for the answer, so that the server has
+// committed, and keeps it.
+func (l losing) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	if l.lost.Load() {
+		_ = l.Close()
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+// TestACommitWhoseAnswerIsLostIsNotDoubled: the client is told to come back, and
+// then gets the change that was accepted, or is refused another.
+func TestACommitWhoseAnswerIsLostIsNotDoubled(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, 100)
+	cfg := s.pool.Config()
+	var lose, lost atomic.Bool
+	dial := cfg.ConnConfig.DialFunc
+	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return losing{conn, &lose, &lost}, err
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	must(t, err)
+	t.Cleanup(pool.Close)
+	book := replica(t, pool, s.keys, 100).book
+	must(t, pool.Ping(t.Context()))
+
+	c, key := asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}
+	lose.Store(true)
+	if err := book.Accept(t.Context(), c, key); !errors.Is(err, change.ErrDatabase) || !lost.Load() {
+		t.Fatalf("accepted with %v, an answer lost: %t", err, lost.Load())
+	}
+	lose.Store(false)
+	lost.Store(false)
+
+	if id, _, err := book.Recall(t.Context(), c.UserID, key.Text); err != nil || id != c.RequestID {
+		t.Errorf("the key stands for %q, %v", id, err)
+	}
+	if err := book.Accept(t.Context(), asked(t, number(1)), key); !errors.Is(err, change.ErrKeyTaken) {
+		t.Errorf("once more with the key: %v", err)
+	}
+	if err := book.Accept(t.Context(), asked(t, number(1)), change.Key{}); !errors.Is(err, change.ErrInProgress) {
+		t.Errorf("once more without: %v", err)
+	}
+}

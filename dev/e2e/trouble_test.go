@@ -1,0 +1,130 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/phonebill/phonebill/dev/internal/redis"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// databases are those that customers depend on, with the secret of the owner.
+var databases = map[string]string{
+	"auth": "database-password-auth", "bill_inquiry": "database-password-bill-inquiry", "product_change": "database-password-product-change",
+}
+
+// inDatabase runs statements as the owner of a database, in a session that may
+// write.
+func inDatabase(ctx context.Context, database string, statements ...string) error {
+	address := url.URL{
+		Scheme: "postgres", Host: server(system.Postgres), Path: database, RawQuery: "sslmode=disable",
+		User: url.UserPassword(database, whole.secrets[databases[database]]),
+	}
+	conn, err := pgx.Connect(ctx, address.String())
+	if err != nil {
+		return err
+	}
+	for _, sql := range append([]string{"SET default_transaction_read_only = off"}, statements...) {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", sql, err), conn.Close(ctx))
+		}
+	}
+	return conn.Close(ctx)
+}
+
+// setReadOnly has PostgreSQL refuse writes in new sessions, as a server does
+// whose disk is full, and ends the old ones.
+func setReadOnly(t testing.TB, only string) {
+	t.Helper()
+	for database := range databases {
+		err := inDatabase(context.WithoutCancel(t.Context()), database,
+			"ALTER DATABASE "+database+" SET default_transaction_read_only = "+only,
+			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPostgresIsReadOnlyForAWhile(t *testing.T) {
+	harm(t)
+	customers := audience(t, 4)
+	before := lives(t)
+	load := inquiries(customers)
+	defer load.Stop()
+	passing(t, load, 20)
+
+	t.Cleanup(func() { setReadOnly(t, "off") })
+	setReadOnly(t, "on")
+	c := customers[0]
+	unavailable(t, nobody(t).Login(c.UserID, c.Password), "DATABASE_UNAVAILABLE")
+	c.History("").OK(t)
+	c.UserInfo().OK(t)
+	passing(t, load, 50)
+	setReadOnly(t, "off")
+
+	awaitLogin(t)
+	passing(t, load, 20)
+	calls := load.Stop()
+	unharmed(t, calls)
+	recorded(t, customers, acknowledged(calls))
+	liveSessions(t, customers)
+	sameProcesses(t, before)
+}
+
+// TestRedisIsFlushed takes all sessions, caches, events and consumer groups away.
+func TestRedisIsFlushed(t *testing.T) {
+	harm(t)
+	customers := audience(t, 2)
+	before := lives(t)
+	flush(t, system.Redis, "redis-auth-key")
+	flush(t, system.RedisCache, "redis-cache-auth-key")
+
+	for _, c := range customers {
+		await(t, healTimeout, "the end of a session", func() error {
+			if answer := c.Verify(); answer.Status != http.StatusUnauthorized {
+				return errAwaited(answer.String())
+			}
+			return nil
+		})
+		c.Refresh(c.Tokens.Refresh).Refused(t, http.StatusUnauthorized, "REFRESH_TOKEN_INVALID")
+		c.Login(c.UserID, c.Password).OK(t)
+	}
+	liveSessions(t, customers)
+	sameProcesses(t, before)
+}
+
+func flush(t testing.TB, role system.Role, secret string) {
+	t.Helper()
+	if err := redis.Delete(t.Context(), server(role), whole.secrets[secret], "*"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTheCachesAreFull writes more than their Redis holds while customers ask and
+// log in.
+func TestTheCachesAreFull(t *testing.T) {
+	harm(t)
+	customers := audience(t, 4)
+	asking, entering := inquiries(customers), logins(t, resident(t))
+	defer asking.Stop()
+	defer entering.Stop()
+	passing(t, asking, 20)
+	const tooMuch = 128 << 20
+	if err := redis.Fill(t.Context(), server(system.RedisCache), whole.secrets["redis-cache-auth-key"], "phonebill-cache||filler ", tooMuch); err != nil {
+		t.Fatalf("the caches refuse: %v", err)
+	}
+	passing(t, asking, 50)
+	unharmed(t, asking.Stop())
+	entries := entering.Stop()
+	unharmed(t, entries)
+	entered(t, entries)
+	liveSessions(t, customers)
+	flush(t, system.RedisCache, "redis-cache-auth-key") // the filler is nobody's
+}

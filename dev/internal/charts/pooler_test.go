@@ -1,0 +1,27 @@
+package charts
+
+import "testing"
+
+// TestAPoolerHasAWayPastIt renders a pooler in transaction mode, as an Azure
+// server has one, for all services.
+func TestAPoolerHasAWayPastIt(t *testing.T) {
+	t.Parallel()
+	args := append(arguments("prod"), "--set", "global.service.database.pooler=transaction",
+		"--set", "global.service.database.port=6432", "--set", "global.service.database.directPort=5432")
+	all := fresh(t, "phonebill", args...)
+	want := map[string]string{"DB_PORT": "6432", "DB_POOLER": "transaction", "DB_DIRECT_PORT": "5432"}
+	for _, deployment := range all.of("Deployment") {
+		env := environmentOf(object(deployment.at("spec", "template", "spec").(map[string]any)))
+		for name, value := range want {
+			if env[name] != value {
+				t.Errorf("%s: %s is %q, want %q", deployment, name, env[name], value)
+			}
+		}
+	}
+	database := surroundings["prod"].database
+	for _, port := range []int{5432, 6432} {
+		if !allowed(all.of("NetworkPolicy"), tcp(auth, database, port)) {
+			t.Errorf("port %d is not let through", port)
+		}
+	}
+}
