@@ -63,7 +63,7 @@ func leaveReadOnly(_ context.Context, conn *pgx.Conn) (bool, error) {
 // hosts are the servers of a database.
 type hosts struct {
 	all  []*pgconn.FallbackConfig
-	best atomic.Int32 // the index of the one that wrote last
+	best atomic.Int64 // the index of the one that wrote last
 }
 
 func newHosts(conn *pgx.ConnConfig) *hosts {
@@ -105,7 +105,7 @@ func (a *attempt) judge(ctx context.Context, session *pgconn.PgConn) error {
 	}
 	if address := session.Conn().RemoteAddr().String(); !readOnly(session) {
 		// Right where each host has one address; the order is all it decides.
-		a.best.Store(int32((a.first + a.dialled - 1) % len(a.all)))
+		a.best.Store(int64((a.first + a.dialled - 1) % len(a.all)))
 	} else if !a.readOnly[address] {
 		a.readOnly[address] = true
 		return errReadOnly

@@ -91,6 +91,7 @@ func start(t *testing.T, pool *pgxpool.Pool) *clients {
 type idKey struct{}
 
 func (c *clients) call(ctx context.Context, t *testing.T, h http.Handler, id int32) int {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), idKey{}, id), 2*time.Second)
 	defer cancel()
 	recorder := httptest.NewRecorder()

@@ -57,7 +57,7 @@ func newServer(t testing.TB) *Server {
 // home returns a folder of the server's user that ends with the test.
 func home(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pgtest") // t.TempDir is below folders of ours alone
+	dir, err := os.MkdirTemp("", "pgtest") //nolint:usetesting // t.TempDir is below a folder that is ours alone
 	if err != nil {
 		t.Fatal(err)
 	}

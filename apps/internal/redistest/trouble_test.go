@@ -36,9 +36,9 @@ type world struct {
 // The app has an id of a real one, which the components' scopes name.
 const app = "bill-inquiry-service"
 
-func newWorld(t *testing.T, redis ...string) *world {
+func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, redis: redistest.Start(t, redis...), heard: map[string]bool{}}
+	w := &world{t: t, redis: redistest.Start(t, "maxmemory-policy", "noeviction"), heard: map[string]bool{}}
 	w.cache = redistest.Start(t, "maxmemory", "8mb", "maxmemory-policy", "allkeys-lfu")
 	id := app + "-" + strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) // nobody else's on this machine
 	var resources []string

@@ -175,7 +175,8 @@ func (r *replica) start() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Database, cfg.Sidecar = r.w.db.Config, r.dapr.Config()
+	// All that these tests do passes a connection pooler in transaction mode.
+	cfg.Database, cfg.Sidecar = pgtest.Pooled(t, r.w.db), r.dapr.Config()
 	cfg.Database.MaxConns = 10
 	r.running = fx.New(app.Graph(cfg), fx.Populate(&r.metrics))
 	if err := r.running.Start(t.Context()); err != nil {
