@@ -123,7 +123,8 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	cfg.Database, cfg.Sidecar = w.db.Config, w.dapr.Config()
+	// All that these tests do passes a connection pooler in transaction mode.
+	cfg.Database, cfg.Sidecar = pgtest.Pooled(w.t, w.db), w.dapr.Config()
 	cfg.Database.MaxConns = 15
 	w.running = fx.New(app.Graph(cfg), fx.Populate(&w.server, &w.pool, &w.metrics))
 	if err := w.running.Start(w.t.Context()); err != nil {
