@@ -80,12 +80,15 @@ func prepareOn(t *testing.T, database *pgtest.Database, kosURL string) *system {
 	t.Helper()
 	s := &system{t: t, key: tokentest.NewKey(t, "signer"), keyset: sealtest.Keyset(t), database: database}
 	s.redis = linktest.Start(t, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"))
-	s.postgres = linktest.Start(t, net.JoinHostPort(s.database.Config.Host, strconv.Itoa(s.database.Config.Port)))
+	// All that these tests do passes a connection pooler in transaction mode.
+	pooled := pgtest.Pooled(t, s.database)
+	s.postgres = linktest.Start(t, net.JoinHostPort(pooled.Host, strconv.Itoa(pooled.Port)))
 	s.options = s.sidecar(kosURL)
 	s.dapr = daprtest.Start(t, s.options)
 	s.environ = []string{
 		"HTTP_ADDR=127.0.0.1:0",
 		"DB_HOST=127.0.0.1", "DB_PORT=" + s.postgres.Port(),
+		"DB_POOLER=transaction", "DB_DIRECT_HOST=" + pooled.DirectHost, "DB_DIRECT_PORT=" + strconv.Itoa(pooled.DirectPort),
 		"DB_NAME=" + s.database.Config.Name, "DB_USER=" + s.database.Config.User,
 		"DB_PASSWORD_SECRET=database-password-auth",
 		"DAPR_HTTP_PORT=" + strconv.Itoa(s.dapr.HTTPPort), "DAPR_GRPC_PORT=" + strconv.Itoa(s.dapr.GRPCPort),
