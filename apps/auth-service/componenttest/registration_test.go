@@ -140,5 +140,7 @@ func TestRegistrationsCanBeChecked(t *testing.T) {
 		a := s.post(path, "", form{"customerId": "CUST01", "lineNumber": line})
 		same(t, a.body, map[string]any{"registered": want})
 	}
-	s.post(path, "", form{"customerId": "CUST01"}).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
+	for _, customer := range []string{"C", strings.Repeat("C", 50)} {
+		same(t, s.post(path, "", form{"customerId": customer, "lineNumber": "01077770001"}).body, map[string]any{"registered": false})
+	}
 }

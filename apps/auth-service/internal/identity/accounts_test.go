@@ -124,8 +124,14 @@ func TestRegistered(t *testing.T) {
 	got, err = w.accounts.Registered(t.Context(), "CUST1", "010-3333-4444")
 	wantError(t, err, nil)
 	same(t, got, false)
-	_, err = w.accounts.Registered(t.Context(), "", "0")
-	same(t, faultyFields(t, err), map[string]bool{"customerId": true, "lineNumber": true})
+	for _, customer := range []string{"", "C", strings.Repeat("C", 21), "고객"} {
+		got, err = w.accounts.Registered(t.Context(), customer, "01011112222")
+		wantError(t, err, nil)
+		same(t, got, false)
+	}
+	got, err = w.accounts.Registered(t.Context(), "CUST1", "0")
+	wantError(t, err, nil)
+	same(t, got, false)
 }
 
 func TestUserIsForItself(t *testing.T) {

@@ -68,14 +68,16 @@ func (a *Accounts) checkLine(ctx context.Context, u User) error {
 	return nil
 }
 
-// Registered tells whether the customer is registered with the line. It returns
-// ErrValidation or ErrDatabase.
+// Registered reports whether the customer is registered with the line. An id or
+// a line that no registration can have is not registered, which is no fault: the
+// question comes from another service, whose sidecar counts a refusal as a
+// failure of this one. It returns ErrDatabase.
 func (a *Accounts) Registered(ctx context.Context, customerID, lineNumber string) (bool, error) {
 	faults := fieldFaults{}
 	faults.checkID("customerId", customerID)
 	line := faults.checkLine("lineNumber", lineNumber)
-	if err := faults.err(); err != nil {
-		return false, err
+	if len(faults) > 0 {
+		return false, nil
 	}
 	return a.Users.Registered(ctx, customerID, line)
 }

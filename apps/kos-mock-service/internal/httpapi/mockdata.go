@@ -56,7 +56,8 @@ func (a *API) makeMockData(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Success(w, http.StatusOK, describeMockData(line, terms), "목 데이터를 준비했습니다.")
 }
 
-var customerIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,50}$`)
+// customerIDPattern is that of the customers who can register.
+var customerIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{3,20}$`)
 
 func readMockData(r *http.Request) (customerID string, number msisdn.Number, err error) {
 	var in struct {
