@@ -47,8 +47,8 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// callTimeout bounds a state or secret call to a sidecar that does not answer
-// at all. It is longer than what resiliency/ allows the store itself.
+// callTimeout bounds a state call to a sidecar that does not answer at all. It is
+// longer than all attempts together that resiliency/ makes.
 const callTimeout = 1500 * time.Millisecond
 
 // reconnect is how often a sidecar that is away is tried. It is near and ours

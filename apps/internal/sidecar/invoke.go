@@ -2,13 +2,16 @@ package sidecar
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/propagation"
 
@@ -61,19 +64,56 @@ type invoker struct {
 	next                http.RoundTripper
 }
 
+// invokeTimeout bounds a call to a sidecar that does not answer at all. It is
+// longer than all attempts together that resiliency/ makes.
+const invokeTimeout = 8 * time.Second
+
+// maxAnswer bounds an answer, in bytes: it is the most that a sidecar takes.
+const maxAnswer = 4 << 20
+
+// RoundTrip returns the whole answer, which was read by the time it returns.
+// When the request's context ends it returns at once, but the call goes on; see
+// detach.
 func (i *invoker) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := detach(r.Context(), invokeTimeout, func(ctx context.Context) (*http.Response, error) {
+		return i.call(r.WithContext(ctx))
+	})
+	if err == nil {
+		resp.Request = r
+		return resp, nil
+	}
+	if r.Context().Err() != nil {
+		return nil, &InvokeError{App: i.app, Reason: Timeout, Cause: r.Context().Err()}
+	}
+	return nil, err
+}
+
+// call sends r to the sidecar and reads the answer.
+func (i *invoker) call(r *http.Request) (*http.Response, error) {
 	resp, err := i.next.RoundTrip(i.redirect(r))
 	if err != nil {
-		if r.Context().Err() != nil {
-			return nil, &InvokeError{App: i.app, Reason: Timeout, Cause: r.Context().Err()}
-		}
-		return nil, &InvokeError{App: i.app, Reason: Unreachable, Cause: err}
+		return nil, i.unanswered(r.Context(), err)
 	}
-	if err := i.failure(resp); err != nil {
-		_ = resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		err = errors.New("answer is too large")
+	}
+	if err != nil {
+		return nil, i.unanswered(r.Context(), err)
+	}
+	if err := i.failure(resp.StatusCode, body); err != nil {
 		return nil, err
 	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
+}
+
+func (i *invoker) unanswered(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &InvokeError{App: i.app, Reason: Timeout, Cause: ctx.Err()}
+	}
+	return &InvokeError{App: i.app, Reason: Unreachable, Cause: err}
 }
 
 // redirect returns r addressed to the sidecar.
@@ -88,31 +128,18 @@ func (i *invoker) redirect(r *http.Request) *http.Request {
 	return out
 }
 
-// failure reports whether resp is the sidecar's own, which it marks with an
-// error code in the body. Other answers are left unread, or readable again.
-func (i *invoker) failure(resp *http.Response) error {
-	if resp.StatusCode < http.StatusBadRequest || resp.ContentLength > maxFailure {
+// failure returns what the sidecar itself reports, which it marks with an error
+// code in the body, or nil for an answer of the app.
+func (i *invoker) failure(status int, body []byte) error {
+	if status < http.StatusBadRequest {
 		return nil
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxFailure))
-	if err != nil {
-		return &InvokeError{App: i.app, Reason: Unreachable, Cause: err}
-	}
-	resp.Body = rewound{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
 	var said struct{ ErrorCode, Message string }
 	_ = json.Unmarshal(body, &said) // what is not JSON has no such code
 	if !strings.HasPrefix(said.ErrorCode, "ERR_") {
 		return nil
 	}
-	return &InvokeError{App: i.app, Reason: reason(resp.StatusCode, said.Message), Cause: fmt.Errorf("%s: %s", said.ErrorCode, said.Message)}
-}
-
-// maxFailure bounds what is looked at: the sidecar's own answers are short.
-const maxFailure = 16 << 10
-
-type rewound struct {
-	io.Reader
-	io.Closer
+	return &InvokeError{App: i.app, Reason: reason(status, said.Message), Cause: fmt.Errorf("%s: %s", said.ErrorCode, said.Message)}
 }
 
 // reason reads the sidecar's text: it answers 500 to nearly everything.

@@ -38,6 +38,7 @@ spec:
     apps:
       upstream: {timeout: quick}
       fragile: {timeout: quick, circuitBreaker: quick}
+      deserted: {timeout: quick, circuitBreaker: quick}
       nobody: {timeout: quick}
 `, appTimeout, trip)
 
@@ -50,6 +51,8 @@ func upstream(t *testing.T) *httptest.Server {
 		case "/echo":
 			w.Header().Set("X-Seen", strings.Join([]string{r.Method, r.URL.RawQuery, r.Header.Get("Authorization"), r.Header.Get("Traceparent")}, " "))
 			_, _ = w.Write(body)
+		case "/slow":
+			<-time.After(appTimeout / 3)
 		case "/hang":
 			<-r.Context().Done()
 		case "/large":
@@ -76,6 +79,7 @@ func TestInvoker(t *testing.T) {
 			policies,
 			daprtest.HTTPEndpoint("upstream", url),
 			daprtest.HTTPEndpoint("fragile", url),
+			daprtest.HTTPEndpoint("deserted", url),
 			daprtest.HTTPEndpoint("nobody", "http://"+unusedAddress(t)),
 		},
 	})
@@ -101,6 +105,7 @@ func TestInvoker(t *testing.T) {
 			t.Errorf("got %v", fault)
 		}
 	})
+	t.Run("callers that leave", func(t *testing.T) { survivesLeaving(t, client.Invoker("deserted")) })
 	t.Run("breaker", func(t *testing.T) { breaks(t, client.Invoker("fragile")) })
 	t.Run("unreachable app", func(t *testing.T) {
 		t.Parallel()
@@ -181,6 +186,21 @@ func breaks(t *testing.T, transport http.RoundTripper) {
 	}
 	// Of an app, Dapr keeps a breaker for each path; of an HTTPEndpoint only one.
 	wantReason(t, transport, "/200/another", sidecar.BreakerOpen)
+}
+
+// survivesLeaving lets more callers leave than open the breaker.
+func survivesLeaving(t *testing.T, transport http.RoundTripper) {
+	t.Helper()
+	t.Parallel()
+	for range 3 * trip {
+		ctx, leave := context.WithTimeout(t.Context(), appTimeout/10)
+		_, err := transport.RoundTrip(request(ctx, t, "/slow"))
+		leave()
+		_ = wantInvokeError(t, err, sidecar.Timeout)
+	}
+	if resp, _ := answer(t, transport, "/slow"); resp.StatusCode != http.StatusOK {
+		t.Errorf("got %d", resp.StatusCode)
+	}
 }
 
 func answer(t *testing.T, transport http.RoundTripper, path string) (*http.Response, string) {

@@ -33,11 +33,11 @@ func (c *Client) Publish(ctx context.Context, component string, e Event) error {
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", e.Type, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
-	defer cancel()
-	err = c.sdk.PublishEvent(ctx, component, e.Type, data,
-		dapr.PublishEventWithContentType("application/json"),
-		dapr.PublishEventWithMetadata(map[string]string{"cloudevent.id": e.ID, "cloudevent.type": e.Type}))
+	_, err = detach(ctx, publishTimeout, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.sdk.PublishEvent(ctx, component, e.Type, data,
+			dapr.PublishEventWithContentType("application/json"),
+			dapr.PublishEventWithMetadata(map[string]string{"cloudevent.id": e.ID, "cloudevent.type": e.Type}))
+	})
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", e.Type, err)
 	}

@@ -12,6 +12,9 @@ import (
 )
 
 const (
+	// secretTimeout bounds a call to a sidecar that does not answer at all. It is
+	// longer than all attempts together that resiliency/ makes.
+	secretTimeout = 5 * time.Second
 	// secretPause is how soon a secret that could not be read again is tried
 	// anew.
 	secretPause = 10 * time.Second
@@ -98,7 +101,7 @@ func (c *Client) Reread(ctx context.Context, name string) (string, error) {
 // readSecret asks the secret store. All our secrets have one value, under
 // their own name, as Azure Key Vault has it.
 func (c *Client) readSecret(ctx context.Context, name string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, secretTimeout)
 	defer cancel()
 	values, err := c.sdk.GetSecret(ctx, c.cfg.SecretStore, name, nil)
 	if err != nil {

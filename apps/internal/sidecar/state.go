@@ -30,9 +30,9 @@ func (c *Client) State(store string) *State { return &State{client: c, store: st
 
 // Get returns the value of key and its ETag, or ErrNotFound or ErrUnavailable.
 func (s *State) Get(ctx context.Context, key string) (value []byte, etag string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	item, err := s.client.sdk.GetState(ctx, s.store, key, nil)
+	item, err := detach(ctx, callTimeout, func(ctx context.Context) (*dapr.StateItem, error) {
+		return s.client.sdk.GetState(ctx, s.store, key, nil)
+	})
 	if err != nil {
 		return nil, "", s.fault(ctx, "get", err)
 	}
@@ -46,18 +46,18 @@ func (s *State) Get(ctx context.Context, key string) (value []byte, etag string,
 // which is rounded up to whole seconds. Do not mix Set and SetIf on one key:
 // Redis then refuses Set for ever.
 func (s *State) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return s.fault(ctx, "set", s.client.sdk.SaveState(ctx, s.store, key, value, expiry(ttl)))
+	return s.fault(ctx, "set", s.do(ctx, func(ctx context.Context) error {
+		return s.client.sdk.SaveState(ctx, s.store, key, value, expiry(ttl))
+	}))
 }
 
 // SetIf writes the value of key if its ETag is still etag, or if it does not
 // exist and etag is "". It returns ErrConflict otherwise.
 func (s *State) SetIf(ctx context.Context, key string, value []byte, etag string, ttl time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	err := s.client.sdk.SaveStateWithETag(ctx, s.store, key, value, etag, expiry(ttl),
-		dapr.WithConcurrency(dapr.StateConcurrencyFirstWrite), dapr.WithConsistency(dapr.StateConsistencyStrong))
+	err := s.do(ctx, func(ctx context.Context) error {
+		return s.client.sdk.SaveStateWithETag(ctx, s.store, key, value, etag, expiry(ttl),
+			dapr.WithConcurrency(dapr.StateConcurrencyFirstWrite), dapr.WithConsistency(dapr.StateConsistencyStrong))
+	})
 	// Redis calls it an internal error, not a conflict, that a key to be created
 	// is there.
 	if etag == "" && status.Code(err) == codes.Internal {
@@ -70,9 +70,17 @@ func (s *State) SetIf(ctx context.Context, key string, value []byte, etag string
 
 // Delete removes key. A key that does not exist is no error.
 func (s *State) Delete(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return s.fault(ctx, "delete", s.client.sdk.DeleteState(ctx, s.store, key, nil))
+	return s.fault(ctx, "delete", s.do(ctx, func(ctx context.Context) error {
+		return s.client.sdk.DeleteState(ctx, s.store, key, nil)
+	}))
+}
+
+// do makes a call that goes on when its caller leaves; see detach.
+func (s *State) do(ctx context.Context, call func(ctx context.Context) error) error {
+	_, err := detach(ctx, callTimeout, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, call(ctx)
+	})
+	return err
 }
 
 func expiry(ttl time.Duration) map[string]string {
