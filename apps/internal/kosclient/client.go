@@ -19,7 +19,9 @@ import (
 
 // Config says under which app-id KOS is reached, and as whom.
 type Config struct {
-	// AppID is an app in development, an HTTPEndpoint in production.
+	// AppID is the app-id of KOS, or of each of its endpoints where it has
+	// {endpoint}, for which the last element of a path stands: of an HTTPEndpoint,
+	// the sidecar keeps one circuit breaker for all paths.
 	AppID string `env:"KOS_APP_ID" envDefault:"kos-mock-service"`
 	// CredentialsSecret names the secret with our client id and secret.
 	CredentialsSecret string `env:"KOS_CREDENTIALS_SECRET,required"`

@@ -21,7 +21,7 @@ var counts = map[string]map[string]int{
 		"PodDisruptionBudget": 4, "Resiliency": 5, "Role": 6, "RoleBinding": 9, "Service": 7, "ServiceAccount": 5, "StatefulSet": 1, "Subscription": 2,
 	},
 	"prod": {
-		"Component": 4, "Configuration": 3, "Deployment": 3, "HTTPEndpoint": 1, "Ingress": 1, "Job": 3, "NetworkPolicy": 4, "PodDisruptionBudget": 3,
+		"Component": 4, "Configuration": 3, "Deployment": 3, "HTTPEndpoint": 6, "Ingress": 1, "Job": 3, "NetworkPolicy": 4, "PodDisruptionBudget": 3,
 		"Resiliency": 5, "Role": 2, "RoleBinding": 4, "ScaledObject": 3, "Service": 3, "ServiceAccount": 4, "Subscription": 2, "TriggerAuthentication": 3,
 	},
 }

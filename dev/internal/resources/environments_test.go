@@ -28,9 +28,7 @@ func TestSidecarsGiveTheirAppsWhatTheyAreMeantTo(t *testing.T) {
 				s.checkSecrets(t, spec.Secrets.Scopes[0].AllowedSecrets)
 				s.checkAPIs(t, byName(scoped))
 				s.checkTopics(t, app.ID)
-				if byName(scoped)[kos].Kind == "HTTPEndpoint" {
-					s.checkKOS(t)
-				}
+				s.checkKOS(t, environment, app.ID)
 			})
 		}
 	}

@@ -16,14 +16,20 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-// kosServer stands where an environment's HTTPEndpoint leads to. It answers
+// kosServer stands where an environment's HTTPEndpoints lead to. It answers
 // clients that have its certificate, with what it saw of them.
 type kosServer struct {
 	*httptest.Server
+
+	mu      sync.Mutex
+	asked   map[string]int              // by path
+	trouble map[string]http.HandlerFunc // by path: what answers there
 
 	// clientCertificate is the key and the certificate of its client, in the order
 	// in which Key Vault gives them.
@@ -44,16 +50,44 @@ func newKOSServer(t *testing.T, authorities string) *kosServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprintf(w, "%s by %s over %s", r.URL.Path, r.TLS.PeerCertificates[0].Subject.CommonName, r.Proto)
-	}))
+	stand := &kosServer{asked: make(map[string]int), trouble: make(map[string]http.HandlerFunc)}
+	server := httptest.NewUnstartedServer(stand)
 	server.EnableHTTP2 = true
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: trusted, ClientAuth: tls.RequireAndVerifyClientCert}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // strangers are refused on purpose
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	client := newIdentity(t, &authority, "phonebill")
-	return &kosServer{Server: server, clientCertificate: string(client.key) + string(client.certificate)}
+	stand.Server, stand.clientCertificate = server, string(client.key)+string(client.certificate)
+	return stand
+}
+
+// ServeHTTP implements http.Handler.
+func (s *kosServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.asked[r.URL.Path]++
+	trouble := s.trouble[r.URL.Path]
+	s.mu.Unlock()
+	if trouble != nil {
+		trouble(w, r)
+		return
+	}
+	_, _ = fmt.Fprintf(w, "%s by %s over %s", r.URL.Path, r.TLS.PeerCertificates[0].Subject.CommonName, r.Proto)
+}
+
+// fail has a path answered by trouble from now on.
+func (s *kosServer) fail(path string, trouble http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trouble[path] = trouble
+}
+
+// calls returns how often a path was asked for since the last look.
+func (s *kosServer) calls(path string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer delete(s.asked, path)
+	return s.asked[path]
 }
 
 // identity is a key and a certificate for it, as PEM.
@@ -103,14 +137,41 @@ func newIdentity(t *testing.T, by *identity, name string) identity {
 	}
 }
 
-// checkKOS expects that the app reaches KOS by the name that production has for
-// it, by HTTP/2 and as the client that KOS knows.
-func (s sidecar) checkKOS(t *testing.T) {
+// askKOS sends what a service sends to an endpoint of KOS.
+func (s sidecar) askKOS(t *testing.T, operation string) (int, string) {
 	t.Helper()
-	const path = "/api/kos/products"
-	want := path + " by phonebill over HTTP/2.0"
-	if status, body := s.get(t, "/v1.0/invoke/"+kos+"/method"+path); status != http.StatusOK || body != want {
-		t.Errorf("KOS answers %d %q, want %q", status, body, want)
+	method, path, _ := strings.Cut(operation, " ")
+	url := fmt.Sprintf("http://127.0.0.1:%d%s", s.http, path)
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("dapr-app-id", kos+path[strings.LastIndex(path, "/")+1:])
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// checkKOS expects that the app reaches all endpoints of KOS that it calls, by the
+// names that production has for them, by HTTP/2 and as the client that KOS knows.
+func (s sidecar) checkKOS(t *testing.T, environment, app string) {
+	t.Helper()
+	if environment != "azure" {
+		return
+	}
+	for _, operation := range calls[mock][app] {
+		_, path, _ := strings.Cut(operation, " ")
+		want := path + " by phonebill over HTTP/2.0"
+		if status, body := s.askKOS(t, operation); status != http.StatusOK || body != want {
+			t.Errorf("KOS answers %d %q, want %q", status, body, want)
+		}
 	}
 	if response, err := s.kos.Client().Get(s.kos.URL); err == nil {
 		_, _ = io.Copy(io.Discard, response.Body)

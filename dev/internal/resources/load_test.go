@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -35,8 +36,7 @@ type resource struct {
 			Allowed []api
 		}
 		AccessControl accessControl `yaml:"accessControl"`
-		Policies      map[string]map[string]any
-		Targets       struct{ Apps, Components map[string]any }
+		Resiliency    resiliency    `yaml:",inline"`
 		// Of a Subscription.
 		PubsubName      string `yaml:"pubsubname"`
 		Topic           string
@@ -54,6 +54,19 @@ type resource struct {
 	Scopes []string
 
 	file string
+}
+
+// resiliency are policies and what they are applied to.
+type resiliency struct {
+	Policies struct {
+		Timeouts        map[string]time.Duration
+		Retries         map[string]retry
+		CircuitBreakers map[string]breaker `yaml:"circuitBreakers"`
+	}
+	Targets struct {
+		Apps       map[string]named
+		Components map[string]struct{ Inbound, Outbound named }
+	}
 }
 
 type secretKeyRef struct{ Name, Key string }

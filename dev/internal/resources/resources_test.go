@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 	"github.com/phonebill/phonebill/dev/internal/secrets"
 	"github.com/phonebill/phonebill/dev/system"
@@ -114,24 +112,9 @@ func TestServicesMayReadTheSecretsTheyName(t *testing.T) {
 
 func TestEveryTargetHasItsPolicies(t *testing.T) {
 	t.Parallel()
-	defined := make(map[string]string)
 	targets := make(map[string]bool)
-	for _, r := range load(t, "resiliency") {
-		for kind, policies := range r.Spec.Policies {
-			for name := range policies {
-				// Policies of all files share their names; the last would win.
-				if earlier := defined[kind+"/"+name]; earlier != "" {
-					t.Errorf("%s defines %s %s, as %s does", r.file, kind, name, earlier)
-				}
-				defined[kind+"/"+name] = r.file
-			}
-		}
-		for name := range r.Spec.Targets.Apps {
-			targets[name] = true
-		}
-		for name := range r.Spec.Targets.Components {
-			targets[name] = true
-		}
+	for _, target := range loadPolicies(t).targets {
+		targets[target.name] = true
 	}
 	for _, app := range apps(t) {
 		if !targets[app.ID] {
@@ -147,10 +130,27 @@ func TestEveryTargetHasItsPolicies(t *testing.T) {
 	}
 }
 
-func TestTheMockAndTheRealKOSHaveTheSamePolicies(t *testing.T) {
+// TestPoliciesHaveTheirOwnNames: those of all files share their names, and the
+// last would win.
+func TestPoliciesHaveTheirOwnNames(t *testing.T) {
 	t.Parallel()
-	apps := byName(load(t, "resiliency"))["kos"].Spec.Targets.Apps
-	if diff := cmp.Diff(apps[mock], apps[kos]); diff != "" || apps[kos] == nil {
-		t.Errorf("(-mock +real):\n%s", diff)
+	defined := make(map[string]string)
+	define := func(kind, name, file string) {
+		if earlier := defined[kind+"/"+name]; earlier != "" {
+			t.Errorf("%s defines the %s %s, as %s does", file, kind, name, earlier)
+		}
+		defined[kind+"/"+name] = file
+	}
+	for _, r := range load(t, "resiliency") {
+		policies := r.Spec.Resiliency.Policies
+		for name := range policies.Timeouts {
+			define("timeout", name, r.file)
+		}
+		for name := range policies.Retries {
+			define("retry", name, r.file)
+		}
+		for name := range policies.CircuitBreakers {
+			define("circuit breaker", name, r.file)
+		}
 	}
 }

@@ -164,7 +164,7 @@ func newKeys(lc fx.Lifecycle, p keysParams) *token.Keys {
 }
 
 func newKOS(cfg kosclient.Config, secrets sidecar.Secrets, dapr *sidecar.Client, budget *kosbudget.Budget) *kos.Carrier {
-	return kos.New(kosclient.New(cfg, secrets, dapr.Invoker(cfg.AppID)), budget)
+	return kos.New(kosclient.New(cfg, secrets, cfg.Transport(dapr.Invoker)), budget)
 }
 
 // newBudget returns the right of all replicas together to ask KOS.

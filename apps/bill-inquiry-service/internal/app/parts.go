@@ -143,7 +143,7 @@ type kosParams struct {
 }
 
 func newKOS(p kosParams) bill.Carrier {
-	client := kosclient.New(p.Config, p.Sidecar, p.Sidecar.Invoker(p.Config.AppID))
+	client := kosclient.New(p.Config, p.Sidecar, p.Config.Transport(p.Sidecar.Invoker))
 	return kos.New(client, p.Exchanges, p.Budgets, p.Now, newID)
 }
 

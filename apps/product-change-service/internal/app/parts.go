@@ -99,7 +99,7 @@ type kosParams struct {
 }
 
 func newKOS(p kosParams) *kos.Carrier {
-	client := kosclient.New(p.Config, p.Sidecar, p.Sidecar.Invoker(p.Config.AppID))
+	client := kosclient.New(p.Config, p.Sidecar, p.Config.Transport(p.Sidecar.Invoker))
 	return kos.New(client, p.Exchanges, kos.Budgets{
 		Inquiry: p.Budgets.inquiry, Products: p.Budgets.products, Status: p.Budgets.status, Change: p.Budgets.change,
 	}, p.Now, newID)

@@ -1,0 +1,126 @@
+package resources
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// policies are those of all files of resiliency/, which share their names, and
+// what they are applied to.
+type policies struct {
+	timeouts map[string]time.Duration
+	retries  map[string]retry
+	breakers map[string]breaker
+	targets  []target
+}
+
+type retry struct {
+	Policy     string
+	Duration   time.Duration
+	MaxRetries int `yaml:"maxRetries"`
+	Matching   struct {
+		HTTP string `yaml:"httpStatusCodes"`
+	}
+}
+
+type breaker struct {
+	MaxRequests int `yaml:"maxRequests"`
+	Interval    time.Duration
+	Timeout     time.Duration
+	Trip        string
+}
+
+// target is what calls go to, with the names of its policies.
+type target struct {
+	file, name string
+	named      named
+}
+
+type named struct {
+	Timeout, Retry string
+	CircuitBreaker string `yaml:"circuitBreaker"`
+}
+
+// inbound is how targets are called whose calls come from a component.
+const inbound = " to an app"
+
+func loadPolicies(t *testing.T) policies {
+	t.Helper()
+	p := policies{timeouts: map[string]time.Duration{}, retries: map[string]retry{}, breakers: map[string]breaker{}}
+	for _, r := range load(t, "resiliency") {
+		spec := r.Spec.Resiliency
+		maps.Copy(p.timeouts, spec.Policies.Timeouts)
+		maps.Copy(p.retries, spec.Policies.Retries)
+		maps.Copy(p.breakers, spec.Policies.CircuitBreakers)
+		for name, policies := range spec.Targets.Apps {
+			p.targets = append(p.targets, target{r.Metadata.Name, name, policies})
+		}
+		for name, directions := range spec.Targets.Components {
+			p.targets = append(p.targets, target{r.Metadata.Name, name, directions.Outbound})
+			if directions.Inbound.Timeout != "" {
+				p.targets = append(p.targets, target{r.Metadata.Name, name + inbound, directions.Inbound})
+			}
+		}
+	}
+	slices.SortFunc(p.targets, func(a, b target) int { return strings.Compare(a.file+a.name, b.file+b.name) })
+	return p
+}
+
+// longest returns how long a call may take with all its tries.
+func (p policies) longest(t target) time.Duration {
+	again := p.retries[t.named.Retry]
+	return time.Duration(again.MaxRetries+1)*p.timeouts[t.named.Timeout] + time.Duration(again.MaxRetries)*again.Duration
+}
+
+// of returns the target of a name.
+func (p policies) of(t *testing.T, name string) target {
+	t.Helper()
+	i := slices.IndexFunc(p.targets, func(t target) bool { return t.name == name })
+	if i < 0 {
+		t.Fatalf("nothing is said of %s", name)
+	}
+	return p.targets[i]
+}
+
+// table returns the rows of README.md about the policies, targets with the same
+// ones together.
+func (p policies) table() []string {
+	var rows []string
+	names := map[named][]string{}
+	for _, t := range p.targets {
+		names[t.named] = append(names[t.named], "`"+strings.TrimSuffix(t.name, inbound)+"`"+t.name[len(strings.TrimSuffix(t.name, inbound)):])
+	}
+	seen := map[named]bool{}
+	for _, t := range p.targets {
+		if seen[t.named] {
+			continue
+		}
+		seen[t.named] = true
+		rows = append(rows, fmt.Sprintf("| `%s.yaml` | %s | %s | %s | %s | %s |", t.file, strings.Join(names[t.named], ", "),
+			p.timeouts[t.named.Timeout], p.retries[t.named.Retry].text(), p.longest(t), p.breakers[t.named.CircuitBreaker].text()))
+	}
+	return rows
+}
+
+func (r retry) text() string {
+	text := fmt.Sprintf("%d, each after %s", r.MaxRetries, r.Duration)
+	if r.Matching.HTTP != "" {
+		text += ", on " + strings.ReplaceAll(r.Matching.HTTP, ",", ", ")
+	}
+	return text
+}
+
+func (b breaker) text() string {
+	if b.Trip == "" {
+		return "none"
+	}
+	text := fmt.Sprintf("`%s`", b.Trip)
+	if b.Interval > 0 {
+		text += fmt.Sprintf(" within %s", b.Interval)
+	}
+	return text + fmt.Sprintf("; open %s; closed by %d", b.Timeout, b.MaxRequests)
+}
