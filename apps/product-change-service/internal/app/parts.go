@@ -22,6 +22,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/share"
 )
 
 // retry is how long changes rest while KOS takes no orders.
@@ -79,7 +80,8 @@ type plansParams struct {
 func newPlans(p plansParams) *product.Plans {
 	spare := p.Carrier.Within(kos.Budgets{Inquiry: p.Budgets.inquiry.Spare(), Products: p.Budgets.products.Spare()})
 	return product.NewPlans(product.PlansParams{
-		Cache: p.Cache, Archive: p.Archive, Carrier: p.Carrier, Spare: spare, Replicas: p.Replicas, Log: p.Log,
+		Cache: p.Cache, Archive: p.Archive, Carrier: p.Carrier, Spare: spare, Shares: share.New(),
+		Replicas: p.Replicas, Log: p.Log,
 	})
 }
 

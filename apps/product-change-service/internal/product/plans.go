@@ -28,6 +28,7 @@ type PlansParams struct {
 	Carrier Carrier
 	// Spare is the carrier for questions that nobody waits for.
 	Spare    Carrier
+	Shares   Shares
 	Replicas Replicas
 	Log      *slog.Logger
 }
@@ -113,8 +114,12 @@ func (p *Plans) Catalogue(ctx context.Context) (Catalogue, error) {
 }
 
 // Fresh is Subscriber without anything kept: what KOS says of the line now.
-// Callers at the same time share one question.
+// Callers at the same time share one question. For a line that has used up its
+// share of KOS's rate limit it is Subscriber.
 func (p *Plans) Fresh(ctx context.Context, line msisdn.Number) (Subscriber, error) {
+	if !p.Shares.Take(line) {
+		return p.Subscriber(ctx, line)
+	}
 	done := p.fresh.DoChan(line.Digits(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()

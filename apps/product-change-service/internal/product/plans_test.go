@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +67,7 @@ type noCache struct {
 	lines, catalogues singleflight.Group
 
 	ahead     bool // it has something, and gets it anew
+	kept      *product.Subscriber
 	err       error
 	forgotten []string
 }
@@ -85,6 +87,9 @@ func inBackground[V any](ctx context.Context, loads *singleflight.Group, load fu
 func (c *noCache) Subscriber(ctx context.Context, _ msisdn.Number, source product.Source[product.Subscriber]) (product.Subscriber, error) {
 	if c.ahead {
 		return source.Ahead(ctx)
+	}
+	if c.kept != nil {
+		return *c.kept, nil
 	}
 	return inBackground(ctx, &c.lines, source.Ask)
 }
@@ -170,7 +175,13 @@ type world struct {
 	spare   *kos // for what nobody waits for
 	cache   *noCache
 	archive *archive
+	share   share
 }
+
+// share is how many more questions may be asked for a line.
+type share struct{ left atomic.Int64 }
+
+func (s *share) Take(msisdn.Number) bool { return s.left.Add(-1) >= 0 }
 
 func newWorld() *world {
 	w := &world{
@@ -178,8 +189,10 @@ func newWorld() *world {
 		spare: &kos{holder: holder(premium), catalogue: product.Catalogue{Products: catalogue.Products, AsOf: noon}},
 		cache: &noCache{}, archive: &archive{},
 	}
+	w.share.left.Store(1000)
 	w.Plans = product.NewPlans(product.PlansParams{
-		Cache: w.cache, Archive: w.archive, Carrier: w.kos, Spare: w.spare, Replicas: w.archive, Log: slog.New(slog.DiscardHandler),
+		Cache: w.cache, Archive: w.archive, Carrier: w.kos, Spare: w.spare, Shares: &w.share,
+		Replicas: w.archive, Log: slog.New(slog.DiscardHandler),
 	})
 	return w
 }
@@ -256,6 +269,27 @@ func TestFreshIsSharedUntilTheLineChanges(t *testing.T) {
 			t.Errorf("KOS was asked %d times", w.kos.asked)
 		}
 	})
+}
+
+// One client that has changes checked again and again must not spend what others
+// need of KOS's rate limit.
+func TestFreshIsWhatIsKeptOnceTheShareIsUsedUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.share.left.Store(3)
+	w.cache.kept = new(holder(basic))
+	for n := range 50 {
+		want := premium.Code // that KOS says
+		if n >= 3 {
+			want = basic.Code
+		}
+		if got, err := w.Fresh(t.Context(), line); err != nil || got.Product.Code != want {
+			t.Errorf("question %d: %+v, %v; want %s", n+1, got, err, want)
+		}
+	}
+	if w.kos.asked != 3 {
+		t.Errorf("KOS was asked %d times", w.kos.asked)
+	}
 }
 
 // Whoever asked first may leave: the question goes on for the others.

@@ -44,6 +44,12 @@ type Forgetful interface {
 	Listening(told bool)
 }
 
+// Shares bound how often KOS is asked for the same line.
+type Shares interface {
+	// Take reports whether KOS may be asked for the line once more.
+	Take(line msisdn.Number) bool
+}
+
 // Mark is the state of a line in an Archive. It changes when the line is
 // forgotten.
 type Mark int64
