@@ -29,7 +29,9 @@ type Config struct {
 	LoginUser Rate `env:"THROTTLE_LOGIN_USER" envDefault:"10/10m"`
 	Refresh   Rate `env:"THROTTLE_REFRESH" envDefault:"100/10m"`
 	Password  Rate `env:"THROTTLE_CHANGE_PASSWORD" envDefault:"20/10m"`
-	Register  Rate `env:"THROTTLE_REGISTER" envDefault:"100/10m"`
+	// Register has KOS asked about a line: so many at once leave four fifths of
+	// what KOS allows in a minute to others.
+	Register Rate `env:"THROTTLE_REGISTER" envDefault:"20/2m"`
 }
 
 // knownAge is how long somebody who has logged in from an address is known

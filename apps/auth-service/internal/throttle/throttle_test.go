@@ -222,6 +222,19 @@ func TestTheOtherBudgets(t *testing.T) {
 	}
 }
 
+// TestRegistrationsLeaveKOSToOthers: each of them has KOS asked, which allows 100
+// a minute.
+func TestRegistrationsLeaveKOSToOthers(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load[throttle.Config](nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if share := cfg.Register.Burst * 5; share > 100 {
+		t.Errorf("an address may register %d at once", cfg.Register.Burst)
+	}
+}
+
 func TestRatesAreRead(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Load[throttle.Config]([]string{"THROTTLE_LOGIN=7/30s"})
