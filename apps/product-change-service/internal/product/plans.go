@@ -115,10 +115,10 @@ func (p *Plans) Catalogue(ctx context.Context) (Catalogue, error) {
 
 // Fresh is Subscriber without anything kept: what KOS says of the line now.
 // Callers at the same time share one question. For a line that has used up its
-// share of KOS's rate limit it is Subscriber.
+// share of KOS's rate limit, it is what is cached.
 func (p *Plans) Fresh(ctx context.Context, line msisdn.Number) (Subscriber, error) {
 	if !p.Shares.Take(line) {
-		return p.Subscriber(ctx, line)
+		return p.cached(ctx, line)
 	}
 	done := p.fresh.DoChan(line.Digits(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
@@ -132,6 +132,15 @@ func (p *Plans) Fresh(ctx context.Context, line msisdn.Number) (Subscriber, erro
 		got, _ := result.Val.(Subscriber)
 		return got, late(result.Err)
 	}
+}
+
+// cached is Subscriber without the older answer that stands in while KOS is away.
+func (p *Plans) cached(ctx context.Context, line msisdn.Number) (Subscriber, error) {
+	got, err := p.Subscriber(ctx, line)
+	if err == nil && got.Stale {
+		return Subscriber{}, errTooSlow.WithCause(ErrUnavailable)
+	}
+	return got, err
 }
 
 // ask asks KOS and keeps the answer for worse times.

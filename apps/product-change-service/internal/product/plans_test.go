@@ -292,6 +292,20 @@ func TestFreshIsWhatIsKeptOnceTheShareIsUsedUp(t *testing.T) {
 	}
 }
 
+// While KOS says nothing, an older answer is none, for whoever asks often too.
+func TestFreshIsNeverStale(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	kept := holder(premium)
+	w.archive.holder, w.kos.err = &kept, errAway
+	w.share.left.Store(1)
+	for range 3 {
+		if got, err := w.Fresh(t.Context(), line); !errors.Is(err, product.ErrUnavailable) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+}
+
 // Whoever asked first may leave: the question goes on for the others.
 func TestFreshGoesOnWithoutWhoAskedFirst(t *testing.T) {
 	t.Parallel()
