@@ -4,12 +4,13 @@ package events
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
@@ -66,8 +67,8 @@ func Handle[T any](c *Consumer, typ string, handle func(ctx context.Context, dat
 // cloudEvent is the envelope (CloudEvents 1.0, JSON format), as far as we read
 // it.
 type cloudEvent struct {
-	Type string          `json:"type"`
-	Data json.RawMessage `json:"data"`
+	Type string         `json:"type"`
+	Data jsontext.Value `json:"data"`
 }
 
 func deliver[T any](r *http.Request, typ string, handle func(ctx context.Context, data T) error) error {
@@ -75,7 +76,8 @@ func deliver[T any](r *http.Request, typ string, handle func(ctx context.Context
 		event cloudEvent
 		data  T
 	)
-	if err := json.NewDecoder(r.Body).Decode(&event); err != nil {
+	// As strict as httpjson.Decode, but for unknown members: publishers may add some.
+	if err := json.UnmarshalRead(r.Body, &event); err != nil {
 		return fmt.Errorf("%w: envelope: %s", ErrPoison, kind(err))
 	}
 	if event.Type != typ {

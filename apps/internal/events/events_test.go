@@ -44,6 +44,11 @@ func TestHandle(t *testing.T) {
 		"other data":   {`{"type":"greeted.v1","data":["01012345678"]}`, nil, "DROP", "poison", ""},
 		"no data":      {`{"type":"greeted.v1"}`, nil, "DROP", "poison", ""},
 		"no JSON":      {`<greeting/>`, nil, "DROP", "poison", ""},
+		"no UTF-8":     {"{\"type\":\"greeted.v1\",\"data\":{\"name\":\"\xff\"}}", nil, "DROP", "poison", ""},
+		"surrogate":    {`{"type":"greeted.v1","data":{"name":"\ud800"}}`, nil, "DROP", "poison", ""},
+		"duplicate":    {`{"type":"greeted.v1","data":{"name":"a","name":"b"}}`, nil, "DROP", "poison", ""},
+		"two types":    {`{"type":"greeted.v1","type":"greeted.v1","data":{"name":"a"}}`, nil, "DROP", "poison", ""},
+		"other case":   {`{"Type":"greeted.v1","data":{"name":"a"}}`, nil, "DROP", "poison", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

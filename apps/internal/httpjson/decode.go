@@ -1,76 +1,134 @@
 package httpjson
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 // Refusals of a request body.
 var (
-	ErrMediaType = problem.New(problem.UnsupportedMedia, "UNSUPPORTED_MEDIA_TYPE", "Content-Type은 application/json이어야 합니다.")
+	ErrMediaType = problem.New(problem.UnsupportedMedia, "UNSUPPORTED_MEDIA_TYPE", "Content-Type은 UTF-8의 application/json이어야 합니다.")
+	ErrEncoding  = problem.New(problem.UnsupportedMedia, "UNSUPPORTED_CONTENT_ENCODING", "압축 등으로 인코딩된 요청 본문은 지원하지 않습니다.")
 	ErrTooLarge  = problem.New(problem.TooLarge, "REQUEST_TOO_LARGE", "요청 본문이 너무 큽니다.")
 	ErrMalformed = problem.New(problem.Invalid, "MALFORMED_JSON", "요청 본문이 올바른 JSON이 아닙니다.")
 )
 
-// Decode reads r's body, exactly one JSON value of v's shape, into v. It
-// returns ErrMediaType, ErrTooLarge (past the limit that package httpserver
-// sets), ErrMalformed, or problem.ErrValidation for a field that is unknown or
-// of another type.
+// Decode reads r's body, exactly one JSON value of v's shape, into v. The rules
+// are those of encoding/json/v2: valid UTF-8 without lone surrogates, no
+// duplicate members, and names in exactly one spelling. Unknown members are
+// refused too; a member that is null counts as absent.
+//
+// It returns ErrMediaType, ErrEncoding, ErrTooLarge (past the limit that package
+// httpserver sets), ErrMalformed, or problem.ErrValidation with the path of the
+// member that is unknown, duplicate or of another type.
 func Decode(r *http.Request, v any) error {
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return ErrMediaType
+	if err := checkMedia(r.Header); err != nil {
+		return err
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return refusal(err)
 	}
-	if string(bytes.TrimSpace(body)) == "null" {
-		return ErrMalformed // encoding/json takes it for any type and leaves v alone
+	if strings.TrimSpace(string(body)) == "null" {
+		return ErrMalformed // json takes it for any type and leaves v alone
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(v); err != nil {
-		return refusal(err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		if err == nil {
-			err = errors.New("more than one value")
-		}
+	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err != nil {
 		return refusal(err)
 	}
 	return nil
 }
 
-// refusal turns a decoder's error into what the client is told.
+// checkMedia refuses what is not plain JSON in UTF-8. RFC 9110, section 8.4.1,
+// reserves "identity" for Accept-Encoding, so any Content-Encoding is refused.
+func checkMedia(header http.Header) error {
+	types := header.Values("Content-Type")
+	if len(types) != 1 {
+		return ErrMediaType
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	if err != nil || media != "application/json" {
+		return ErrMediaType
+	}
+	if charset, given := params["charset"]; given && !strings.EqualFold(charset, "utf-8") {
+		return ErrMediaType
+	}
+	if strings.Trim(strings.Join(header.Values("Content-Encoding"), ","), ", \t") != "" {
+		return ErrEncoding
+	}
+	return nil
+}
+
+// refusal returns the problem for an error of reading or decoding.
 func refusal(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return ErrTooLarge.WithCause(err)
 	}
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fieldFault(wrong.Field, "형식이 올바르지 않습니다.").WithCause(err)
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
+		message := "형식이 올바르지 않습니다."
+		if errors.Is(wrong.Err, json.ErrUnknownName) {
+			message = "알 수 없는 항목입니다."
+		}
+		return memberFault(wrong.JSONPointer, message).WithCause(err)
 	}
-	// encoding/json has no type for this one error.
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fieldFault(strings.Trim(name, `"`), "알 수 없는 항목입니다.").WithCause(err)
+	if wrong, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(wrong.Err, jsontext.ErrDuplicateName) {
+		return memberFault(wrong.JSONPointer, "중복된 항목입니다.").WithCause(err)
 	}
 	return ErrMalformed.WithCause(fmt.Errorf("decode body: %w", err))
 }
 
-func fieldFault(field, message string) *problem.Error {
-	if field == "" {
-		return ErrMalformed // the whole value has another type
+// memberFault returns a validation problem that names a member.
+func memberFault(at jsontext.Pointer, message string) *problem.Error {
+	path := memberPath(at)
+	if path == "" {
+		return ErrMalformed // the whole value has another type, or the member no name
 	}
-	const maxName = 64 // a name chosen by the client is echoed, not at any length
-	if len(field) > maxName {
-		field = field[:maxName]
+	return problem.ErrValidation.WithFields(map[string]string{path: message})
+}
+
+// maxPath bounds the path of a member in an answer, in bytes: the client chooses
+// its names.
+const maxPath = 64
+
+// memberPath returns the path of a member as clients write it:
+// script[0].lineNumber.
+func memberPath(at jsontext.Pointer) string {
+	var path strings.Builder
+	for token := range at.Tokens() {
+		switch {
+		case isIndex(token):
+			path.WriteString("[" + token + "]")
+		case path.Len() > 0:
+			path.WriteString("." + token)
+		default:
+			path.WriteString(token)
+		}
 	}
-	return problem.ErrValidation.WithFields(map[string]string{field: message})
+	return truncate(path.String(), maxPath)
+}
+
+// isIndex reports whether a token of a pointer is an index of an array. No type
+// has members whose names are numbers.
+func isIndex(token string) bool {
+	return token != "" && strings.Trim(token, "0123456789") == ""
+}
+
+// truncate returns the longest prefix of whole characters within limit bytes.
+func truncate(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
 }

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,6 +20,15 @@ type order struct {
 	Owner  struct {
 		Name string `json:"name"`
 	} `json:"owner"`
+	Lines []string `json:"lines"`
+	embedded
+}
+
+// embedded has its members in the object of order.
+type embedded struct {
+	Nested struct {
+		Sure bool `json:"sure"`
+	} `json:"nested"`
 }
 
 const maxBody = 256
@@ -34,13 +44,13 @@ func TestDecodeTakesOneValueOfTheShape(t *testing.T) {
 	t.Parallel()
 	want := order{Line: "01012345678", Months: 6}
 	want.Owner.Name = "김"
-	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON"} {
+	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON", `application/json;Charset="UTF-8"`} {
 		var got order
-		r := request(contentType, ` {"line":"01012345678","months":6,"owner":{"name":"김"}} `+"\n")
+		r := request(contentType, ` {"line":"01012345678","months":6,"owner":{"name":"\uAE40"},"lines":null} `+"\n")
 		if err := httpjson.Decode(r, &got); err != nil {
 			t.Errorf("%s: %v", contentType, err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(order{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", contentType, diff)
 		}
 	}
@@ -69,6 +79,27 @@ func TestDecodeRefusesEverythingElse(t *testing.T) {
 		"trailing bracket":      {jsonType, `{}]`, httpjson.ErrMalformed, ""},
 		"unknown field":         {jsonType, `{"admin":true}`, problem.ErrValidation, "admin"},
 		"nameless field":        {jsonType, `{"":true}`, httpjson.ErrMalformed, ""},
+		"charset":               {jsonType + "; charset=euc-kr", `{}`, httpjson.ErrMediaType, ""},
+		"charset is empty":      {jsonType + `; charset=""`, `{}`, httpjson.ErrMediaType, ""},
+		"invalid UTF-8":         {jsonType, "{\"line\":\"\xff\"}", httpjson.ErrMalformed, ""},
+		"invalid UTF-8, name":   {jsonType, "{\"\xff\":1}", httpjson.ErrMalformed, ""},
+		"UTF-16":                {jsonType, "\xff\xfe{\x00}\x00", httpjson.ErrMalformed, ""},
+		"byte order mark":       {jsonType, "\ufeff{}", httpjson.ErrMalformed, ""},
+		"encoded surrogate":     {jsonType, "{\"line\":\"\xed\xa0\x80\"}", httpjson.ErrMalformed, ""},
+		"lone high surrogate":   {jsonType, `{"line":"\ud800"}`, httpjson.ErrMalformed, ""},
+		"lone low surrogate":    {jsonType, `{"line":"\udc00x"}`, httpjson.ErrMalformed, ""},
+		"duplicate":             {jsonType, `{"line":"a","line":"b"}`, problem.ErrValidation, "line"},
+		"duplicate by escape":   {jsonType, `{"line":"a","\u006cine":"b"}`, problem.ErrValidation, "line"},
+		"duplicate inside":      {jsonType, `{"owner":{"name":"a","name":"b"}}`, problem.ErrValidation, "owner.name"},
+		"other case":            {jsonType, `{"Line":"a"}`, problem.ErrValidation, "Line"},
+		"other case inside":     {jsonType, `{"owner":{"NAME":"a"}}`, problem.ErrValidation, "owner.NAME"},
+		"Kelvin sign":           {jsonType, `{"Kine":"a"}`, problem.ErrValidation, "Kine"},
+		"wrong type in a list":  {jsonType, `{"lines":["a",1]}`, problem.ErrValidation, "lines[1]"},
+		"wrong type, embedded":  {jsonType, `{"nested":1}`, problem.ErrValidation, "nested"},
+		"deeper, embedded":      {jsonType, `{"nested":{"sure":"yes"}}`, problem.ErrValidation, "nested.sure"},
+		"name of a Go type":     {jsonType, `{"embedded":{}}`, problem.ErrValidation, "embedded"},
+		"deep":                  {jsonType, strings.Repeat("[", 200), httpjson.ErrMalformed, ""},
+		"deep and unknown":      {jsonType, `{"x":` + strings.Repeat("[", 200), problem.ErrValidation, "x"},
 		"wrong type":            {jsonType, `{"months":"six"}`, problem.ErrValidation, "months"},
 		"fraction":              {jsonType, `{"months":1.5}`, problem.ErrValidation, "months"},
 		"overflow":              {jsonType, `{"months":99999999999999999999}`, problem.ErrValidation, "months"},
@@ -91,6 +122,51 @@ func TestDecodeRefusesEverythingElse(t *testing.T) {
 	}
 }
 
+func TestDecodeRefusesContentEncodings(t *testing.T) {
+	t.Parallel()
+	for encoding, want := range map[string]error{
+		"gzip": httpjson.ErrEncoding, "identity": httpjson.ErrEncoding, "aes128gcm, gzip": httpjson.ErrEncoding,
+		"": nil, " ,": nil, // an empty list names none
+	} {
+		r := request("application/json", `{}`)
+		r.Header.Set("Content-Encoding", encoding)
+		if err := httpjson.Decode(r, &order{}); !errors.Is(err, want) {
+			t.Errorf("%q: %v", encoding, err)
+		}
+	}
+	r := request("application/json", `{}`)
+	r.Header.Add("Content-Type", "application/json")
+	if err := httpjson.Decode(r, &order{}); !errors.Is(err, httpjson.ErrMediaType) {
+		t.Errorf("two types: %v", err)
+	}
+}
+
+// TestUnsupportedMediaSaysWhatIsTaken checks the headers of RFC 9110, sections
+// 12.5.3 and 15.5.16: Accept-Encoding only where the encoding is the reason.
+func TestUnsupportedMediaSaysWhatIsTaken(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[*problem.Error][2]string{
+		httpjson.ErrMediaType: {"application/json", ""},
+		httpjson.ErrEncoding:  {"", "identity"},
+		httpjson.ErrMalformed: {"", ""},
+	} {
+		answer := httptest.NewRecorder()
+		httpjson.Fail(answer, httptest.NewRequest(http.MethodPost, "/", http.NoBody), err)
+		if got := [2]string{answer.Header().Get("Accept"), answer.Header().Get("Accept-Encoding")}; got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
+
+func TestFaultsNameWholeCharacters(t *testing.T) {
+	t.Parallel()
+	err := httpjson.Decode(request("application/json", `{"`+strings.Repeat("가", 30)+`":1}`), &order{})
+	fields, _ := problem.From(err).Details.(problem.FieldErrors)
+	if fields.Fields[strings.Repeat("가", 21)] == "" {
+		t.Errorf("names %q", fields.Fields)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, body := range []string{
 		`{"line":"01012345678","months":6}`, `{"line":1}`, `{"x":1}`, `{"\"":1}`, `{}{}`, `[`, ``, `null`, "{\"\xff\":1}", `{"months":1e400}`,
@@ -101,6 +177,9 @@ func FuzzDecode(f *testing.F) {
 		var got order
 		err := httpjson.Decode(request("application/json", body), &got)
 		if err == nil {
+			if !utf8.ValidString(body) {
+				t.Fatalf("%q is taken", body)
+			}
 			return
 		}
 		refusal, ok := errors.AsType[*problem.Error](err)

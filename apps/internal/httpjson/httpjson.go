@@ -106,7 +106,7 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if code >= http.StatusInternalServerError && !byDesign(p) {
 		telemetry.Fault(r.Context(), p)
 	}
-	setFailureHeaders(w.Header(), p)
+	SetFailureHeaders(w.Header(), p)
 	// The envelope of a problem always marshals unless its details do not.
 	if Write(w, code, envelope(r, p)) != nil {
 		_ = Write(w, code, envelope(r, p.WithDetails(nil)))
@@ -139,12 +139,19 @@ func envelope(r *http.Request, p *problem.Error) failure {
 	}
 }
 
-func setFailureHeaders(header http.Header, p *problem.Error) {
+// SetFailureHeaders sets what the headers of an answer say about p: when to retry,
+// how to authenticate, what is taken instead.
+func SetFailureHeaders(header http.Header, p *problem.Error) {
 	if p.RetryAfter > 0 {
 		seconds := math.Ceil(float64(p.RetryAfter) / float64(time.Second))
 		header.Set("Retry-After", strconv.FormatFloat(seconds, 'f', 0, 64))
 	}
-	if p.Kind == problem.Unauthenticated {
+	switch {
+	case p.Kind == problem.Unauthenticated && header.Get("WWW-Authenticate") == "":
 		header.Set("WWW-Authenticate", "Bearer") // RFC 9110, section 11.6.1
+	case errors.Is(p, ErrMediaType):
+		header.Set("Accept", "application/json") // RFC 9110, section 15.5.16
+	case errors.Is(p, ErrEncoding):
+		header.Set("Accept-Encoding", "identity")
 	}
 }

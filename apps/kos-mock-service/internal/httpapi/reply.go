@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
@@ -61,8 +62,9 @@ type reply struct {
 	data       any
 	retryAfter time.Duration
 	outcome    string
-	fault      error // ours, for the log
-	dropped    bool  // no answer: the connection is closed
+	refusal    *problem.Error // of the request's form; nil for none
+	fault      error          // ours, for the log
+	dropped    bool           // no answer: the connection is closed
 }
 
 // answered is the reply to a question that could be read.
@@ -86,6 +88,11 @@ type badInput string
 func (b badInput) Error() string { return "bad input: " + string(b) }
 
 func badRequest(err error) reply {
+	if p := problem.From(err); p.Kind == problem.UnsupportedMedia {
+		refused := failed(http.StatusUnsupportedMediaType, outcomeBadRequest)
+		refused.refusal = p
+		return refused
+	}
 	refused := failed(http.StatusBadRequest, outcomeBadRequest)
 	if field, ok := errors.AsType[badInput](err); ok {
 		refused.message += " (" + string(field) + ")"
@@ -151,6 +158,9 @@ func (r reply) write(w http.ResponseWriter) {
 	}
 	if r.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if r.refusal != nil {
+		httpjson.SetFailureHeaders(w.Header(), r.refusal)
 	}
 	// Our envelopes always marshal.
 	_ = httpjson.Write(w, r.status, envelope{
