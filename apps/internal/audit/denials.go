@@ -17,6 +17,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
 // Sink takes events without waiting and reports whether it has room.
@@ -167,7 +168,7 @@ func target(r *http.Request) string {
 	for _, name := range subjects {
 		text := mux.Vars(r)[name]
 		if text == "" {
-			text = r.URL.Query().Get(name)
+			text = query.New(r).Lookup(name)
 		}
 		if line, err := msisdn.Parse(text); err == nil {
 			return line.Masked()

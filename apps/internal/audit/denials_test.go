@@ -23,6 +23,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/internal/session"
 )
 
@@ -41,15 +42,16 @@ var answers = map[string]error{
 
 func (a routes) Register(r *mux.Router) {
 	r.Use(a.auth.Middleware)
-	r.Handle("/things/{requestId}", httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		if about := r.URL.Query().Get("about"); about != "" {
+	r.Handle("/things/{requestId}", query.Declare(httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		params := query.New(r)
+		if about := params.Lookup("about"); about != "" {
 			audit.About(r.Context(), about)
 		}
-		if err := answers[r.URL.Query().Get("answer")]; err != nil {
+		if err := answers[params.Lookup("answer")]; err != nil {
 			return err
 		}
 		return httpjson.Write(w, http.StatusOK, nil)
-	}))
+	}), "about", "answer"))
 	only := r.NewRoute().Subrouter()
 	only.Use(jwtauth.Require("ADMIN"))
 	only.Handle("/lines/{lineNumber}", httpjson.Handler(func(http.ResponseWriter, *http.Request) error { return nil }))

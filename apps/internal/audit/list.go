@@ -51,14 +51,18 @@ func ParseCursor(text string) (Cursor, error) {
 	}
 	at, id, _ := strings.Cut(text, ".")
 	micros, err := strconv.ParseInt(at, 10, 64)
-	if err != nil || micros < 0 || micros > maxMicros || len(id) != 36 {
+	if err != nil || micros < 0 || micros > maxMicros {
 		return Cursor{}, errCursor
 	}
 	parsed, err := uuid.Parse(id)
 	if err != nil {
 		return Cursor{}, errCursor
 	}
-	return Cursor{at: time.UnixMicro(micros).UTC(), id: parsed}, nil
+	cursor := Cursor{at: time.UnixMicro(micros).UTC(), id: parsed}
+	if cursor.String() != text { // the parsers take other forms too
+		return Cursor{}, errCursor
+	}
+	return cursor, nil
 }
 
 const columns = `event_id, at, actor, session_id, action, target, detail, outcome, trace_id, address`

@@ -42,7 +42,7 @@ func allow(origins Origins, next http.Handler) http.Handler {
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
-		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodDelete},
+		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete},
 		AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key", "Prefer", "Traceparent"},
 		ExposedHeaders: []string{"Location", "Retry-After", "Preference-Applied"},
 		MaxAge:         int(preflightAge.Seconds()),

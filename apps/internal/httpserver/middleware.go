@@ -16,20 +16,21 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // stack returns api's routes behind the middleware, outermost first: observe,
 // recover, let pages in, shed, limit the body.
-func stack(cfg Config, deps Deps, api Registrar) http.Handler {
+func stack(cfg Config, deps Deps, api Registrar, actuators []string) http.Handler {
 	router := mux.NewRouter().SkipClean(true) // an untidy path is no route of ours: 404, not a redirect
-	router.NotFoundHandler = unmatched(router)
+	router.NotFoundHandler = unmatched(router, actuators)
 	router.MethodNotAllowedHandler = router.NotFoundHandler
-	router.Use(noteRoute)
+	router.Use(noteRoute, query.Middleware)
 	api.Register(router)
 
 	metrics := newMetrics(deps.Registry)
-	inner := limitBody(cfg.MaxBody, router)
+	inner := limitBody(cfg.MaxBody, head(router))
 	inner = shed(cfg.MaxInFlight, metrics, inner)
 	inner = noteClient(cfg.TrustedProxies, inner)
 	inner = allow(cfg.Origins, inner)

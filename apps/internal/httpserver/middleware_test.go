@@ -39,7 +39,9 @@ func TestEachRequestIsToldOnceByItsRoute(t *testing.T) {
 		status         int
 		route, code    string
 	}{
-		"matched":          {"GET", "/api/v1/users/secret77?token=secret77", 200, "/api/v1/users/{userId}", ""},
+		"matched":          {"GET", "/api/v1/users/secret77", 200, "/api/v1/users/{userId}", ""},
+		"HEAD":             {"HEAD", "/api/v1/users/secret77", 200, "/api/v1/users/{userId}", ""},
+		"a query of none":  {"GET", "/api/v1/users/secret77?token=secret77", 400, "/api/v1/users/{userId}", "VALIDATION_ERROR"},
 		"fault":            {"GET", "/api/v1/broken/secret77", 500, "/api/v1/broken/{userId}", "INTERNAL_ERROR"},
 		"says nothing":     {"GET", "/api/v1/silent", 200, "/api/v1/silent", ""},
 		"no such path":     {"GET", "/secret77", 404, "unmatched", "NOT_FOUND"},
@@ -48,7 +50,7 @@ func TestEachRequestIsToldOnceByItsRoute(t *testing.T) {
 		"invented method":  {"SECRET77", "/api/v1/users/secret77", 405, "unmatched", "METHOD_NOT_ALLOWED"},
 		"double slash":     {"GET", "/api//v1/users/secret77", 404, "unmatched", "NOT_FOUND"},
 		"dots":             {"GET", "/api/v1/x/../users/secret77", 404, "unmatched", "NOT_FOUND"},
-		"actuator's other": {"POST", "/actuator/health", 404, "unmatched", "NOT_FOUND"},
+		"actuator's other": {"POST", "/actuator/health", 405, "unmatched", "METHOD_NOT_ALLOWED"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

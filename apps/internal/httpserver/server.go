@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -122,10 +124,11 @@ func routes(cfg Config, deps Deps, openapi []byte, api Registrar) http.Handler {
 		"/actuator/prometheus":       promhttp.HandlerFor(deps.Registry, promhttp.HandlerOpts{}),
 		"/openapi.yaml":              document(openapi),
 	}
-	rest := stack(cfg, deps, api)
+	rest := stack(cfg, deps, api, slices.Collect(maps.Keys(actuators)))
 	return secure(cfg.HSTS, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if actuator, ok := actuators[r.URL.Path]; ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-			actuator.ServeHTTP(w, r)
+		actuator, ok := actuators[r.URL.Path]
+		if ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			head(actuator).ServeHTTP(w, r)
 			return
 		}
 		rest.ServeHTTP(w, r)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/phonebill/phonebill/apps/internal/bearer"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/internal/session"
@@ -79,6 +79,7 @@ func (a *Authenticator) Middleware(next http.Handler) http.Handler {
 		principal, err := a.authenticate(r)
 		r = r.WithContext(WithPrincipal(r.Context(), principal)) // also of a refusal, as far as it is known
 		if err != nil {
+			challenge(w.Header(), r, err)
 			httpjson.Fail(w, r, err)
 			return
 		}
@@ -86,12 +87,19 @@ func (a *Authenticator) Middleware(next http.Handler) http.Handler {
 	})
 }
 
+// challenge tells who has shown something that it is no good (RFC 6750, section
+// 3.1).
+func challenge(header http.Header, r *http.Request, err error) {
+	if len(r.Header.Values("Authorization")) > 0 && problem.From(err).Kind == problem.Unauthenticated {
+		header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+	}
+}
+
 // authenticate returns with an error no more than the id of who is refused.
 func (a *Authenticator) authenticate(r *http.Request) (Principal, error) {
-	// RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110).
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return Principal{}, ErrUnauthenticated
+	token, err := bearer.Token(r.Header)
+	if err != nil {
+		return Principal{}, ErrUnauthenticated.WithCause(err)
 	}
 	if a.operators != nil && a.operators.Claimed(token) {
 		principal, err := a.operators.Verify(r.Context(), token)

@@ -14,13 +14,11 @@ func TestSpan(t *testing.T) {
 	t.Parallel()
 	made := time.Now()
 	want := uuid.Must(uuid.NewV7()).String()
-	for _, text := range []string{want, strings.ToUpper(want), "{" + want + "}", "urn:uuid:" + want} {
-		id, from, until, ok := pg.Span(text)
-		if !ok || id != want || !from.Before(made) || !until.After(made) || until.Sub(from) != 2*time.Minute {
-			t.Errorf("%s: %s, %s to %s, %t", text, id, from, until, ok)
-		}
+	id, from, until, ok := pg.Span(want)
+	if !ok || id != want || !from.Before(made) || !until.After(made) || until.Sub(from) != 2*time.Minute {
+		t.Errorf("%s, %s to %s, %t", id, from, until, ok)
 	}
-	for _, text := range []string{"", "42", uuid.NewString(), want + "0", "00000000-0000-0000-0000-000000000000"} {
+	for _, text := range []string{strings.ToUpper(want), "{" + want + "}", "urn:uuid:" + want, strings.ReplaceAll(want, "-", ""), "", "42", uuid.NewString(), want + "0", "00000000-0000-0000-0000-000000000000"} {
 		if id, _, _, ok := pg.Span(text); ok {
 			t.Errorf("%q passes for %s", text, id)
 		}

@@ -1,9 +1,11 @@
-// Package query reads the parameters of a request's query strictly, and tells
-// everything that is wrong with them at once.
+// Package query reads the parameters of requests. Routes declare the parameters
+// that they take; whatever is wrong with a query is a validation problem that
+// names all of it at once.
 package query
 
 import (
-	"net/url"
+	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,16 +15,32 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// Reader reads parameters. What is missing takes its default; what is wrong
-// shows in Err.
+// Reader reads the parameters that a route has declared. What is missing takes
+// its default; what is wrong shows in Err.
 type Reader struct {
-	values url.Values
-	faults map[string]string
+	declared []string
+	values   map[string]string
+	faults   map[string]string
 }
 
-// New returns a reader of values.
-func New(values url.Values) *Reader {
-	return &Reader{values: values, faults: map[string]string{}}
+// New returns a reader of the query of r.
+func New(r *http.Request) *Reader {
+	reader := &Reader{declared: declared(r), values: map[string]string{}, faults: map[string]string{}}
+	reader.parse(r.URL.RawQuery, reader.declared)
+	return reader
+}
+
+// Lookup returns the text of a parameter as it was sent, or "" for one that is
+// missing, wrong by itself or not declared.
+func (r *Reader) Lookup(name string) string { return r.values[name] }
+
+// get returns the value of a parameter, or "". It panics for one that the route
+// has not declared, which no request could have.
+func (r *Reader) get(name string) string {
+	if !slices.Contains(r.declared, name) {
+		panic("query: the route does not declare " + name)
+	}
+	return r.values[name]
 }
 
 // Err returns a validation problem with a message for each parameter that is
@@ -36,34 +54,61 @@ func (r *Reader) Err() error {
 
 // Number returns a whole number from 1 to limit.
 func (r *Reader) Number(name string, fallback, limit int) int {
-	text := r.values.Get(name)
+	text := r.get(name)
 	if text == "" {
 		return fallback
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > limit {
+	if err != nil || n < 1 || n > limit || strconv.Itoa(n) != text {
 		r.faults[name] = "1 이상 " + strconv.Itoa(limit) + " 이하의 숫자여야 합니다."
 		return fallback
 	}
 	return n
 }
 
+// Text returns a parameter that matches pattern; message says in Korean what
+// that means.
+func (r *Reader) Text(name string, pattern *regexp.Regexp, message string) string {
+	return Parsed(r, name, message, func(text string) (string, error) {
+		if !pattern.MatchString(text) {
+			return "", strconv.ErrSyntax
+		}
+		return text, nil
+	})
+}
+
+// Time returns a time as RFC 3339 has it, or zero if the parameter is missing.
+func (r *Reader) Time(name string) time.Time {
+	return Parsed(r, name, "RFC 3339 형식이어야 합니다.", func(text string) (at time.Time, err error) {
+		return at, at.UnmarshalText([]byte(text)) // stricter than time.Parse
+	})
+}
+
+// Parsed returns what parse makes of a parameter, or zero if the parameter is
+// missing; message says in Korean what parse takes.
+func Parsed[T any](r *Reader, name, message string, parse func(text string) (T, error)) T {
+	var none T
+	text := r.get(name)
+	if text == "" {
+		return none
+	}
+	value, err := parse(text)
+	if err != nil {
+		r.faults[name] = message
+		return none
+	}
+	return value
+}
+
 // Line returns a line number, or none if the parameter is missing.
 func (r *Reader) Line(name string) (line msisdn.Number, given bool) {
-	text := r.values.Get(name)
-	if text == "" {
-		return "", false
-	}
-	line, err := msisdn.Parse(text)
-	if err != nil {
-		r.faults[name] = "회선번호 형식이 올바르지 않습니다."
-	}
-	return line, true
+	line = Parsed(r, name, "회선번호는 010-1234-5678 또는 01012345678 형식이어야 합니다.", msisdn.Parse)
+	return line, r.get(name) != ""
 }
 
 // OneOf returns a parameter that may only be one of values, or empty.
 func OneOf[T ~string](r *Reader, name string, values ...T) T {
-	value := T(r.values.Get(name))
+	value := T(r.get(name))
 	if value == "" || slices.Contains(values, value) {
 		return value
 	}
@@ -89,15 +134,9 @@ func (r *Reader) Days(place *time.Location) (from, until time.Time) {
 }
 
 func (r *Reader) day(name string, place *time.Location) time.Time {
-	text := r.values.Get(name)
-	if text == "" {
-		return time.Time{}
-	}
-	t, err := time.ParseInLocation(time.DateOnly, text, place)
-	if err != nil {
-		r.faults[name] = "날짜는 YYYY-MM-DD 형식이어야 합니다."
-	}
-	return t
+	return Parsed(r, name, "날짜는 YYYY-MM-DD 형식이어야 합니다.", func(text string) (time.Time, error) {
+		return time.ParseInLocation(time.DateOnly, text, place)
+	})
 }
 
 // MaxPageSize is how many items a page may have (product.md, history).

@@ -2,11 +2,17 @@ package query_test
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/mux"
 
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/internal/query"
@@ -18,14 +24,21 @@ var seoul = time.FixedZone("KST", 9*60*60)
 
 type color string
 
+// routed returns a request with a query, as the handler of its route gets it.
+func routed(t testing.TB, text string) *http.Request {
+	t.Helper()
+	var got *http.Request
+	router := mux.NewRouter()
+	note := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r })
+	router.Handle("/", query.Declare(note, "line", "startDate", "endDate", "page", "size", "color"))
+	router.ServeHTTP(httptest.NewRecorder(), &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: text}})
+	return got
+}
+
 // read reads every kind of parameter.
 func read(t testing.TB, text string) (got []any, faults map[string]string) {
 	t.Helper()
-	values, err := url.ParseQuery(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := query.New(values)
+	r := query.New(routed(t, text))
 	line, given := r.Line("line")
 	from, until := r.Days(seoul)
 	got = []any{r.Page(20, depth), line.Digits(), given, from, until, query.OneOf(r, "color", color("red"), color("blue"))}
@@ -68,6 +81,27 @@ func TestFaults(t *testing.T) {
 		"page=11&size=100":          {"page"},
 		"page=99999999999999999999": {"page"},
 		"size=-1":                   {"size"},
+		"size=%2B1":                 {"size"},
+		"size=01":                   {"size"},
+		"size=":                     {"size"},
+		"size":                      {"size"},
+		"line=":                     {"line"},
+		"color=":                    {"color"},
+		"startDate=":                {"startDate"},
+		"page=1&page=1":             {"page"},
+		"page=1&p%61ge=2":           {"page"},
+		"color=red;size=5":          {"color"},
+		"color;size=5":              {"color"},
+		"color=red%zz":              {"color"},
+		"color=red%":                {"color"},
+		"%zz=1":                     {"%zz"},
+		"color=%ff":                 {"color"},
+		"color=%ed%a0%80":           {"color"},
+		"colour=red":                {"colour"},
+		"Color=red":                 {"Color"},
+		"color[]=red":               {"color[]"},
+		"=1":                        {""},
+		"a=1&b=2&c=":                {"a", "b", "c"},
 		"line=012":                  {"line"},
 		"startDate=2026-02-30":      {"startDate"},
 		"endDate=tomorrow":          {"endDate"},
@@ -110,17 +144,90 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestPairs holds what is no fault: empty pieces, and a name of any encoding.
+func TestPairs(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"&", "color=red&", "&&color=red", "colo%72=red", "color=r%65d"} {
+		got, faults := read(t, text)
+		if len(faults) > 0 || text != "&" && got[5] != color("red") {
+			t.Errorf("%s: %v, faults %v", text, got[5], faults)
+		}
+	}
+}
+
+func TestAnswersRepeatNoMoreThanABound(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for n := range 100 {
+		fmt.Fprintf(&text, "%d%s=1&", n, strings.Repeat("x", 100))
+	}
+	_, faults := read(t, text.String())
+	if len(faults) != 16 {
+		t.Errorf("%d faults", len(faults))
+	}
+	for name := range faults {
+		if len(name) > 64 {
+			t.Errorf("a name of %d bytes", len(name))
+		}
+	}
+}
+
+// TestMiddlewareRefusesWhatIsNotDeclared also where a handler reads no query.
+func TestMiddlewareRefusesWhatIsNotDeclared(t *testing.T) {
+	t.Parallel()
+	done := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	router := mux.NewRouter()
+	router.Use(query.Middleware)
+	router.Handle("/plain", done)
+	router.Handle("/declared", query.Declare(done, "size"))
+	sub := router.PathPrefix("/sub").Subrouter()
+	sub.Use(func(next http.Handler) http.Handler { return next })
+	sub.Handle("/plain", done).Methods(http.MethodPost)
+	sub.Handle("/declared", query.Declare(done, "size")).Methods(http.MethodPost)
+	for target, want := range map[string]int{
+		"/plain": 204, "/plain?": 204, "/plain?size=1": 400, "/plain?size": 400,
+		"/declared?size=1": 204, "/declared?size=1&x=1": 400,
+	} {
+		for method, prefix := range map[string]string{http.MethodGet: "", http.MethodPost: "/sub"} {
+			answer := httptest.NewRecorder()
+			router.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), method, prefix+target, http.NoBody))
+			if answer.Code != want {
+				t.Errorf("%s %s%s: %d, want %d: %s", method, prefix, target, answer.Code, want, answer.Body)
+			}
+		}
+	}
+}
+
+func TestAHandlerReadsWhatItsRouteDeclares(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if recover() == nil {
+			t.Error("a parameter that no route declares was read")
+		}
+	}()
+	query.New(routed(t, "")).Time("until")
+}
+
 func FuzzReader(f *testing.F) {
 	f.Add("page=1&size=20&line=01012345678&startDate=2026-07-01&endDate=2026-07-31&color=red")
 	f.Add("page=-1&size=&line=%00&startDate=&endDate=9999-12-31")
+	f.Add("color=red;size=5&color=%zz&=&%ff=%ff&&page=%2B1")
 	f.Fuzz(func(t *testing.T, text string) {
-		if _, err := url.ParseQuery(text); err != nil {
-			return
-		}
 		got, faults := read(t, text)
 		page := got[0].(query.Page)
 		if len(faults) == 0 && (page.Number < 1 || page.Size < 1 || page.Number*page.Size > depth) {
 			t.Errorf("%q asks for %+v", text, page)
+		}
+		if values, err := url.ParseQuery(text); len(faults) == 0 {
+			// What is taken means to everybody else what it means here.
+			if err != nil || values.Get("color") != string(got[5].(color)) {
+				t.Errorf("%q is %v, %v", text, values, err)
+			}
+		}
+		for name := range faults {
+			if !utf8.ValidString(name) {
+				t.Errorf("%q: names %q", text, name)
+			}
 		}
 	})
 }

@@ -3,11 +3,10 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/gorilla/mux"
-
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
+	"github.com/phonebill/phonebill/apps/internal/pathvalue"
 )
 
 // account is a user as clients see one.
@@ -78,10 +77,13 @@ func (a *API) userInfo(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) user(w http.ResponseWriter, r *http.Request) error {
-	id := mux.Vars(r)["userId"]
+	id, err := pathvalue.Get(r, "userId", identity.ParseUserID, identity.ErrUserNotFound)
 	p := jwtauth.From(r.Context())
 	if id == p.UserID || !p.Has(identity.PermissionAdmin) {
-		return a.showUser(w, r, id)
+		return a.showUser(w, r, id) // an id that nobody can have is refused as a stranger's
+	}
+	if err != nil {
+		return err
 	}
 	// An administrator's look at others is administration, which trusts no
 	// token whose session cannot be seen.

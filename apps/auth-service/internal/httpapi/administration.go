@@ -2,12 +2,10 @@ package httpapi
 
 import (
 	"net/http"
-	"net/url"
-
-	"github.com/gorilla/mux"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/pathvalue"
 	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
@@ -30,7 +28,7 @@ func (a *API) users(w http.ResponseWriter, r *http.Request) error {
 		Total int       `json:"total_items"`
 		Next  bool      `json:"has_next"`
 	}
-	filter, err := readUserFilter(r.URL.Query())
+	filter, err := readUserFilter(r)
 	if err != nil {
 		return err
 	}
@@ -47,25 +45,34 @@ func (a *API) users(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-func readUserFilter(values url.Values) (identity.UserFilter, error) {
-	reader := query.New(values)
+func readUserFilter(r *http.Request) (identity.UserFilter, error) {
+	reader := query.New(r)
 	page := reader.Page(defaultPageSize, identity.MaxListed)
 	filter := identity.UserFilter{
-		Query:  values.Get("query"),
+		Query:  reader.Lookup("query"),
 		Status: query.OneOf(reader, "status", identity.StatusActive, identity.StatusSuspended, identity.StatusLocked),
 		Page:   page.Number, Size: page.Size,
 	}
 	return filter, reader.Err()
 }
 
+var errPermission = fieldFault("code", "ADMIN, BILL_INQUIRY, PRODUCT_CHANGE 중 하나여야 합니다.")
+
 // act returns a handler of an administrative act about the user in the path,
 // and the permission if there is one.
 func (a *API) act(action identity.Action) httpjson.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		vars := mux.Vars(r)
-		member, err := a.admin.Perform(r.Context(), identity.Act{
-			By: caller(r), Action: action, UserID: vars["userId"], Permission: vars["code"],
-		})
+		id, err := pathvalue.Get(r, "userId", identity.ParseUserID, identity.ErrUserNotFound)
+		if err != nil {
+			return err
+		}
+		act := identity.Act{By: caller(r), Action: action, UserID: id}
+		if action == identity.ActionGrant || action == identity.ActionRevoke {
+			if act.Permission, err = pathvalue.Get(r, "code", identity.ParsePermission, errPermission); err != nil {
+				return err
+			}
+		}
+		member, err := a.admin.Perform(r.Context(), act)
 		if err != nil {
 			return err
 		}

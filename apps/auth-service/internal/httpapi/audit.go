@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"net/url"
 	"regexp"
 	"time"
 
@@ -42,7 +41,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 		Events []event `json:"events"`
 		Next   *string `json:"next"`
 	}
-	filter, err := readAuditFilter(r.URL.Query())
+	filter, err := readAuditFilter(r)
 	if err != nil {
 		return err
 	}
@@ -64,27 +63,19 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 }
 
 // wordPattern is what the texts of events consist of.
-var wordPattern = regexp.MustCompile(`^[ -~]{0,200}$`)
+var wordPattern = regexp.MustCompile(`^[ -~]{1,200}$`)
 
-func readAuditFilter(values url.Values) (audit.Filter, error) {
-	reader := query.New(values)
+func readAuditFilter(r *http.Request) (audit.Filter, error) {
+	reader := query.New(r)
+	word := func(name string) string {
+		return reader.Text(name, wordPattern, "200자 이하의 ASCII 문자만 사용할 수 있습니다.")
+	}
 	filter := audit.Filter{
-		Actor: values.Get("actor"), Target: values.Get("target"), Action: values.Get("action"),
+		Actor: word("actor"), Target: word("target"), Action: word("action"),
 		Outcome: query.OneOf(reader, "outcome", audit.Done, audit.Unchanged, audit.Denied),
 		Size:    reader.Number("size", defaultPageSize, query.MaxPageSize),
+		Before:  query.Parsed(reader, "before", "이전 응답의 next 값이어야 합니다.", audit.ParseCursor),
 	}
 	filter.From, filter.Until = reader.Days(seoul)
-	if err := reader.Err(); err != nil {
-		return filter, err
-	}
-	for _, name := range []string{"actor", "target", "action"} {
-		if !wordPattern.MatchString(values.Get(name)) {
-			return filter, fieldFault(name, "200자 이하의 ASCII 문자만 사용할 수 있습니다.")
-		}
-	}
-	var err error
-	if filter.Before, err = audit.ParseCursor(values.Get("before")); err != nil {
-		return filter, fieldFault("before", "이전 응답의 next 값이어야 합니다.")
-	}
-	return filter, nil
+	return filter, reader.Err()
 }

@@ -5,10 +5,9 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/pathvalue"
 	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
@@ -54,7 +53,11 @@ func addressOf(address netip.Addr) *string {
 }
 
 func (a *API) endOwnSession(w http.ResponseWriter, r *http.Request) error {
-	if err := a.own.EndOwn(r.Context(), caller(r), mux.Vars(r)["sessionId"]); err != nil {
+	id, err := pathvalue.Get(r, "sessionId", identity.ParseSessionID, identity.ErrSessionNotFound)
+	if err != nil {
+		return err
+	}
+	if err := a.own.EndOwn(r.Context(), caller(r), id); err != nil {
 		return err
 	}
 	return httpjson.Write(w, http.StatusOK, done{Success: true, Message: "해당 세션에서 로그아웃되었습니다."})
@@ -76,7 +79,7 @@ func (a *API) logins(w http.ResponseWriter, r *http.Request) error {
 		Total  int     `json:"total_items"`
 		Next   bool    `json:"has_next"`
 	}
-	reader := query.New(r.URL.Query())
+	reader := query.New(r)
 	page := reader.Page(defaultPageSize, identity.MaxLoginDepth)
 	if err := reader.Err(); err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
@@ -119,7 +120,7 @@ func (a *API) Register(r *mux.Router) {
 	own.Use(jwtauth.RequireSession)
 	get(own, "/api/v1/auth/user-info", a.userInfo)
 	get(own, "/api/v1/auth/sessions", a.ownSessions)
-	get(own, "/api/v1/auth/login-history", a.logins)
+	get(own, "/api/v1/auth/login-history", a.logins, "page", "size")
 
 	// The same, for what changes something: the session must be known to live.
 	change := own.NewRoute().Subrouter()
@@ -131,17 +132,18 @@ func (a *API) Register(r *mux.Router) {
 	// Administrators, in a session that is known to live, and operators.
 	admin := user.NewRoute().Subrouter()
 	admin.Use(jwtauth.RefuseDegraded, jwtauth.Require(identity.PermissionAdmin))
-	get(admin, "/api/v1/users", a.users)
+	get(admin, "/api/v1/users", a.users, "query", "status", "page", "size")
 	post(admin, "/api/v1/users/{userId}/permissions/{code}/grant", a.act(identity.ActionGrant))
 	remove(admin, "/api/v1/users/{userId}/permissions/{code}", a.act(identity.ActionRevoke))
 	post(admin, "/api/v1/users/{userId}/suspend", a.act(identity.ActionSuspend))
 	post(admin, "/api/v1/users/{userId}/reinstate", a.act(identity.ActionReinstate))
 	post(admin, "/api/v1/auth/unlock/{userId}", a.act(identity.ActionUnlock))
-	get(admin, "/api/v1/auth/audit", a.events)
+	get(admin, "/api/v1/auth/audit", a.events, "actor", "target", "action", "outcome", "startDate", "endDate", "size", "before")
 }
 
-func get(r *mux.Router, path string, h httpjson.Handler) {
-	r.Handle(path, h).Methods(http.MethodGet)
+// get adds a route that takes the parameters of these names.
+func get(r *mux.Router, path string, h httpjson.Handler, parameters ...string) {
+	r.Handle(path, query.Declare(h, parameters...)).Methods(http.MethodGet)
 }
 
 func post(r *mux.Router, path string, h httpjson.Handler) {

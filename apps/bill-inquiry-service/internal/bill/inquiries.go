@@ -52,6 +52,19 @@ const patience = 7 * time.Second
 type Asker struct {
 	UserID string
 	Lines  []msisdn.Number
+	// Wait is how long the client waits, at most; nil is as long as we let it.
+	Wait *time.Duration
+}
+
+// limit returns how long to keep the client waiting.
+func (a Asker) limit(async bool) time.Duration {
+	switch {
+	case a.Wait != nil:
+		return min(*a.Wait, patience)
+	case async:
+		return 0
+	}
+	return patience
 }
 
 func (a Asker) owns(line msisdn.Number) bool {
@@ -71,8 +84,8 @@ type Inquiry struct {
 }
 
 // Inquire returns the bill of a line and month; an empty month is this one.
-// With async it returns at once: an inquiry that only KOS can answer is still
-// processing then.
+// With async an inquiry that only KOS can answer is still processing when the
+// asker's wait is over, which is at once if the asker does not say.
 //
 // It returns ErrNotYourLine, ErrMonthFuture, ErrMonthTooOld, ErrUnknownLine,
 // ErrSuspended, ErrNoBill, an error that wraps ErrUnavailable, ErrLineFull,
@@ -91,7 +104,7 @@ func (i *Inquiries) Inquire(ctx context.Context, asker Asker, s Subject, async b
 	inquiry, err := i.process(ctx, Record{
 		RequestID: i.newID(), UserID: asker.UserID, Line: s.Line, Month: s.Month,
 		Status: Processing, RequestedAt: now,
-	}, async)
+	}, async, asker.limit(async))
 	i.meter.Answered(answered(inquiry, err))
 	if err != nil {
 		return Inquiry{}, fmt.Errorf("inquire: %w", err)
@@ -125,25 +138,28 @@ func answered(got Inquiry, err error) Answer {
 // to wait.
 const asyncWait = 300 * time.Millisecond
 
-func (i *Inquiries) process(ctx context.Context, record Record, async bool) (Inquiry, error) {
-	waiting, cancel := context.WithTimeout(ctx, patience)
+func (i *Inquiries) process(ctx context.Context, record Record, async bool, limit time.Duration) (Inquiry, error) {
+	whole, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	got, err := i.look(waiting, record, async)
+	waiting, leave := context.WithTimeout(whole, limit)
+	defer leave()
+	got, err := i.look(whole, waiting, record, limit)
 	if errors.Is(err, ErrMustWait) || err != nil && waiting.Err() != nil {
-		return i.wait(waiting, record, async)
+		return i.wait(whole, record, async, waiting.Done())
 	}
 	record = settled(record, got, err, i.now())
 	i.history.Append(ctx, record)
 	return Inquiry{Record: record, Bill: got}, err
 }
 
-// look answers what can be answered without waiting in line.
-func (i *Inquiries) look(ctx context.Context, record Record, async bool) (Bill, error) {
+// look answers what can be answered without waiting in line. A wait that is too
+// short to ask KOS is still long enough for what is known.
+func (i *Inquiries) look(whole, waiting context.Context, record Record, limit time.Duration) (Bill, error) {
 	q := Question{Subject: record.subject(), RequestID: record.RequestID}
-	if !async {
-		return i.bills.Get(ctx, q)
+	if limit > asyncWait {
+		return i.bills.Get(waiting, q)
 	}
-	brief, cancel := context.WithTimeout(ctx, asyncWait)
+	brief, cancel := context.WithTimeout(whole, asyncWait)
 	defer cancel()
 	return i.bills.Known(brief, q)
 }
@@ -152,8 +168,9 @@ func (i *Inquiries) look(ctx context.Context, record Record, async bool) (Bill, 
 // ended: the answer is then that the inquiry goes on.
 const entering = 700 * time.Millisecond
 
-// wait gets an inquiry in line, which then goes on whatever its client does.
-func (i *Inquiries) wait(ctx context.Context, record Record, async bool) (Inquiry, error) {
+// wait gets an inquiry in line, which then goes on whatever its client does. The
+// client waits until over.
+func (i *Inquiries) wait(ctx context.Context, record Record, async bool, over <-chan struct{}) (Inquiry, error) {
 	// What is told between getting in line and listening would be missed.
 	told, leave := i.signals.Await(record.subject().Key())
 	defer leave()
@@ -162,13 +179,13 @@ func (i *Inquiries) wait(ctx context.Context, record Record, async bool) (Inquir
 		i.history.Append(ctx, settled(record, Bill{}, err, i.now()))
 		return Inquiry{}, err
 	}
-	if async {
-		return Inquiry{Record: record, Place: place}, nil
-	}
 	for {
 		select {
 		case <-told:
-		case <-ctx.Done():
+		case <-over:
+			if async {
+				return Inquiry{Record: record, Place: place}, nil
+			}
 			return Inquiry{}, i.stillRunning(ctx, record, place)
 		}
 		if now, err := i.history.Find(ctx, record.UserID, record.RequestID); err == nil && now.Status != Processing {

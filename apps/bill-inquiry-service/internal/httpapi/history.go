@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
@@ -39,7 +38,7 @@ type pagination struct {
 }
 
 func (a *API) history(w http.ResponseWriter, r *http.Request) error {
-	filter, err := readFilter(r.URL.Query())
+	filter, err := readFilter(r)
 	if err != nil {
 		return err
 	}
@@ -76,8 +75,8 @@ func paginate(page query.Page, total int) pagination {
 }
 
 // readFilter reads what history is asked for.
-func readFilter(values url.Values) (bill.Filter, error) {
-	params := query.New(values)
+func readFilter(r *http.Request) (bill.Filter, error) {
+	params := query.New(r)
 	filter := bill.Filter{
 		Page:   params.Page(defaultPageSize, bill.MaxDepth),
 		Status: query.OneOf(params, "status", bill.Processing, bill.Completed, bill.Failed),

@@ -5,12 +5,12 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pathvalue"
+	"github.com/phonebill/phonebill/apps/internal/prefer"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -31,20 +31,22 @@ type inquiryAnswer struct {
 	Stale         bool          `json:"stale"`
 }
 
+// longestWait is how long a client is kept waiting (product.md).
+const longestWait = 8 * time.Second
+
 func (a *API) inquire(w http.ResponseWriter, r *http.Request) error {
 	subject, err := readInquiry(r)
 	if err != nil {
 		return err
 	}
 	audit.About(r.Context(), subject.Line.Masked())
-	async := httpjson.PrefersAsync(r)
-	if async {
-		httpjson.AppliedAsync(w)
-	}
-	inquiry, err := a.inquiries.Inquire(r.Context(), asker(r), subject, async)
+	preferences, asking := prefer.Read(r.Header), asker(r)
+	asking.Wait = preferences.Wait
+	inquiry, err := a.inquiries.Inquire(r.Context(), asking, subject, preferences.Async)
 	if err != nil {
 		return err
 	}
+	preferences.Applied(w.Header(), longestWait, inquiry.Record.Status == bill.Processing)
 	if inquiry.Record.Status == bill.Processing {
 		w.Header().Set("Location", "/api/v1/bills/inquiry/"+inquiry.Record.RequestID)
 		return httpjson.Success(w, http.StatusAccepted, newResultAnswer(inquiry), "요금 조회 요청이 접수되었습니다.")
@@ -121,7 +123,11 @@ func newResultAnswer(inquiry bill.Inquiry) resultAnswer {
 }
 
 func (a *API) result(w http.ResponseWriter, r *http.Request) error {
-	inquiry, err := a.inquiries.Result(r.Context(), asker(r), mux.Vars(r)["requestId"])
+	id, err := pathvalue.UUID(r, "requestId", bill.ErrNoInquiry)
+	if err != nil {
+		return err
+	}
+	inquiry, err := a.inquiries.Result(r.Context(), asker(r), id)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
@@ -74,7 +75,8 @@ func (a *API) Register(r *mux.Router) {
 	bills.Handle("/menu", httpjson.Handler(a.menu)).Methods(http.MethodGet)
 	bills.Handle("/inquiry", httpjson.Handler(a.inquire)).Methods(http.MethodPost)
 	bills.Handle("/inquiry/{requestId}", httpjson.Handler(a.result)).Methods(http.MethodGet)
-	bills.Handle("/history", httpjson.Handler(a.history)).Methods(http.MethodGet)
+	bills.Handle("/history", query.Declare(httpjson.Handler(a.history),
+		"lineNumber", "startDate", "endDate", "page", "size", "status")).Methods(http.MethodGet)
 
 	// The sidecar, which delivers events. No ingress routes this.
 	r.Handle("/events/product-changed", a.gate.Middleware(a.productChanged())).Methods(http.MethodPost)

@@ -6,10 +6,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pathvalue"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/settings"
@@ -149,9 +148,14 @@ func (a *API) adminTarget(r *http.Request) (behavior.Endpoint, *settings.Setting
 	if err != nil {
 		return "", nil, err
 	}
-	endpoint := behavior.Endpoint(mux.Vars(r)["endpoint"])
-	if _, known := current.Endpoints[endpoint]; !known {
-		return "", nil, problem.ErrNotFound
+	endpoint, err := pathvalue.Get(r, "endpoint", parseEndpoint, problem.ErrNotFound)
+	return endpoint, current, err
+}
+
+func parseEndpoint(text string) (behavior.Endpoint, error) {
+	endpoint := behavior.Endpoint(text)
+	if _, known := behavior.Defaults()[endpoint]; !known {
+		return "", fmt.Errorf("no endpoint %q", text)
 	}
-	return endpoint, current, nil
+	return endpoint, nil
 }

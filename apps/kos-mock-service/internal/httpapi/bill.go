@@ -12,7 +12,7 @@ import (
 
 // billInquiry asks for a line's bill of a month.
 type billInquiry struct {
-	bearer
+	byToken
 	lineQuestion
 	month billing.Month
 }

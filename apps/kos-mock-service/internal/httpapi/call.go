@@ -4,10 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/bearer"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
@@ -157,12 +157,12 @@ func (a *API) finish(w http.ResponseWriter, r *http.Request, c *call, reply repl
 	reply.write(w)
 }
 
-// bearer is the part of a question that proves who asks by a token.
-type bearer struct{}
+// byToken is the part of a question that proves who asks by a token.
+type byToken struct{}
 
-func (bearer) client(r *http.Request, authority token.Authority) (string, error) {
-	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+func (byToken) client(r *http.Request, authority token.Authority) (string, error) {
+	text, err := bearer.Token(r.Header)
+	if err != nil {
 		return "", token.ErrDenied
 	}
 	return authority.Verify(text)

@@ -3,11 +3,11 @@ package httpapi
 import (
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 )
 
@@ -20,22 +20,24 @@ type callQuery struct {
 	LineNumber string `json:"lineNumber"`
 }
 
+const idFormat = "64자 이하의 영문, 숫자, '.', '_', '-'만 사용할 수 있습니다."
+
 // countCalls takes its query from the URL, which is no place for a line number.
 func (a *API) countCalls(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
+	params := query.New(r)
 	return a.answerCount(w, r, callQuery{
-		Endpoint: query.Get("endpoint"), Client: query.Get("client"),
-		RequestID: query.Get("requestId"), Since: query.Get("since"),
+		Endpoint: params.Lookup("endpoint"), Client: params.Lookup("client"),
+		RequestID: params.Lookup("requestId"), Since: params.Lookup("since"),
 	})
 }
 
 // countCallsOf takes its query from the body.
 func (a *API) countCallsOf(w http.ResponseWriter, r *http.Request) error {
-	var query callQuery
-	if err := httpjson.Decode(r, &query); err != nil {
+	var asked callQuery
+	if err := httpjson.Decode(r, &asked); err != nil {
 		return err
 	}
-	return a.answerCount(w, r, query)
+	return a.answerCount(w, r, asked)
 }
 
 // callCounts are the calls that reached KOS, over all replicas and restarts.
@@ -49,12 +51,12 @@ type callCounts struct {
 	BusiestMinute int64 `json:"busiestMinute"`
 }
 
-func (a *API) answerCount(w http.ResponseWriter, r *http.Request, query callQuery) error {
+func (a *API) answerCount(w http.ResponseWriter, r *http.Request, asked callQuery) error {
 	current, err := a.Settings.Current(r.Context())
 	if err != nil {
 		return err
 	}
-	filter, line, err := query.filter()
+	filter, line, err := asked.filter()
 	if err != nil {
 		return err
 	}
@@ -77,13 +79,18 @@ func (q callQuery) filter() (filter behavior.CallFilter, line msisdn.Number, err
 		Endpoint: behavior.Endpoint(q.Endpoint), Client: q.Client, RequestID: q.RequestID,
 	}
 	if q.Since != "" {
-		if filter.Since, err = time.Parse(time.RFC3339, q.Since); err != nil {
+		if err := filter.Since.UnmarshalText([]byte(q.Since)); err != nil {
 			faults["since"] = "RFC 3339 형식이어야 합니다."
 		}
 	}
 	if q.LineNumber != "" {
 		if line, err = msisdn.Parse(q.LineNumber); err != nil {
 			faults["lineNumber"] = "회선 번호 형식이 올바르지 않습니다."
+		}
+	}
+	for name, id := range map[string]string{"client": q.Client, "requestId": q.RequestID} {
+		if id != "" && !requestIDPattern.MatchString(id) {
+			faults[name] = idFormat
 		}
 	}
 	if _, known := behavior.Defaults()[filter.Endpoint]; q.Endpoint != "" && !known {

@@ -14,7 +14,7 @@ import (
 
 // productChange orders another plan for a line.
 type productChange struct {
-	bearer
+	byToken
 	lineQuestion
 	current, target string
 	on              time.Time // zero: at once
@@ -112,7 +112,7 @@ func orderStatus(placed billing.Placed) string {
 
 // changeStatus asks what became of an order.
 type changeStatus struct {
-	bearer
+	byToken
 	requestID string
 }
 

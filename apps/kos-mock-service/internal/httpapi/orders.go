@@ -3,13 +3,12 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
-	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
@@ -44,7 +43,7 @@ type loggedOrder struct {
 }
 
 func (a *API) listOrders(w http.ResponseWriter, r *http.Request) error {
-	filter, err := readOrderFilter(r.URL.Query())
+	filter, err := readOrderFilter(r)
 	if err != nil {
 		return err
 	}
@@ -88,29 +87,15 @@ func dateOrNull(day time.Time) *string {
 	return &text
 }
 
-func readOrderFilter(query url.Values) (billing.OrderFilter, error) {
-	filter := billing.OrderFilter{Client: query.Get("client"), Size: usualOrders}
-	faults := map[string]string{}
-	var err error
-	if text := query.Get("since"); text != "" {
-		if filter.Since, err = time.Parse(time.RFC3339, text); err != nil {
-			faults["since"] = "RFC 3339 형식이어야 합니다."
-		}
+func readOrderFilter(r *http.Request) (billing.OrderFilter, error) {
+	params := query.New(r)
+	filter := billing.OrderFilter{
+		Client: params.Text("client", requestIDPattern, idFormat),
+		Since:  params.Time("since"),
+		After:  query.Parsed(params, "after", "이전 응답의 next 값이어야 합니다.", parseMark),
+		Size:   params.Number("size", usualOrders, maxOrders),
 	}
-	if text := query.Get("after"); text != "" {
-		if filter.After, err = parseMark(text); err != nil {
-			faults["after"] = "이전 응답의 next 값이어야 합니다."
-		}
-	}
-	if text := query.Get("size"); text != "" {
-		if filter.Size, err = strconv.Atoi(text); err != nil || filter.Size < 1 || filter.Size > maxOrders {
-			faults["size"] = fmt.Sprintf("1에서 %d 사이의 수여야 합니다.", maxOrders)
-		}
-	}
-	if len(faults) > 0 {
-		return billing.OrderFilter{}, problem.ErrValidation.WithFields(faults)
-	}
-	return filter, nil
+	return filter, params.Err()
 }
 
 // A mark is told as microseconds since 1970, as exact as the database, and id.
@@ -129,5 +114,9 @@ func parseMark(text string) (billing.OrderMark, error) {
 	if err != nil {
 		return billing.OrderMark{}, err
 	}
-	return billing.OrderMark{At: time.UnixMicro(int64(micros)), ID: n}, nil
+	mark := billing.OrderMark{At: time.UnixMicro(int64(micros)), ID: n}
+	if formatMark(mark) != text { // the parsers take other forms too
+		return billing.OrderMark{}, strconv.ErrSyntax
+	}
+	return mark, nil
 }

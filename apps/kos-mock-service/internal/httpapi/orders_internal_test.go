@@ -2,10 +2,16 @@ package httpapi
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
 
+	"github.com/gorilla/mux"
+
 	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/query"
+	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
 // FuzzOrderFilter reads any query of the log of orders: what is taken is a page
@@ -18,11 +24,15 @@ func FuzzOrderFilter(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		query, err := url.ParseQuery(text)
-		if err != nil {
-			return
-		}
-		filter, err := readOrderFilter(query)
+		var (
+			filter billing.OrderFilter
+			err    error
+		)
+		router := mux.NewRouter()
+		router.Handle("/", query.Declare(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			filter, err = readOrderFilter(r)
+		}), "client", "since", "after", "size"))
+		router.ServeHTTP(httptest.NewRecorder(), &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: text}})
 		if err != nil {
 			if !errors.Is(err, problem.ErrValidation) {
 				t.Errorf("taken for a fault of ours: %v", err)
@@ -32,7 +42,7 @@ func FuzzOrderFilter(f *testing.F) {
 		if filter.Size < 1 || filter.Size > maxOrders {
 			t.Errorf("a page of %d", filter.Size)
 		}
-		if query.Get("after") == "" {
+		if filter.After == (billing.OrderMark{}) {
 			return
 		}
 		if again, err := parseMark(formatMark(filter.After)); err != nil || !again.At.Equal(filter.After.At) || again.ID != filter.After.ID {

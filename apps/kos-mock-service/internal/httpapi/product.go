@@ -13,7 +13,7 @@ import (
 
 // productInquiry asks for a line's customer, plan and contract.
 type productInquiry struct {
-	bearer
+	byToken
 	lineQuestion
 }
 
@@ -87,7 +87,7 @@ func describePlan(plan billing.Plan) product {
 }
 
 // catalogue asks for all plans.
-type catalogue struct{ bearer }
+type catalogue struct{ byToken }
 
 func newCatalogue() question { return catalogue{} }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/settings"
@@ -114,9 +115,11 @@ func (a *API) Register(r *mux.Router) {
 	admin.Handle("/admin/behavior/{endpoint}", httpjson.Handler(a.resetBehavior)).Methods(http.MethodDelete)
 	admin.Handle("/admin/troubles", httpjson.Handler(a.listTroubles)).Methods(http.MethodGet)
 	admin.Handle("/admin/troubles", httpjson.Handler(a.makeTrouble)).Methods(http.MethodPost)
-	admin.Handle("/admin/calls", httpjson.Handler(a.countCalls)).Methods(http.MethodGet)
+	admin.Handle("/admin/calls", query.Declare(httpjson.Handler(a.countCalls),
+		"endpoint", "client", "requestId", "since")).Methods(http.MethodGet)
 	admin.Handle("/admin/calls", httpjson.Handler(a.countCallsOf)).Methods(http.MethodPost)
-	admin.Handle("/admin/orders", httpjson.Handler(a.listOrders)).Methods(http.MethodGet)
+	admin.Handle("/admin/orders", query.Declare(httpjson.Handler(a.listOrders),
+		"client", "since", "after", "size")).Methods(http.MethodGet)
 }
 
 // where matches requests while the settings allow it. To everybody else the

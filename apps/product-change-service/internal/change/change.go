@@ -4,6 +4,8 @@
 package change
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
@@ -81,11 +83,27 @@ type Order struct {
 	Effective Day
 }
 
+// atOnce returns the order without a day.
+func (o Order) atOnce() Order {
+	o.Effective = ""
+	return o
+}
+
+// digest returns a digest of what an order means, not of how it is written.
+func (o Order) digest() []byte {
+	// Texts always marshal.
+	meaning, _ := json.Marshal([]string{o.Line.Digits(), o.Current, o.Target, string(o.Effective)})
+	digest := sha256.Sum256(meaning)
+	return digest[:]
+}
+
 // Asker is who asks: a user and the lines that are the user's.
 type Asker struct {
 	UserID     string
 	CustomerID string
 	Lines      []msisdn.Number
+	// Wait is how long the client waits, at most; nil is as long as we let it.
+	Wait *time.Duration
 }
 
 // Owns reports whether a line is the asker's.

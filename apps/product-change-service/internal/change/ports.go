@@ -11,7 +11,7 @@ import (
 // Key is what a client names its request by, to be able to repeat it.
 type Key struct {
 	Text string // "" if the client gave none
-	Body []byte // a digest of what was asked
+	Body []byte // a digest of the order; set by Requests
 }
 
 // Book is where accepted changes are written down.

@@ -47,8 +47,8 @@ const (
 )
 
 // Ask accepts a change and returns it: final if it became so while the client
-// was willing to wait, else as it stands by then, and at once with async. The
-// same key stands for the same change however often it is asked for.
+// waits, else as it stands by then. With async the client waits only if it says
+// how long. The same key stands for the same change however often it is asked for.
 //
 // It returns product.ErrNotYourLine, ErrPastDay, ErrDayTooFar, ErrKeyReused,
 // ErrInProgress, ErrSuspended, ErrInvalid, what product.Plans.Inspect returns,
@@ -60,8 +60,13 @@ func (r *Requests) Ask(ctx context.Context, asker Asker, order Order, key Key, a
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	accepted, err := r.once(ctx, asker, order, key)
-	if err != nil || async {
+	if err != nil || async && asker.Wait == nil {
 		return accepted, err
+	}
+	if asker.Wait != nil {
+		var leave context.CancelFunc
+		ctx, leave = context.WithTimeout(ctx, *asker.Wait)
+		defer leave()
 	}
 	return r.await(ctx, accepted)
 }
@@ -70,14 +75,14 @@ func (r *Requests) Ask(ctx context.Context, asker Asker, order Order, key Key, a
 // that come at the same time one is accepted; what the others fail by, the
 // line's running change or its new plan, is then its doing.
 func (r *Requests) once(ctx context.Context, asker Asker, order Order, key Key) (Change, error) {
-	if known, err := r.recall(ctx, asker, key); !errors.Is(err, ErrNoChange) {
+	if known, err := r.recall(ctx, asker, order, key); !errors.Is(err, ErrNoChange) {
 		return known, err
 	}
 	accepted, err := r.accept(ctx, asker, order, key)
 	if err == nil {
 		return accepted, nil
 	}
-	if twin, missing := r.recall(ctx, asker, key); !errors.Is(missing, ErrNoChange) {
+	if twin, missing := r.recall(ctx, asker, order, key); !errors.Is(missing, ErrNoChange) {
 		return twin, missing
 	}
 	return Change{}, err
@@ -85,7 +90,7 @@ func (r *Requests) once(ctx context.Context, asker Asker, order Order, key Key) 
 
 // recall returns the change that the key stands for, ErrNoChange, or
 // ErrKeyReused.
-func (r *Requests) recall(ctx context.Context, asker Asker, key Key) (Change, error) {
+func (r *Requests) recall(ctx context.Context, asker Asker, order Order, key Key) (Change, error) {
 	if key.Text == "" {
 		return Change{}, ErrNoChange
 	}
@@ -93,10 +98,15 @@ func (r *Requests) recall(ctx context.Context, asker Asker, key Key) (Change, er
 	if err != nil {
 		return Change{}, err
 	}
-	if !bytes.Equal(body, key.Body) {
+	same, atOnce := bytes.Equal(body, order.digest()), bytes.Equal(body, order.atOnce().digest())
+	if !same && !atOnce {
 		return Change{}, ErrKeyReused
 	}
-	return r.history.Find(ctx, asker.UserID, requestID)
+	found, err := r.history.Find(ctx, asker.UserID, requestID)
+	if err == nil && !same && DayOf(found.RequestedAt) != order.Effective {
+		return Change{}, ErrKeyReused // the day is not the one on which it was asked for
+	}
+	return found, err
 }
 
 // accept checks an order, also against what KOS says now, and writes it down.
@@ -125,6 +135,8 @@ func (r *Requests) accept(ctx context.Context, asker Asker, order Order, key Key
 		CurrentCode: inspection.Subscriber.Product.Code, CurrentName: inspection.Subscriber.Product.Name,
 		Target: inspection.Target, Effective: effective, Status: Pending, RequestedAt: now,
 	}
+	order.Effective = effective
+	key.Body = order.digest()
 	if err := r.book.Accept(ctx, accepted, key); err != nil {
 		return Change{}, fmt.Errorf("accept change: %w", err)
 	}

@@ -29,14 +29,15 @@ type desk struct {
 	ledger   *ledger
 	plans    *plans
 	outcomes *change.Outcomes
+	now      time.Time
 }
 
 func newDesk() *desk {
-	d := &desk{ledger: newLedger(), plans: goodPlans(), outcomes: change.NewOutcomes()}
+	d := &desk{ledger: newLedger(), plans: goodPlans(), outcomes: change.NewOutcomes(), now: noon}
 	var ids atomic.Int64
 	d.Requests = change.NewRequests(change.RequestsParams{
 		Plans: d.plans, Book: d.ledger, History: d.ledger, Outcomes: d.outcomes,
-		Now:   func() time.Time { return noon },
+		Now:   func() time.Time { return d.now },
 		NewID: func() string { return fmt.Sprint("request-", ids.Add(1)) },
 	})
 	return d
@@ -194,7 +195,7 @@ func TestAKeyStandsForOneChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
-		key := change.Key{Text: "key", Body: []byte("body")}
+		key := change.Key{Text: "key"}
 		first, err := d.Ask(t.Context(), asker, wish, key, true)
 		if err != nil {
 			t.Fatal(err)
@@ -208,8 +209,10 @@ func TestAKeyStandsForOneChange(t *testing.T) {
 		if err != nil || final.Status != change.Completed || final.RequestID != first.RequestID {
 			t.Errorf("when it is final: %+v, %v", final, err)
 		}
-		if _, err := d.Ask(t.Context(), asker, wish, change.Key{Text: "key", Body: []byte("other")}, true); !errors.Is(err, change.ErrKeyReused) {
-			t.Errorf("another body: %v", err)
+		other := wish
+		other.Target = "OTHER"
+		if _, err := d.Ask(t.Context(), asker, other, key, true); !errors.Is(err, change.ErrKeyReused) {
+			t.Errorf("another order: %v", err)
 		}
 		if d.ledger.accepts != 1 || d.plans.asked != 1 {
 			t.Errorf("accepted %d, asked KOS %d times", d.ledger.accepts, d.plans.asked)
@@ -221,7 +224,7 @@ func TestAKeyStandsForOneChange(t *testing.T) {
 // on behalf of this one: its key is found however this one fails by it.
 func TestATwinsChangeIsFoundWhateverFails(t *testing.T) {
 	t.Parallel()
-	key := change.Key{Text: "key", Body: []byte("body")}
+	key := change.Key{Text: "key", Body: change.Digest(wish)}
 	tests := map[string]func(d *desk){
 		"key taken":     func(*desk) {},
 		"line taken":    func(d *desk) { d.plans.err = change.ErrInProgress },
@@ -253,7 +256,7 @@ func TestAHundredTwinsGetOneAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
-		key := change.Key{Text: "key", Body: []byte("body")}
+		key := change.Key{Text: "key"}
 		answers := make([]change.Change, 100)
 		var group sync.WaitGroup
 		for i := range answers {
@@ -316,3 +319,62 @@ func TestHistoryIsOfOwnLinesOnly(t *testing.T) {
 
 // pass lets d go by on the clock of the bubble that a test runs in.
 func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+
+// TestOrdersOfTheSameMeaningAreTheSame sends a key again with the day written
+// otherwise, also after midnight.
+func TestOrdersOfTheSameMeaningAreTheSame(t *testing.T) {
+	t.Parallel()
+	today, tomorrow := change.DayOf(noon), change.DayOf(noon.AddDate(0, 0, 1))
+	for first, again := range map[change.Day]map[change.Day]error{
+		"":       {"": nil, today: nil, tomorrow: change.ErrKeyReused},
+		today:    {"": nil, today: nil, tomorrow: change.ErrKeyReused},
+		tomorrow: {"": change.ErrKeyReused, today: change.ErrKeyReused, tomorrow: nil},
+	} {
+		d := newDesk()
+		order, key := wish, change.Key{Text: "key"}
+		order.Effective = first
+		accepted, err := d.Ask(t.Context(), asker, order, key, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, now := range []time.Time{noon, noon.AddDate(0, 0, 1)} {
+			d.now = now
+			for day, want := range again {
+				order.Effective = day
+				if got, err := d.Ask(t.Context(), asker, order, key, true); !errors.Is(err, want) || err == nil && got.RequestID != accepted.RequestID {
+					t.Errorf("%q after %q, on %s: %s, %v", day, first, now, got.RequestID, err)
+				}
+			}
+		}
+	}
+}
+
+func TestAWaitIsAsLongAsTheClientSays(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		wait  time.Duration
+		async bool
+		took  time.Duration
+	}{
+		"not at all":      {0, false, 0},
+		"shorter":         {2 * time.Second, false, 2 * time.Second},
+		"longer":          {time.Minute, false, 7500 * time.Millisecond},
+		"asynchronous":    {0, true, 0},
+		"first wait":      {3 * time.Second, true, 3 * time.Second},
+		"async and never": {time.Hour, true, 7500 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk()
+				waiting := asker
+				waiting.Wait = &c.wait
+				start := time.Now()
+				got, err := d.Ask(t.Context(), waiting, wish, change.Key{}, c.async)
+				if took := time.Since(start); err != nil || got.Status.Final() || took != c.took {
+					t.Errorf("%+v, %v after %s", got, err, took)
+				}
+			})
+		})
+	}
+}

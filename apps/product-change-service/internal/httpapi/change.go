@@ -1,17 +1,15 @@
 package httpapi
 
 import (
-	"crypto/sha256"
-	"encoding/json"
 	"net/http"
 	"regexp"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pathvalue"
+	"github.com/phonebill/phonebill/apps/internal/prefer"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
@@ -59,6 +57,8 @@ func (a *API) validate(w http.ResponseWriter, r *http.Request) error {
 // Product codes are KOS's: we only want them short and plain.
 var codePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,50}$`)
 
+const codeFormat = "상품 코드 형식이 올바르지 않습니다."
+
 // order reads what was asked for, collecting what is wrong with each field.
 func (v validationRequest) order() (change.Order, error) {
 	faults := map[string]string{}
@@ -68,7 +68,7 @@ func (v validationRequest) order() (change.Order, error) {
 	}
 	for field, code := range map[string]string{"currentProductCode": v.CurrentProductCode, "targetProductCode": v.TargetProductCode} {
 		if !codePattern.MatchString(code) {
-			faults[field] = "상품 코드 형식이 올바르지 않습니다."
+			faults[field] = codeFormat
 		}
 	}
 	if len(faults) > 0 {
@@ -157,55 +157,56 @@ func (a *API) change(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	audit.About(r.Context(), order.Line.Masked())
-	key, err := readKey(r, order)
+	key, err := readKey(r.Header)
 	if err != nil {
 		return err
 	}
-	async := httpjson.PrefersAsync(r)
-	changed, err := a.requests.Ask(r.Context(), asker(r), order, key, async)
+	preferences, asking := prefer.Read(r.Header), asker(r)
+	asking.Wait = preferences.Wait
+	changed, err := a.requests.Ask(r.Context(), asking, order, change.Key{Text: key}, preferences.Async)
 	if err != nil {
 		return err
 	}
-	if async {
-		httpjson.AppliedAsync(w)
-	}
-	return answerChange(w, changed, async)
+	// Without a wait, respond-async is answered with 202 however quick it was.
+	later := !changed.Status.Final() || preferences.Async && preferences.Wait == nil
+	preferences.Applied(w.Header(), longestWait, later)
+	return answerChange(w, changed, later)
 }
 
+// longestWait is how long a client is kept waiting (product.md).
+const longestWait = 8 * time.Second
+
 // answerChange says what became of a change, or where that will be said.
-func answerChange(w http.ResponseWriter, c change.Change, async bool) error {
-	if c.Status.Final() && !async {
+func answerChange(w http.ResponseWriter, c change.Change, later bool) error {
+	if !later {
 		return httpjson.Success(w, http.StatusOK, newChangeAnswer(c), c.ResultMessage)
 	}
 	w.Header().Set("Location", "/api/v1/products/change/"+c.RequestID)
 	return httpjson.Success(w, http.StatusAccepted, newChangeAnswer(c), "상품 변경 요청이 접수되었습니다.")
 }
 
-// keyPattern takes any short printable text.
-var keyPattern = regexp.MustCompile(`^[!-~]{1,128}$`)
+var keyPattern = regexp.MustCompile(`^[!-~]{1,255}$`)
 
-// readKey returns the request's key, if it has one, with a digest of what is
-// asked: of its meaning, not of how it is written.
-func readKey(r *http.Request, order change.Order) (change.Key, error) {
-	text := r.Header.Get("Idempotency-Key")
-	if text == "" {
-		return change.Key{}, nil
+// readKey returns the request's Idempotency-Key, or "" if it has none.
+func readKey(header http.Header) (string, error) {
+	values := header.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return "", nil
 	}
-	if !keyPattern.MatchString(text) {
-		return change.Key{}, problem.ErrValidation.WithFields(map[string]string{
-			"Idempotency-Key": "128자 이하의 공백 없는 영문, 숫자, 기호여야 합니다.",
+	if len(values) > 1 || !keyPattern.MatchString(values[0]) {
+		return "", problem.ErrValidation.WithFields(map[string]string{
+			"Idempotency-Key": "1자 이상 255자 이하의 공백 없는 영문, 숫자, 기호로 한 번만 지정해야 합니다.",
 		})
 	}
-	meaning, err := json.Marshal([]string{order.Line.Digits(), order.Current, order.Target, string(order.Effective)})
-	if err != nil {
-		return change.Key{}, err
-	}
-	digest := sha256.Sum256(meaning)
-	return change.Key{Text: text, Body: digest[:]}, nil
+	return values[0], nil
 }
 
 func (a *API) result(w http.ResponseWriter, r *http.Request) error {
-	found, err := a.requests.Result(r.Context(), asker(r), mux.Vars(r)["requestId"])
+	id, err := pathvalue.UUID(r, "requestId", change.ErrNoChange)
+	if err != nil {
+		return err
+	}
+	found, err := a.requests.Result(r.Context(), asker(r), id)
 	if err != nil {
 		return err
 	}

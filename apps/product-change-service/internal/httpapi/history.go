@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
@@ -43,7 +42,7 @@ type pagination struct {
 }
 
 func (a *API) history(w http.ResponseWriter, r *http.Request) error {
-	filter, err := readFilter(r.URL.Query())
+	filter, err := readFilter(r)
 	if err != nil {
 		return err
 	}
@@ -77,8 +76,8 @@ func paginate(page query.Page, total int) pagination {
 }
 
 // readFilter reads what history is asked for.
-func readFilter(values url.Values) (change.Filter, error) {
-	params := query.New(values)
+func readFilter(r *http.Request) (change.Filter, error) {
+	params := query.New(r)
 	filter := change.Filter{
 		Page:   params.Page(defaultPageSize, change.MaxDepth),
 		Status: query.OneOf(params, "status", change.Pending, change.Processing, change.Completed, change.Failed),

@@ -4,11 +4,11 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pathvalue"
 	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
@@ -52,7 +52,7 @@ var menuItems = []menuItem{
 }
 
 func (a *API) menu(w http.ResponseWriter, r *http.Request) error {
-	line, err := ownLine(r, "")
+	line, err := firstLine(r)
 	if err != nil {
 		return err
 	}
@@ -84,16 +84,35 @@ type contractInfo struct {
 	EarlyTerminationFee int64   `json:"earlyTerminationFee"`
 }
 
-// customer takes the line from the path or the query; without one it is the
-// caller's first.
+// customer takes the line from the query; without one it is the caller's first.
 func (a *API) customer(w http.ResponseWriter, r *http.Request) error {
-	text := mux.Vars(r)["lineNumber"]
-	if text == "" {
-		text = r.URL.Query().Get("lineNumber")
+	params := query.New(r)
+	line, given := params.Line("lineNumber")
+	if err := params.Err(); err != nil {
+		return err
 	}
-	line, err := ownLine(r, text)
+	if !given {
+		first, err := firstLine(r)
+		if err != nil {
+			return err
+		}
+		line = first
+	}
+	return a.answerCustomer(w, r, line)
+}
+
+// customerOfLine takes the line from the path.
+func (a *API) customerOfLine(w http.ResponseWriter, r *http.Request) error {
+	line, err := pathvalue.Get(r, "lineNumber", msisdn.Parse, errLine)
 	if err != nil {
 		return err
+	}
+	return a.answerCustomer(w, r, line)
+}
+
+func (a *API) answerCustomer(w http.ResponseWriter, r *http.Request, line msisdn.Number) error {
+	if !asker(r).Owns(line) {
+		return product.ErrNotYourLine
 	}
 	subscriber, err := a.plans.Subscriber(r.Context(), line)
 	if err != nil {
@@ -132,12 +151,17 @@ type availableAnswer struct {
 // available offers plans beside the caller's own, unless the query says beside
 // which, or whose.
 func (a *API) available(w http.ResponseWriter, r *http.Request) error {
-	line, err := ownLine(r, "")
+	line, err := firstLine(r)
 	if err != nil {
 		return err
 	}
-	query := r.URL.Query()
-	catalogue, err := a.plans.Offers(r.Context(), line, query.Get("currentProductCode"), query.Get("operatorCode"))
+	params := query.New(r)
+	current := params.Text("currentProductCode", codePattern, codeFormat)
+	operator := params.Text("operatorCode", codePattern, codeFormat)
+	if err := params.Err(); err != nil {
+		return err
+	}
+	catalogue, err := a.plans.Offers(r.Context(), line, current, operator)
 	if err != nil {
 		return err
 	}
@@ -150,32 +174,15 @@ func (a *API) available(w http.ResponseWriter, r *http.Request) error {
 	}, "변경 가능한 상품을 조회했습니다.")
 }
 
-// ownLine returns the line that text names, or the caller's first if it names
-// none. It must be the caller's.
-func ownLine(r *http.Request, text string) (msisdn.Number, error) {
-	caller := asker(r)
-	if text == "" {
-		if len(caller.Lines) == 0 {
-			return "", product.ErrNotYourLine
-		}
-		return caller.Lines[0], nil
-	}
-	line, err := readLine(text)
-	if err != nil {
-		return "", err
-	}
-	if !caller.Owns(line) {
+// firstLine returns the caller's first line.
+func firstLine(r *http.Request) (msisdn.Number, error) {
+	lines := asker(r).Lines
+	if len(lines) == 0 {
 		return "", product.ErrNotYourLine
 	}
-	return line, nil
-}
-
-func readLine(text string) (msisdn.Number, error) {
-	line, err := msisdn.Parse(text)
-	if err != nil {
-		return "", problem.ErrValidation.WithFields(map[string]string{"lineNumber": lineFormat})
-	}
-	return line, nil
+	return lines[0], nil
 }
 
 const lineFormat = "회선번호는 010-1234-5678 또는 01012345678 형식이어야 합니다."
+
+var errLine = problem.ErrValidation.WithFields(map[string]string{"lineNumber": lineFormat})

@@ -12,6 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
@@ -62,13 +63,14 @@ func (a *API) Register(r *mux.Router) {
 	products := r.PathPrefix("/api/v1/products").Subrouter()
 	products.Use(a.auth.Middleware, jwtauth.Require(product.Permission))
 	products.Handle("/menu", httpjson.Handler(a.menu)).Methods(http.MethodGet)
-	products.Handle("/customer", httpjson.Handler(a.customer)).Methods(http.MethodGet)
-	products.Handle("/customer/{lineNumber}", httpjson.Handler(a.customer)).Methods(http.MethodGet)
-	products.Handle("/available", httpjson.Handler(a.available)).Methods(http.MethodGet)
+	products.Handle("/customer", query.Declare(httpjson.Handler(a.customer), "lineNumber")).Methods(http.MethodGet)
+	products.Handle("/customer/{lineNumber}", httpjson.Handler(a.customerOfLine)).Methods(http.MethodGet)
+	products.Handle("/available", query.Declare(httpjson.Handler(a.available), "currentProductCode", "operatorCode")).Methods(http.MethodGet)
 	products.Handle("/change/validation", httpjson.Handler(a.validate)).Methods(http.MethodPost)
 	products.Handle("/change", jwtauth.RefuseDegraded(httpjson.Handler(a.change))).Methods(http.MethodPost)
 	products.Handle("/change/{requestId}", httpjson.Handler(a.result)).Methods(http.MethodGet)
-	products.Handle("/history", httpjson.Handler(a.history)).Methods(http.MethodGet)
+	products.Handle("/history", query.Declare(httpjson.Handler(a.history),
+		"lineNumber", "startDate", "endDate", "page", "size", "status")).Methods(http.MethodGet)
 }
 
 // asker returns who sends r.
