@@ -1,0 +1,29 @@
+package access_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/phonebill/phonebill/dev/openapitest/access"
+)
+
+// TestInputFindsHoles holds a service to the document that takes everything.
+func TestInputFindsHoles(t *testing.T) {
+	t.Parallel()
+	told := &recorder{TB: t}
+	open := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	access.Input(told, []byte(document), open, func(*http.Request, access.Rule) {})
+	all := strings.Join(told.faults, "\n")
+	for _, want := range []string{
+		"POST /things, gzip: answered 200", "POST /things, EUC-KR: answered 200", "POST /things, unknown member: answered 200",
+		"POST /things, duplicate lineNumber: answered 200", "POST /things, invalid UTF-8 in note: answered 200",
+		"POST /login, query unknownName=1: answered 200", "GET /things, query size=: answered 200",
+		"GET /things/{requestId}, requestId \"urn:uuid:", "DELETE /users/{userId}, userId \"a||b\": answered 200",
+		"GET /keys, OPTIONS: answered 200, want [204]", "POST /login, HEAD: answered 200, want [405]",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("does not say %q", want)
+		}
+	}
+}
