@@ -73,7 +73,7 @@ func (v *Validator) Transport(base http.RoundTripper) http.RoundTripper {
 			return nil, err
 		}
 		resp.Body = io.NopCloser(bytes.NewReader(body))
-		if err := v.check(r, resp, body); err != nil {
+		if err := v.Check(r, resp, body); err != nil {
 			v.t.Errorf("openapitest: %s %s answered %d: %v\n%s", r.Method, r.URL.Path, resp.StatusCode, err, body)
 		}
 		return resp, nil
@@ -84,13 +84,18 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func (v *Validator) check(r *http.Request, resp *http.Response, body []byte) error {
+// ErrUndescribed says that no document has the operation that was answered.
+var ErrUndescribed = errors.New("no document describes this operation")
+
+// Check returns what is wrong with an answer: its status, headers or body are not
+// what the document of the operation describes.
+func (v *Validator) Check(r *http.Request, resp *http.Response, body []byte) error {
 	route, params, found := v.find(r)
 	if !found {
 		if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusMethodNotAllowed {
 			return nil
 		}
-		return errors.New("no document describes this operation")
+		return ErrUndescribed
 	}
 	if len(body) > 0 && bodiless(route.Operation, resp.StatusCode) {
 		return errors.New("the document describes no body")

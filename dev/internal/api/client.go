@@ -88,7 +88,7 @@ func (a Answer[T]) Refused(t testing.TB, status int, code string) Failure {
 	if a.Err != nil || a.Status != status || a.Failure.Error.Code != code {
 		t.Fatalf("%s\nwant %d %s", a, status, code)
 	}
-	if fault := a.Failure.fault(); fault != "" {
+	if fault := a.Failure.Fault(); fault != "" {
 		t.Fatalf("%s\n%s", a, fault)
 	}
 	return a.Failure

@@ -24,8 +24,8 @@ type FailureError struct {
 
 var traceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// fault returns what is wrong with the envelope itself, or "".
-func (f Failure) fault() string {
+// Fault returns what is wrong with the envelope itself, or "".
+func (f Failure) Fault() string {
 	switch {
 	case f.Success:
 		return "a failure must not say success"

@@ -39,6 +39,16 @@ func (p Person) owned(service string, kind access.Kind) string {
 	return p.Owns[string(kind)]
 }
 
+// Values returns what the person owns by the names that parameters and properties
+// of a service have for it.
+func (p Person) Values(service string) map[string]string {
+	values := map[string]string{}
+	for name, kind := range access.Owners() {
+		values[name] = p.owned(service, kind)
+	}
+	return values
+}
+
 // World is who attacks and who is attacked.
 type World struct {
 	// Invalid are badges of nobody: a token that expired, that was forged, …
@@ -116,12 +126,11 @@ type generator struct {
 
 // example returns a request of the operation that names the things of somebody.
 func (g generator) example(whose Person) access.Example {
-	values := maps.Clone(g.world.Values)
-	if values == nil {
-		values = map[string]string{}
-	}
-	for name, kind := range access.Owners() {
-		values[name] = whose.owned(g.service, kind)
+	values := whose.Values(g.service)
+	for name, value := range g.world.Values {
+		if _, owned := values[name]; !owned {
+			values[name] = value
+		}
 	}
 	return g.operation.Example(values)
 }
