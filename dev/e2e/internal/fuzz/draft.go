@@ -1,0 +1,97 @@
+package fuzz
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// draft is a request that mutations work on.
+type draft struct {
+	operation       Operation
+	method, version string
+	path            []string // segments, escaped; the first is empty
+	query           []string // name=value, escaped
+	header          []Field
+	body            *node // nil for none
+	chunked         bool
+	finish          []func(*Request) // what is done to the bytes, at the end
+}
+
+// request returns the request that the draft has become.
+func (d *draft) request() Request {
+	request := Request{Method: d.method, Target: d.target(), Version: d.version, Header: d.header, Chunked: d.chunked}
+	if d.body != nil {
+		request.Body = d.body.bytes()
+	}
+	for _, finish := range d.finish {
+		finish(&request)
+	}
+	return request
+}
+
+func (d *draft) target() string {
+	target := strings.Join(d.path, "/")
+	if len(d.query) > 0 {
+		target += "?" + strings.Join(d.query, "&")
+	}
+	return target
+}
+
+// asks reports whether the query has a parameter.
+func (d *draft) asks(name string) bool {
+	return slices.ContainsFunc(d.query, func(pair string) bool { return strings.HasPrefix(pair, name+"=") })
+}
+
+// set makes a header field have one value.
+func (d *draft) set(name, value string) {
+	d.remove(name)
+	d.header = append(d.header, Field{name, value})
+}
+
+func (d *draft) remove(name string) {
+	d.header = slices.DeleteFunc(slices.Clone(d.header), func(f Field) bool { return f.Name == name })
+}
+
+// get returns the value of a header field, "" if there is none.
+func (d *draft) get(name string) string {
+	for _, field := range d.header {
+		if field.Name == name {
+			return field.Value
+		}
+	}
+	return ""
+}
+
+// parameters returns the operation's parameters of a place: path or query.
+func parameters(o Operation, in string) []*openapi3.Parameter {
+	var found []*openapi3.Parameter
+	for _, ref := range o.Parameters() {
+		if ref.Value.In == in {
+			found = append(found, ref.Value)
+		}
+	}
+	return found
+}
+
+// segment returns which segment of the path a parameter is.
+func segment(o Operation, name string) int {
+	return slices.Index(strings.Split(o.Path, "/"), "{"+name+"}")
+}
+
+// escape returns a text as it may stand in a path or in a query: everything that
+// is not a letter or a digit is escaped.
+func escape(text string) string {
+	var out strings.Builder
+	for i := range len(text) {
+		c := text[i]
+		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("-_.~", c) >= 0 {
+			out.WriteByte(c)
+		} else {
+			fmt.Fprintf(&out, "%%%02X", c)
+		}
+	}
+	return out.String()
+}
