@@ -70,6 +70,13 @@ TIME ?= 60s
 fuzz: phonebill ## Run every fuzz test, one after the other: make fuzz TIME=10m
 	@$(PHONEBILL) fuzz $(TIME)
 
+REQUESTS ?= 20000
+FIRST ?= 0
+
+.PHONY: fuzz-client
+fuzz-client: phonebill ## Send mutations of every described request to the whole system: make fuzz-client SEED=7 REQUESTS=200000
+	@$(PHONEBILL) fuzz-client -seed=$(SEED) -requests=$(REQUESTS) -first=$(FIRST)
+
 .PHONY: lint
 lint: phonebill ## Run golangci-lint on every module and check that each is tidy
 	@$(PHONEBILL) lint

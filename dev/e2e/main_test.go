@@ -93,6 +93,8 @@ const (
 	startTimeout = 3 * time.Minute // with an empty data folder and nothing built
 	stopTimeout  = time.Minute
 	seededUsers  = 400
+	// fuzzUsers are seeded besides, where TestFuzzClient runs.
+	fuzzUsers = 600
 )
 
 // start starts the system with nothing in it, unless it runs elsewhere.
@@ -133,7 +135,7 @@ func startSystem(fresh bool) (err error) {
 	}
 	whole.parts = processes{whole.system}
 	err = errors.Join(
-		whole.system.RunApp(ctx, auth, "seed-demo", "--users", fmt.Sprint(seededUsers)),
+		whole.system.RunApp(ctx, auth, "seed-demo", "--users", fmt.Sprint(lastSeeded())),
 		whole.kos.CalmDown(),
 	)
 	if err == nil {

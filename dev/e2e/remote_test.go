@@ -131,7 +131,7 @@ func lastSeeded() int {
 	if whole.remote != nil {
 		return whole.remote.last
 	}
-	return seededUsers
+	return seededUsers + fuzzUsers
 }
 
 // locally says that the test takes processes that it has started, or files of

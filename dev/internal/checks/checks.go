@@ -153,9 +153,9 @@ func Test(ctx context.Context, args []string) error {
 	return w.testWhole(ctx, append([]string{"-p=1", "-race", "-shuffle=on"}, whole...)...)
 }
 
-// Chaos runs a test of a package of dev/ that harms the whole system; args are
-// the test's flags.
-func Chaos(folder, test string) func(ctx context.Context, args []string) error {
+// Whole runs a single test of a package of dev/ that takes the whole system; args
+// are the test's flags.
+func Whole(folder, test string) func(ctx context.Context, args []string) error {
 	return func(ctx context.Context, args []string) error {
 		w, err := open(ctx)
 		if err != nil {

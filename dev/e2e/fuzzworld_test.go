@@ -1,0 +1,239 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/e2e/internal/abuse"
+	"github.com/phonebill/phonebill/dev/e2e/internal/fuzz"
+	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/openapitest/access"
+)
+
+// maxReplaced is how many customers a run may use up.
+const maxReplaced = 500
+
+// fuzzWorld is who sends the requests of a run. They are users of its own: those
+// who have ended their session or changed their password are replaced.
+type fuzzWorld struct {
+	values map[string][]string
+	admin  *api.Client
+
+	mu       sync.Mutex
+	callers  []fuzz.Caller
+	insiders []fuzz.Caller
+
+	suspects chan suspect
+	locked   chan struct{}
+	replaced int
+}
+
+// suspect is a caller whose token may be of no use any more.
+type suspect struct {
+	token string
+	sure  bool
+}
+
+// The customers among the callers, by their places.
+const (
+	firstCustomer = iota
+	secondCustomer
+	customersEnd
+)
+
+func newFuzzWorld(t *testing.T) *fuzzWorld {
+	t.Helper()
+	w := &fuzzWorld{values: fuzzValues(), admin: demo(t, "admin01"), suspects: make(chan suspect, 64), locked: make(chan struct{}, 1)}
+	for place := range customersEnd {
+		w.callers = append(w.callers, newFuzzCustomer(t, place))
+	}
+	victim, spare := knownOnly(t), knownOnly(t)
+	w.callers = append(w.callers,
+		fuzz.Caller{
+			Name: "administrator", Rules: []access.Rule{access.Admin}, Person: abuse.Person{Token: w.admin.Tokens.Access, Owns: map[string]string{"user": victim.UserID}},
+			Spared: []string{"POST /api/v1/auth/logout", "POST /api/v1/auth/change-password", "POST /api/v1/auth/refresh", "DELETE /api/v1/auth/sessions/{sessionId}"},
+		},
+		fuzz.Caller{
+			Name: "anybody", Rules: []access.Rule{access.Public, access.Unrouted},
+			Person: abuse.Person{Owns: map[string]string{"user": spare.UserID, "line": spare.Line}},
+			Known:  map[string]string{"customerId": spare.CustomerID, "userName": spare.Name},
+		},
+		fuzz.Caller{Name: "forger", Person: abuse.Person{Token: w.admin.Tokens.Access + "x"}},
+	)
+	w.insiders = newInsiders(t)
+	return w
+}
+
+// fuzzValues are values to choose from, where the documents give none.
+func fuzzValues() map[string][]string {
+	now := time.Now().In(seoul)
+	day := func(days int) string { return now.AddDate(0, 0, days).Format(time.DateOnly) }
+	products := []string{"5G-PREMIUM-001", "5G-STANDARD-001", "LTE-PREMIUM-001", "LTE-BASIC-001", "3G-OLD-001"}
+	return map[string][]string{
+		"password": {password}, "currentPassword": {password}, "newPassword": {password},
+		"currentProductCode": products, "targetProductCode": products, "productCode": products, "previousProductCode": products, "operatorCode": {"KT", "LGU"},
+		"inquiryMonth": {"", month(0), month(1), month(5), strings.ReplaceAll(month(2), "-", "")}, "billingMonth": {strings.ReplaceAll(month(1), "-", "")},
+		"startDate": {day(-30), day(0)}, "endDate": {day(0), day(1)}, "changeEffectiveDate": {"", day(0), day(1), day(60)}, "effectiveDate": {day(0), day(1)},
+		"Prefer": {"respond-async", "wait=5", "respond-async, wait=1"}, "Idempotency-Key": {"key-1", "key-2", "key-3", "key-4"},
+		"userName": {"홍길동", "Kim", "김\u1100\u1161"}, "query": {"", "loaduser", "0103"}, "code": {"BILL_INQUIRY", "PRODUCT_CHANGE"}, "customerId": {"POP0000001"},
+		"page": {"1", "2"}, "size": {"1", "20", "100"}, "actor": {"admin01"}, "target": {"x"}, "action": {"SUSPEND"}, "before": {"1.019a0000-0000-7000-8000-000000000000"},
+		"after": {"1-1"}, "since": {now.Format(time.RFC3339)}, "client": {"auth-service"}, "endpoint": {"auth", "bill-inquiry", "products"},
+	}
+}
+
+// newFuzzCustomer returns a customer who has not been a caller yet.
+func newFuzzCustomer(t *testing.T, place int) fuzz.Caller {
+	t.Helper()
+	c := customer{elsewhere(t), knownOnly(t)}
+	c.Login(c.UserID, c.Password).OK(t)
+	return fuzz.Caller{
+		Name: fmt.Sprintf("customer %d", place+1), Rules: append([]access.Rule{access.Authenticated, access.Public}, access.Permissions...),
+		Person: person(t, c, true),
+		Known:  map[string]string{"customerId": c.CustomerID, "refresh_token": c.Tokens.Refresh, "refreshToken": c.Tokens.Refresh},
+	}
+}
+
+// world returns the callers of the public API for the nth case.
+func (w *fuzzWorld) world(n int) fuzz.World {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return fuzz.World{Callers: append(slices.Clone(w.callers), stranger(n)), Values: w.values}
+}
+
+// inside returns the callers of services for the nth case.
+func (w *fuzzWorld) inside(n int) fuzz.World {
+	world := w.world(n)
+	world.Callers = append(world.Callers, w.insiders...)
+	return world
+}
+
+// stranger returns somebody who may want to register. The user is another one in
+// each case and with each seed.
+func stranger(n int) fuzz.Caller {
+	tag := fmt.Sprintf("%014x", rand.New(rand.NewPCG(*fuzzSeed, uint64(n))).Uint64N(1<<56))
+	line := fmt.Sprintf("0108%07d", (*fuzzSeed*1_000_003+uint64(n))%10_000_000)
+	return fuzz.Caller{
+		Name: "stranger", Rules: []access.Rule{access.Public}, Known: map[string]string{"customerId": "F-" + tag},
+		Person: abuse.Person{Owns: map[string]string{"user": "f-" + tag, "line": line}},
+	}
+}
+
+// newInsiders returns who may call what the ingress does not route: a sidecar, and
+// a client of KOS.
+func newInsiders(t *testing.T) []fuzz.Caller {
+	t.Helper()
+	owner := knownOnly(t)
+	owns := map[string]string{"line": owner.Line, "request": "fuzz-request"}
+	var credentials any
+	if err := json.Unmarshal([]byte(whole.secrets["kos-api-credentials-auth"]), &credentials); err != nil {
+		t.Fatal(err)
+	}
+	known, granted := map[string]string{}, struct{ Data struct{ AccessToken string } }{}
+	for name, value := range credentials.(map[string]any) {
+		known[name] = value.(string)
+	}
+	answer := api.New(direct(kosMock, ""), connections).Send(api.Request{Method: http.MethodPost, Path: "/api/kos/auth", Body: credentials}).OK(t)
+	if err := json.Unmarshal(answer, &granted); err != nil || granted.Data.AccessToken == "" {
+		t.Fatalf("no token of KOS: %v", err)
+	}
+	return []fuzz.Caller{
+		{
+			Name: "sidecar", Rules: []access.Rule{access.Internal}, Person: abuse.Person{Owns: owns}, Known: map[string]string{"customerId": owner.CustomerID},
+			Badge: []fuzz.Field{{Name: "dapr-api-token", Value: appToken(t)}},
+		},
+		{
+			Name: "client of KOS", Rules: []access.Rule{access.Internal, access.Unrouted}, Known: known,
+			Person: abuse.Person{Token: granted.Data.AccessToken, Owns: owns},
+		},
+	}
+}
+
+// appToken returns what sidecars show to the apps.
+func appToken(t *testing.T) string {
+	t.Helper()
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid(t, auth)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for variable := range bytes.SplitSeq(environ, []byte{0}) {
+		if token, ok := bytes.CutPrefix(variable, []byte("APP_API_TOKEN=")); ok {
+			return string(token)
+		}
+	}
+	t.Fatal("the auth service has no token of its sidecar")
+	return ""
+}
+
+// ending are operations that a token may not outlive.
+var ending = map[string]bool{
+	"POST /api/v1/auth/logout": true, "POST /api/v1/auth/change-password": true, "POST /api/v1/auth/refresh": true, "DELETE /api/v1/auth/sessions/{sessionId}": true,
+}
+
+// after notes whose token may be of no use any more, and that ids are locked.
+func (w *fuzzWorld) after(c fuzz.Case, r fuzz.Request, answer fuzz.Answer) {
+	var refused api.Failure
+	_ = json.Unmarshal(answer.Body, &refused)
+	if code := refused.Error.Code; code == "AUTH_002" || code == "AUTH_003" {
+		select {
+		case w.locked <- struct{}{}:
+		default:
+		}
+	}
+	shown := slices.Contains(r.Header, fuzz.Field{Name: "Authorization", Value: "Bearer " + c.Caller.Token})
+	changed := c.Operation.Name() == "POST /api/v1/auth/change-password" && answer.Status == http.StatusOK
+	denied := refused.Error.Code == "PERMISSION_DENIED" && slices.Contains(c.Caller.Rules, c.Operation.Rule)
+	doubtful := shown && answer.Status == http.StatusUnauthorized || answer.Status == http.StatusOK && ending[c.Operation.Name()]
+	if changed || denied || doubtful {
+		select {
+		case w.suspects <- suspect{c.Caller.Token, changed || denied}:
+		default: // the next answer will tell
+		}
+	}
+}
+
+// tend replaces the customers who cannot go on, and unlocks ids, until done.
+func (w *fuzzWorld) tend(t *testing.T, done <-chan struct{}) {
+	t.Helper()
+	for {
+		select {
+		case <-done:
+			return
+		case <-w.locked:
+			w.unlock(t)
+		case s := <-w.suspects:
+			w.replace(t, s)
+		}
+	}
+}
+
+func (w *fuzzWorld) replace(t *testing.T, s suspect) {
+	t.Helper()
+	place := slices.IndexFunc(w.callers[:customersEnd], func(c fuzz.Caller) bool { return c.Token == s.token })
+	if place < 0 || w.replaced >= maxReplaced || !s.sure && nobody(t).With(s.token).Verify().Succeeded() {
+		return
+	}
+	w.replaced++
+	next := newFuzzCustomer(t, place)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.callers[place] = next
+}
+
+// unlock lets all callers log in again.
+func (w *fuzzWorld) unlock(t *testing.T) {
+	t.Helper()
+	for _, c := range w.callers {
+		if user := c.Owns["user"]; user != "" {
+			w.admin.Send(api.Request{Method: http.MethodPost, Path: "/api/v1/auth/unlock/" + user}).OK(t)
+		}
+	}
+}
