@@ -5,6 +5,7 @@ package kostest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -17,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -178,6 +180,31 @@ func (k *KOS) Calls(endpoint string) int {
 		k.t.Fatalf("kostest: KOS answered %d: %s", status, body)
 	}
 	return counted.Total
+}
+
+// customers are those of the stand-in's test lines.
+var customers = map[string]string{
+	"01012345678": "CUST001", "01087654321": "CUST002", "01055554444": "CUST003", "01099998888": "CUST004", "01000000000": "CUST005",
+}
+
+// CustomerOf returns the id of the customer whose line it is by rule, or one of
+// nobody.
+func CustomerOf(line string) string {
+	if n, ok := strings.CutPrefix(line, "0103"); ok {
+		return "POP" + n
+	}
+	return cmp.Or(customers[line], "customer-of-"+line)
+}
+
+// Move gives a line to another customer.
+func (k *KOS) Move(line, customerID, customerName string) {
+	k.t.Helper()
+	status, body := k.call(http.MethodPost, "/admin/lines/move", map[string]string{
+		"lineNumber": line, "customerId": customerID, "customerName": customerName,
+	})
+	if status != http.StatusOK {
+		k.t.Fatalf("kostest: KOS answered %d: %s", status, body)
+	}
 }
 
 // Order gives a line another plan without the services knowing.

@@ -41,7 +41,7 @@ type customer struct {
 func (w *world) login(line string) *customer {
 	w.t.Helper()
 	principal := jwtauth.Principal{
-		UserID: "user-of-" + line, CustomerID: "customer-of-" + line, SessionID: "session-of-" + line,
+		UserID: "user-of-" + line, CustomerID: kostest.CustomerOf(line), SessionID: "session-of-" + line,
 		Lines: []string{line}, Permissions: []string{product.Permission},
 	}
 	store := session.NewStore(w.replicas[0].dapr.Client().State("session-store"))

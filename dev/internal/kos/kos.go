@@ -74,6 +74,13 @@ var Unlimited = []string{
 // Endpoints are all endpoints of KOS.
 var Endpoints = []string{Auth, BillInquiry, ProductInquiry, Products, ProductChange, ChangeStatus}
 
+// Move gives a line to another customer.
+func (a *Admin) Move(line, customerID, customerName string) error {
+	return a.send(http.MethodPost, "/admin/lines/move", map[string]string{
+		"lineNumber": line, "customerId": customerID, "customerName": customerName,
+	}, nil)
+}
+
 // Behave tells an endpoint how to behave.
 func (a *Admin) Behave(endpoint string, behavior Behavior) error {
 	return a.send(http.MethodPut, "/admin/behavior/"+endpoint, behavior, nil)

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,6 +28,9 @@ type Store interface {
 	// Open stores a line and its first order, unless the number is stored
 	// already: then nothing changes.
 	Open(ctx context.Context, number msisdn.Number, line Registration, first Order) error
+	// Move stores a line and its first order in place of all that is stored about
+	// the number, but for the log of orders.
+	Move(ctx context.Context, number msisdn.Number, line Registration, first Order) error
 }
 
 // Directory finds lines, by rule and stored.
@@ -49,17 +53,14 @@ func (d *Directory) Find(ctx context.Context, number msisdn.Number, population i
 	return Line{}, ErrUnknownLine
 }
 
-// line returns the line that the number is, if it is one: by rule or opened at
-// run time, with all orders.
+// line returns the line that the number is, if it is one: opened at run time or
+// by rule, with all orders.
 func (r Record) line(number msisdn.Number, population int) (Line, bool) {
-	line, ok := LineByRule(number, population)
-	if !ok {
-		if r.Registration == nil {
-			return Line{}, false
-		}
-		line = registeredLine(number, *r.Registration)
+	if r.Registration != nil {
+		return registeredLine(number, *r.Registration).With(r.Orders), true
 	}
-	return line.With(r.Orders), true
+	line, ok := LineByRule(number, population)
+	return line.With(r.Orders), ok
 }
 
 func registeredLine(number msisdn.Number, registration Registration) Line {
@@ -78,8 +79,8 @@ const pastMonths = 6
 // behind it, and returns it. A number that KOS knows already is returned as it
 // is, whoever's it is: the caller compares the customer.
 func (d *Directory) Open(ctx context.Context, number msisdn.Number, customerID string, in Terms) (Line, error) {
-	if line, ok := LineByRule(number, in.Population); ok {
-		return line, nil
+	if line, err := d.Find(ctx, number, in.Population); !errors.Is(err, ErrUnknownLine) {
+		return line, err
 	}
 	dice := dice{number.Digits()}
 	registration := Registration{
@@ -89,6 +90,25 @@ func (d *Directory) Open(ctx context.Context, number msisdn.Number, customerID s
 	first := Order{ProductCode: drawPlan(dice, true).Code, EffectiveFrom: registration.ContractDate}
 	if err := d.store.Open(ctx, number, registration, first); err != nil {
 		return Line{}, fmt.Errorf("open line: %w", err)
+	}
+	return d.Find(ctx, number, in.Population)
+}
+
+// lastStart is the last day of a month on which a contract starts.
+const lastStart = 28
+
+// Move gives a number to another customer, with a contract and a plan that begin
+// today, as if it had been returned and given out anew. The customer before has
+// no line and no bills of it any more. An empty name is drawn.
+func (d *Directory) Move(ctx context.Context, number msisdn.Number, to Customer, in Terms) (Line, error) {
+	dice := dice{number.Digits()}.within(to.ID)
+	if to.Name == "" {
+		to.Name = drawName(dice)
+	}
+	start := earlier(in.Today, MonthOf(in.Today).Day(lastStart))
+	first := Order{ProductCode: drawPlan(dice, true).Code, EffectiveFrom: start}
+	if err := d.store.Move(ctx, number, Registration{Customer: to, ContractDate: start}, first); err != nil {
+		return Line{}, fmt.Errorf("move line: %w", err)
 	}
 	return d.Find(ctx, number, in.Population)
 }

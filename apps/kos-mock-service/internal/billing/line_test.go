@@ -191,6 +191,37 @@ func (m memory) Open(_ context.Context, number msisdn.Number, line billing.Regis
 	return nil
 }
 
+func (m memory) Move(_ context.Context, number msisdn.Number, line billing.Registration, first billing.Order) error {
+	m[number] = billing.Record{Registration: &line, Orders: []billing.Order{first}}
+	return nil
+}
+
+func TestAMovedLineIsTheNewCustomersFromTodayOn(t *testing.T) {
+	t.Parallel()
+	terms := billing.Terms{Today: day("2026-01-17"), Population: 1}
+	for _, number := range []msisdn.Number{"01012345678", "01030000000", "01077770003"} {
+		lines := memory{number: {Orders: []billing.Order{{ProductCode: "5G-STANDARD-001", EffectiveFrom: day("2026-02-01")}}}}
+		directory := billing.NewDirectory(lines)
+		moved, err := directory.Move(t.Context(), number, billing.Customer{ID: "CUST900", Name: "나새로"}, terms)
+		if err != nil || moved.Customer != (billing.Customer{ID: "CUST900", Name: "나새로"}) || !moved.PlanOn(terms.Today).OnSale {
+			t.Errorf("%s: %+v, %v", number.Digits(), moved, err)
+		}
+		if b := bill(t, moved, billing.MonthOf(terms.Today), terms.Today); b.MonthlyFee >= b.Plan.MonthlyFee {
+			t.Errorf("%s: the first month costs %d won", number.Digits(), b.MonthlyFee)
+		}
+		if moved.PlanOn(day("2026-03-01")) != moved.PlanOn(terms.Today) {
+			t.Errorf("%s: what the customer before ordered happens", number.Digits())
+		}
+		if _, err := billing.BillFor(moved, billing.MonthOf(terms.Today).Add(-1), terms.Today); !errors.Is(err, billing.ErrNoBill) {
+			t.Errorf("%s: last month: %v", number.Digits(), err)
+		}
+		again, err := directory.Open(t.Context(), number, "CUST001", terms)
+		if err != nil || again.Customer.ID != "CUST900" {
+			t.Errorf("%s: taken over by %q, %v", number.Digits(), again.Customer.ID, err)
+		}
+	}
+}
+
 func TestOpenGivesSixFinishedBills(t *testing.T) {
 	t.Parallel()
 	directory := billing.NewDirectory(memory{})

@@ -85,6 +85,10 @@ func (k *kos) Open(context.Context, msisdn.Number, billing.Registration, billing
 	return k.noStore
 }
 
+func (k *kos) Move(context.Context, msisdn.Number, billing.Registration, billing.Order) error {
+	return k.noStore
+}
+
 func (k *kos) Place(_ context.Context, change billing.Change, decide billing.Decide) (billing.Placed, error) {
 	if k.noStore != nil {
 		return billing.Placed{}, k.noStore

@@ -118,6 +118,7 @@ func (a *API) Register(r *mux.Router) {
 	admin.Handle("/admin/calls", query.Declare(httpjson.Handler(a.countCalls),
 		"endpoint", "client", "requestId", "since")).Methods(http.MethodGet)
 	admin.Handle("/admin/calls", httpjson.Handler(a.countCallsOf)).Methods(http.MethodPost)
+	admin.Handle("/admin/lines/move", httpjson.Handler(a.moveLine)).Methods(http.MethodPost)
 	admin.Handle("/admin/orders", query.Declare(httpjson.Handler(a.listOrders),
 		"client", "since", "after", "size")).Methods(http.MethodGet)
 }

@@ -54,6 +54,34 @@ func readRecord(ctx context.Context, db querier, number msisdn.Number) (billing.
 	return record, err
 }
 
+// Move implements billing.Store. It takes the line's turn, so that no order is
+// decided on meanwhile.
+func (s *Store) Move(ctx context.Context, number msisdn.Number, line billing.Registration, first billing.Order) error {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		at, err := s.takeTurn(ctx, tx, number)
+		if err != nil {
+			return err
+		}
+		batch := &pgx.Batch{}
+		batch.Queue(`DELETE FROM line_order WHERE line_number = $1`, number.Digits())
+		batch.Queue(`
+			INSERT INTO line (line_number, customer_id, customer_name, contract_date, opened_at)
+			VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (line_number) DO UPDATE
+			SET customer_id = excluded.customer_id, customer_name = excluded.customer_name,
+			    contract_date = excluded.contract_date, opened_at = excluded.opened_at`,
+			number.Digits(), line.Customer.ID, line.Customer.Name, line.ContractDate, at)
+		batch.Queue(`
+			INSERT INTO line_order (line_number, product_code, effective_from, ordered_at) VALUES ($1, $2, $3, $4)`,
+			number.Digits(), first.ProductCode, first.EffectiveFrom, at)
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	if err != nil {
+		return fault("move line", err)
+	}
+	return nil
+}
+
 // Open implements billing.Store.
 func (s *Store) Open(ctx context.Context, number msisdn.Number, line billing.Registration, first billing.Order) error {
 	_, err := s.pool.Exec(ctx, `

@@ -75,3 +75,29 @@ func TestLineIsOpenedOnce(t *testing.T) {
 		t.Errorf("got %+v of %+v", got.Orders, got.Registration)
 	}
 }
+
+func TestAMovedLineHasNothingOfTheCustomerBefore(t *testing.T) {
+	t.Parallel()
+	store, number := newStore(t), msisdn.Number("01077770009")
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	register := func(id string) (billing.Registration, billing.Order) {
+		return billing.Registration{Customer: billing.Customer{ID: id, Name: "이름"}, ContractDate: start},
+			billing.Order{ProductCode: "LTE-BASIC-001", EffectiveFrom: start}
+	}
+	before, first := register("CUST901")
+	if err := store.Open(t.Context(), number, before, first); err != nil {
+		t.Fatal(err)
+	}
+	after, plan := register("CUST902")
+	plan.ProductCode, after.ContractDate = "5G-PREMIUM-001", start.AddDate(0, 5, 0)
+	for range 2 {
+		if err := store.Move(t.Context(), number, after, plan); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := store.Record(t.Context(), number)
+	want := billing.Record{Registration: &after, Orders: []billing.Order{plan}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v, %s", err, diff)
+	}
+}

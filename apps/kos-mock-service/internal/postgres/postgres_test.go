@@ -24,6 +24,9 @@ func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
 		"Open": func(ctx context.Context) error {
 			return store.Open(ctx, "01077770001", billing.Registration{}, billing.Order{})
 		},
+		"Move": func(ctx context.Context) error {
+			return store.Move(ctx, "01077770001", billing.Registration{}, billing.Order{})
+		},
 		"Override": func(ctx context.Context) error { _, _, err := store.Override(ctx, behavior.Auth); return err },
 		"SetOverride": func(ctx context.Context) error {
 			return store.SetOverride(ctx, behavior.Auth, behavior.Override{}, nil)
