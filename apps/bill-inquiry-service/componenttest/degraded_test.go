@@ -11,6 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/kostest"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
@@ -51,7 +52,8 @@ func TestAnOlderAnswerWithinASecond(t *testing.T) {
 func (c *customer) forgetLine(line string) {
 	w := c.w
 	w.t.Helper()
-	archive, own := postgres.NewArchive(w.db.Pool, w.keys.Keyring()), msisdn.Number(line)
+	archive := postgres.NewArchive(w.db.Pool, w.keys.Keyring())
+	own := bill.Subscription{Customer: kostest.CustomerOf(line), Line: msisdn.Number(line)}
 	old, err := archive.Find(w.t.Context(), own, bill.MonthOf(time.Now()))
 	if err != nil {
 		w.t.Fatal(err)
@@ -60,8 +62,10 @@ func (c *customer) forgetLine(line string) {
 	if got := c.do(http.MethodPost, "/events/product-changed", event); got.status != http.StatusOK {
 		w.t.Fatalf("the event: %+v", got)
 	}
-	if _, err := w.db.Pool.Exec(w.t.Context(), "DELETE FROM bill_archive WHERE line_number = $1", line); err != nil {
-		w.t.Fatal(err)
+	for _, table := range []string{"customer_bill", "bill_archive"} { // the latter says that it was forgotten
+		if _, err := w.db.Pool.Exec(w.t.Context(), "DELETE FROM "+table+" WHERE line_number = $1", line); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 	old.AsOf = old.AsOf.Add(-time.Hour)
 	if err := archive.Keep(w.t.Context(), old); err != nil {

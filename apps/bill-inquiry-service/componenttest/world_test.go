@@ -184,7 +184,7 @@ type customer struct {
 func (w *world) login(line string) *customer {
 	w.t.Helper()
 	principal := jwtauth.Principal{
-		UserID: "user-of-" + line, CustomerID: "customer-of-" + line, SessionID: "session-of-" + line,
+		UserID: "user-of-" + line, CustomerID: kostest.CustomerOf(line), SessionID: "session-of-" + line,
 		Lines: []string{line}, Permissions: []string{bill.Permission},
 	}
 	store := session.NewStore(w.dapr.Client().State("session-store"))

@@ -32,8 +32,8 @@ type cache struct {
 	faults    map[bill.Subject]error         // of the last load
 }
 
-func (c *cache) Bill(ctx context.Context, line msisdn.Number, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
-	s := bill.Subject{Line: line, Month: month}
+func (c *cache) Bill(ctx context.Context, sub bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+	s := bill.Subject{Line: sub.Line, Month: month}
 	c.mu.Lock()
 	if known, ok := c.bills[s]; ok && time.Now().Before(known.until) {
 		c.mu.Unlock()
@@ -73,37 +73,38 @@ func (c *cache) load(s bill.Subject, over chan struct{}, load bill.LoadBill) {
 	close(over)
 }
 
-func (c *cache) Customer(ctx context.Context, line msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
+func (c *cache) Customer(ctx context.Context, sub bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
 	c.mu.Lock()
-	known, ok := c.customers[line]
+	known, ok := c.customers[sub.Line]
 	c.mu.Unlock()
 	if ok && time.Now().Before(known.until) {
 		return known.value, nil
 	}
-	return c.RenewCustomer(ctx, line, load)
+	return c.RenewCustomer(ctx, sub, load)
 }
 
-func (c *cache) RenewBill(ctx context.Context, line msisdn.Number, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+func (c *cache) RenewBill(ctx context.Context, sub bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
 	got, err := load(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
-		c.bills[bill.Subject{Line: line, Month: month}] = held[bill.Bill]{got, time.Now().Add(billTTL)}
+		c.bills[bill.Subject{Line: sub.Line, Month: month}] = held[bill.Bill]{got, time.Now().Add(billTTL)}
 	}
 	return got, err
 }
 
-func (c *cache) RenewCustomer(ctx context.Context, line msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
+func (c *cache) RenewCustomer(ctx context.Context, sub bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
 	got, err := load(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
-		c.customers[line] = held[bill.Customer]{got, time.Now().Add(customerTTL)}
+		c.customers[sub.Line] = held[bill.Customer]{got, time.Now().Add(customerTTL)}
 	}
 	return got, err
 }
 
-func (c *cache) Knows(_ context.Context, s bill.Subject) bool {
+func (c *cache) Knows(_ context.Context, sub bill.Subscription, month bill.Month) bool {
+	s := bill.Subject{Line: sub.Line, Month: month}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.Month == "" {
@@ -112,6 +113,7 @@ func (c *cache) Knows(_ context.Context, s bill.Subject) bool {
 	return time.Now().Before(c.bills[s].until)
 }
 
-func (*cache) Invalidate(context.Context, msisdn.Number, ...bill.Month) error { return nil }
-func (*cache) Forget(msisdn.Number, ...bill.Month)                            {}
-func (*cache) Listening(bool)                                                 {}
+func (*cache) Invalidate(context.Context, bill.Subscription, ...bill.Month) error { return nil }
+func (*cache) ForgetSubscription(bill.Subscription, ...bill.Month)                {}
+func (*cache) Forget(msisdn.Number, ...bill.Month)                                {}
+func (*cache) Listening(bool)                                                     {}

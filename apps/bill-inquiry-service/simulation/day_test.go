@@ -162,9 +162,9 @@ func digits(n int) string {
 // run lets a customer visit the service.
 func (w *world) run(v visit, d *day) {
 	if v.prefers {
-		time.AfterFunc(delivery, func() { _ = w.ahead.LoggedIn(context.Background(), []msisdn.Number{v.line}) })
+		time.AfterFunc(delivery, func() { _ = w.ahead.LoggedIn(context.Background(), holder.ID, []msisdn.Number{v.line}) })
 	}
-	asker := bill.Asker{UserID: string(v.line), Lines: []msisdn.Number{v.line}}
+	asker := bill.Asker{UserID: string(v.line), CustomerID: holder.ID, Lines: []msisdn.Number{v.line}}
 	for i, month := range v.months {
 		pass(v.thinks[i])
 		start := time.Now()
@@ -182,7 +182,7 @@ func (w *world) remember(t *testing.T, p population) {
 			continue
 		}
 		for _, month := range months[2:] {
-			if err := w.archive.Keep(t.Context(), bill.Bill{Line: number(i), Month: month, Final: true}); err != nil {
+			if err := w.archive.Keep(t.Context(), bill.Bill{Line: number(i), Month: month, Final: true, Customer: holder}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -116,13 +116,16 @@ func (k *kos) answer(bills bool) error {
 	return nil
 }
 
+// holder is the customer of every line: none is given to another one.
+var holder = bill.Customer{ID: "CUST001"}
+
 func (k *kos) Bill(_ context.Context, _ string, line msisdn.Number, month bill.Month) (bill.Bill, error) {
 	asked := time.Now()
-	return bill.Bill{Line: line, Month: month, AsOf: asked, Final: month < bill.MonthOf(asked)}, k.answer(true)
+	return bill.Bill{Line: line, Month: month, Customer: holder, AsOf: asked, Final: month < bill.MonthOf(asked)}, k.answer(true)
 }
 
 func (k *kos) Customer(context.Context, string, msisdn.Number) (bill.Customer, error) {
-	return bill.Customer{}, k.answer(false)
+	return holder, k.answer(false)
 }
 
 // calls returns how often it was asked for bills.
@@ -152,10 +155,10 @@ type archive struct {
 	kept map[bill.Subject]bill.Bill
 }
 
-func (a *archive) Find(_ context.Context, line msisdn.Number, month bill.Month) (bill.Bill, error) {
+func (a *archive) Find(_ context.Context, s bill.Subscription, month bill.Month) (bill.Bill, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if found, ok := a.kept[bill.Subject{Line: line, Month: month}]; ok {
+	if found, ok := a.kept[bill.Subject{Line: s.Line, Month: month}]; ok {
 		return found, nil
 	}
 	return bill.Bill{}, bill.ErrNotKept
@@ -170,6 +173,18 @@ func (a *archive) Keep(_ context.Context, b bill.Bill) error {
 
 func (*archive) Forget(context.Context, msisdn.Number, bill.Month, time.Time) error {
 	return errors.New("no plan changes here")
+}
+
+func (*archive) KeepUnattributed(context.Context, bill.Bill) error {
+	return errors.New("no older replicas here")
+}
+
+func (*archive) Moved(context.Context, bill.Subscription, time.Time) (bool, error) {
+	return false, errors.New("no line moves here")
+}
+
+func (*archive) Holders(context.Context, msisdn.Number) ([]string, error) {
+	return nil, errors.New("no plan changes here")
 }
 
 // history keeps records, and who was active.
@@ -217,16 +232,17 @@ type activity struct {
 	archive *archive
 }
 
-func (a activity) Active(ctx context.Context, since, fresh time.Time, month bill.Month, limit int) (lines []msisdn.Number, err error) {
+func (a activity) Active(ctx context.Context, since, fresh time.Time, month bill.Month, limit int) (active []bill.Subscription, err error) {
 	a.history.mu.Lock()
 	defer a.history.mu.Unlock()
 	for line, at := range a.history.active {
-		if known, err := a.archive.Find(ctx, line, month); at.Before(since) || err == nil && known.AsOf.After(fresh) {
+		s := bill.Subscription{Customer: holder.ID, Line: line}
+		if known, err := a.archive.Find(ctx, s, month); at.Before(since) || err == nil && known.AsOf.After(fresh) {
 			continue
 		}
-		if lines = append(lines, line); len(lines) == limit {
+		if active = append(active, s); len(active) == limit {
 			break
 		}
 	}
-	return lines, nil
+	return active, nil
 }

@@ -19,6 +19,7 @@ type bench struct {
 	t       *testing.T // of a test on a clock of its own
 	carrier *carrier
 	archive *archive
+	cached  *noting
 	history *history
 	meter   *meter
 	line    *billtest.Line
@@ -37,7 +38,7 @@ func setup(now func() time.Time) *bench { return setupLimited(now, 97) }
 // setupLimited has KOS allow so many calls a minute.
 func setupLimited(now func() time.Time, perMinute int) *bench {
 	b := &bench{
-		carrier: &carrier{bill: current}, archive: &archive{}, history: &history{}, meter: &meter{},
+		carrier: &carrier{bill: current, customer: holder}, archive: &archive{}, cached: &noting{}, history: &history{}, meter: &meter{},
 		came: make(chan int64, 100), known: &knows{}, activity: &activity{},
 	}
 	signals := bill.NewSignals()
@@ -50,7 +51,7 @@ func setupLimited(now func() time.Time, perMinute int) *bench {
 	newID := func() string { return fmt.Sprintf("request-%d", ids.Add(1)) }
 	log := slog.New(slog.DiscardHandler)
 	b.bills = bill.NewBills(bill.BillsParams{
-		Cache: noCache{}, Archive: b.archive, Carrier: b.carrier, Gate: b.line, Queue: b.line, Now: now, NewID: newID, Log: log,
+		Cache: b.cached, Archive: b.archive, Carrier: b.carrier, Gate: b.line, Queue: b.line, Now: now, NewID: newID, Log: log,
 	})
 	b.ahead = bill.NewPrefetcher(bill.PrefetcherParams{
 		Cache: b.known, Archive: b.archive, Queue: b.line, Activity: b.activity, Meter: b.meter, Log: log, Now: now, NewID: newID,

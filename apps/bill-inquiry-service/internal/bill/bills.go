@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
 	"time"
-
-	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
 // Bills answers where a bill comes from: the cache, the archive if the month
@@ -48,10 +45,14 @@ func NewBills(p BillsParams) *Bills {
 type Question struct {
 	Subject
 
+	Customer  string // the id of the customer who asks
 	RequestID string
 	// Since makes do with what KOS said after that time, wherever it is kept.
 	Since time.Time
 }
+
+// subscription returns what is asked about, as the asker's.
+func (q Question) subscription() Subscription { return Subscription{q.Customer, q.Line} }
 
 const (
 	// glance is how long nobody waits longer for KOS than, if there is an older
@@ -71,7 +72,8 @@ const (
 	wanting = 500 * time.Millisecond
 )
 
-// Get returns a bill. It returns ErrUnknownLine, ErrSuspended or ErrNoBill; and
+// Get returns a bill. It returns ErrUnknownLine, ErrSuspended, ErrNoBill or
+// ErrLineMoved; and
 // if KOS never told this bill, ErrMustWait if KOS may not be asked now, an error
 // that wraps ErrUnavailable if it is away, or ctx's error if it took too long;
 // the work then goes on.
@@ -82,7 +84,7 @@ func (b *Bills) Get(ctx context.Context, q Question) (Bill, error) {
 	if err == nil || isAnswer(err) {
 		return got, err
 	}
-	if old, found := b.lastKnown(ctx, q.Subject); found {
+	if old, found := b.lastKnown(ctx, q.subscription(), q.Month); found {
 		if old.Stale && errors.Is(err, ErrMustWait) {
 			old.Stale = b.wantUnlessRecent(ctx, q, old)
 		}
@@ -95,7 +97,7 @@ func (b *Bills) Get(ctx context.Context, q Question) (Bill, error) {
 }
 
 func (b *Bills) load(ctx context.Context, q Question) (Bill, error) {
-	return b.cache.Bill(ctx, q.Line, q.Month, func(ctx context.Context) (Bill, error) {
+	return b.cache.Bill(ctx, q.subscription(), q.Month, func(ctx context.Context) (Bill, error) {
 		return b.find(ctx, q, func(ctx context.Context) (Bill, error) { return b.passAndAsk(ctx, q) })
 	})
 }
@@ -103,7 +105,7 @@ func (b *Bills) load(ctx context.Context, q Question) (Bill, error) {
 // Known is Get without asking KOS: it returns ErrMustWait for what only KOS
 // knows.
 func (b *Bills) Known(ctx context.Context, q Question) (Bill, error) {
-	got, err := b.cache.Bill(ctx, q.Line, q.Month, func(ctx context.Context) (Bill, error) {
+	got, err := b.cache.Bill(ctx, q.subscription(), q.Month, func(ctx context.Context) (Bill, error) {
 		return b.find(ctx, q, func(context.Context) (Bill, error) { return Bill{}, ErrMustWait })
 	})
 	if err != nil && !isAnswer(err) { // it may also be a load of somebody who does ask KOS
@@ -114,7 +116,7 @@ func (b *Bills) Known(ctx context.Context, q Question) (Bill, error) {
 
 // find looks into the archive, and if that does not do, elsewhere.
 func (b *Bills) find(ctx context.Context, q Question, elsewhere LoadBill) (Bill, error) {
-	kept, err := b.archive.Find(ctx, q.Line, q.Month)
+	kept, err := b.archive.Find(ctx, q.subscription(), q.Month)
 	if err == nil && (kept.Final || !q.Since.IsZero() && kept.AsOf.After(q.Since)) {
 		return kept, nil
 	}
@@ -129,9 +131,9 @@ func (b *Bills) passAndAsk(ctx context.Context, q Question) (Bill, error) {
 	if err := b.pass(ctx, q.Subject); err != nil {
 		return Bill{}, err
 	}
-	got, err := b.ask(ctx, Wish{Subject: q.Subject, RequestID: q.RequestID})
-	b.restAfter(ctx, q.Subject, err)
-	return got, err
+	reply := b.reply(ctx, q.RequestID, q.Subject)
+	b.restAfter(ctx, q.Subject, reply.Err)
+	return b.accept(ctx, q.subscription(), q.Month, reply)
 }
 
 // pass takes the right to ask KOS. Without a database, which has the budget,
@@ -159,21 +161,6 @@ func (b *Bills) restAfter(ctx context.Context, s Subject, err error) {
 	}
 }
 
-// ask gets a bill from KOS, the right to which has been taken, and keeps it.
-func (b *Bills) ask(ctx context.Context, w Wish) (Bill, error) {
-	fresh, err := b.carrier.Bill(ctx, w.RequestID, w.Line, w.Month)
-	if err != nil {
-		return Bill{}, w.refused(err)
-	}
-	if w.Class == Background {
-		fresh.Fetched = w.Reason
-	}
-	if err := b.archive.Keep(ctx, fresh); err != nil {
-		b.log.WarnContext(ctx, "bill not archived", "error", err)
-	}
-	return fresh, nil
-}
-
 // wantUnlessRecent has a bill fetched anew that is too old, and reports that.
 func (b *Bills) wantUnlessRecent(ctx context.Context, q Question, old Bill) bool {
 	if b.now().Sub(old.AsOf) <= recent {
@@ -187,70 +174,22 @@ func (b *Bills) wantUnlessRecent(ctx context.Context, q Question, old Bill) bool
 func (b *Bills) want(ctx context.Context, q Question) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wanting)
 	defer cancel()
-	_, err := b.queue.Want(ctx, Wish{Subject: q.Subject, RequestID: q.RequestID, Class: Interactive})
+	_, err := b.queue.Want(ctx, Wish{
+		Subject: q.Subject, Customers: []string{q.Customer}, RequestID: q.RequestID, Class: Interactive,
+	})
 	if err != nil && !errors.Is(err, ErrLineFull) {
 		b.log.WarnContext(ctx, "a fresher bill is not fetched", "error", err)
 	}
 }
 
 // lastKnown returns what KOS said last, marked stale unless it is final.
-func (b *Bills) lastKnown(ctx context.Context, s Subject) (Bill, bool) {
+func (b *Bills) lastKnown(ctx context.Context, s Subscription, month Month) (Bill, bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveWait)
 	defer cancel()
-	old, err := b.archive.Find(ctx, s.Line, s.Month)
+	old, err := b.archive.Find(ctx, s, month)
 	if err != nil {
 		return Bill{}, false
 	}
 	old.Stale = !old.Final
 	return old, true
 }
-
-// sharedLoads is how often a fetch asks again after it has shared the load of
-// somebody who may not ask KOS.
-const sharedLoads = 5
-
-// Fetch implements Source.
-func (b *Bills) Fetch(ctx context.Context, w Wish) (Bill, error) {
-	if w.Month == "" {
-		return Bill{}, b.fetchCustomer(ctx, w)
-	}
-	var asked atomic.Bool // by a load that goes on should ctx end
-	ask := func(ctx context.Context) (Bill, error) {
-		asked.Store(true)
-		return b.ask(ctx, w)
-	}
-	if w.Refresh {
-		return b.cache.RenewBill(ctx, w.Line, w.Month, ask)
-	}
-	for try := 1; ; try++ {
-		got, err := b.cache.Bill(ctx, w.Line, w.Month, ask)
-		if asked.Load() || !errors.Is(err, ErrMustWait) || try == sharedLoads {
-			return got, err
-		}
-	}
-}
-
-func (b *Bills) fetchCustomer(ctx context.Context, w Wish) error {
-	_, err := b.cache.RenewCustomer(ctx, w.Line, func(ctx context.Context) (Customer, error) {
-		got, err := b.carrier.Customer(ctx, w.RequestID, w.Line)
-		return got, w.refused(err)
-	})
-	return err
-}
-
-// Changed forgets what is known of a line that has a new plan, here, in every
-// replica and in the archive. Bills of past months stay: their plan was the old
-// one. It may be repeated, and should be after an error.
-func (b *Bills) Changed(ctx context.Context, line msisdn.Number) error {
-	now := b.now()
-	return errors.Join(
-		b.cache.Invalidate(ctx, line, MonthOf(now)),
-		b.archive.Forget(ctx, line, MonthOf(now), now),
-	)
-}
-
-// Heard forgets a line here that another replica was told of.
-func (b *Bills) Heard(line msisdn.Number) { b.cache.Forget(line, MonthOf(b.now())) }
-
-// Listening says whether this replica hears of what others invalidate.
-func (b *Bills) Listening(told bool) { b.cache.Listening(told) }

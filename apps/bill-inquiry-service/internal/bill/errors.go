@@ -18,6 +18,7 @@ var (
 	ErrUnknownLine  = problem.New(problem.NotFound, "LINE_NOT_FOUND", "통신사에 등록되지 않은 회선입니다.")
 	ErrSuspended    = problem.New(problem.Conflict, "LINE_SUSPENDED", "정지된 회선은 요금을 조회할 수 없습니다.")
 	ErrNoBill       = problem.New(problem.NotFound, "BILL_NOT_FOUND", "해당 월의 청구 내역이 없습니다.")
+	ErrLineMoved    = problem.New(problem.Forbidden, "LINE_MOVED", "다른 고객님의 회선으로 변경되어 조회할 수 없습니다. 고객센터에 문의해 주세요.")
 	ErrNoInquiry    = problem.New(problem.NotFound, "INQUIRY_NOT_FOUND", "조회 요청을 찾을 수 없습니다.")
 	ErrDatabase     = problem.ErrDatabase
 	ErrLineFull     = problem.New(problem.Unavailable, "OVERLOADED", "조회 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Minute)
@@ -65,5 +66,8 @@ func refusalOf(code string) error {
 // ErrNotKept is returned by an Archive that has no such bill.
 var ErrNotKept = errors.New("bill: not in the archive")
 
-// Refusals are KOS's answers that there is nothing.
-func Refusals() []*problem.Error { return []*problem.Error{ErrUnknownLine, ErrSuspended, ErrNoBill} }
+// Refusals are KOS's answers that there is nothing, or nothing for the customer
+// who asks.
+func Refusals() []*problem.Error {
+	return []*problem.Error{ErrUnknownLine, ErrSuspended, ErrNoBill, ErrLineMoved}
+}

@@ -16,38 +16,52 @@ import (
 const line = msisdn.Number("01012345678")
 
 var (
-	asker      = bill.Asker{UserID: "testuser01", Lines: []msisdn.Number{line}}
+	asker      = bill.Asker{UserID: "testuser01", CustomerID: holder.ID, Lines: []msisdn.Number{line}}
+	holder     = bill.Customer{ID: "CUST001"}
 	noon       = time.Date(2026, 11, 22, 12, 0, 0, 0, bill.Seoul)
 	errOutage  = fmt.Errorf("kos: %w", bill.ErrUnavailable)
 	errBreaker = fmt.Errorf("kos: %w", errors.Join(bill.ErrUnavailable, bill.ErrNotAsked))
-	current    = bill.Bill{Line: line, Month: "2026-11", Charges: bill.Charges{Total: 53_900}}
-	past       = bill.Bill{Line: line, Month: "2026-10", Final: true, Charges: bill.Charges{Total: 1_089_000}}
+	current    = bill.Bill{Line: line, Month: "2026-11", Customer: holder, Charges: bill.Charges{Total: 53_900}}
+	past       = bill.Bill{Line: line, Month: "2026-10", Final: true, Customer: holder, Charges: bill.Charges{Total: 1_089_000}}
 )
 
 // noCache asks the source each time, in the background, as the real one does.
 type noCache struct{}
 
-func (noCache) Bill(ctx context.Context, _ msisdn.Number, _ bill.Month, load bill.LoadBill) (bill.Bill, error) {
+func (noCache) Bill(ctx context.Context, _ bill.Subscription, _ bill.Month, load bill.LoadBill) (bill.Bill, error) {
 	return inBackground(ctx, load)
 }
 
-func (noCache) Customer(ctx context.Context, _ msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
+func (noCache) Customer(ctx context.Context, _ bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
 	return inBackground(ctx, load)
 }
 
-func (noCache) RenewBill(ctx context.Context, _ msisdn.Number, _ bill.Month, load bill.LoadBill) (bill.Bill, error) {
+func (noCache) RenewBill(ctx context.Context, _ bill.Subscription, _ bill.Month, load bill.LoadBill) (bill.Bill, error) {
 	return load(ctx)
 }
 
-func (noCache) RenewCustomer(ctx context.Context, _ msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
+func (noCache) RenewCustomer(ctx context.Context, _ bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
 	return load(ctx)
 }
 
-func (noCache) Knows(context.Context, bill.Subject) bool { return false }
+func (noCache) Knows(context.Context, bill.Subscription, bill.Month) bool { return false }
 
-func (noCache) Invalidate(context.Context, msisdn.Number, ...bill.Month) error { return nil }
-func (noCache) Forget(msisdn.Number, ...bill.Month)                            {}
-func (noCache) Listening(bool)                                                 {}
+func (noCache) Invalidate(context.Context, bill.Subscription, ...bill.Month) error { return nil }
+func (noCache) ForgetSubscription(bill.Subscription, ...bill.Month)                {}
+func (noCache) Forget(msisdn.Number, ...bill.Month)                                {}
+func (noCache) Listening(bool)                                                     {}
+
+// noting is a cache that notes what is invalidated.
+type noting struct {
+	noCache
+
+	invalidated []bill.Subscription
+}
+
+func (n *noting) Invalidate(_ context.Context, s bill.Subscription, _ ...bill.Month) error {
+	n.invalidated = append(n.invalidated, s)
+	return nil
+}
 
 func inBackground[V any](ctx context.Context, load func(context.Context) (V, error)) (V, error) {
 	type result struct {
@@ -71,11 +85,13 @@ func inBackground[V any](ctx context.Context, load func(context.Context) (V, err
 // carrier answers with what its fields say, after delay. It never answers about
 // the bad line.
 type carrier struct {
-	bill     bill.Bill
-	customer bill.Customer
-	delay    time.Duration
-	bad      msisdn.Number
-	calls    atomic.Int32
+	bill        bill.Bill
+	customer    bill.Customer
+	billErr     error // of bills only
+	customerErr error // of customers only
+	delay       time.Duration
+	bad         msisdn.Number
+	calls       atomic.Int32
 
 	mu  sync.Mutex
 	err error
@@ -97,28 +113,54 @@ func (c *carrier) Bill(_ context.Context, _ string, line msisdn.Number, _ bill.M
 	defer c.mu.Unlock()
 	got := c.bill
 	got.AsOf = time.Now()
-	return got, c.err
+	return got, errors.Join(c.err, c.billErr)
 }
 
 func (c *carrier) Customer(context.Context, string, msisdn.Number) (bill.Customer, error) {
 	<-time.After(c.delay)
-	return c.customer, c.err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.customer, errors.Join(c.err, c.customerErr)
 }
 
-// archive is a map; err fails everything.
+// archive is a map of one line's bills; err fails everything.
 type archive struct {
-	mu   sync.Mutex
-	kept map[bill.Month]bill.Bill
-	err  error
+	mu    sync.Mutex
+	kept  map[bill.Month]bill.Bill
+	moved []bill.Subscription
+	older []bill.Bill // kept without their customer
+	err   error
 }
 
-func (a *archive) Find(_ context.Context, _ msisdn.Number, month bill.Month) (bill.Bill, error) {
+func (a *archive) Moved(_ context.Context, s bill.Subscription, _ time.Time) (bool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.err != nil || slices.Contains(a.moved, s) {
+		return false, a.err
+	}
+	a.moved = append(a.moved, s)
+	return true, nil
+}
+
+func (a *archive) Holders(context.Context, msisdn.Number) ([]string, error) {
+	return []string{holder.ID}, a.err
+}
+
+func (a *archive) KeepUnattributed(_ context.Context, b bill.Bill) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.older = append(a.older, b)
+	return a.err
+}
+
+func (a *archive) Find(_ context.Context, s bill.Subscription, month bill.Month) (bill.Bill, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.err != nil {
 		return bill.Bill{}, a.err
 	}
-	if b, ok := a.kept[month]; ok {
+	b, ok := a.kept[month]
+	if ok && b.Customer.ID == s.Customer && (b.Final || !slices.Contains(a.moved, s)) {
 		return b, nil
 	}
 	return bill.Bill{}, bill.ErrNotKept
@@ -226,7 +268,9 @@ type knows struct {
 	subjects []bill.Subject
 }
 
-func (k *knows) Knows(_ context.Context, s bill.Subject) bool { return slices.Contains(k.subjects, s) }
+func (k *knows) Knows(_ context.Context, s bill.Subscription, month bill.Month) bool {
+	return slices.Contains(k.subjects, bill.Subject{Line: s.Line, Month: month})
+}
 
 // activity is that of some lines, and notes what it was asked.
 type activity struct {
@@ -235,9 +279,12 @@ type activity struct {
 	limit int
 }
 
-func (a *activity) Active(_ context.Context, _, _ time.Time, _ bill.Month, limit int) ([]msisdn.Number, error) {
+func (a *activity) Active(_ context.Context, _, _ time.Time, _ bill.Month, limit int) (active []bill.Subscription, err error) {
 	a.asked, a.limit = a.asked+1, limit
-	return a.lines[:min(limit, len(a.lines))], nil
+	for _, line := range a.lines[:min(limit, len(a.lines))] {
+		active = append(active, bill.Subscription{Customer: holder.ID, Line: line})
+	}
+	return active, nil
 }
 
 var errBroken = errors.New("broken")

@@ -24,8 +24,9 @@ type Fetcher struct {
 
 // Source gets from KOS what is wanted. See Bills.
 type Source interface {
-	// Fetch asks KOS, the right to which has been taken, and keeps the answer.
-	Fetch(ctx context.Context, w Wish) (Bill, error)
+	// Fetch asks KOS, the right to which has been taken, and keeps the answer for
+	// those customers whose line it is.
+	Fetch(ctx context.Context, w Wish) Reply
 }
 
 // FetcherParams are what a Fetcher needs.
@@ -135,13 +136,14 @@ func (f *Fetcher) next(ctx context.Context, endpoint Endpoint) (Turn, error) {
 func (f *Fetcher) ask(ctx context.Context, turn Turn) {
 	asking, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	got, err := f.source.Fetch(asking, turn.Wish)
+	reply := f.source.Fetch(asking, turn.Wish)
 	writing, done := context.WithTimeout(context.WithoutCancel(ctx), handOver)
 	defer done()
-	if stopped := ctx.Err() != nil; err != nil && stopped {
+	var err error
+	if stopped := ctx.Err() != nil; reply.Err != nil && stopped {
 		err = f.turns.Return(writing, turn, 0) // others go on with it at once
 	} else {
-		err = f.conclude(writing, turn, got, err)
+		err = f.conclude(writing, turn, reply)
 	}
 	if err != nil { // its lease will end
 		f.log.WarnContext(ctx, "question not concluded", "error", err)
@@ -149,9 +151,9 @@ func (f *Fetcher) ask(ctx context.Context, turn Turn) {
 }
 
 // conclude writes down what became of a question.
-func (f *Fetcher) conclude(ctx context.Context, turn Turn, got Bill, err error) error {
-	settle := func(r Record) Record { return settled(r, got, err, f.now()) }
-	switch {
+func (f *Fetcher) conclude(ctx context.Context, turn Turn, reply Reply) error {
+	settle := func(r Record) Record { return settledBy(reply, r, f.now()) }
+	switch err := reply.Err; {
 	case err == nil, isAnswer(err):
 		if turn.Reason != "" {
 			f.meter.Prefetched(turn.Reason, "fetched")

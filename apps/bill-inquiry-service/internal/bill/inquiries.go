@@ -48,10 +48,12 @@ func NewInquiries(p InquiriesParams) *Inquiries {
 // within 8 s; the rest is for getting in line, and for the answer.
 const patience = 7 * time.Second
 
-// Asker is who asks: a user and the lines that are the user's.
+// Asker is who asks: a user, the customer that the user is, and the lines that
+// are the user's.
 type Asker struct {
-	UserID string
-	Lines  []msisdn.Number
+	UserID     string
+	CustomerID string
+	Lines      []msisdn.Number
 	// Wait is how long the client waits, at most; nil is as long as we let it.
 	Wait *time.Duration
 }
@@ -88,7 +90,7 @@ type Inquiry struct {
 // asker's wait is over, which is at once if the asker does not say.
 //
 // It returns ErrNotYourLine, ErrMonthFuture, ErrMonthTooOld, ErrUnknownLine,
-// ErrSuspended, ErrNoBill, an error that wraps ErrUnavailable, ErrLineFull,
+// ErrSuspended, ErrNoBill, ErrLineMoved, an error that wraps ErrUnavailable, ErrLineFull,
 // ErrDatabase, or ErrStillRunning: the inquiry then goes on.
 func (i *Inquiries) Inquire(ctx context.Context, asker Asker, s Subject, async bool) (Inquiry, error) {
 	if !asker.owns(s.Line) {
@@ -102,7 +104,7 @@ func (i *Inquiries) Inquire(ctx context.Context, asker Asker, s Subject, async b
 		return Inquiry{}, err
 	}
 	inquiry, err := i.process(ctx, Record{
-		RequestID: i.newID(), UserID: asker.UserID, Line: s.Line, Month: s.Month,
+		RequestID: i.newID(), UserID: asker.UserID, Customer: asker.CustomerID, Line: s.Line, Month: s.Month,
 		Status: Processing, RequestedAt: now,
 	}, async, asker.limit(async))
 	i.meter.Answered(answered(inquiry, err))
@@ -155,7 +157,7 @@ func (i *Inquiries) process(ctx context.Context, record Record, async bool, limi
 // look answers what can be answered without waiting in line. A wait that is too
 // short to ask KOS is still long enough for what is known.
 func (i *Inquiries) look(whole, waiting context.Context, record Record, limit time.Duration) (Bill, error) {
-	q := Question{Subject: record.subject(), RequestID: record.RequestID}
+	q := Question{Subject: record.subject(), Customer: record.Customer, RequestID: record.RequestID}
 	if limit > asyncWait {
 		return i.bills.Get(waiting, q)
 	}
@@ -208,7 +210,9 @@ func (i *Inquiries) told(ctx context.Context, asked, now Record) (Inquiry, error
 	if now.Status == Failed {
 		return Inquiry{Record: now}, refusalOf(now.ResultCode)
 	}
-	got, err := i.bills.Get(ctx, Question{Subject: now.subject(), RequestID: now.RequestID, Since: asked.RequestedAt})
+	got, err := i.bills.Get(ctx, Question{
+		Subject: now.subject(), Customer: asked.Customer, RequestID: now.RequestID, Since: asked.RequestedAt,
+	})
 	return Inquiry{Record: now, Bill: got}, err
 }
 
@@ -233,6 +237,19 @@ func settled(record Record, got Bill, err error, now time.Time) Record {
 	refusal := problem.From(err)
 	record.Status, record.ResultCode, record.Summary = Failed, refusal.Code, refusal.Message
 	return record
+}
+
+// settledBy returns record with the outcome that a reply is for its customer. A
+// record of the release before names none: it ends without an amount, which may
+// not be its customer's.
+func settledBy(reply Reply, record Record, now time.Time) Record {
+	if record.Customer == "" && (reply.Err == nil || errors.Is(reply.Err, ErrLineMoved)) {
+		record.ProcessedAt, record.Status, record.ResultCode = now, Completed, "0000"
+		record.Summary = fmt.Sprintf("%s 요금 조회 완료", record.Month)
+		return record
+	}
+	got, err := reply.For(record.Customer)
+	return settled(record, got, err, now)
 }
 
 // won writes an amount with thousands separators.

@@ -59,7 +59,7 @@ func TestInquireRecordsTheOutcome(t *testing.T) {
 				t.Errorf("got the bill of %s", got.Bill.Month)
 			}
 			want := tc.want
-			want.RequestID, want.UserID, want.Line, want.Month = "request-1", asker.UserID, line, "2026-11"
+			want.RequestID, want.UserID, want.Customer, want.Line, want.Month = "request-1", asker.UserID, holder.ID, line, "2026-11"
 			want.RequestedAt, want.ProcessedAt = noon, noon
 			if diff := cmp.Diff([]bill.Record{want}, b.history.records); diff != "" {
 				t.Error(diff)
@@ -182,7 +182,7 @@ func TestMenu(t *testing.T) {
 		err      error
 		want     int
 	}{
-		"contract began in September": {bill.Customer{ContractSince: "2026-09-15"}, nil, 3},
+		"contract began in September": {bill.Customer{ID: holder.ID, ContractSince: "2026-09-15"}, nil, 3},
 		"KOS is away":                 {bill.Customer{}, errOutage, 6},
 	}
 	for name, tc := range tests {
@@ -209,7 +209,7 @@ func TestAChangedLineLosesItsOpenBillOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := b.bills.Changed(t.Context(), line); err != nil {
+	if err := b.bills.Changed(t.Context(), holder.ID, line); err != nil {
 		t.Fatal(err)
 	}
 	b.carrier.err = errOutage
@@ -220,7 +220,7 @@ func TestAChangedLineLosesItsOpenBillOnly(t *testing.T) {
 		t.Errorf("a past month's bill: %v", err)
 	}
 	b.archive.err = errBroken
-	if err := b.bills.Changed(t.Context(), line); !errors.Is(err, errBroken) {
+	if err := b.bills.Changed(t.Context(), holder.ID, line); !errors.Is(err, errBroken) {
 		t.Errorf("an archive that does not forget: %v", err)
 	}
 }

@@ -2,6 +2,8 @@ package bill
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
@@ -24,7 +26,7 @@ type Menu struct {
 
 // Menu returns what may be asked for the asker's first line. While KOS cannot
 // tell when the contract began, the months are all of the window. It returns
-// ErrNotYourLine for an asker without a line.
+// ErrNotYourLine for an asker without a line, and ErrLineMoved.
 func (i *Inquiries) Menu(ctx context.Context, asker Asker) (Menu, error) {
 	if len(asker.Lines) == 0 {
 		return Menu{}, ErrNotYourLine
@@ -33,7 +35,10 @@ func (i *Inquiries) Menu(ctx context.Context, asker Asker) (Menu, error) {
 	defer cancel()
 	line, now := asker.Lines[0], i.now()
 	// Without an answer the customer, and so the contract's month, is empty.
-	customer, stale, _ := i.bills.Customer(ctx, i.newID(), line)
+	customer, stale, err := i.bills.Customer(ctx, i.newID(), Subscription{asker.CustomerID, line})
+	if errors.Is(err, ErrLineMoved) {
+		return Menu{}, fmt.Errorf("menu: %w", err)
+	}
 	return Menu{
 		Line: line, Months: i.window.Available(now, customer.ContractMonth()), Current: MonthOf(now),
 		Stale: stale, AsOf: customer.AsOf,

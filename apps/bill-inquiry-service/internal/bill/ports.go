@@ -7,7 +7,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Carrier is KOS. Its methods return ErrUnknownLine, ErrSuspended or ErrNoBill
+// Carrier is KOS. What it says of a line is its present customer's, whoever
+// asked. Its methods return ErrUnknownLine, ErrSuspended or ErrNoBill
 // as KOS decides, errors that wrap ErrUnavailable when KOS did not answer, and
 // ErrNotAsked too if it was not even asked; or ErrMustWait if it was asked too
 // often.
@@ -24,8 +25,8 @@ type Cache interface {
 	Invalidation
 	Renewal
 
-	Bill(ctx context.Context, line msisdn.Number, month Month, load LoadBill) (Bill, error)
-	Customer(ctx context.Context, line msisdn.Number, load LoadCustomer) (Customer, error)
+	Bill(ctx context.Context, s Subscription, month Month, load LoadBill) (Bill, error)
+	Customer(ctx context.Context, s Subscription, load LoadCustomer) (Customer, error)
 }
 
 // LoadBill gets a bill that a Cache does not have.
@@ -37,34 +38,50 @@ type LoadCustomer func(context.Context) (Customer, error)
 // Renewal makes a Cache replace what it has.
 type Renewal interface {
 	// RenewBill and RenewCustomer load though something is known.
-	RenewBill(ctx context.Context, line msisdn.Number, month Month, load LoadBill) (Bill, error)
-	RenewCustomer(ctx context.Context, line msisdn.Number, load LoadCustomer) (Customer, error)
-	// Knows reports whether nothing need be loaded.
-	Knows(ctx context.Context, s Subject) bool
+	RenewBill(ctx context.Context, s Subscription, month Month, load LoadBill) (Bill, error)
+	RenewCustomer(ctx context.Context, s Subscription, load LoadCustomer) (Customer, error)
+	// Knows reports whether nothing need be loaded of a month, or of TheCustomer.
+	Knows(ctx context.Context, s Subscription, month Month) bool
 }
 
-// Invalidation makes a Cache forget a line: its bills of some months and its
-// customer.
+// Invalidation makes a Cache forget bills of some months; TheCustomer is one.
 type Invalidation interface {
 	// Invalidate forgets them here and in what the replicas share, so that no
 	// load that began earlier brings them back.
-	Invalidate(ctx context.Context, line msisdn.Number, months ...Month) error
-	// Forget forgets them here only.
+	Invalidate(ctx context.Context, s Subscription, months ...Month) error
+	// Forget forgets them here only, whoever the line's customer is.
 	Forget(line msisdn.Number, months ...Month)
+	// ForgetSubscription forgets them here only.
+	ForgetSubscription(s Subscription, months ...Month)
 	// Listening says whether this replica is told what others invalidate. While
 	// it is not, it must keep nothing to itself.
 	Listening(told bool)
 }
 
-// Archive keeps the newest bill that KOS told of each line and month.
+// Archive keeps the newest bill that KOS told of each subscription and month.
 type Archive interface {
+	Moves
+
 	// Find returns a bill or ErrNotKept.
-	Find(ctx context.Context, line msisdn.Number, month Month) (Bill, error)
-	// Keep stores a bill unless a newer or a final one is there.
+	Find(ctx context.Context, s Subscription, month Month) (Bill, error)
+	// Keep stores a bill of its customer unless a newer or a final one is there.
 	Keep(ctx context.Context, b Bill) error
+	// KeepUnattributed stores a bill where replicas of the release before look
+	// for it, by its line and month alone.
+	KeepUnattributed(ctx context.Context, b Bill) error
 	// Forget drops a bill that is not final, keeps out those asked for before
 	// at, and tells every replica, this one included, that the line changed.
 	Forget(ctx context.Context, line msisdn.Number, month Month, at time.Time) error
+}
+
+// Moves keeps which lines were given to other customers.
+type Moves interface {
+	// Moved notes that a subscription has ended: its bills that are not final and
+	// were kept until then are not found any more. It reports whether that is new,
+	// and then tells every replica, this one included.
+	Moved(ctx context.Context, s Subscription, at time.Time) (first bool, err error)
+	// Holders returns the customers of whom bills of a line are kept.
+	Holders(ctx context.Context, line msisdn.Number) ([]string, error)
 }
 
 // History keeps the records of inquiries.

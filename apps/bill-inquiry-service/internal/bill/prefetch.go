@@ -54,9 +54,10 @@ func (p *PrefetchPolicy) Validate() error {
 
 // Activity tells which lines are worth the trouble.
 type Activity interface {
-	// Active returns up to limit lines that were asked about since a time and of
-	// which KOS has told no bill of the month after fresh, nor is being asked.
-	Active(ctx context.Context, since, fresh time.Time, month Month, limit int) ([]msisdn.Number, error)
+	// Active returns up to limit subscriptions whose customers asked about them
+	// since a time and of which KOS has told no bill of the month after fresh, nor
+	// is being asked.
+	Active(ctx context.Context, since, fresh time.Time, month Month, limit int) ([]Subscription, error)
 }
 
 // PrefetcherParams are what a Prefetcher needs.
@@ -83,45 +84,47 @@ func NewPrefetcher(p PrefetcherParams) *Prefetcher {
 // maxLines bounds what one login has fetched.
 const maxLines = 5
 
-// LoggedIn has fetched what the owner of lines will ask for: this month's bill,
+// LoggedIn has fetched what a customer with lines will ask for: this month's bill,
 // the customer and, since it is the next question and costs one call for ever,
 // last month's bill. It returns an error if that could not be written down;
 // repeating it does no harm.
-func (p *Prefetcher) LoggedIn(ctx context.Context, lines []msisdn.Number) error {
-	if !p.policy.Login {
+func (p *Prefetcher) LoggedIn(ctx context.Context, customer string, lines []msisdn.Number) error {
+	if !p.policy.Login || customer == "" { // the release before does not name the customer
 		return nil
 	}
 	var faults []error
 	current := MonthOf(p.now())
 	for _, line := range lines[:min(len(lines), maxLines)] {
-		for _, s := range []Subject{{line, current}, {Line: line}, {line, current.minus(1)}} {
-			if p.knows(ctx, s) {
+		s := Subscription{customer, line}
+		for _, month := range []Month{current, TheCustomer, current.minus(1)} {
+			if p.knows(ctx, s, month) {
 				p.meter.Prefetched(ReasonLogin, "known")
 				continue
 			}
-			faults = append(faults, p.want(ctx, s, ReasonLogin))
+			faults = append(faults, p.want(ctx, s, month, ReasonLogin))
 		}
 	}
 	return errors.Join(faults...)
 }
 
 // knows reports whether nothing need be fetched.
-func (p *Prefetcher) knows(ctx context.Context, s Subject) bool {
-	if p.cache.Knows(ctx, s) {
+func (p *Prefetcher) knows(ctx context.Context, s Subscription, month Month) bool {
+	if p.cache.Knows(ctx, s, month) {
 		return true
 	}
-	if s.Month == "" {
+	if month == TheCustomer {
 		return false
 	}
-	kept, err := p.archive.Find(ctx, s.Line, s.Month)
+	kept, err := p.archive.Find(ctx, s, month)
 	return err == nil && kept.Final
 }
 
 // want puts something in line. That there is no room is no fault: it is not
 // needed yet.
-func (p *Prefetcher) want(ctx context.Context, s Subject, reason string) error {
+func (p *Prefetcher) want(ctx context.Context, s Subscription, month Month, reason string) error {
 	anew, err := p.queue.Want(ctx, Wish{
-		Subject: s, RequestID: p.newID(), Class: Background, Reason: reason, Refresh: reason != ReasonLogin,
+		Subject: Subject{s.Line, month}, Customers: []string{s.Customer}, RequestID: p.newID(),
+		Class: Background, Reason: reason, Refresh: reason != ReasonLogin,
 	})
 	switch {
 	case errors.Is(err, ErrLineFull):
@@ -156,13 +159,12 @@ func (p *Prefetcher) Used(ctx context.Context, b Bill) {
 	if !p.policy.Login || b.Final || b.Stale || p.now().Sub(b.AsOf) < hotAfter {
 		return
 	}
-	s := Subject{b.Line, b.Month}
-	if !p.hot.first(s.Key(), p.now()) {
+	if !p.hot.first(Subject{b.Line, b.Month}.Key(), p.now()) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hotWait)
 	defer cancel()
-	if err := p.want(ctx, s, ReasonHot); err != nil {
+	if err := p.want(ctx, b.Subscription(), b.Month, ReasonHot); err != nil {
 		p.log.WarnContext(ctx, "hot bill not fetched ahead", "error", err)
 	}
 }
@@ -186,10 +188,10 @@ func (p *Prefetcher) Nightly(ctx context.Context, perMinute int, every time.Dura
 	}
 	limit := max(1, int(float64(perMinute)*p.policy.NightlyShare*every.Minutes()))
 	month := MonthOf(now)
-	lines, err := p.activity.Active(ctx, now.Add(-activeFor), now.Add(-nightFresh), month, limit)
+	active, err := p.activity.Active(ctx, now.Add(-activeFor), now.Add(-nightFresh), month, limit)
 	faults := []error{err}
-	for _, line := range lines {
-		faults = append(faults, p.want(ctx, Subject{line, month}, ReasonNightly))
+	for _, s := range active {
+		faults = append(faults, p.want(ctx, s, month, ReasonNightly))
 	}
 	return errors.Join(faults...)
 }

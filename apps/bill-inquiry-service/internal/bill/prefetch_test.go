@@ -14,7 +14,7 @@ import (
 func (b *bench) knowLastMonth(t *testing.T) {
 	t.Helper()
 	last := bill.MonthOf(time.Now().AddDate(0, -1, 0))
-	if err := b.archive.Keep(t.Context(), bill.Bill{Line: line, Month: last, Final: true}); err != nil {
+	if err := b.archive.Keep(t.Context(), bill.Bill{Line: line, Month: last, Final: true, Customer: holder}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -26,7 +26,7 @@ func TestALoginHasFetchedWhatComesNext(t *testing.T) {
 		b.known.subjects = []bill.Subject{{Line: line}} // who holds it
 		b.knowLastMonth(t)
 		for range 2 {
-			if err := b.ahead.LoggedIn(t.Context(), []msisdn.Number{line}); err != nil {
+			if err := b.ahead.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -36,7 +36,7 @@ func TestALoginHasFetchedWhatComesNext(t *testing.T) {
 		if diff := cmp.Diff(want, outcomes); diff != "" {
 			t.Error(diff)
 		}
-		if got, err := b.archive.Find(t.Context(), line, bill.MonthOf(time.Now())); err != nil || got.Fetched != bill.ReasonLogin {
+		if got, err := b.archive.Find(t.Context(), bill.Subscription{Customer: holder.ID, Line: line}, bill.MonthOf(time.Now())); err != nil || got.Fetched != bill.ReasonLogin {
 			t.Errorf("kept %+v, %v", got, err)
 		}
 	})
@@ -48,7 +48,7 @@ func TestBackgroundWorkWaitsForEverybody(t *testing.T) {
 		t := b.t
 		b.knowLastMonth(t)
 		b.spend(t)
-		if err := b.ahead.LoggedIn(t.Context(), []msisdn.Number{line}); err != nil {
+		if err := b.ahead.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 5 {
@@ -74,7 +74,7 @@ func TestWhoAsksForWhatIsBeingPrefetchedGoesAhead(t *testing.T) {
 		b.spend(t)
 		for i := range 3 {
 			own, _ := number(i)
-			if err := b.ahead.LoggedIn(t.Context(), []msisdn.Number{own}); err != nil {
+			if err := b.ahead.LoggedIn(t.Context(), holder.ID, []msisdn.Number{own}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -128,7 +128,7 @@ func TestPrefetchingCanBeSwitchedOff(t *testing.T) {
 	old := current
 	old.AsOf = noon.Add(-50 * time.Minute)
 	off.Used(t.Context(), old)
-	if err := off.LoggedIn(t.Context(), []msisdn.Number{line}); err != nil {
+	if err := off.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
 		t.Error(err)
 	}
 	if err := off.Nightly(t.Context(), 96, time.Minute); err != nil {

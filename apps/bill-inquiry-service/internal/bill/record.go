@@ -21,6 +21,7 @@ const (
 type Record struct {
 	RequestID   string // UUID version 7, whose time is RequestedAt
 	UserID      string
+	Customer    string // the customer's id; "" in records of the release before
 	Line        msisdn.Number
 	Month       Month
 	Status      Status

@@ -7,7 +7,8 @@ import (
 )
 
 // Result returns one of the asker's own inquiries, with its bill if that is
-// completed and can still be had. It returns ErrNoInquiry or ErrDatabase.
+// completed and can still be had. It returns ErrNoInquiry, ErrLineMoved or
+// ErrDatabase.
 func (i *Inquiries) Result(ctx context.Context, asker Asker, requestID string) (Inquiry, error) {
 	record, err := i.history.Find(ctx, asker.UserID, requestID)
 	if err != nil {
@@ -18,7 +19,11 @@ func (i *Inquiries) Result(ctx context.Context, asker Asker, requestID string) (
 	}
 	switch record.Status {
 	case Completed:
-		return i.completed(ctx, record)
+		return i.completed(ctx, asker, record)
+	case Failed:
+		if record.ResultCode == ErrLineMoved.Code {
+			return Inquiry{}, ErrLineMoved
+		}
 	case Processing:
 		place, err := i.queue.Place(ctx, requestID)
 		if err == nil {
@@ -31,17 +36,19 @@ func (i *Inquiries) Result(ctx context.Context, asker Asker, requestID string) (
 			return Inquiry{}, err
 		}
 		if record.Status == Completed {
-			return i.completed(ctx, record)
+			return i.completed(ctx, asker, record)
 		}
 	}
 	return Inquiry{Record: record.settle(i.now())}, nil
 }
 
 // completed returns a completed inquiry with its bill, if that can be had.
-func (i *Inquiries) completed(ctx context.Context, record Record) (Inquiry, error) {
+func (i *Inquiries) completed(ctx context.Context, asker Asker, record Record) (Inquiry, error) {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	got, err := i.bills.Get(waiting, Question{Subject: record.subject(), RequestID: record.RequestID, Since: record.RequestedAt})
+	got, err := i.bills.Get(waiting, Question{
+		Subject: record.subject(), Customer: asker.CustomerID, RequestID: record.RequestID, Since: record.RequestedAt,
+	})
 	if err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrMustWait) && waiting.Err() == nil {
 		return Inquiry{}, fmt.Errorf("result: %w", err)
 	}

@@ -105,6 +105,12 @@ type Queue interface {
 type Wish struct {
 	Subject
 
+	// Customers are the ids of those for whom it is: whose line it is, KOS says.
+	Customers []string
+	// Unattributed says that replicas of the release before wait for it, for
+	// customers whom they do not name.
+	Unattributed bool
+
 	RequestID string // KOS is asked under it
 	Class     Class
 	// Refresh asks KOS though an answer is known.

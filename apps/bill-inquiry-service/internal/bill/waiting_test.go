@@ -39,7 +39,7 @@ func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits 
 // number returns a line of the tests and its owner.
 func number(i int) (msisdn.Number, bill.Asker) {
 	own := msisdn.Number(fmt.Sprintf("0107%07d", i))
-	return own, bill.Asker{UserID: fmt.Sprint("user-", i), Lines: []msisdn.Number{own}}
+	return own, bill.Asker{UserID: fmt.Sprint("user-", i), CustomerID: holder.ID, Lines: []msisdn.Number{own}}
 }
 
 // spend uses up what KOS may be asked at once.

@@ -33,6 +33,7 @@ const loadTimeout = 15 * time.Second
 type Cache struct {
 	bills     *cache.Cache[told[bill.Bill]]
 	customers *cache.Cache[told[bill.Customer]]
+	holders   *cache.Index // ids of customers by line
 }
 
 var _ bill.Cache = (*Cache)(nil)
@@ -46,6 +47,7 @@ func New(l2 cache.L2, keyring *seal.Keyring, log *slog.Logger, registerer promet
 	return &Cache{
 		bills:     cache.New[told[bill.Bill]](options("bill", billTTL), l2, log, metrics),
 		customers: cache.New[told[bill.Customer]](options("customer", customerTTL), l2, log, metrics),
+		holders:   cache.NewIndex(),
 	}
 }
 
@@ -87,8 +89,8 @@ func keep[V any](load func(context.Context) (V, error)) cache.Load[told[V]] {
 }
 
 // Bill implements bill.Cache.
-func (c *Cache) Bill(ctx context.Context, line msisdn.Number, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
-	got, level, err := c.bills.Get(ctx, billKey(line, month), keep(load))
+func (c *Cache) Bill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+	got, level, err := c.bills.Get(ctx, c.billKey(s, month), keep(load))
 	telemetry.Annotate(ctx, slog.String("cache", string(level)))
 	if err != nil {
 		return bill.Bill{}, err
@@ -97,8 +99,8 @@ func (c *Cache) Bill(ctx context.Context, line msisdn.Number, month bill.Month, 
 }
 
 // Customer implements bill.Cache.
-func (c *Cache) Customer(ctx context.Context, line msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
-	got, _, err := c.customers.Get(ctx, customerKey(line), keep(load))
+func (c *Cache) Customer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
+	got, _, err := c.customers.Get(ctx, c.customerKey(s), keep(load))
 	if err != nil {
 		return bill.Customer{}, err
 	}
@@ -106,8 +108,8 @@ func (c *Cache) Customer(ctx context.Context, line msisdn.Number, load bill.Load
 }
 
 // RenewBill implements bill.Renewal.
-func (c *Cache) RenewBill(ctx context.Context, line msisdn.Number, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
-	got, err := c.bills.Refresh(ctx, billKey(line, month), keep(load))
+func (c *Cache) RenewBill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+	got, err := c.bills.Refresh(ctx, c.billKey(s, month), keep(load))
 	if err != nil {
 		return bill.Bill{}, err
 	}
@@ -115,8 +117,8 @@ func (c *Cache) RenewBill(ctx context.Context, line msisdn.Number, month bill.Mo
 }
 
 // RenewCustomer implements bill.Renewal.
-func (c *Cache) RenewCustomer(ctx context.Context, line msisdn.Number, load bill.LoadCustomer) (bill.Customer, error) {
-	got, err := c.customers.Refresh(ctx, customerKey(line), keep(load))
+func (c *Cache) RenewCustomer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
+	got, err := c.customers.Refresh(ctx, c.customerKey(s), keep(load))
 	if err != nil {
 		return bill.Customer{}, err
 	}
@@ -124,29 +126,43 @@ func (c *Cache) RenewCustomer(ctx context.Context, line msisdn.Number, load bill
 }
 
 // Knows implements bill.Renewal.
-func (c *Cache) Knows(ctx context.Context, s bill.Subject) (known bool) {
-	if s.Month == "" {
-		_, known = c.customers.Known(ctx, customerKey(s.Line))
+func (c *Cache) Knows(ctx context.Context, s bill.Subscription, month bill.Month) (known bool) {
+	if month == bill.TheCustomer {
+		_, known = c.customers.Known(ctx, c.customerKey(s))
 		return known
 	}
-	_, known = c.bills.Known(ctx, billKey(s.Line, s.Month))
+	_, known = c.bills.Known(ctx, c.billKey(s, month))
 	return known
 }
 
 // Invalidate implements bill.Cache.
-func (c *Cache) Invalidate(ctx context.Context, line msisdn.Number, months ...bill.Month) error {
-	faults := []error{c.customers.Invalidate(ctx, customerKey(line))}
+func (c *Cache) Invalidate(ctx context.Context, s bill.Subscription, months ...bill.Month) error {
+	var faults []error
 	for _, month := range months {
-		faults = append(faults, c.bills.Invalidate(ctx, billKey(line, month)))
+		if month == bill.TheCustomer {
+			faults = append(faults, c.customers.Invalidate(ctx, c.customerKey(s)))
+		} else {
+			faults = append(faults, c.bills.Invalidate(ctx, c.billKey(s, month)))
+		}
 	}
 	return errors.Join(faults...)
 }
 
 // Forget implements bill.Cache.
 func (c *Cache) Forget(line msisdn.Number, months ...bill.Month) {
-	c.customers.Forget(customerKey(line))
+	for _, customer := range c.holders.Keys(line.Digits()) {
+		c.ForgetSubscription(bill.Subscription{Customer: customer, Line: line}, months...)
+	}
+}
+
+// ForgetSubscription implements bill.Cache.
+func (c *Cache) ForgetSubscription(s bill.Subscription, months ...bill.Month) {
 	for _, month := range months {
-		c.bills.Forget(billKey(line, month))
+		if month == bill.TheCustomer {
+			c.customers.Forget(c.customerKey(s))
+		} else {
+			c.bills.Forget(c.billKey(s, month))
+		}
 	}
 }
 
@@ -158,10 +174,17 @@ func (c *Cache) Listening(told bool) {
 
 // shape is part of the keys: software that writes another one does not meet
 // this one's values.
-const shape = "told "
+const shape = "subscription "
 
-func billKey(line msisdn.Number, month bill.Month) string {
-	return shape + line.Digits() + " " + string(month)
+// key returns what a subscription's keys begin with. Ids of customers have no
+// spaces.
+func (c *Cache) key(s bill.Subscription) string {
+	c.holders.Use(s.Line.Digits(), s.Customer)
+	return shape + s.Customer + " " + s.Line.Digits()
 }
 
-func customerKey(line msisdn.Number) string { return shape + line.Digits() }
+func (c *Cache) billKey(s bill.Subscription, month bill.Month) string {
+	return c.key(s) + " " + string(month)
+}
+
+func (c *Cache) customerKey(s bill.Subscription) string { return c.key(s) }

@@ -58,12 +58,12 @@ func (i *inquiries) History(_ context.Context, _ bill.Asker, filter bill.Filter)
 	return i.page, i.err
 }
 
-func (i *inquiries) Changed(_ context.Context, line msisdn.Number) error {
+func (i *inquiries) Changed(_ context.Context, _ string, line msisdn.Number) error {
 	i.line = line
 	return i.err
 }
 
-func (i *inquiries) LoggedIn(_ context.Context, lines []msisdn.Number) error {
+func (i *inquiries) LoggedIn(_ context.Context, _ string, lines []msisdn.Number) error {
 	i.lines = lines
 	return i.err
 }

@@ -15,6 +15,7 @@ const productChangedType = "product.changed.v1"
 
 // productChangedData is the part of the event that we read.
 type productChangedData struct {
+	CustomerID string `json:"customerId"` // "" from a release before
 	LineNumber string `json:"lineNumber"`
 }
 
@@ -24,7 +25,7 @@ func (a *API) productChanged() http.Handler {
 		if err != nil {
 			return fmt.Errorf("%w: no line", events.ErrPoison)
 		}
-		return a.lines.Changed(ctx, line)
+		return a.lines.Changed(ctx, data.CustomerID, line)
 	})
 }
 
@@ -34,7 +35,8 @@ const userLoggedInType = "user.logged-in.v1"
 
 // userLoggedInData is the part of the event that we read.
 type userLoggedInData struct {
-	Lines []string `json:"lines"`
+	CustomerID string   `json:"customerId"` // "" from a release before
+	Lines      []string `json:"lines"`
 }
 
 func (a *API) userLoggedIn() http.Handler {
@@ -47,6 +49,6 @@ func (a *API) userLoggedIn() http.Handler {
 			}
 			lines[i] = line
 		}
-		return a.logins.LoggedIn(ctx, lines)
+		return a.logins.LoggedIn(ctx, data.CustomerID, lines)
 	})
 }

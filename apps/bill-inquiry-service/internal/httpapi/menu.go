@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
@@ -23,7 +24,11 @@ type menuCustomer struct {
 }
 
 func (a *API) menu(w http.ResponseWriter, r *http.Request) error {
-	menu, err := a.inquiries.Menu(r.Context(), asker(r))
+	caller := asker(r)
+	if len(caller.Lines) > 0 {
+		audit.About(r.Context(), caller.Lines[0].Masked())
+	}
+	menu, err := a.inquiries.Menu(r.Context(), caller)
 	if err != nil {
 		return err
 	}

@@ -28,14 +28,14 @@ var _ Inquiries = (*bill.Inquiries)(nil)
 
 // Lines are told of lines that have a new plan. See bill.Bills.
 type Lines interface {
-	Changed(ctx context.Context, line msisdn.Number) error
+	Changed(ctx context.Context, customer string, line msisdn.Number) error
 }
 
 var _ Lines = (*bill.Bills)(nil)
 
 // Logins are told of users who have logged in. See bill.Prefetcher.
 type Logins interface {
-	LoggedIn(ctx context.Context, lines []msisdn.Number) error
+	LoggedIn(ctx context.Context, customer string, lines []msisdn.Number) error
 }
 
 var _ Logins = (*bill.Prefetcher)(nil)
@@ -90,5 +90,5 @@ func asker(r *http.Request) bill.Asker {
 	for i, line := range principal.Lines {
 		lines[i] = msisdn.Number(line)
 	}
-	return bill.Asker{UserID: principal.UserID, Lines: lines}
+	return bill.Asker{UserID: principal.UserID, CustomerID: principal.CustomerID, Lines: lines}
 }

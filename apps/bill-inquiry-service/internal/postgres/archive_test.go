@@ -11,11 +11,16 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
+var (
+	holder = bill.Customer{ID: "CUST001"}
+	own    = bill.Subscription{Customer: holder.ID, Line: line}
+)
+
 func TestArchiveKeepsTheNewestAndNeverReplacesAFinalBill(t *testing.T) {
 	t.Parallel()
 	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
 	ctx := t.Context()
-	if _, err := archive.Find(ctx, line, "2026-10"); !errors.Is(err, bill.ErrNotKept) {
+	if _, err := archive.Find(ctx, own, "2026-10"); !errors.Is(err, bill.ErrNotKept) {
 		t.Fatalf("empty archive: %v", err)
 	}
 	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
@@ -32,11 +37,11 @@ func TestArchiveKeepsTheNewestAndNeverReplacesAFinalBill(t *testing.T) {
 		{400, true, at.Add(3 * time.Hour), 300}, // final means final
 	}
 	for _, told := range tellings {
-		b := bill.Bill{Line: line, Month: "2026-10", Final: told.final, AsOf: told.asOf, Charges: bill.Charges{Total: told.total}}
+		b := bill.Bill{Line: line, Customer: holder, Month: "2026-10", Final: told.final, AsOf: told.asOf, Charges: bill.Charges{Total: told.total}}
 		if err := archive.Keep(ctx, b); err != nil {
 			t.Fatal(err)
 		}
-		got, err := archive.Find(ctx, line, "2026-10")
+		got, err := archive.Find(ctx, own, "2026-10")
 		if err != nil || got.Charges.Total != told.want {
 			t.Errorf("after %+v: %d, %v", told, got.Charges.Total, err)
 		}
@@ -53,8 +58,8 @@ func TestAForgottenBillStaysForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	open := bill.Bill{Line: line, Month: "2026-11", AsOf: at.Add(-time.Hour)}
-	final := bill.Bill{Line: line, Month: "2026-10", Final: true, AsOf: at.Add(-time.Hour)}
+	open := bill.Bill{Line: line, Customer: holder, Month: "2026-11", AsOf: at.Add(-time.Hour)}
+	final := bill.Bill{Line: line, Customer: holder, Month: "2026-10", Final: true, AsOf: at.Add(-time.Hour)}
 	keep(open)
 	keep(final)
 	for _, month := range []bill.Month{"2026-11", "2026-10", "2026-09"} {
@@ -64,15 +69,15 @@ func TestAForgottenBillStaysForgotten(t *testing.T) {
 	}
 	open.AsOf = at.Add(-time.Second) // asked for before the line changed
 	keep(open)
-	if _, err := archive.Find(ctx, line, "2026-11"); !errors.Is(err, bill.ErrNotKept) {
+	if _, err := archive.Find(ctx, own, "2026-11"); !errors.Is(err, bill.ErrNotKept) {
 		t.Errorf("the old plan's bill: %v", err)
 	}
-	if _, err := archive.Find(ctx, line, "2026-10"); err != nil {
+	if _, err := archive.Find(ctx, own, "2026-10"); err != nil {
 		t.Errorf("a final bill: %v", err)
 	}
 	open.AsOf = at.Add(time.Second)
 	keep(open)
-	if _, err := archive.Find(ctx, line, "2026-11"); err != nil {
+	if _, err := archive.Find(ctx, own, "2026-11"); err != nil {
 		t.Errorf("the new plan's bill: %v", err)
 	}
 }

@@ -35,7 +35,7 @@ func NewHistory(pool *pgxpool.Pool, keyring *seal.Keyring, writer *groupcommit.W
 // Append implements bill.History.
 func (h *History) Append(ctx context.Context, r bill.Record) { h.writer.Append(ctx, r) }
 
-const columns = `request_id::text, requested_at, user_id, line_number, inquiry_month, status, result_code, summary, sealed_summary, processed_at`
+const columns = `request_id::text, requested_at, user_id, customer_id, line_number, inquiry_month, status, result_code, summary, sealed_summary, processed_at`
 
 const findRecord = `
 SELECT ` + columns + `
@@ -106,7 +106,7 @@ func scanRecord(ctx context.Context, keyring *seal.Keyring) pgx.RowToFunc[bill.R
 			r      bill.Record
 			sealed []byte
 		)
-		err := row.Scan(&r.RequestID, &r.RequestedAt, &r.UserID, (*string)(&r.Line), (*string)(&r.Month),
+		err := row.Scan(&r.RequestID, &r.RequestedAt, &r.UserID, &r.Customer, (*string)(&r.Line), (*string)(&r.Month),
 			(*string)(&r.Status), &r.ResultCode, &r.Summary, &sealed, (*zeronull.Timestamptz)(&r.ProcessedAt))
 		if err != nil || sealed == nil { // written by software that did not seal yet
 			return r, err

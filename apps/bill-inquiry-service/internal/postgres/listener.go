@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
@@ -8,6 +9,7 @@ import (
 // Lines are what hears of changed lines. See bill.Bills.
 type Lines interface {
 	Heard(line msisdn.Number)
+	MovedElsewhere(s bill.Subscription)
 	Listening(told bool)
 }
 
@@ -21,7 +23,7 @@ type Signals interface {
 // when listening begins: before, something may have been missed.
 func Listener(lines Lines, signals Signals) pg.Listener {
 	return pg.Listener{
-		Channels: []string{LineChanged, FetchDone},
+		Channels: []string{LineChanged, LineMoved, FetchDone},
 		Listening: func(told bool) {
 			lines.Listening(told)
 			if told {
@@ -32,6 +34,8 @@ func Listener(lines Lines, signals Signals) pg.Listener {
 			switch channel {
 			case LineChanged:
 				lines.Heard(msisdn.Number(payload))
+			case LineMoved:
+				lines.MovedElsewhere(readMove(payload))
 			case FetchDone:
 				signals.Announce(payload)
 			}

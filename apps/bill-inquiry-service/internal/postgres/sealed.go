@@ -7,13 +7,30 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealedrows"
 )
 
-// billPlace is what the bill of a line and month is sealed for.
-func billPlace(line, month string) string { return "bill_archive " + line + " " + month }
+// billPlace is what the bill of a line, month and customer is sealed for.
+func billPlace(line, month, customer string) string {
+	return "customer_bill " + line + " " + month + " " + customer
+}
+
+// olderBillPlace is what a bill is sealed for that is kept by line and month.
+func olderBillPlace(line, month string) string { return "bill_archive " + line + " " + month }
 
 // summaryPlace is what the summary of a request is sealed for.
 func summaryPlace(requestID string) string { return "inquiry_request " + requestID }
 
 const outdatedBills = `
+SELECT ARRAY[line_number, billing_month, customer_id], xmin::text, sealed, NULL::bytea
+FROM customer_bill
+WHERE (line_number, billing_month, customer_id) > ($3, $4, $5) AND substring(sealed FOR length($1::bytea)) <> $1
+ORDER BY line_number, billing_month, customer_id
+LIMIT $2`
+
+const resealBill = `
+UPDATE customer_bill
+SET sealed = $1
+WHERE xmin::text = $2 AND line_number = $3 AND billing_month = $4 AND customer_id = $5`
+
+const outdatedOlderBills = `
 SELECT ARRAY[line_number, billing_month], xmin::text, sealed, convert_to(document::text, 'UTF8')
 FROM bill_archive
 WHERE (line_number, billing_month) > ($3, $4)
@@ -21,7 +38,7 @@ WHERE (line_number, billing_month) > ($3, $4)
 ORDER BY line_number, billing_month
 LIMIT $2`
 
-const resealBill = `
+const resealOlderBill = `
 UPDATE bill_archive
 SET sealed = $1, document = NULL
 WHERE xmin::text = $2 AND line_number = $3 AND billing_month = $4`
@@ -45,8 +62,12 @@ WHERE xmin::text = $2 AND request_id = $3::text::uuid AND requested_at = $4::tex
 func Sealed(pool *pgxpool.Pool) []seal.Table {
 	return []seal.Table{
 		sealedrows.Table{
-			Pool: pool, Label: "bill_archive", First: []string{"", ""}, Select: outdatedBills, Update: resealBill,
-			Place: func(key []string) string { return billPlace(key[0], key[1]) },
+			Pool: pool, Label: "customer_bill", First: []string{"", "", ""}, Select: outdatedBills, Update: resealBill,
+			Place: func(key []string) string { return billPlace(key[0], key[1], key[2]) },
+		},
+		sealedrows.Table{
+			Pool: pool, Label: "bill_archive", First: []string{"", ""}, Select: outdatedOlderBills, Update: resealOlderBill,
+			Place: func(key []string) string { return olderBillPlace(key[0], key[1]) },
 		},
 		sealedrows.Table{
 			Pool: pool, Label: "inquiry_request", First: []string{"00000000-0000-0000-0000-000000000000", "-infinity"},

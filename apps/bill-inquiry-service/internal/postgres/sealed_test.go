@@ -72,7 +72,7 @@ func TestTheDatabaseTellsNoBill(t *testing.T) {
 	history := write(t, pool, keyring, r)
 	expectSilence(t, pool)
 
-	got, err := postgres.NewArchive(pool, keyring).Find(t.Context(), line, "2026-10")
+	got, err := postgres.NewArchive(pool, keyring).Find(t.Context(), own, "2026-10")
 	if diff := cmp.Diff(b, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
@@ -88,10 +88,10 @@ func TestABillCopiedToAnotherLineIsNone(t *testing.T) {
 	if err := archive.Keep(t.Context(), privateBill("2026-10", time.Now())); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pool.Exec(t.Context(), `UPDATE bill_archive SET line_number = '01087654321'`); err != nil {
+	if _, err := pool.Exec(t.Context(), `UPDATE customer_bill SET line_number = '01087654321'`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := archive.Find(t.Context(), "01087654321", "2026-10"); !errors.Is(err, seal.ErrBroken) {
+	if _, err := archive.Find(t.Context(), bill.Subscription{Customer: holder.ID, Line: "01087654321"}, "2026-10"); !errors.Is(err, seal.ErrBroken) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -139,11 +139,11 @@ func TestOlderSoftwareRunsBesideOurs(t *testing.T) {
 	newer := open
 	newer.AsOf, newer.Charges.Total = at.Add(time.Hour), 1
 	exec(t, pool, clearBill, line, "2026-11", false, newer.AsOf, newer)
-	if got, err := archive.Find(t.Context(), line, "2026-11"); err != nil || got.Charges.Total != 1 {
+	if got, err := archive.Find(t.Context(), own, "2026-11"); err != nil || got.Charges.Total != 1 {
 		t.Errorf("the newer bill in clear: %+v, %v", got, err)
 	}
 	exec(t, pool, clearForget, line, at.Add(2*time.Hour))
-	if got, err := archive.Find(t.Context(), line, "2026-11"); !errors.Is(err, bill.ErrNotKept) {
+	if got, err := archive.Find(t.Context(), own, "2026-11"); !errors.Is(err, bill.ErrNotKept) {
 		t.Errorf("a bill that was forgotten: %+v, %v", got, err)
 	}
 }
@@ -172,7 +172,7 @@ func TestReseal(t *testing.T) {
 
 	promoted := sealtest.Promoted(t, sealtest.Added(t, old))
 	store.Put(promoted)
-	want := map[string]int{"bill_archive": 4, "inquiry_request": 2}
+	want := map[string]int{"customer_bill": 3, "bill_archive": 1, "inquiry_request": 2}
 	for _, table := range postgres.Sealed(pool) {
 		got, err := seal.Reseal(t.Context(), keyring, table)
 		if diff := cmp.Diff(seal.Report{Resealed: want[table.Name()]}, got); err != nil || diff != "" {
@@ -182,7 +182,7 @@ func TestReseal(t *testing.T) {
 	store.Put(sealtest.Reduced(t, promoted))
 	expectSilence(t, pool)
 	for _, month := range append(months, "2026-09") {
-		if got, err := archive.Find(t.Context(), line, month); err != nil || got.Charges.Total != 87654 {
+		if got, err := archive.Find(t.Context(), own, month); err != nil || got.Charges.Total != 87654 {
 			t.Errorf("%s: %+v, %v", month, got, err)
 		}
 	}

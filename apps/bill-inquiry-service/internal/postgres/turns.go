@@ -21,16 +21,18 @@ const lease = 15 * time.Second
 // Turns are given one after the other, so that who is first in line goes first.
 const lockTurns = `SELECT pg_advisory_xact_lock(hashtext('turns ' || $1))`
 
-const wishColumns = `fetch_id, line_number, billing_month, request_id::text, class, refresh, reason, since, tries, failing_since`
+const wishColumns = `fetch_id, line_number, billing_month, customers, request_id::text, class, refresh, reason, since, tries, failing_since,
+       customers = '{}' OR EXISTS (SELECT FROM waiting_inquiry i
+           WHERE i.line_number = f.line_number AND i.billing_month = f.billing_month AND i.customer_id = '')`
 
 const findFirst = `
 SELECT ` + wishColumns + `
-FROM waiting_fetch
+FROM waiting_fetch f
 WHERE endpoint = $1 AND (taken_until IS NULL OR taken_until < clock_timestamp()) AND due_at <= clock_timestamp()
   AND NOT EXISTS (SELECT FROM resting_endpoint WHERE endpoint = $1 AND rests_until > clock_timestamp())
 ORDER BY class, round, place
 LIMIT 1
-FOR UPDATE`
+FOR UPDATE OF f`
 
 const takeFirst = `UPDATE waiting_fetch SET taken_until = clock_timestamp() + $2::interval WHERE fetch_id = $1`
 
@@ -88,8 +90,8 @@ func scanTurn(row pgx.CollectableRow) (bill.Turn, error) {
 		class int
 		line  string
 	)
-	err := row.Scan(&t.FetchID, &line, (*string)(&t.Month), &t.RequestID, &class, &t.Refresh, &t.Reason, &t.Since,
-		&t.Tries, (*zeronull.Timestamptz)(&t.FailingSince))
+	err := row.Scan(&t.FetchID, &line, (*string)(&t.Month), &t.Customers, &t.RequestID, &class, &t.Refresh, &t.Reason, &t.Since,
+		&t.Tries, (*zeronull.Timestamptz)(&t.FailingSince), &t.Unattributed)
 	t.Line, t.Class = msisdn.Number(line), bill.Class(class)
 	return t, err
 }

@@ -134,15 +134,16 @@ WITH before AS (
     SELECT max(round) AS last FROM waiting_fetch
     WHERE endpoint = $1 AND line_number = $2 AND class = $5 AND billing_month <> $3
 )
-INSERT INTO waiting_fetch AS held (endpoint, line_number, billing_month, request_id, class, round, since, due_at, refresh, reason)
-SELECT $1, $2, $3, $4, $5, greatest(0, served.round, own.last + 1), clock_timestamp(), clock_timestamp(), $6, $8
+INSERT INTO waiting_fetch AS held (endpoint, line_number, billing_month, request_id, class, round, since, due_at, refresh, reason, customers)
+SELECT $1, $2, $3, $4, $5, greatest(0, served.round, own.last + 1), clock_timestamp(), clock_timestamp(), $6, $8, $9
 FROM served, own
 WHERE served.waiting < $7 OR EXISTS (SELECT FROM before)
 ON CONFLICT (line_number, billing_month) DO UPDATE
 SET class   = least(held.class, excluded.class),
     round   = CASE WHEN excluded.class < held.class THEN excluded.round ELSE held.round END,
     place   = CASE WHEN excluded.class < held.class THEN excluded.place ELSE held.place END,
-    refresh = held.refresh OR excluded.refresh
+    refresh = held.refresh OR excluded.refresh,
+    customers = CASE WHEN held.customers @> excluded.customers THEN held.customers ELSE held.customers || excluded.customers END
 RETURNING fetch_id, (SELECT min(class) FROM before)`
 
 // enter puts what is wanted in line, with a job that sees to it. It returns
@@ -153,7 +154,7 @@ func (q *Queue) enter(ctx context.Context, tx pgx.Tx, w bill.Wish) (fetchID int6
 	}
 	var before *int
 	err = tx.QueryRow(ctx, getInLine, string(w.Endpoint()), w.Line.Digits(), string(w.Month), w.RequestID,
-		int(w.Class), w.Refresh, q.room.of(w.Class), w.Reason).Scan(&fetchID, &before)
+		int(w.Class), w.Refresh, q.room.of(w.Class), w.Reason, w.Customers).Scan(&fetchID, &before)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, bill.ErrLineFull
 	}
@@ -167,15 +168,15 @@ func (q *Queue) enter(ctx context.Context, tx pgx.Tx, w bill.Wish) (fetchID int6
 }
 
 const joinFetch = `
-INSERT INTO waiting_inquiry (request_id, requested_at, line_number, billing_month, first_ahead)
-VALUES ($1, $2, $3, $4, $5)`
+INSERT INTO waiting_inquiry (request_id, requested_at, line_number, billing_month, first_ahead, customer_id)
+VALUES ($1, $2, $3, $4, $5, $6)`
 
 // Enter implements bill.Queue.
 func (q *Queue) Enter(ctx context.Context, r bill.Record) (bill.Place, error) {
 	var found standing
 	err := pgx.BeginFunc(ctx, q.pool, func(tx pgx.Tx) error {
 		fetchID, _, err := q.enter(ctx, tx, bill.Wish{
-			Subject: bill.Subject{Line: r.Line, Month: r.Month}, RequestID: r.RequestID, Class: bill.Interactive,
+			Subject: bill.Subject{Line: r.Line, Month: r.Month}, Customers: []string{r.Customer}, RequestID: r.RequestID, Class: bill.Interactive,
 		})
 		if err != nil {
 			return err
@@ -188,7 +189,7 @@ func (q *Queue) Enter(ctx context.Context, r bill.Record) (bill.Place, error) {
 		if err := queueRecord(ctx, q.keyring)(batch, r); err != nil {
 			return err
 		}
-		batch.Queue(joinFetch, r.RequestID, r.RequestedAt, r.Line.Digits(), string(r.Month), found.ahead)
+		batch.Queue(joinFetch, r.RequestID, r.RequestedAt, r.Line.Digits(), string(r.Month), found.ahead, r.Customer)
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	if err != nil {

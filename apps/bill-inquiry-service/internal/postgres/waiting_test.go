@@ -70,7 +70,7 @@ func number(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) (n int) {
 
 func waiting(line msisdn.Number) bill.Record {
 	return bill.Record{
-		RequestID: uuid.Must(uuid.NewV7()).String(), UserID: "testuser01", Line: line, Month: "2026-11",
+		RequestID: uuid.Must(uuid.NewV7()).String(), UserID: "testuser01", Customer: holder.ID, Line: line, Month: "2026-11",
 		Status: bill.Processing, RequestedAt: time.Now().UTC().Truncate(time.Microsecond),
 	}
 }

@@ -20,8 +20,8 @@ import (
 // A record replaces the one of the same id only while that is processing.
 // Repeating the statement does no harm.
 const writeRecord = `
-INSERT INTO inquiry_request (request_id, requested_at, user_id, line_number, inquiry_month, status, result_code, sealed_summary, processed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO inquiry_request (request_id, requested_at, user_id, customer_id, line_number, inquiry_month, status, result_code, sealed_summary, processed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (request_id, requested_at) DO UPDATE
 SET status = excluded.status, result_code = excluded.result_code,
     sealed_summary = excluded.sealed_summary, summary = '', processed_at = excluded.processed_at
@@ -46,7 +46,7 @@ func queueRecord(ctx context.Context, keyring *seal.Keyring) func(*pgx.Batch, bi
 		if err != nil {
 			return err
 		}
-		batch.Queue(writeRecord, r.RequestID, r.RequestedAt, r.UserID, r.Line.Digits(), string(r.Month),
+		batch.Queue(writeRecord, r.RequestID, r.RequestedAt, r.UserID, r.Customer, r.Line.Digits(), string(r.Month),
 			string(r.Status), r.ResultCode, summary, zeronull.Timestamptz(r.ProcessedAt))
 		return nil
 	}

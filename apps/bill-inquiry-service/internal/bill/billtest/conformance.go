@@ -29,6 +29,7 @@ func Conformance(t *testing.T, room int, open func(t *testing.T) Tested) {
 	t.Helper()
 	for name, check := range map[string]func(t *testing.T, l Tested){
 		"lines take turns":                       linesTakeTurns,
+		"a question is asked for each customer":  aQuestionIsAskedForEachCustomer,
 		"who asks the same joins":                whoAsksTheSameJoins,
 		"interactive goes first":                 interactiveGoesFirst,
 		"a full line":                            func(t *testing.T, l Tested) { t.Helper(); aFullLine(t, l, room) },
@@ -57,7 +58,7 @@ func must(t *testing.T, err error) {
 func enter(t *testing.T, l Tested, line int, month bill.Month) (bill.Record, bill.Place) {
 	t.Helper()
 	r := bill.Record{
-		RequestID: uuid.Must(uuid.NewV7()).String(), UserID: "testuser01", Line: number(line), Month: month,
+		RequestID: uuid.Must(uuid.NewV7()).String(), UserID: "testuser01", Customer: "CUST001", Line: number(line), Month: month,
 		Status: bill.Processing, RequestedAt: time.Now().UTC().Truncate(time.Microsecond),
 	}
 	place, err := l.Enter(t.Context(), r)
@@ -137,10 +138,38 @@ func whoAsksTheSameJoins(t *testing.T, l Tested) {
 	}))
 }
 
+// A line that was given to another customer may be asked about by both: KOS is
+// asked once, and each inquiry ends with its own customer's answer.
+func aQuestionIsAskedForEachCustomer(t *testing.T, l Tested) {
+	t.Helper()
+	want := map[string]string{}
+	for _, customer := range []string{"CUST001", "CUST002", "CUST001"} {
+		r := bill.Record{
+			RequestID: uuid.Must(uuid.NewV7()).String(), UserID: "user-" + customer, Customer: customer,
+			Line: number(1), Month: "2026-11", Status: bill.Processing, RequestedAt: time.Now().UTC().Truncate(time.Microsecond),
+		}
+		_, err := l.Enter(t.Context(), r)
+		must(t, err)
+		want[r.RequestID] = customer
+	}
+	turn := take(t, l)
+	if diff := cmp.Diff([]string{"CUST001", "CUST002"}, turn.Customers); diff != "" || turn.Unattributed {
+		t.Errorf("asked for %+v: %s", turn, diff)
+	}
+	got := map[string]string{}
+	must(t, l.Finish(t.Context(), turn, true, func(r bill.Record) bill.Record {
+		got[r.RequestID] = r.Customer
+		return r
+	}))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func want(t *testing.T, l Tested, line int) bool {
 	t.Helper()
 	anew, err := l.Want(t.Context(), bill.Wish{
-		Subject: bill.Subject{Line: number(line), Month: "2026-11"}, RequestID: uuid.Must(uuid.NewV7()).String(),
+		Subject: bill.Subject{Line: number(line), Month: "2026-11"}, Customers: []string{"CUST001"}, RequestID: uuid.Must(uuid.NewV7()).String(),
 		Class: bill.Background, Reason: bill.ReasonLogin, Refresh: true,
 	})
 	must(t, err)
@@ -168,7 +197,7 @@ func aFullLine(t *testing.T, l Tested, room int) {
 		enter(t, l, i, "2026-11")
 	}
 	r := bill.Record{
-		RequestID: uuid.Must(uuid.NewV7()).String(), Line: number(room), Month: "2026-11",
+		RequestID: uuid.Must(uuid.NewV7()).String(), Customer: "CUST001", Line: number(room), Month: "2026-11",
 		Status: bill.Processing, RequestedAt: time.Now(),
 	}
 	if _, err := l.Enter(t.Context(), r); !errors.Is(err, bill.ErrLineFull) {

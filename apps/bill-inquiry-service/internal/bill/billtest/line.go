@@ -6,6 +6,7 @@ package billtest
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -154,6 +155,11 @@ func (l *Line) enter(w bill.Wish) (*fetch, bool, error) {
 		held.Class, held.round, held.place = w.Class, round, l.serial
 	}
 	held.Refresh = held.Refresh || w.Refresh
+	for _, customer := range w.Customers {
+		if !slices.Contains(held.Customers, customer) {
+			held.Customers = append(slices.Clone(held.Customers), customer)
+		}
+	}
 	if anew && l.opts.Came != nil {
 		l.opts.Came(w.Endpoint(), held.FetchID)
 	}
@@ -165,7 +171,7 @@ func (l *Line) Enter(_ context.Context, r bill.Record) (bill.Place, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	subject := bill.Subject{Line: r.Line, Month: r.Month}
-	held, _, err := l.enter(bill.Wish{Subject: subject, RequestID: r.RequestID, Class: bill.Interactive})
+	held, _, err := l.enter(bill.Wish{Subject: subject, Customers: []string{r.Customer}, RequestID: r.RequestID, Class: bill.Interactive})
 	if err != nil {
 		return bill.Place{}, err
 	}

@@ -1,0 +1,218 @@
+package bill_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// stranger is the customer to whom a line was given.
+var stranger = bill.Customer{ID: "CUST900", Name: "나새로", ContractSince: "2026-11-20"}
+
+// give gives the line to the stranger.
+func (b *bench) give() {
+	b.carrier.mu.Lock()
+	defer b.carrier.mu.Unlock()
+	b.carrier.bill.Customer, b.carrier.customer = stranger, stranger
+}
+
+func TestAMovedLineIsRefusedWithoutATrace(t *testing.T) {
+	t.Parallel()
+	tests := map[string]error{ // what KOS says to the question for the bill
+		"the new customer's bill": nil,
+		"no bill":                 bill.ErrNoBill,
+		"suspended":               bill.ErrSuspended,
+	}
+	for name, refusal := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(always(noon))
+			b.give()
+			b.carrier.billErr = refusal
+			_, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line, Month: "2026-11"}, false)
+			if !errors.Is(err, bill.ErrLineMoved) {
+				t.Fatalf("got %v", err)
+			}
+			if len(b.archive.kept) != 0 || !slices.Equal(b.archive.moved, []bill.Subscription{{Customer: holder.ID, Line: line}}) {
+				t.Errorf("kept %+v, noted %+v", b.archive.kept, b.archive.moved)
+			}
+			if len(b.history.records) != 1 || b.history.records[0].ResultCode != "LINE_MOVED" ||
+				strings.Contains(b.history.records[0].Summary, "원") {
+				t.Errorf("on record: %+v", b.history.records)
+			}
+			if _, err := b.use.Menu(t.Context(), asker); !errors.Is(err, bill.ErrLineMoved) {
+				t.Errorf("menu: %v", err)
+			}
+		})
+	}
+}
+
+func TestRefusalsAreToldToTheLinesCustomer(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		customer    bill.Customer
+		bill, other error // that KOS says
+		want        error
+	}{
+		"its customer":         {holder, bill.ErrNoBill, nil, bill.ErrNoBill},
+		"suspended":            {holder, bill.ErrSuspended, nil, bill.ErrSuspended},
+		"unknown line":         {bill.Customer{}, bill.ErrNoBill, bill.ErrUnknownLine, bill.ErrUnknownLine},
+		"nobody's":             {bill.Customer{}, bill.ErrNoBill, nil, bill.ErrUnavailable},
+		"its holder is secret": {bill.Customer{}, bill.ErrSuspended, bill.ErrSuspended, bill.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(always(noon))
+			b.carrier.customer, b.carrier.billErr, b.carrier.customerErr = tc.customer, tc.bill, tc.other
+			if _, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line}, false); !errors.Is(err, tc.want) {
+				t.Errorf("got %v, want %v", err, tc.want)
+			}
+		})
+	}
+	b := setup(always(noon))
+	b.carrier.bill.Customer = bill.Customer{}
+	if _, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line}, false); !errors.Is(err, bill.ErrUnavailable) || len(b.archive.kept) > 0 {
+		t.Errorf("a bill without a customer: %v", err)
+	}
+}
+
+func TestTheFormerCustomerKeepsTheFinalBills(t *testing.T) {
+	t.Parallel()
+	b := setup(always(noon))
+	for _, kept := range []bill.Bill{current, past} {
+		if err := b.archive.Keep(t.Context(), kept); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.give()
+	inquire := func(who bill.Asker, month bill.Month) error {
+		_, err := b.use.Inquire(t.Context(), who, bill.Subject{Line: line, Month: month}, false)
+		return err
+	}
+	if err := inquire(asker, "2026-11"); !errors.Is(err, bill.ErrLineMoved) {
+		t.Errorf("this month: %v", err)
+	}
+	if err := inquire(asker, "2026-10"); err != nil {
+		t.Errorf("last month: %v", err)
+	}
+	b.carrier.set(errOutage)
+	if err := inquire(asker, "2026-11"); !errors.Is(err, bill.ErrUnavailable) {
+		t.Errorf("this month, while KOS is away: %v", err)
+	}
+	successor := bill.Asker{UserID: "newuser", CustomerID: stranger.ID, Lines: []msisdn.Number{line}}
+	if err := inquire(successor, "2026-10"); !errors.Is(err, bill.ErrUnavailable) {
+		t.Errorf("the new customer's last month: %v", err)
+	}
+}
+
+// TestWhatWaitsEndsForEachCustomer has the line move while both customers wait
+// for KOS.
+func TestWhatWaitsEndsForEachCustomer(t *testing.T) {
+	t.Parallel()
+	onClock(t, 60, func(b *bench) {
+		t := b.t
+		b.spend(t)
+		b.give()
+		successor := bill.Asker{UserID: "newuser", CustomerID: stranger.ID, Lines: []msisdn.Number{line}}
+		var clients sync.WaitGroup
+		for who, want := range map[*bill.Asker]error{&asker: bill.ErrLineMoved, &successor: nil} {
+			clients.Go(func() {
+				got, err := b.use.Inquire(t.Context(), *who, bill.Subject{Line: line}, false)
+				if !errors.Is(err, want) || err == nil && got.Bill.Customer.ID != who.CustomerID {
+					t.Errorf("%s: %+v, %v", who.UserID, got, err)
+				}
+			})
+		}
+		clients.Wait()
+		if calls := b.carrier.calls.Load(); calls > 2 {
+			t.Errorf("KOS was asked %d times", calls)
+		}
+	})
+}
+
+func TestAResultOfAMovedLineIsRefused(t *testing.T) {
+	t.Parallel()
+	onClock(t, 60, func(b *bench) {
+		t := b.t
+		b.spend(t)
+		b.give()
+		accepted, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line}, true)
+		if err != nil || accepted.Record.Status != bill.Processing {
+			t.Fatalf("%+v, %v", accepted, err)
+		}
+		pass(time.Minute)
+		if _, err := b.use.Result(t.Context(), asker, accepted.Record.RequestID); !errors.Is(err, bill.ErrLineMoved) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestRecordsOfOlderReplicasEndWithoutAnAmount(t *testing.T) {
+	t.Parallel()
+	b := setup(always(noon))
+	reply := b.bills.Fetch(t.Context(), bill.Wish{
+		Subject: bill.Subject{Line: line, Month: "2026-11"}, RequestID: "r", Unattributed: true,
+	})
+	if reply.Err != nil || len(b.archive.kept) != 0 || len(b.archive.older) != 1 {
+		t.Errorf("%v, kept %+v and %+v", reply.Err, b.archive.kept, b.archive.older)
+	}
+	r := bill.Record{RequestID: "r", Line: line, Month: "2026-11", Status: bill.Processing, RequestedAt: noon}
+	if _, err := b.line.Enter(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.fetcher.Serve(t.Context(), bill.BillInquiry, <-b.came); err != nil {
+		t.Fatal(err)
+	}
+	r.Status, r.ResultCode, r.Summary, r.ProcessedAt = bill.Completed, "0000", "2026-11 요금 조회 완료", noon
+	if diff := cmp.Diff(r, b.history.records[len(b.history.records)-1]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestBackgroundWorkLeavesNoTraceOfAStranger has a bill fetched ahead whose line
+// was given away meanwhile.
+func TestBackgroundWorkLeavesNoTraceOfAStranger(t *testing.T) {
+	t.Parallel()
+	for _, refresh := range []bool{false, true} {
+		b := setup(always(noon))
+		b.give()
+		for _, month := range []bill.Month{"2026-11", bill.TheCustomer} {
+			reply := b.bills.Fetch(t.Context(), bill.Wish{
+				Subject: bill.Subject{Line: line, Month: month}, Customers: []string{holder.ID}, RequestID: "r",
+				Class: bill.Background, Reason: bill.ReasonHot, Refresh: refresh,
+			})
+			if _, err := reply.For(holder.ID); reply.Err != nil || !errors.Is(err, bill.ErrLineMoved) || !errors.Is(err, bill.ErrUnasked) {
+				t.Errorf("%q: %v, %v", month, reply.Err, err)
+			}
+		}
+		if len(b.archive.kept) != 0 || len(b.archive.moved) != 1 {
+			t.Errorf("kept %+v, noted %+v", b.archive.kept, b.archive.moved)
+		}
+	}
+}
+
+func TestAnEventWithoutACustomerConcernsWhoseBillsAreKept(t *testing.T) {
+	t.Parallel()
+	for customer, want := range map[string]string{"": holder.ID, "CUST002": "CUST002"} {
+		b := setup(always(noon))
+		if err := b.bills.Changed(t.Context(), customer, line); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]bill.Subscription{{Customer: want, Line: line}}, b.cached.invalidated); diff != "" {
+			t.Error(diff)
+		}
+	}
+	b := setup(always(noon))
+	if err := b.ahead.LoggedIn(context.Background(), "", []msisdn.Number{line}); err != nil || b.line.Len() != 0 {
+		t.Errorf("a login without a customer has %d fetched, %v", b.line.Len(), err)
+	}
+}

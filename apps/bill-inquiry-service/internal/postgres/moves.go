@@ -1,0 +1,57 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+)
+
+// LineMoved is the channel on which replicas tell one another that a line was
+// given to another customer. The payload is the line's digits and the id of the
+// customer whose it was.
+const LineMoved = "line_moved"
+
+const noteMove = `
+WITH noted AS (
+    INSERT INTO moved_line (line_number, customer_id, known_since)
+    VALUES ($1, $2, $3)
+    ON CONFLICT (line_number, customer_id) DO NOTHING
+    RETURNING line_number, customer_id
+)
+SELECT pg_notify('` + LineMoved + `', line_number || ' ' || customer_id) FROM noted`
+
+// Moved implements bill.Archive.
+func (a *Archive) Moved(ctx context.Context, s bill.Subscription, at time.Time) (first bool, err error) {
+	tag, err := a.pool.Exec(ctx, noteMove, s.Line.Digits(), s.Customer, at)
+	if err != nil {
+		return false, fmt.Errorf("note moved line: %w", err)
+	}
+	return tag.RowsAffected() > 0, nil
+}
+
+// readMove reads the payload of LineMoved.
+func readMove(payload string) bill.Subscription {
+	line, customer, _ := strings.Cut(payload, " ")
+	return bill.Subscription{Customer: customer, Line: msisdn.Number(line)}
+}
+
+const findHolders = `SELECT DISTINCT customer_id FROM customer_bill WHERE line_number = $1`
+
+// Holders implements bill.Archive.
+func (a *Archive) Holders(ctx context.Context, line msisdn.Number) ([]string, error) {
+	rows, err := a.pool.Query(ctx, findHolders, line.Digits())
+	if err != nil {
+		return nil, fmt.Errorf("find customers of line: %w", err)
+	}
+	customers, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("find customers of line: %w", err)
+	}
+	return customers, nil
+}

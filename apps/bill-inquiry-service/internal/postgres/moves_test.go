@@ -1,0 +1,248 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/seal"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
+)
+
+// others is the line of own, as the customer holds it to whom it was given.
+var others = bill.Subscription{Customer: "CUST002", Line: line}
+
+func keep(t *testing.T, archive *postgres.Archive, s bill.Subscription, month bill.Month, final bool, asOf time.Time) {
+	t.Helper()
+	err := archive.Keep(t.Context(), bill.Bill{
+		Line: s.Line, Customer: bill.Customer{ID: s.Customer}, Month: month, Final: final, AsOf: asOf,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// found returns whose bill of a month the archive has.
+func found(t *testing.T, archive *postgres.Archive, s bill.Subscription, month bill.Month) string {
+	t.Helper()
+	got, err := archive.Find(t.Context(), s, month)
+	if err != nil && !errors.Is(err, bill.ErrNotKept) {
+		t.Fatal(err)
+	}
+	return got.Customer.ID
+}
+
+func TestEachCustomerOfALineHasAnArchive(t *testing.T) {
+	t.Parallel()
+	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	keep(t, archive, own, "2026-10", true, at)
+	keep(t, archive, own, "2026-11", false, at)
+	if got := found(t, archive, others, "2026-10"); got != "" {
+		t.Errorf("the new customer gets the bill of %s", got)
+	}
+	keep(t, archive, others, "2026-10", true, at)
+	keep(t, archive, others, "2026-11", false, at)
+	for _, month := range []bill.Month{"2026-10", "2026-11"} {
+		if a, b := found(t, archive, own, month), found(t, archive, others, month); a != own.Customer || b != others.Customer {
+			t.Errorf("%s: the customers get the bills of %q and %q", month, a, b)
+		}
+	}
+	if got, err := archive.Holders(t.Context(), line); err != nil || len(got) != 2 {
+		t.Errorf("customers of the line: %v, %v", got, err)
+	}
+}
+
+func TestAMovedLineKeepsItsFinalBillsOnly(t *testing.T) {
+	t.Parallel()
+	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	keep(t, archive, own, "2026-10", true, at)
+	keep(t, archive, own, "2026-11", false, at)
+	keep(t, archive, others, "2026-11", false, at)
+	move := func(at time.Time, want bool) {
+		t.Helper()
+		if first, err := archive.Moved(t.Context(), own, at); err != nil || first != want {
+			t.Errorf("new: %v, %v", first, err)
+		}
+	}
+	move(at.Add(time.Second), true)
+	move(at.Add(time.Minute), false)
+	if got := found(t, archive, own, "2026-11"); got != "" {
+		t.Error("a bill that cannot be known any more is found")
+	}
+	if found(t, archive, own, "2026-10") == "" || found(t, archive, others, "2026-11") == "" {
+		t.Error("a final bill, or one of the new customer, is not found")
+	}
+	keep(t, archive, own, "2026-11", false, at.Add(time.Hour)) // the line came back
+	if found(t, archive, own, "2026-11") == "" {
+		t.Error("a bill of after the line's return is not found")
+	}
+	move(at.Add(2*time.Hour), true)
+}
+
+// olderReplica writes what the release before this one writes: rows that do not
+// name the customer.
+type olderReplica struct {
+	t       *testing.T
+	pool    *pgxpool.Pool
+	keyring *seal.Keyring
+}
+
+func (o olderReplica) keep(b bill.Bill) {
+	o.t.Helper()
+	sealed, err := o.keyring.SealJSON(o.t.Context(), b, "bill_archive "+b.Line.Digits()+" "+string(b.Month))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	exec(o.t, o.pool, `
+		INSERT INTO bill_archive (line_number, billing_month, final, as_of, sealed)
+		VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (line_number, billing_month) DO UPDATE
+		SET final = excluded.final, as_of = excluded.as_of, sealed = excluded.sealed, document = NULL
+		WHERE NOT bill_archive.final AND bill_archive.as_of < excluded.as_of`,
+		b.Line.Digits(), string(b.Month), b.Final, b.AsOf, sealed)
+}
+
+// enter is an inquiry that waits.
+func (o olderReplica) enter(requestID string, at time.Time) {
+	o.t.Helper()
+	exec(o.t, o.pool, `
+		INSERT INTO waiting_fetch AS held (endpoint, line_number, billing_month, request_id, class, round, since, due_at, refresh, reason)
+		VALUES ('bill-inquiry', $1, '2026-11', $2, 0, 0, now(), now(), false, '')
+		ON CONFLICT (line_number, billing_month) DO UPDATE SET class = least(held.class, excluded.class)`, line.Digits(), requestID)
+	exec(o.t, o.pool, `
+		INSERT INTO inquiry_request (request_id, requested_at, user_id, line_number, inquiry_month, status, result_code)
+		VALUES ($1, $2, 'testuser01', $3, '2026-11', 'PROCESSING', '')`, requestID, at, line.Digits())
+	exec(o.t, o.pool, `
+		INSERT INTO waiting_inquiry (request_id, requested_at, line_number, billing_month, first_ahead)
+		VALUES ($1, $2, $3, '2026-11', 0)`, requestID, at, line.Digits())
+}
+
+func TestOlderBillsAreTheirCustomersAlone(t *testing.T) {
+	t.Parallel()
+	pool, keyring := pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t)
+	archive, older := postgres.NewArchive(pool, keyring), olderReplica{t, pool, keyring}
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	final, open := privateBill("2026-10", at), privateBill("2026-11", at)
+	open.Final = false
+	older.keep(final)
+	older.keep(open)
+	for _, month := range []bill.Month{"2026-10", "2026-11"} {
+		if got := found(t, archive, others, month); got != "" {
+			t.Errorf("%s: the new customer gets the bill of %s", month, got)
+		}
+		got, err := archive.Find(t.Context(), own, month)
+		if err != nil || got.Charges.Total != final.Charges.Total {
+			t.Errorf("%s: its customer gets %+v, %v", month, got, err)
+		}
+	}
+	if _, err := archive.Moved(t.Context(), own, at.Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if found(t, archive, own, "2026-11") != "" || found(t, archive, own, "2026-10") == "" {
+		t.Error("of a moved line the open bill is found, or the final one is not")
+	}
+	// A replica of the release before has the new customer's bill meanwhile.
+	newer := open
+	newer.Customer.ID, newer.AsOf = others.Customer, at.Add(time.Minute)
+	older.keep(newer)
+	if found(t, archive, own, "2026-11") != "" || found(t, archive, others, "2026-11") != others.Customer {
+		t.Error("the new customer's bill is not the new customer's alone")
+	}
+	// What was read once is attributed for good.
+	exec(t, pool, `DELETE FROM bill_archive`)
+	if got := found(t, archive, own, "2026-10"); got != own.Customer {
+		t.Error("a final bill was not attributed when it was read")
+	}
+}
+
+func TestAnOlderReplicasPlanChangeHidesTheOpenBill(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t, postgres.Migrations()).Pool
+	archive := postgres.NewArchive(pool, sealtest.Keyring(t))
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	keep(t, archive, own, "2026-11", false, at)
+	exec(t, pool, `INSERT INTO bill_archive (line_number, billing_month, final, as_of) VALUES ($1, '2026-11', false, $2)`, line, at.Add(time.Second))
+	if found(t, archive, own, "2026-11") != "" {
+		t.Error("the old plan's bill is found")
+	}
+}
+
+func TestQuestionsOfOlderReplicasAreUnattributed(t *testing.T) {
+	t.Parallel()
+	keyring := sealtest.Keyring(t)
+	queue, pool := newSealedQueue(t, keyring)
+	older, at := olderReplica{t, pool, keyring}, time.Now().UTC().Truncate(time.Microsecond)
+	for name, customers := range map[string][]string{"alone": {}, "joined by a newer one": {own.Customer}} {
+		older.enter(uuid.Must(uuid.NewV7()).String(), at)
+		if len(customers) > 0 {
+			if _, err := queue.Enter(t.Context(), waiting(line)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		turn, err := queue.Take(t.Context(), bill.BillInquiry)
+		if diff := cmp.Diff(customers, turn.Customers); err != nil || diff != "" || !turn.Unattributed {
+			t.Errorf("%s: %+v, %v", name, turn, err)
+		}
+		settled := map[string]int{}
+		err = queue.Finish(t.Context(), turn, true, func(r bill.Record) bill.Record {
+			settled[r.Customer]++
+			r.Status, r.ProcessedAt = bill.Completed, at
+			return r
+		})
+		if err != nil || settled[""] != 1 || settled[own.Customer] != len(customers) {
+			t.Errorf("%s: settled %v, %v", name, settled, err)
+		}
+	}
+}
+
+// hearing passes on which subscriptions are told to have moved.
+type hearing struct{ moved chan bill.Subscription }
+
+func (hearing) Heard(msisdn.Number)                  {}
+func (h hearing) MovedElsewhere(s bill.Subscription) { h.moved <- s }
+func (hearing) Listening(bool)                       {}
+
+func TestReplicasHearOfAMovedLineOnce(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t, postgres.Migrations()).Pool
+	archive, heard := postgres.NewArchive(pool, sealtest.Keyring(t)), hearing{make(chan bill.Subscription, 2)}
+	listening, begun := postgres.Listener(heard, bill.NewSignals()), make(chan struct{}, 1)
+	told := listening.Listening
+	listening.Listening = func(on bool) {
+		told(on)
+		if on {
+			begun <- struct{}{}
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		pg.Listen(ctx, pool, slog.New(slog.DiscardHandler), listening)
+	}()
+	t.Cleanup(func() { stop(); <-ended })
+	<-begun
+	for _, s := range []bill.Subscription{own, own, others} {
+		if _, err := archive.Moved(t.Context(), s, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []bill.Subscription{own, others} {
+		if got := <-heard.moved; got != want {
+			t.Errorf("heard of %+v, not %+v", got, want)
+		}
+	}
+}
