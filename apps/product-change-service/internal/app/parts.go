@@ -44,7 +44,7 @@ type processorParams struct {
 
 func newProcessor(p processorParams) *change.Processor {
 	return change.NewProcessor(change.ProcessorParams{
-		Queue: p.Queue, Carrier: p.Carrier, Caches: p.Plans, Outcomes: p.Outcomes, Meter: p.Metrics,
+		Queue: p.Queue, Carrier: p.Carrier, Lines: p.Plans, Outcomes: p.Outcomes, Meter: p.Metrics,
 		Pace: change.Pace{Call: p.Budgets.change.Interval(), Retry: retry},
 		Log:  p.Log, Now: p.Now,
 	})

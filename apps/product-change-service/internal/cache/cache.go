@@ -40,6 +40,7 @@ const all = "all"
 type Cache struct {
 	subscribers *cache.Cache[told]
 	catalogues  *cache.Cache[product.Catalogue]
+	holders     *cache.Index // ids of customers by line
 	now         func() time.Time
 }
 
@@ -63,21 +64,23 @@ func New(p Params) *Cache {
 	return &Cache{
 		subscribers: cache.New[told](options("subscriber", subscriberTTL), p.L2, p.Log, metrics),
 		catalogues:  cache.New[product.Catalogue](options("catalogue", catalogueTTL), p.L2, p.Log, metrics),
+		holders:     cache.NewIndex(),
 		now:         p.Now,
 	}
 }
 
-// told is what KOS said of a line: who holds it, or that there is none. It is
-// kept in the shape of a subscriber, under whose keys older software keeps these.
+// told is what KOS said of a subscription: its plan, that there is no such line,
+// or that it is another customer's.
 type told struct {
 	product.Subscriber
 
 	Unknown bool `json:"unknown,omitempty"`
+	Moved   bool `json:"moved,omitempty"`
 }
 
 // Life implements cache.Brief.
 func (t told) Life() time.Duration {
-	if t.Unknown {
+	if t.Unknown || t.Moved {
 		return refusalTTL
 	}
 	return 0
@@ -87,24 +90,48 @@ func (t told) Life() time.Duration {
 func keep(load func(context.Context) (product.Subscriber, error)) cache.Load[told] {
 	return func(ctx context.Context) (told, error) {
 		got, err := load(ctx)
-		if errors.Is(err, product.ErrUnknownLine) {
+		switch {
+		case errors.Is(err, product.ErrUnknownLine):
 			return told{Unknown: true}, nil
+		case errors.Is(err, product.ErrLineMoved):
+			return told{Moved: true}, nil
 		}
 		return told{Subscriber: got}, err
 	}
 }
 
+// renew returns a load that keeps no refusal: what it was to replace has been
+// forgotten if need be.
+func renew(load func(context.Context) (product.Subscriber, error)) cache.Load[told] {
+	return func(ctx context.Context) (told, error) {
+		got, err := keep(load)(ctx)
+		if err == nil && got.Moved {
+			err = product.ErrLineMoved
+		}
+		return got, err
+	}
+}
+
+// key tells subscriptions apart. Ids of customers have no spaces.
+func (c *Cache) key(s product.Subscription) string {
+	c.holders.Use(s.Line.Digits(), s.Customer)
+	return s.Customer + " " + s.Line.Digits()
+}
+
 // Subscriber implements product.Cache.
-func (c *Cache) Subscriber(ctx context.Context, line msisdn.Number, source product.Source[product.Subscriber]) (product.Subscriber, error) {
-	got, level, err := c.subscribers.Get(ctx, line.Digits(), keep(source.Ask))
+func (c *Cache) Subscriber(ctx context.Context, s product.Subscription, source product.Source[product.Subscriber]) (product.Subscriber, error) {
+	key := c.key(s)
+	got, level, err := c.subscribers.Get(ctx, key, keep(source.Ask))
 	telemetry.Annotate(ctx, slog.String("cache", string(level)))
 	switch {
 	case err != nil:
 		return product.Subscriber{}, err
 	case got.Unknown:
 		return product.Subscriber{}, product.ErrUnknownLine
+	case got.Moved:
+		return product.Subscriber{}, product.ErrLineMoved
 	case old(got.AsOf, c.now(), subscriberTTL):
-		c.subscribers.RefreshAhead(ctx, line.Digits(), keep(source.Ahead))
+		c.subscribers.RefreshAhead(ctx, key, renew(source.Ahead))
 	}
 	return got.Subscriber, nil
 }
@@ -119,12 +146,16 @@ func (c *Cache) Catalogue(ctx context.Context, source product.Source[product.Cat
 }
 
 // Invalidate implements product.Forgetful.
-func (c *Cache) Invalidate(ctx context.Context, line msisdn.Number) error {
-	return c.subscribers.Invalidate(ctx, line.Digits())
+func (c *Cache) Invalidate(ctx context.Context, s product.Subscription) error {
+	return c.subscribers.Invalidate(ctx, c.key(s))
 }
 
 // Forget implements product.Forgetful.
-func (c *Cache) Forget(line msisdn.Number) { c.subscribers.Forget(line.Digits()) }
+func (c *Cache) Forget(line msisdn.Number) {
+	for _, customer := range c.holders.Keys(line.Digits()) {
+		c.subscribers.Forget(c.key(product.Subscription{Customer: customer, Line: line}))
+	}
+}
 
 // Listening implements product.Forgetful. The catalogue changes for everybody
 // alike; nobody is told of that.

@@ -75,7 +75,7 @@ func TestWhatIsKeptForHowLong(t *testing.T) {
 	asked := 0
 	subscriber := func(c *cache.Cache, line msisdn.Number) {
 		t.Helper()
-		got, err := c.Subscriber(t.Context(), line, from(func(context.Context) (product.Subscriber, error) {
+		got, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: line}, from(func(context.Context) (product.Subscriber, error) {
 			asked++
 			return product.Subscriber{Line: line, AsOf: noon}, nil
 		}))
@@ -101,7 +101,7 @@ func TestWhatIsKeptForHowLong(t *testing.T) {
 		t.Errorf("kept for %v", l2.ttls)
 	}
 
-	if err := c.Invalidate(t.Context(), line); err != nil {
+	if err := c.Invalidate(t.Context(), product.Subscription{Customer: "CUST001", Line: line}); err != nil {
 		t.Fatal(err)
 	}
 	subscriber(c, other)
@@ -129,7 +129,7 @@ func TestAnUnknownLineIsKnownForAMoment(t *testing.T) {
 	})
 	c := replica()
 	for _, c := range []*cache.Cache{c, c, replica()} {
-		if _, err := c.Subscriber(t.Context(), line, unknown); !errors.Is(err, product.ErrUnknownLine) {
+		if _, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: line}, unknown); !errors.Is(err, product.ErrUnknownLine) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestAnUnknownLineIsKnownForAMoment(t *testing.T) {
 	}
 	fault := errors.New("away")
 	for range 2 {
-		_, err := c.Subscriber(t.Context(), other, from(func(context.Context) (product.Subscriber, error) {
+		_, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: other}, from(func(context.Context) (product.Subscriber, error) {
 			asked++
 			return product.Subscriber{}, fault
 		}))
@@ -159,7 +159,7 @@ func TestWhatIsUsedIsGotAhead(t *testing.T) {
 		use func(c *cache.Cache, told time.Time, ahead func() time.Time) (time.Time, error)
 	}{
 		"line": {4 * time.Hour, func(c *cache.Cache, told time.Time, ahead func() time.Time) (time.Time, error) {
-			got, err := c.Subscriber(t.Context(), line, product.Source[product.Subscriber]{
+			got, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: line}, product.Source[product.Subscriber]{
 				Ask:   func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: told}, nil },
 				Ahead: func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: ahead()}, nil },
 			})

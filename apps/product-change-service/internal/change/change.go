@@ -75,6 +75,11 @@ type Change struct {
 	ProcessedAt   time.Time // zero while it is not final
 }
 
+// Subscription returns the line as the customer's who asked for the change.
+func (c Change) Subscription() product.Subscription {
+	return product.Subscription{Customer: c.CustomerID, Line: c.Line}
+}
+
 // Order is what somebody wants.
 type Order struct {
 	Line      msisdn.Number
@@ -114,6 +119,11 @@ func (a Asker) Owns(line msisdn.Number) bool {
 		}
 	}
 	return false
+}
+
+// Subscription returns a line as the asker's.
+func (a Asker) Subscription(line msisdn.Number) product.Subscription {
+	return product.Subscription{Customer: a.CustomerID, Line: line}
 }
 
 // Exchange is one call of KOS, for the history of processing.

@@ -84,11 +84,11 @@ func (l *ledger) Recall(_ context.Context, userID, key string) (string, []byte, 
 	return id, l.bodies[userID+" "+key], nil
 }
 
-func (l *ledger) Busy(_ context.Context, line msisdn.Number) (bool, error) {
+func (l *ledger) Busy(_ context.Context, s product.Subscription) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.changes {
-		if c.Line == line && !c.Status.Final() {
+		if c.Subscription() == s && !c.Status.Final() {
 			return true, nil
 		}
 	}
@@ -187,7 +187,7 @@ func goodPlans() *plans {
 	return &plans{inspection: product.Inspect(subscriber, catalogue, "A", "B")}
 }
 
-func (p *plans) Inspect(context.Context, msisdn.Number, string, string) (product.Inspection, error) {
+func (p *plans) Inspect(context.Context, product.Subscription, string, string) (product.Inspection, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked++
@@ -233,14 +233,21 @@ func (c *carrier) Inquire(context.Context, change.Change) (change.Result, bool, 
 	return a.result, a.found, a.err
 }
 
-// caches count what is forgotten.
+// caches count what is forgotten, and tell whose a line is.
 type caches struct {
 	forgotten []msisdn.Number
 	err       error
+	holds     error // that KOS says of the line's customer
+	asked     int
 }
 
-func (c *caches) Invalidate(_ context.Context, line msisdn.Number) error {
-	c.forgotten = append(c.forgotten, line)
+func (c *caches) Holds(context.Context, product.Subscription) error {
+	c.asked++
+	return c.holds
+}
+
+func (c *caches) Invalidate(_ context.Context, s product.Subscription) error {
+	c.forgotten = append(c.forgotten, s.Line)
 	return c.err
 }
 
@@ -273,7 +280,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{ledger: newLedger(), carrier: &carrier{}, caches: &caches{}, meter: &meter{}, outcomes: change.NewOutcomes(), now: noon}
 	w.Processor = change.NewProcessor(change.ProcessorParams{
-		Queue: w.ledger, Carrier: w.carrier, Caches: w.caches, Outcomes: w.outcomes, Meter: w.meter,
+		Queue: w.ledger, Carrier: w.carrier, Lines: w.caches, Outcomes: w.outcomes, Meter: w.meter,
 		Pace: change.Pace{Call: 2 * time.Second, Retry: retry}, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return w.now },
 	})

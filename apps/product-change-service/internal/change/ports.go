@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
@@ -23,8 +22,8 @@ type Book interface {
 	// Recall returns the request that a user's key stands for, with the digest
 	// of what was asked. It returns ErrNoChange if the key is new.
 	Recall(ctx context.Context, userID, key string) (requestID string, body []byte, err error)
-	// Busy reports whether the line has a change that is not final.
-	Busy(ctx context.Context, line msisdn.Number) (bool, error)
+	// Busy reports whether the subscription has a change that is not final.
+	Busy(ctx context.Context, s product.Subscription) (bool, error)
 }
 
 // History is what can be read of changes.
@@ -123,12 +122,16 @@ const OK = "0000"
 
 // Plans are what is known of plans and lines. See product.Plans.
 type Plans interface {
-	Inspect(ctx context.Context, line msisdn.Number, current, target string) (product.Inspection, error)
+	Inspect(ctx context.Context, s product.Subscription, current, target string) (product.Inspection, error)
 }
 
-// Caches forget lines. See product.Plans.
-type Caches interface {
-	Invalidate(ctx context.Context, line msisdn.Number) error
+// Lines are what is known of lines. See product.Plans.
+type Lines interface {
+	// Holds returns nil if KOS says now that the line is the subscription's,
+	// product.ErrLineMoved if it is another customer's, or another error.
+	Holds(ctx context.Context, s product.Subscription) error
+	// Invalidate forgets what is cached of a subscription.
+	Invalidate(ctx context.Context, s product.Subscription) error
 }
 
 // Meter counts what happens to changes.
@@ -149,6 +152,7 @@ const (
 	StepLimited   Step = "limited"
 	StepNotAsked  Step = "not_asked"
 	StepNoAnswer  Step = "no_answer"
-	StepUndecided Step = "undecided" // KOS cannot say yet
-	StepNothing   Step = "nothing"   // it was final already
+	StepUndecided Step = "undecided"      // KOS cannot say yet
+	StepUnknown   Step = "unknown_holder" // KOS does not say whose the line is
+	StepNothing   Step = "nothing"        // it was final already
 )

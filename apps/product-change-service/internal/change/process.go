@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
 // Processor looks after accepted changes, one at a time, until each is final.
@@ -14,7 +16,7 @@ import (
 type Processor struct {
 	queue    Queue
 	carrier  Carrier
-	caches   Caches
+	lines    Lines
 	outcomes *Outcomes
 	meter    Meter
 	pace     Pace
@@ -35,7 +37,7 @@ type Pace struct {
 type ProcessorParams struct {
 	Queue    Queue
 	Carrier  Carrier
-	Caches   Caches
+	Lines    Lines
 	Outcomes *Outcomes
 	Meter    Meter
 	Pace     Pace
@@ -46,7 +48,7 @@ type ProcessorParams struct {
 // NewProcessor returns a processor.
 func NewProcessor(p ProcessorParams) *Processor {
 	return &Processor{
-		queue: p.Queue, carrier: p.Carrier, caches: p.Caches, outcomes: p.Outcomes,
+		queue: p.Queue, carrier: p.Carrier, lines: p.Lines, outcomes: p.Outcomes,
 		meter: p.Meter, pace: p.Pace, log: p.Log, now: p.Now,
 	}
 }
@@ -111,6 +113,11 @@ func (p *Processor) order(ctx context.Context, place Place) (time.Duration, erro
 	}
 	if place.Ahead > 0 {
 		return p.queued(ctx, place)
+	}
+	if err := p.holds(ctx, place); errors.Is(err, product.ErrLineMoved) {
+		return p.abandon(ctx, place, movedAway(p.now()))
+	} else if err != nil {
+		return p.unknownHolder(ctx, place, err)
 	}
 	turn, err := p.queue.TakeTurn(ctx, place)
 	switch {
@@ -228,7 +235,7 @@ func (p *Processor) finish(ctx context.Context, place Place, outcome Outcome) er
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOver)
 	defer cancel()
 	if outcome.Status == Completed && !outcome.Scheduled {
-		if err := p.caches.Invalidate(ctx, place.Line); err != nil {
+		if err := p.lines.Invalidate(ctx, place.Subscription()); err != nil {
 			p.log.WarnContext(ctx, "cache keeps an old plan until the event comes", "error", err)
 		}
 	}
@@ -249,9 +256,17 @@ func (p *Processor) finish(ctx context.Context, place Place, outcome Outcome) er
 // codeExpired is the result of a change that was given up.
 const codeExpired = "EXPIRED"
 
-// expire gives up a change that has waited too long, once it is sure that KOS
-// has not carried it out and will not.
+// expire gives up a change that has waited too long.
 func (p *Processor) expire(ctx context.Context, place Place) (time.Duration, error) {
+	return p.abandon(ctx, place, Outcome{
+		Status: Failed, ResultCode: codeExpired, At: p.now(),
+		ResultMessage: "통신사 시스템 장애로 24시간 안에 처리하지 못해 취소되었습니다.",
+	})
+}
+
+// abandon ends a change without an order, once it is sure that KOS has not
+// carried out an earlier one and will not.
+func (p *Processor) abandon(ctx context.Context, place Place, end Outcome) (time.Duration, error) {
 	if !place.AskedAt.IsZero() {
 		result, found, err := p.carrier.Inquire(ctx, place.Change)
 		if found {
@@ -264,8 +279,5 @@ func (p *Processor) expire(ctx context.Context, place Place) (time.Duration, err
 			return p.rest(ctx, place, Rest{Reason: KOSUnavailable, Aside: true}, max(open, p.pace.Retry))
 		}
 	}
-	return 0, p.finish(ctx, place, Outcome{
-		Status: Failed, ResultCode: codeExpired, At: p.now(),
-		ResultMessage: "통신사 시스템 장애로 24시간 안에 처리하지 못해 취소되었습니다.",
-	})
+	return 0, p.finish(ctx, place, end)
 }

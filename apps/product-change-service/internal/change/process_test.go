@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
 var (
@@ -251,7 +252,7 @@ func TestFaultsOfOursLoseNothing(t *testing.T) {
 		w.carrier.orders, w.carrier.statuses = []answer{done}, []answer{done}
 		failing := &failingCaches{ledger: w.ledger}
 		processor := change.NewProcessor(change.ProcessorParams{
-			Queue: w.ledger, Carrier: w.carrier, Caches: failing, Outcomes: w.outcomes, Meter: w.meter,
+			Queue: w.ledger, Carrier: w.carrier, Lines: failing, Outcomes: w.outcomes, Meter: w.meter,
 			Log: discard, Now: func() time.Time { return noon },
 		})
 		if _, err := processor.Process(t.Context(), id); !errors.Is(err, errDatabase) {
@@ -269,7 +270,9 @@ func TestFaultsOfOursLoseNothing(t *testing.T) {
 // failingCaches makes the database fail right before a change is ended.
 type failingCaches struct{ ledger *ledger }
 
-func (f *failingCaches) Invalidate(context.Context, lineNumber) error {
+func (*failingCaches) Holds(context.Context, product.Subscription) error { return nil }
+
+func (f *failingCaches) Invalidate(context.Context, product.Subscription) error {
 	f.ledger.fault = errDatabase
 	return nil
 }

@@ -109,20 +109,23 @@ func (r *Requests) recall(ctx context.Context, asker Asker, order Order, key Key
 	return found, err
 }
 
-// accept checks an order, also against what KOS says now, and writes it down.
+// accept checks an order, also against what KOS says now, and writes it down. A
+// change of the line's customer before is told of after KOS has said whose the
+// line is.
 func (r *Requests) accept(ctx context.Context, asker Asker, order Order, key Key) (Change, error) {
 	effective, err := r.effective(order.Effective)
 	if err != nil {
 		return Change{}, err
 	}
-	busy, err := r.book.Busy(ctx, order.Line)
+	subscription := asker.Subscription(order.Line)
+	busy, err := r.book.Busy(ctx, subscription)
 	if err != nil {
 		return Change{}, err
 	}
 	if busy {
 		return Change{}, ErrInProgress
 	}
-	inspection, err := r.plans.Inspect(ctx, order.Line, order.Current, order.Target)
+	inspection, err := r.plans.Inspect(ctx, subscription, order.Current, order.Target)
 	if err != nil {
 		return Change{}, err
 	}

@@ -19,6 +19,7 @@ const ProductChanged = "product.changed.v1"
 type Changed struct {
 	EventID             string `json:"eventId"` // the same for every delivery
 	RequestID           string `json:"requestId"`
+	CustomerID          string `json:"customerId"`
 	LineNumber          string `json:"lineNumber"`
 	PreviousProductCode string `json:"previousProductCode"`
 	ProductCode         string `json:"productCode"`
@@ -56,7 +57,7 @@ func (a *Announcer) Announce(ctx context.Context, c change.Change) error {
 		effective = change.DayOf(c.ProcessedAt)
 	}
 	err := a.publisher.Publish(ctx, a.component, sidecar.Event{ID: c.RequestID, Type: ProductChanged, Data: Changed{
-		EventID: c.RequestID, RequestID: c.RequestID, LineNumber: c.Line.Digits(),
+		EventID: c.RequestID, RequestID: c.RequestID, CustomerID: c.CustomerID, LineNumber: c.Line.Digits(),
 		PreviousProductCode: c.CurrentCode, ProductCode: c.Target.Code, EffectiveDate: effective,
 	}})
 	outcome := "published"

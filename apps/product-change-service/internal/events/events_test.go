@@ -32,7 +32,7 @@ func (b *broker) Publish(_ context.Context, component string, e sidecar.Event) e
 func TestAnnounce(t *testing.T) {
 	t.Parallel()
 	done := change.Change{
-		RequestID: "request", Line: "01012345678", CurrentCode: "A", Target: product.Product{Code: "B"},
+		RequestID: "request", CustomerID: "CUST001", Line: "01012345678", CurrentCode: "A", Target: product.Product{Code: "B"},
 		ProcessedAt: time.Date(2026, 11, 22, 16, 0, 0, 0, time.UTC), // the 23rd in Seoul
 	}
 	later := done
@@ -46,7 +46,7 @@ func TestAnnounce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := `{"eventId":"request","requestId":"request","lineNumber":"01012345678",` +
+		want := `{"eventId":"request","requestId":"request","customerId":"CUST001","lineNumber":"01012345678",` +
 			`"previousProductCode":"A","productCode":"B","effectiveDate":"` + day + `"}`
 		if diff := cmp.Diff(want, string(data)); diff != "" || b.component != "pubsub" || b.event.ID != "request" || b.event.Type != "product.changed.v1" {
 			t.Errorf("%+v (-want +got):\n%s", b, diff)

@@ -37,10 +37,11 @@ func (a *API) validate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	audit.About(r.Context(), order.Line.Masked())
-	if !asker(r).Owns(order.Line) {
+	caller := asker(r)
+	if !caller.Owns(order.Line) {
 		return product.ErrNotYourLine
 	}
-	inspection, err := a.plans.Inspect(r.Context(), order.Line, order.Current, order.Target)
+	inspection, err := a.plans.Inspect(r.Context(), caller.Subscription(order.Line), order.Current, order.Target)
 	if err != nil {
 		return err
 	}

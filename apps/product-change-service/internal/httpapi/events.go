@@ -8,6 +8,7 @@ import (
 	shared "github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/events"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
 // productChanged takes the event that a line has a new plan, which is our own:
@@ -18,6 +19,6 @@ func (a *API) productChanged() http.Handler {
 		if err != nil {
 			return fmt.Errorf("%w: no line", shared.ErrPoison)
 		}
-		return a.plans.Changed(ctx, line)
+		return a.plans.Changed(ctx, product.Subscription{Customer: changed.CustomerID, Line: line})
 	})
 }

@@ -72,21 +72,21 @@ type plans struct {
 	err        error
 }
 
-func (p *plans) Subscriber(_ context.Context, line msisdn.Number) (product.Subscriber, error) {
-	p.line = line
+func (p *plans) Subscriber(_ context.Context, s product.Subscription) (product.Subscriber, error) {
+	p.line = s.Line
 	return p.subscriber, p.err
 }
 
-func (p *plans) Offers(context.Context, msisdn.Number, string, string) (product.Catalogue, error) {
+func (p *plans) Offers(context.Context, product.Subscription, string, string) (product.Catalogue, error) {
 	return product.Catalogue{Products: []product.Product{basic}, AsOf: noon, Stale: true}, p.err
 }
 
-func (p *plans) Inspect(context.Context, msisdn.Number, string, string) (product.Inspection, error) {
+func (p *plans) Inspect(context.Context, product.Subscription, string, string) (product.Inspection, error) {
 	return p.inspection, p.err
 }
 
-func (p *plans) Changed(_ context.Context, line msisdn.Number) error {
-	p.changed = append(p.changed, line)
+func (p *plans) Changed(_ context.Context, s product.Subscription) error {
+	p.changed = append(p.changed, s.Line)
 	return p.err
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pathvalue"
@@ -52,16 +53,16 @@ var menuItems = []menuItem{
 }
 
 func (a *API) menu(w http.ResponseWriter, r *http.Request) error {
-	line, err := firstLine(r)
+	own, err := firstLine(r)
 	if err != nil {
 		return err
 	}
-	subscriber, err := a.plans.Subscriber(r.Context(), line)
+	subscriber, err := a.plans.Subscriber(r.Context(), own)
 	if err != nil {
 		return err
 	}
 	return httpjson.Success(w, http.StatusOK, menuAnswer{
-		CustomerID: subscriber.CustomerID, LineNumber: line.Digits(),
+		CustomerID: subscriber.CustomerID, LineNumber: own.Line.Digits(),
 		CurrentProduct: newPlan(subscriber.Product), MenuItems: menuItems,
 		AsOf: subscriber.AsOf.In(product.Seoul), Stale: subscriber.Stale,
 	}, "상품변경 메뉴를 조회했습니다.")
@@ -92,11 +93,11 @@ func (a *API) customer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !given {
-		first, err := firstLine(r)
+		own, err := firstLine(r)
 		if err != nil {
 			return err
 		}
-		line = first
+		line = own.Line
 	}
 	return a.answerCustomer(w, r, line)
 }
@@ -111,10 +112,11 @@ func (a *API) customerOfLine(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) answerCustomer(w http.ResponseWriter, r *http.Request, line msisdn.Number) error {
-	if !asker(r).Owns(line) {
-		return product.ErrNotYourLine
+	own, err := ownLine(r, line)
+	if err != nil {
+		return err
 	}
-	subscriber, err := a.plans.Subscriber(r.Context(), line)
+	subscriber, err := a.plans.Subscriber(r.Context(), own)
 	if err != nil {
 		return err
 	}
@@ -151,7 +153,7 @@ type availableAnswer struct {
 // available offers plans beside the caller's own, unless the query says beside
 // which, or whose.
 func (a *API) available(w http.ResponseWriter, r *http.Request) error {
-	line, err := firstLine(r)
+	own, err := firstLine(r)
 	if err != nil {
 		return err
 	}
@@ -161,7 +163,7 @@ func (a *API) available(w http.ResponseWriter, r *http.Request) error {
 	if err := params.Err(); err != nil {
 		return err
 	}
-	catalogue, err := a.plans.Offers(r.Context(), line, current, operator)
+	catalogue, err := a.plans.Offers(r.Context(), own, current, operator)
 	if err != nil {
 		return err
 	}
@@ -174,13 +176,25 @@ func (a *API) available(w http.ResponseWriter, r *http.Request) error {
 	}, "변경 가능한 상품을 조회했습니다.")
 }
 
-// firstLine returns the caller's first line.
-func firstLine(r *http.Request) (msisdn.Number, error) {
+// firstLine returns the caller's first line. It returns ErrNotYourLine if the
+// caller has none.
+func firstLine(r *http.Request) (product.Subscription, error) {
 	lines := asker(r).Lines
 	if len(lines) == 0 {
-		return "", product.ErrNotYourLine
+		return product.Subscription{}, product.ErrNotYourLine
 	}
-	return lines[0], nil
+	return ownLine(r, lines[0])
+}
+
+// ownLine returns the line as the caller's. It returns ErrNotYourLine if it is
+// another customer's.
+func ownLine(r *http.Request, line msisdn.Number) (product.Subscription, error) {
+	audit.About(r.Context(), line.Masked())
+	caller := asker(r)
+	if !caller.Owns(line) {
+		return product.Subscription{}, product.ErrNotYourLine
+	}
+	return caller.Subscription(line), nil
 }
 
 const lineFormat = "회선번호는 010-1234-5678 또는 01012345678 형식이어야 합니다."

@@ -27,11 +27,11 @@ type Requests interface {
 
 // Plans are the use cases of plans. See product.Plans.
 type Plans interface {
-	Subscriber(ctx context.Context, line msisdn.Number) (product.Subscriber, error)
-	Offers(ctx context.Context, line msisdn.Number, current, operator string) (product.Catalogue, error)
-	Inspect(ctx context.Context, line msisdn.Number, current, target string) (product.Inspection, error)
-	// Changed is called for a line that has a new plan.
-	Changed(ctx context.Context, line msisdn.Number) error
+	Subscriber(ctx context.Context, s product.Subscription) (product.Subscriber, error)
+	Offers(ctx context.Context, s product.Subscription, current, operator string) (product.Catalogue, error)
+	Inspect(ctx context.Context, s product.Subscription, current, target string) (product.Inspection, error)
+	// Changed is called for a subscription that has a new plan.
+	Changed(ctx context.Context, s product.Subscription) error
 }
 
 var (

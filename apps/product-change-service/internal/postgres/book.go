@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
 // Jobs puts work into the queue that outlives this process, within a
@@ -97,11 +97,15 @@ func (b *Book) Recall(ctx context.Context, userID, key string) (requestID string
 	return requestID, body, nil
 }
 
-const isBusy = `SELECT EXISTS (SELECT FROM running_change WHERE line_number = $1)`
+const isBusy = `
+SELECT EXISTS (
+    SELECT FROM running_change JOIN change_request USING (request_id, requested_at)
+    WHERE running_change.line_number = $1 AND customer_id = $2
+)`
 
 // Busy implements change.Book.
-func (b *Book) Busy(ctx context.Context, line msisdn.Number) (busy bool, err error) {
-	if err := b.pool.QueryRow(ctx, isBusy, line.Digits()).Scan(&busy); err != nil {
+func (b *Book) Busy(ctx context.Context, s product.Subscription) (busy bool, err error) {
+	if err := b.pool.QueryRow(ctx, isBusy, s.Line.Digits(), s.Customer).Scan(&busy); err != nil {
 		return false, fault("find running change", err)
 	}
 	return busy, nil

@@ -36,7 +36,7 @@ func TestAcceptWritesEverythingDown(t *testing.T) {
 	if _, _, err := s.book.Recall(t.Context(), "testuser02", "key"); !errors.Is(err, change.ErrNoChange) {
 		t.Errorf("another user's key: %v", err)
 	}
-	busy, err := s.book.Busy(t.Context(), c.Line)
+	busy, err := s.book.Busy(t.Context(), c.Subscription())
 	if !busy || err != nil {
 		t.Errorf("busy: %t, %v", busy, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
 func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
@@ -21,9 +22,12 @@ func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
 	for name, use := range map[string]func(context.Context) error{
 		"Accept": func(ctx context.Context) error { return s.book.Accept(ctx, change.Change{RequestID: id}, change.Key{}) },
 		"Recall": func(ctx context.Context) error { _, _, err := s.book.Recall(ctx, "user", "key"); return err },
-		"Busy":   func(ctx context.Context) error { _, err := s.book.Busy(ctx, "01030000001"); return err },
-		"Find":   func(ctx context.Context) error { _, err := s.history.Find(ctx, "user", id); return err },
-		"List":   func(ctx context.Context) error { _, err := s.history.List(ctx, change.Filter{}); return err },
+		"Busy": func(ctx context.Context) error {
+			_, err := s.book.Busy(ctx, product.Subscription{Customer: "CUST001", Line: "01030000001"})
+			return err
+		},
+		"Find": func(ctx context.Context) error { _, err := s.history.Find(ctx, "user", id); return err },
+		"List": func(ctx context.Context) error { _, err := s.history.List(ctx, change.Filter{}); return err },
 	} {
 		if err := use(t.Context()); !errors.Is(err, change.ErrDatabase) {
 			t.Errorf("%s: %v", name, err)

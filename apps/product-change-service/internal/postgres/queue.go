@@ -10,9 +10,11 @@ import (
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/phonebill/phonebill/apps/internal/audit"
 	"github.com/phonebill/phonebill/apps/internal/kosbudget"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
 // Queue implements change.Queue.
@@ -179,6 +181,9 @@ func (q *Queue) Finish(ctx context.Context, p change.Place, o change.Outcome) (b
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
+		if o.ResultCode == product.ErrLineMoved.Code {
+			return audit.Insert(ctx, tx, refusal(p.Change, o))
+		}
 		if o.Status != change.Completed {
 			return nil
 		}
@@ -188,6 +193,14 @@ func (q *Queue) Finish(ctx context.Context, p change.Place, o change.Outcome) (b
 		return false, fmt.Errorf("finish change: %w", err)
 	}
 	return done, nil
+}
+
+// refusal is on record for a change that was accepted and is not carried out.
+func refusal(c change.Change, o change.Outcome) audit.Event {
+	return audit.Event{
+		At: o.At, Actor: c.UserID, Action: "process change " + c.RequestID, Target: c.Line.Masked(),
+		Detail: o.ResultCode, Outcome: audit.Denied,
+	}
 }
 
 // announcedAt returns when the line has its new plan.

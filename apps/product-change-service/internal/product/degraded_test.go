@@ -23,7 +23,7 @@ func TestWhatWasSeenBeforeIsAnsweredWhileKOSIsAway(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()
-				first, err := w.Subscriber(t.Context(), line)
+				first, err := w.Subscriber(t.Context(), own)
 				if err != nil || first.Stale {
 					t.Fatalf("%+v, %v", first, err)
 				}
@@ -32,11 +32,11 @@ func TestWhatWasSeenBeforeIsAnsweredWhileKOSIsAway(t *testing.T) {
 				}
 				w.kos.set(func() { fail(w.kos) })
 				start := time.Now()
-				got, err := w.Subscriber(t.Context(), line)
+				got, err := w.Subscriber(t.Context(), own)
 				if err != nil || !got.Stale || got.Product.Code != premium.Code || time.Since(start) > time.Second {
 					t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
 				}
-				offers, err := w.Offers(t.Context(), line, premium.Code, "")
+				offers, err := w.Offers(t.Context(), own, premium.Code, "")
 				if diff := cmp.Diff(product.Catalogue{Products: []product.Product{basic}, AsOf: noon, Stale: true}, offers); diff != "" || err != nil {
 					t.Errorf("%v (-want +got):\n%s", err, diff)
 				}
@@ -52,10 +52,10 @@ func TestWhatWasNeverSeenIsUnavailable(t *testing.T) {
 		w := newWorld()
 		w.kos.slow = time.Hour
 		for name, ask := range map[string]func() error{
-			"line":       func() error { _, err := w.Subscriber(t.Context(), line); return err },
+			"line":       func() error { _, err := w.Subscriber(t.Context(), own); return err },
 			"catalogue":  func() error { _, err := w.Catalogue(t.Context()); return err },
-			"offers":     func() error { _, err := w.Offers(t.Context(), line, "", ""); return err },
-			"inspection": func() error { _, err := w.Inspect(t.Context(), line, "A", "B"); return err },
+			"offers":     func() error { _, err := w.Offers(t.Context(), own, "", ""); return err },
+			"inspection": func() error { _, err := w.Inspect(t.Context(), own, "A", "B"); return err },
 		} {
 			start := time.Now()
 			err := ask()
@@ -73,7 +73,7 @@ func TestTheFetchGoesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		for _, err := range []error{last(w.Subscriber(t.Context(), line)), last(w.Catalogue(t.Context()))} {
+		for _, err := range []error{last(w.Subscriber(t.Context(), own)), last(w.Catalogue(t.Context()))} {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +82,7 @@ func TestTheFetchGoesOn(t *testing.T) {
 		later.AsOf = noon.Add(time.Hour)
 		w.kos.set(func() { w.kos.slow, w.kos.holder = 3*time.Second, later })
 		start := time.Now()
-		offers, err := w.Offers(t.Context(), line, "", "")
+		offers, err := w.Offers(t.Context(), own, "", "")
 		if err != nil || !offers.Stale || time.Since(start) > time.Second {
 			t.Errorf("after %s: %+v, %v", time.Since(start), offers, err)
 		}
@@ -122,7 +122,7 @@ func TestAFirstAnswerIsWorthTheWait(t *testing.T) {
 		w := newWorld()
 		w.kos.slow = 5 * time.Second
 		start := time.Now()
-		got, err := w.Subscriber(t.Context(), line)
+		got, err := w.Subscriber(t.Context(), own)
 		if err != nil || got.Stale || time.Since(start) != 5*time.Second {
 			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
 		}
@@ -139,7 +139,7 @@ func TestOffersAreAsStaleAsTheOwnPlan(t *testing.T) {
 	w.archive.holder = &before
 	w.cache.ahead = true // the catalogue is there
 	w.spare.holderErr = errAway
-	got, err := w.Offers(t.Context(), line, "", "")
+	got, err := w.Offers(t.Context(), own, "", "")
 	want := product.Catalogue{Products: []product.Product{basic}, AsOf: before.AsOf, Stale: true}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -152,7 +152,7 @@ func TestWhatIsGotAheadCostsSpareCalls(t *testing.T) {
 	w := newWorld()
 	w.cache.ahead = true
 	w.kos.err = errors.New("nobody waits for this")
-	for _, err := range []error{last(w.Subscriber(t.Context(), line)), last(w.Catalogue(t.Context()))} {
+	for _, err := range []error{last(w.Subscriber(t.Context(), own)), last(w.Catalogue(t.Context()))} {
 		if err != nil {
 			t.Error(err)
 		}

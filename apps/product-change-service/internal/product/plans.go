@@ -78,19 +78,22 @@ func late(err error) error {
 	return err
 }
 
-// Subscriber returns who holds a line, with which plan. It returns
-// ErrUnknownLine, or an error that wraps ErrUnavailable if KOS cannot be asked,
+// Subscriber returns the plan of a subscription. It returns ErrUnknownLine,
+// ErrLineMoved, or an error that wraps ErrUnavailable if KOS cannot be asked,
 // or is too slow, and never told this line.
-func (p *Plans) Subscriber(ctx context.Context, line msisdn.Number) (Subscriber, error) {
+func (p *Plans) Subscriber(ctx context.Context, s Subscription) (Subscriber, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	source := Source[Subscriber]{
-		Ask:   func(ctx context.Context) (Subscriber, error) { return p.ask(ctx, p.Carrier, line) },
-		Ahead: func(ctx context.Context) (Subscriber, error) { return p.ask(ctx, p.Spare, line) },
+		Ask:   func(ctx context.Context) (Subscriber, error) { return p.ask(ctx, p.Carrier, s) },
+		Ahead: func(ctx context.Context) (Subscriber, error) { return p.ahead(ctx, s) },
 	}
-	load := func(ctx context.Context) (Subscriber, error) { return p.Cache.Subscriber(ctx, line, source) }
+	load := func(ctx context.Context) (Subscriber, error) { return p.Cache.Subscriber(ctx, s, source) }
 	return newest(ctx, load, func(ctx context.Context) (Subscriber, error) {
-		old, _, err := p.Archive.Subscriber(ctx, line)
+		old, _, err := p.Archive.Subscriber(ctx, s.Line)
+		if err == nil && old.CustomerID != s.Customer {
+			return Subscriber{}, ErrNotKept
+		}
 		old.Stale = true
 		return old, err
 	})
@@ -116,47 +119,86 @@ func (p *Plans) Catalogue(ctx context.Context) (Catalogue, error) {
 // Fresh is Subscriber without anything kept: what KOS says of the line now.
 // Callers at the same time share one question. For a line that has used up its
 // share of KOS's rate limit, it is what is cached.
-func (p *Plans) Fresh(ctx context.Context, line msisdn.Number) (Subscriber, error) {
-	if !p.Shares.Take(line) {
-		return p.cached(ctx, line)
+func (p *Plans) Fresh(ctx context.Context, s Subscription) (Subscriber, error) {
+	if !p.Shares.Take(s.Line) {
+		return p.cached(ctx, s)
 	}
-	done := p.fresh.DoChan(line.Digits(), func() (any, error) {
+	done := p.fresh.DoChan(s.Line.Digits(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
-		return p.ask(ctx, p.Carrier, line)
+		return p.question(ctx, p.Carrier, s.Line)
 	})
 	select {
 	case <-ctx.Done():
 		return Subscriber{}, late(ctx.Err())
 	case result := <-done:
-		got, _ := result.Val.(Subscriber)
-		return got, late(result.Err)
+		if result.Err != nil {
+			return Subscriber{}, late(result.Err)
+		}
+		said, _ := result.Val.(reply)
+		got, err := p.accept(ctx, s, said)
+		return got, p.dropMoved(ctx, s, err)
 	}
 }
 
 // cached is Subscriber without the older answer that stands in while KOS is away.
-func (p *Plans) cached(ctx context.Context, line msisdn.Number) (Subscriber, error) {
-	got, err := p.Subscriber(ctx, line)
+func (p *Plans) cached(ctx context.Context, s Subscription) (Subscriber, error) {
+	got, err := p.Subscriber(ctx, s)
 	if err == nil && got.Stale {
 		return Subscriber{}, errTooSlow.WithCause(ErrUnavailable)
 	}
 	return got, err
 }
 
-// ask asks KOS and keeps the answer for worse times.
-func (p *Plans) ask(ctx context.Context, kos Carrier, line msisdn.Number) (Subscriber, error) {
-	_, mark, kept := p.Archive.Subscriber(ctx, line)
-	got, err := kos.Subscriber(ctx, line)
+// Holds returns nil if KOS says now that the line is the subscription's, or what
+// Fresh returns.
+func (p *Plans) Holds(ctx context.Context, s Subscription) error {
+	_, err := p.Fresh(ctx, s)
+	return err
+}
+
+// ask asks KOS and keeps the answer, if it is about the subscription, for worse
+// times.
+func (p *Plans) ask(ctx context.Context, kos Carrier, s Subscription) (Subscriber, error) {
+	said, err := p.question(ctx, kos, s.Line)
 	if err != nil {
 		return Subscriber{}, err
 	}
-	if kept == nil || errors.Is(kept, ErrNotKept) {
-		kept = p.Archive.KeepSubscriber(ctx, got, mark)
+	return p.accept(ctx, s, said)
+}
+
+// reply is what KOS says of a line, whoever its customer is.
+type reply struct {
+	said Subscriber
+	// What the archive had of the line before KOS was asked.
+	before Subscriber
+	mark   Mark
+	kept   error
+}
+
+func (p *Plans) question(ctx context.Context, kos Carrier, line msisdn.Number) (r reply, err error) {
+	r.before, r.mark, r.kept = p.Archive.Subscriber(ctx, line)
+	r.said, err = kos.Subscriber(ctx, line)
+	return r, err
+}
+
+// accept returns a reply to the customer of a subscription, and keeps it if it is
+// that customer's.
+func (p *Plans) accept(ctx context.Context, s Subscription, r reply) (Subscriber, error) {
+	if err := s.Check(r.said); err != nil {
+		if errors.Is(err, ErrLineMoved) {
+			p.moved(ctx, s, r.before)
+		}
+		return Subscriber{}, err
 	}
-	if kept != nil {
-		p.Log.WarnContext(ctx, "line not archived", "error", kept)
+	failed := r.kept
+	if failed == nil || errors.Is(failed, ErrNotKept) {
+		failed = p.Archive.KeepSubscriber(ctx, r.said, r.mark)
 	}
-	return got, nil
+	if failed != nil {
+		p.Log.WarnContext(ctx, "line not archived", "error", failed)
+	}
+	return r.said, nil
 }
 
 // askCatalogue is ask for the catalogue.
@@ -175,7 +217,7 @@ func (p *Plans) askCatalogue(ctx context.Context, kos Carrier) (Catalogue, error
 // the one called current. What is empty of the two is that of the plan named,
 // or else of the line's own; if that is an older answer, so is this. It returns
 // ErrUnknownProduct, or what Catalogue and Subscriber return.
-func (p *Plans) Offers(ctx context.Context, line msisdn.Number, current, operator string) (Catalogue, error) {
+func (p *Plans) Offers(ctx context.Context, s Subscription, current, operator string) (Catalogue, error) {
 	var (
 		catalogue Catalogue
 		holder    Subscriber
@@ -187,7 +229,7 @@ func (p *Plans) Offers(ctx context.Context, line msisdn.Number, current, operato
 	})
 	if current == "" {
 		both.Go(func() (err error) {
-			holder, err = p.Subscriber(asking, line)
+			holder, err = p.Subscriber(asking, s)
 			return err
 		})
 	}
@@ -215,35 +257,35 @@ func (p *Plans) Offers(ctx context.Context, line msisdn.Number, current, operato
 // Inspect checks a change against what KOS says of the line now. The plans
 // themselves may be those of yesterday. It returns what Fresh and Catalogue
 // return.
-func (p *Plans) Inspect(ctx context.Context, line msisdn.Number, current, target string) (Inspection, error) {
+func (p *Plans) Inspect(ctx context.Context, s Subscription, current, target string) (Inspection, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	catalogue, err := p.Catalogue(ctx)
 	if err != nil {
 		return Inspection{}, err
 	}
-	subscriber, err := p.Fresh(ctx, line)
+	subscriber, err := p.Fresh(ctx, s)
 	if err != nil {
 		return Inspection{}, err
 	}
 	return Inspect(subscriber, catalogue, current, target), nil
 }
 
-// Invalidate forgets a line whose plan KOS has changed, here and in what
-// replicas share. It returns an error if that could not be told; the line is
-// then forgotten here only.
-func (p *Plans) Invalidate(ctx context.Context, line msisdn.Number) error {
-	err := p.Cache.Invalidate(ctx, line)
-	p.fresh.Forget(line.Digits())
+// Invalidate forgets a subscription whose plan KOS has changed, here and in what
+// replicas share. It returns an error if that could not be told; it is then
+// forgotten here only.
+func (p *Plans) Invalidate(ctx context.Context, s Subscription) error {
+	err := p.Cache.Invalidate(ctx, s)
+	p.fresh.Forget(s.Line.Digits())
 	return err
 }
 
 // Changed is Invalidate for every replica and the archive. It may be repeated,
 // and should be after an error. The replicas are told also when what they share
 // cannot be: then they cannot read the old plan from it either.
-func (p *Plans) Changed(ctx context.Context, line msisdn.Number) error {
-	err := p.Invalidate(ctx, line)
-	return errors.Join(err, p.Replicas.Tell(ctx, line))
+func (p *Plans) Changed(ctx context.Context, s Subscription) error {
+	err := p.Invalidate(ctx, s)
+	return errors.Join(err, p.Replicas.Tell(ctx, s.Line))
 }
 
 // Heard forgets a line here that another replica has invalidated.

@@ -84,7 +84,7 @@ func inBackground[V any](ctx context.Context, loads *singleflight.Group, load fu
 	}
 }
 
-func (c *noCache) Subscriber(ctx context.Context, _ msisdn.Number, source product.Source[product.Subscriber]) (product.Subscriber, error) {
+func (c *noCache) Subscriber(ctx context.Context, _ product.Subscription, source product.Source[product.Subscriber]) (product.Subscriber, error) {
 	if c.ahead {
 		return source.Ahead(ctx)
 	}
@@ -101,8 +101,8 @@ func (c *noCache) Catalogue(ctx context.Context, source product.Source[product.C
 	return inBackground(ctx, &c.catalogues, source.Ask)
 }
 
-func (c *noCache) Invalidate(_ context.Context, line msisdn.Number) error {
-	c.forgotten = append(c.forgotten, "all of "+line.Masked())
+func (c *noCache) Invalidate(_ context.Context, s product.Subscription) error {
+	c.forgotten = append(c.forgotten, "all of "+s.Line.Masked())
 	return c.err
 }
 
@@ -203,7 +203,7 @@ func TestAnUnknownLineIsNoOutage(t *testing.T) {
 	kept := holder(premium)
 	w.archive.holder = &kept
 	w.kos.err = product.ErrUnknownLine
-	if _, err := w.Subscriber(t.Context(), line); !errors.Is(err, product.ErrUnknownLine) {
+	if _, err := w.Subscriber(t.Context(), own); !errors.Is(err, product.ErrUnknownLine) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -212,7 +212,7 @@ func TestAnArchiveThatFailsCostsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.archive.err = errors.New("connection refused")
-	if got, err := w.Subscriber(t.Context(), line); err != nil || got.Product.Code != premium.Code {
+	if got, err := w.Subscriber(t.Context(), own); err != nil || got.Product.Code != premium.Code {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if _, err := w.Catalogue(t.Context()); err != nil {
@@ -228,11 +228,11 @@ func TestAnAnswerFromBeforeTheChangeIsNotKept(t *testing.T) {
 		w.kos.slow = time.Second
 		go func() {
 			elapse(500 * time.Millisecond)
-			if err := w.Changed(t.Context(), line); err != nil {
+			if err := w.Changed(t.Context(), own); err != nil {
 				t.Error(err)
 			}
 		}()
-		if _, err := w.Subscriber(t.Context(), line); err != nil {
+		if _, err := w.Subscriber(t.Context(), own); err != nil {
 			t.Error(err)
 		}
 		if w.archive.holder != nil {
@@ -248,7 +248,7 @@ func TestFreshIsSharedUntilTheLineChanges(t *testing.T) {
 		w.kos.slow = time.Second
 		ask := func(want string) func() {
 			return func() {
-				got, err := w.Fresh(context.Background(), line)
+				got, err := w.Fresh(context.Background(), own)
 				if err != nil || got.Product.Code != want {
 					t.Errorf("%+v, %v; want %s", got, err, want)
 				}
@@ -316,13 +316,13 @@ func TestFreshGoesOnWithoutWhoAskedFirst(t *testing.T) {
 		defer leave()
 		var group sync.WaitGroup
 		group.Go(func() {
-			if _, err := w.Fresh(ctx, line); !errors.Is(err, product.ErrUnavailable) {
+			if _, err := w.Fresh(ctx, own); !errors.Is(err, product.ErrUnavailable) {
 				t.Errorf("who left: %v", err)
 			}
 		})
 		synctest.Wait()
 		group.Go(func() {
-			if _, err := w.Fresh(context.Background(), line); err != nil {
+			if _, err := w.Fresh(context.Background(), own); err != nil {
 				t.Errorf("who stayed: %v", err)
 			}
 		})
@@ -334,7 +334,7 @@ func TestChangedTellsEverybody(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.cache.err = errors.New("state: store cannot be reached")
-	if err := w.Changed(t.Context(), line); !errors.Is(err, w.cache.err) {
+	if err := w.Changed(t.Context(), own); !errors.Is(err, w.cache.err) {
 		t.Errorf("the failure is not told: %v", err)
 	}
 	if w.archive.told != 1 {
@@ -364,7 +364,7 @@ func TestOffersAreBesideTheOwnPlan(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := newWorld().Offers(t.Context(), line, test.current, test.operator)
+			got, err := newWorld().Offers(t.Context(), own, test.current, test.operator)
 			if diff := cmp.Diff(test.want, got.Products); diff != "" || !errors.Is(err, test.err) {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}
@@ -376,7 +376,7 @@ func TestInspectAsksKOSEachTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	for want := 1; want <= 2; want++ {
-		got, err := w.Inspect(t.Context(), line, premium.Code, basic.Code)
+		got, err := w.Inspect(t.Context(), own, premium.Code, basic.Code)
 		if err != nil || !got.Passed() || w.kos.asked != want {
 			t.Errorf("%+v, %v, asked %d times", got, err, w.kos.asked)
 		}

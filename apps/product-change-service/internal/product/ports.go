@@ -6,7 +6,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Carrier is KOS. Its methods return ErrUnknownLine as KOS decides, and errors
+// Carrier is KOS. What it says of a line is its present customer's, whoever
+// asked. Its methods return ErrUnknownLine as KOS decides, and errors
 // that wrap ErrUnavailable when KOS did not answer or may not be asked.
 type Carrier interface {
 	Subscriber(ctx context.Context, line msisdn.Number) (Subscriber, error)
@@ -21,23 +22,23 @@ type Source[V any] struct {
 	Ahead func(context.Context) (V, error)
 }
 
-// Cache keeps what KOS said for a while, and for a moment that there is no such
-// line. Callers that miss the same thing at the same time share one load, which
+// Cache keeps what KOS said to a customer for a while, and for a moment that
+// there is no such line, or that it is another customer's. Callers that miss the same thing at the same time share one load, which
 // goes on when they leave; they then get their context's error. What is used
 // when it will soon expire is got ahead of that, in the background.
 type Cache interface {
-	Subscriber(ctx context.Context, line msisdn.Number, source Source[Subscriber]) (Subscriber, error)
+	Subscriber(ctx context.Context, s Subscription, source Source[Subscriber]) (Subscriber, error)
 	Catalogue(ctx context.Context, source Source[Catalogue]) (Catalogue, error)
 	Forgetful
 }
 
 // Forgetful is what can be made to forget lines.
 type Forgetful interface {
-	// Invalidate forgets a line on this replica and in what replicas share: no
-	// load that began before brings it back. Other replicas must be told to
-	// Forget it afterwards.
-	Invalidate(ctx context.Context, line msisdn.Number) error
-	// Forget forgets a line on this replica.
+	// Invalidate forgets a subscription on this replica and in what replicas
+	// share: no load that began before brings it back. Other replicas must be told
+	// to Forget it afterwards.
+	Invalidate(ctx context.Context, s Subscription) error
+	// Forget forgets a line on this replica, whoever its customer is.
 	Forget(line msisdn.Number)
 	// Listening says whether this replica is told what others invalidate. While
 	// it is not, it must keep nothing to itself.

@@ -14,6 +14,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const line = msisdn.Number("01012345678")
 
+var own = product.Subscription{Customer: "CUST001", Line: line}
+
 var (
 	premium   = product.Product{Code: "5G-PREMIUM-001", Name: "5G 프리미엄", Operator: "KT", OnSale: true}
 	basic     = product.Product{Code: "LTE-BASIC-001", Name: "LTE 베이직", Operator: "KT", OnSale: true}

@@ -178,7 +178,9 @@ func newSetup(t *testing.T) *setup {
 // noCaches has nothing to forget.
 type noCaches struct{}
 
-func (noCaches) Invalidate(context.Context, msisdn.Number) error { return nil }
+func (noCaches) Invalidate(context.Context, product.Subscription) error { return nil }
+
+func (noCaches) Holds(context.Context, product.Subscription) error { return nil }
 
 // replica returns a replica with connections of its own that works nothing yet.
 func (s *setup) replica() *replica {
@@ -192,7 +194,7 @@ func (s *setup) replica() *replica {
 	budget := kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(s.perMinute))
 	r := &replica{pool: pool, book: postgres.NewBook(pool, jobs), queue: postgres.NewQueue(pool, jobs, budget, s.clock)}
 	processor := change.NewProcessor(change.ProcessorParams{
-		Queue: r.queue, Carrier: s.kos, Caches: noCaches{}, Outcomes: change.NewOutcomes(),
+		Queue: r.queue, Carrier: s.kos, Lines: noCaches{}, Outcomes: change.NewOutcomes(),
 		Meter: metrics.New(prometheus.NewRegistry()), Log: log, Now: s.clock,
 		Pace: change.Pace{Call: budget.Interval(), Retry: time.Second},
 	})
