@@ -21,8 +21,9 @@ const UserLoggedIn = "user.logged-in.v1"
 // LoggedIn is what the event tells. The lines are personal: whoever gets the
 // event must not log them.
 type LoggedIn struct {
-	EventID string   `json:"eventId"`
-	Lines   []string `json:"lines"`
+	EventID    string   `json:"eventId"`
+	CustomerID string   `json:"customerId"` // whose lines they are
+	Lines      []string `json:"lines"`
 }
 
 // Publisher publishes events. See sidecar.Client.
@@ -66,7 +67,7 @@ func (a *Announcer) LoggedIn(user identity.User) {
 		return // nobody can get ready for anything
 	}
 	select {
-	case a.waiting <- LoggedIn{EventID: rand.Text(), Lines: []string{user.Line.Digits()}}:
+	case a.waiting <- LoggedIn{EventID: rand.Text(), CustomerID: user.CustomerID, Lines: []string{user.Line.Digits()}}:
 	default:
 		a.count("dropped")
 	}

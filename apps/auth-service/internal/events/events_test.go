@@ -70,7 +70,7 @@ func publishing(t *testing.T, b *broker, test func(a *events.Announcer)) (outcom
 	return outcomes
 }
 
-var user = identity.User{ID: "testuser01", Line: "01012345678"}
+var user = identity.User{ID: "testuser01", CustomerID: "CUST001", Line: "01012345678"}
 
 func TestALoginIsPublished(t *testing.T) {
 	t.Parallel()
@@ -82,7 +82,7 @@ func TestALoginIsPublished(t *testing.T) {
 	if len(b.got) != 1 {
 		t.Fatalf("published %+v", b.got)
 	}
-	want := sidecar.Event{ID: b.got[0].ID, Type: "user.logged-in.v1", Data: events.LoggedIn{EventID: b.got[0].ID, Lines: []string{"01012345678"}}}
+	want := sidecar.Event{ID: b.got[0].ID, Type: "user.logged-in.v1", Data: events.LoggedIn{EventID: b.got[0].ID, CustomerID: "CUST001", Lines: []string{"01012345678"}}}
 	if diff := cmp.Diff(want, b.got[0]); diff != "" || want.ID == "" {
 		t.Error(diff)
 	}
