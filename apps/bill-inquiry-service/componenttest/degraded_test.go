@@ -118,7 +118,7 @@ func TestKOSsNoIsKeptForAMoment(t *testing.T) {
 		if calls := w.kos.Calls("bill-inquiry") - before; calls != 1 {
 			t.Errorf("%s: KOS was called %d times", code, calls)
 		}
-		event := fmt.Sprintf(`{"id":"1","type":"product.changed.v1","data":{"lineNumber":%q}}`, who)
+		event := fmt.Sprintf(`{"id":"1","type":"product.changed.v1","data":{"customerId":%q,"lineNumber":%q}}`, kostest.CustomerOf(who), who)
 		if got := c.do(http.MethodPost, "/events/product-changed", event); got.status != http.StatusOK {
 			t.Fatalf("the event: %+v", got)
 		}

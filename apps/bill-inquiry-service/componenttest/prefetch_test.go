@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/kostest"
 )
 
 // A line may be opened between the login and the first question.
@@ -14,7 +15,7 @@ func TestWhatALoginFindsMissingIsAskedForAgain(t *testing.T) {
 	w := newWorld(t, daprtest.RedisState)
 	const unknown = "01099990001"
 	c := w.login(unknown)
-	event := fmt.Sprintf(`{"id":"1","type":"user.logged-in.v1","data":{"lines":[%q]}}`, unknown)
+	event := fmt.Sprintf(`{"id":"1","type":"user.logged-in.v1","data":{"customerId":%q,"lines":[%q]}}`, kostest.CustomerOf(unknown), unknown)
 	if got := c.do(http.MethodPost, "/events/user-logged-in", event); got.status != http.StatusOK {
 		t.Fatalf("the event: %+v", got)
 	}
@@ -37,7 +38,7 @@ func TestALoginWarmsTheFirstClick(t *testing.T) {
 	w := newWorld(t, daprtest.RedisState)
 	own := lines(1)[0]
 	c := w.login(own)
-	event := fmt.Sprintf(`{"id":"1","type":"user.logged-in.v1","data":{"lines":[%q]}}`, own)
+	event := fmt.Sprintf(`{"id":"1","type":"user.logged-in.v1","data":{"customerId":%q,"lines":[%q]}}`, kostest.CustomerOf(own), own)
 	for range 2 { // at least once
 		if got := c.do(http.MethodPost, "/events/user-logged-in", event); got.status != http.StatusOK {
 			t.Fatalf("the event: %+v", got)
