@@ -80,7 +80,7 @@ func TestWhatIsKeptTellsNothing(t *testing.T) {
 		fmt.Sprintf(`"total":%d`, bill.Bill.TotalAmount), fmt.Sprintf(`"total": %d`, bill.Bill.TotalAmount),
 	}
 	there := map[string]string{ // what shows that the search finds something
-		"database auth": c.UserID, "database bill_inquiry": c.Line, "database product_change": c.Line, "redis": c.UserID, "redis of the caches": c.Line,
+		"database auth": c.UserID, "database bill_inquiry": c.Line, "database product_change": c.Line, "redis": c.UserID, "redis of the caches": "phonebill-cache",
 	}
 	for store, count := range stores {
 		if n, err := count(t.Context(), there[store]); err != nil || n == 0 {
