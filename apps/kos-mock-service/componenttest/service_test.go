@@ -10,6 +10,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+type charges struct {
+	MonthlyFee, UsageFee, DiscountAmount, TotalFee, TotalAmount int64
+	Periods                                                     []period
+}
+
+type period struct {
+	Name, From, To string
+	Amount         int64
+}
+
 func TestAnswersItsClients(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
@@ -20,7 +30,8 @@ func TestAnswersItsClients(t *testing.T) {
 		Final                                bool
 		Product                              struct{ ProductCode string }
 		Customer                             struct{ CustomerID, ContractDate string }
-		Charges                              struct{ MonthlyFee, UsageFee, DiscountAmount, TotalAmount int64 }
+		DeviceInstallment                    int64
+		Charges                              charges
 		Payment                              struct{ BillingDate, PaymentStatus string }
 	}
 	var past, again, open bill
@@ -31,12 +42,16 @@ func TestAnswersItsClients(t *testing.T) {
 	want.Product.ProductCode = "5G-PREMIUM-001"
 	want.Customer.CustomerID, want.Customer.ContractDate = "CUST001", "2024-03-15"
 	want.Payment.BillingDate, want.Payment.PaymentStatus = "20260101", "PAID"
-	want.Charges = past.Charges
+	want.Charges, want.DeviceInstallment = past.Charges, past.DeviceInstallment
 	if diff := cmp.Diff(want, past); diff != "" {
 		t.Error(diff)
 	}
-	if c := past.Charges; c.MonthlyFee != 89_000 || c.TotalAmount != c.MonthlyFee+c.UsageFee-c.DiscountAmount {
+	if c := past.Charges; c.MonthlyFee != 89_000 || c.TotalFee != c.MonthlyFee+c.UsageFee-c.DiscountAmount ||
+		c.TotalAmount != c.TotalFee+past.DeviceInstallment {
 		t.Errorf("charges %+v", c)
+	}
+	if diff := cmp.Diff([]period{{"5G 프리미엄", "20251201", "20251231", 89_000}}, past.Charges.Periods); diff != "" {
+		t.Error(diff)
 	}
 	kos.clock.advance(100 * 24 * time.Hour) // and the token expires
 	token = kos.token("bill-inquiry-service")

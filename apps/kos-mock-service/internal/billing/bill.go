@@ -2,6 +2,14 @@ package billing
 
 import "time"
 
+// Charge is what one plan costs from one day of a month to another, both
+// included.
+type Charge struct {
+	Plan     Plan
+	From, To time.Time
+	Amount   Won
+}
+
 // Discount is one reason to pay less.
 type Discount struct {
 	Name   string
@@ -16,23 +24,26 @@ type Bill struct {
 	// Final is true once the month is over: the bill never changes again.
 	Final bool
 	// AsOf is the last day that the bill covers.
-	AsOf       time.Time
-	MonthlyFee Won // for the days of the contract
-	UsageFee   Won // for what went beyond the allowances
-	Discounts  []Discount
-	Usage      Usage
+	AsOf time.Time
+	// Charges cover each day of the contract in the month once, in order.
+	Charges   []Charge
+	UsageFee  Won // for what went beyond the allowances
+	Discounts []Discount
+	Usage     Usage
 	// BillingDate is the day on which the amount is drawn from the customer.
 	BillingDate time.Time
 	// DueDate is the last day to pay.
 	DueDate        time.Time
 	PaymentMethod  string
 	TerminationFee Won // on the day AsOf
-	// DeviceInstallment is the month's share of the price of a device. It is
-	// collected apart and no part of Total.
+	// DeviceInstallment is the month's share of the price of a device.
 	DeviceInstallment Won
 }
 
-// DiscountAmount returns the sum of the discounts, never more than MonthlyFee.
+// MonthlyFee returns the sum of the charges.
+func (b Bill) MonthlyFee() Won { return sumOf(b.Charges) }
+
+// DiscountAmount returns the sum of the discounts, at most MonthlyFee.
 func (b Bill) DiscountAmount() Won {
 	var sum Won
 	for _, discount := range b.Discounts {
@@ -41,8 +52,12 @@ func (b Bill) DiscountAmount() Won {
 	return sum
 }
 
-// Total returns what the customer pays for the service.
-func (b Bill) Total() Won { return b.MonthlyFee + b.UsageFee - b.DiscountAmount() }
+// TotalFee returns what the customer pays for the service.
+func (b Bill) TotalFee() Won { return b.MonthlyFee() + b.UsageFee - b.DiscountAmount() }
+
+// TotalAmount returns what leaves the customer's account: TotalFee and the
+// instalment of a device.
+func (b Bill) TotalAmount() Won { return b.TotalFee() + b.DeviceInstallment }
 
 // BillFor returns the line's bill of the month as it stands today. It returns
 // ErrNotActive, or ErrNoBill for a month to come or before the contract.
@@ -58,27 +73,17 @@ func BillFor(line Line, month Month, today time.Time) (Bill, error) {
 	plan := line.PlanOn(asOf)
 	used := usage(line, month, asOf)
 	next := month.Add(1)
-	fee := proratedFee(line, plan, month)
+	charges := chargesFor(line, month, asOf)
 	return Bill{
 		Line: line, Plan: plan, Month: month,
 		Final: month.Before(MonthOf(today)), AsOf: asOf,
-		MonthlyFee: fee, UsageFee: used.fee(plan), Discounts: discounts(line, plan, month, fee),
+		Charges: charges, UsageFee: used.fee(plan), Discounts: discounts(line, plan, month, sumOf(charges)),
 		Usage:       used,
 		BillingDate: next.First(), DueDate: next.Day(drawDueDay(line.dice())),
 		PaymentMethod:     drawPaymentMethod(line.dice()),
 		TerminationFee:    line.TerminationFee(asOf),
 		DeviceInstallment: instalment(line, month),
 	}, nil
-}
-
-// proratedFee returns the plan's fee, in the first month by the days of the
-// contract.
-func proratedFee(line Line, plan Plan, month Month) Won {
-	if MonthOf(line.Contract.Start) != month {
-		return plan.MonthlyFee
-	}
-	days := month.Last().Day()
-	return (plan.MonthlyFee * Won(days-line.Contract.Start.Day()+1) / Won(days)).rounded()
 }
 
 const (

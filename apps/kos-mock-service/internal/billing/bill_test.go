@@ -57,7 +57,7 @@ func bill(t *testing.T, line billing.Line, m billing.Month, today time.Time) bil
 
 // describe flattens what a bill says, for comparison.
 func describe(b billing.Bill) string {
-	return fmt.Sprint(b.Line.Customer, b.Plan.Code, b.Month, b.Final, b.AsOf, b.MonthlyFee, b.UsageFee, b.Discounts,
+	return fmt.Sprint(b.Line.Customer, b.Plan.Code, b.Month, b.Final, b.AsOf, b.Charges, b.UsageFee, b.Discounts,
 		b.Usage, b.BillingDate, b.DueDate, b.PaymentMethod, b.TerminationFee, b.DeviceInstallment)
 }
 
@@ -90,7 +90,7 @@ func TestBillsOfTestLinesArePinned(t *testing.T) {
 			b.Plan.Code, b.Usage.Data(), b.Usage.Voice(), b.Usage.SMS(),
 			b.DueDate.Format(time.DateOnly), b.BillingDate.Format(time.DateOnly), b.PaymentMethod,
 			b.Line.Contract.Describe(b.AsOf),
-			b.MonthlyFee, b.UsageFee, b.DiscountAmount(), b.Total(), b.TerminationFee, b.DeviceInstallment,
+			b.MonthlyFee(), b.UsageFee, b.DiscountAmount(), b.TotalFee(), b.TerminationFee, b.DeviceInstallment,
 			b.Final,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -126,11 +126,11 @@ func TestTotalsAddUp(t *testing.T) {
 					t.Errorf("%s %s: discount %+v", line.Number.Digits(), b.Month, discount)
 				}
 			}
-			if sum != b.DiscountAmount() || sum > b.MonthlyFee {
-				t.Errorf("%s %s: discounts %d, said %d, of a fee of %d", line.Number.Digits(), b.Month, sum, b.DiscountAmount(), b.MonthlyFee)
+			if sum != b.DiscountAmount() || sum > b.MonthlyFee() {
+				t.Errorf("%s %s: discounts %d, said %d, of a fee of %d", line.Number.Digits(), b.Month, sum, b.DiscountAmount(), b.MonthlyFee())
 			}
-			if b.Total() != b.MonthlyFee+b.UsageFee-sum || b.Total() < 0 {
-				t.Errorf("%s %s: total %d", line.Number.Digits(), b.Month, b.Total())
+			if b.TotalFee() != b.MonthlyFee()+b.UsageFee-sum || b.TotalFee() < 0 {
+				t.Errorf("%s %s: total %d", line.Number.Digits(), b.Month, b.TotalFee())
 			}
 		}
 	}
@@ -147,12 +147,12 @@ func TestOpenMonthGrowsDayByDay(t *testing.T) {
 				t.Fatalf("%s: final on day %d", line.Number.Digits(), n)
 			}
 			if b.Usage.DataMB < previous.Usage.DataMB || b.Usage.VoiceMinutes < previous.Usage.VoiceMinutes ||
-				b.Usage.Messages < previous.Usage.Messages || b.Total() < previous.Total() {
+				b.Usage.Messages < previous.Usage.Messages || b.TotalFee() < previous.TotalFee() {
 				t.Errorf("%s shrinks on day %d: %+v, %+v", line.Number.Digits(), n, previous.Usage, b.Usage)
 			}
 			previous = b
 		}
-		if closed := bill(t, line, m, day("2025-06-01")); closed.Usage != previous.Usage || closed.Total() != previous.Total() {
+		if closed := bill(t, line, m, day("2025-06-01")); closed.Usage != previous.Usage || closed.TotalFee() != previous.TotalFee() {
 			t.Errorf("%s: last day %+v, closed %+v", line.Number.Digits(), previous.Usage, closed.Usage)
 		}
 	}
@@ -251,12 +251,12 @@ func TestFirstMonthIsBilledByTheDay(t *testing.T) {
 	t.Parallel()
 	line := testLine(t, "01012345678") // from 2024-03-15: 17 of 31 days
 	b := bill(t, line, month(t, "202403"), day("2026-01-01"))
-	if want := billing.Won(89_000 * 17 / 31 / 10 * 10); b.MonthlyFee != want {
-		t.Errorf("fee is %d, want %d", b.MonthlyFee, want)
+	if want := billing.Won(89_000 * 17 / 31 / 10 * 10); b.MonthlyFee() != want {
+		t.Errorf("fee is %d, want %d", b.MonthlyFee(), want)
 	}
 	whole := bill(t, line, month(t, "202404"), day("2026-01-01"))
-	if whole.MonthlyFee != 89_000 {
-		t.Errorf("second month costs %d", whole.MonthlyFee)
+	if whole.MonthlyFee() != 89_000 {
+		t.Errorf("second month costs %d", whole.MonthlyFee())
 	}
 }
 

@@ -127,9 +127,15 @@ func TestBillsFollowAnOrder(t *testing.T) {
 	if after := bill(t, line, month(t, "202512"), book.today()); describe(before) != describe(after) {
 		t.Errorf("a finished month changed:\n%s\n%s", describe(before), describe(after))
 	}
-	for text, today := range map[string]string{"202601": "2026-01-17", "202602": "2026-04-01"} {
-		if b := bill(t, line, month(t, text), day(today)); b.Plan.Code != "5G-PREMIUM-001" || b.MonthlyFee != 89_000 {
-			t.Errorf("%s: %s for %d", text, b.Plan.Code, b.MonthlyFee)
+	for text, want := range map[string]struct {
+		today string
+		fee   billing.Won
+	}{
+		"202601": {"2026-01-17", 20_120 + 43_060}, // 16 days of 39,000 won, 15 of 89,000
+		"202602": {"2026-04-01", 89_000},
+	} {
+		if b := bill(t, line, month(t, text), day(want.today)); b.Plan.Code != "5G-PREMIUM-001" || b.MonthlyFee() != want.fee {
+			t.Errorf("%s: %s for %d", text, b.Plan.Code, b.MonthlyFee())
 		}
 	}
 }

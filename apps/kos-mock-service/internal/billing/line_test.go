@@ -234,8 +234,8 @@ func TestOpenGivesSixFinishedBills(t *testing.T) {
 		t.Errorf("opened %+v", line)
 	}
 	for n := 1; n <= 6; n++ {
-		if b := bill(t, line, billing.MonthOf(today).Add(-n), today); !b.Final || b.MonthlyFee != b.Plan.MonthlyFee {
-			t.Errorf("%d months ago: final %v, %d won", n, b.Final, b.MonthlyFee)
+		if b := bill(t, line, billing.MonthOf(today).Add(-n), today); !b.Final || b.MonthlyFee() != b.Plan.MonthlyFee {
+			t.Errorf("%d months ago: final %v, %d won", n, b.Final, b.MonthlyFee())
 		}
 	}
 	if _, err := billing.BillFor(line, billing.MonthOf(today).Add(-7), today); !errors.Is(err, billing.ErrNoBill) {

@@ -85,11 +85,21 @@ type customer struct {
 }
 
 type charges struct {
-	MonthlyFee     billing.Won `json:"monthlyFee"`
+	MonthlyFee     billing.Won `json:"monthlyFee"` // the sum of Periods
 	UsageFee       billing.Won `json:"usageFee"`
-	DiscountAmount billing.Won `json:"discountAmount"`
-	TotalAmount    billing.Won `json:"totalAmount"`
+	DiscountAmount billing.Won `json:"discountAmount"` // the sum of Discounts
+	TotalFee       billing.Won `json:"totalFee"`       // MonthlyFee + UsageFee - DiscountAmount
+	TotalAmount    billing.Won `json:"totalAmount"`    // TotalFee and the instalment of a device
+	Periods        []period    `json:"periods"`
 	Discounts      []discount  `json:"discounts"`
+}
+
+// period is what one plan costs from one day to another, both included.
+type period struct {
+	Name   string      `json:"name"`
+	From   string      `json:"from"`
+	To     string      `json:"to"`
+	Amount billing.Won `json:"amount"`
 }
 
 type discount struct {
@@ -121,10 +131,6 @@ func describeBill(b billing.Bill) billData {
 	if b.Final {
 		billStatus, paymentStatus = "BILLED", "PAID"
 	}
-	discounts := make([]discount, len(b.Discounts))
-	for i, given := range b.Discounts {
-		discounts[i] = discount(given)
-	}
 	return billData{
 		LineNumber:   b.Line.Number.Digits(),
 		BillingMonth: b.Month.String(),
@@ -134,10 +140,7 @@ func describeBill(b billing.Bill) billData {
 			CustomerID: b.Line.Customer.ID, CustomerName: b.Line.Customer.Name, OperatorCode: b.Plan.Operator,
 			LineStatus: b.Line.Status, ContractDate: b.Line.Contract.Start.Format(time.DateOnly),
 		},
-		Charges: charges{
-			MonthlyFee: b.MonthlyFee, UsageFee: b.UsageFee, DiscountAmount: b.DiscountAmount(),
-			TotalAmount: b.Total(), Discounts: discounts,
-		},
+		Charges:           describeCharges(b),
 		Usage:             usage{b.Usage.Data(), b.Usage.Voice(), b.Usage.SMS()},
 		BillStatus:        billStatus,
 		DueDate:           b.DueDate.Format(compactDate),
@@ -146,6 +149,23 @@ func describeBill(b billing.Bill) billData {
 		DeviceInstallment: b.DeviceInstallment,
 		Payment:           payment{b.BillingDate.Format(compactDate), paymentStatus, b.PaymentMethod},
 	}
+}
+
+func describeCharges(b billing.Bill) charges {
+	described := charges{
+		MonthlyFee: b.MonthlyFee(), UsageFee: b.UsageFee, DiscountAmount: b.DiscountAmount(),
+		TotalFee: b.TotalFee(), TotalAmount: b.TotalAmount(),
+		Periods: make([]period, len(b.Charges)), Discounts: make([]discount, len(b.Discounts)),
+	}
+	for i, charge := range b.Charges {
+		described.Periods[i] = period{
+			charge.Plan.Name, charge.From.Format(compactDate), charge.To.Format(compactDate), charge.Amount,
+		}
+	}
+	for i, given := range b.Discounts {
+		described.Discounts[i] = discount(given)
+	}
+	return described
 }
 
 // termEnd returns the last day of the line's term, nil if it is not bound.

@@ -1,0 +1,41 @@
+package billing
+
+import "time"
+
+// chargesFor returns what the line's plans cost in the month, as known on the
+// day asOf: days to come are charged with the plan in force on that day, and
+// days before the contract not at all. A plan that is in force again after
+// another one has two charges.
+//
+// A charge is the plan's fee times its days over the days of the month, rounded
+// down to ten won; the fee of a month is the sum of its charges. A whole month
+// of one plan costs exactly the plan's fee.
+func chargesFor(line Line, month Month, asOf time.Time) []Charge {
+	var charges []Charge
+	for day := later(month.First(), line.Contract.Start); !day.After(month.Last()); day = day.AddDate(0, 0, 1) {
+		plan := line.PlanOn(earlier(day, asOf))
+		if n := len(charges); n > 0 && charges[n-1].Plan.Code == plan.Code {
+			charges[n-1].To = day
+			continue
+		}
+		charges = append(charges, Charge{Plan: plan, From: day, To: day})
+	}
+	for i := range charges {
+		charges[i].Amount = charges[i].prorated(month)
+	}
+	return charges
+}
+
+// prorated returns the share of the plan's fee that the charge's days of the
+// month cost.
+func (c Charge) prorated(month Month) Won {
+	days := c.To.Day() - c.From.Day() + 1
+	return (c.Plan.MonthlyFee * Won(days) / Won(month.Last().Day())).rounded()
+}
+
+func sumOf(charges []Charge) (sum Won) {
+	for _, charge := range charges {
+		sum += charge.Amount
+	}
+	return sum
+}
