@@ -77,7 +77,7 @@ func TestWhatIsKeptTellsNothing(t *testing.T) {
 	c.Subscription(c.Line).OK(t)
 	private := []string{
 		c.Name, bill.CustomerInfo.Name, `"charges"`, `"customerName"`, "청구 금액",
-		fmt.Sprintf(`"total":%d`, bill.Bill.TotalAmount), fmt.Sprintf(`"total": %d`, bill.Bill.TotalAmount),
+		fmt.Sprintf(`"total":%d`, bill.Bill.TotalFee), fmt.Sprintf(`"total": %d`, bill.Bill.TotalFee),
 	}
 	there := map[string]string{ // what shows that the search finds something
 		"database auth": c.UserID, "database bill_inquiry": c.Line, "database product_change": c.Line, "redis": c.UserID, "redis of the caches": "phonebill-cache",

@@ -86,8 +86,8 @@ func TestListenAndMigrateGoPastThePooler(t *testing.T) {
 	var group sync.WaitGroup
 	for range 5 { // each waits for the session lock of another
 		group.Go(func() {
-			if version, err := pg.Migrate(t.Context(), cfg, passwordOf(database), steps("CREATE TABLE second ();")); err != nil || version != 2 {
-				t.Errorf("version %d, %v", version, err)
+			if version, err := pg.Migrate(t.Context(), cfg, passwordOf(database), steps("CREATE TABLE second ();")); err != nil || version.After != 2 {
+				t.Errorf("version %+v, %v", version, err)
 			}
 		})
 	}

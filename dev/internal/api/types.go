@@ -104,11 +104,22 @@ type Bill struct {
 	Discount    int64      `json:"discountAmount"`
 	TotalFee    int64      `json:"totalFee"`
 	TotalAmount int64      `json:"totalAmount"`
+	Installment int64      `json:"deviceInstallment"`
+	Charges     []Charge   `json:"charges"`
 	Discounts   []Discount `json:"discountInfo"`
 	Status      string     `json:"billStatus"`
 	Payment     struct {
 		Status string `json:"paymentStatus"`
 	} `json:"paymentInfo"`
+}
+
+// Charge is what one plan costs for some days of a month, YYYYMMDD, both
+// included.
+type Charge struct {
+	Name   string `json:"name"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Amount int64  `json:"amount"`
 }
 
 // Discount is one reason to pay less.

@@ -24,6 +24,9 @@ type Bill struct {
 	// Stale says that a newer one was wanted and could not be had. It is never
 	// kept.
 	Stale bool `json:"-"`
+	// Outdated says that it was kept in the first schema, whose meaning was
+	// another: KOS is asked once more, even if the bill is final.
+	Outdated bool `json:"-"`
 	// Fetched is why it was fetched before anybody asked for it, if it was.
 	Fetched string `json:"fetched,omitempty"`
 
@@ -40,20 +43,8 @@ type Bill struct {
 	Payment           Payment  `json:"payment"`
 }
 
-// Charges are what a month costs.
-type Charges struct {
-	Monthly   int64      `json:"monthly"`
-	Usage     int64      `json:"usage"` // beyond the plan's allowances
-	Discount  int64      `json:"discount"`
-	Total     int64      `json:"total"` // to be paid, instalment included
-	Discounts []Discount `json:"discounts"`
-}
-
-// Discount is one reason to pay less.
-type Discount struct {
-	Name   string `json:"name"`
-	Amount int64  `json:"amount"`
-}
+// Definitive reports whether KOS never has to be asked for the bill again.
+func (b *Bill) Definitive() bool { return b.Final && !b.Outdated }
 
 // Usage is what was used, as texts with units.
 type Usage struct {

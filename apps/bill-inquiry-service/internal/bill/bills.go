@@ -117,7 +117,7 @@ func (b *Bills) Known(ctx context.Context, q Question) (Bill, error) {
 // find looks into the archive, and if that does not do, elsewhere.
 func (b *Bills) find(ctx context.Context, q Question, elsewhere LoadBill) (Bill, error) {
 	kept, err := b.archive.Find(ctx, q.subscription(), q.Month)
-	if err == nil && (kept.Final || !q.Since.IsZero() && kept.AsOf.After(q.Since)) {
+	if err == nil && (kept.Definitive() || !q.Since.IsZero() && kept.AsOf.After(q.Since)) {
 		return kept, nil
 	}
 	if err != nil && !errors.Is(err, ErrNotKept) {
@@ -182,7 +182,7 @@ func (b *Bills) want(ctx context.Context, q Question) {
 	}
 }
 
-// lastKnown returns what KOS said last, marked stale unless it is final.
+// lastKnown returns what KOS said last, marked stale unless it is definitive.
 func (b *Bills) lastKnown(ctx context.Context, s Subscription, month Month) (Bill, bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveWait)
 	defer cancel()
@@ -190,6 +190,6 @@ func (b *Bills) lastKnown(ctx context.Context, s Subscription, month Month) (Bil
 	if err != nil {
 		return Bill{}, false
 	}
-	old.Stale = !old.Final
+	old.Stale = !old.Definitive()
 	return old, true
 }

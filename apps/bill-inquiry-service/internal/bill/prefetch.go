@@ -116,7 +116,7 @@ func (p *Prefetcher) knows(ctx context.Context, s Subscription, month Month) boo
 		return false
 	}
 	kept, err := p.archive.Find(ctx, s, month)
-	return err == nil && kept.Final
+	return err == nil && kept.Definitive()
 }
 
 // want puts something in line. That there is no room is no fault: it is not

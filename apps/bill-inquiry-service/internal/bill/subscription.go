@@ -105,6 +105,12 @@ func (b *Bills) accept(ctx context.Context, s Subscription, month Month, reply R
 	if errors.Is(err, ErrLineMoved) {
 		b.moved(ctx, s, month)
 	}
+	if isAnswer(err) && month != TheCustomer {
+		// KOS is asked for a final bill only if what is kept is outdated: it stays.
+		if kept, missing := b.archive.Find(ctx, s, month); missing == nil && kept.Final {
+			return kept, nil
+		}
+	}
 	if err != nil || month == TheCustomer {
 		return got, err
 	}

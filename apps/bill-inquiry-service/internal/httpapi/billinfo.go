@@ -2,8 +2,9 @@ package httpapi
 
 import "github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 
-// billInfo is a bill as clients see it. TotalFee is what the month's use costs
-// before discounts, TotalAmount what is left to pay for it.
+// billInfo is a bill as clients see it. TotalFee is what the service costs,
+// TotalAmount what leaves the customer's account: the instalment of a device is
+// in it.
 type billInfo struct {
 	LineNumber        string          `json:"lineNumber"`
 	BillingMonth      string          `json:"billingMonth"` // YYYYMM
@@ -14,6 +15,7 @@ type billInfo struct {
 	DiscountAmount    int64           `json:"discountAmount"`
 	TotalFee          int64           `json:"totalFee"`
 	TotalAmount       int64           `json:"totalAmount"`
+	Charges           []bill.Charge   `json:"charges"`
 	DiscountInfo      []bill.Discount `json:"discountInfo"`
 	DataUsage         string          `json:"dataUsage"`
 	VoiceUsage        string          `json:"voiceUsage"`
@@ -59,8 +61,9 @@ func newBillInfo(b bill.Bill) *billInfo {
 		MonthlyFee:        b.Charges.Monthly,
 		UsageFee:          b.Charges.Usage,
 		DiscountAmount:    b.Charges.Discount,
-		TotalFee:          b.Charges.Monthly + b.Charges.Usage,
-		TotalAmount:       b.Charges.Total,
+		TotalFee:          b.Charges.Total,
+		TotalAmount:       b.TotalAmount(),
+		Charges:           b.Charges.Periods,
 		DiscountInfo:      discounts,
 		DataUsage:         b.Usage.Data,
 		VoiceUsage:        b.Usage.Voice,

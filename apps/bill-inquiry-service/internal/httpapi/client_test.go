@@ -75,9 +75,11 @@ func answered() bill.Inquiry {
 			Line: "01012345678", Month: "2026-11", AsOf: noon,
 			Customer:    bill.Customer{ID: "CUST001", Name: "김철수", OperatorCode: "KT", LineStatus: "ACTIVE"},
 			ProductCode: "5G-PREMIUM-001", ProductName: "5G 프리미엄",
-			Charges: bill.Charges{Monthly: 89_000, Usage: 1_000, Discount: 22_250, Total: 67_750, Discounts: []bill.Discount{{Name: "선택약정 할인", Amount: 22_250}}},
-			Usage:   bill.Usage{Data: "12.3GB", Voice: "124분", SMS: "35건"},
-			Status:  "OPEN", DueDate: "20261225", Contract: "24개월 약정", TerminationFee: 100_000,
+			Charges: bill.Charges{Monthly: 89_000, Usage: 1_000, Discount: 22_250, Total: 67_750, Discounts: []bill.Discount{{Name: "선택약정 할인", Amount: 22_250}}, Periods: []bill.Charge{
+				{Name: "LTE 베이직", From: "20261101", To: "20261110", Amount: 29_670}, {Name: "5G 프리미엄", From: "20261111", To: "20261130", Amount: 59_330},
+			}},
+			Usage:  bill.Usage{Data: "12.3GB", Voice: "124분", SMS: "35건"},
+			Status: "OPEN", DueDate: "20261225", Contract: "24개월 약정", TerminationFee: 100_000, DeviceInstallment: 33_000,
 			Payment: bill.Payment{BillingDate: "20261201", Status: "SCHEDULED", Method: "신용카드"},
 		},
 	}

@@ -24,11 +24,19 @@ func TestInquiry(t *testing.T) {
 	}
 	info := answer["data"].(map[string]any)["billInfo"].(map[string]any)
 	for field, want := range map[string]any{
-		"billingMonth": "202611", "totalFee": 90_000.0, "totalAmount": 67_750.0, "dueDate": "20261225", "smsUsage": "35건",
+		"billingMonth": "202611", "monthlyFee": 89_000.0, "usageFee": 1_000.0, "discountAmount": 22_250.0,
+		"totalFee": 67_750.0, "deviceInstallment": 33_000.0, "totalAmount": 100_750.0, "dueDate": "20261225", "smsUsage": "35건",
 	} {
 		if info[field] != want {
 			t.Errorf("%s is %v, want %v", field, info[field], want)
 		}
+	}
+	charges := []any{
+		map[string]any{"name": "LTE 베이직", "from": "20261101", "to": "20261110", "amount": 29_670.0},
+		map[string]any{"name": "5G 프리미엄", "from": "20261111", "to": "20261130", "amount": 59_330.0},
+	}
+	if diff := cmp.Diff(charges, info["charges"]); diff != "" {
+		t.Errorf("charges: %s", diff)
 	}
 }
 

@@ -21,7 +21,9 @@ type billData struct {
 		MonthlyFee     int64           `json:"monthlyFee"`
 		UsageFee       int64           `json:"usageFee"`
 		DiscountAmount int64           `json:"discountAmount"`
+		TotalFee       int64           `json:"totalFee"`
 		TotalAmount    int64           `json:"totalAmount"`
+		Periods        []bill.Charge   `json:"periods"`
 		Discounts      []bill.Discount `json:"discounts"`
 	} `json:"charges"`
 	Usage      bill.Usage `json:"usage"`
@@ -62,7 +64,7 @@ func (d *billData) bill(line msisdn.Number, month bill.Month, asOf time.Time) bi
 		ProductName: d.Product.ProductName,
 		Charges: bill.Charges{
 			Monthly: d.Charges.MonthlyFee, Usage: d.Charges.UsageFee, Discount: d.Charges.DiscountAmount,
-			Total: d.Charges.TotalAmount, Discounts: d.Charges.Discounts,
+			Total: d.Charges.TotalFee, Periods: d.Charges.Periods, Discounts: d.Charges.Discounts,
 		},
 		Usage:             d.Usage,
 		Status:            d.BillStatus,

@@ -83,7 +83,14 @@ func (c *Carrier) Bill(ctx context.Context, requestID string, line msisdn.Number
 	if data.LineNumber != line.Digits() || data.BillingMonth != month.Compact() {
 		return bill.Bill{}, unavailable(errors.New("kos: bill of another line or month"))
 	}
-	return data.bill(line, month, asked), nil
+	told := data.bill(line, month, asked)
+	if err := told.CheckAmounts(); err != nil {
+		return bill.Bill{}, unavailable(fmt.Errorf("kos: bill: %w", err))
+	}
+	if data.Charges.TotalAmount != told.TotalAmount() {
+		return bill.Bill{}, unavailable(errors.New("kos: bill: total amount is not the sum of its parts"))
+	}
+	return told, nil
 }
 
 // Customer implements bill.Carrier.

@@ -88,7 +88,8 @@ func TestAnOpenBreakerIsTold(t *testing.T) {
 const answer = `{"lineNumber":"01012345678","billingMonth":"202610","final":true,
 	"product":{"productCode":"5G-PREMIUM-001","productName":"5G 프리미엄","monthlyFee":89000},
 	"customer":{"customerId":"CUST001","customerName":"김철수","operatorCode":"KT","lineStatus":"ACTIVE","contractDate":"2025-03-02"},
-	"charges":{"monthlyFee":89000,"usageFee":1000,"discountAmount":22250,"totalAmount":67750,"discounts":[{"name":"선택약정 할인","amount":22250}]},
+	"charges":{"monthlyFee":89000,"usageFee":1000,"discountAmount":22250,"totalFee":67750,"totalAmount":100750,
+		"periods":[{"name":"5G 프리미엄","from":"20261001","to":"20261031","amount":89000}],"discounts":[{"name":"선택약정 할인","amount":22250}]},
 	"usage":{"data":"12.3GB","voice":"124분","sms":"35건"},"billStatus":"BILLED","dueDate":"20261125",
 	"contract":{"description":"24개월 약정","termEndDate":"2027-03-01"},"terminationFee":100000,"deviceInstallment":33000,
 	"payment":{"billingDate":"20261101","paymentStatus":"PAID","paymentMethod":"신용카드"}}`
@@ -104,7 +105,7 @@ func TestBill(t *testing.T) {
 		Line: line, Month: "2026-10", Final: true, AsOf: noon,
 		Customer:    bill.Customer{ID: "CUST001", Name: "김철수", OperatorCode: "KT", LineStatus: "ACTIVE", ContractSince: "2025-03-02"},
 		ProductCode: "5G-PREMIUM-001", ProductName: "5G 프리미엄",
-		Charges: bill.Charges{Monthly: 89_000, Usage: 1_000, Discount: 22_250, Total: 67_750, Discounts: []bill.Discount{{Name: "선택약정 할인", Amount: 22_250}}},
+		Charges: bill.Charges{Monthly: 89_000, Usage: 1_000, Discount: 22_250, Total: 67_750, Discounts: []bill.Discount{{Name: "선택약정 할인", Amount: 22_250}}, Periods: []bill.Charge{{Name: "5G 프리미엄", From: "20261001", To: "20261031", Amount: 89_000}}},
 		Usage:   bill.Usage{Data: "12.3GB", Voice: "124분", SMS: "35건"},
 		Status:  "BILLED", DueDate: "20261125", Contract: "24개월 약정", TerminationFee: 100_000, DeviceInstallment: 33_000,
 		Payment: bill.Payment{BillingDate: "20261101", Status: "PAID", Method: "신용카드"},

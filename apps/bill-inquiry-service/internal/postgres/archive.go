@@ -59,7 +59,8 @@ func (k keptBill) hidden() bool {
 	return k.sealed == nil && k.document == nil || !k.final && k.moved != nil && !k.asOf.After(*k.moved)
 }
 
-// Find implements bill.Archive.
+// Find implements bill.Archive. A bill of an older schema that does not add up
+// is as good as none.
 func (a *Archive) Find(ctx context.Context, s bill.Subscription, month bill.Month) (bill.Bill, error) {
 	var kept keptBill
 	err := a.pool.QueryRow(ctx, findBill, s.Line.Digits(), string(month), s.Customer).
@@ -79,7 +80,10 @@ func (a *Archive) Find(ctx context.Context, s bill.Subscription, month bill.Mont
 	if found.Subscription() != s || kept.document == nil && !found.AsOf.Truncate(time.Microsecond).Equal(kept.asOf) {
 		return bill.Bill{}, bill.ErrNotKept
 	}
-	if !kept.own && kept.final {
+	if found.Outdated && found.CheckAmounts() != nil {
+		return bill.Bill{}, bill.ErrNotKept
+	}
+	if !kept.own && found.Definitive() {
 		if err := a.Keep(ctx, found); err != nil {
 			return found, nil //nolint:nilerr // it is tried again when the bill is read again
 		}

@@ -231,7 +231,7 @@ func TestReplicasHearOfAMovedLineOnce(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		pg.Listen(ctx, pool, slog.New(slog.DiscardHandler), listening)
+		pg.Listen(ctx, pg.Direct{Pool: pool}, slog.New(slog.DiscardHandler), listening)
 	}()
 	t.Cleanup(func() { stop(); <-ended })
 	<-begun

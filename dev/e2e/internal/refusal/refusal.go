@@ -42,7 +42,7 @@ var bodies = map[string]string{
 // one in which each given value stands where its name does.
 func Requests(o access.Operation, example func(values map[string]string) access.Example) []Request {
 	g := generator{example: example}
-	for _, input := range o.Parameters() {
+	for _, input := range o.Fields() {
 		switch input.In {
 		case "path":
 			g.path(input.Name)

@@ -1,0 +1,130 @@
+package bill
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Charges are what a month costs. No amount is negative.
+type Charges struct {
+	Monthly  int64 `json:"monthly"`  // the sum of Periods
+	Usage    int64 `json:"usage"`    // beyond the plan's allowances
+	Discount int64 `json:"discount"` // the sum of Discounts
+	// Total is Monthly + Usage - Discount, without the instalment of a device.
+	Total     int64      `json:"total"`
+	Periods   []Charge   `json:"periods"`
+	Discounts []Discount `json:"discounts"`
+}
+
+// Charge is what one plan costs from one day of the month to another, both
+// included; days are YYYYMMDD.
+type Charge struct {
+	Name   string `json:"name"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Amount int64  `json:"amount"`
+}
+
+// Discount is one reason to pay less.
+type Discount struct {
+	Name   string `json:"name"`
+	Amount int64  `json:"amount"`
+}
+
+const (
+	// maxAmount bounds an amount, in won: far above any bill, and so low that no
+	// sum of a bill overflows.
+	maxAmount = 1_000_000_000
+	// maxParts bounds the discounts of a bill.
+	maxParts = 100
+	// dayForm is the form of days within a bill.
+	dayForm = "20060102"
+)
+
+// TotalAmount returns what leaves the customer's account: the charges and the
+// instalment of a device.
+func (b *Bill) TotalAmount() int64 { return b.Charges.Total + b.DeviceInstallment }
+
+// CheckAmounts returns an error unless the bill adds up: every amount is from
+// zero to maxAmount, parts add up to their sums, and the periods cover each day
+// of the contract in the month once.
+func (b *Bill) CheckAmounts() error {
+	c := &b.Charges
+	if len(c.Discounts) > maxParts || len(c.Periods) > maxParts {
+		return errors.New("too many parts")
+	}
+	discounts, charges := make([]int64, len(c.Discounts)), make([]int64, len(c.Periods))
+	for i, discount := range c.Discounts {
+		discounts[i] = discount.Amount
+	}
+	for i, charge := range c.Periods {
+		charges[i] = charge.Amount
+	}
+	err := errors.Join(
+		checkSum("discount", c.Discount, discounts), checkSum("monthly fee", c.Monthly, charges),
+		checkAmount("usage fee", c.Usage), checkAmount("total", c.Total),
+		checkAmount("installment", b.DeviceInstallment), checkAmount("termination fee", b.TerminationFee),
+	)
+	if err != nil {
+		return err
+	}
+	if c.Total != c.Monthly+c.Usage-c.Discount {
+		return errors.New("total is not the sum of its parts")
+	}
+	return b.checkPeriods()
+}
+
+func checkAmount(name string, amount int64) error {
+	if amount < 0 || amount > maxAmount {
+		return fmt.Errorf("%s out of range", name)
+	}
+	return nil
+}
+
+func checkSum(name string, sum int64, parts []int64) error {
+	total := int64(0)
+	for _, part := range parts {
+		if err := checkAmount("part of "+name, part); err != nil {
+			return err
+		}
+		total += part
+	}
+	if total != sum {
+		return fmt.Errorf("%s is not the sum of its parts", name)
+	}
+	return checkAmount(name, sum)
+}
+
+// checkPeriods returns an error unless the periods follow one another from the
+// first billed day of the month to its last.
+func (b *Bill) checkPeriods() error {
+	next, last := b.billed()
+	for _, charge := range b.Charges.Periods {
+		from, errFrom := time.Parse(dayForm, charge.From)
+		to, errTo := time.Parse(dayForm, charge.To)
+		if errFrom != nil || errTo != nil || !from.Equal(next) || to.Before(from) {
+			return errors.New("periods do not cover each day once")
+		}
+		next = to.AddDate(0, 0, 1)
+	}
+	if !next.Equal(last.AddDate(0, 0, 1)) {
+		return errors.New("periods do not end with the month")
+	}
+	return nil
+}
+
+// billed returns the first and the last day that the bill is for: the month's,
+// or from the contract's first.
+func (b *Bill) billed() (first, last time.Time) {
+	first, err := time.Parse("2006-01", string(b.Month))
+	if err != nil {
+		return time.Time{}, time.Time{} // of no month; a Month is always valid
+	}
+	last = first.AddDate(0, 1, -1)
+	start, err := time.Parse(time.DateOnly, b.Customer.ContractSince)
+	if err == nil && start.After(first) && !start.After(last) {
+		first = start
+	}
+	return first, last
+}

@@ -1,0 +1,58 @@
+package bill_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+)
+
+// TestOutdatedFinalBillIsConfirmedOnce has the archive hold a final bill of the
+// first schema, of last month.
+func TestOutdatedFinalBillIsConfirmedOnce(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		trouble func(b *bench)
+		fresh   bool // KOS's new answer is given, and kept for good
+		stale   bool
+		asked   int32 // of three inquiries
+	}{
+		"KOS answers":        {func(*bench) {}, true, false, 1},
+		"KOS is away":        {func(b *bench) { b.carrier.set(errOutage) }, false, true, 3},
+		"the limit is spent": {func(b *bench) { b.spend(b.t) }, false, true, 0},
+		"KOS has no bill":    {func(b *bench) { b.carrier.set(bill.ErrNoBill) }, false, false, 3},
+		"line is suspended":  {func(b *bench) { b.carrier.set(bill.ErrSuspended) }, false, false, 3},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onClock(t, 640, func(b *bench) {
+				t := b.t
+				old := read(t, firstSchema)
+				old.Month, old.AsOf = bill.MonthOf(time.Now().AddDate(0, -1, 0)), time.Now().Add(-time.Hour)
+				if err := b.archive.Keep(t.Context(), old); err != nil {
+					t.Fatal(err)
+				}
+				b.carrier.bill = past
+				b.carrier.bill.Month = old.Month
+				want := int64(67_750)
+				if tc.fresh {
+					want = past.Charges.Total
+				}
+				tc.trouble(b)
+				for range 3 {
+					got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line, Month: old.Month}, false)
+					if err != nil || got.Bill.Charges.Total != want || got.Bill.Stale != tc.stale {
+						t.Errorf("got %d, stale %v, %v", got.Bill.Charges.Total, got.Bill.Stale, err)
+					}
+				}
+				if asked := b.carrier.calls.Load(); asked != tc.asked {
+					t.Errorf("KOS was asked %d times", asked)
+				}
+				if kept, err := b.archive.Find(t.Context(), bill.Subscription{Customer: holder.ID, Line: line}, old.Month); err != nil || kept.Definitive() != tc.fresh {
+					t.Errorf("kept %+v, %v", kept, err)
+				}
+			})
+		})
+	}
+}

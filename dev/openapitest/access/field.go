@@ -1,0 +1,26 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Field is a value that a request of an operation may carry.
+type Field struct{ In, Name string } // In is path, query or body
+
+// Fields returns what a request of the operation may carry, in order.
+func (o Operation) Fields() []Field {
+	var all []Field
+	for _, parameter := range o.parameters {
+		if in := parameter.Value.In; in == "path" || in == "query" {
+			all = append(all, Field{in, parameter.Value.Name})
+		}
+	}
+	if body := o.body(); body != nil {
+		for name := range body.Properties {
+			all = append(all, Field{"body", name})
+		}
+	}
+	slices.SortFunc(all, func(a, b Field) int { return cmp.Or(cmp.Compare(a.In, b.In), cmp.Compare(a.Name, b.Name)) })
+	return all
+}
