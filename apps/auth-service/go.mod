@@ -5,6 +5,7 @@ go 1.26.5
 require (
 	github.com/MicahParks/jwkset v0.11.4
 	github.com/alexedwards/argon2id v1.0.0
+	github.com/go-json-experiment/json v1.27.2
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/google/go-cmp v0.7.0
 	github.com/google/uuid v1.6.0

@@ -95,6 +95,7 @@ require (
 replace github.com/phonebill/phonebill/apps/internal => ../internal
 
 require (
+	github.com/go-json-experiment/json v1.27.2
 	github.com/phonebill/phonebill/dev/openapitest v0.0.0
 	github.com/riverqueue/river v0.51.1
 	github.com/riverqueue/river/riverdriver/riverpgxv5 v0.51.1

@@ -94,6 +94,9 @@ require (
 
 replace github.com/phonebill/phonebill/apps/internal => ../internal
 
-require github.com/phonebill/phonebill/dev/openapitest v0.0.0
+require (
+	github.com/go-json-experiment/json v1.27.2
+	github.com/phonebill/phonebill/dev/openapitest v0.0.0
+)
 
 replace github.com/phonebill/phonebill/dev/openapitest => ../../dev/openapitest

@@ -9,9 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -27,12 +30,6 @@ type Config struct {
 	CredentialsSecret string `env:"KOS_CREDENTIALS_SECRET,required"`
 }
 
-// ResultCode is KOS's business answer. It comes with HTTP status 200.
-type ResultCode string
-
-// OK means done. The other codes are each endpoint's own.
-const OK ResultCode = "0000"
-
 // ErrUnavailable is returned when KOS did not answer, or not as agreed: it may
 // have done what it was asked.
 var ErrUnavailable = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템이 응답하지 않습니다. 잠시 후 다시 시도해 주세요.").After(10 * time.Second)
@@ -45,27 +42,24 @@ var ErrBusy = problem.New(problem.Unavailable, "KOS_BUSY", "조회 요청이 많
 // all attempts together that resiliency/ makes.
 const callTimeout = 8 * time.Second
 
-// maxAnswer bounds what is read of an answer, in bytes.
-const maxAnswer = 1 << 20
-
-// Answer is KOS's envelope.
-type Answer struct {
-	Success       bool            `json:"success"`
-	ResultCode    ResultCode      `json:"resultCode"`
-	ResultMessage string          `json:"resultMessage"`
-	Data          json.RawMessage `json:"data"`
-}
-
 // Client calls KOS.
 type Client struct {
 	http   *http.Client
 	tokens *tokens
+	faults *faults
+	now    func() time.Time
 }
 
 // New returns a client that calls KOS over transport, with the credentials
-// that secrets hold.
-func New(cfg Config, secrets sidecar.Secrets, transport http.RoundTripper) *Client {
-	client := &Client{http: &http.Client{Transport: transport, Timeout: callTimeout}}
+// that secrets hold. Answers that are not as agreed are logged and counted.
+func New(cfg Config, secrets sidecar.Secrets, transport http.RoundTripper, log *slog.Logger, registerer prometheus.Registerer) *Client {
+	client := &Client{
+		http: &http.Client{
+			Transport: transport, Timeout: callTimeout,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		faults: newFaults(log, registerer), now: time.Now,
+	}
 	client.tokens = newTokens(cfg.CredentialsSecret, secrets, client.post)
 	return client
 }
@@ -119,7 +113,7 @@ func (c *Client) send(ctx context.Context, method, path, token string, in any) (
 		return Answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return read(resp)
+	return c.read(ctx, path, resp)
 }
 
 func newRequest(ctx context.Context, method, path string, in any) (*http.Request, error) {
@@ -141,33 +135,36 @@ func newRequest(ctx context.Context, method, path string, in any) (*http.Request
 	return req, nil
 }
 
-func read(resp *http.Response) (Answer, error) {
-	switch {
-	case resp.StatusCode == http.StatusUnauthorized:
+// read returns KOS's answer in resp and takes note of one that is not as agreed.
+func (c *Client) read(ctx context.Context, path string, resp *http.Response) (Answer, error) {
+	reject := func(ctx context.Context, wrong *AnswerError) { c.faults.note(ctx, path, wrong) }
+	switch status := resp.StatusCode; {
+	case status == http.StatusUnauthorized:
 		return Answer{}, errUnauthorized
-	case resp.StatusCode == http.StatusTooManyRequests:
-		return Answer{}, busy(resp)
-	case resp.StatusCode != http.StatusOK:
-		return Answer{}, fmt.Errorf("kos: status %d", resp.StatusCode)
+	case status == http.StatusTooManyRequests:
+		return Answer{}, c.busy(ctx, reject, resp)
+	case status >= http.StatusInternalServerError:
+		return Answer{}, fmt.Errorf("kos: status %d", status) // KOS says itself that it failed
+	case status != http.StatusOK:
+		wrong := Wrong(Status, strconv.Itoa(status))
+		reject(ctx, wrong)
+		return Answer{}, wrong
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return Answer{}, fmt.Errorf("kos: answer: %w", err)
+	answer, err := readAnswer(resp)
+	if wrong, ok := errors.AsType[*AnswerError](err); ok {
+		reject(ctx, wrong)
 	}
-	var answer Answer
-	if err := json.Unmarshal(text, &answer); err != nil {
-		return Answer{}, fmt.Errorf("kos: answer: %w", err)
-	}
-	if answer.ResultCode == "" {
-		return Answer{}, errors.New("kos: answer without a result code")
-	}
-	return answer, nil
+	answer.reject = reject
+	return answer, err
 }
 
-// busy tells our client what KOS told us.
-func busy(resp *http.Response) error {
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		return ErrBusy.After(time.Duration(seconds) * time.Second)
+// busy returns ErrBusy with the time that KOS names, if that can be believed.
+func (c *Client) busy(ctx context.Context, reject func(context.Context, *AnswerError), resp *http.Response) error {
+	if wait, ok := retryAfter(resp.Header, c.now()); ok {
+		return ErrBusy.After(wait)
+	}
+	if resp.Header.Get("Retry-After") != "" {
+		reject(ctx, Wrong(RetryAfter, "unreadable, past, or beyond 5 minutes"))
 	}
 	return ErrBusy
 }

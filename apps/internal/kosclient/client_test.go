@@ -25,7 +25,7 @@ func TestRequestsAreKOSs(t *testing.T) {
 	k := &kos{call: func(w http.ResponseWriter, r *http.Request) {
 		text, _ := io.ReadAll(r.Body)
 		seen = append(seen, strings.Join([]string{r.Method, r.URL.Path, r.Header.Get("Content-Type"), string(text)}, " "))
-		answer(`{"resultCode":"0000"}`)(w, r)
+		answer(`{"success":true,"resultCode":"0000","resultMessage":"","data":{}}`)(w, r)
 	}}
 	client := newClient(k)
 	if _, err := ask(t.Context(), client); err != nil {
@@ -57,8 +57,15 @@ func TestBusyTellsWhenToComeBack(t *testing.T) {
 	}{
 		"said":     {"7", 7 * time.Second},
 		"not said": {"", kosclient.ErrBusy.RetryAfter},
-		"zero":     {"0", kosclient.ErrBusy.RetryAfter},
-		"a date":   {"Fri, 31 Dec 1999 23:59:59 GMT", kosclient.ErrBusy.RetryAfter},
+		"zero":     {"0", time.Second},
+		"longest":  {"300", 5 * time.Minute},
+		"too long": {"301", kosclient.ErrBusy.RetryAfter},
+		"overflow": {"99999999999999999999", kosclient.ErrBusy.RetryAfter},
+		"negative": {"-7", kosclient.ErrBusy.RetryAfter},
+		"fraction": {"7.5", kosclient.ErrBusy.RetryAfter},
+		"text":     {"soon", kosclient.ErrBusy.RetryAfter},
+		"past":     {"Fri, 31 Dec 1999 23:59:59 GMT", kosclient.ErrBusy.RetryAfter},
+		"far off":  {"Fri, 31 Dec 2100 23:59:59 GMT", kosclient.ErrBusy.RetryAfter},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +95,7 @@ func TestWhatIsNotAsAgreedIsUnavailable(t *testing.T) {
 		"cut off":          answer(`{"success":true,"resultCode":"0000","da`),
 		"more than agreed": answer(`{"success":true,"resultCode":"0000"} {}`),
 		"no result code":   answer(`{"success":true}`),
-		"endless":          answer(`{"resultCode":"0000","data":"` + strings.Repeat("x", 2<<20) + `"}`),
+		"endless":          answer(`{"success":true,"resultCode":"0000","resultMessage":"","data":"` + strings.Repeat("x", 2<<20) + `"}`),
 	}
 	for name, call := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -142,7 +149,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	t.Parallel()
 	var opened atomic.Int32
 	k := &kos{call: func(w http.ResponseWriter, r *http.Request) {
-		answer(`{"resultCode":"0000","data":"`+strings.Repeat("x", 8<<10)+`"}`)(w, r)
+		answer(`{"success":true,"resultCode":"0000","resultMessage":"","data":"`+strings.Repeat("x", 8<<10)+`"}`)(w, r)
 	}}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		resp, err := k.RoundTrip(r)
@@ -150,6 +157,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 			t.Error(err)
 			return
 		}
+		w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
 		_, _ = io.Copy(w, resp.Body)
 		w.(http.Flusher).Flush() // what follows is a chunk of its own
 		_, _ = io.WriteString(w, "\n")

@@ -17,6 +17,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 )
 
@@ -108,7 +110,7 @@ func (k *kos) issue(w http.ResponseWriter, r *http.Request) {
 	k.issued++
 	token := fmt.Sprintf("token-%d", k.issued)
 	k.valid[token] = true
-	answer(fmt.Sprintf(`{"success":true,"resultCode":"0000","data":{"accessToken":%q,"expiresIn":%d}}`, token, int(tokenLife.Seconds())))(w, r)
+	answer(fmt.Sprintf(`{"success":true,"resultCode":"0000","resultMessage":"정상","data":{"accessToken":%q,"expiresIn":%d}}`, token, int(tokenLife.Seconds())))(w, r)
 }
 
 func answer(body string) http.HandlerFunc {
@@ -142,7 +144,7 @@ func withKOS(t *testing.T, test func(k *kos, client *kosclient.Client)) {
 
 func newClient(transport http.RoundTripper) *kosclient.Client {
 	cfg := kosclient.Config{AppID: "kos", CredentialsSecret: "kos-api-credentials"}
-	return kosclient.New(cfg, secretsFunc(func() (string, error) { return secret, nil }), transport)
+	return kosclient.New(cfg, secretsFunc(func() (string, error) { return secret, nil }), transport, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }
 
 type question struct {

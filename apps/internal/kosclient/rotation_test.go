@@ -3,10 +3,13 @@ package kosclient_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 )
@@ -53,7 +56,7 @@ func withRotation(t *testing.T, test func(k *kos, secrets *lagging)) {
 		k := &kos{t: t, knows: []string{oldCredentials}}
 		k.set(func() {})
 		secrets := &lagging{cached: oldCredentials, stored: oldCredentials}
-		client := kosclient.New(kosclient.Config{AppID: "kos", CredentialsSecret: "kos-api-credentials"}, secrets, k)
+		client := kosclient.New(kosclient.Config{AppID: "kos", CredentialsSecret: "kos-api-credentials"}, secrets, k, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 		defer client.StopGoroutines()
 		ctx, stop := context.WithCancel(t.Context())
 		var group sync.WaitGroup
@@ -117,7 +120,7 @@ func TestCredentialsThatKOSDoesNotKnowAreNotTriedForEver(t *testing.T) {
 	k := &kos{t: t, knows: []string{}}
 	k.set(func() {})
 	secrets := &lagging{cached: oldCredentials, stored: newCredentials}
-	client := kosclient.New(kosclient.Config{}, secrets, k)
+	client := kosclient.New(kosclient.Config{}, secrets, k, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if _, err := ask(t.Context(), client); !errors.Is(err, kosclient.ErrUnavailable) || secrets.rereads != 1 {
 		t.Errorf("%v after %d readings", err, secrets.rereads)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -120,7 +121,7 @@ func (t *tokens) exchange(ctx context.Context, text string) (token, error) {
 	if err != nil {
 		return token{}, err
 	}
-	got, err := readToken(answer)
+	got, err := readToken(ctx, answer)
 	if err == nil {
 		t.accepted.Store(&text)
 	}
@@ -135,13 +136,39 @@ func (t *tokens) last() string {
 	return ""
 }
 
-func readToken(answer Answer) (token, error) {
-	var data struct {
-		AccessToken string `json:"accessToken"`
-		ExpiresIn   int64  `json:"expiresIn"` // seconds
+// tokenData is the data of a token answer.
+type tokenData struct {
+	AccessToken string `json:"accessToken"`
+	ExpiresIn   int64  `json:"expiresIn"` // seconds
+}
+
+// longestLife bounds how long a token is believed to be good for, and
+// maxToken its length: it travels in a header.
+const (
+	longestLife = 24 * time.Hour
+	maxToken    = 8 << 10
+)
+
+var tokenPattern = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`)
+
+// Check implements Checker.
+func (d *tokenData) Check() error {
+	switch {
+	case len(d.AccessToken) > maxToken, !tokenPattern.MatchString(d.AccessToken):
+		return Wrong(Value, "accessToken")
+	case d.ExpiresIn <= 0, d.ExpiresIn > int64(longestLife.Seconds()):
+		return Wrong(Value, "expiresIn")
 	}
-	if err := json.Unmarshal(answer.Data, &data); err != nil || data.AccessToken == "" || data.ExpiresIn <= 0 {
-		return token{}, errors.New("answer without a token")
+	return nil
+}
+
+func readToken(ctx context.Context, answer Answer) (token, error) {
+	if answer.ResultCode != OK {
+		return token{}, answer.Unexpected(ctx)
+	}
+	var data tokenData
+	if err := answer.Read(ctx, &data); err != nil {
+		return token{}, err
 	}
 	return token{value: data.AccessToken, life: time.Duration(data.ExpiresIn) * time.Second}, nil
 }

@@ -3,12 +3,15 @@ package kosclient_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 )
@@ -145,7 +148,7 @@ func TestWithoutCredentialsKOSIsUnavailable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k := &kos{}
-			_, err := ask(t.Context(), kosclient.New(kosclient.Config{}, get, k))
+			_, err := ask(t.Context(), kosclient.New(kosclient.Config{}, get, k, slog.New(slog.DiscardHandler), prometheus.NewRegistry()))
 			if !errors.Is(err, kosclient.ErrUnavailable) || k.calls != 0 {
 				t.Errorf("got %v after %d calls", err, k.calls)
 			}

@@ -163,8 +163,21 @@ func newKeys(lc fx.Lifecycle, p keysParams) *token.Keys {
 	return keys
 }
 
-func newKOS(cfg kosclient.Config, secrets sidecar.Secrets, dapr *sidecar.Client, budget *kosbudget.Budget) *kos.Carrier {
-	return kos.New(kosclient.New(cfg, secrets, cfg.Transport(dapr.Invoker)), budget)
+// kosParams are what the way to KOS needs from the graph.
+type kosParams struct {
+	fx.In
+
+	Config     kosclient.Config
+	Secrets    sidecar.Secrets
+	Sidecar    *sidecar.Client
+	Budget     *kosbudget.Budget
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+func newKOS(p kosParams) *kos.Carrier {
+	client := kosclient.New(p.Config, p.Secrets, p.Config.Transport(p.Sidecar.Invoker), p.Log, p.Registerer)
+	return kos.New(client, p.Budget)
 }
 
 // newBudget returns the right of all replicas together to ask KOS.

@@ -5,9 +5,7 @@ package kos
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
@@ -78,13 +76,16 @@ func (c *Carrier) Customer(ctx context.Context, line msisdn.Number) (id string, 
 		return "", false, nil
 	case notActive:
 		// A suspended line is somebody's; KOS may keep to itself whose.
-		id, _ := customerOf(answer.Data)
-		return id, true, nil
+		if len(answer.Data) == 0 || answer.Data.Kind() == 'n' {
+			return "", true, nil
+		}
+		id, err := customerOf(ctx, answer, line)
+		return id, true, err
 	case kosclient.OK:
-		id, err := customerOf(answer.Data)
+		id, err := customerOf(ctx, answer, line)
 		return id, true, err
 	}
-	return "", false, kosclient.ErrUnavailable.WithCause(fmt.Errorf("kos: result code %q", answer.ResultCode))
+	return "", false, answer.Unexpected(ctx)
 }
 
 const (
@@ -127,13 +128,26 @@ func (c *Carrier) ask(ctx context.Context, line msisdn.Number) (kosclient.Answer
 	return answer, errors.Join(err, told) // what the others are not told, they will find out
 }
 
-// customerOf reads the one field we need, whatever else there may be.
-func customerOf(data json.RawMessage) (string, error) {
-	var line struct {
-		CustomerID string `json:"customerId"`
+// lineData is the one field that is needed, whatever else there may be.
+type lineData struct {
+	line msisdn.Number // that was asked for
+
+	LineNumber string `json:"lineNumber"`
+	CustomerID string `json:"customerId"`
+}
+
+// Check implements kosclient.Checker.
+func (d *lineData) Check() error {
+	var form kosclient.Form
+	form.Wants(d.LineNumber == d.line.Digits(), kosclient.Mismatch, "another line")
+	form.Code("customerId", d.CustomerID)
+	return form.Err()
+}
+
+func customerOf(ctx context.Context, answer kosclient.Answer, line msisdn.Number) (string, error) {
+	data := lineData{line: line}
+	if err := answer.Read(ctx, &data); err != nil {
+		return "", err
 	}
-	if err := json.Unmarshal(data, &line); err != nil || line.CustomerID == "" {
-		return "", kosclient.ErrUnavailable.WithCause(errors.New("kos: a line without a customer"))
-	}
-	return line.CustomerID, nil
+	return data.CustomerID, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"github.com/go-json-experiment/json/jsontext"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,7 +89,7 @@ func TestCustomer(t *testing.T) {
 }
 
 func answer(code kosclient.ResultCode, data string) kosclient.Answer {
-	return kosclient.Answer{Success: code == kosclient.OK, ResultCode: code, Data: json.RawMessage(data)}
+	return kosclient.Answer{Success: code == kosclient.OK, ResultCode: code, Data: jsontext.Value(data)}
 }
 
 func TestCustomerAsksForTheDigits(t *testing.T) {
@@ -180,7 +181,7 @@ func FuzzCustomer(f *testing.F) {
 	f.Add("0000", `{"customerId":"CUST001"}`)
 	f.Add("1002", `{"customerId":null}`)
 	f.Fuzz(func(t *testing.T, code, data string) {
-		p := &poster{answer: kosclient.Answer{ResultCode: kosclient.ResultCode(code), Data: json.RawMessage(data)}}
+		p := &poster{answer: kosclient.Answer{ResultCode: kosclient.ResultCode(code), Data: jsontext.Value(data)}}
 		id, known, err := kos.New(p, &budget{}).Customer(t.Context(), line)
 		if id != "" && (!known || err != nil) {
 			t.Errorf("got %q, %t, %v", id, known, err)

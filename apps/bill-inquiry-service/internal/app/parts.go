@@ -135,15 +135,17 @@ func newCache(cfg BillConfig, dapr *sidecar.Client, keyring *seal.Keyring, log *
 type kosParams struct {
 	fx.In
 
-	Config    kosclient.Config
-	Budgets   *postgres.Budgets
-	Sidecar   *sidecar.Client
-	Exchanges *postgres.Exchanges
-	Now       func() time.Time
+	Config     kosclient.Config
+	Budgets    *postgres.Budgets
+	Sidecar    *sidecar.Client
+	Exchanges  *postgres.Exchanges
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	Now        func() time.Time
 }
 
 func newKOS(p kosParams) bill.Carrier {
-	client := kosclient.New(p.Config, p.Sidecar, p.Config.Transport(p.Sidecar.Invoker))
+	client := kosclient.New(p.Config, p.Sidecar, p.Config.Transport(p.Sidecar.Invoker), p.Log, p.Registerer)
 	return kos.New(client, p.Exchanges, p.Budgets, p.Now, newID)
 }
 

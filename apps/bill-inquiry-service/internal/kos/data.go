@@ -4,11 +4,14 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
 // billData is the data of a bill inquiry's answer, as far as we read it.
 type billData struct {
+	subject bill.Subject // that was asked for
+
 	LineNumber   string `json:"lineNumber"`
 	BillingMonth string `json:"billingMonth"`
 	Final        bool   `json:"final"`
@@ -16,8 +19,12 @@ type billData struct {
 		ProductCode string `json:"productCode"`
 		ProductName string `json:"productName"`
 	} `json:"product"`
-	Customer customerData `json:"customer"`
-	Charges  struct {
+	Customer struct {
+		customerData
+
+		ContractDate string `json:"contractDate"`
+	} `json:"customer"`
+	Charges struct {
 		MonthlyFee     int64           `json:"monthlyFee"`
 		UsageFee       int64           `json:"usageFee"`
 		DiscountAmount int64           `json:"discountAmount"`
@@ -41,25 +48,71 @@ type billData struct {
 	} `json:"payment"`
 }
 
+// Check implements kosclient.Checker.
+func (d *billData) Check() error {
+	var form kosclient.Form
+	form.Wants(d.LineNumber == d.subject.Line.Digits(), kosclient.Mismatch, "another line")
+	form.Wants(d.BillingMonth == d.subject.Month.Compact(), kosclient.Mismatch, "another month")
+	d.Customer.check(&form)
+	form.Day("contractDate", d.Customer.ContractDate, time.DateOnly)
+	form.Code("productCode", d.Product.ProductCode)
+	form.Text("productName", d.Product.ProductName)
+	form.OneOf("billStatus", d.BillStatus, "OPEN", "BILLED")
+	form.Day("dueDate", d.DueDate, compactDay)
+	form.Text("contract.description", d.Contract.Description)
+	form.Day("billingDate", d.Payment.BillingDate, compactDay)
+	form.Code("paymentStatus", d.Payment.PaymentStatus)
+	form.Text("paymentMethod", d.Payment.PaymentMethod)
+	for name, text := range map[string]string{"usage.data": d.Usage.Data, "usage.voice": d.Usage.Voice, "usage.sms": d.Usage.SMS} {
+		form.Text(name, text)
+	}
+	d.checkAmounts(&form)
+	return form.Err()
+}
+
+// checkAmounts wants parts with names and amounts that add up.
+func (d *billData) checkAmounts(form *kosclient.Form) {
+	for _, discount := range d.Charges.Discounts {
+		form.Text("discounts.name", discount.Name)
+	}
+	for _, period := range d.Charges.Periods {
+		form.Text("periods.name", period.Name)
+	}
+	told := d.bill(time.Time{})
+	if err := told.CheckAmounts(); err != nil {
+		form.Wants(false, kosclient.Amount, err.Error())
+	}
+	form.Wants(d.Charges.TotalAmount == told.TotalAmount(), kosclient.Amount, "total amount is not the sum of its parts")
+}
+
+// compactDay is the form of days within a payment.
+const compactDay = "20060102"
+
 type customerData struct {
 	CustomerID   string `json:"customerId"`
 	CustomerName string `json:"customerName"`
 	OperatorCode string `json:"operatorCode"`
 	LineStatus   string `json:"lineStatus"`
-	ContractDate string `json:"contractDate"`
 }
 
-func (d customerData) customer() bill.Customer {
+func (d *customerData) check(form *kosclient.Form) {
+	form.Code("customerId", d.CustomerID)
+	form.Text("customerName", d.CustomerName)
+	form.Code("operatorCode", d.OperatorCode)
+	form.Code("lineStatus", d.LineStatus)
+}
+
+func (d *customerData) customer(since string) bill.Customer {
 	return bill.Customer{
 		ID: d.CustomerID, Name: d.CustomerName, OperatorCode: d.OperatorCode,
-		LineStatus: d.LineStatus, ContractSince: d.ContractDate,
+		LineStatus: d.LineStatus, ContractSince: since,
 	}
 }
 
-func (d *billData) bill(line msisdn.Number, month bill.Month, asOf time.Time) bill.Bill {
+func (d *billData) bill(asOf time.Time) bill.Bill {
 	return bill.Bill{
-		Line: line, Month: month, Final: d.Final, AsOf: asOf,
-		Customer:    d.Customer.customer(),
+		Line: d.subject.Line, Month: d.subject.Month, Final: d.Final, AsOf: asOf,
+		Customer:    d.Customer.customer(d.Customer.ContractDate),
 		ProductCode: d.Product.ProductCode,
 		ProductName: d.Product.ProductName,
 		Charges: bill.Charges{
@@ -81,13 +134,20 @@ func (d *billData) bill(line msisdn.Number, month bill.Month, asOf time.Time) bi
 // productData is the data of a product inquiry's answer, as far as we read it.
 type productData struct {
 	customerData
-	Contract struct {
+
+	line msisdn.Number // that was asked for
+
+	LineNumber string `json:"lineNumber"`
+	Contract   struct {
 		ContractDate string `json:"contractDate"`
 	} `json:"contract"`
 }
 
-func (d *productData) customer() bill.Customer {
-	customer := d.customerData.customer()
-	customer.ContractSince = d.Contract.ContractDate
-	return customer
+// Check implements kosclient.Checker.
+func (d *productData) Check() error {
+	var form kosclient.Form
+	form.Wants(d.LineNumber == d.line.Digits(), kosclient.Mismatch, "another line")
+	d.check(&form)
+	form.Day("contractDate", d.Contract.ContractDate, time.DateOnly)
+	return form.Err()
 }

@@ -4,9 +4,7 @@ package kos
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
@@ -74,34 +72,24 @@ type inquiry struct {
 
 // Bill implements bill.Carrier.
 func (c *Carrier) Bill(ctx context.Context, requestID string, line msisdn.Number, month bill.Month) (bill.Bill, error) {
-	var data billData
+	data := billData{subject: bill.Subject{Line: line, Month: month}}
 	in := inquiry{LineNumber: line.Digits(), BillingMonth: month.Compact(), RequestID: requestID}
 	asked := c.now() // what changes meanwhile may be in the answer or not
 	if err := c.ask(ctx, bill.BillInquiry, line, in, &data); err != nil {
 		return bill.Bill{}, err
 	}
-	if data.LineNumber != line.Digits() || data.BillingMonth != month.Compact() {
-		return bill.Bill{}, unavailable(errors.New("kos: bill of another line or month"))
-	}
-	told := data.bill(line, month, asked)
-	if err := told.CheckAmounts(); err != nil {
-		return bill.Bill{}, unavailable(fmt.Errorf("kos: bill: %w", err))
-	}
-	if data.Charges.TotalAmount != told.TotalAmount() {
-		return bill.Bill{}, unavailable(errors.New("kos: bill: total amount is not the sum of its parts"))
-	}
-	return told, nil
+	return data.bill(asked), nil
 }
 
 // Customer implements bill.Carrier.
 func (c *Carrier) Customer(ctx context.Context, requestID string, line msisdn.Number) (bill.Customer, error) {
-	var data productData
+	data := productData{line: line}
 	in := inquiry{LineNumber: line.Digits(), RequestID: requestID}
 	asked := c.now()
 	if err := c.ask(ctx, bill.ProductInquiry, line, in, &data); err != nil {
 		return bill.Customer{}, err
 	}
-	customer := data.customer()
+	customer := data.customer(data.Contract.ContractDate)
 	customer.AsOf = asked
 	return customer, nil
 }
@@ -109,7 +97,7 @@ func (c *Carrier) Customer(ctx context.Context, requestID string, line msisdn.Nu
 // ask posts in and reads KOS's data into out. Every exchange is recorded, also
 // one that failed, and every replica hears of a refusal for having asked too
 // often.
-func (c *Carrier) ask(ctx context.Context, endpoint bill.Endpoint, line msisdn.Number, in inquiry, out any) error {
+func (c *Carrier) ask(ctx context.Context, endpoint bill.Endpoint, line msisdn.Number, in inquiry, out kosclient.Checker) error {
 	start := c.now()
 	answer, err := c.client.Post(ctx, prefix+string(endpoint), in)
 	c.exchanges.AppendExchange(ctx, bill.Exchange{
@@ -127,10 +115,10 @@ func (c *Carrier) ask(ctx context.Context, endpoint bill.Endpoint, line msisdn.N
 		return refusal
 	}
 	if answer.ResultCode != kosclient.OK {
-		return unavailable(fmt.Errorf("kos: unexpected result code %s", answer.ResultCode))
+		return unavailable(answer.Unexpected(ctx))
 	}
-	if err := json.Unmarshal(answer.Data, out); err != nil {
-		return unavailable(fmt.Errorf("kos: data: %w", err))
+	if err := answer.Read(ctx, out); err != nil {
+		return unavailable(err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
@@ -96,7 +97,7 @@ const answer = `{"lineNumber":"01012345678","billingMonth":"202610","final":true
 
 func TestBill(t *testing.T) {
 	t.Parallel()
-	carrier, sent, told := setup(kosclient.Answer{Success: true, ResultCode: kosclient.OK, Data: json.RawMessage(answer)}, nil)
+	carrier, sent, told := setup(kosclient.Answer{Success: true, ResultCode: kosclient.OK, Data: jsontext.Value(answer)}, nil)
 	got, err := carrier.Bill(t.Context(), "request", line, "2026-10")
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +126,7 @@ func TestBill(t *testing.T) {
 func TestCustomer(t *testing.T) {
 	t.Parallel()
 	data := `{"lineNumber":"01012345678","customerId":"CUST001","customerName":"김철수","lineStatus":"ACTIVE","operatorCode":"KT","contract":{"contractDate":"2025-03-02"}}`
-	carrier, _, _ := setup(kosclient.Answer{ResultCode: kosclient.OK, Data: json.RawMessage(data)}, nil)
+	carrier, _, _ := setup(kosclient.Answer{ResultCode: kosclient.OK, Data: jsontext.Value(data)}, nil)
 	got, err := carrier.Customer(t.Context(), "request", line)
 	if err != nil || got.ContractMonth() != "2025-03" || !got.AsOf.Equal(noon) || got.Name != "김철수" {
 		t.Errorf("got %+v, %v", got, err)
@@ -135,7 +136,7 @@ func TestCustomer(t *testing.T) {
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	said := func(code kosclient.ResultCode, data string) kosclient.Answer {
-		return kosclient.Answer{ResultCode: code, Data: json.RawMessage(data)}
+		return kosclient.Answer{ResultCode: code, Data: jsontext.Value(data)}
 	}
 	tests := map[string]struct {
 		answer  kosclient.Answer

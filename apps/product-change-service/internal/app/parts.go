@@ -93,15 +93,17 @@ func newQueue(pool *pgxpool.Pool, jobs postgres.Jobs, all budgets, now func() ti
 type kosParams struct {
 	fx.In
 
-	Config    kosclient.Config
-	Budgets   budgets
-	Sidecar   *sidecar.Client
-	Exchanges *postgres.Exchanges
-	Now       func() time.Time
+	Config     kosclient.Config
+	Budgets    budgets
+	Sidecar    *sidecar.Client
+	Exchanges  *postgres.Exchanges
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	Now        func() time.Time
 }
 
 func newKOS(p kosParams) *kos.Carrier {
-	client := kosclient.New(p.Config, p.Sidecar, p.Config.Transport(p.Sidecar.Invoker))
+	client := kosclient.New(p.Config, p.Sidecar, p.Config.Transport(p.Sidecar.Invoker), p.Log, p.Registerer)
 	return kos.New(client, p.Exchanges, kos.Budgets{
 		Inquiry: p.Budgets.inquiry, Products: p.Budgets.products, Status: p.Budgets.status, Change: p.Budgets.change,
 	}, p.Now, newID)

@@ -2,8 +2,7 @@ package kos
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
@@ -13,57 +12,115 @@ import (
 // KOS's refusals of an inquiry (product definition, section KOS).
 const unknownLine kosclient.ResultCode = "1001"
 
-type productData struct {
+// planData is what every answer tells of a plan.
+type planData struct {
 	ProductCode    string `json:"productCode"`
 	ProductName    string `json:"productName"`
-	Description    string `json:"description"`
 	MonthlyFee     int64  `json:"monthlyFee"`
 	DataAllowance  string `json:"dataAllowance"`
 	VoiceAllowance string `json:"voiceAllowance"`
 	SMSAllowance   string `json:"smsAllowance"`
 	OperatorCode   string `json:"operatorCode"`
-	OnSale         bool   `json:"onSale"`
 }
 
-func (d productData) product() product.Product {
+func (d *planData) check(form *kosclient.Form) {
+	form.Code("productCode", d.ProductCode)
+	form.Text("productName", d.ProductName)
+	form.Won("monthlyFee", d.MonthlyFee)
+	form.Text("dataAllowance", d.DataAllowance)
+	form.Text("voiceAllowance", d.VoiceAllowance)
+	form.Text("smsAllowance", d.SMSAllowance)
+	form.Code("operatorCode", d.OperatorCode)
+}
+
+func (d *planData) product() product.Product {
 	return product.Product{
-		Code: d.ProductCode, Name: d.ProductName, Description: d.Description, MonthlyFee: d.MonthlyFee,
-		Data: d.DataAllowance, Voice: d.VoiceAllowance, SMS: d.SMSAllowance,
-		Operator: d.OperatorCode, OnSale: d.OnSale,
+		Code: d.ProductCode, Name: d.ProductName, MonthlyFee: d.MonthlyFee,
+		Data: d.DataAllowance, Voice: d.VoiceAllowance, SMS: d.SMSAllowance, Operator: d.OperatorCode,
 	}
 }
 
+// lineData is the data of a product inquiry's answer, as far as it is read.
 type lineData struct {
-	LineNumber   string      `json:"lineNumber"`
-	CustomerID   string      `json:"customerId"`
-	CustomerName string      `json:"customerName"`
-	LineStatus   string      `json:"lineStatus"`
-	Product      productData `json:"product"`
+	line msisdn.Number // that was asked for
+
+	LineNumber   string   `json:"lineNumber"`
+	CustomerID   string   `json:"customerId"`
+	CustomerName string   `json:"customerName"`
+	LineStatus   string   `json:"lineStatus"`
+	Product      planData `json:"product"`
 	Contract     struct {
-		ContractDate        string `json:"contractDate"`
-		TermEndDate         string `json:"termEndDate"` // null: not bound
-		EarlyTerminationFee int64  `json:"earlyTerminationFee"`
+		ContractDate        string  `json:"contractDate"`
+		TermEndDate         *string `json:"termEndDate"` // null: not bound
+		EarlyTerminationFee int64   `json:"earlyTerminationFee"`
 	} `json:"contract"`
+}
+
+// Check implements kosclient.Checker.
+func (d *lineData) Check() error {
+	var form kosclient.Form
+	form.Wants(d.LineNumber == d.line.Digits(), kosclient.Mismatch, "another line")
+	form.Code("customerId", d.CustomerID)
+	form.Text("customerName", d.CustomerName)
+	form.Code("lineStatus", d.LineStatus)
+	d.Product.check(&form)
+	form.Day("contractDate", d.Contract.ContractDate, time.DateOnly)
+	if d.Contract.TermEndDate != nil {
+		form.Day("termEndDate", *d.Contract.TermEndDate, time.DateOnly)
+	}
+	form.Won("earlyTerminationFee", d.Contract.EarlyTerminationFee)
+	return form.Err()
+}
+
+// catalogueData is the data of the catalogue, as far as it is read.
+type catalogueData struct {
+	Products []offerData `json:"products"`
+}
+
+type offerData struct {
+	planData
+
+	Description string `json:"description"`
+	OnSale      bool   `json:"onSale"`
+}
+
+// maxPlans bounds the catalogue.
+const maxPlans = 1000
+
+// Check implements kosclient.Checker.
+func (d *catalogueData) Check() error {
+	var form kosclient.Form
+	form.Wants(len(d.Products) > 0 && len(d.Products) <= maxPlans, kosclient.Value, "products")
+	codes := map[string]bool{}
+	for i := range d.Products {
+		offer := &d.Products[i]
+		offer.check(&form)
+		form.Text("description", offer.Description)
+		form.Wants(!codes[offer.ProductCode], kosclient.Value, "a plan twice")
+		codes[offer.ProductCode] = true
+	}
+	return form.Err()
 }
 
 // Subscriber implements product.Carrier.
 func (c *Carrier) Subscriber(ctx context.Context, line msisdn.Number) (product.Subscriber, error) {
 	requestID := c.newID()
-	var data lineData
+	data := lineData{line: line}
 	err := c.inquire(ctx, question{ProductInquiry, requestID, line, map[string]string{
 		"lineNumber": line.Digits(), "requestId": requestID,
 	}}, &data)
 	if err != nil {
 		return product.Subscriber{}, err
 	}
-	if data.LineNumber != line.Digits() || data.Product.ProductCode == "" {
-		return product.Subscriber{}, unavailable(errors.New("kos: data of another line, or without a plan"))
+	termEnd := ""
+	if data.Contract.TermEndDate != nil {
+		termEnd = *data.Contract.TermEndDate
 	}
 	return product.Subscriber{
 		Line: line, CustomerID: data.CustomerID, CustomerName: data.CustomerName, LineStatus: data.LineStatus,
 		Product: data.Product.product(),
 		Contract: product.Contract{
-			Date: data.Contract.ContractDate, TermEnd: data.Contract.TermEndDate,
+			Date: data.Contract.ContractDate, TermEnd: termEnd,
 			TerminationFee: data.Contract.EarlyTerminationFee,
 		},
 		AsOf: c.now(),
@@ -72,25 +129,22 @@ func (c *Carrier) Subscriber(ctx context.Context, line msisdn.Number) (product.S
 
 // Catalogue implements product.Carrier.
 func (c *Carrier) Catalogue(ctx context.Context) (product.Catalogue, error) {
-	var data struct {
-		Products []productData `json:"products"`
-	}
+	var data catalogueData
 	err := c.inquire(ctx, question{endpoint: Products, requestID: c.newID()}, &data)
 	if err != nil {
 		return product.Catalogue{}, err
 	}
-	if len(data.Products) == 0 {
-		return product.Catalogue{}, unavailable(errors.New("kos: empty catalogue"))
-	}
 	catalogue := product.Catalogue{AsOf: c.now()}
-	for _, one := range data.Products {
-		catalogue.Products = append(catalogue.Products, one.product())
+	for i := range data.Products {
+		offer := data.Products[i].product()
+		offer.Description, offer.OnSale = data.Products[i].Description, data.Products[i].OnSale
+		catalogue.Products = append(catalogue.Products, offer)
 	}
 	return catalogue, nil
 }
 
 // inquire asks a customer's question and reads the data of its answer.
-func (c *Carrier) inquire(ctx context.Context, q question, out any) error {
+func (c *Carrier) inquire(ctx context.Context, q question, out kosclient.Checker) error {
 	if err := c.within(ctx, q.endpoint); err != nil {
 		return err
 	}
@@ -102,9 +156,9 @@ func (c *Carrier) inquire(ctx context.Context, q question, out any) error {
 	case answer.ResultCode == unknownLine:
 		return product.ErrUnknownLine
 	case answer.ResultCode != kosclient.OK:
-		return unavailable(fmt.Errorf("kos: unexpected result code %s", answer.ResultCode))
+		return unavailable(answer.Unexpected(ctx))
 	}
-	if err := decode(answer.Data, out); err != nil {
+	if err := answer.Read(ctx, out); err != nil {
 		return unavailable(err)
 	}
 	return nil

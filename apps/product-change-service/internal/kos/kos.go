@@ -4,9 +4,7 @@ package kos
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
@@ -163,11 +161,4 @@ func unavailable(err error) error {
 		told = problem.From(err) // with the time that KOS named
 	}
 	return told.WithCause(errors.Join(product.ErrUnavailable, err))
-}
-
-func decode(data json.RawMessage, out any) error {
-	if err := json.Unmarshal(data, out); err != nil {
-		return fmt.Errorf("kos: data: %w", err)
-	}
-	return nil
 }

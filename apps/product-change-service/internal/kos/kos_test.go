@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"github.com/go-json-experiment/json/jsontext"
 	"testing"
 	"time"
 
@@ -76,7 +77,7 @@ func carrier(answer kosclient.Answer, err error, limit budget) world {
 }
 
 func said(code kosclient.ResultCode, data string) kosclient.Answer {
-	return kosclient.Answer{Success: code == kosclient.OK, ResultCode: code, ResultMessage: "안내", Data: json.RawMessage(data)}
+	return kosclient.Answer{Success: code == kosclient.OK, ResultCode: code, ResultMessage: "안내", Data: jsontext.Value(data)}
 }
 
 // The component tests check these shapes against kos-mock-service itself.

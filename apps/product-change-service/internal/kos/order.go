@@ -3,7 +3,6 @@ package kos
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
@@ -25,8 +24,10 @@ type order struct {
 	RequestID          string     `json:"requestId"`
 }
 
-// orderData is what KOS has made of an order, as far as we read it.
+// orderData is what KOS has made of an order, as far as it is read.
 type orderData struct {
+	change *change.Change // that was ordered
+
 	RequestID  string `json:"requestId"`
 	LineNumber string `json:"lineNumber"`
 	Status     string `json:"status"`
@@ -35,13 +36,18 @@ type orderData struct {
 	} `json:"product"`
 }
 
-// result returns the answer to the order of c, unless it is another's.
-func (d orderData) result(c change.Change, message string) (change.Result, error) {
-	if d.RequestID != c.RequestID || d.LineNumber != c.Line.Digits() || d.Product.ProductCode != c.Target.Code ||
-		d.Status != applied && d.Status != scheduled {
-		return change.Result{}, noAnswer(errors.New("kos: answer to another order"))
-	}
-	return change.Result{Code: change.OK, Message: message, Scheduled: d.Status == scheduled}, nil
+// Check implements kosclient.Checker.
+func (d *orderData) Check() error {
+	var form kosclient.Form
+	form.Wants(d.RequestID == d.change.RequestID, kosclient.Mismatch, "another order")
+	form.Wants(d.LineNumber == d.change.Line.Digits(), kosclient.Mismatch, "another line")
+	form.Wants(d.Product.ProductCode == d.change.Target.Code, kosclient.Mismatch, "another plan")
+	form.OneOf("status", d.Status, applied, scheduled)
+	return form.Err()
+}
+
+func (d *orderData) result(message string) change.Result {
+	return change.Result{Code: change.OK, Message: message, Scheduled: d.Status == scheduled}
 }
 
 // Order implements change.Carrier. The right to call must have been taken.
@@ -56,19 +62,42 @@ func (c *Carrier) Order(ctx context.Context, ch change.Change) (change.Result, e
 	if answer.ResultCode != kosclient.OK {
 		return refused(answer.ResultCode, answer.ResultMessage), nil
 	}
-	var data orderData
-	if err := decode(answer.Data, &data); err != nil {
+	data := orderData{change: &ch}
+	if err := answer.Read(ctx, &data); err != nil {
 		return change.Result{}, noAnswer(err)
 	}
-	return data.result(ch, answer.ResultMessage)
+	return data.result(answer.ResultMessage), nil
 }
 
+// statusData is what KOS says of an order. Of one that it has not found, and of
+// one that it refused, parts are null.
 type statusData struct {
-	RequestID     string               `json:"requestId"`
-	Found         bool                 `json:"found"`
-	ResultCode    kosclient.ResultCode `json:"resultCode"`
-	ResultMessage string               `json:"resultMessage"`
-	Order         orderData            `json:"order"`
+	change *change.Change // whose outcome was asked for
+
+	RequestID     string                `json:"requestId"`
+	Found         bool                  `json:"found"`
+	ResultCode    *kosclient.ResultCode `json:"resultCode"`
+	ResultMessage *string               `json:"resultMessage"`
+	Order         *orderData            `json:"order"`
+}
+
+// Check implements kosclient.Checker.
+func (d *statusData) Check() error {
+	var form kosclient.Form
+	form.Wants(d.RequestID == d.change.RequestID, kosclient.Mismatch, "status of another order")
+	if !d.Found {
+		return form.Err()
+	}
+	form.Wants(d.ResultCode != nil && d.ResultCode.Valid(), kosclient.Value, "resultCode")
+	form.Wants(d.ResultMessage != nil, kosclient.Shape, "no resultMessage")
+	if err := form.Err(); err != nil || *d.ResultCode != kosclient.OK {
+		return err
+	}
+	if d.Order == nil {
+		return kosclient.Wrong(kosclient.Shape, "no order")
+	}
+	d.Order.change = d.change
+	return d.Order.Check()
 }
 
 // statusPatience is how long the question for an outcome waits for KOS's limit.
@@ -85,26 +114,24 @@ func (c *Carrier) Inquire(ctx context.Context, ch change.Change) (result change.
 		return change.Result{}, false, undone(err)
 	}
 	if answer.ResultCode != kosclient.OK {
-		return change.Result{}, false, noAnswer(fmt.Errorf("kos: unexpected result code %s", answer.ResultCode))
+		return change.Result{}, false, noAnswer(answer.Unexpected(ctx))
 	}
-	var data statusData
-	if err := decode(answer.Data, &data); err != nil {
+	data := statusData{change: &ch}
+	if err := answer.Read(ctx, &data); err != nil {
 		return change.Result{}, false, noAnswer(err)
 	}
-	return data.result(ch)
+	result, found = data.result()
+	return result, found, nil
 }
 
-func (d statusData) result(c change.Change) (result change.Result, found bool, err error) {
+func (d *statusData) result() (result change.Result, found bool) {
 	switch {
-	case d.RequestID != c.RequestID, d.Found && d.ResultCode == "":
-		return change.Result{}, false, noAnswer(errors.New("kos: status of another order"))
 	case !d.Found:
-		return change.Result{}, false, nil
-	case d.ResultCode != kosclient.OK:
-		return refused(d.ResultCode, d.ResultMessage), true, nil
+		return change.Result{}, false
+	case *d.ResultCode != kosclient.OK:
+		return refused(*d.ResultCode, *d.ResultMessage), true
 	}
-	result, err = d.Order.result(c, d.ResultMessage)
-	return result, err == nil, err
+	return d.Order.result(*d.ResultMessage), true
 }
 
 // refused is KOS's no. Every business answer is one, also a code that is new.
