@@ -206,8 +206,8 @@ func TestAMovedLineIsTheNewCustomersFromTodayOn(t *testing.T) {
 		if err != nil || moved.Customer != (billing.Customer{ID: "CUST900", Name: "나새로"}) || !moved.PlanOn(terms.Today).OnSale {
 			t.Errorf("%s: %+v, %v", number.Digits(), moved, err)
 		}
-		if b := bill(t, moved, billing.MonthOf(terms.Today), terms.Today); b.MonthlyFee >= b.Plan.MonthlyFee {
-			t.Errorf("%s: the first month costs %d won", number.Digits(), b.MonthlyFee)
+		if b := bill(t, moved, billing.MonthOf(terms.Today), terms.Today); b.MonthlyFee() >= b.Plan.MonthlyFee {
+			t.Errorf("%s: the first month costs %d won", number.Digits(), b.MonthlyFee())
 		}
 		if moved.PlanOn(day("2026-03-01")) != moved.PlanOn(terms.Today) {
 			t.Errorf("%s: what the customer before ordered happens", number.Digits())

@@ -283,7 +283,7 @@ func TestFreshIsWhatIsKeptOnceTheShareIsUsedUp(t *testing.T) {
 		if n >= 3 {
 			want = basic.Code
 		}
-		if got, err := w.Fresh(t.Context(), line); err != nil || got.Product.Code != want {
+		if got, err := w.Fresh(t.Context(), own); err != nil || got.Product.Code != want {
 			t.Errorf("question %d: %+v, %v; want %s", n+1, got, err, want)
 		}
 	}
@@ -300,7 +300,7 @@ func TestFreshIsNeverStale(t *testing.T) {
 	w.archive.holder, w.kos.err = &kept, errAway
 	w.share.left.Store(1)
 	for range 3 {
-		if got, err := w.Fresh(t.Context(), line); !errors.Is(err, product.ErrUnavailable) {
+		if got, err := w.Fresh(t.Context(), own); !errors.Is(err, product.ErrUnavailable) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
