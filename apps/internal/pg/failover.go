@@ -74,8 +74,8 @@ func newHosts(conn *pgx.ConnConfig) *hosts {
 // attempt is one attempt to connect.
 type attempt struct {
 	*hosts
-	first    int // the host that is tried first
-	dialled  int
+	first    int             // the host that is tried first
+	dialled  atomic.Int64    // pgconn dials to cancel a statement, too, at any time
 	readOnly map[string]bool // the addresses of servers that only read
 	dial     pgconn.DialFunc
 	validate pgconn.ValidateConnectFunc
@@ -94,7 +94,7 @@ func (h *hosts) set(conn *pgx.ConnConfig) {
 }
 
 func (a *attempt) count(ctx context.Context, network, address string) (net.Conn, error) {
-	a.dialled++
+	a.dialled.Add(1)
 	return a.dial(ctx, network, address)
 }
 
@@ -105,7 +105,7 @@ func (a *attempt) judge(ctx context.Context, session *pgconn.PgConn) error {
 	}
 	if address := session.Conn().RemoteAddr().String(); !readOnly(session) {
 		// Right where each host has one address; the order is all it decides.
-		a.best.Store(int64((a.first + a.dialled - 1) % len(a.all)))
+		a.best.Store((int64(a.first) + a.dialled.Load() - 1) % int64(len(a.all)))
 	} else if !a.readOnly[address] {
 		a.readOnly[address] = true
 		return errReadOnly

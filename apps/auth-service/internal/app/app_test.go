@@ -51,7 +51,7 @@ func TestConfigDefaults(t *testing.T) {
 			LoginUser: throttle.Rate{Burst: 10, Over: 10 * time.Minute},
 			Refresh:   throttle.Rate{Burst: 100, Over: 10 * time.Minute},
 			Password:  throttle.Rate{Burst: 20, Over: 10 * time.Minute},
-			Register:  throttle.Rate{Burst: 100, Over: 10 * time.Minute},
+			Register:  throttle.Rate{Burst: 20, Over: 2 * time.Minute},
 		},
 	}
 	got := app.Config{Token: cfg.Token, Password: cfg.Password, Session: cfg.Session, Throttle: cfg.Throttle}

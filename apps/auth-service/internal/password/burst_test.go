@@ -27,11 +27,12 @@ type burst struct {
 func (b *burst) run(t *testing.T, clients int) time.Duration {
 	t.Helper()
 	b.tries, b.returns, b.start = make(map[int]int), make(map[int64]int), time.Now()
-	random := rand.New(rand.NewPCG(1, uint64(clients)))
-	b.hasher.schedule.roll = random.Float64
+	// One source each: the schedule rolls, under its lock, while clients are started.
+	b.hasher.schedule.roll = rand.New(rand.NewPCG(1, uint64(clients))).Float64
+	travels := rand.New(rand.NewPCG(2, uint64(clients)))
 	var group sync.WaitGroup
 	for range clients {
-		travel := time.Duration(random.IntN(100)) * time.Millisecond
+		travel := time.Duration(travels.IntN(100)) * time.Millisecond
 		group.Go(func() { b.client(t, travel) })
 	}
 	group.Wait()
