@@ -90,7 +90,9 @@ func TestAStoreInTroubleFailsNoGet(t *testing.T) {
 	}{{"hangs", link.Hang}, {"is dead", link.Cut}} {
 		trouble.begin()
 		var took []time.Duration
-		for len(took) < 48 {
+		// The breaker opens once nothing has succeeded for its interval of two
+		// seconds: until then gets wait, three times eight a second at most.
+		for len(took) < 240 {
 			took = append(took, crowd()...)
 		}
 		if longest := slices.Max(took); longest > atMost {

@@ -21,7 +21,7 @@ func TestOutdatedFinalBillIsConfirmedOnce(t *testing.T) {
 		"KOS is away":        {func(b *bench) { b.carrier.set(errOutage) }, false, true, 3},
 		"the limit is spent": {func(b *bench) { b.spend(b.t) }, false, true, 0},
 		"KOS has no bill":    {func(b *bench) { b.carrier.set(bill.ErrNoBill) }, false, false, 3},
-		"line is suspended":  {func(b *bench) { b.carrier.set(bill.ErrSuspended) }, false, false, 3},
+		"line is suspended":  {func(b *bench) { b.carrier.set(bill.ErrSuspended) }, false, true, 3}, // whose it is, KOS does not say then
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
