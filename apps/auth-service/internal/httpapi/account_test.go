@@ -149,12 +149,15 @@ func TestKeysArePublished(t *testing.T) {
 	same(t, len(keys), 1)
 
 	tag := a.header.Get("ETag")
-	for held, want := range map[string]int{tag: http.StatusNotModified, `"another"`: http.StatusOK} {
+	for condition, want := range map[[2]string]int{
+		{"If-None-Match", tag}: http.StatusNotModified, {"If-None-Match", `"another"`}: http.StatusOK,
+		{"If-Match", `"another"`}: http.StatusOK, {"Range", "bytes=0-1"}: http.StatusOK, {"Range", "bytes=5-1"}: http.StatusOK,
+	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/.well-known/jwks.json", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("If-None-Match", held)
+		req.Header.Set(condition[0], condition[1])
 		resp, err := w.client.Do(req)
 		if err != nil {
 			t.Fatal(err)
