@@ -186,8 +186,7 @@ func person(t *testing.T, c customer, requests bool) abuse.Person {
 	}
 	owns := map[string]string{"line": c.Line, "user": c.UserID, "session": session}
 	if requests {
-		c.see(t, "")
-		owns["request of "+string(bills)] = c.History("").OK(t).Items[0].RequestID
+		owns["request of "+string(bills)] = c.see(t, "").RequestID
 		current := c.Subscription(c.Line).OK(t).Current.Code
 		offered := c.Offers(current).OK(t).Products
 		form := api.ChangeForm{Line: c.Line, Current: current, Target: offered[0].Code}

@@ -51,18 +51,16 @@ func TestFuzzClient(t *testing.T) {
 	})
 	w := newFuzzWorld(t)
 	through := w.run(t, "through the ingress", throughIngress(t, w))
-	direct := w.run(t, "directly", directly(t, w, false))
+	w.run(t, "directly", directly(t, w, false))
 	unharmed(t, beside.Stop())
 	before.unchanged(t)
-	switches := w.run(t, "to the switches of KOS", directly(t, w, true))
+	w.run(t, "to the switches of KOS", directly(t, w, true))
 
 	if *fuzzRequests < 10_000 {
 		return // too few to reach everything
 	}
-	for name, reached := range map[string]fuzz.Report{"through the ingress": through, "directly": direct, "to the switches of KOS": switches} {
-		for _, operation := range unreached(reached) {
-			t.Errorf("%s: no valid request to %s succeeded: %v", name, operation, reached.Reached[operation])
-		}
+	for _, operation := range unreached(through) {
+		t.Errorf("no valid request to %s succeeded: %v", operation, through.Reached[operation])
 	}
 }
 

@@ -28,9 +28,10 @@ type fuzzWorld struct {
 	values map[string][]string
 	admin  *api.Client
 
-	mu       sync.Mutex
-	callers  []fuzz.Caller
-	insiders []fuzz.Caller
+	mu      sync.Mutex
+	callers []fuzz.Caller
+	spare   fuzz.Caller // the next customer
+	insider fuzz.Caller // who may call what the ingress does not route
 
 	suspects chan suspect
 	locked   chan struct{}
@@ -43,20 +44,17 @@ type suspect struct {
 	sure  bool
 }
 
-// The customers among the callers, by their places.
-const (
-	firstCustomer = iota
-	secondCustomer
-	customersEnd
-)
+// fuzzCustomers is how many of the callers, the first ones, are customers.
+const fuzzCustomers = 4
 
 func newFuzzWorld(t *testing.T) *fuzzWorld {
 	t.Helper()
 	w := &fuzzWorld{values: fuzzValues(), admin: demo(t, "admin01"), suspects: make(chan suspect, 64), locked: make(chan struct{}, 1)}
-	for place := range customersEnd {
-		w.callers = append(w.callers, newFuzzCustomer(t, place))
+	for range fuzzCustomers {
+		w.callers = append(w.callers, newFuzzCustomer(t))
 	}
-	victim, spare := knownOnly(t), knownOnly(t)
+	w.spare = newFuzzCustomer(t)
+	victim, visitor := knownOnly(t), knownOnly(t)
 	w.callers = append(w.callers,
 		fuzz.Caller{
 			Name: "administrator", Rules: []access.Rule{access.Admin}, Person: abuse.Person{Token: w.admin.Tokens.Access, Owns: map[string]string{"user": victim.UserID}},
@@ -64,12 +62,12 @@ func newFuzzWorld(t *testing.T) *fuzzWorld {
 		},
 		fuzz.Caller{
 			Name: "anybody", Rules: []access.Rule{access.Public, access.Unrouted},
-			Person: abuse.Person{Owns: map[string]string{"user": spare.UserID, "line": spare.Line}},
-			Known:  map[string]string{"customerId": spare.CustomerID, "userName": spare.Name},
+			Person: abuse.Person{Owns: map[string]string{"user": visitor.UserID, "line": visitor.Line}},
+			Known:  map[string]string{"customerId": visitor.CustomerID, "userName": visitor.Name},
 		},
 		fuzz.Caller{Name: "forger", Person: abuse.Person{Token: w.admin.Tokens.Access + "x"}},
 	)
-	w.insiders = newInsiders(t)
+	w.insider = newInsider(t)
 	return w
 }
 
@@ -79,7 +77,7 @@ func fuzzValues() map[string][]string {
 	day := func(days int) string { return now.AddDate(0, 0, days).Format(time.DateOnly) }
 	products := []string{"5G-PREMIUM-001", "5G-STANDARD-001", "LTE-PREMIUM-001", "LTE-BASIC-001", "3G-OLD-001"}
 	return map[string][]string{
-		"password": {password}, "currentPassword": {password}, "newPassword": {password},
+		"password": {password}, "currentPassword": {password}, "newPassword": {"PhoneBill2!"},
 		"currentProductCode": products, "targetProductCode": products, "productCode": products, "previousProductCode": products, "operatorCode": {"KT", "LGU"},
 		"inquiryMonth": {"", month(0), month(1), month(5), strings.ReplaceAll(month(2), "-", "")}, "billingMonth": {strings.ReplaceAll(month(1), "-", "")},
 		"startDate": {day(-30), day(0)}, "endDate": {day(0), day(1)}, "changeEffectiveDate": {"", day(0), day(1), day(60)}, "effectiveDate": {day(0), day(1)},
@@ -91,12 +89,17 @@ func fuzzValues() map[string][]string {
 }
 
 // newFuzzCustomer returns a customer who has not been a caller yet.
-func newFuzzCustomer(t *testing.T, place int) fuzz.Caller {
+func newFuzzCustomer(t *testing.T) fuzz.Caller {
 	t.Helper()
 	c := customer{elsewhere(t), knownOnly(t)}
-	c.Login(c.UserID, c.Password).OK(t)
+	await(t, healTimeout, "a login beside the run", func() error {
+		if answer := c.Login(c.UserID, c.Password); !answer.Succeeded() { // as when too many hash at once
+			return errAwaited(answer.String())
+		}
+		return nil
+	})
 	return fuzz.Caller{
-		Name: fmt.Sprintf("customer %d", place+1), Rules: append([]access.Rule{access.Authenticated, access.Public}, access.Permissions...),
+		Name: c.UserID, Rules: append([]access.Rule{access.Authenticated, access.Public}, access.Permissions...),
 		Person: person(t, c, true),
 		Known:  map[string]string{"customerId": c.CustomerID, "refresh_token": c.Tokens.Refresh, "refreshToken": c.Tokens.Refresh},
 	}
@@ -111,8 +114,9 @@ func (w *fuzzWorld) world(n int) fuzz.World {
 
 // inside returns the callers of services for the nth case.
 func (w *fuzzWorld) inside(n int) fuzz.World {
-	world := w.world(n)
-	world.Callers = append(world.Callers, w.insiders...)
+	world, insider := w.world(n), w.insider
+	insider.Owns = map[string]string{"line": insider.Owns["line"], "request": fmt.Sprintf("fuzz-%d", n)}
+	world.Callers = append(world.Callers, insider)
 	return world
 }
 
@@ -127,17 +131,15 @@ func stranger(n int) fuzz.Caller {
 	}
 }
 
-// newInsiders returns who may call what the ingress does not route: a sidecar, and
-// a client of KOS.
-func newInsiders(t *testing.T) []fuzz.Caller {
+// newInsider returns who shows what a sidecar shows, and a token of KOS.
+func newInsider(t *testing.T) fuzz.Caller {
 	t.Helper()
 	owner := knownOnly(t)
-	owns := map[string]string{"line": owner.Line, "request": "fuzz-request"}
 	var credentials any
 	if err := json.Unmarshal([]byte(whole.secrets["kos-api-credentials-auth"]), &credentials); err != nil {
 		t.Fatal(err)
 	}
-	known, granted := map[string]string{}, struct{ Data struct{ AccessToken string } }{}
+	known, granted := map[string]string{"customerId": owner.CustomerID}, struct{ Data struct{ AccessToken string } }{}
 	for name, value := range credentials.(map[string]any) {
 		known[name] = value.(string)
 	}
@@ -145,15 +147,10 @@ func newInsiders(t *testing.T) []fuzz.Caller {
 	if err := json.Unmarshal(answer, &granted); err != nil || granted.Data.AccessToken == "" {
 		t.Fatalf("no token of KOS: %v", err)
 	}
-	return []fuzz.Caller{
-		{
-			Name: "sidecar", Rules: []access.Rule{access.Internal}, Person: abuse.Person{Owns: owns}, Known: map[string]string{"customerId": owner.CustomerID},
-			Badge: []fuzz.Field{{Name: "dapr-api-token", Value: appToken(t)}},
-		},
-		{
-			Name: "client of KOS", Rules: []access.Rule{access.Internal, access.Unrouted}, Known: known,
-			Person: abuse.Person{Token: granted.Data.AccessToken, Owns: owns},
-		},
+	return fuzz.Caller{
+		Name: "insider", Rules: []access.Rule{access.Internal, access.Unrouted}, Known: known,
+		Person: abuse.Person{Token: granted.Data.AccessToken, Owns: map[string]string{"line": owner.Line}},
+		Badge:  []fuzz.Field{{Name: "dapr-api-token", Value: appToken(t)}},
 	}
 }
 
@@ -217,15 +214,15 @@ func (w *fuzzWorld) tend(t *testing.T, done <-chan struct{}) {
 
 func (w *fuzzWorld) replace(t *testing.T, s suspect) {
 	t.Helper()
-	place := slices.IndexFunc(w.callers[:customersEnd], func(c fuzz.Caller) bool { return c.Token == s.token })
+	place := slices.IndexFunc(w.callers[:fuzzCustomers], func(c fuzz.Caller) bool { return c.Token == s.token })
 	if place < 0 || w.replaced >= maxReplaced || !s.sure && nobody(t).With(s.token).Verify().Succeeded() {
 		return
 	}
 	w.replaced++
-	next := newFuzzCustomer(t, place)
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.callers[place] = next
+	w.callers[place] = w.spare
+	w.mu.Unlock()
+	w.spare = newFuzzCustomer(t)
 }
 
 // unlock lets all callers log in again.

@@ -21,6 +21,7 @@ var mutations = slices.Concat(memberMutations, byteMutations, pathMutations, que
 
 func hasBody(o Operation) bool       { return o.Body() != nil }
 func hasParameters(o Operation) bool { return len(parameters(o, "path")) > 0 }
+func hasQuery(o Operation) bool      { return len(parameters(o, "query")) > 0 }
 
 // Mutations returns the names of all there are.
 func Mutations() []string {

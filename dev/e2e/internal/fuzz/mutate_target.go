@@ -58,23 +58,19 @@ func onSegment(change func(r *rand.Rand, d *draft, segment int, name string)) fu
 
 // queryMutations change the query.
 var queryMutations = []Mutation{
-	{name: "hostile query value", weight: 8, apply: func(r *rand.Rand, d *draft) {
-		name, value := "x", pick(r, texts)
-		if known := parameters(d.operation, "query"); len(known) > 0 {
-			p := pick(r, known)
-			name, value = p.Name, hostile(r, p.Schema.Value)
-		}
-		d.ask(name, escape(value))
+	{name: "hostile query value", weight: 10, needs: hasQuery, apply: func(r *rand.Rand, d *draft) {
+		p := pick(r, parameters(d.operation, "query"))
+		d.ask(p.Name, escape(hostile(r, p.Schema.Value)))
 	}},
-	{name: "query value not escaped", weight: 3, apply: func(r *rand.Rand, d *draft) { d.ask(anyName(r, d), pick(r, queryParts)) }},
-	{name: "query name twice", weight: 2, apply: func(r *rand.Rand, d *draft) {
+	{name: "query value not escaped", weight: 3, needs: hasQuery, apply: func(r *rand.Rand, d *draft) { d.ask(anyName(r, d), pick(r, queryParts)) }},
+	{name: "query name twice", weight: 2, needs: hasQuery, apply: func(r *rand.Rand, d *draft) {
 		name := anyName(r, d)
 		d.query = append(d.query, name+"="+escape(pick(r, texts)), name+"=1")
 	}},
 	{name: "query name in another case", weight: 1, apply: func(r *rand.Rand, d *draft) {
 		d.query = append(d.query, otherCase(r, anyName(r, d))+"=1")
 	}},
-	{name: "stray query", weight: 3, apply: func(r *rand.Rand, d *draft) { d.query = append(d.query, pick(r, queryParts)) }},
+	{name: "stray query", weight: 2, apply: func(r *rand.Rand, d *draft) { d.query = append(d.query, pick(r, queryParts)) }},
 	{name: "unknown query name", weight: 1, apply: func(r *rand.Rand, d *draft) { d.ask(escape(pick(r, texts)), escape(pick(r, texts))) }},
 	{name: "long query", weight: 0.5, apply: func(r *rand.Rand, d *draft) {
 		d.query = append(d.query, strings.Repeat(anyName(r, d)+"=1&", pick(r, []int{100, 700, 4_000})))

@@ -60,12 +60,16 @@ func (f Fault) String() string {
 	return fmt.Sprintf("case %d, %s: %s (%d times)\n\tby %s\n\t%s\n\t%s", f.Case, f.Name, f.What, f.Times, how, f.Curl, f.Answer)
 }
 
-// maxFaults is how many kinds of faults are looked into.
-const maxFaults = 60
+const (
+	// maxFaults is how many kinds of faults are looked into.
+	maxFaults = 500
+	// maxAlike is of how many operations a fault is told that the same mutations find.
+	maxAlike = 3
+)
 
 // Do makes the run. It ends early if the context does.
 func (r *Run) Do(ctx context.Context) Report {
-	recorder := &recorder{report: Report{Statuses: map[int]int{}, Reached: map[string]map[int]int{}}, kinds: map[string]int{}}
+	recorder := &recorder{report: Report{Statuses: map[int]int{}, Reached: map[string]map[int]int{}}, kinds: map[string]int{}, alike: map[string]int{}}
 	var (
 		next    atomic.Int64
 		workers sync.WaitGroup
@@ -185,7 +189,8 @@ const maxKnown = 40
 type recorder struct {
 	mu     sync.Mutex
 	report Report
-	kinds  map[string]int // how often a kind of fault was found
+	kinds  map[string]int // how often a kind of fault was found, by operation
+	alike  map[string]int // of how many operations, by what it takes
 }
 
 func (r *recorder) note(c Case, answer Answer) {
@@ -214,6 +219,10 @@ func (r *recorder) isNew(c Case, fault string) bool {
 func (r *recorder) add(fault Fault, key string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	like := kind(fault.What) + strings.Join(fault.Change, ",")
+	if r.alike[like]++; r.alike[like] > maxAlike {
+		return
+	}
 	fault.key = key
 	r.report.Faults = append(r.report.Faults, fault)
 }
