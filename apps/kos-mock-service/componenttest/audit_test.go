@@ -22,12 +22,12 @@ type logged struct {
 func (s *service) orders(query string) []logged {
 	s.t.Helper()
 	var all []logged
-	for after := ""; ; {
+	for next := query; ; {
 		var page struct {
 			Orders []logged
 			Next   *string
 		}
-		got := s.do(http.MethodGet, "/admin/orders?after="+after+"&"+query, "", "")
+		got := s.do(http.MethodGet, "/admin/orders?"+next, "", "")
 		if err := json.Unmarshal(got.body, &page); err != nil || got.status != http.StatusOK {
 			s.t.Fatalf("orders: %d %s", got.status, got.body)
 		}
@@ -35,7 +35,7 @@ func (s *service) orders(query string) []logged {
 		if page.Next == nil {
 			return all
 		}
-		after = *page.Next
+		next = "after=" + *page.Next + "&" + query
 	}
 }
 
