@@ -22,6 +22,7 @@ const (
 	bills   = "bill-inquiry-service"
 	plans   = "product-change-service"
 	kosMock = "kos-mock-service"
+	edge    = "edge" // no service: what the ingress leads to
 )
 
 var services = []string{auth, bills, plans, kosMock}

@@ -23,7 +23,7 @@ const (
 )
 
 // within is what the tests reach: each has a Service of testdata/reach.yaml.
-var within = append([]string{"postgresql", "redis", "redis-cache", "caller"}, services...)
+var within = append([]string{"postgresql", "redis", "redis-cache", "caller", edge}, services...)
 
 // open makes the way in and gives the system its users.
 func open(ctx context.Context) error {

@@ -1,12 +1,15 @@
-// Package ingress runs the local ingress, an nginx with the same routes as the
-// ingress of the chart: clients reach the public API through it and nothing
-// else.
+// Package ingress runs the local ingress, an nginx through which clients reach the
+// public API and nothing else. Its configuration, nginx.conf.tmpl, is that of
+// charts/edge too, which links to it: Helm and this package render the same file.
 package ingress
 
 import (
+	"cmp"
 	_ "embed"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -32,11 +35,16 @@ type Config struct {
 
 // Start starts the ingress. It does not wait until it answers.
 func Start(cfg Config) (*proc.Child, error) {
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, err
-	}
 	rendered, err := cfg.render(os.Geteuid() == 0)
 	if err != nil {
+		return nil, err
+	}
+	return cfg.run(rendered)
+}
+
+// run starts nginx with a configuration.
+func (cfg Config) run(rendered string) (*proc.Child, error) {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, err
 	}
 	file := filepath.Join(cfg.Dir, "nginx.conf")
@@ -53,14 +61,21 @@ func Start(cfg Config) (*proc.Child, error) {
 	})
 }
 
+// values are the keys of the template that the local ingress has a value for.
+type values struct {
+	Apps                         map[string]string
+	Listen, Workers, User, Probe string
+	Behind                       bool
+}
+
 // render returns the configuration. As root, nginx would change to a user that
 // may have no way into the checkout.
 func (cfg Config) render(root bool) (string, error) {
-	data := struct {
-		Config
-
-		User string
-	}{Config: cfg}
+	const loopback = "127.0.0.1"
+	data := values{Apps: make(map[string]string), Listen: address(loopback, cfg.Port), Workers: "auto"}
+	for _, app := range cfg.Apps {
+		data.Apps[app.ID] = address(cmp.Or(cfg.Host, loopback), app.Port)
+	}
 	if root {
 		data.User = "root"
 	}
@@ -68,3 +83,5 @@ func (cfg Config) render(root bool) (string, error) {
 	err := configuration.Execute(&out, data)
 	return out.String(), err
 }
+
+func address(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }

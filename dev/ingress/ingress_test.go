@@ -1,63 +1,21 @@
 package ingress_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/phonebill/phonebill/dev/ingress"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
-
-// start runs the ingress before the given apps and returns its address.
-func start(t *testing.T, apps ...runfile.App) string {
-	t.Helper()
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		t.Skip("nginx is not installed")
-	}
-	port, err := proc.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	child, err := ingress.Start(ingress.Config{
-		Binary: nginx, Dir: filepath.Join(dir, "ingress"), Log: filepath.Join(dir, "log"), Port: port, Apps: apps,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = child.Signal(syscall.SIGTERM) // gone is as good
-		<-child.Done()
-	})
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	err = proc.Poll(ctx, func() bool {
-		conn, err := net.Dial("tcp", address)
-		return err == nil && conn.Close() == nil
-	})
-	if err != nil {
-		t.Fatalf("the ingress does not answer: %v", err)
-	}
-	return "http://" + address
-}
 
 // app is an app that answers every request with its id and the path.
 func app(t *testing.T, id string) runfile.App {
@@ -94,6 +52,21 @@ func dead(t *testing.T, id string) runfile.App {
 	return runfile.App{ID: id, Port: port}
 }
 
+// silent is an app that takes requests and answers none.
+func silent(t *testing.T, id string) runfile.App {
+	t.Helper()
+	stopped := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-stopped:
+		}
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(stopped) })
+	return runfile.App{ID: id, Port: portOf(t, server.URL)}
+}
+
 // send makes a request for exactly this path and returns status and body.
 func send(t *testing.T, method, base, path, body string) (*http.Response, string) {
 	t.Helper()
@@ -116,28 +89,40 @@ func send(t *testing.T, method, base, path, body string) (*http.Response, string
 
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	base := start(t, app(t, "auth-service"), app(t, "bill-inquiry-service"), app(t, "product-change-service"),
+	everyEdition(t, testRoutes)
+}
+
+func testRoutes(t *testing.T, of edition) {
+	t.Helper()
+	base := of.start(t, app(t, "auth-service"), app(t, "bill-inquiry-service"), app(t, "product-change-service"),
 		app(t, "kos-mock-service"))
-	for path, want := range map[string]string{
-		"/api/v1/auth/login":                          "auth-service /api/v1/auth/login",
-		"/api/v1/users":                               "auth-service /api/v1/users",
-		"/api/v1/users?page=2":                        "auth-service /api/v1/users?page=2",
-		"/api/v1/users/testuser01":                    "auth-service /api/v1/users/testuser01",
-		"/api/v1/products/available?operatorCode=KT":  "product-change-service /api/v1/products/available?operatorCode=KT",
-		"/api/v1/bills/history?size=5&status=A%20B":   "bill-inquiry-service /api/v1/bills/history?size=5&status=A%20B",
-		"/api/v1/kos/mock-datas":                      "kos-mock-service /api/v1/kos/mock-datas",
+	const mock = "/api/v1/kos/mock-datas"
+	routed := map[string]string{
+		"/api/v1/auth/login":                         "auth-service /api/v1/auth/login",
+		"/api/v1/users":                              "auth-service /api/v1/users",
+		"/api/v1/users?page=2":                       "auth-service /api/v1/users?page=2",
+		"/api/v1/users/testuser01":                   "auth-service /api/v1/users/testuser01",
+		"/api/v1/products/available?operatorCode=KT": "product-change-service /api/v1/products/available?operatorCode=KT",
+		"/api/v1/bills/history?size=5&status=A%20B":  "bill-inquiry-service /api/v1/bills/history?size=5&status=A%20B",
+		mock: "kos-mock-service /api/v1/kos/mock-datas",
 		"/internal/x/%2e%2e/%2e%2e/api/v1/auth/login": "auth-service /api/v1/auth/login",
-	} {
+	}
+	unknown := []string{
+		"/", "/failure", "/ready", "/api/v1/auth", "/api/v1/authx/login", "/api/v1/usersx", "/api/v1/bills",
+		"/api/v1/kos/mock-datas/x", "/api/kos/auth", "/actuator/health", "/actuator/prometheus", "/openapi.yaml",
+		"/internal/registrations/check", "/.well-known/jwks.json", "/api/v1/auth/../../../internal/registrations/check",
+		"/api/v1/auth/%2e%2e/%2e%2e/%2e%2e/actuator/health", "/api/v1/auth/..%2f..%2f..%2factuator/health",
+	}
+	if of.name == "prod" {
+		delete(routed, mock)
+		unknown = append(unknown, mock)
+	}
+	for path, want := range routed {
 		if response, body := send(t, http.MethodPost, base, path, "{}"); body != want || response.StatusCode != http.StatusTeapot {
 			t.Errorf("%s: %d %q, want %q as the app answered it", path, response.StatusCode, body, want)
 		}
 	}
-	for _, path := range []string{
-		"/", "/failure", "/api/v1/auth", "/api/v1/authx/login", "/api/v1/usersx", "/api/v1/bills",
-		"/api/v1/kos/mock-datas/x", "/api/kos/auth", "/actuator/health", "/actuator/prometheus", "/openapi.yaml",
-		"/internal/registrations/check", "/.well-known/jwks.json", "/api/v1/auth/../../../internal/registrations/check",
-		"/api/v1/auth/%2e%2e/%2e%2e/%2e%2e/actuator/health", "/api/v1/auth/..%2f..%2f..%2factuator/health",
-	} {
+	for _, path := range unknown {
 		response, body := send(t, http.MethodGet, base, path, "")
 		failure{http.StatusNotFound, "NOT_FOUND"}.check(t, path, response, body)
 	}
@@ -145,22 +130,29 @@ func TestRoutes(t *testing.T) {
 
 func TestOwnFailuresHaveTheEnvelope(t *testing.T) {
 	t.Parallel()
-	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	everyEdition(t, testOwnFailures)
+}
+
+func testOwnFailures(t *testing.T, of edition) {
+	t.Helper()
+	breaking := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		panic(http.ErrAbortHandler) // the connection breaks without an answer
 	}))
-	t.Cleanup(hanging.Close)
-	base := start(t, app(t, "auth-service"), dead(t, "bill-inquiry-service"), dead(t, "product-change-service"),
-		runfile.App{ID: "kos-mock-service", Port: portOf(t, hanging.URL)})
+	t.Cleanup(breaking.Close)
+	of.patience = "1s"
+	base := of.start(t, silent(t, "auth-service"), dead(t, "bill-inquiry-service"),
+		runfile.App{ID: "product-change-service", Port: portOf(t, breaking.URL)}, app(t, "kos-mock-service"))
 	for name, test := range map[string]struct {
 		path, body string
 		want       failure
 	}{
-		"no such route":      {"/nowhere", "", failure{http.StatusNotFound, "NOT_FOUND"}},
-		"a dead app":         {"/api/v1/bills/menu", "", failure{http.StatusBadGateway, "SERVICE_UNAVAILABLE"}},
-		"an app that breaks": {"/api/v1/kos/mock-datas", "{}", failure{http.StatusBadGateway, "SERVICE_UNAVAILABLE"}},
-		"a body too large":   {"/api/v1/auth/login", strings.Repeat("x", 1<<20+1), failure{http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE"}},
-		"a path too long":    {"/api/v1/auth/" + strings.Repeat("x", 9000), "", failure{http.StatusRequestURITooLong, "URI_TOO_LONG"}},
+		"no such route":       {"/nowhere", "", failure{http.StatusNotFound, "NOT_FOUND"}},
+		"a dead app":          {"/api/v1/bills/menu", "", failure{http.StatusBadGateway, "SERVICE_UNAVAILABLE"}},
+		"an app that breaks":  {"/api/v1/products/change", "{}", failure{http.StatusBadGateway, "SERVICE_UNAVAILABLE"}},
+		"an app that is slow": {"/api/v1/auth/login", "{}", failure{http.StatusGatewayTimeout, "GATEWAY_TIMEOUT"}},
+		"a body too large":    {"/api/v1/auth/login", strings.Repeat("x", 1<<20+1), failure{http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE"}},
+		"a path too long":     {"/api/v1/auth/" + strings.Repeat("x", 9000), "", failure{http.StatusRequestURITooLong, "URI_TOO_LONG"}},
 	} {
 		response, body := send(t, http.MethodPost, base, test.path, test.body)
 		test.want.check(t, name, response, body)

@@ -48,7 +48,12 @@ const path = "/api/v1/auth/x"
 // byte. Nothing of it is a fault of ours.
 func TestRawRequestsAreRefusedWithTheEnvelope(t *testing.T) {
 	t.Parallel()
-	base := start(t, app(t, "auth-service"), app(t, "bill-inquiry-service"), app(t, "product-change-service"), app(t, "kos-mock-service"))
+	everyEdition(t, testRawRequests)
+}
+
+func testRawRequests(t *testing.T, of edition) {
+	t.Helper()
+	base := of.start(t, app(t, "auth-service"), app(t, "bill-inquiry-service"), app(t, "product-change-service"), app(t, "kos-mock-service"))
 	get := func(target string) string { return lines("GET "+target+" HTTP/1.1", "Host: a") }
 	post := func(headers ...string) string {
 		return lines(append([]string{"POST " + path + " HTTP/1.1", "Host: a"}, headers...)...)
@@ -112,11 +117,16 @@ func TestRawRequestsAreRefusedWithTheEnvelope(t *testing.T) {
 // is in doubt is the app's to judge. None of it carries the client's Host.
 func TestOddRequestsReachTheApp(t *testing.T) {
 	t.Parallel()
+	everyEdition(t, testOddRequests)
+}
+
+func testOddRequests(t *testing.T, of edition) {
+	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprint(w, r.Host, " ", r.Method)
 	}))
 	t.Cleanup(server.Close)
-	base := start(t, runfile.App{ID: "auth-service", Port: portOf(t, server.URL)},
+	base := of.start(t, runfile.App{ID: "auth-service", Port: portOf(t, server.URL)},
 		dead(t, "bill-inquiry-service"), dead(t, "product-change-service"), dead(t, "kos-mock-service"))
 	for _, request := range []string{
 		lines("GET " + path + " HTTP/1.0"), lines("GET "+path+" HTTP/1.1", "Host: a@b"), lines("GET "+path+" HTTP/1.1", "Host: a{b}"),

@@ -1,7 +1,7 @@
 {{/*
 Who may reach the service, and whom it and its sidecar reach: nobody else, with
 the system's deny-all. App and sidecar talk on the loopback address, where no
-policy looks, so no other service reaches port 8080; the probes come from the node.
+policy looks, so only the edge reaches port 8080; the probes come from the node.
 */}}
 {{- define "common.networkPolicy" -}}
 {{- $v := include "common.values" . | fromYaml -}}
@@ -41,12 +41,7 @@ spec:
 {{- if ne .v.kos.appId "kos-mock-service" -}}
 {{- $calls = without $calls .v.kos.appId -}}{{- /* an endpoint, not pods */ -}}
 {{- end -}}
-- to:
-    - namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: kube-system } }
-      podSelector: { matchLabels: { k8s-app: kube-dns } }
-  ports:
-    - { protocol: UDP, port: 53 }
-    - { protocol: TCP, port: 53 }
+{{ include "common.dnsRule" . }}
 # Sentry, operator, placement, scheduler.
 - to:
     - namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: {{ .v.dapr.namespace }} } }
@@ -72,6 +67,15 @@ spec:
 {{- with $net.tracing }}
 {{ include "common.rule" (dict "way" "to" "peers" . "ports" (list 4317)) }}
 {{- end }}
+{{- end -}}
+
+{{- define "common.dnsRule" -}}
+- to:
+    - namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: kube-system } }
+      podSelector: { matchLabels: { k8s-app: kube-dns } }
+  ports:
+    - { protocol: UDP, port: 53 }
+    - { protocol: TCP, port: 53 }
 {{- end -}}
 
 {{/* The port of the database, and of the server behind its pooler. */}}

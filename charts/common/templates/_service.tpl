@@ -1,4 +1,4 @@
-{{/* What the ingress finds the service by. Sidecars find one another otherwise. */}}
+{{/* What the edge finds the service by. Sidecars find one another otherwise. */}}
 {{- define "common.service" -}}
 apiVersion: v1
 kind: Service

@@ -44,7 +44,7 @@ func concerned(t *testing.T, path string, resource object) []string {
 func copied(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, folder := range []string{"charts", "components", "resiliency"} {
+	for _, folder := range []string{"charts", "components", "resiliency", "dev/ingress"} {
 		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(repository(t).Path(folder))); err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func TestPodsHaveTheTimeToEnd(t *testing.T) {
 	stop := source(t, "platform/command.go", "stopTimeout")
 	for _, environment := range environments {
 		for _, deployment := range system(t, environment).of("Deployment") {
-			if strings.HasPrefix(deployment.name(), "redis") {
+			if !slices.Contains(services, deployment.name()) {
 				continue
 			}
 			pod := deployment.part("spec", "template", "spec")

@@ -7,6 +7,7 @@ import (
 )
 
 var (
+	edge                         = place{labels: map[string]string{"app": "edge"}}
 	auth, bill, product, kosMock = app("auth-service"), app("bill-inquiry-service"), app("product-change-service"), app("kos-mock-service")
 	authJob                      = app("auth-service-migrate")
 	stranger                     = place{labels: map[string]string{"app": "stranger"}}
@@ -49,9 +50,9 @@ func needed(environment string) []connection {
 	} else {
 		all = append(all, kosMock)
 	}
-	var found []connection
+	found := []connection{tcp(here.ingress, edge, 8080), {edge, dns, 53, "UDP"}, tcp(edge, dns, 53)}
 	for _, app := range all {
-		found = append(found, connection{app, dns, 53, "UDP"}, tcp(app, dns, 53), tcp(here.ingress, app, 8080), tcp(app, here.database, 5432))
+		found = append(found, connection{app, dns, 53, "UDP"}, tcp(app, dns, 53), tcp(edge, app, 8080), tcp(app, here.database, 5432))
 		for _, port := range []int{50001, 6500, 50005, 50006} {
 			found = append(found, tcp(app, controlPlane, port))
 		}
@@ -102,7 +103,10 @@ func TestPoliciesStopWhatIsNot(t *testing.T) {
 			tcp(stranger, auth, 50002), tcp(stranger, auth, 8080), tcp(auth, stranger, 8080), tcp(stranger, anywhere, 443),
 			tcp(stranger, here.database, 5432), tcp(stranger, here.stores, 6379), tcp(stranger, here.caches, 6379), {stranger, dns, 53, "UDP"},
 			tcp(bill, auth, 8080), tcp(auth, bill, 50002), tcp(bill, product, 50002), tcp(bill, auth, 3500), tcp(auth, anywhere, 80),
-			tcp(anywhere, auth, 8080), tcp(here.ingress, auth, 50002), tcp(here.ingress, auth, 9090), tcp(auth, here.database, 22),
+			tcp(anywhere, auth, 8080), tcp(anywhere, edge, 8080), tcp(stranger, edge, 8080), tcp(auth, edge, 8080), tcp(here.ingress, edge, 8081),
+			tcp(edge, auth, 50002), tcp(edge, auth, 9090), tcp(edge, authJob, 8080), tcp(edge, stranger, 8080), tcp(edge, anywhere, 443),
+			tcp(edge, here.database, 5432), tcp(edge, here.stores, 6379), tcp(edge, controlPlane, 50001),
+			tcp(here.ingress, auth, 8080), tcp(here.ingress, auth, 50002), tcp(here.ingress, auth, 9090), tcp(auth, here.database, 22),
 			tcp(auth, controlPlane, 443), tcp(place{namespace: "elsewhere"}, auth, 8080), tcp(auth, place{namespace: "elsewhere"}, 50002),
 			tcp(app("x"), auth, 50002), tcp(bill, place{namespace: "kube-system"}, 53),
 		} {

@@ -10,11 +10,11 @@ func TestAPoolerHasAWayPastIt(t *testing.T) {
 		"--set", "global.service.database.port=6432", "--set", "global.service.database.directPort=5432")
 	all := fresh(t, "phonebill", args...)
 	want := map[string]string{"DB_PORT": "6432", "DB_POOLER": "transaction", "DB_DIRECT_PORT": "5432"}
-	for _, deployment := range all.of("Deployment") {
-		env := environmentOf(object(deployment.at("spec", "template", "spec").(map[string]any)))
+	for service, pod := range pods(all) {
+		env := environmentOf(pod.part("spec"))
 		for name, value := range want {
 			if env[name] != value {
-				t.Errorf("%s: %s is %q, want %q", deployment, name, env[name], value)
+				t.Errorf("%s: %s is %q, want %q", service, name, env[name], value)
 			}
 		}
 	}

@@ -101,40 +101,9 @@ func TestMemoryLimitsAreKnownToGo(t *testing.T) {
 		for _, deployment := range system(t, name).of("Deployment") {
 			container, _ := deployment.at("spec", "template", "spec", "containers", 0).(map[string]any)
 			limit := object(container).text("resources", "limits", "memory")
-			if !strings.HasPrefix(deployment.name(), "redis") && environment(container)["GOMEMLIMIT"] != limits[limit] {
+			if slices.Contains(services, deployment.name()) && environment(container)["GOMEMLIMIT"] != limits[limit] {
 				t.Errorf("%s: %s may use %s and believes %s", name, deployment, limit, environment(container)["GOMEMLIMIT"])
 			}
 		}
-	}
-}
-
-// TestTheIngressHasTheRoutesOfTheLocalOne which has folders by their slash.
-func TestTheIngressHasTheRoutesOfTheLocalOne(t *testing.T) {
-	t.Parallel()
-	content, err := os.ReadFile(repository(t).Path("dev", "ingress", "nginx.conf.tmpl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := make(map[string]string)
-	location := regexp.MustCompile(`location (= )?(/api\S+?)(/)? +\{ proxy_pass http://([a-z-]+)/`)
-	for _, found := range location.FindAllStringSubmatch(string(content), -1) {
-		want[found[2]] = found[4]
-	}
-	for _, name := range []string{"dev", "prod"} {
-		got := make(map[string]string)
-		for _, route := range system(t, name).find(t, "Ingress", "phonebill").list("spec", "rules") {
-			paths, _ := at(route, "http", "paths").([]any)
-			for _, path := range paths {
-				text, _ := at(path, "path").(string)
-				got[text], _ = at(path, "backend", "service", "name").(string)
-				if exact := at(path, "pathType") == "Exact"; exact != (text == "/api/v1/kos/mock-datas") {
-					t.Errorf("%s: %s is %v", name, text, at(path, "pathType"))
-				}
-			}
-		}
-		if name == "prod" {
-			got["/api/v1/kos/mock-datas"] = "kos-mock-service" // is for development
-		}
-		equal(t, name, got, want)
 	}
 }

@@ -13,16 +13,16 @@ import (
 // be seen.
 var counts = map[string]map[string]int{
 	"local": {
-		"Component": 4, "ConfigMap": 1, "Configuration": 4, "Deployment": 6, "HorizontalPodAutoscaler": 4, "Job": 4, "NetworkPolicy": 8,
-		"PodDisruptionBudget": 4, "Resiliency": 5, "Role": 6, "RoleBinding": 9, "Service": 7, "ServiceAccount": 5, "StatefulSet": 1, "Subscription": 2,
+		"Component": 4, "ConfigMap": 2, "Configuration": 4, "Deployment": 7, "HorizontalPodAutoscaler": 4, "Job": 4, "NetworkPolicy": 9,
+		"PodDisruptionBudget": 5, "Resiliency": 5, "Role": 6, "RoleBinding": 9, "Service": 8, "ServiceAccount": 6, "StatefulSet": 1, "Subscription": 2,
 	},
 	"dev": {
-		"Component": 4, "ConfigMap": 1, "Configuration": 4, "Deployment": 6, "HorizontalPodAutoscaler": 4, "Ingress": 1, "Job": 4, "NetworkPolicy": 8,
-		"PodDisruptionBudget": 4, "Resiliency": 5, "Role": 6, "RoleBinding": 9, "Service": 7, "ServiceAccount": 5, "StatefulSet": 1, "Subscription": 2,
+		"Component": 4, "ConfigMap": 2, "Configuration": 4, "Deployment": 7, "HorizontalPodAutoscaler": 4, "Ingress": 1, "Job": 4, "NetworkPolicy": 9,
+		"PodDisruptionBudget": 5, "Resiliency": 5, "Role": 6, "RoleBinding": 9, "Service": 8, "ServiceAccount": 6, "StatefulSet": 1, "Subscription": 2,
 	},
 	"prod": {
-		"Component": 4, "Configuration": 3, "Deployment": 3, "HTTPEndpoint": 6, "Ingress": 1, "Job": 3, "NetworkPolicy": 4, "PodDisruptionBudget": 3,
-		"Resiliency": 5, "Role": 2, "RoleBinding": 4, "ScaledObject": 3, "Service": 3, "ServiceAccount": 4, "Subscription": 2, "TriggerAuthentication": 3,
+		"Component": 4, "ConfigMap": 1, "Configuration": 3, "Deployment": 4, "HTTPEndpoint": 6, "Ingress": 1, "Job": 3, "NetworkPolicy": 5, "PodDisruptionBudget": 4,
+		"Resiliency": 5, "Role": 2, "RoleBinding": 4, "ScaledObject": 3, "Service": 4, "ServiceAccount": 5, "Subscription": 2, "TriggerAuthentication": 3,
 	},
 }
 
@@ -45,7 +45,7 @@ func TestChartsAreLinted(t *testing.T) {
 			t.Errorf("%s: %v\n%s", environment, err, out)
 		}
 	}
-	for _, service := range services {
+	for _, service := range append([]string{"edge"}, services...) {
 		if out, err := helm(t, "lint", "--strict", "--kube-version", kubernetes, service); err != nil {
 			t.Errorf("%s: %v\n%s", service, err, out)
 		}
@@ -122,6 +122,9 @@ func TestFaultyValuesAreRefused(t *testing.T) {
 		"postgresql.image=postgres":          "image",
 		"redis.image=redis:latest":           "image",
 		"ingress.tlsSecret=certificate":      "ingress.host is required",
+		"edge.enabled=false":                 "ingress.enabled needs edge.enabled",
+		"edge.image.tag=latest":              "image",
+		"edge.image.requireDigest=true":      "edge: image.digest is required",
 		"kos-mock-service.enabled=sometimes": "enabled",
 	} {
 		args := []string{"template", "x", "phonebill", "--kube-version", kubernetes, "--set", "global.components=kubernetes", "--set", fault}

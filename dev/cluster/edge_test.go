@@ -1,0 +1,104 @@
+package cluster
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTheEdgeAnswersInTheEnvelope asks the edge, past any ingress controller: for what
+// a service answers, and for what it answers itself.
+func TestTheEdgeAnswersInTheEnvelope(t *testing.T) {
+	allSettled(t)
+	status, body := send(request(http.MethodGet, address(edge)+"/api/v1/auth/verify", "", ""))
+	wantFailure(t, "a service", status, body, http.StatusUnauthorized, "")
+	for path, want := range map[string]string{"/nowhere": "NOT_FOUND", "/": "NOT_FOUND", "/ready": "NOT_FOUND", "/actuator/health": "NOT_FOUND"} {
+		status, body := send(request(http.MethodGet, address(edge)+path, "", ""))
+		wantFailure(t, path, status, body, http.StatusNotFound, want)
+	}
+	const post = "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\n"
+	status, body = raw(t, post+"Content-Length: 1048577\r\n\r\n")
+	wantFailure(t, "a body too large", status, body, http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE")
+	status, body = raw(t, post+"Content-Length: x\r\n\r\n")
+	wantFailure(t, "no HTTP", status, body, http.StatusBadRequest, "INVALID_REQUEST")
+}
+
+// TestTheEdgeOutlivesAService has a service without pods. Where its Service refuses
+// connections the edge says so, where it is silent the edge gives up.
+func TestTheEdgeOutlivesAService(t *testing.T) {
+	allSettled(t)
+	mock := func() (int, string) {
+		return send(request(http.MethodGet, address(edge)+"/api/v1/kos/mock-datas", "", ""))
+	}
+	t.Cleanup(func() {
+		mustKubectl(t, "scale", "deployment/"+kosMock, fmt.Sprintf("--replicas=%d", leastReplicas))
+		allSettled(t)
+		await(t, time.Minute, "the edge finds "+kosMock+" again", func() error {
+			if status, body := mock(); status == 0 || status >= http.StatusInternalServerError {
+				return fmt.Errorf("%d %s", status, body)
+			}
+			return nil
+		})
+	})
+	mustKubectl(t, "scale", "deployment/"+kosMock, "--replicas=0")
+	var status int
+	var body string
+	await(t, 3*time.Minute, kosMock+" is gone for the edge", func() error {
+		if status, body = mock(); status != http.StatusBadGateway && status != http.StatusGatewayTimeout {
+			return fmt.Errorf("%d %s", status, body)
+		}
+		return nil
+	})
+	want := map[int]string{http.StatusBadGateway: "SERVICE_UNAVAILABLE", http.StatusGatewayTimeout: "GATEWAY_TIMEOUT"}[status]
+	wantFailure(t, "a service without pods", status, body, status, want)
+}
+
+// wantFailure holds an answer to the envelope of failures, and to a code if one is said.
+func wantFailure(t *testing.T, what string, status int, body string, wantStatus int, code string) {
+	t.Helper()
+	var envelope struct {
+		Success *bool
+		Error   struct{ Code, Message, TraceID string }
+		Message string
+	}
+	err := json.Unmarshal([]byte(body), &envelope)
+	if err != nil || envelope.Success == nil || *envelope.Success || len(envelope.Error.TraceID) != 32 || envelope.Message != envelope.Error.Message {
+		t.Errorf("%s: %d with no envelope (%v): %.200s", what, status, err, body)
+	}
+	if status != wantStatus || code != "" && envelope.Error.Code != code {
+		t.Errorf("%s: %d %s, want %d %s", what, status, envelope.Error.Code, wantStatus, code)
+	}
+}
+
+// raw sends the edge the beginning of a request as it is written, and returns its answer.
+func raw(t *testing.T, text string) (status int, body string) {
+	t.Helper()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(t.Context(), "tcp", endpoint(edge))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(15 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, strings.TrimSpace(string(content))
+}
