@@ -55,16 +55,21 @@ func (of edition) start(t *testing.T, apps ...runfile.App) string {
 // startProbed is start that also returns where a cluster probes the ingress.
 func (of edition) startProbed(t *testing.T, apps ...runfile.App) (base, probe string) {
 	t.Helper()
+	cfg := ingress.Config{Port: freePort(t), Apps: apps}
+	probePort := freePort(t)
+	return run(t, cfg.Port, of.configuration(t, cfg, probePort)), fmt.Sprintf("http://127.0.0.1:%d", probePort)
+}
+
+// run runs nginx with a configuration until the test ends, and returns its address.
+func run(t *testing.T, port int, configuration string) string {
+	t.Helper()
 	nginx, err := exec.LookPath("nginx")
 	if err != nil {
 		t.Skip("nginx is not installed")
 	}
 	dir := t.TempDir()
-	cfg := ingress.Config{
-		Binary: nginx, Dir: filepath.Join(dir, "ingress"), Log: filepath.Join(dir, "log"), Port: freePort(t), Apps: apps,
-	}
-	probePort := freePort(t)
-	child, err := ingress.Run(cfg, of.configuration(t, cfg, probePort))
+	cfg := ingress.Config{Binary: nginx, Dir: filepath.Join(dir, "nginx"), Log: filepath.Join(dir, "log")}
+	child, err := ingress.Run(cfg, configuration)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +77,7 @@ func (of edition) startProbed(t *testing.T, apps ...runfile.App) (base, probe st
 		_ = child.Signal(syscall.SIGTERM) // gone is as good
 		<-child.Done()
 	})
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port))
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	err = proc.Poll(ctx, func() bool {
@@ -81,9 +86,9 @@ func (of edition) startProbed(t *testing.T, apps ...runfile.App) (base, probe st
 	})
 	if err != nil {
 		log, _ := os.ReadFile(cfg.Log)
-		t.Fatalf("the ingress does not answer: %v\n%s", err, log)
+		t.Fatalf("nginx does not answer: %v\n%s", err, log)
 	}
-	return "http://" + address, fmt.Sprintf("http://127.0.0.1:%d", probePort)
+	return "http://" + address
 }
 
 func freePort(t *testing.T) int {
