@@ -17,16 +17,16 @@ import (
 func TestTheEdgeAnswersInTheEnvelope(t *testing.T) {
 	allSettled(t)
 	status, body := send(request(http.MethodGet, address(edge)+"/api/v1/auth/verify", "", ""))
-	wantFailure(t, "a service", status, body, http.StatusUnauthorized, "")
+	failure{http.StatusUnauthorized, ""}.check(t, "a service", status, body)
 	for path, want := range map[string]string{"/nowhere": "NOT_FOUND", "/": "NOT_FOUND", "/ready": "NOT_FOUND", "/actuator/health": "NOT_FOUND"} {
 		status, body := send(request(http.MethodGet, address(edge)+path, "", ""))
-		wantFailure(t, path, status, body, http.StatusNotFound, want)
+		failure{http.StatusNotFound, want}.check(t, path, status, body)
 	}
 	const post = "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\n"
 	status, body = raw(t, post+"Content-Length: 1048577\r\n\r\n")
-	wantFailure(t, "a body too large", status, body, http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE")
+	failure{http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE"}.check(t, "a body too large", status, body)
 	status, body = raw(t, post+"Content-Length: x\r\n\r\n")
-	wantFailure(t, "no HTTP", status, body, http.StatusBadRequest, "INVALID_REQUEST")
+	failure{http.StatusBadRequest, "INVALID_REQUEST"}.check(t, "no HTTP", status, body)
 }
 
 // TestTheEdgeOutlivesAService has a service without pods. Where its Service refuses
@@ -56,11 +56,17 @@ func TestTheEdgeOutlivesAService(t *testing.T) {
 		return nil
 	})
 	want := map[int]string{http.StatusBadGateway: "SERVICE_UNAVAILABLE", http.StatusGatewayTimeout: "GATEWAY_TIMEOUT"}[status]
-	wantFailure(t, "a service without pods", status, body, status, want)
+	failure{status, want}.check(t, "a service without pods", status, body)
 }
 
-// wantFailure holds an answer to the envelope of failures, and to a code if one is said.
-func wantFailure(t *testing.T, what string, status int, body string, wantStatus int, code string) {
+// failure is an answer that refuses, with a code if one is said.
+type failure struct {
+	status int
+	code   string
+}
+
+// check holds an answer to the envelope of failures.
+func (want failure) check(t *testing.T, what string, status int, body string) {
 	t.Helper()
 	var envelope struct {
 		Success *bool
@@ -71,8 +77,8 @@ func wantFailure(t *testing.T, what string, status int, body string, wantStatus 
 	if err != nil || envelope.Success == nil || *envelope.Success || len(envelope.Error.TraceID) != 32 || envelope.Message != envelope.Error.Message {
 		t.Errorf("%s: %d with no envelope (%v): %.200s", what, status, err, body)
 	}
-	if status != wantStatus || code != "" && envelope.Error.Code != code {
-		t.Errorf("%s: %d %s, want %d %s", what, status, envelope.Error.Code, wantStatus, code)
+	if status != want.status || want.code != "" && envelope.Error.Code != want.code {
+		t.Errorf("%s: %d %s, want %d %s", what, status, envelope.Error.Code, want.status, want.code)
 	}
 }
 

@@ -187,7 +187,7 @@ func TestTheEdgeEndsWithoutLosingARequest(t *testing.T) {
 func TestTheEdgeWritesToItsVolumeOnly(t *testing.T) {
 	t.Parallel()
 	for _, name := range environments {
-		container := object(edgePod(t, name).part("containers", 0))
+		container := edgePod(t, name).part("containers", 0)
 		equal(t, name, container.at("command"), any([]any{"/usr/sbin/nginx", "-e", "stderr", "-p", "/data/", "-c", "/etc/edge/nginx.conf"}))
 		equal(t, name, container.at("volumeMounts", 1), any(map[string]any{"name": "data", "mountPath": "/data"}))
 		for _, absolute := range regexp.MustCompile(`(?m)^ *(?:pid|\w+_temp_path) /.*`).FindAllString(nginx(t, name), -1) {
