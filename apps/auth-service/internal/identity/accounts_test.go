@@ -6,6 +6,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -67,7 +68,6 @@ func TestRegisterRefusesWhatIsTaken(t *testing.T) {
 	}{
 		"id":       {func(in *identity.Registration) { in.UserID = "kim" }, identity.ErrUserIDTaken},
 		"customer": {func(in *identity.Registration) { in.CustomerID = "CUST1" }, identity.ErrCustomerTaken},
-		"line":     {func(in *identity.Registration) { in.LineNumber = "010-1111-2222" }, identity.ErrLineTaken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,6 +80,49 @@ func TestRegisterRefusesWhatIsTaken(t *testing.T) {
 			same(t, w.passwords.Work(), 0)
 		})
 	}
+}
+
+// TestTheCarrierDecidesWhoseATakenLineIs registers with the line of kim's account.
+func TestTheCarrierDecidesWhoseATakenLineIs(t *testing.T) {
+	t.Parallel()
+	away := problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "")
+	for name, c := range map[string]struct {
+		carrier identitytest.Carrier
+		want    error
+	}{
+		"the registering customer's":  {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST9"}}, nil},
+		"still kim's":                 {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST1"}}, identity.ErrLineTaken},
+		"a third customer's":          {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST8"}}, identity.ErrLineTaken},
+		"of a customer not to be had": {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: ""}}, identity.ErrLineTaken},
+		"not known":                   {identitytest.Carrier{}, identity.ErrLineTaken},
+		"not to be asked":             {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST9"}, Fault: away}, away},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup()
+			*w.carrier = c.carrier
+			in := form()
+			in.LineNumber = kim.Line.Digits()
+			user, err := w.accounts.Register(t.Context(), in)
+			wantError(t, err, c.want)
+			same(t, w.carrier.Asked, 1)
+			w.wantLine(t, kim.User, c.want != nil)
+			if c.want == nil {
+				w.wantLine(t, user, true)
+			} else {
+				same(t, w.passwords.Work(), 0)
+			}
+			w.login(t) // kim's account goes on
+		})
+	}
+}
+
+// wantLine checks whether the user's line belongs to the user.
+func (w *world) wantLine(t *testing.T, u identity.User, want bool) {
+	t.Helper()
+	got, err := w.accounts.Registered(t.Context(), u.CustomerID, u.Line.Digits())
+	wantError(t, err, nil)
+	same(t, got, want)
 }
 
 func TestRegisterValidates(t *testing.T) {

@@ -20,12 +20,18 @@ import (
 type Users interface {
 	// User returns ErrUserNotFound if there is none of that id.
 	User(ctx context.Context, id string) (User, error)
-	// Available returns ErrUserIDTaken, ErrCustomerTaken or ErrLineTaken if one
-	// of u's belongs to somebody.
+	// Available returns ErrUserIDTaken, ErrCustomerTaken or, with the least
+	// weight, ErrLineTaken if one of u's belongs to another account. A line belongs
+	// to its present customer's account alone, see CreateHolder.
 	Available(ctx context.Context, u User) error
 	// Create stores a new user. It returns the errors of Available.
 	Create(ctx context.Context, a Account) error
-	// Registered tells whether the customer is registered with the line.
+	// CreateHolder is Create for the customer that the carrier names as the line's
+	// present one. Another customer's account that has the line keeps it as a moved
+	// line, which no longer belongs to it. The move is audited, in one transaction
+	// with the new user.
+	CreateHolder(ctx context.Context, a Account) error
+	// Registered reports whether the line belongs to the customer's account.
 	Registered(ctx context.Context, customerID string, line msisdn.Number) (bool, error)
 }
 

@@ -265,6 +265,7 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 		"PublishedSince":  errKeys,
 		"Available":       store.Available(t.Context(), kim.User),
 		"Create":          store.Create(t.Context(), kim),
+		"CreateHolder":    store.CreateHolder(t.Context(), kim),
 		"Open":            store.Open(t.Context(), user, "hash", time.Now()),
 		"Close":           store.Close(t.Context(), "s1"),
 		"ReplacePassword": store.ReplacePassword(t.Context(), identity.PasswordChange{}, nil),

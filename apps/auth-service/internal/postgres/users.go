@@ -74,7 +74,7 @@ func (s *Store) Available(ctx context.Context, u identity.User) error {
 	const query = `
 		SELECT EXISTS (SELECT FROM app_user WHERE lower(user_id COLLATE "C") = lower($1::text COLLATE "C")) AS user_id,
 		       EXISTS (SELECT FROM app_user WHERE customer_id = $2) AS customer_id,
-		       EXISTS (SELECT FROM app_user WHERE line_number = $3) AS line_number`
+		       EXISTS (SELECT FROM app_user WHERE line_number = $3 AND line_moved_at IS NULL) AS line_number`
 	taken, err := one[struct{ UserID, CustomerID, LineNumber bool }](ctx, s, query, u.ID, u.CustomerID, u.Line.Digits())
 	switch {
 	case err != nil:
@@ -129,7 +129,7 @@ func taken(constraint string) error {
 
 // Registered implements identity.Users.
 func (s *Store) Registered(ctx context.Context, customerID string, line msisdn.Number) (bool, error) {
-	const query = `SELECT EXISTS (SELECT FROM app_user WHERE customer_id = $1 AND line_number = $2)`
+	const query = `SELECT EXISTS (SELECT FROM app_user WHERE customer_id = $1 AND line_number = $2 AND line_moved_at IS NULL)`
 	var registered bool
 	err := s.pool.QueryRow(ctx, query, customerID, line.Digits()).Scan(&registered)
 	return registered, fault("look for a registration", err)

@@ -70,6 +70,7 @@ func RunStore(t *testing.T, newStore func(t *testing.T, now func() time.Time) St
 		"an id in another case is taken":     storeChecks.idInAnotherCaseIsTaken,
 	}
 	maps.Copy(checks, directoryChecks())
+	maps.Copy(checks, moveChecks())
 	for name, check := range checks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

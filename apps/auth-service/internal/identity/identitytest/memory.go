@@ -35,6 +35,7 @@ type Memory struct {
 	sessions map[string]identity.Session
 	attempts map[string]attempts // by the id that was claimed
 	acts     []identity.Act
+	moved    map[string]bool // the ids of users whose line is another account's
 	now      func() time.Time
 	fault    error
 }
@@ -45,7 +46,7 @@ var _ Store = (*Memory)(nil)
 func NewMemory(now func() time.Time, accounts ...identity.Account) *Memory {
 	m := &Memory{
 		accounts: make(map[string]identity.Account), sessions: make(map[string]identity.Session),
-		attempts: make(map[string]attempts), now: now,
+		attempts: make(map[string]attempts), moved: make(map[string]bool), now: now,
 	}
 	for _, account := range accounts {
 		m.accounts[account.ID] = account
@@ -117,7 +118,7 @@ func (m *Memory) available(u identity.User) error {
 		switch {
 		case u.CustomerID != "" && other.CustomerID == u.CustomerID:
 			return identity.ErrCustomerTaken
-		case u.Line != "" && other.Line == u.Line:
+		case u.Line != "" && other.Line == u.Line && !m.moved[other.ID]:
 			err = identity.ErrLineTaken
 		}
 	}
@@ -140,7 +141,7 @@ func (m *Memory) Registered(_ context.Context, customerID string, line msisdn.Nu
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, account := range m.accounts {
-		if account.CustomerID == customerID && account.Line == line {
+		if account.CustomerID == customerID && account.Line == line && !m.moved[account.ID] {
 			return true, m.fault
 		}
 	}

@@ -1,0 +1,107 @@
+package postgres_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/tern/v2/migrate"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/audit"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
+)
+
+// heir is the customer to whom kim's line was given.
+var heir = identitytest.Customer("heir01", "CUST2", kim.Line)
+
+func TestAMoveIsAudited(t *testing.T) {
+	t.Parallel()
+	store, _ := setup(t)
+	must(t, store.Create(t.Context(), kim))
+	taken := identitytest.Customer("kim", "CUST3", kim.Line)
+	if err := store.CreateHolder(t.Context(), taken); !errors.Is(err, identity.ErrUserIDTaken) {
+		t.Fatal(err)
+	}
+	must(t, store.CreateHolder(t.Context(), heir))
+	events, err := store.Events(t.Context(), audit.Filter{Size: 10})
+	must(t, err)
+	if len(events) != 1 { // none of the registration that was refused
+		t.Fatalf("there are %d events: %+v", len(events), events)
+	}
+	got := events[0]
+	if got.Action != "LINE_MOVED" || got.Target != "kim" || got.Detail != "010-****-2222" || got.Outcome != audit.Done {
+		t.Errorf("the event is %+v", got)
+	}
+	for _, text := range []string{"heir01", "CUST2", "01011112222"} {
+		if strings.Contains(fmt.Sprint(got), text) {
+			t.Errorf("the event has %q: %+v", text, got)
+		}
+	}
+}
+
+func TestOfManyHoldersOfAMovedLineOneWins(t *testing.T) {
+	t.Parallel()
+	store, database := setup(t)
+	must(t, store.Create(t.Context(), kim))
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			err := store.CreateHolder(t.Context(), identitytest.Customer(fmt.Sprintf("user%d", i), fmt.Sprintf("CUST-%d", i), kim.Line))
+			if err != nil && !errors.Is(err, identity.ErrLineTaken) {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	var holders, moves, accounts int
+	must(t, database.Pool.QueryRow(t.Context(), `
+		SELECT count(*) FILTER (WHERE line_moved_at IS NULL), count(*) FILTER (WHERE line_moved_at IS NOT NULL),
+		       (SELECT count(*) FROM credential) FROM app_user`).Scan(&holders, &moves, &accounts))
+	if holders != 1 || moves == 0 || accounts != holders+moves {
+		t.Errorf("%d holders, %d moves, %d accounts", holders, moves, accounts)
+	}
+}
+
+// beforeMovedLines is the version before a line could belong to another account.
+const beforeMovedLines = 10
+
+// TestSoftwareOfBeforeRefusesATakenLine runs the statement of software that knows
+// nothing of moved lines on a database with them.
+func TestSoftwareOfBeforeRefusesATakenLine(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t, postgres.Migrations())
+	conn, err := database.Pool.Acquire(t.Context())
+	must(t, err)
+	defer conn.Release()
+	migrator, err := migrate.NewMigrator(t.Context(), conn.Conn(), "public.schema_version")
+	must(t, err)
+	must(t, migrator.LoadMigrations(postgres.Migrations()))
+	must(t, migrator.MigrateTo(t.Context(), beforeMovedLines))
+	old := func(id, customerID string) error {
+		_, err := database.Pool.Exec(t.Context(),
+			"INSERT INTO app_user (user_id, customer_id, line_number) VALUES ($1, $2, $3)", id, customerID, kim.Line.Digits())
+		return err
+	}
+	must(t, old("kim", "CUST1"))
+	must(t, migrator.Migrate(t.Context()))
+	store := postgres.NewStore(database.Pool, sealtest.Keyring(t), time.Now)
+	for _, when := range []string{"before", "after"} {
+		err := old("choi", "CUST3")
+		if err == nil || !strings.Contains(err.Error(), "app_user_line_number_key") {
+			t.Errorf("%s the move: %v", when, err)
+		}
+		if when == "before" {
+			must(t, store.CreateHolder(t.Context(), heir))
+		}
+	}
+	if err := migrator.MigrateTo(t.Context(), beforeMovedLines); err == nil {
+		t.Error("a database in which a line has moved went back")
+	}
+}
