@@ -3,12 +3,16 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
 const (
@@ -62,6 +66,50 @@ func TestBadBodies(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestEveryRouteRefusesBadInput sends every operation that the ingress routes what
+// none may take. The services' own tests send the same without the ingress.
+func TestEveryRouteRefusesBadInput(t *testing.T) {
+	t.Parallel()
+	owner, admin := demo(t, "testuser01"), demo(t, "admin01") // the documents' examples are that owner's
+	for _, document := range whole.docs {
+		access.InputOf(t, document, func(o access.Operation) bool { return o.Rule.Routed() }, ingress(t), func(r *http.Request, rule access.Rule) {
+			token := owner.Tokens.Access
+			if rule == access.Admin {
+				token = admin.Tokens.Access
+			}
+			r.Header.Set("Authorization", "Bearer "+token)
+		})
+	}
+}
+
+// ingress returns a handler that passes on requests as they are.
+func ingress(t *testing.T) http.Handler {
+	t.Helper()
+	base, err := url.Parse(whole.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		target := *r.URL
+		target.Scheme, target.Host = base.Scheme, base.Host
+		request, err := http.NewRequestWithContext(t.Context(), r.Method, "", r.Body)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		request.URL, request.Host, request.Header, request.ContentLength = &target, base.Host, r.Header, r.ContentLength
+		answer, err := connections.RoundTrip(request)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = answer.Body.Close() }()
+		maps.Copy(w.Header(), answer.Header)
+		w.WriteHeader(answer.StatusCode)
+		_, _ = io.Copy(w, answer.Body)
+	})
 }
 
 func TestBadInquiries(t *testing.T) {

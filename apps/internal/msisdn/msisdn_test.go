@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -53,8 +54,12 @@ func FuzzParse(f *testing.F) {
 	f.Add("010-1234-5678")
 	f.Add("01012345678")
 	f.Add("010-1234-567")
+	forms := regexp.MustCompile(`^010([0-9]{8}|-[0-9]{4}-[0-9]{4})$`)
 	f.Fuzz(func(t *testing.T, text string) {
 		n, err := msisdn.Parse(text)
+		if (err == nil) != forms.MatchString(text) {
+			t.Errorf("Parse(%q) = %q, %v", text, n.Digits(), err)
+		}
 		if err != nil {
 			return
 		}

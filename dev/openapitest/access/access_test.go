@@ -28,7 +28,7 @@ paths:
       x-access: BILL_INQUIRY
       x-owned: { request: path.requestId }
       parameters: [{name: lang, in: query, schema: {type: string}}]
-      responses: {default: {description: done}}
+      responses: {"400": {description: refused}, default: {description: done}}
   /things:
     get:
       x-access: authenticated
@@ -36,7 +36,7 @@ paths:
       parameters:
         - {name: lineNumber, in: query, schema: {type: string, examples: ["010-1234-5678"]}}
         - {name: size, in: query, required: true, schema: {type: integer, minimum: 1}}
-      responses: {default: {description: done}}
+      responses: {"400": {description: refused}, default: {description: done}}
     post:
       x-access: PRODUCT_CHANGE
       x-owned: { line: body.lineNumber }
@@ -54,12 +54,19 @@ paths:
                 sure: {type: boolean}
                 note: {type: string, minLength: 3}
                 month: {type: string}
-      responses: {default: {description: done}}
+      parameters: [{name: Prefer, in: header, schema: {type: string}}]
+      responses:
+        "200": {description: done, headers: {Preference-Applied: {schema: {type: string}}}}
+        "400": {description: refused}
+        "415":
+          description: refused
+          headers: {Accept: {schema: {type: string}}, Accept-Encoding: {schema: {type: string}}}
+        default: {description: done}
   /users/{userId}:
     delete:
       x-access: ADMIN
       parameters: [{name: userId, in: path, required: true, schema: {type: string}}]
-      responses: {default: {description: done}}
+      responses: {"400": {description: refused}, default: {description: done}}
   /partner:
     post:
       x-access: internal
@@ -187,6 +194,13 @@ func TestParity(t *testing.T) {
 		"a route for every path":       {document, func(r *mux.Router) { r.Methods(http.MethodGet).Handler(ok) }, "a route has no path"},
 		"described, and not there":     {describing("/gone", "authenticated"), nil, "GET /gone is in the document, but no route"},
 		"described without a rule":     {strings.Replace(document, "x-access: ADMIN", "", 1), nil, "DELETE /users/{userId}: has no x-access"},
+		"no 415":                       {strings.Replace(document, "\"415\":", "\"414\":", 1), nil, "POST /things takes a body, but has no answers 400 and 415"},
+		"415 without what is taken": {strings.Replace(document, "Accept-Encoding:", "Accept-Charset:", 1), nil,
+			"POST /things has a 415 without the headers Accept and Accept-Encoding"},
+		"parameters without 400": {strings.Replace(document, `{"400": {description: refused}, default:`, "{default:", 1), nil,
+			"GET /things/{requestId} takes parameters, but has no answer 400"},
+		"a preference that is not applied": {strings.Replace(document, "Preference-Applied", "Applied", 1), nil,
+			"POST /things takes Prefer, but its 200 has no Preference-Applied"},
 		"a route that is open": {describing("/open", "authenticated"), func(r *mux.Router) { r.Handle("/open", ok).Methods(http.MethodGet) },
 			"GET /open: is authenticated, but answers 200 to who shows nothing"},
 	} {

@@ -13,8 +13,8 @@ import (
 )
 
 // Parity fails the test unless router and document have the same operations,
-// every one of them with a rule, and the router refuses whoever shows nothing
-// where the rule asks for something.
+// every one of them with a rule and with the answers that clients must expect, and
+// the router refuses whoever shows nothing where the rule asks for something.
 func Parity(t testing.TB, document []byte, router *mux.Router) {
 	t.Helper()
 	operations, err := Operations(document)
@@ -26,6 +26,9 @@ func Parity(t testing.TB, document []byte, router *mux.Router) {
 		t.Error(err)
 	}
 	for _, operation := range operations {
+		if fault := operation.undescribed(); fault != "" {
+			t.Errorf("%s %s", operation.Name(), fault)
+		}
 		if !slices.Contains(routes, operation.Name()) {
 			t.Errorf("%s is in the document, but no route", operation.Name())
 			continue

@@ -2,6 +2,7 @@ package bill_test
 
 import (
 	"errors"
+	"regexp"
 	"testing"
 	"time"
 
@@ -28,8 +29,12 @@ func FuzzParseMonth(f *testing.F) {
 	for _, seed := range []string{"2026-11", "202611", "2026-1", "99999-12"} {
 		f.Add(seed)
 	}
+	forms := regexp.MustCompile(`^[0-9]{4}-?(0[1-9]|1[0-2])$`)
 	f.Fuzz(func(t *testing.T, text string) {
 		month, err := bill.ParseMonth(text)
+		if (err == nil) != forms.MatchString(text) {
+			t.Errorf("ParseMonth(%q) = %q, %v", text, month, err)
+		}
 		if err != nil {
 			return
 		}

@@ -123,6 +123,34 @@ func TestWhoWaitsTooLongIsToldWhenToComeBack(t *testing.T) {
 	})
 }
 
+// TestAClientSaysHowLongItWaits sends RFC 7240's wait, alone and with respond-async.
+func TestAClientSaysHowLongItWaits(t *testing.T) {
+	t.Parallel()
+	onClock(t, 4, func(b *bench) { // one at a time, one in 20 s
+		t := b.t
+		b.spend(t)
+		for i, c := range []struct {
+			wait, took time.Duration
+			async      bool
+		}{
+			{0, 0, false}, {2 * time.Second, 2 * time.Second, false}, {time.Hour, 7 * time.Second, false},
+			{0, 0, true}, {2 * time.Second, 2 * time.Second, true}, {time.Hour, 7 * time.Second, true},
+		} {
+			own, asker := number(i)
+			asker.Wait = &c.wait
+			start := time.Now()
+			got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: own}, c.async)
+			took := time.Since(start)
+			if took < c.took || took > c.took+300*time.Millisecond { // asyncWait
+				t.Errorf("%+v: took %s", c, took)
+			}
+			if accepted := err == nil && got.Record.Status == bill.Processing; accepted != c.async || !c.async && !errors.Is(err, bill.ErrStillRunning) {
+				t.Errorf("%+v: got %+v, %v", c, got.Record, err)
+			}
+		}
+	})
+}
+
 func TestAFullLineTakesNobodyElse(t *testing.T) {
 	t.Parallel()
 	onClock(t, 1, func(b *bench) {

@@ -37,6 +37,7 @@ type inquiries struct {
 	page   bill.Page
 	err    error
 	async  bool
+	wait   *time.Duration
 	lines  []msisdn.Number // of who has logged in
 }
 
@@ -44,8 +45,8 @@ func (i *inquiries) Menu(context.Context, bill.Asker) (bill.Menu, error) {
 	return bill.Menu{Line: "01012345678", Months: []bill.Month{"2026-11", "2026-10"}, Current: "2026-11"}, i.err
 }
 
-func (i *inquiries) Inquire(_ context.Context, _ bill.Asker, s bill.Subject, async bool) (bill.Inquiry, error) {
-	i.line, i.month, i.async = s.Line, s.Month, async
+func (i *inquiries) Inquire(_ context.Context, asker bill.Asker, s bill.Subject, async bool) (bill.Inquiry, error) {
+	i.line, i.month, i.async, i.wait = s.Line, s.Month, async, asker.Wait
 	return i.answer, i.err
 }
 

@@ -138,6 +138,36 @@ func TestWhoDoesNotWantToWaitIsToldWhereToAsk(t *testing.T) {
 	}
 }
 
+func TestTheWaitOfAClient(t *testing.T) {
+	t.Parallel()
+	none := time.Duration(-1)
+	for _, tc := range []struct {
+		prefer  string
+		wait    time.Duration
+		refusal error
+		applied string
+	}{
+		{"", none, nil, ""},
+		{"wait=2", 2 * time.Second, nil, "wait=2"},
+		{"respond-async, wait=0", 0, nil, "wait=0"},
+		{"wait=3600", time.Hour, nil, ""}, // nobody waits so long
+		{"wait=-1", none, nil, ""},
+		{"wait=2", 2 * time.Second, bill.ErrNoBill, ""},
+	} {
+		use := &inquiries{answer: answered(), err: tc.refusal}
+		c := setup(t, use)
+		c.prefer = tc.prefer
+		c.do("POST", "/api/v1/bills/inquiry", `{"lineNumber":"01012345678"}`)
+		wait := none
+		if use.wait != nil {
+			wait = *use.wait
+		}
+		if wait != tc.wait || c.header.Get("Preference-Applied") != tc.applied {
+			t.Errorf("%q: waits %s, applied %q", tc.prefer, wait, c.header.Get("Preference-Applied"))
+		}
+	}
+}
+
 func TestResult(t *testing.T) {
 	t.Parallel()
 	running, failed, bare := answered(), answered(), answered()

@@ -53,14 +53,20 @@ func newKOS() *kos {
 		admission: behavior.Admission{CallID: 7, Override: behavior.Override{Latency: &behavior.Latency{}}},
 		counter:   prometheus.NewRegistry(),
 	}
-	now := func() time.Time { return noon }
 	router := mux.NewRouter()
-	httpapi.New(httpapi.Params{
-		Settings: k, Gate: behavior.NewGate(k, func() float64 { return 0.99 }, now), Answers: k,
-		Directory: billing.NewDirectory(k), Orders: billing.NewOrders(k), Registrations: k, Registerer: k.counter, Now: now,
-	}).Register(router)
+	k.api().Register(router)
 	k.handler = router
 	return k
+}
+
+// api returns an API in these surroundings.
+func (k *kos) api() *httpapi.API {
+	now := func() time.Time { return noon }
+	return httpapi.New(httpapi.Params{
+		Settings: k, Gate: behavior.NewGate(k, func() float64 { return 0.99 }, now), Answers: k,
+		Directory: billing.NewDirectory(k), Orders: billing.NewOrders(k), OrderLog: orderLog{}, Registrations: k,
+		Controls: k, Troubles: k, CallLog: k, Registerer: k.counter, Now: now,
+	})
 }
 
 func (k *kos) Current(context.Context) (*settings.Settings, error) { return k.settings, k.noSettings }
