@@ -3,9 +3,12 @@ package kosclient
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/phonebill/phonebill/apps/internal/money"
 )
 
 // Form checks members of an answer one after the other. Its zero value has seen
@@ -32,16 +35,29 @@ func (f *Form) Wants(ok bool, kind Kind, reason string) {
 const maxText = 200
 
 // Text wants something to read on one line.
-func (f *Form) Text(name, value string) {
+func (f *Form) Text(name, value string) { f.Wants(Readable(value), Value, name) }
+
+// Readable reports whether text is for people: one line, neither empty nor longer
+// than maxText.
+func Readable(text string) bool {
 	hidden := func(r rune) bool { return !unicode.IsPrint(r) }
-	n := utf8.RuneCountInString(value)
-	f.Wants(n > 0 && n <= maxText && !slices.ContainsFunc([]rune(value), hidden), Value, name)
+	n := utf8.RuneCountInString(text)
+	return n > 0 && n <= maxText && !strings.ContainsFunc(text, hidden)
 }
 
 var codePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // Code wants an identifier or a constant.
 func (f *Form) Code(name, value string) { f.Wants(codePattern.MatchString(value), Value, name) }
+
+// customerPattern takes every id that a registration may have, and more: KOS's
+// customers need not be ours.
+var customerPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// Customer wants a customer's id.
+func (f *Form) Customer(name, value string) {
+	f.Wants(customerPattern.MatchString(value), Value, name)
+}
 
 // OneOf wants one of the values.
 func (f *Form) OneOf(name, value string, values ...string) {
@@ -54,11 +70,7 @@ func (f *Form) Day(name, value, layout string) {
 	f.Wants(err == nil, Value, name)
 }
 
-// MaxAmount bounds an amount, in won: far above any, and so low that sums do not
-// overflow.
-const MaxAmount = 1_000_000_000
-
-// Won wants an amount that is not negative and not beyond reason.
+// Won wants an amount from zero to money.Max.
 func (f *Form) Won(name string, amount int64) {
-	f.Wants(amount >= 0 && amount <= MaxAmount, Amount, name+" is out of range")
+	f.Wants(money.Valid(amount), Amount, name+" is out of range")
 }

@@ -23,7 +23,7 @@ const (
 	path = "/api/kos/" + ProductInquiry
 )
 
-// Its result codes beside kosclient.OK.
+// Result codes other than kosclient.OK.
 const (
 	unknownLine kosclient.ResultCode = "1001"
 	notActive   kosclient.ResultCode = "1002"
@@ -75,15 +75,10 @@ func (c *Carrier) Customer(ctx context.Context, line msisdn.Number) (id string, 
 	case unknownLine:
 		return "", false, nil
 	case notActive:
-		// A suspended line is somebody's; KOS may keep to itself whose.
-		if len(answer.Data) == 0 || answer.Data.Kind() == 'n' {
-			return "", true, nil
-		}
-		id, err := customerOf(ctx, answer, line)
-		return id, true, err
+		return ownerOfSuspended(ctx, answer, line), true, nil
 	case kosclient.OK:
 		id, err := customerOf(ctx, answer, line)
-		return id, true, err
+		return id, err == nil, err
 	}
 	return "", false, answer.Unexpected(ctx)
 }
@@ -140,8 +135,22 @@ type lineData struct {
 func (d *lineData) Check() error {
 	var form kosclient.Form
 	form.Wants(d.LineNumber == d.line.Digits(), kosclient.Mismatch, "another line")
-	form.Code("customerId", d.CustomerID)
+	form.Customer("customerId", d.CustomerID)
 	return form.Err()
+}
+
+// ownerOfSuspended returns the customer of a suspended line, or "" if KOS does
+// not say whose it is. The result code suffices for the line to be taken: data
+// that is wrong is counted as a fault, and is no error.
+func ownerOfSuspended(ctx context.Context, answer kosclient.Answer, line msisdn.Number) string {
+	if len(answer.Data) == 0 {
+		return ""
+	}
+	id, err := customerOf(ctx, answer, line)
+	if err != nil {
+		return ""
+	}
+	return id
 }
 
 func customerOf(ctx context.Context, answer kosclient.Answer, line msisdn.Number) (string, error) {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/money"
 )
 
 // Charges are what a month costs. No amount is negative.
@@ -33,9 +35,6 @@ type Discount struct {
 }
 
 const (
-	// maxAmount bounds an amount, in won: far above any bill, and so low that no
-	// sum of a bill overflows.
-	maxAmount = 1_000_000_000
 	// maxParts bounds the discounts of a bill.
 	maxParts = 100
 	// dayForm is the form of days within a bill.
@@ -47,7 +46,7 @@ const (
 func (b *Bill) TotalAmount() int64 { return b.Charges.Total + b.DeviceInstallment }
 
 // CheckAmounts returns an error unless the bill adds up: every amount is from
-// zero to maxAmount, parts add up to their sums, and the periods cover each day
+// zero to money.Max, parts add up to their sums, and the periods cover each day
 // of the contract in the month once.
 func (b *Bill) CheckAmounts() error {
 	c := &b.Charges
@@ -76,7 +75,7 @@ func (b *Bill) CheckAmounts() error {
 }
 
 func checkAmount(name string, amount int64) error {
-	if amount < 0 || amount > maxAmount {
+	if !money.Valid(amount) {
 		return fmt.Errorf("%s out of range", name)
 	}
 	return nil

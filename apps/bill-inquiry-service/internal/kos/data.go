@@ -96,7 +96,7 @@ type customerData struct {
 }
 
 func (d *customerData) check(form *kosclient.Form) {
-	form.Code("customerId", d.CustomerID)
+	form.Customer("customerId", d.CustomerID)
 	form.Text("customerName", d.CustomerName)
 	form.Code("operatorCode", d.OperatorCode)
 	form.Code("lineStatus", d.LineStatus)

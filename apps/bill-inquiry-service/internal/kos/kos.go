@@ -18,17 +18,17 @@ import (
 // the sidecar keeps a circuit breaker for each path.
 const prefix = "/api/kos/"
 
-// KOS's business answers to an inquiry (product definition, section KOS).
+// KOS's refusals of an inquiry (product definition, section KOS).
 const (
 	unknownLine kosclient.ResultCode = "1001"
 	notActive   kosclient.ResultCode = "1002"
 	noBill      kosclient.ResultCode = "1003"
 )
 
-var refusals = map[kosclient.ResultCode]error{
-	unknownLine: bill.ErrUnknownLine,
-	notActive:   bill.ErrSuspended,
-	noBill:      bill.ErrNoBill,
+// refusals are those of each endpoint: any other code is a fault.
+var refusals = map[bill.Endpoint]map[kosclient.ResultCode]error{
+	bill.BillInquiry:    {unknownLine: bill.ErrUnknownLine, notActive: bill.ErrSuspended, noBill: bill.ErrNoBill},
+	bill.ProductInquiry: {unknownLine: bill.ErrUnknownLine, notActive: bill.ErrSuspended},
 }
 
 // Poster is the part of kosclient.Client that is used here.
@@ -111,7 +111,7 @@ func (c *Carrier) ask(ctx context.Context, endpoint bill.Endpoint, line msisdn.N
 	if err != nil {
 		return unavailable(err)
 	}
-	if refusal, refused := refusals[answer.ResultCode]; refused {
+	if refusal, refused := refusals[endpoint][answer.ResultCode]; refused {
 		return refusal
 	}
 	if answer.ResultCode != kosclient.OK {

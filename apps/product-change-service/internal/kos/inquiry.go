@@ -60,7 +60,7 @@ type lineData struct {
 func (d *lineData) Check() error {
 	var form kosclient.Form
 	form.Wants(d.LineNumber == d.line.Digits(), kosclient.Mismatch, "another line")
-	form.Code("customerId", d.CustomerID)
+	form.Customer("customerId", d.CustomerID)
 	form.Text("customerName", d.CustomerName)
 	form.Code("lineStatus", d.LineStatus)
 	d.Product.check(&form)
@@ -153,7 +153,7 @@ func (c *Carrier) inquire(ctx context.Context, q question, out kosclient.Checker
 	switch {
 	case err != nil:
 		return unavailable(err)
-	case answer.ResultCode == unknownLine:
+	case answer.ResultCode == unknownLine && q.endpoint == ProductInquiry:
 		return product.ErrUnknownLine
 	case answer.ResultCode != kosclient.OK:
 		return unavailable(answer.Unexpected(ctx))

@@ -250,7 +250,7 @@ func TestAnswersToOrders(t *testing.T) {
 		err    error
 	}{
 		"refused":                {said("2004", "null"), change.Result{Code: "2004", Message: "안내"}, nil},
-		"refused in a new way":   {said("2077", "null"), change.Result{Code: "2077", Message: "안내"}, nil},
+		"refused in a new way":   {said("2077", "null"), change.Result{}, change.ErrNoAnswer},
 		"garbage":                {said("0000", `"x"`), change.Result{}, change.ErrNoAnswer},
 		"nothing":                {said("0000", `null`), change.Result{}, change.ErrNoAnswer},
 		"another's order":        {said("0000", `{"requestId":"other","lineNumber":"01012345678","status":"APPLIED","product":{"productCode":"LTE-BASIC-001"}}`), change.Result{}, change.ErrNoAnswer},

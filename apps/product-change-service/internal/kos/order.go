@@ -3,6 +3,7 @@ package kos
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/kosclient"
@@ -15,6 +16,10 @@ const (
 	applied   = "APPLIED"
 	scheduled = "SCHEDULED" // the plan changes on the order's day
 )
+
+// refusals are KOS's refusals of an order (product definition, section KOS). Any
+// other code is a fault: it does not say whether the order was carried out.
+var refusals = []kosclient.ResultCode{"2001", "2002", "2003", "2004", "2005", "2006", "2099"}
 
 type order struct {
 	LineNumber         string     `json:"lineNumber"`
@@ -47,7 +52,7 @@ func (d *orderData) Check() error {
 }
 
 func (d *orderData) result(message string) change.Result {
-	return change.Result{Code: change.OK, Message: message, Scheduled: d.Status == scheduled}
+	return change.Result{Code: change.OK, Message: readable(message, "상품 변경이 접수되었습니다."), Scheduled: d.Status == scheduled}
 }
 
 // Order implements change.Carrier. The right to call must have been taken.
@@ -59,8 +64,11 @@ func (c *Carrier) Order(ctx context.Context, ch change.Change) (change.Result, e
 	if err != nil {
 		return change.Result{}, undone(err)
 	}
-	if answer.ResultCode != kosclient.OK {
+	switch {
+	case slices.Contains(refusals, answer.ResultCode):
 		return refused(answer.ResultCode, answer.ResultMessage), nil
+	case answer.ResultCode != kosclient.OK:
+		return change.Result{}, noAnswer(answer.Unexpected(ctx))
 	}
 	data := orderData{change: &ch}
 	if err := answer.Read(ctx, &data); err != nil {
@@ -88,8 +96,12 @@ func (d *statusData) Check() error {
 	if !d.Found {
 		return form.Err()
 	}
-	form.Wants(d.ResultCode != nil && d.ResultCode.Valid(), kosclient.Value, "resultCode")
+	form.Wants(d.ResultCode != nil, kosclient.Shape, "no resultCode")
 	form.Wants(d.ResultMessage != nil, kosclient.Shape, "no resultMessage")
+	if form.Err() == nil {
+		form.Wants(d.ResultCode.Valid(), kosclient.Value, "resultCode")
+		form.Wants(*d.ResultCode == kosclient.OK || slices.Contains(refusals, *d.ResultCode), kosclient.Code, "not one of an order's")
+	}
 	if err := form.Err(); err != nil || *d.ResultCode != kosclient.OK {
 		return err
 	}
@@ -134,9 +146,18 @@ func (d *statusData) result() (result change.Result, found bool) {
 	return d.Order.result(*d.ResultMessage), true
 }
 
-// refused is KOS's no. Every business answer is one, also a code that is new.
+// refused is KOS's refusal of an order.
 func refused(code kosclient.ResultCode, message string) change.Result {
-	return change.Result{Code: string(code), Message: message}
+	return change.Result{Code: string(code), Message: readable(message, "통신사에서 상품 변경을 처리할 수 없습니다.")}
+}
+
+// readable returns KOS's message, or instead of one that is not for people,
+// another.
+func readable(message, instead string) string {
+	if kosclient.Readable(message) {
+		return message
+	}
+	return instead
 }
 
 // undone sorts the failures of a call: those that every order would meet, and

@@ -1,0 +1,233 @@
+package kos_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/cache"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/kos"
+	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	"github.com/phonebill/phonebill/apps/internal/kostest/hostile"
+	"github.com/phonebill/phonebill/apps/internal/problem"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
+	"github.com/phonebill/phonebill/apps/internal/sidecar"
+)
+
+// personal is what neither a log nor an error tells.
+var personal = []string{line.Digits(), line.Masked(), "김철수", "CUST001", "5G 프리미엄", "01087654321"}
+
+var (
+	wrongDays    = []string{`"2026-02-30"`, `"20261101"`, `"2026-1-1"`, `"2026-10-01T00:00:00Z"`, `"내일"`}
+	wrongCompact = []string{`"20260230"`, `"2026-11-25"`, `"2026112"`, `"00000000"`, `"202611251"`}
+	wrongCodes   = []string{`"a b"`, `"한글"`, `"a/../b"`, `"<b>"`, `"a\tb"`}
+	wrongIDs     = []string{`"CUST 001"`, `"김철수"`, `"CUST001||x"`, `"CUST/001"`, `"CUST001\r\nx"`}
+)
+
+var billEndpoint = hostile.Endpoint{
+	Name: "bill-inquiry", Data: answer, Refusals: []kosclient.ResultCode{"1001", "1002", "1003"},
+	Unread: []string{"product.monthlyFee", "contract.termEndDate"},
+	Sums:   []string{"charges.monthlyFee", "charges.usageFee", "charges.discountAmount", "charges.totalFee", "charges.totalAmount", "charges.periods.0.amount", "charges.discounts.0.amount", "deviceInstallment"},
+	Kinds: map[string]kosclient.Kind{
+		"lineNumber": kosclient.Mismatch, "billingMonth": kosclient.Mismatch, "charges.periods": kosclient.Amount, "charges.discounts": kosclient.Amount,
+		"charges.periods.0.from": kosclient.Amount, "charges.periods.0.to": kosclient.Amount,
+	},
+	Values: map[string][]string{
+		"lineNumber":             {`"01087654321"`, `"010-1234-5678"`, `"01012345678 "`, `"821012345678"`},
+		"billingMonth":           {`"202609"`, `"202611"`, `"2026-10"`, `"202510"`, `"000000"`},
+		"customer.customerId":    wrongIDs,
+		"customer.operatorCode":  wrongCodes,
+		"customer.lineStatus":    wrongCodes,
+		"customer.contractDate":  wrongDays,
+		"product.productCode":    wrongCodes,
+		"billStatus":             {`"PAID"`, `"billed"`},
+		"dueDate":                wrongCompact,
+		"payment.billingDate":    wrongCompact,
+		"payment.paymentStatus":  wrongCodes,
+		"charges.periods.0.from": append([]string{`"20261002"`, `"20260930"`}, wrongCompact...),
+		"charges.periods.0.to":   append([]string{`"20261030"`, `"20261101"`, `"20260930"`}, wrongCompact...),
+		"charges.periods":        {"[]", partsOfAMonth(1), partsOfAMonth(101)},
+		"charges.discounts":      {"[]", parts(101)},
+	},
+}
+
+// parts returns n discounts that add up to what the answer says.
+func parts(n int) string {
+	text := `[{"name":"할인","amount":22250}`
+	for range n - 1 {
+		text += `,{"name":"할인","amount":0}`
+	}
+	return text + "]"
+}
+
+// partsOfAMonth returns the answer's period and n more for its last day.
+func partsOfAMonth(n int) string {
+	text := `[{"name":"5G","from":"20261001","to":"20261031","amount":89000}`
+	for range n {
+		text += `,{"name":"5G","from":"20261031","to":"20261031","amount":0}`
+	}
+	return text + "]"
+}
+
+var lineEndpoint = hostile.Endpoint{
+	Name:     "product-inquiry",
+	Data:     `{"lineNumber":"01012345678","customerId":"CUST001","customerName":"김철수","lineStatus":"ACTIVE","operatorCode":"KT","contract":{"contractDate":"2025-03-02"}}`,
+	Refusals: []kosclient.ResultCode{"1001", "1002"},
+	Kinds:    map[string]kosclient.Kind{"lineNumber": kosclient.Mismatch},
+	Values: map[string][]string{
+		"lineNumber": {`"01087654321"`, `"010-1234-5678"`}, "customerId": wrongIDs,
+		"lineStatus": wrongCodes, "operatorCode": wrongCodes, "contract.contractDate": wrongDays,
+	},
+}
+
+// store is the level of the caches that replicas share.
+type store struct{ written atomic.Int32 }
+
+func (*store) Get(context.Context, string) (value []byte, etag string, err error) {
+	return nil, "", sidecar.ErrNotFound
+}
+
+func (s *store) SetIf(context.Context, string, []byte, string, time.Duration) error {
+	s.written.Add(1)
+	return nil
+}
+
+// archive has one bill or none.
+type archive struct {
+	bill.Archive
+
+	has  *bill.Bill
+	kept atomic.Int32
+}
+
+func (a *archive) Find(context.Context, bill.Subscription, bill.Month) (bill.Bill, error) {
+	if a.has == nil {
+		return bill.Bill{}, bill.ErrNotKept
+	}
+	return *a.has, nil
+}
+
+func (a *archive) Keep(context.Context, bill.Bill) error {
+	a.kept.Add(1)
+	return nil
+}
+
+// open lets everybody ask.
+type open struct{}
+
+func (open) Pass(context.Context, bill.Endpoint) (bill.Passage, error) { return bill.Granted, nil }
+
+func (open) Rest(context.Context, bill.Endpoint, time.Duration) error { return nil }
+
+// world is all that is between a client's question and KOS.
+type world struct {
+	*bill.Bills
+
+	kos     *hostile.KOS
+	store   *store
+	archive *archive
+	cache   *cache.Cache
+}
+
+func newWorld(t testing.TB, says hostile.Answer, has *bill.Bill) *world {
+	t.Helper()
+	w := &world{kos: hostile.New(says), store: &store{}, archive: &archive{has: has}}
+	now, id := func() time.Time { return noon }, func() string { return "id" }
+	w.cache = cache.New(w.store, sealtest.Keyring(t), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	w.Bills = bill.NewBills(bill.BillsParams{
+		Cache: w.cache, Archive: w.archive, Carrier: kos.New(w.kos, &exchanges{}, limits{}, now, id),
+		Gate: open{}, Now: now, NewID: id, Log: w.kos.Log,
+	})
+	return w
+}
+
+// wantNothingKept wants that the caches and the archive have nothing.
+func (w *world) wantNothingKept(t *testing.T, month bill.Month) {
+	t.Helper()
+	if w.cache.Knows(t.Context(), own, month) || w.store.written.Load() != 0 || w.archive.kept.Load() != 0 {
+		t.Errorf("kept: in L1 %t, in L2 %d, in the archive %d", w.cache.Knows(t.Context(), own, month), w.store.written.Load(), w.archive.kept.Load())
+	}
+}
+
+func wantUnavailable(t *testing.T, err error) {
+	t.Helper()
+	told := problem.From(err)
+	if told.Kind != problem.Unavailable || told.Code != "KOS_UNAVAILABLE" || told.RetryAfter == 0 || !errors.Is(err, bill.ErrUnavailable) {
+		t.Errorf("the client is told %v", told)
+	}
+}
+
+var own = bill.Subscription{Customer: "CUST001", Line: line}
+
+const month bill.Month = "2026-10"
+
+func TestWrongBillsAreFaults(t *testing.T) {
+	t.Parallel()
+	question := bill.Question{Subject: bill.Subject{Line: line, Month: month}, Customer: "CUST001", RequestID: "request"}
+	for _, says := range billEndpoint.Answers() {
+		t.Run(says.Name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, says, nil)
+			_, err := w.Get(t.Context(), question)
+			wantUnavailable(t, err)
+			w.kos.WantFault(t, billEndpoint, err, personal...)
+			w.wantNothingKept(t, month)
+
+			w = newWorld(t, says, &bill.Bill{Line: line, Month: month, Customer: bill.Customer{ID: "CUST001"}, AsOf: noon.Add(-time.Hour)})
+			got, err := w.Get(t.Context(), question)
+			if err != nil || !got.Stale {
+				t.Errorf("with an older one at hand: stale %t, %v", got.Stale, err)
+			}
+			w.kos.WantFault(t, billEndpoint, nil, personal...)
+			w.wantNothingKept(t, month)
+		})
+	}
+}
+
+func TestWrongCustomersAreFaults(t *testing.T) {
+	t.Parallel()
+	for _, says := range lineEndpoint.Answers() {
+		t.Run(says.Name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, says, nil)
+			_, _, err := w.Customer(t.Context(), "request", own)
+			wantUnavailable(t, err)
+			w.kos.WantFault(t, lineEndpoint, err, personal...)
+			w.wantNothingKept(t, bill.TheCustomer)
+		})
+	}
+}
+
+// The same world keeps what is right: else it would prove nothing.
+func TestRightAnswersAreKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, billEndpoint.Good(), nil)
+	_, err := w.Get(t.Context(), bill.Question{Subject: bill.Subject{Line: line, Month: month}, Customer: "CUST001", RequestID: "request"})
+	if err != nil || !w.cache.Knows(t.Context(), own, month) || w.store.written.Load() == 0 || w.archive.kept.Load() != 1 {
+		t.Errorf("bill: %v, in L2 %d, in the archive %d", err, w.store.written.Load(), w.archive.kept.Load())
+	}
+	w = newWorld(t, lineEndpoint.Good(), nil)
+	if _, _, err := w.Customer(t.Context(), "request", own); err != nil || !w.cache.Knows(t.Context(), own, bill.TheCustomer) || w.store.written.Load() == 0 {
+		t.Errorf("customer: %v", err)
+	}
+}
+
+// A suspended line's refusal is one whatever data comes with it.
+func TestARefusalNeedsNoData(t *testing.T) {
+	t.Parallel()
+	for _, data := range []string{"null", "{}", `"x"`, "[]", answer} {
+		for code, want := range map[kosclient.ResultCode]error{"1001": bill.ErrUnknownLine, "1002": bill.ErrSuspended, "1003": bill.ErrNoBill} {
+			k := hostile.New(billEndpoint.Refusal(code, data))
+			carrier := kos.New(k, &exchanges{}, limits{}, func() time.Time { return noon }, func() string { return "id" })
+			if _, err := carrier.Bill(t.Context(), "request", line, month); !errors.Is(err, want) {
+				t.Errorf("%s with %s: %v", code, data, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package hostile
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/kosclient"
+)
+
+// KOS answers all questions alike, in place of a sidecar, and has a client whose
+// log and metrics it reads.
+type KOS struct {
+	*kosclient.Client
+
+	Log *slog.Logger // that the client logs to
+
+	registry *prometheus.Registry
+	mu       sync.Mutex
+	log      bytes.Buffer
+	answer   Answer
+	calls    int
+}
+
+// New returns a KOS that gives the answer.
+func New(answer Answer) *KOS {
+	k := &KOS{answer: answer, registry: prometheus.NewRegistry()}
+	k.Log = slog.New(slog.NewJSONHandler(&k.log, nil))
+	k.Client = kosclient.New(kosclient.Config{}, secrets{}, k, k.Log, k.registry)
+	return k
+}
+
+// Say has KOS give another answer from now on.
+func (k *KOS) Say(answer Answer) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.answer = answer
+}
+
+// RoundTrip implements http.RoundTripper.
+func (k *KOS) RoundTrip(r *http.Request) (*http.Response, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	answer := k.answer
+	if path.Base(r.URL.Path) == "auth" {
+		answer = ok("token", "", envelope("true", "0000", `{"accessToken":"token","expiresIn":3600}`))
+	} else {
+		k.calls++
+	}
+	return &http.Response{
+		StatusCode: answer.Status, Header: answer.Header.Clone(), Request: r, ProtoMajor: 1, ProtoMinor: 1,
+		ContentLength: -1, Body: io.NopCloser(strings.NewReader(answer.Body)),
+	}, nil
+}
+
+// secrets are those of a client that every KOS knows.
+type secrets struct{}
+
+func (secrets) Secret(context.Context, string) (string, error) {
+	return `{"clientId":"service","clientSecret":"secret"}`, nil
+}
+
+// Reread implements sidecar.Secrets.
+func (s secrets) Reread(ctx context.Context, name string) (string, error) { return s.Secret(ctx, name) }
+
+// WantFault wants that the answer has been asked for once and, if it is of a
+// kind, counted and logged once, under it; and that neither the log nor err tells
+// what is personal.
+func (k *KOS) WantFault(t testing.TB, endpoint Endpoint, err error, personal ...string) {
+	t.Helper()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.calls != 1 {
+		t.Errorf("KOS was asked %d times", k.calls)
+	}
+	want := []string{}
+	if k.answer.Kind != "" {
+		want = []string{endpoint.Name + " " + string(k.answer.Kind)}
+	}
+	if got := k.counted(t); !slices.Equal(got, want) {
+		t.Errorf("counted %q, want %q", got, want)
+	}
+	if n := strings.Count(k.log.String(), "\n"); n != len(want) {
+		t.Errorf("%d records: %s", n, k.log.String())
+	}
+	for _, text := range personal {
+		if strings.Contains(k.log.String(), text) || err != nil && strings.Contains(err.Error(), text) {
+			t.Errorf("%s is told: %v, log %s", text, err, k.log.String())
+		}
+	}
+}
+
+// counted returns endpoint and kind of each fault, as often as it was counted.
+func (k *KOS) counted(t testing.TB) []string {
+	t.Helper()
+	families, err := k.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{}
+	for _, family := range families {
+		if family.GetName() != "phonebill_kos_answer_faults_total" {
+			continue
+		}
+		for _, sample := range family.GetMetric() {
+			for range int(sample.GetCounter().GetValue()) {
+				all = append(all, sample.GetLabel()[0].GetValue()+" "+sample.GetLabel()[1].GetValue())
+			}
+		}
+	}
+	return all
+}
