@@ -1,6 +1,7 @@
 package pathvalue_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -22,7 +23,7 @@ func TestUUID(t *testing.T) {
 	got := ""
 	router.HandleFunc("/things/{id}", func(_ http.ResponseWriter, r *http.Request) {
 		var err error
-		if got, err = pathvalue.UUID(r, "id", problem.ErrNotFound); err != nil && err != error(problem.ErrNotFound) {
+		if got, err = pathvalue.UUID(r, "id", problem.ErrNotFound); err != nil && !errors.Is(err, problem.ErrNotFound) {
 			t.Errorf("%s: %v", r.URL.Path, err)
 		}
 	})

@@ -46,7 +46,7 @@ func (p *Preferences) take(name, value string) {
 	case "wait":
 		seconds, err := strconv.ParseUint(value, 10, 32)
 		if err == nil && len(value) <= maxDigits {
-			wait := time.Duration(seconds) * time.Second //nolint:gosec // 32 bits
+			wait := time.Duration(seconds) * time.Second
 			p.Wait = &wait
 		}
 	}

@@ -18,8 +18,16 @@ import (
 // Users keeps users. Implementations are safe for concurrent use, like those
 // of all interfaces here.
 type Users interface {
+	Registry
+
 	// User returns ErrUserNotFound if there is none of that id.
 	User(ctx context.Context, id string) (User, error)
+	// Registered reports whether the line belongs to the customer's account.
+	Registered(ctx context.Context, customerID string, line msisdn.Number) (bool, error)
+}
+
+// Registry takes new users.
+type Registry interface {
 	// Available returns ErrUserIDTaken, ErrCustomerTaken or, with the least
 	// weight, ErrLineTaken if one of u's belongs to another account. A line belongs
 	// to its present customer's account alone, see CreateHolder.
@@ -31,8 +39,6 @@ type Users interface {
 	// line, which no longer belongs to it. The move is audited, in one transaction
 	// with the new user.
 	CreateHolder(ctx context.Context, a Account) error
-	// Registered reports whether the line belongs to the customer's account.
-	Registered(ctx context.Context, customerID string, line msisdn.Number) (bool, error)
 }
 
 // Credentials keeps what users prove themselves with.

@@ -68,7 +68,7 @@ func (t *turns) crowd(id string) *problem.Error {
 	if l, ok := t.lines[id]; ok {
 		people = l.people
 	}
-	wait := float64(people) * t.held.Seconds() * (1 + rand.Float64())
+	wait := float64(people) * t.held.Seconds() * (1 + rand.Float64()) //nolint:gosec // jitter is no secret
 	return ErrCrowd.After(time.Duration(max(1, math.Ceil(wait))) * time.Second)
 }
 

@@ -41,6 +41,7 @@ func (b *burst) run(t *testing.T, clients int) time.Duration {
 
 // client tries until it is in.
 func (b *burst) client(t *testing.T, travel time.Duration) {
+	t.Helper()
 	for try := 1; ; try++ {
 		asked := time.Now()
 		err := b.hasher.inTurn(t.Context(), func() error {

@@ -167,7 +167,7 @@ func (h *Hasher) compare(typed, hash string) (right, outdated bool, err error) {
 	password := norm.NFC.String(typed)
 	right, params, err := h.check(password, hash)
 	if err == nil && !right && typed != password {
-		right, params, err = h.check(typed, hash)
+		right, _, err = h.check(typed, hash)
 		return right, right, err
 	}
 	return right, right && h.cheaper(params), err

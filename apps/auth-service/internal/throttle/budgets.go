@@ -84,5 +84,5 @@ const maxSpread = 10 * time.Second
 // as much later again as there is to wait, at random. For all of them at once there
 // will not be room.
 func spread(wait time.Duration) time.Duration {
-	return exact(wait + time.Duration(float64(min(wait, maxSpread))*rand.Float64()))
+	return exact(wait + time.Duration(float64(min(wait, maxSpread))*rand.Float64())) //nolint:gosec // jitter is no secret
 }

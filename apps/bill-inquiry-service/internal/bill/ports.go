@@ -60,18 +60,23 @@ type Invalidation interface {
 
 // Archive keeps the newest bill that KOS told of each subscription and month.
 type Archive interface {
+	ArchiveWriter
 	Moves
 
 	// Find returns a bill or ErrNotKept.
 	Find(ctx context.Context, s Subscription, month Month) (Bill, error)
+	// Forget drops a bill that is not final, keeps out those asked for before
+	// at, and tells every replica, this one included, that the line changed.
+	Forget(ctx context.Context, line msisdn.Number, month Month, at time.Time) error
+}
+
+// ArchiveWriter stores bills.
+type ArchiveWriter interface {
 	// Keep stores a bill of its customer unless a newer or a final one is there.
 	Keep(ctx context.Context, b Bill) error
 	// KeepUnattributed stores a bill where replicas of the release before look
 	// for it, by its line and month alone.
 	KeepUnattributed(ctx context.Context, b Bill) error
-	// Forget drops a bill that is not final, keeps out those asked for before
-	// at, and tells every replica, this one included, that the line changed.
-	Forget(ctx context.Context, line msisdn.Number, month Month, at time.Time) error
 }
 
 // Moves keeps which lines were given to other customers.

@@ -23,10 +23,11 @@ import (
 // others is the line of own, as the customer holds it to whom it was given.
 var others = bill.Subscription{Customer: "CUST002", Line: line}
 
-func keep(t *testing.T, archive *postgres.Archive, s bill.Subscription, month bill.Month, final bool, asOf time.Time) {
+// keep archives a bill, which is final if it is of October.
+func keep(t *testing.T, archive *postgres.Archive, s bill.Subscription, month bill.Month, asOf time.Time) {
 	t.Helper()
 	err := archive.Keep(t.Context(), bill.Bill{
-		Line: s.Line, Customer: bill.Customer{ID: s.Customer}, Month: month, Final: final, AsOf: asOf,
+		Line: s.Line, Customer: bill.Customer{ID: s.Customer}, Month: month, Final: month == "2026-10", AsOf: asOf,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -47,13 +48,13 @@ func TestEachCustomerOfALineHasAnArchive(t *testing.T) {
 	t.Parallel()
 	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	keep(t, archive, own, "2026-10", true, at)
-	keep(t, archive, own, "2026-11", false, at)
+	keep(t, archive, own, "2026-10", at)
+	keep(t, archive, own, "2026-11", at)
 	if got := found(t, archive, others, "2026-10"); got != "" {
 		t.Errorf("the new customer gets the bill of %s", got)
 	}
-	keep(t, archive, others, "2026-10", true, at)
-	keep(t, archive, others, "2026-11", false, at)
+	keep(t, archive, others, "2026-10", at)
+	keep(t, archive, others, "2026-11", at)
 	for _, month := range []bill.Month{"2026-10", "2026-11"} {
 		if a, b := found(t, archive, own, month), found(t, archive, others, month); a != own.Customer || b != others.Customer {
 			t.Errorf("%s: the customers get the bills of %q and %q", month, a, b)
@@ -68,9 +69,9 @@ func TestAMovedLineKeepsItsFinalBillsOnly(t *testing.T) {
 	t.Parallel()
 	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	keep(t, archive, own, "2026-10", true, at)
-	keep(t, archive, own, "2026-11", false, at)
-	keep(t, archive, others, "2026-11", false, at)
+	keep(t, archive, own, "2026-10", at)
+	keep(t, archive, own, "2026-11", at)
+	keep(t, archive, others, "2026-11", at)
 	move := func(at time.Time, want bool) {
 		t.Helper()
 		if first, err := archive.Moved(t.Context(), own, at); err != nil || first != want {
@@ -85,7 +86,7 @@ func TestAMovedLineKeepsItsFinalBillsOnly(t *testing.T) {
 	if found(t, archive, own, "2026-10") == "" || found(t, archive, others, "2026-11") == "" {
 		t.Error("a final bill, or one of the new customer, is not found")
 	}
-	keep(t, archive, own, "2026-11", false, at.Add(time.Hour)) // the line came back
+	keep(t, archive, own, "2026-11", at.Add(time.Hour)) // the line came back
 	if found(t, archive, own, "2026-11") == "" {
 		t.Error("a bill of after the line's return is not found")
 	}
@@ -173,7 +174,7 @@ func TestAnOlderReplicasPlanChangeHidesTheOpenBill(t *testing.T) {
 	pool := pgtest.New(t, postgres.Migrations()).Pool
 	archive := postgres.NewArchive(pool, sealtest.Keyring(t))
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	keep(t, archive, own, "2026-11", false, at)
+	keep(t, archive, own, "2026-11", at)
 	exec(t, pool, `INSERT INTO bill_archive (line_number, billing_month, final, as_of) VALUES ($1, '2026-11', false, $2)`, line, at.Add(time.Second))
 	if found(t, archive, own, "2026-11") != "" {
 		t.Error("the old plan's bill is found")

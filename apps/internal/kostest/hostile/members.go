@@ -25,7 +25,8 @@ func (e Endpoint) members() []Answer {
 		}
 	}
 	for _, path := range e.Sums {
-		amount, _ := at(root, path).(json.Number).Int64()
+		number, _ := at(root, path).(json.Number)
+		amount, _ := number.Int64()
 		all = append(all, e.replaced(path, strconv.FormatInt(amount+1, 10), kosclient.Amount))
 	}
 	return all
@@ -74,7 +75,8 @@ func at(value any, path string) any {
 			i, _ := strconv.Atoi(name)
 			value = list[i]
 		} else {
-			value = value.(map[string]any)[name]
+			members, _ := value.(map[string]any)
+			value = members[name]
 		}
 	}
 	return value
@@ -94,7 +96,8 @@ func (e Endpoint) edited(path string, change func(members map[string]any, name s
 		change(item, name)
 		list[i] = item[name]
 	} else {
-		change(parent.(map[string]any), name)
+		members, _ := parent.(map[string]any)
+		change(members, name)
 	}
 	text, err := json.Marshal(root)
 	if err != nil {

@@ -149,7 +149,7 @@ type runnerParams struct {
 func newRunner(p runnerParams) (*queue.Runner, error) {
 	return queue.NewRunner(p.Pool, p.Direct, queue.Work{
 		Processor: p.Processor, Completed: p.Queue, Announcer: p.Announcer, Stalled: p.Queue, Keys: p.Book,
-	}, queue.Options{AtATime: p.Config.Workers}, p.Log, p.Now)
+	}, queue.Options{AtATime: p.Config.Workers, Now: p.Now}, p.Log)
 }
 
 func newExchangeWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[change.Exchange] {

@@ -19,8 +19,6 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-type lineNumber = msisdn.Number
-
 var discard = slog.New(slog.DiscardHandler)
 
 // desk is where customers ask.

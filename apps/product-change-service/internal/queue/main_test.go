@@ -198,9 +198,11 @@ func (s *setup) replica() *replica {
 		Meter: metrics.New(prometheus.NewRegistry()), Log: log, Now: s.clock,
 		Pace: change.Pace{Call: budget.Interval(), Retry: time.Second},
 	})
+	opts := s.opts
+	opts.Now = s.clock
 	r.runner, err = queue.NewRunner(pool, pg.Direct{Pool: pool}, queue.Work{
 		Processor: processor, Completed: r.queue, Announcer: s.broker, Stalled: r.queue, Keys: r.book,
-	}, s.opts, log, s.clock)
+	}, opts, log)
 	must(s.t, err)
 	return r
 }

@@ -29,9 +29,14 @@ type Options struct {
 	// SoftStop is how long a stop leaves running jobs alone. After that they are
 	// interrupted and free for another replica at once. Default 6 s.
 	SoftStop time.Duration
+	// Now is the clock; default time.Now.
+	Now func() time.Time
 }
 
 func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	o.AtATime = cmp.Or(o.AtATime, 8)
 	o.JobTimeout = cmp.Or(o.JobTimeout, 15*time.Second)
 	o.RescueAfter = cmp.Or(o.RescueAfter, 20*time.Second)
@@ -68,13 +73,13 @@ type Runner struct {
 
 // NewRunner returns a runner of the jobs in pool's database. Through direct it
 // hears of new ones.
-func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, opts Options, log *slog.Logger, now func() time.Time) (*Runner, error) {
+func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, opts Options, log *slog.Logger) (*Runner, error) {
 	opts = opts.withDefaults()
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &processWorker{processor: work.Processor})
 	river.AddWorker(workers, &announceWorker{completed: work.Completed, announcer: work.Announcer})
-	river.AddWorker(workers, &requeueWorker{stalled: work.Stalled, log: log, now: now})
-	river.AddWorker(workers, &forgetKeysWorker{keys: work.Keys, now: now})
+	river.AddWorker(workers, &requeueWorker{stalled: work.Stalled, log: log, now: opts.Now})
+	river.AddWorker(workers, &forgetKeysWorker{keys: work.Keys, now: opts.Now})
 	client, err := river.NewClient(jobs.Driver(pool, direct), &river.Config{
 		Logger:       jobs.Quiet(log),
 		ErrorHandler: jobs.Faults(log),

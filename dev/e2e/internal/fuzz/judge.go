@@ -45,7 +45,7 @@ func (j *Judge) Fault(c Case, r Request, answer Answer) string {
 		return fmt.Sprintf("answered %d, which ends nothing", answer.Status)
 	case answer.Took > slow:
 		return "took " + answer.Took.Round(time.Millisecond).String()
-	case answer.Surplus && !(r.Method == http.MethodHead && answer.Status == http.StatusBadRequest): // of a HEAD that could not be read
+	case answer.Surplus && (r.Method != http.MethodHead || answer.Status != http.StatusBadRequest): // of a HEAD that could not be read
 		return "was answered more than once"
 	case answer.Header.Get("X-Injected") != "":
 		return "put a header into its own answer"
