@@ -167,39 +167,39 @@ var own = bill.Subscription{Customer: "CUST001", Line: line}
 
 const month bill.Month = "2026-10"
 
-func TestWrongBillsAreFaults(t *testing.T) {
-	t.Parallel()
-	question := bill.Question{Subject: bill.Subject{Line: line, Month: month}, Customer: "CUST001", RequestID: "request"}
-	for _, says := range billEndpoint.Answers() {
-		t.Run(says.Name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, says, nil)
-			_, err := w.Get(t.Context(), question)
-			wantUnavailable(t, err)
-			w.kos.WantFault(t, billEndpoint, err, personal...)
-			w.wantNothingKept(t, month)
+// wish is for what a test asks for, without the moment that clients wait at most.
+func wish(month bill.Month) bill.Wish {
+	return bill.Wish{Subject: bill.Subject{Line: line, Month: month}, Customers: []string{own.Customer}, RequestID: "request"}
+}
 
-			w = newWorld(t, says, &bill.Bill{Line: line, Month: month, Customer: bill.Customer{ID: "CUST001"}, AsOf: noon.Add(-time.Hour)})
-			got, err := w.Get(t.Context(), question)
-			if err != nil || !got.Stale {
-				t.Errorf("with an older one at hand: stale %t, %v", got.Stale, err)
-			}
-			w.kos.WantFault(t, billEndpoint, nil, personal...)
-			w.wantNothingKept(t, month)
-		})
+func TestWrongAnswersAreFaults(t *testing.T) {
+	t.Parallel()
+	for month, endpoint := range map[bill.Month]hostile.Endpoint{month: billEndpoint, bill.TheCustomer: lineEndpoint} {
+		for _, says := range endpoint.Answers() {
+			t.Run(endpoint.Name+" "+says.Name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, says, nil)
+				err := w.Fetch(t.Context(), wish(month)).Err
+				wantUnavailable(t, err)
+				w.kos.WantFault(t, endpoint, err, personal...)
+				w.wantNothingKept(t, month)
+			})
+		}
 	}
 }
 
-func TestWrongCustomersAreFaults(t *testing.T) {
+func TestAnOlderBillIsShownInPlaceOfAWrongOne(t *testing.T) {
 	t.Parallel()
-	for _, says := range lineEndpoint.Answers() {
+	for _, says := range billEndpoint.Answers() {
 		t.Run(says.Name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, says, nil)
-			_, _, err := w.Customer(t.Context(), "request", own)
-			wantUnavailable(t, err)
-			w.kos.WantFault(t, lineEndpoint, err, personal...)
-			w.wantNothingKept(t, bill.TheCustomer)
+			w := newWorld(t, says, &bill.Bill{Line: line, Month: month, Customer: bill.Customer{ID: own.Customer}, AsOf: noon.Add(-time.Hour)})
+			got, err := w.Get(t.Context(), bill.Question{Subject: bill.Subject{Line: line, Month: month}, Customer: own.Customer, RequestID: "request"})
+			if err != nil || !got.Stale {
+				t.Errorf("stale %t, %v", got.Stale, err)
+			}
+			w.kos.WantFault(t, billEndpoint, nil, personal...)
+			w.wantNothingKept(t, month)
 		})
 	}
 }
@@ -208,12 +208,12 @@ func TestWrongCustomersAreFaults(t *testing.T) {
 func TestRightAnswersAreKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, billEndpoint.Good(), nil)
-	_, err := w.Get(t.Context(), bill.Question{Subject: bill.Subject{Line: line, Month: month}, Customer: "CUST001", RequestID: "request"})
+	err := w.Fetch(t.Context(), wish(month)).Err
 	if err != nil || !w.cache.Knows(t.Context(), own, month) || w.store.written.Load() == 0 || w.archive.kept.Load() != 1 {
 		t.Errorf("bill: %v, in L2 %d, in the archive %d", err, w.store.written.Load(), w.archive.kept.Load())
 	}
 	w = newWorld(t, lineEndpoint.Good(), nil)
-	if _, _, err := w.Customer(t.Context(), "request", own); err != nil || !w.cache.Knows(t.Context(), own, bill.TheCustomer) || w.store.written.Load() == 0 {
+	if err := w.Fetch(t.Context(), wish(bill.TheCustomer)).Err; err != nil || w.store.written.Load() == 0 {
 		t.Errorf("customer: %v", err)
 	}
 }

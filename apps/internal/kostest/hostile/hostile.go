@@ -88,8 +88,8 @@ func (e Endpoint) transport() []Answer {
 // with returns the answer with another status and header.
 func (a Answer) with(name string, kind kosclient.Kind, status int, header ...string) Answer {
 	a.Name, a.Kind, a.Status = name, kind, status
-	for ; len(header) > 1; header = header[2:] {
-		a.Header.Set(header[0], header[1])
+	for i := 0; i+1 < len(header); i += 2 {
+		a.Header.Set(header[i], header[i+1])
 	}
 	return a
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -34,7 +35,7 @@ type KOS struct {
 // New returns a KOS that gives the answer.
 func New(answer Answer) *KOS {
 	k := &KOS{answer: answer, registry: prometheus.NewRegistry()}
-	k.Log = slog.New(slog.NewJSONHandler(&k.log, nil))
+	k.Log = slog.New(slog.NewJSONHandler(logWriter{k}, nil))
 	k.Client = kosclient.New(kosclient.Config{}, secrets{}, k, k.Log, k.registry)
 	return k
 }
@@ -72,11 +73,12 @@ func (secrets) Secret(context.Context, string) (string, error) {
 // Reread implements sidecar.Secrets.
 func (s secrets) Reread(ctx context.Context, name string) (string, error) { return s.Secret(ctx, name) }
 
-// WantFault wants that the answer has been asked for once and, if it is of a
-// kind, counted and logged once, under it; and that neither the log nor err tells
-// what is personal.
+// WantFault wants that KOS has been asked once and the fault of its answer, if it
+// is one of a kind, been counted and logged once, as a warning; and that neither
+// the log nor err tells what is personal. It waits for a call that still goes on.
 func (k *KOS) WantFault(t testing.TB, endpoint Endpoint, err error, personal ...string) {
 	t.Helper()
+	k.await(t)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.calls != 1 {
@@ -89,7 +91,7 @@ func (k *KOS) WantFault(t testing.TB, endpoint Endpoint, err error, personal ...
 	if got := k.counted(t); !slices.Equal(got, want) {
 		t.Errorf("counted %q, want %q", got, want)
 	}
-	if n := strings.Count(k.log.String(), "\n"); n != len(want) {
+	if n := strings.Count(k.log.String(), `"level":"WARN"`); n != len(want) || n != strings.Count(k.log.String(), "\n") {
 		t.Errorf("%d records: %s", n, k.log.String())
 	}
 	for _, text := range personal {
@@ -97,6 +99,34 @@ func (k *KOS) WantFault(t testing.TB, endpoint Endpoint, err error, personal ...
 			t.Errorf("%s is told: %v, log %s", text, err, k.log.String())
 		}
 	}
+}
+
+// await waits until KOS was asked and what is wrong with its answer is counted.
+func (k *KOS) await(t testing.TB) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		k.mu.Lock()
+		over := k.calls > 0 && (k.answer.Kind == "" || len(k.counted(t)) > 0 && k.log.Len() > 0)
+		k.mu.Unlock()
+		if over {
+			return
+		}
+		select {
+		case <-deadline:
+			return // what is missing, the caller says
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// logWriter writes to a KOS's log.
+type logWriter struct{ k *KOS }
+
+func (w logWriter) Write(text []byte) (int, error) {
+	w.k.mu.Lock()
+	defer w.k.mu.Unlock()
+	return w.k.log.Write(text)
 }
 
 // counted returns endpoint and kind of each fault, as often as it was counted.

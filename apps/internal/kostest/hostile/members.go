@@ -25,11 +25,19 @@ func (e Endpoint) members() []Answer {
 		}
 	}
 	for _, path := range e.Sums {
-		number, _ := at(root, path).(json.Number)
-		amount, _ := number.Int64()
-		all = append(all, e.replaced(path, strconv.FormatInt(amount+1, 10), kosclient.Amount))
+		all = append(all, e.replaced(path, oneMore(at(root, path)), kosclient.Amount))
 	}
 	return all
+}
+
+// oneMore returns the amount that is one won more.
+func oneMore(value any) string {
+	number, _ := value.(json.Number)
+	amount, err := number.Int64()
+	if err != nil {
+		panic(fmt.Sprintf("hostile: %v is no amount", value))
+	}
+	return strconv.FormatInt(amount+1, 10)
 }
 
 func (Endpoint) within(list []string, path string) bool {
@@ -71,12 +79,12 @@ func paths(path string, value any) []string {
 // at returns the value at path.
 func at(value any, path string) any {
 	for name := range strings.SplitSeq(path, ".") {
-		if list, ok := value.([]any); ok {
+		switch parent := value.(type) {
+		case []any:
 			i, _ := strconv.Atoi(name)
-			value = list[i]
-		} else {
-			members, _ := value.(map[string]any)
-			value = members[name]
+			value = parent[i]
+		case map[string]any:
+			value = parent[name]
 		}
 	}
 	return value
@@ -90,14 +98,14 @@ func (e Endpoint) edited(path string, change func(members map[string]any, name s
 	if i := strings.LastIndexByte(path, '.'); i >= 0 {
 		parent, name = at(root, path[:i]), path[i+1:]
 	}
-	if list, ok := parent.([]any); ok {
+	switch parent := parent.(type) {
+	case []any:
 		i, _ := strconv.Atoi(name)
-		item := map[string]any{name: list[i]}
+		item := map[string]any{name: parent[i]}
 		change(item, name)
-		list[i] = item[name]
-	} else {
-		members, _ := parent.(map[string]any)
-		change(members, name)
+		parent[i] = item[name]
+	case map[string]any:
+		change(parent, name)
 	}
 	text, err := json.Marshal(root)
 	if err != nil {
