@@ -78,14 +78,16 @@ func kill(t testing.TB, role system.Role) {
 	}
 }
 
-// restart starts a part that does not run and waits until it, and all that
-// needs it, is ready.
-func restart(t testing.TB, role system.Role) {
+// restart starts parts that do not run and waits until they, and all that needs
+// them, are ready.
+func restart(t testing.TB, roles ...system.Role) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), healTimeout)
 	defer cancel()
-	if err := whole.parts.Restart(ctx, role); err != nil {
-		t.Fatal(err)
+	for _, role := range roles {
+		if err := whole.parts.Restart(ctx, role); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := whole.parts.WaitReady(ctx); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ func TestRedisIsAwayForAWhile(t *testing.T) {
 	tests := map[string]struct{ leave, comeBack func(t testing.TB) }{
 		"killed": {
 			func(t testing.TB) { t.Helper(); kill(t, system.Redis); kill(t, system.RedisCache) },
-			func(t testing.TB) { t.Helper(); restart(t, system.Redis); restart(t, system.RedisCache) },
+			func(t testing.TB) { t.Helper(); restart(t, system.Redis, system.RedisCache) },
 		},
 		"hanging": {
 			func(t testing.TB) { t.Helper(); pause(t, system.Redis); pause(t, system.RedisCache) },
