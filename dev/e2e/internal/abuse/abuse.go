@@ -183,7 +183,6 @@ func (g generator) tokens() []Case {
 	cases := []Case{g.newCase("entitled", Bearer("", entitled.Token), g.example(entitled), reached)}
 	invalid := append([]Badge{
 		{What: "nothing shown"},
-		{What: "token in the query", Query: "access_token=" + entitled.Token},
 		{What: "token in a cookie", Header: map[string]string{"Cookie": "access_token=" + entitled.Token}},
 		{What: "token of another scheme", Authorization: "Basic " + entitled.Token},
 		{What: "token without a scheme", Authorization: entitled.Token},
@@ -191,6 +190,8 @@ func (g generator) tokens() []Case {
 	for _, badge := range invalid {
 		cases = append(cases, g.newCase(badge.What, badge, g.example(entitled), unauthenticated))
 	}
+	inQuery := Badge{What: "token in the query", Query: "access_token=" + entitled.Token}
+	cases = append(cases, g.newCase(inQuery.What, inQuery, g.example(entitled), unknown))
 	cases = append(cases, g.disguises(g.example(entitled))...)
 	for _, badge := range g.world.Lacking[g.operation.Rule] {
 		cases = append(cases, g.newCase(badge.What, badge, g.example(entitled), forbidden))

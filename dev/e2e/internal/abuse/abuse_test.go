@@ -100,6 +100,8 @@ func (s service) do(call abuse.Call) (abuse.Answer, error) {
 		return answer(http.StatusNotFound)
 	case name == "POST login" && s.hole != "login refuses":
 		return answer(http.StatusBadRequest)
+	case call.Badge.Query != "" && who == "":
+		return answer(http.StatusBadRequest)
 	case who == "":
 		return answer(http.StatusUnauthorized)
 	case name == "DELETE users" && (who == "admin" || s.hole == "anybody administers"):

@@ -24,6 +24,9 @@ func oneOf(what string, statuses ...int) Verdict {
 }
 
 var (
+	// unknown is the answer to a parameter that the operation does not have, which
+	// is refused before anybody is asked for a token.
+	unknown         = oneOf("400", http.StatusBadRequest)
 	unauthenticated = oneOf("401", http.StatusUnauthorized)
 	forbidden       = oneOf("403", http.StatusForbidden)
 	notThere        = oneOf("404", http.StatusNotFound)
