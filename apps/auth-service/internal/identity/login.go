@@ -37,8 +37,25 @@ func (s *Sessions) login(ctx context.Context, in LoginRequest) (Grant, error) {
 		return Grant{}, err
 	}
 	grant, err := s.begin(ctx, account, in)
+	for try := 0; errors.Is(err, ErrAccountChanged) && try < maxDecisions; try++ {
+		grant, err = s.beginAnew(ctx, account, in)
+	}
 	s.record(ctx, account.ID, in.Client, err)
 	return grant, err
+}
+
+// maxDecisions is how many decisions of administrators a login goes along with.
+const maxDecisions = 5
+
+// beginAnew is begin with what the user may do now. The password stays proven as
+// long as its hash is the one that was compared.
+func (s *Sessions) beginAnew(ctx context.Context, proven Account, in LoginRequest) (Grant, error) {
+	account, err := s.Guard.Credentials.Account(ctx, proven.ID)
+	if err != nil {
+		return Grant{}, err
+	}
+	account.PasswordHash = proven.PasswordHash
+	return s.begin(ctx, account, in)
 }
 
 // begin begins a session of somebody who has proven to be account's user.
