@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
@@ -31,8 +33,8 @@ func (m lineMove) read() (msisdn.Number, billing.Customer, error) {
 	if !customerIDPattern.MatchString(m.CustomerID) {
 		faults["customerId"] = "고객 번호 형식이 올바르지 않습니다."
 	}
-	if utf8.RuneCountInString(m.CustomerName) > maxName {
-		faults["customerName"] = "50자 이하여야 합니다."
+	if utf8.RuneCountInString(m.CustomerName) > maxName || strings.ContainsFunc(m.CustomerName, unicode.IsControl) {
+		faults["customerName"] = "50자 이하여야 하며 제어 문자는 사용할 수 없습니다."
 	}
 	if len(faults) > 0 {
 		return "", billing.Customer{}, problem.ErrValidation.WithFields(faults)

@@ -3,6 +3,7 @@ package fuzz
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ type Run struct {
 type Report struct {
 	Requests int
 	Statuses map[int]int
-	Reached  map[string]map[int]int // statuses of valid requests, by operation
+	Reached  map[string]map[int]int // statuses of valid requests, and successes of others, by operation
 	Slowest  time.Duration
 	Faults   []Fault // each kind once
 }
@@ -199,7 +200,8 @@ func (r *recorder) note(c Case, answer Answer) {
 	r.report.Requests++
 	r.report.Statuses[answer.Status]++
 	r.report.Slowest = max(r.report.Slowest, answer.Took)
-	if c.Valid() {
+	// A mutation may leave a request good. (204 is what OPTIONS gets.)
+	if c.Valid() || answer.Status/100 == 2 && answer.Status != http.StatusNoContent {
 		name := c.Operation.Service + " " + c.Operation.Name()
 		if r.report.Reached[name] == nil {
 			r.report.Reached[name] = map[int]int{}
