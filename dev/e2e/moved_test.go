@@ -20,7 +20,6 @@ import (
 // with what stays that customer's. All others that a customer may call refuse.
 var movedElsewhere = map[string]bool{
 	"GET /api/v1/bills/history":               true,
-	"GET /api/v1/bills/inquiry/{requestId}":   true,
 	"GET /api/v1/products/history":            true,
 	"GET /api/v1/products/change/{requestId}": true,
 }
