@@ -84,11 +84,7 @@ func late(err error) error {
 func (p *Plans) Subscriber(ctx context.Context, s Subscription) (Subscriber, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	source := Source[Subscriber]{
-		Ask:   func(ctx context.Context) (Subscriber, error) { return p.ask(ctx, p.Carrier, s) },
-		Ahead: func(ctx context.Context) (Subscriber, error) { return p.ahead(ctx, s) },
-	}
-	load := func(ctx context.Context) (Subscriber, error) { return p.Cache.Subscriber(ctx, s, source) }
+	load := func(ctx context.Context) (Subscriber, error) { return p.cached(ctx, s) }
 	return newest(ctx, load, func(ctx context.Context) (Subscriber, error) {
 		old, _, err := p.Archive.Subscriber(ctx, s.Line)
 		if err == nil && old.CustomerID != s.Customer {
@@ -121,7 +117,8 @@ func (p *Plans) Catalogue(ctx context.Context) (Catalogue, error) {
 // share of KOS's rate limit, it is what is cached.
 func (p *Plans) Fresh(ctx context.Context, s Subscription) (Subscriber, error) {
 	if !p.Shares.Take(s.Line) {
-		return p.cached(ctx, s)
+		got, err := p.cached(ctx, s)
+		return got, late(err)
 	}
 	done := p.fresh.DoChan(s.Line.Digits(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
@@ -141,13 +138,12 @@ func (p *Plans) Fresh(ctx context.Context, s Subscription) (Subscriber, error) {
 	}
 }
 
-// cached is Subscriber without the older answer that stands in while KOS is away.
+// cached returns what the cache has, or else what KOS says now.
 func (p *Plans) cached(ctx context.Context, s Subscription) (Subscriber, error) {
-	got, err := p.Subscriber(ctx, s)
-	if err == nil && got.Stale {
-		return Subscriber{}, errTooSlow.WithCause(ErrUnavailable)
-	}
-	return got, err
+	return p.Cache.Subscriber(ctx, s, Source[Subscriber]{
+		Ask:   func(ctx context.Context) (Subscriber, error) { return p.ask(ctx, p.Carrier, s) },
+		Ahead: func(ctx context.Context) (Subscriber, error) { return p.ahead(ctx, s) },
+	})
 }
 
 // Holds returns nil if KOS says now that the line is the subscription's, or what

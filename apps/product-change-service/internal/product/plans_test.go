@@ -306,6 +306,23 @@ func TestFreshIsNeverStale(t *testing.T) {
 	}
 }
 
+// An older answer must not end the wait for KOS either, once the share is used up:
+// the caller could not be given that answer.
+func TestFreshWaitsForASlowKOSOnceTheShareIsUsedUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		kept := holder(basic)
+		w.archive.holder, w.kos.slow = &kept, 5*time.Second
+		w.share.left.Store(0)
+		start := time.Now()
+		got, err := w.Fresh(t.Context(), own)
+		if err != nil || got.Stale || got.Product.Code != premium.Code || time.Since(start) != 5*time.Second {
+			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
+		}
+	})
+}
+
 // Whoever asked first may leave: the question goes on for the others.
 func TestFreshGoesOnWithoutWhoAskedFirst(t *testing.T) {
 	t.Parallel()
