@@ -25,7 +25,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
-	"github.com/phonebill/phonebill/apps/internal/kostest"
+	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 	"github.com/phonebill/phonebill/apps/internal/linktest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"

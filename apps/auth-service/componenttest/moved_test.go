@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
-	"github.com/phonebill/phonebill/apps/internal/kostest"
+	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 )
 
 // TestARecycledLineIsRegisteredByItsNewCustomer has KOS give a line to another

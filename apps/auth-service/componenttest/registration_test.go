@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
-	"github.com/phonebill/phonebill/apps/internal/kostest"
+	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 )
 
 // customer is the registration of a customer whose line KOS does not know.

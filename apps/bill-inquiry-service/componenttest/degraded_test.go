@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
-	"github.com/phonebill/phonebill/apps/internal/kostest"
+	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 

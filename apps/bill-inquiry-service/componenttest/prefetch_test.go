@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
-	"github.com/phonebill/phonebill/apps/internal/kostest"
+	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 )
 
 // A line may be opened between the login and the first question.

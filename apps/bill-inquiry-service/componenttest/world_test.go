@@ -30,7 +30,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
-	"github.com/phonebill/phonebill/apps/internal/kostest"
+	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/internal/session"

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
-	"github.com/phonebill/phonebill/apps/internal/kostest"
+	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/apps/product-change-service/api"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"

@@ -22,7 +22,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
-	"github.com/phonebill/phonebill/apps/internal/kostest"
+	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/app"

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/kos"
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
-	"github.com/phonebill/phonebill/apps/internal/kostest/hostile"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
+	"github.com/phonebill/phonebill/apps/internal/kos/kostest/hostile"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
-	"github.com/phonebill/phonebill/apps/internal/kosbudget"
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )

@@ -12,7 +12,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/kos"
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )

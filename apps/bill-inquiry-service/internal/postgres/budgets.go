@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
-	"github.com/phonebill/phonebill/apps/internal/kosbudget"
+	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 )
 
 // Budgets are the rights of all replicas together to ask KOS.

@@ -16,7 +16,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/queue"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
-	"github.com/phonebill/phonebill/apps/internal/kosbudget"
+	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/seal"

@@ -14,7 +14,7 @@ import (
 	shared "github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
-	"github.com/phonebill/phonebill/apps/internal/kosbudget"
+	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/product-change-service/api"

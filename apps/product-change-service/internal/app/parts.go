@@ -9,8 +9,8 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
-	"github.com/phonebill/phonebill/apps/internal/kosbudget"
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"

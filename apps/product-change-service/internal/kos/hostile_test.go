@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
-	"github.com/phonebill/phonebill/apps/internal/kostest/hostile"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
+	"github.com/phonebill/phonebill/apps/internal/kos/kostest/hostile"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/kos"

@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"

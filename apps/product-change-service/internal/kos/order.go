@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )

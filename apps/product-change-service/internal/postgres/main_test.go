@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/phonebill/phonebill/apps/internal/jobs"
-	"github.com/phonebill/phonebill/apps/internal/kosbudget"
+	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"

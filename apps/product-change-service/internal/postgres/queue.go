@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/internal/audit"
-	"github.com/phonebill/phonebill/apps/internal/kosbudget"
+	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"

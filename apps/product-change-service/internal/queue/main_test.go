@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/phonebill/phonebill/apps/internal/jobs"
-	"github.com/phonebill/phonebill/apps/internal/kosbudget"
+	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"

@@ -1,4 +1,4 @@
-package kosclient
+package client
 
 // StopGoroutines ends the token cache's own goroutine, for tests on a clock of
 // their own.

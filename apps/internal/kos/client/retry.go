@@ -1,4 +1,4 @@
-package kosclient
+package client
 
 import (
 	"net/http"

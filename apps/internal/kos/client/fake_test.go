@@ -1,4 +1,4 @@
-package kosclient_test
+package client_test
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
 func TestMain(m *testing.M) {

@@ -1,4 +1,4 @@
-package kosclient_test
+package client_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
 // tokens returns how many tokens KOS has given out.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
 // Endpoint is one of KOS's endpoints, as a service reads it. Members are named

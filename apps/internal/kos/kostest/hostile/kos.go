@@ -15,7 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
 // KOS answers all questions alike, in place of a sidecar, and has a client whose

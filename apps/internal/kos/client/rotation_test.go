@@ -1,4 +1,4 @@
-package kosclient_test
+package client_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
 // lagging is a secret store whose changes are seen when they are asked for.

@@ -1,4 +1,4 @@
-package kosbudget_test
+package budget_test
 
 import (
 	"math"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/phonebill/phonebill/apps/internal/kosbudget"
+	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 )
 
 // pass lets time go by for a budget: moving its row into the past is the same.

@@ -1,6 +1,6 @@
-// Package kosclient speaks KOS's protocol: its tokens, its envelope, its ways
+// Package client speaks KOS's protocol: its tokens, its envelope, its ways
 // to fail. What is asked and answered belongs to the services.
-package kosclient
+package client
 
 import (
 	"bytes"

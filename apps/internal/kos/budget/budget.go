@@ -1,11 +1,11 @@
-// Package kosbudget shares KOS's limits among all replicas of a service: who
+// Package budget shares KOS's limits among all replicas of a service: who
 // wants to call KOS first takes the right to do so from a row of the service's
 // database. It is the generic cell rate algorithm (GCRA) in one statement, on
 // the database's clock.
 //
 // Should KOS allow less than was agreed, the row keeps that too: all replicas
 // slow down at once, and come back step by step.
-package kosbudget
+package budget
 
 import (
 	"context"

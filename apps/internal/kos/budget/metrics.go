@@ -1,4 +1,4 @@
-package kosbudget
+package budget
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package kosclient_test
+package client_test
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phonebill/phonebill/apps/internal/config"
-	"github.com/phonebill/phonebill/apps/internal/kosclient"
+	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
 type transportFunc func(r *http.Request) (*http.Response, error)
