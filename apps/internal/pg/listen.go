@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,6 +22,29 @@ type Listener struct {
 	Listening func(bool)
 	// Notified is called with each notification.
 	Notified func(channel, payload string)
+}
+
+// Listeners returns a listener that passes everything on to all: notifications to
+// those that listen to their channel.
+func Listeners(all ...Listener) Listener {
+	joined := Listener{
+		Listening: func(listening bool) {
+			for _, l := range all {
+				l.Listening(listening)
+			}
+		},
+		Notified: func(channel, payload string) {
+			for _, l := range all {
+				if slices.Contains(l.Channels, channel) {
+					l.Notified(channel, payload)
+				}
+			}
+		},
+	}
+	for _, l := range all {
+		joined.Channels = append(joined.Channels, l.Channels...)
+	}
+	return joined
 }
 
 const (

@@ -1,0 +1,92 @@
+package queue
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics measure the queues of a service.
+type Metrics struct {
+	attempts *prometheus.CounterVec
+	waited   *prometheus.HistogramVec
+	items    *prometheus.GaugeVec
+	oldest   *prometheus.GaugeVec
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(registerer prometheus.Registerer) *Metrics {
+	labels := []string{"endpoint", "class"}
+	m := &Metrics{
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "phonebill_kos_queue_attempts_total",
+			Help: "Attempts to have KOS answer a queued item, by endpoint, class and outcome: answered, given_up, unanswered, not_called, throttled, postponed, interrupted or failed.",
+		}, append(labels, "outcome")),
+		waited: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "phonebill_kos_queue_wait_seconds",
+			Help:    "Time from the enqueueing of an item to KOS's answer, by endpoint and class.",
+			Buckets: []float64{.25, .5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600, 1200, 3600, 86400},
+		}, labels),
+		items: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "phonebill_kos_queue_items", Help: "Queued items of all replicas, by endpoint and class.",
+		}, labels),
+		oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "phonebill_kos_queue_oldest_seconds", Help: "Age of the oldest queued item, by endpoint and class; 0 if there is none.",
+		}, labels),
+	}
+	registerer.MustRegister(m.attempts, m.waited, m.items, m.oldest)
+	return m
+}
+
+func (m *Metrics) attempted(item Item, outcome kind) {
+	m.attempts.WithLabelValues(item.Endpoint, item.Class.String(), string(outcome)).Inc()
+	if outcome == kindAnswered {
+		m.waited.WithLabelValues(item.Endpoint, item.Class.String()).Observe(time.Since(item.EnqueuedAt).Seconds())
+	}
+}
+
+const (
+	watchEvery = 5 * time.Second
+	watchLimit = 2 * time.Second
+)
+
+// Watch keeps the gauges of a queue up to date until ctx ends.
+func (m *Metrics) Watch(ctx context.Context, q *Queue, log *slog.Logger) {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		if err := m.measure(ctx, q); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "kos queue not measured", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// measure sets the gauges, also of queues that are empty: an autoscaler must see
+// the 0.
+func (m *Metrics) measure(ctx context.Context, q *Queue) error {
+	ctx, cancel := context.WithTimeout(ctx, watchLimit)
+	defer cancel()
+	counts, err := q.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	found := map[Count]Count{}
+	for _, c := range counts {
+		found[Count{Endpoint: c.Endpoint, Class: c.Class}] = c
+	}
+	for _, endpoint := range q.names {
+		for class := range Class(classes) {
+			c := found[Count{Endpoint: endpoint, Class: class}]
+			m.items.WithLabelValues(endpoint, class.String()).Set(float64(c.Items))
+			m.oldest.WithLabelValues(endpoint, class.String()).Set(c.Oldest.Seconds())
+		}
+	}
+	return nil
+}

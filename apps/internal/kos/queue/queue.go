@@ -1,0 +1,141 @@
+// Package queue keeps work for KOS that cannot be done at once: it is durable,
+// shared by all replicas of a service, and admitted by KOS's budget.
+//
+// A service supplies a Handler for each endpoint, a deduplication key, an ordering
+// key and a class for each item. The package does the rest: claims and leases,
+// order and fairness, backoff, outages, give-up, wake-up, position and estimate,
+// metrics. One dispatcher goroutine in each replica claims the item that is next
+// together with one call of the budget, in one transaction, and hands it to a
+// bounded pool of workers.
+//
+// Order: interactive items come before background items. Within a class ordering
+// keys take turns: the second item of a key comes after the first items of all
+// others. An item that has waited for a minute is not overtaken by newer ones.
+// An item that KOS has left unanswered is set aside for a while, and others pass.
+//
+// The clock is the database's, which all replicas share.
+package queue
+
+import (
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/phonebill/phonebill/apps/internal/kos/budget"
+)
+
+// Schema is what the migrations of a service must have created, beside
+// budget.Table.
+const Schema = `
+CREATE SEQUENCE kos_queue_position;
+
+CREATE TABLE kos_queue (
+    item_id       bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    endpoint      text        NOT NULL,
+    dedup_key     text        NOT NULL,
+    ordering_key  text        NOT NULL,
+    class         smallint    NOT NULL CHECK (class IN (0, 1)), -- interactive, background
+    round         bigint      NOT NULL, -- in which it is the turn of the ordering key
+    position      bigint      NOT NULL DEFAULT nextval('kos_queue_position'),
+    payload       jsonb       NOT NULL,
+    enqueued_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    due_at        timestamptz NOT NULL DEFAULT clock_timestamp(), -- set aside until then
+    claims        bigint      NOT NULL DEFAULT 0, -- how often it was claimed
+    lease_until   timestamptz,                    -- claimed until then
+    in_doubt      boolean     NOT NULL DEFAULT false, -- KOS may have acted on an attempt
+    attempted_at  timestamptz,                    -- when that attempt began
+    unanswered    integer     NOT NULL DEFAULT 0, -- attempts that KOS left without an answer
+    failing_since timestamptz,                    -- since the first of them
+    UNIQUE (endpoint, dedup_key)
+);
+
+CREATE INDEX kos_queue_in_order ON kos_queue (endpoint, class, round, position);
+CREATE INDEX kos_queue_of_key ON kos_queue (endpoint, ordering_key, class, round);
+
+CREATE TABLE kos_outage (
+    endpoint text        PRIMARY KEY,
+    until    timestamptz NOT NULL, -- KOS is not called before then
+    since    timestamptz           -- when the outage began; null when it is over
+);`
+
+// Class is the priority of an item.
+type Class int
+
+// The classes. Background work gets only the calls that the budget can spare, and
+// none while an interactive item waits.
+const (
+	Interactive Class = iota
+	Background
+)
+
+// classes is how many there are.
+const classes = 2
+
+// String names the class in metrics.
+func (c Class) String() string {
+	if c == Background {
+		return "background"
+	}
+	return "interactive"
+}
+
+// Endpoint is an endpoint of KOS with its queue.
+type Endpoint struct {
+	Name   string
+	Budget *budget.Budget
+	// Capacity bounds how many items of each class wait; 0 is no bound.
+	Capacity [classes]int
+	// Workers is how many items a replica works on at once.
+	Workers int
+	// Timeout bounds an attempt.
+	Timeout time.Duration
+	// GiveUpAfter is when an item is given up that KOS has left unanswered since,
+	// or that has waited as long through an outage that is as old.
+	GiveUpAfter time.Duration
+}
+
+// Queue is the queues of a service's endpoints, in one table.
+type Queue struct {
+	pool      *pgxpool.Pool
+	endpoints map[string]*Endpoint
+	names     []string
+	waiters   *Waiters
+}
+
+// New returns the queues of endpoints in pool's database.
+func New(pool *pgxpool.Pool, endpoints ...Endpoint) *Queue {
+	q := &Queue{pool: pool, endpoints: map[string]*Endpoint{}, waiters: newWaiters()}
+	for _, e := range endpoints {
+		q.endpoints[e.Name] = &e
+		q.names = append(q.names, e.Name)
+	}
+	return q
+}
+
+// ErrFull is returned by Enqueue when as many items wait as may.
+var ErrFull = errors.New("kos queue: full")
+
+// ErrNotQueued is returned for an item that is not in the queue.
+var ErrNotQueued = errors.New("kos queue: no such item")
+
+// Item is an item that a worker has claimed.
+type Item struct {
+	Endpoint   string
+	Key        string // for deduplication
+	Class      Class
+	Payload    []byte // JSON
+	EnqueuedAt time.Time
+	// GiveUp says that the item has waited too long: the handler ends it without
+	// the call that it was enqueued for.
+	GiveUp bool
+	// InDoubt says that KOS may have acted on an earlier attempt, the last of which
+	// began at AttemptedAt. AttemptedAt is zero before the first.
+	InDoubt     bool
+	AttemptedAt time.Time
+
+	id           int64
+	claim        int64
+	unanswered   int
+	failingSince time.Time
+}

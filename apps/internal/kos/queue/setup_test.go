@@ -1,0 +1,191 @@
+package queue_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/phonebill/phonebill/apps/internal/kos/budget"
+	"github.com/phonebill/phonebill/apps/internal/kos/queue"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var migrations = fstest.MapFS{"001_queue.sql": {Data: []byte(budget.Table + queue.Schema)}}
+
+const (
+	endpoint = "bill-inquiry"
+	// plenty is a limit that no test reaches.
+	plenty = 100_000
+)
+
+// setup is what the replicas of a test share.
+type setup struct {
+	t         *testing.T
+	pool      *pgxpool.Pool
+	perMinute int
+	capacity  [2]int
+	workers   int
+	giveUp    time.Duration
+	timeout   time.Duration
+	handle    queue.Handler
+
+	mu      sync.Mutex
+	handled []queue.Item // in the order in which their attempts began
+}
+
+func newSetup(t *testing.T) *setup {
+	t.Helper()
+	return &setup{
+		t: t, pool: pgtest.New(t, migrations).Pool, perMinute: plenty, workers: 4, giveUp: time.Hour, timeout: 10 * time.Second,
+		handle: func(context.Context, queue.Item) queue.Outcome { return queue.Answered(nil) },
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// replica returns a replica's view of the queue, with connections of its own.
+func (s *setup) replica() (*queue.Queue, *pgxpool.Pool) {
+	s.t.Helper()
+	pool, err := pgxpool.NewWithConfig(context.Background(), s.pool.Config())
+	must(s.t, err)
+	s.t.Cleanup(pool.Close)
+	return queue.New(pool, queue.Endpoint{
+		Name: endpoint, Budget: budget.New(pool, "us", endpoint, budget.PerMinute(s.perMinute)),
+		Capacity: s.capacity, Workers: s.workers, Timeout: s.timeout, GiveUpAfter: s.giveUp,
+	}), pool
+}
+
+// start has a replica work until the test ends or stop is called.
+func (s *setup) start() (q *queue.Queue, stop func()) {
+	s.t.Helper()
+	q, pool := s.replica()
+	log := slog.New(slog.DiscardHandler)
+	d := queue.NewDispatcher(q, map[string]queue.Handler{endpoint: s.record}, queue.NewMetrics(prometheus.NewRegistry()), log)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { d.Run(ctx) })
+	running.Go(func() { pg.Listen(ctx, pg.Direct{Pool: pool}, log, d.Listener()) })
+	stop = func() {
+		cancel()
+		running.Wait()
+	}
+	s.t.Cleanup(stop)
+	return q, stop
+}
+
+func (s *setup) record(ctx context.Context, item queue.Item) queue.Outcome {
+	s.mu.Lock()
+	s.handled = append(s.handled, item)
+	s.mu.Unlock()
+	return s.handle(ctx, item)
+}
+
+// items returns what was handled so far.
+func (s *setup) items() []queue.Item {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.handled)
+}
+
+// keys returns the keys of what was handled so far.
+func (s *setup) keys() (keys []string) {
+	for _, item := range s.items() {
+		keys = append(keys, item.Key)
+	}
+	return keys
+}
+
+// item returns a request for an item of a key.
+func item(key, orderingKey string) queue.Request {
+	return queue.Request{Endpoint: endpoint, Key: key, OrderingKey: orderingKey, Payload: map[string]string{"key": key}}
+}
+
+func background(r queue.Request) queue.Request {
+	r.Class = queue.Background
+	return r
+}
+
+// enqueue enqueues items, each in a transaction of its own.
+func (s *setup) enqueue(requests ...queue.Request) (last queue.Ticket) {
+	s.t.Helper()
+	q, _ := s.replica()
+	for _, r := range requests {
+		ticket, err := enqueue(s.t.Context(), q, s.pool, r)
+		must(s.t, err)
+		last = ticket
+	}
+	return last
+}
+
+func enqueue(ctx context.Context, q *queue.Queue, pool *pgxpool.Pool, r queue.Request) (ticket queue.Ticket, err error) {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) (err error) {
+		ticket, err = q.Enqueue(ctx, tx, r)
+		return err
+	})
+	return ticket, err
+}
+
+// elapse moves everything that is waited for d nearer. The clock is the
+// database's, so the rows are moved instead.
+func (s *setup) elapse(d time.Duration) {
+	s.t.Helper()
+	for _, sql := range []string{
+		`UPDATE kos_queue SET enqueued_at = enqueued_at - $1::interval, due_at = due_at - $1::interval,
+		    lease_until = lease_until - $1::interval, attempted_at = attempted_at - $1::interval, failing_since = failing_since - $1::interval`,
+		`UPDATE kos_outage SET until = until - $1::interval, since = since - $1::interval`,
+		`UPDATE kos_budget SET full_at = full_at - $1::interval, share_at = share_at - $1::interval`,
+	} {
+		_, err := s.pool.Exec(s.t.Context(), sql, d)
+		must(s.t, err)
+	}
+	_, err := s.pool.Exec(s.t.Context(), "SELECT pg_notify('kos_queue', '')")
+	must(s.t, err)
+}
+
+func (s *setup) count(sql string, args ...any) (n int) {
+	s.t.Helper()
+	must(s.t, s.pool.QueryRow(s.t.Context(), sql, args...).Scan(&n))
+	return n
+}
+
+func (s *setup) eventually(what string, condition func() bool) {
+	s.t.Helper()
+	deadline := time.After(60 * time.Second)
+	for !condition() {
+		select {
+		case <-deadline:
+			s.t.Fatalf("not within 60 s: %s; handled %v", what, s.keys())
+		case <-time.After(10 * time.Millisecond): // the next look
+		}
+	}
+}
+
+// empty waits until nothing is queued.
+func (s *setup) empty() {
+	s.t.Helper()
+	s.eventually("nothing is queued", func() bool { return s.count("SELECT count(*) FROM kos_queue") == 0 })
+}
+
+func payload(t *testing.T, item queue.Item) (got map[string]string) {
+	t.Helper()
+	must(t, json.Unmarshal(item.Payload, &got))
+	return got
+}

@@ -1,0 +1,122 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Reason is why an item waits.
+type Reason string
+
+// The reasons.
+const (
+	NotWaiting  Reason = ""            // a worker has claimed it, or is about to
+	Behind      Reason = "behind"      // others come before it
+	Limited     Reason = "limited"     // the budget is spent
+	Throttling  Reason = "throttling"  // KOS allows less than was agreed
+	Unavailable Reason = "unavailable" // KOS does not answer it, or cannot be called
+)
+
+// Standing is where an item stands.
+type Standing struct {
+	// Ahead is how many items come before it, deepest at most.
+	Ahead int
+	// Claimed says that a worker has it.
+	Claimed bool
+	// Estimate is how long it will probably take until KOS has answered.
+	Estimate time.Duration
+	Reason   Reason
+}
+
+// deepest bounds how far items are counted.
+const deepest = "5000"
+
+// callTime is how long KOS usually takes to answer.
+const callTime = 500 * time.Millisecond
+
+// An outage that has lasted for a while will probably go on as long, up to a
+// minute: that is how long a circuit breaker hides that it is over.
+const findStanding = `
+SELECT coalesce(mine.lease_until > clock_timestamp(), false),
+       (SELECT count(*) FROM (
+            SELECT FROM kos_queue other
+            WHERE other.endpoint = mine.endpoint
+              AND (other.class, other.round, other.position) < (mine.class, mine.round, mine.position)
+              AND ` + otherReady + `
+            LIMIT ` + deepest + `) AS ahead),
+       greatest(interval '0', mine.due_at - clock_timestamp(),
+            (SELECT greatest(outage.until - clock_timestamp(), least(clock_timestamp() - outage.since, interval '1 minute'))
+             FROM kos_outage outage WHERE outage.endpoint = mine.endpoint AND ` + sustained + `))
+FROM kos_queue mine
+WHERE mine.endpoint = $1 AND mine.dedup_key = $2`
+
+// Standing returns where the item of a key stands. It returns ErrNotQueued.
+func (q *Queue) Standing(ctx context.Context, endpoint, key string) (Standing, error) {
+	var (
+		s     Standing
+		aside time.Duration // set aside, or through an outage
+	)
+	err := q.pool.QueryRow(ctx, findStanding, endpoint, key).Scan(&s.Claimed, &s.Ahead, &aside)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Standing{}, ErrNotQueued
+	}
+	if err != nil {
+		return Standing{}, fmt.Errorf("kos queue: %w", err)
+	}
+	if s.Claimed {
+		s.Ahead, s.Estimate = 0, callTime
+		return s, nil
+	}
+	budget, err := q.endpoints[endpoint].Budget.State(ctx)
+	if err != nil {
+		return Standing{}, fmt.Errorf("kos queue: %w", err)
+	}
+	spaced := max(0, s.Ahead-max(0, budget.Left-1)) // the others go at once
+	s.Estimate = max(aside, budget.Wait) + time.Duration(spaced)*budget.Interval + callTime
+	switch {
+	case aside > 0:
+		s.Reason = Unavailable
+	case budget.Wait > 0 && budget.Share < 1:
+		s.Reason = Throttling
+	case s.Ahead > 0:
+		s.Reason = Behind
+	case budget.Wait > 0:
+		s.Reason = Limited
+	}
+	return s, nil
+}
+
+// Count is how many items of a class an endpoint has.
+type Count struct {
+	Endpoint string
+	Class    Class
+	Items    int
+	Oldest   time.Duration // age of the oldest
+}
+
+const countItems = `
+SELECT endpoint, class, count(*), clock_timestamp() - min(enqueued_at)
+FROM kos_queue
+GROUP BY endpoint, class`
+
+// Counts returns how many items there are, those that are claimed included.
+func (q *Queue) Counts(ctx context.Context) ([]Count, error) {
+	rows, err := q.pool.Query(ctx, countItems)
+	if err != nil {
+		return nil, fmt.Errorf("count items: %w", err)
+	}
+	counts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Count, err error) {
+		var class int
+		err = row.Scan(&c.Endpoint, &class, &c.Items, &c.Oldest)
+		c.Class = Class(class)
+		return c, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count items: %w", err)
+	}
+	return counts, nil
+}
