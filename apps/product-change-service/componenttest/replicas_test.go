@@ -223,8 +223,8 @@ func TestTheQueueIsMeasured(t *testing.T) {
 	c.change(premium, basic)
 	w.eventually("everything is counted", func() bool {
 		n, err := testutil.GatherAndCount(w.replicas[0].metrics,
-			"phonebill_changes_finished_total", "phonebill_change_duration_seconds", "phonebill_change_attempts_total",
-			"phonebill_changes_oldest_waiting_seconds", "phonebill_events_published_total", "phonebill_events_consumed_total")
+			"phonebill_changes_finished_total", "phonebill_change_duration_seconds", "phonebill_kos_queue_attempts_total",
+			"phonebill_kos_queue_items", "phonebill_kos_queue_oldest_seconds", "phonebill_events_published_total", "phonebill_events_consumed_total")
 		return err == nil && n >= 6
 	})
 }

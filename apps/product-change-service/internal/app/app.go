@@ -15,15 +15,16 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
+	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/product-change-service/api"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/httpapi"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/metrics"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/outbox"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
-	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
 )
 
 // Name is the service's name: its folder, its Dapr app-id and its name at KOS.
@@ -43,37 +44,35 @@ func Graph(cfg Config) fx.Option {
 			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*change.Requests), new(*product.Plans))),
 			shared.NewConsumer,
 			newRunner,
-		), fx.Invoke(keepPartitions, listen, watch, measure, runJobs)),
+			newDispatcher,
+		), fx.Invoke(keepPartitions, listen, watch, measure, runJobs, dispatch)),
 		platform.HTTP,
 		fx.Module("use-cases", fx.Provide(
 			newRequests,
 			newProcessor,
 			newPlans,
-			change.NewOutcomes,
 			metrics.New,
 		)),
 		fx.Module("outbound", fx.Provide(
 			fx.Annotate(newCache, fx.As(new(product.Cache))),
 			fx.Annotate(postgres.NewArchive, fx.As(new(product.Archive)), fx.As(new(product.Replicas))),
 			fx.Annotate(newKOS, fx.As(fx.Self()), fx.As(new(change.Carrier))),
-			fx.Annotate(queue.NewJobs, fx.As(new(postgres.Jobs))),
-			postgres.NewBook,
+			fx.Annotate(outbox.NewJobs, fx.As(new(postgres.Outbox))),
+			fx.Annotate(postgres.NewChanges, fx.As(fx.Self()), fx.As(new(change.Acceptance)), fx.As(new(change.Attempts))),
 			fx.Annotate(postgres.NewHistory, fx.As(new(change.History))),
 			newQueue,
 			newBudgets,
 			kosbudget.NewMetrics,
+			queue.NewMetrics,
 			newAnnouncer,
-			postgres.NewExchanges,
+			newExchangeLog,
 			groupcommit.NewMetrics,
-			newExchangeWriter,
 		)),
 	)
 }
 
-func newRequests(plans *product.Plans, book *postgres.Book, history change.History, outcomes *change.Outcomes, now func() time.Time) *change.Requests {
-	return change.NewRequests(change.RequestsParams{
-		Plans: plans, Book: book, History: history, Outcomes: outcomes, Now: now, NewID: newID,
-	})
+func newRequests(plans *product.Plans, changes change.Acceptance, history change.History, now func() time.Time) *change.Requests {
+	return change.NewRequests(change.RequestsParams{Plans: plans, Changes: changes, History: history, Now: now, NewID: newID})
 }
 
 // keepPartitions keeps the histories in months.
@@ -83,26 +82,28 @@ func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now f
 	})
 }
 
-// listen takes what other replicas tell: who waits for an outcome wakes up, and
-// a line that has changed is forgotten.
-func listen(lc fx.Lifecycle, direct pg.Direct, log *slog.Logger, plans *product.Plans, outcomes *change.Outcomes) {
+// listen passes on what other replicas notify.
+func listen(lc fx.Lifecycle, direct pg.Direct, log *slog.Logger, plans *product.Plans, d *queue.Dispatcher) {
 	platform.Background(lc, func(ctx context.Context) {
-		pg.Listen(ctx, direct, log, postgres.Listener(plans, outcomes))
+		pg.Listen(ctx, direct, log, pg.Listeners(postgres.Listener(plans), d.Listener()))
 	})
 }
 
 // watch measures the queue.
-func watch(lc fx.Lifecycle, m *metrics.Metrics, q *postgres.Queue, log *slog.Logger, now func() time.Time) {
-	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, q, log, now) })
+func watch(lc fx.Lifecycle, m *queue.Metrics, q *queue.Queue, log *slog.Logger) {
+	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, q, log) })
 }
 
-// measure looks at the budgets, which must be there by then.
+// measure measures the budgets, which must have been made by then.
 func measure(lc fx.Lifecycle, m *kosbudget.Metrics, _ budgets, log *slog.Logger) {
 	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, log) })
 }
 
-// runJobs processes changes, announces them and looks after what got lost.
-func runJobs(lc fx.Lifecycle, runner *queue.Runner) { platform.Background(lc, runner.Run) }
+// runJobs publishes events and does periodic work.
+func runJobs(lc fx.Lifecycle, runner *outbox.Runner) { platform.Background(lc, runner.Run) }
+
+// dispatch brings queued changes to KOS.
+func dispatch(lc fx.Lifecycle, d *queue.Dispatcher) { platform.Background(lc, d.Run) }
 
 // newID returns a UUID of version 7. It panics if the system has no randomness
 // to give, as crypto/rand does.

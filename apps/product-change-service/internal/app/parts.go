@@ -11,6 +11,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
+	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
+	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -19,34 +21,26 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/events"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/kos"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/metrics"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/outbox"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
-	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/share"
 )
-
-// retry is how long changes rest while KOS takes no orders.
-const retry = 3 * time.Second
 
 // processorParams are what a processor needs from the graph.
 type processorParams struct {
 	fx.In
 
-	Budgets  budgets
-	Queue    *postgres.Queue
+	Attempts change.Attempts
 	Carrier  change.Carrier
 	Plans    *product.Plans
-	Outcomes *change.Outcomes
-	Metrics  *metrics.Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
 }
 
 func newProcessor(p processorParams) *change.Processor {
 	return change.NewProcessor(change.ProcessorParams{
-		Queue: p.Queue, Carrier: p.Carrier, Lines: p.Plans, Outcomes: p.Outcomes, Meter: p.Metrics,
-		Pace: change.Pace{Call: p.Budgets.change.Interval(), Retry: retry},
-		Log:  p.Log, Now: p.Now,
+		Attempts: p.Attempts, Carrier: p.Carrier, Lines: p.Plans, Log: p.Log, Now: p.Now,
 	})
 }
 
@@ -85,8 +79,36 @@ func newPlans(p plansParams) *product.Plans {
 	})
 }
 
-func newQueue(pool *pgxpool.Pool, jobs postgres.Jobs, all budgets, now func() time.Time) *postgres.Queue {
-	return postgres.NewQueue(pool, jobs, all.change, now)
+const (
+	// attemptTimeout bounds an attempt: it is longer than a question for the line's
+	// customer, one for an order's outcome and an order, with all retries.
+	attemptTimeout = 15 * time.Second
+	// giveUpAfter is the age after which changes expire. See change.Processor.
+	giveUpAfter = 24 * time.Hour
+)
+
+func newQueue(pool *pgxpool.Pool, cfg ProductConfig, all budgets) *queue.Queue {
+	return queue.New(pool, queue.Endpoint{
+		Name: postgres.Endpoint, Budget: all.change, Workers: cfg.Workers, Timeout: attemptTimeout, GiveUpAfter: giveUpAfter,
+	})
+}
+
+// dispatcherParams are what the dispatcher needs from the graph.
+type dispatcherParams struct {
+	fx.In
+
+	Queue     *queue.Queue
+	Changes   *postgres.Changes
+	Processor *change.Processor
+	Metrics   *metrics.Metrics
+	Measured  *queue.Metrics
+	Log       *slog.Logger
+}
+
+func newDispatcher(p dispatcherParams) *queue.Dispatcher {
+	return queue.NewDispatcher(p.Queue, map[string]queue.Handler{
+		postgres.Endpoint: p.Changes.Handler(p.Processor.Process, p.Metrics),
+	}, p.Measured, p.Log)
 }
 
 // kosParams are what the way to KOS needs from the graph.
@@ -96,7 +118,7 @@ type kosParams struct {
 	Config     kosclient.Config
 	Budgets    budgets
 	Sidecar    *sidecar.Client
-	Exchanges  *postgres.Exchanges
+	Exchanges  *exchange.Log
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time
@@ -104,7 +126,7 @@ type kosParams struct {
 
 func newKOS(p kosParams) *kos.Carrier {
 	client := kosclient.New(p.Config, p.Sidecar, p.Config.Transport(p.Sidecar.Invoker), p.Log, p.Registerer)
-	return kos.New(client, p.Exchanges, kos.Budgets{
+	return kos.New(exchange.NewCaller(client, p.Exchanges, p.Now, newID), kos.Budgets{
 		Inquiry: p.Budgets.inquiry, Products: p.Budgets.products, Status: p.Budgets.status, Change: p.Budgets.change,
 	}, p.Now, newID)
 }
@@ -135,25 +157,22 @@ func newAnnouncer(cfg ProductConfig, dapr *sidecar.Client, registerer prometheus
 type runnerParams struct {
 	fx.In
 
-	Config    ProductConfig
 	Pool      *pgxpool.Pool
 	Direct    pg.Direct
-	Processor *change.Processor
-	Queue     *postgres.Queue
-	Book      *postgres.Book
+	Changes   *postgres.Changes
 	Announcer *events.Announcer
 	Log       *slog.Logger
 	Now       func() time.Time
 }
 
-func newRunner(p runnerParams) (*queue.Runner, error) {
-	return queue.NewRunner(p.Pool, p.Direct, queue.Work{
-		Processor: p.Processor, Completed: p.Queue, Announcer: p.Announcer, Stalled: p.Queue, Keys: p.Book,
-	}, queue.Options{AtATime: p.Config.Workers, Now: p.Now}, p.Log)
+func newRunner(p runnerParams) (*outbox.Runner, error) {
+	return outbox.NewRunner(p.Pool, p.Direct, outbox.Work{
+		Completed: p.Changes, Announcer: p.Announcer, Keys: p.Changes, Now: p.Now,
+	}, p.Log)
 }
 
-func newExchangeWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[change.Exchange] {
-	writer := postgres.NewExchangeWriter(pool, log, metrics)
-	lc.Append(fx.StartStopHook(writer.Start, writer.Stop))
-	return writer
+func newExchangeLog(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *exchange.Log {
+	exchanges := exchange.NewLog(pool, log, metrics)
+	lc.Append(fx.StartStopHook(exchanges.Start, exchanges.Stop))
+	return exchanges
 }

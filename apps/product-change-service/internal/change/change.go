@@ -70,7 +70,7 @@ type Change struct {
 	Waiting       Reason // while it is not final
 	ResultCode    string // KOS's, or one of ours; "" while it is not final
 	ResultMessage string // Korean, for people
-	Attempts      int    // how often it was brought to KOS
+	Attempts      int    // how often its processing was begun
 	RequestedAt   time.Time
 	ProcessedAt   time.Time // zero while it is not final
 }
@@ -124,16 +124,4 @@ func (a Asker) Owns(line msisdn.Number) bool {
 // Subscription returns a line as the asker's.
 func (a Asker) Subscription(line msisdn.Number) product.Subscription {
 	return product.Subscription{Customer: a.CustomerID, Line: line}
-}
-
-// Exchange is one call of KOS, for the history of processing.
-type Exchange struct {
-	ID         string // UUID of version 7
-	RequestID  string
-	Endpoint   string // product-change, product-inquiry, …
-	Line       msisdn.Number
-	ResultCode string // KOS's, or "" if there was no answer
-	Outcome    string // ANSWERED, BUSY, UNAVAILABLE
-	At         time.Time
-	Took       time.Duration
 }

@@ -26,25 +26,22 @@ var (
 	breakerOpen = &change.NotAskedError{Reason: change.KOSUnavailable, Cause: errors.New("circuit breaker is open")}
 )
 
-// ledger is a Book, a History and a Queue in memory, with one change a line.
+// ledger keeps changes in memory, one in progress for each line.
 type ledger struct {
 	mu      sync.Mutex
-	changes map[string]*change.Place
+	changes map[string]*change.Change
 	keys    map[string]string // request ids by user and key
 	bodies  map[string][]byte
 	accepts int
 	fault   error // fails the next call
-	ahead   int   // how many wait before whoever asks
-	reason  change.Reason
-	resting bool // those ahead
-	passes  int  // how many of them go while somebody looks
-	limited time.Duration
-	rests   []change.Rest
-	ended   []change.Outcome
+	waiters map[msisdn.Number][]chan<- struct{}
 }
 
 func newLedger() *ledger {
-	return &ledger{changes: map[string]*change.Place{}, keys: map[string]string{}, bodies: map[string][]byte{}}
+	return &ledger{
+		changes: map[string]*change.Change{}, keys: map[string]string{}, bodies: map[string][]byte{},
+		waiters: map[msisdn.Number][]chan<- struct{}{},
+	}
 }
 
 func (l *ledger) failed() (err error) {
@@ -66,7 +63,7 @@ func (l *ledger) Accept(_ context.Context, c change.Change, key change.Key) erro
 			return change.ErrInProgress
 		}
 	}
-	l.changes[c.RequestID] = &change.Place{Change: c}
+	l.changes[c.RequestID] = &c
 	if key.Text != "" {
 		l.keys[c.UserID+" "+key.Text], l.bodies[c.UserID+" "+key.Text] = c.RequestID, key.Body
 	}
@@ -84,7 +81,7 @@ func (l *ledger) Recall(_ context.Context, userID, key string) (string, []byte, 
 	return id, l.bodies[userID+" "+key], nil
 }
 
-func (l *ledger) Busy(_ context.Context, s product.Subscription) (bool, error) {
+func (l *ledger) InProgress(_ context.Context, s product.Subscription) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.changes {
@@ -102,7 +99,7 @@ func (l *ledger) Find(_ context.Context, userID, requestID string) (change.Chang
 	if !ok || c.UserID != userID {
 		return change.Change{}, change.ErrNoChange
 	}
-	return c.Change, l.failed()
+	return *c, l.failed()
 }
 
 func (l *ledger) List(_ context.Context, f change.Filter) (change.Page, error) {
@@ -111,65 +108,49 @@ func (l *ledger) List(_ context.Context, f change.Filter) (change.Page, error) {
 	var page change.Page
 	for _, c := range l.changes {
 		if c.UserID == f.UserID {
-			page.Changes = append(page.Changes, c.Change)
+			page.Changes = append(page.Changes, *c)
 		}
 	}
 	page.Total = len(f.Lines) // tells the test what was asked for
 	return page, nil
 }
 
-func (l *ledger) Load(_ context.Context, requestID string) (change.Place, error) {
+func (l *ledger) Await(line msisdn.Number) (ended <-chan struct{}, stop func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	own := make(chan struct{}, 1)
+	l.waiters[line] = append(l.waiters[line], own)
+	return own, func() {}
+}
+
+// complete makes a change final and wakes those who wait for it.
+func (l *ledger) complete(requestID string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.changes[requestID]
+	c.Status = change.Completed
+	for _, own := range l.waiters[c.Line] {
+		select {
+		case own <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *ledger) Begin(_ context.Context, requestID string) (change.Change, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.failed(); err != nil {
-		return change.Place{}, err
+		return change.Change{}, err
 	}
 	c, ok := l.changes[requestID]
 	if !ok {
-		return change.Place{}, change.ErrNoChange
+		return change.Change{}, change.ErrNoChange
 	}
-	place := *c
-	place.Ahead, place.AheadWaits, place.AheadRests = l.ahead, l.reason, l.resting
-	if l.ahead > 0 && l.passes > 0 {
-		l.ahead, l.passes = l.ahead-1, l.passes-1
+	if !c.Status.Final() {
+		c.Status = change.Processing
 	}
-	return place, nil
-}
-
-func (l *ledger) TakeTurn(_ context.Context, p change.Place) (change.Turn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.changes[p.RequestID]
-	if l.limited > 0 || c.Status.Final() {
-		return change.Turn{Limited: l.limited}, l.failed()
-	}
-	c.Asked, c.AskedAt, c.Status = true, noon, change.Processing
-	c.Attempts++
-	return change.Turn{Granted: true}, l.failed()
-}
-
-func (l *ledger) Rest(_ context.Context, p change.Place, r change.Rest) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.rests = append(l.rests, r)
-	c := l.changes[p.RequestID]
-	c.Asked, c.Unanswered, c.Waiting, c.Status = r.Asked, r.Unanswered, r.Reason, change.Processing
-	return l.failed()
-}
-
-func (l *ledger) Finish(_ context.Context, p change.Place, o change.Outcome) (bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.failed(); err != nil {
-		return false, err
-	}
-	c := l.changes[p.RequestID]
-	if c.Status.Final() {
-		return false, nil
-	}
-	c.Status, c.ResultCode, c.ResultMessage, c.ProcessedAt = o.Status, o.ResultCode, o.ResultMessage, o.At
-	l.ended = append(l.ended, o)
-	return true, nil
+	return *c, nil
 }
 
 // plans answer every inspection alike.
@@ -251,45 +232,27 @@ func (c *caches) Invalidate(_ context.Context, s product.Subscription) error {
 	return c.err
 }
 
-// meter counts.
-type meter struct {
-	steps    []change.Step
-	finished []change.Status
-}
-
-func (m *meter) Attempted(step change.Step) { m.steps = append(m.steps, step) }
-
-func (m *meter) Finished(status change.Status, _ string, _ time.Duration) {
-	m.finished = append(m.finished, status)
-}
-
-// world is a processor with everything around it.
+// world is a processor with everything around it, and one change.
 type world struct {
 	*change.Processor
-	ledger   *ledger
-	carrier  *carrier
-	caches   *caches
-	meter    *meter
-	outcomes *change.Outcomes
-	now      time.Time
+	ledger  *ledger
+	carrier *carrier
+	caches  *caches
 }
-
-const retry = 3 * time.Second
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{ledger: newLedger(), carrier: &carrier{}, caches: &caches{}, meter: &meter{}, outcomes: change.NewOutcomes(), now: noon}
+	w := &world{ledger: newLedger(), carrier: &carrier{}, caches: &caches{}}
 	w.Processor = change.NewProcessor(change.ProcessorParams{
-		Queue: w.ledger, Carrier: w.carrier, Lines: w.caches, Outcomes: w.outcomes, Meter: w.meter,
-		Pace: change.Pace{Call: 2 * time.Second, Retry: retry}, Log: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return w.now },
+		Attempts: w.ledger, Carrier: w.carrier, Lines: w.caches, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return noon },
 	})
-	w.ledger.changes[id] = &change.Place{Change: change.Change{
-		RequestID: id, UserID: asker.UserID, Line: line, Status: change.Pending, RequestedAt: noon.Add(-time.Second),
-	}}
+	w.ledger.changes[id] = &change.Change{
+		RequestID: id, UserID: asker.UserID, CustomerID: asker.CustomerID, Line: line, Status: change.Pending, RequestedAt: noon.Add(-time.Second),
+	}
 	return w
 }
 
 const id = "01a20449-e559-7cd8-b8cf-7bc8548319f9"
 
-func (w *world) place() *change.Place { return w.ledger.changes[id] }
+func (w *world) change() *change.Change { return w.ledger.changes[id] }

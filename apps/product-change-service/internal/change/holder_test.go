@@ -13,47 +13,41 @@ import (
 // TestTheHolderIsCheckedBeforeAnOrder has a change wait while its line may move.
 func TestTheHolderIsCheckedBeforeAnOrder(t *testing.T) {
 	t.Parallel()
+	asked := func(ago time.Duration) change.Attempt {
+		return change.Attempt{RequestID: id, InDoubt: true, LastAt: noon.Add(-ago)}
+	}
 	tests := map[string]struct {
 		waited   time.Duration
-		says     error // KOS, of the holder
-		asked    bool  // there may be an order already
-		askedAgo time.Duration
+		holder   error // KOS's answer to whose the line is
+		attempt  change.Attempt
 		statuses []answer
 
-		want   []string // that KOS is asked
-		status change.Status
-		code   string
-		rests  bool
+		want []string // that KOS is asked
+		step change.Step
+		code string
 	}{
-		"just accepted":                 {waited: time.Second, says: product.ErrLineMoved, want: []string{"order"}, status: change.Completed, code: change.OK},
-		"still the customer's":          {waited: time.Minute, want: []string{"order"}, status: change.Completed, code: change.OK},
-		"another customer's":            {waited: time.Minute, says: product.ErrLineMoved, status: change.Failed, code: "LINE_MOVED"},
-		"nobody's":                      {waited: time.Minute, says: product.ErrUnknownLine, want: []string{"order"}, status: change.Completed, code: change.OK},
-		"not known":                     {waited: time.Minute, says: product.ErrUnavailable, rests: true},
-		"carried out before it moved":   {waited: time.Minute, says: product.ErrLineMoved, asked: true, askedAgo: time.Minute, statuses: []answer{done}, want: []string{"status"}, status: change.Completed, code: change.OK},
-		"may still be carried out":      {waited: time.Minute, says: product.ErrLineMoved, asked: true, askedAgo: time.Minute, statuses: []answer{notFound, notFound}, want: []string{"status", "status"}, rests: true},
-		"was not carried out, and will": {waited: time.Hour, says: product.ErrLineMoved, asked: true, askedAgo: 10 * time.Minute, statuses: []answer{notFound, notFound}, want: []string{"status", "status"}, status: change.Failed, code: "LINE_MOVED"},
+		"just accepted":               {time.Second, product.ErrLineMoved, first, nil, []string{"order"}, change.StepFinished, change.OK},
+		"still the customer's":        {time.Minute, nil, first, nil, []string{"order"}, change.StepFinished, change.OK},
+		"another customer's":          {time.Minute, product.ErrLineMoved, first, nil, nil, change.StepFinished, "LINE_MOVED"},
+		"unknown line":                {time.Minute, product.ErrUnknownLine, first, nil, []string{"order"}, change.StepFinished, change.OK},
+		"not known":                   {time.Minute, product.ErrUnavailable, first, nil, nil, change.StepPostponed, ""},
+		"carried out before it moved": {time.Minute, product.ErrLineMoved, asked(time.Minute), []answer{done}, []string{"status"}, change.StepFinished, change.OK},
+		"may still be carried out":    {time.Minute, product.ErrLineMoved, asked(time.Minute), []answer{notFound, notFound}, []string{"status", "status"}, change.StepPostponed, ""},
+		"will not be carried out":     {time.Hour, product.ErrLineMoved, asked(10 * time.Minute), []answer{notFound, notFound}, []string{"status", "status"}, change.StepFinished, "LINE_MOVED"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.place().RequestedAt = w.now.Add(-test.waited)
-			w.place().Asked = test.asked
-			if test.asked {
-				w.place().AskedAt = w.now.Add(-test.askedAgo)
-			}
-			w.caches.holds = test.says
+			w.change().RequestedAt = noon.Add(-test.waited)
+			w.caches.holds = test.holder
 			w.carrier.orders, w.carrier.statuses = []answer{done}, test.statuses
-			rest, err := w.Process(t.Context(), id)
-			if err != nil || (rest > 0) != test.rests {
-				t.Errorf("rests for %s, %v", rest, err)
-			}
+			got := w.Process(t.Context(), test.attempt)
 			if diff := cmp.Diff(test.want, w.carrier.asked); diff != "" {
 				t.Errorf("asked of KOS: %s", diff)
 			}
-			if got := w.place(); !test.rests && (got.Status != test.status || got.ResultCode != test.code) {
-				t.Errorf("ended %s %s", got.Status, got.ResultCode)
+			if got.Step != test.step || got.Outcome.ResultCode != test.code {
+				t.Errorf("got %+v", got)
 			}
 		})
 	}

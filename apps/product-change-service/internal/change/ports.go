@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
@@ -13,17 +14,20 @@ type Key struct {
 	Body []byte // a digest of the order; set by Requests
 }
 
-// Book is where accepted changes are written down.
-type Book interface {
-	// Accept writes a change down, with its key and everything that will bring
-	// it to KOS, or nothing at all. It returns ErrInProgress if the line has a
-	// change that is not final, and ErrKeyTaken.
+// Acceptance keeps accepted changes.
+type Acceptance interface {
+	// Accept stores a change, with its key and the queue item that will bring it to
+	// KOS, or nothing at all. It returns ErrInProgress if the line has a change that
+	// is not final, and ErrKeyTaken.
 	Accept(ctx context.Context, c Change, key Key) error
 	// Recall returns the request that a user's key stands for, with the digest
 	// of what was asked. It returns ErrNoChange if the key is new.
 	Recall(ctx context.Context, userID, key string) (requestID string, body []byte, err error)
-	// Busy reports whether the subscription has a change that is not final.
-	Busy(ctx context.Context, s product.Subscription) (bool, error)
+	// InProgress reports whether the subscription has a change that is not final.
+	InProgress(ctx context.Context, s product.Subscription) (bool, error)
+	// Await returns a channel that receives when a change of the line has ended.
+	// Call stop when the channel is not needed any more.
+	Await(line msisdn.Number) (ended <-chan struct{}, stop func())
 }
 
 // History is what can be read of changes.
@@ -34,60 +38,48 @@ type History interface {
 	List(ctx context.Context, filter Filter) (Page, error)
 }
 
-// Queue is the line in which accepted changes wait for KOS, in the order in
-// which they came. All replicas share it.
-type Queue interface {
-	// Load returns a change and its place. It returns ErrNoChange.
-	Load(ctx context.Context, requestID string) (Place, error)
-	// TakeTurn lets a change go to KOS: nobody waits before it, and the right
-	// to one call has been taken from KOS's limit. If it may not go, nothing
-	// has been taken, and Turn tells why.
-	TakeTurn(ctx context.Context, p Place) (Turn, error)
-	// Rest puts a change back until it is looked after again.
-	Rest(ctx context.Context, p Place, r Rest) error
-	// Finish ends a change, in one piece with all that follows from its end. It
-	// returns false if the change was final already.
-	Finish(ctx context.Context, p Place, outcome Outcome) (bool, error)
+// Attempts is what a Processor needs of the changes.
+type Attempts interface {
+	// Begin returns a change whose processing begins. One that is not final is
+	// Processing from then on. It returns ErrNoChange.
+	Begin(ctx context.Context, requestID string) (Change, error)
 }
 
-// Place is a change and where it stands.
-type Place struct {
-	Change
-	// Asked says that KOS may have got an order whose outcome is not known.
-	Asked bool
-	// AskedAt is when KOS was last given an order; zero if it never was.
-	AskedAt time.Time
-	// Unanswered is how often in a row KOS has left it without an answer.
-	Unanswered int
-	// Ahead is how many wait before it; AheadWaits why the first of them does.
-	Ahead      int
-	AheadWaits Reason
-	// AheadRests says that some of them are resting, and not just about to go.
-	AheadRests bool
+// Attempt is an attempt to bring a change to KOS. The right to order has been taken
+// from KOS's limit.
+type Attempt struct {
+	RequestID string
+	// InDoubt says that KOS may have got an order whose outcome is not known.
+	InDoubt bool
+	// LastAt is when the last attempt began in which KOS may have got an order; zero
+	// if there was none.
+	LastAt time.Time
 }
 
-// Turn is whether a change may go to KOS.
-type Turn struct {
-	// Granted is false if others are before it, if KOS's limit is used up, or
-	// if the change has become final.
-	Granted bool
-	// Ahead is how many wait before it.
-	Ahead int
-	// Limited is how long the limit will be used up; 0 if it is not.
-	Limited time.Duration
+// Verdict is what an attempt came to.
+type Verdict struct {
+	Step    Step
+	Outcome Outcome // of StepFinished
+	Change  Change  // as it was when the attempt began
+	// After is when to try again, of StepNotCalled and StepPostponed; 0 is as soon as
+	// usual.
+	After time.Duration
+	Err   error // why the change is not final
 }
 
-// Rest is how a change waits.
-type Rest struct {
-	Reason Reason
-	Until  time.Time
-	// Asked and Unanswered are those of Place.
-	Asked      bool
-	Unanswered int
-	// Aside lets others pass: it may be this change alone that KOS does not
-	// answer.
-	Aside bool
-}
+// Step is what an attempt has led to.
+type Step string
+
+// The steps.
+const (
+	StepFinished   Step = "finished"
+	StepNothing    Step = "nothing"    // it was final already, or is not known
+	StepUnanswered Step = "unanswered" // KOS may have got the order
+	StepNotCalled  Step = "not_called" // KOS takes no calls from anyone
+	StepThrottled  Step = "throttled"  // KOS has refused the call for its rate
+	StepPostponed  Step = "postponed"  // KOS does not say what must be known first
+	StepFailed     Step = "failed"     // by a fault of this service
+)
 
 // Outcome is how a change ends.
 type Outcome struct {
@@ -136,23 +128,6 @@ type Lines interface {
 
 // Meter counts what happens to changes.
 type Meter interface {
-	// Attempted is called each time a change was looked after.
-	Attempted(step Step)
 	// Finished is called with each change that has become final.
 	Finished(status Status, resultCode string, took time.Duration)
 }
-
-// Step is what looking after a change has led to.
-type Step string
-
-// The steps.
-const (
-	StepFinished  Step = "finished"
-	StepQueued    Step = "queued"
-	StepLimited   Step = "limited"
-	StepNotAsked  Step = "not_asked"
-	StepNoAnswer  Step = "no_answer"
-	StepUndecided Step = "undecided"      // KOS cannot say yet
-	StepUnknown   Step = "unknown_holder" // KOS does not say whose the line is
-	StepNothing   Step = "nothing"        // it was final already
-)

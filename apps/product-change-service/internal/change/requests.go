@@ -12,36 +12,34 @@ import (
 
 // Requests are the use cases of a customer.
 type Requests struct {
-	plans    Plans
-	book     Book
-	history  History
-	outcomes *Outcomes
-	now      func() time.Time
-	newID    func() string
+	plans   Plans
+	changes Acceptance
+	history History
+	now     func() time.Time
+	newID   func() string
 }
 
 // RequestsParams are what Requests need.
 type RequestsParams struct {
-	Plans    Plans
-	Book     Book
-	History  History
-	Outcomes *Outcomes
-	Now      func() time.Time
-	NewID    func() string // UUIDs of version 7
+	Plans   Plans
+	Changes Acceptance
+	History History
+	Now     func() time.Time
+	NewID   func() string // UUIDs of version 7
 }
 
 // NewRequests returns the use cases.
 func NewRequests(p RequestsParams) *Requests {
-	return &Requests{plans: p.Plans, book: p.Book, history: p.History, outcomes: p.Outcomes, now: p.Now, newID: p.NewID}
+	return &Requests{plans: p.Plans, changes: p.Changes, history: p.History, now: p.Now, newID: p.NewID}
 }
 
 const (
-	// patience is how long a client waits for its answer, checks included.
+	// answerTimeout is how long a client waits for its answer, checks included.
 	// Product rule: an answer within 8 s; the rest is for writing it.
-	patience = 7500 * time.Millisecond
-	// glance is how often a change is looked at while a client waits, in case
-	// nobody tells that it has become final.
-	glance = time.Second
+	answerTimeout = 7500 * time.Millisecond
+	// pollInterval is how often a change is read while a client waits, should a
+	// notification be lost.
+	pollInterval = time.Second
 	// maxDaysAhead is how far in the future KOS takes orders.
 	maxDaysAhead = 60
 )
@@ -57,7 +55,7 @@ func (r *Requests) Ask(ctx context.Context, asker Asker, order Order, key Key, a
 	if !asker.Owns(order.Line) {
 		return Change{}, product.ErrNotYourLine
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	accepted, err := r.once(ctx, asker, order, key)
 	if err != nil || async && asker.Wait == nil {
@@ -94,7 +92,7 @@ func (r *Requests) recall(ctx context.Context, asker Asker, order Order, key Key
 	if key.Text == "" {
 		return Change{}, ErrNoChange
 	}
-	requestID, body, err := r.book.Recall(ctx, asker.UserID, key.Text)
+	requestID, body, err := r.changes.Recall(ctx, asker.UserID, key.Text)
 	if err != nil {
 		return Change{}, err
 	}
@@ -118,7 +116,7 @@ func (r *Requests) accept(ctx context.Context, asker Asker, order Order, key Key
 		return Change{}, err
 	}
 	subscription := asker.Subscription(order.Line)
-	busy, err := r.book.Busy(ctx, subscription)
+	busy, err := r.changes.InProgress(ctx, subscription)
 	if err != nil {
 		return Change{}, err
 	}
@@ -140,7 +138,7 @@ func (r *Requests) accept(ctx context.Context, asker Asker, order Order, key Key
 	}
 	order.Effective = effective
 	key.Body = order.digest()
-	if err := r.book.Accept(ctx, accepted, key); err != nil {
+	if err := r.changes.Accept(ctx, accepted, key); err != nil {
 		return Change{}, fmt.Errorf("accept change: %w", err)
 	}
 	return accepted, nil
@@ -199,9 +197,9 @@ func refusal(inspection product.Inspection) error {
 
 // await returns the change once it is final, or as it stands when ctx ends.
 func (r *Requests) await(ctx context.Context, c Change) (Change, error) {
-	final, leave := r.outcomes.Await(c.RequestID)
-	defer leave()
-	ticker := time.NewTicker(glance)
+	ended, stop := r.changes.Await(c.Line)
+	defer stop()
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
 		// The first look comes after the registration: nothing can be missed.
@@ -213,8 +211,7 @@ func (r *Requests) await(ctx context.Context, c Change) (Change, error) {
 			return c, nil
 		}
 		select {
-		case <-final:
-			final = nil
+		case <-ended:
 		case <-ticker.C:
 		case <-ctx.Done():
 			return c, nil // it is accepted, whatever it takes

@@ -24,29 +24,20 @@ var discard = slog.New(slog.DiscardHandler)
 // desk is where customers ask.
 type desk struct {
 	*change.Requests
-	ledger   *ledger
-	plans    *plans
-	outcomes *change.Outcomes
-	now      time.Time
+	ledger *ledger
+	plans  *plans
+	now    time.Time
 }
 
 func newDesk() *desk {
-	d := &desk{ledger: newLedger(), plans: goodPlans(), outcomes: change.NewOutcomes(), now: noon}
+	d := &desk{ledger: newLedger(), plans: goodPlans(), now: noon}
 	var ids atomic.Int64
 	d.Requests = change.NewRequests(change.RequestsParams{
-		Plans: d.plans, Book: d.ledger, History: d.ledger, Outcomes: d.outcomes,
+		Plans: d.plans, Changes: d.ledger, History: d.ledger,
 		Now:   func() time.Time { return d.now },
 		NewID: func() string { return fmt.Sprint("request-", ids.Add(1)) },
 	})
 	return d
-}
-
-// complete makes a change final.
-func (d *desk) complete(requestID string) {
-	d.ledger.mu.Lock()
-	d.ledger.changes[requestID].Status = change.Completed
-	d.ledger.mu.Unlock()
-	d.outcomes.Announce(requestID)
 }
 
 func TestAskAcceptsAndWaits(t *testing.T) {
@@ -55,7 +46,7 @@ func TestAskAcceptsAndWaits(t *testing.T) {
 		d := newDesk()
 		go func() {
 			pass(2 * time.Second)
-			d.complete("request-1")
+			d.ledger.complete("request-1")
 		}()
 		start := time.Now()
 		got, err := d.Ask(t.Context(), asker, wish, change.Key{}, false)
@@ -121,7 +112,7 @@ func TestAskSurvivesAFaultWhileItWaits(t *testing.T) {
 			d.ledger.fault = errDatabase
 			d.ledger.mu.Unlock()
 			pass(time.Second)
-			d.complete("request-1")
+			d.ledger.complete("request-1")
 		}()
 		if got, err := d.Ask(t.Context(), asker, wish, change.Key{}, false); err != nil || got.Status != change.Completed {
 			t.Errorf("%+v, %v", got, err)
@@ -143,7 +134,7 @@ func TestAskRefuses(t *testing.T) {
 		"somebody else's line": {order: change.Order{Line: "01087654321", Current: "A", Target: "B"}, want: product.ErrNotYourLine},
 		"yesterday":            {order: change.Order{Line: line, Effective: "2026-11-21"}, want: change.ErrPastDay},
 		"too far ahead":        {order: change.Order{Line: line, Effective: "2027-01-22"}, want: change.ErrDayTooFar},
-		"a running change":     {before: func(d *desk) { d.ledger.changes[id] = &change.Place{Change: change.Change{Line: line}} }, order: wish, want: change.ErrInProgress},
+		"a running change":     {before: func(d *desk) { d.ledger.changes[id] = &change.Change{Line: line} }, order: wish, want: change.ErrInProgress},
 		"a suspended line":     {before: func(d *desk) { d.plans.inspection = suspended }, order: wish, want: change.ErrSuspended},
 		"a discontinued plan":  {before: func(d *desk) { d.plans.inspection = discontinued }, order: wish, want: change.ErrInvalid},
 		"KOS away":             {before: func(d *desk) { d.plans.err = product.ErrUnavailable }, order: wish, want: product.ErrUnavailable},
@@ -202,7 +193,7 @@ func TestAKeyStandsForOneChange(t *testing.T) {
 		if diff := cmp.Diff(first, again); diff != "" || err != nil {
 			t.Errorf("%v (-first +again):\n%s", err, diff)
 		}
-		d.complete(first.RequestID)
+		d.ledger.complete(first.RequestID)
 		final, err := d.Ask(t.Context(), asker, wish, key, false)
 		if err != nil || final.Status != change.Completed || final.RequestID != first.RequestID {
 			t.Errorf("when it is final: %+v, %v", final, err)
@@ -268,7 +259,7 @@ func TestAHundredTwinsGetOneAnswer(t *testing.T) {
 		}
 		synctest.Wait()
 		for requestID := range d.ledger.changes {
-			d.complete(requestID)
+			d.ledger.complete(requestID)
 		}
 		group.Wait()
 		for _, got := range answers {

@@ -76,7 +76,7 @@ func manyPlans(n int) string {
 }
 
 func hostileCarrier(k *hostile.KOS) *kos.Carrier {
-	return kos.New(k, &exchanges{}, kos.Budgets{Inquiry: budget{}, Products: budget{}, Status: budget{}, Change: budget{}},
+	return kos.New(caller(k, &exchanges{}), kos.Budgets{Inquiry: budget{}, Products: budget{}, Status: budget{}, Change: budget{}},
 		func() time.Time { return noon }, func() string { return "new-id" })
 }
 

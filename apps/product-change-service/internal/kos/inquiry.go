@@ -5,6 +5,7 @@ import (
 	"time"
 
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
+	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
@@ -106,7 +107,7 @@ func (d *catalogueData) Check() error {
 func (c *Carrier) Subscriber(ctx context.Context, line msisdn.Number) (product.Subscriber, error) {
 	requestID := c.newID()
 	data := lineData{line: line}
-	err := c.inquire(ctx, question{ProductInquiry, requestID, line, map[string]string{
+	err := c.inquire(ctx, exchange.Call{Endpoint: ProductInquiry, RequestID: requestID, Line: line, Body: map[string]string{
 		"lineNumber": line.Digits(), "requestId": requestID,
 	}}, &data)
 	if err != nil {
@@ -130,7 +131,7 @@ func (c *Carrier) Subscriber(ctx context.Context, line msisdn.Number) (product.S
 // Catalogue implements product.Carrier.
 func (c *Carrier) Catalogue(ctx context.Context) (product.Catalogue, error) {
 	var data catalogueData
-	err := c.inquire(ctx, question{endpoint: Products, requestID: c.newID()}, &data)
+	err := c.inquire(ctx, exchange.Call{Endpoint: Products, RequestID: c.newID()}, &data)
 	if err != nil {
 		return product.Catalogue{}, err
 	}
@@ -143,17 +144,17 @@ func (c *Carrier) Catalogue(ctx context.Context) (product.Catalogue, error) {
 	return catalogue, nil
 }
 
-// inquire asks a customer's question and reads the data of its answer.
-func (c *Carrier) inquire(ctx context.Context, q question, out kosclient.Checker) error {
-	if err := c.within(ctx, q.endpoint); err != nil {
+// inquire makes a customer's call and reads the data of its answer.
+func (c *Carrier) inquire(ctx context.Context, call exchange.Call, out kosclient.Checker) error {
+	if err := c.admit(ctx, call.Endpoint); err != nil {
 		return err
 	}
-	answer, err := c.ask(ctx, q)
-	c.outages.note(q.endpoint, err, c.now())
+	answer, err := c.call(ctx, call)
+	c.outages.note(call.Endpoint, err, c.now())
 	switch {
 	case err != nil:
 		return unavailable(err)
-	case answer.ResultCode == unknownLine && q.endpoint == ProductInquiry:
+	case answer.ResultCode == unknownLine && call.Endpoint == ProductInquiry:
 		return product.ErrUnknownLine
 	case answer.ResultCode != kosclient.OK:
 		return unavailable(answer.Unexpected(ctx))

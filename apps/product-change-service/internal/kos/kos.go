@@ -1,5 +1,5 @@
-// Package kos asks KOS for lines and plans, brings it orders, and tells every
-// exchange to the history of processing. It keeps to KOS's limits.
+// Package kos asks KOS for lines and plans and brings it orders, within KOS's
+// limits.
 package kos
 
 import (
@@ -8,42 +8,33 @@ import (
 	"time"
 
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
-	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// KOS's endpoints. Their paths are fixed, since the sidecar keeps a circuit
-// breaker for each path.
+// KOS's endpoints.
 const (
 	ProductInquiry = "product-inquiry"
 	Products       = "products"
 	ProductChange  = "product-change"
 	ChangeStatus   = "product-change-status"
-
-	prefix = "/api/kos/"
 )
 
-// Client is the part of kosclient.Client that is used here.
-type Client interface {
-	Post(ctx context.Context, path string, in any) (kosclient.Answer, error)
-	Get(ctx context.Context, path string) (kosclient.Answer, error)
+// Caller is the part of exchange.Caller that is used here.
+type Caller interface {
+	Call(ctx context.Context, call exchange.Call) (kosclient.Answer, error)
 }
 
-// Exchanges takes the record of each exchange.
-type Exchanges interface {
-	AppendExchange(ctx context.Context, e change.Exchange)
-}
-
-// Budget is the right to call an endpoint. See kosbudget.Budget.
+// Budget is the right to call an endpoint. See budget.Budget.
 type Budget interface {
 	Await(ctx context.Context, longest time.Duration) (wait time.Duration, err error)
 	Throttled(ctx context.Context, retryAfter time.Duration) error
 }
 
-// Budgets are those of the endpoints. Orders are given their turn before; all
-// else is asked whenever somebody wants to know.
+// Budgets are those of the endpoints. The right to order is taken by the queue; all
+// others are taken here.
 type Budgets struct {
 	Inquiry, Products, Status, Change Budget
 }
@@ -63,12 +54,11 @@ func (b Budgets) of(endpoint string) Budget {
 
 // Carrier implements product.Carrier and change.Carrier.
 type Carrier struct {
-	client    Client
-	exchanges Exchanges
-	budgets   Budgets
-	outages   *outages
-	now       func() time.Time
-	newID     func() string
+	caller  Caller
+	budgets Budgets
+	outages *outages
+	now     func() time.Time
+	newID   func() string
 }
 
 var (
@@ -76,74 +66,37 @@ var (
 	_ change.Carrier  = (*Carrier)(nil)
 )
 
-// New returns a carrier that calls KOS with client.
-func New(client Client, exchanges Exchanges, budgets Budgets, now func() time.Time, newID func() string) *Carrier {
-	return &Carrier{client: client, exchanges: exchanges, budgets: budgets, outages: newOutages(), now: now, newID: newID}
+// New returns a carrier that calls KOS with caller.
+func New(caller Caller, budgets Budgets, now func() time.Time, newID func() string) *Carrier {
+	return &Carrier{caller: caller, budgets: budgets, outages: newOutages(), now: now, newID: newID}
 }
 
-// Within returns the same carrier with other budgets: those of questions that
-// nobody waits for.
+// Within returns the same carrier with other budgets, such as those for background
+// work.
 func (c *Carrier) Within(budgets Budgets) *Carrier {
 	other := *c
 	other.budgets = budgets
 	return &other
 }
 
-// question is one call.
-type question struct {
-	endpoint  string
-	requestID string
-	line      msisdn.Number
-	body      any // nil: GET
+// call makes a call of KOS whose right has been taken.
+func (c *Carrier) call(ctx context.Context, call exchange.Call) (kosclient.Answer, error) {
+	call.Limit = c.budgets.of(call.Endpoint)
+	return c.caller.Call(ctx, call)
 }
 
-// ask sends a question. Every exchange is recorded, also one that failed, and
-// every replica hears of a refusal for having asked too often. It returns what
-// kosclient returns.
-func (c *Carrier) ask(ctx context.Context, q question) (kosclient.Answer, error) {
-	start := c.now()
-	var (
-		answer kosclient.Answer
-		err    error
-	)
-	if q.body == nil {
-		answer, err = c.client.Get(ctx, prefix+q.endpoint)
-	} else {
-		answer, err = c.client.Post(ctx, prefix+q.endpoint, q.body)
-	}
-	c.exchanges.AppendExchange(ctx, change.Exchange{
-		ID: c.newID(), RequestID: q.requestID, Endpoint: q.endpoint, Line: q.line,
-		ResultCode: string(answer.ResultCode), Outcome: outcome(err), At: start, Took: c.now().Sub(start),
-	})
-	if errors.Is(err, kosclient.ErrBusy) {
-		told := c.budgets.of(q.endpoint).Throttled(context.WithoutCancel(ctx), problem.From(err).RetryAfter)
-		err = errors.Join(err, told) // what is not known to others, they will find out
-	}
-	return answer, err
-}
+// budgetWait is how long a customer's question waits for KOS's limit.
+const budgetWait = 2 * time.Second
 
-func outcome(err error) string {
-	switch {
-	case err == nil:
-		return "ANSWERED"
-	case errors.Is(err, kosclient.ErrBusy):
-		return "BUSY"
-	}
-	return "UNAVAILABLE"
-}
+// errOutage is the answer without a call while an endpoint cannot be called.
+var errOutage = errors.New("kos: could not be called a moment ago")
 
-// patience is how long a customer's question waits for KOS's limit.
-const patience = 2 * time.Second
-
-// errOutage is the answer without a call while an endpoint cannot be asked.
-var errOutage = errors.New("kos: could not be asked a moment ago")
-
-// within waits for the right to ask a customer's question.
-func (c *Carrier) within(ctx context.Context, endpoint string) error {
+// admit waits for the right to make a customer's call.
+func (c *Carrier) admit(ctx context.Context, endpoint string) error {
 	if c.outages.last(endpoint, c.now()) {
 		return unavailable(errOutage)
 	}
-	wait, err := c.budgets.of(endpoint).Await(ctx, patience)
+	wait, err := c.budgets.of(endpoint).Await(ctx, budgetWait)
 	if err != nil {
 		return change.ErrDatabase.WithCause(errors.Join(product.ErrUnavailable, err))
 	}
@@ -153,12 +106,12 @@ func (c *Carrier) within(ctx context.Context, endpoint string) error {
 	return nil
 }
 
-// unavailable keeps what the client is to be told and marks it as a failure to
+// unavailable returns the problem that the client is shown, marked as a failure to
 // reach KOS.
 func unavailable(err error) error {
-	told := kosclient.ErrUnavailable
+	shown := kosclient.ErrUnavailable
 	if errors.Is(err, kosclient.ErrBusy) {
-		told = problem.From(err) // with the time that KOS named
+		shown = problem.From(err) // with the time that KOS named
 	}
-	return told.WithCause(errors.Join(product.ErrUnavailable, err))
+	return shown.WithCause(errors.Join(product.ErrUnavailable, err))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
+	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -41,9 +42,14 @@ func (c *client) Get(_ context.Context, path string) (kosclient.Answer, error) {
 	return c.answer, c.err
 }
 
-type exchanges []change.Exchange
+type exchanges []exchange.Exchange
 
-func (e *exchanges) AppendExchange(_ context.Context, x change.Exchange) { *e = append(*e, x) }
+func (e *exchanges) Append(_ context.Context, x exchange.Exchange) { *e = append(*e, x) }
+
+// caller returns what calls KOS with a client and appends to told.
+func caller(c exchange.Client, told *exchanges) *exchange.Caller {
+	return exchange.NewCaller(c, told, func() time.Time { return noon }, func() string { return "new-id" })
+}
 
 // budget gives what it says, and notes what it is told, if somebody wants to
 // know.
@@ -71,7 +77,7 @@ type world struct {
 
 func carrier(answer kosclient.Answer, err error, limit budget) world {
 	w := world{client: &client{answer: answer, err: err}, told: &exchanges{}}
-	w.Carrier = kos.New(w.client, w.told, kos.Budgets{Inquiry: limit, Products: limit, Status: limit, Change: limit},
+	w.Carrier = kos.New(caller(w.client, w.told), kos.Budgets{Inquiry: limit, Products: limit, Status: limit, Change: limit},
 		func() time.Time { return noon }, func() string { return "new-id" })
 	return w
 }
@@ -113,7 +119,7 @@ func TestSubscriber(t *testing.T) {
 	if w.client.path != "/api/kos/product-inquiry" || w.client.sent != `{"lineNumber":"01012345678","requestId":"new-id"}` {
 		t.Errorf("sent %s to %s", w.client.sent, w.client.path)
 	}
-	record := change.Exchange{ID: "new-id", RequestID: "new-id", Endpoint: "product-inquiry", Line: line, ResultCode: "0000", Outcome: "ANSWERED", At: noon}
+	record := exchange.Exchange{ID: "new-id", RequestID: "new-id", Endpoint: "product-inquiry", Line: line, ResultCode: "0000", Outcome: "ANSWERED", At: noon}
 	if diff := cmp.Diff(exchanges{record}, *w.told); diff != "" {
 		t.Errorf("exchange: %s", diff)
 	}

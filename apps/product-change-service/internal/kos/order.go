@@ -7,6 +7,7 @@ import (
 	"time"
 
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
+	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
@@ -57,7 +58,7 @@ func (d *orderData) result(message string) change.Result {
 
 // Order implements change.Carrier. The right to call must have been taken.
 func (c *Carrier) Order(ctx context.Context, ch change.Change) (change.Result, error) {
-	answer, err := c.ask(ctx, question{ProductChange, ch.RequestID, ch.Line, order{
+	answer, err := c.call(ctx, exchange.Call{Endpoint: ProductChange, RequestID: ch.RequestID, Line: ch.Line, Body: order{
 		LineNumber: ch.Line.Digits(), CurrentProductCode: ch.CurrentCode, TargetProductCode: ch.Target.Code,
 		EffectiveDate: ch.Effective, RequestID: ch.RequestID,
 	}})
@@ -112,16 +113,18 @@ func (d *statusData) Check() error {
 	return d.Order.Check()
 }
 
-// statusPatience is how long the question for an outcome waits for KOS's limit.
-const statusPatience = time.Second
+// statusWait is how long the question for an outcome waits for KOS's limit.
+const statusWait = time.Second
 
 // Inquire implements change.Carrier.
 func (c *Carrier) Inquire(ctx context.Context, ch change.Change) (result change.Result, found bool, err error) {
-	wait, err := c.budgets.Status.Await(ctx, statusPatience)
+	wait, err := c.budgets.Status.Await(ctx, statusWait)
 	if err != nil || wait > 0 {
 		return change.Result{}, false, &change.NotAskedError{Reason: change.Limit, After: wait, Cause: err}
 	}
-	answer, err := c.ask(ctx, question{ChangeStatus, ch.RequestID, ch.Line, map[string]string{"requestId": ch.RequestID}})
+	answer, err := c.call(ctx, exchange.Call{
+		Endpoint: ChangeStatus, RequestID: ch.RequestID, Line: ch.Line, Body: map[string]string{"requestId": ch.RequestID},
+	})
 	if err != nil {
 		return change.Result{}, false, undone(err)
 	}
@@ -166,7 +169,7 @@ func undone(err error) error {
 	if errors.Is(err, kosclient.ErrBusy) {
 		return &change.NotAskedError{Reason: change.KOSBusy, After: problem.From(err).RetryAfter, Cause: err}
 	}
-	if notAsked(err) {
+	if exchange.NotCalled(err) {
 		return &change.NotAskedError{Reason: change.KOSUnavailable, Cause: err}
 	}
 	return noAnswer(err)

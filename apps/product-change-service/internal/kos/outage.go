@@ -1,21 +1,19 @@
 package kos
 
 import (
-	"errors"
 	"sync"
 	"time"
 
-	"github.com/phonebill/phonebill/apps/internal/sidecar"
+	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
 )
 
-// outageRest is how long customers' questions do not try an endpoint again whose
+// outagePause is how long customers' questions do not try an endpoint again whose
 // circuit breaker was found open.
-const outageRest = 3 * time.Second
+const outagePause = 3 * time.Second
 
-// outages remember which endpoints the sidecar does not let anybody ask. Trying
-// one costs KOS nothing, but us a call of the budget: without the memory, an
-// outage would spend it, and those who come next would wait for a right that is
-// worth nothing.
+// outages remember which endpoints cannot be called. A try takes a call of the budget
+// that never reaches KOS: without the memory an outage would spend the budget, and
+// the questions after it would wait for nothing.
 type outages struct {
 	mu    sync.Mutex
 	until map[string]time.Time
@@ -32,17 +30,10 @@ func (o *outages) last(endpoint string, now time.Time) bool {
 
 // note remembers at now how a call of endpoint failed.
 func (o *outages) note(endpoint string, err error, now time.Time) {
-	if !notAsked(err) {
+	if !exchange.NotCalled(err) {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.until[endpoint] = now.Add(outageRest)
-}
-
-// notAsked reports whether err says that the sidecar did not even ask KOS: every
-// call would meet the same.
-func notAsked(err error) bool {
-	failed, ok := errors.AsType[*sidecar.InvokeError](err)
-	return ok && (failed.Reason == sidecar.BreakerOpen || failed.Reason == sidecar.Refused)
+	o.until[endpoint] = now.Add(outagePause)
 }

@@ -30,7 +30,7 @@ func TestAnOpenBreakerSpendsNoBudget(t *testing.T) {
 	t.Parallel()
 	now := noon
 	client, lines, plans := &client{err: invoke(sidecar.BreakerOpen)}, &counting{}, &counting{}
-	c := kos.New(client, &exchanges{}, kos.Budgets{Inquiry: lines, Products: plans, Status: lines, Change: lines},
+	c := kos.New(caller(client, &exchanges{}), kos.Budgets{Inquiry: lines, Products: plans, Status: lines, Change: lines},
 		func() time.Time { return now }, func() string { return "new-id" })
 	ask := func(want error, taken int) {
 		t.Helper()

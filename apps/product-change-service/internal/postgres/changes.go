@@ -9,51 +9,60 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/phonebill/phonebill/apps/internal/kos/queue"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// Jobs puts work into the queue that outlives this process, within a
-// transaction of ours. See queue.Jobs.
-type Jobs interface {
-	// Process has a change processed soon.
-	Process(ctx context.Context, tx pgx.Tx, requestID string) error
-	// Announce has a completed change announced at a time, or soon if it is
-	// past.
+// Outbox takes events within a transaction of this package. See outbox.Jobs.
+type Outbox interface {
+	// Announce has a completed change announced at a time, or soon if that is past.
 	Announce(ctx context.Context, tx pgx.Tx, requestID string, at time.Time) error
 }
 
-// Book implements change.Book.
-type Book struct {
-	pool *pgxpool.Pool
-	jobs Jobs
+// Endpoint is the endpoint of KOS that changes are queued for.
+const Endpoint = "product-change"
+
+// Changes implements change.Acceptance and change.Attempts. A line has one change at
+// most that is not final: the line is the key of its queue item.
+type Changes struct {
+	pool   *pgxpool.Pool
+	queue  *queue.Queue
+	outbox Outbox
 }
 
-var _ change.Book = (*Book)(nil)
+var (
+	_ change.Acceptance = (*Changes)(nil)
+	_ change.Attempts   = (*Changes)(nil)
+)
 
-// NewBook returns the book in pool's database.
-func NewBook(pool *pgxpool.Pool, jobs Jobs) *Book { return &Book{pool: pool, jobs: jobs} }
+// NewChanges returns the changes in pool's database.
+func NewChanges(pool *pgxpool.Pool, q *queue.Queue, outbox Outbox) *Changes {
+	return &Changes{pool: pool, queue: q, outbox: outbox}
+}
 
-const takeKey = `
+// payload is that of a queue item. Items of the release before name no customer.
+type payload struct {
+	RequestID  string `json:"requestId"`
+	CustomerID string `json:"customerId,omitempty"`
+}
+
+const insertKey = `
 INSERT INTO idempotency_key (user_id, key, request_id, body, created_at)
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING`
 
-const takeLine = `
-INSERT INTO running_change (line_number, request_id, requested_at, due_at)
-VALUES ($1, $2, $3, $3)
-ON CONFLICT (line_number) DO NOTHING`
-
-const writeDown = `
+const insertChange = `
 INSERT INTO change_request (request_id, requested_at, user_id, customer_id, line_number,
     current_code, current_name, target_code, target_name, target_product, effective_on)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, '')::date)`
 
-// Accept implements change.Book: in one transaction, or not at all.
-func (b *Book) Accept(ctx context.Context, c change.Change, key change.Key) error {
-	err := pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+// Accept implements change.Acceptance: in one transaction, or not at all.
+func (s *Changes) Accept(ctx context.Context, c change.Change, key change.Key) error {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if key.Text != "" {
-			tag, err := tx.Exec(ctx, takeKey, c.UserID, key.Text, c.RequestID, key.Body, c.RequestedAt)
+			tag, err := tx.Exec(ctx, insertKey, c.UserID, key.Text, c.RequestID, key.Body, c.RequestedAt)
 			if err != nil {
 				return err
 			}
@@ -61,18 +70,19 @@ func (b *Book) Accept(ctx context.Context, c change.Change, key change.Key) erro
 				return change.ErrKeyTaken
 			}
 		}
-		tag, err := tx.Exec(ctx, takeLine, c.Line.Digits(), c.RequestID, c.RequestedAt)
+		ticket, err := s.queue.Enqueue(ctx, tx, queue.Request{
+			Endpoint: Endpoint, Key: c.Line.Digits(), OrderingKey: c.Line.Digits(),
+			Payload: payload{RequestID: c.RequestID, CustomerID: c.CustomerID},
+		})
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 {
+		if !ticket.Added {
 			return change.ErrInProgress
 		}
-		if _, err := tx.Exec(ctx, writeDown, c.RequestID, c.RequestedAt, c.UserID, c.CustomerID, c.Line.Digits(),
-			c.CurrentCode, c.CurrentName, c.Target.Code, c.Target.Name, c.Target, string(c.Effective)); err != nil {
-			return err
-		}
-		return b.jobs.Process(ctx, tx, c.RequestID)
+		_, err = tx.Exec(ctx, insertChange, c.RequestID, c.RequestedAt, c.UserID, c.CustomerID, c.Line.Digits(),
+			c.CurrentCode, c.CurrentName, c.Target.Code, c.Target.Name, c.Target, string(c.Effective))
+		return err
 	})
 	if err != nil {
 		return fault("accept change", err)
@@ -85,9 +95,9 @@ SELECT request_id::text, body
 FROM idempotency_key
 WHERE user_id = $1 AND key = $2`
 
-// Recall implements change.Book.
-func (b *Book) Recall(ctx context.Context, userID, key string) (requestID string, body []byte, err error) {
-	err = b.pool.QueryRow(ctx, recall, userID, key).Scan(&requestID, &body)
+// Recall implements change.Acceptance.
+func (s *Changes) Recall(ctx context.Context, userID, key string) (requestID string, body []byte, err error) {
+	err = s.pool.QueryRow(ctx, recall, userID, key).Scan(&requestID, &body)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", nil, change.ErrNoChange
 	}
@@ -97,18 +107,23 @@ func (b *Book) Recall(ctx context.Context, userID, key string) (requestID string
 	return requestID, body, nil
 }
 
-const isBusy = `
+const isInProgress = `
 SELECT EXISTS (
-    SELECT FROM running_change JOIN change_request USING (request_id, requested_at)
-    WHERE running_change.line_number = $1 AND customer_id = $2
+    SELECT FROM kos_queue
+    WHERE endpoint = '` + Endpoint + `' AND dedup_key = $1 AND coalesce(payload->>'customerId', $2) = $2
 )`
 
-// Busy implements change.Book.
-func (b *Book) Busy(ctx context.Context, s product.Subscription) (busy bool, err error) {
-	if err := b.pool.QueryRow(ctx, isBusy, s.Line.Digits(), s.Customer).Scan(&busy); err != nil {
-		return false, fault("find running change", err)
+// InProgress implements change.Acceptance.
+func (s *Changes) InProgress(ctx context.Context, sub product.Subscription) (found bool, err error) {
+	if err := s.pool.QueryRow(ctx, isInProgress, sub.Line.Digits(), sub.Customer).Scan(&found); err != nil {
+		return false, fault("find change in progress", err)
 	}
-	return busy, nil
+	return found, nil
+}
+
+// Await implements change.Acceptance.
+func (s *Changes) Await(line msisdn.Number) (ended <-chan struct{}, stop func()) {
+	return s.queue.Await(Endpoint, line.Digits())
 }
 
 const forgetKeys = `
@@ -117,8 +132,8 @@ WHERE (user_id, key) IN (SELECT user_id, key FROM idempotency_key WHERE created_
 
 // ForgetKeys deletes keys that were used before a time, a bounded number of
 // them.
-func (b *Book) ForgetKeys(ctx context.Context, before time.Time) error {
-	if _, err := b.pool.Exec(ctx, forgetKeys, before); err != nil {
+func (s *Changes) ForgetKeys(ctx context.Context, before time.Time) error {
+	if _, err := s.pool.Exec(ctx, forgetKeys, before); err != nil {
 		return fmt.Errorf("forget keys: %w", err)
 	}
 	return nil

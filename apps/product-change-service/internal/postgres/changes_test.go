@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
-	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
 func TestAcceptWritesEverythingDown(t *testing.T) {
@@ -19,26 +18,28 @@ func TestAcceptWritesEverythingDown(t *testing.T) {
 	s := newStore(t, plenty)
 	c := asked(t, number(1))
 	c.Effective = "2026-12-24"
-	must(t, s.book.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}))
+	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}))
 
 	found, err := s.history.Find(t.Context(), c.UserID, c.RequestID)
 	must(t, err)
 	if diff := cmp.Diff(c, normal(found)); diff != "" {
 		t.Errorf("written down otherwise (-want +got):\n%s", diff)
 	}
-	if n := s.count(t, `SELECT count(*) FROM river_job WHERE kind = 'process_change' AND args ->> 'requestId' = $1`, c.RequestID); n != 1 {
-		t.Errorf("%d jobs", n)
+	if n := s.count(t, `SELECT count(*) FROM kos_queue WHERE endpoint = 'product-change' AND payload ->> 'requestId' = $1`, c.RequestID); n != 1 {
+		t.Errorf("%d queue items", n)
 	}
-	id, body, err := s.book.Recall(t.Context(), c.UserID, "key")
+	id, body, err := s.changes.Recall(t.Context(), c.UserID, "key")
 	if id != c.RequestID || string(body) != "body" || err != nil {
 		t.Errorf("recalled %s %q, %v", id, body, err)
 	}
-	if _, _, err := s.book.Recall(t.Context(), "testuser02", "key"); !errors.Is(err, change.ErrNoChange) {
+	if _, _, err := s.changes.Recall(t.Context(), "testuser02", "key"); !errors.Is(err, change.ErrNoChange) {
 		t.Errorf("another user's key: %v", err)
 	}
-	busy, err := s.book.Busy(t.Context(), c.Subscription())
-	if !busy || err != nil {
-		t.Errorf("busy: %t, %v", busy, err)
+	for customer, want := range map[string]bool{c.CustomerID: true, "CUST999": false} {
+		running, err := s.changes.InProgress(t.Context(), product.Subscription{Customer: customer, Line: c.Line})
+		if running != want || err != nil {
+			t.Errorf("in progress for %s: %t, %v", customer, running, err)
+		}
 	}
 }
 
@@ -56,12 +57,12 @@ func TestOneOfTwoHundredChangesOfALineIsAccepted(t *testing.T) {
 	a := newStore(t, plenty)
 	b := a.twin(t, plenty)
 	errs := together(200, func(i int) error {
-		return []store{a, b}[i%2].book.Accept(context.Background(), asked(t, number(1)), change.Key{})
+		return []store{a, b}[i%2].changes.Accept(context.Background(), asked(t, number(1)), change.Key{})
 	})
 	if errs[nil] != 1 || errs[change.ErrInProgress] != 199 {
 		t.Errorf("got %v", errs)
 	}
-	for _, table := range []string{"change_request", "running_change", "river_job"} {
+	for _, table := range []string{"change_request", "kos_queue"} {
 		if n := a.count(t, "SELECT count(*) FROM "+table); n != 1 {
 			t.Errorf("%s has %d rows", table, n)
 		}
@@ -73,12 +74,12 @@ func TestAKeyIsTakenOnce(t *testing.T) {
 	s := newStore(t, plenty)
 	errs := together(100, func(i int) error {
 		// Each of another line, so that only the key is in the way.
-		return s.book.Accept(context.Background(), asked(t, number(i)), change.Key{Text: "key", Body: []byte("body")})
+		return s.changes.Accept(context.Background(), asked(t, number(i)), change.Key{Text: "key", Body: []byte("body")})
 	})
 	if errs[nil] != 1 || errs[change.ErrKeyTaken] != 99 {
 		t.Errorf("got %v", errs)
 	}
-	for _, table := range []string{"change_request", "running_change", "river_job", "idempotency_key"} {
+	for _, table := range []string{"change_request", "kos_queue", "idempotency_key"} {
 		if n := s.count(t, "SELECT count(*) FROM "+table); n != 1 {
 			t.Errorf("%s has %d rows", table, n)
 		}
@@ -112,39 +113,32 @@ func together(n int, call func(i int) error) map[error]int {
 	return errs
 }
 
-func TestNothingIsAcceptedWithoutItsJob(t *testing.T) {
+func TestNothingIsAcceptedWithoutItsQueueItem(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
-	book := postgres.NewBook(s.pool, noJobs{})
-	if err := book.Accept(t.Context(), asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}); !errors.Is(err, errNoJobs) {
-		t.Fatalf("got %v", err)
+	_, err := s.pool.Exec(t.Context(), "ALTER TABLE kos_queue ADD CHECK (false) NOT VALID")
+	must(t, err)
+	if err := s.changes.Accept(t.Context(), asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}); err == nil {
+		t.Fatal("accepted")
 	}
-	for _, table := range []string{"change_request", "running_change", "idempotency_key"} {
+	for _, table := range []string{"change_request", "kos_queue", "idempotency_key"} {
 		if n := s.count(t, "SELECT count(*) FROM "+table); n != 0 {
 			t.Errorf("%s has %d rows", table, n)
 		}
 	}
 }
 
-var errNoJobs = errors.New("no jobs today")
-
-// noJobs puts no jobs into the queue.
-type noJobs struct{}
-
-func (noJobs) Process(context.Context, pgx.Tx, string) error             { return errNoJobs }
-func (noJobs) Announce(context.Context, pgx.Tx, string, time.Time) error { return errNoJobs }
-
 func TestKeysAreForgotten(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	c := asked(t, number(1))
-	must(t, s.book.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}))
-	must(t, s.book.ForgetKeys(t.Context(), c.RequestedAt))
-	if _, _, err := s.book.Recall(t.Context(), c.UserID, "key"); err != nil {
+	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}))
+	must(t, s.changes.ForgetKeys(t.Context(), c.RequestedAt))
+	if _, _, err := s.changes.Recall(t.Context(), c.UserID, "key"); err != nil {
 		t.Errorf("too early: %v", err)
 	}
-	must(t, s.book.ForgetKeys(t.Context(), c.RequestedAt.Add(time.Second)))
-	if _, _, err := s.book.Recall(t.Context(), c.UserID, "key"); !errors.Is(err, change.ErrNoChange) {
+	must(t, s.changes.ForgetKeys(t.Context(), c.RequestedAt.Add(time.Second)))
+	if _, _, err := s.changes.Recall(t.Context(), c.UserID, "key"); !errors.Is(err, change.ErrNoChange) {
 		t.Errorf("too late: %v", err)
 	}
 }

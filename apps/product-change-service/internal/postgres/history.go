@@ -8,29 +8,33 @@ import (
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
 // History implements change.History.
-type History struct{ pool *pgxpool.Pool }
+type History struct {
+	pool  *pgxpool.Pool
+	queue *queue.Queue
+}
 
 var _ change.History = (*History)(nil)
 
-// NewHistory returns the history in pool's database.
-func NewHistory(pool *pgxpool.Pool) *History { return &History{pool: pool} }
+// NewHistory returns the history in pool's database. Why a change waits, q knows.
+func NewHistory(pool *pgxpool.Pool, q *queue.Queue) *History { return &History{pool: pool, queue: q} }
 
 const columns = `c.request_id::text, c.requested_at, c.user_id, c.customer_id, c.line_number,
     c.current_code, c.current_name, c.target_product, coalesce(c.effective_on::text, ''),
-    c.status, c.wait_reason, c.attempts, c.result_code, c.result_message, c.processed_at`
+    c.status, c.attempts, c.result_code, c.result_message, c.processed_at`
 
 // into returns where the columns of a change go.
 func into(c *change.Change) []any {
 	return []any{
 		&c.RequestID, &c.RequestedAt, &c.UserID, &c.CustomerID, (*string)(&c.Line),
 		&c.CurrentCode, &c.CurrentName, &c.Target, (*string)(&c.Effective),
-		(*string)(&c.Status), (*string)(&c.Waiting), &c.Attempts, &c.ResultCode, &c.ResultMessage,
+		(*string)(&c.Status), &c.Attempts, &c.ResultCode, &c.ResultMessage,
 		(*zeronull.Timestamptz)(&c.ProcessedAt),
 	}
 }
@@ -63,7 +67,29 @@ func (h *History) Find(ctx context.Context, userID, requestID string) (change.Ch
 	if err != nil {
 		return change.Change{}, fault("find change", err)
 	}
-	return found, nil
+	return h.waiting(ctx, found)
+}
+
+// reasons are the reasons of a queue as customers are shown them.
+var reasons = map[queue.Reason]change.Reason{
+	queue.Behind: change.Queued, queue.Limited: change.Limit,
+	queue.Throttling: change.KOSBusy, queue.Unavailable: change.KOSUnavailable,
+}
+
+// waiting returns a change with why it waits, if it does.
+func (h *History) waiting(ctx context.Context, c change.Change) (change.Change, error) {
+	if c.Status.Final() {
+		return c, nil
+	}
+	standing, err := h.queue.Standing(ctx, Endpoint, c.Line.Digits())
+	if errors.Is(err, queue.ErrNotQueued) {
+		return c, nil // it has just ended
+	}
+	if err != nil {
+		return change.Change{}, fault("find place in queue", err)
+	}
+	c.Waiting = reasons[standing.Reason]
+	return c, nil
 }
 
 // chosen is what both queries of a page choose from: as many of the newest
@@ -97,6 +123,12 @@ func (h *History) List(ctx context.Context, f change.Filter) (change.Page, error
 	})
 	if err := h.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return change.Page{}, fault("list changes", err)
+	}
+	for i := range page.Changes { // a line has one at most that waits
+		var err error
+		if page.Changes[i], err = h.waiting(ctx, page.Changes[i]); err != nil {
+			return change.Page{}, err
+		}
 	}
 	return page, nil
 }

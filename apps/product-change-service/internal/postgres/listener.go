@@ -5,31 +5,18 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
-// Plans are told of lines that other replicas have invalidated. See
+// Plans are what lines that other replicas have invalidated are removed from. See
 // product.Plans.
 type Plans interface {
 	Heard(line msisdn.Number)
-	Listening(told bool)
+	Listening(listening bool)
 }
 
-// Outcomes are told of changes that have become final. See change.Outcomes.
-type Outcomes interface {
-	Announce(requestID string)
-}
-
-// Listener passes on what replicas tell one another. Who waits for an outcome
-// looks for it now and then, so that nothing need be said of outcomes missed.
-func Listener(plans Plans, outcomes Outcomes) pg.Listener {
+// Listener returns what passes the notifications of other replicas to plans.
+func Listener(plans Plans) pg.Listener {
 	return pg.Listener{
-		Channels:  []string{ChangeFinished, LineChanged},
+		Channels:  []string{LineChanged},
 		Listening: plans.Listening,
-		Notified: func(channel, payload string) {
-			switch channel {
-			case ChangeFinished:
-				outcomes.Announce(payload)
-			case LineChanged:
-				plans.Heard(msisdn.Number(payload))
-			}
-		},
+		Notified:  func(_, payload string) { plans.Heard(msisdn.Number(payload)) },
 	}
 }

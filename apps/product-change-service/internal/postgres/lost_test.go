@@ -53,24 +53,24 @@ func TestACommitWhoseAnswerIsLostIsNotDoubled(t *testing.T) {
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	must(t, err)
 	t.Cleanup(pool.Close)
-	book := replica(t, pool, s.keys, 100).book
+	changes := replica(t, pool, s.keys, 100).changes
 	must(t, pool.Ping(t.Context()))
 
 	c, key := asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}
 	lose.Store(true)
-	if err := book.Accept(t.Context(), c, key); !errors.Is(err, change.ErrDatabase) || !lost.Load() {
+	if err := changes.Accept(t.Context(), c, key); !errors.Is(err, change.ErrDatabase) || !lost.Load() {
 		t.Fatalf("accepted with %v, an answer lost: %t", err, lost.Load())
 	}
 	lose.Store(false)
 	lost.Store(false)
 
-	if id, _, err := book.Recall(t.Context(), c.UserID, key.Text); err != nil || id != c.RequestID {
+	if id, _, err := changes.Recall(t.Context(), c.UserID, key.Text); err != nil || id != c.RequestID {
 		t.Errorf("the key stands for %q, %v", id, err)
 	}
-	if err := book.Accept(t.Context(), asked(t, number(1)), key); !errors.Is(err, change.ErrKeyTaken) {
+	if err := changes.Accept(t.Context(), asked(t, number(1)), key); !errors.Is(err, change.ErrKeyTaken) {
 		t.Errorf("once more with the key: %v", err)
 	}
-	if err := book.Accept(t.Context(), asked(t, number(1)), change.Key{}); !errors.Is(err, change.ErrInProgress) {
+	if err := changes.Accept(t.Context(), asked(t, number(1)), change.Key{}); !errors.Is(err, change.ErrInProgress) {
 		t.Errorf("once more without: %v", err)
 	}
 }

@@ -1,24 +1,27 @@
 package postgres_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
+	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/outbox"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
-	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,8 +33,8 @@ const plenty = 100_000
 type store struct {
 	keys    *sealtest.Store
 	pool    *pgxpool.Pool
-	book    *postgres.Book
-	queue   *postgres.Queue
+	queue   *queue.Queue
+	changes *postgres.Changes
 	history *postgres.History
 	archive *postgres.Archive
 }
@@ -46,12 +49,12 @@ func newStore(t *testing.T, perMinute int) store {
 // replica returns a replica over a pool, with keys.
 func replica(t *testing.T, pool *pgxpool.Pool, keys *sealtest.Store, perMinute int) store {
 	t.Helper()
-	jobs, err := queue.NewJobs(pool, slog.New(slog.DiscardHandler), time.Now)
+	jobs, err := outbox.NewJobs(pool, slog.New(slog.DiscardHandler), time.Now)
 	must(t, err)
-	budget := kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(perMinute))
+	q := newQueue(pool, perMinute)
 	return store{
-		keys: keys, pool: pool, book: postgres.NewBook(pool, jobs), history: postgres.NewHistory(pool),
-		queue: postgres.NewQueue(pool, jobs, budget, time.Now), archive: postgres.NewArchive(pool, keys.Keyring()),
+		keys: keys, pool: pool, queue: q, changes: postgres.NewChanges(pool, q, jobs), history: postgres.NewHistory(pool, q),
+		archive: postgres.NewArchive(pool, keys.Keyring()),
 	}
 }
 
@@ -91,33 +94,47 @@ func asked(t *testing.T, line msisdn.Number) change.Change {
 	}
 }
 
-// accepted returns a change that is in line.
-func (s store) accepted(t *testing.T, line msisdn.Number) change.Place {
+// newQueue returns the queue of changes, with short attempts.
+func newQueue(pool *pgxpool.Pool, perMinute int) *queue.Queue {
+	return queue.New(pool, queue.Endpoint{
+		Name: postgres.Endpoint, Budget: kosbudget.New(pool, "us", postgres.Endpoint, kosbudget.PerMinute(perMinute)),
+		Workers: 8, Timeout: 2 * time.Second, GiveUpAfter: 24 * time.Hour,
+	})
+}
+
+// accepted returns a change that is queued.
+func (s store) accepted(t *testing.T, line msisdn.Number) change.Change {
 	t.Helper()
 	c := asked(t, line)
-	must(t, s.book.Accept(t.Context(), c, change.Key{}))
-	return s.load(t, c.RequestID)
+	must(t, s.changes.Accept(t.Context(), c, change.Key{}))
+	return c
 }
 
-func (s store) load(t *testing.T, requestID string) change.Place {
+// load returns a change as the history has it.
+func (s store) load(t *testing.T, c change.Change) change.Change {
 	t.Helper()
-	place, err := s.queue.Load(t.Context(), requestID)
+	found, err := s.history.Find(t.Context(), c.UserID, c.RequestID)
 	must(t, err)
-	return place
+	return found
 }
 
-func (s store) takeTurn(t *testing.T, p change.Place) change.Turn {
-	t.Helper()
-	turn, err := s.queue.TakeTurn(t.Context(), p)
-	must(t, err)
-	return turn
+// end ends a change and its queue item, and reports whether it was not final before.
+func (s store) end(ctx context.Context, c change.Change, o change.Outcome) (ended bool, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		if _, err := tx.Exec(ctx, "DELETE FROM kos_queue WHERE dedup_key = $1", c.Line.Digits()); err != nil {
+			return err
+		}
+		ended, err = s.changes.End(ctx, tx, c, o)
+		return err
+	})
+	return ended, err
 }
 
-func (s store) finish(t *testing.T, p change.Place, status change.Status) {
+func (s store) finish(t *testing.T, c change.Change, status change.Status) {
 	t.Helper()
-	done, err := s.queue.Finish(t.Context(), p, outcome(status))
+	ended, err := s.end(t.Context(), c, outcome(status))
 	must(t, err)
-	if !done {
+	if !ended {
 		t.Fatal("was final already")
 	}
 }

@@ -19,12 +19,12 @@ func TestAChangeOfAMovedLineIsAudited(t *testing.T) {
 		ResultCode: product.ErrLineMoved.Code, ResultMessage: product.ErrLineMoved.Message,
 	}
 	for _, first := range []bool{true, false} {
-		if done, err := s.queue.Finish(t.Context(), moved, end); err != nil || done != first {
+		if done, err := s.end(t.Context(), moved, end); err != nil || done != first {
 			t.Fatalf("ended: %t, %v, want %t", done, err, first)
 		}
 	}
 	s.finish(t, other, change.Failed)
-	if got := s.load(t, moved.RequestID); got.Status != change.Failed || got.ResultCode != "LINE_MOVED" {
+	if got := s.load(t, moved); got.Status != change.Failed || got.ResultCode != "LINE_MOVED" {
 		t.Errorf("the change ended %s %s", got.Status, got.ResultCode)
 	}
 	recorded := s.count(t, `

@@ -1,5 +1,5 @@
-// Package postgres keeps changes, the line in which they wait, both histories
-// and what KOS said last in the service's database.
+// Package postgres keeps changes, their history and the last answers of KOS in the
+// service's database.
 package postgres
 
 import (
@@ -33,16 +33,12 @@ var Partitioned = []pg.Partitions{
 	audit.Table,
 }
 
-// The channels on which replicas tell one another what has happened.
-const (
-	// ChangeFinished tells the id of a change that has become final.
-	ChangeFinished = "change_finished"
-	// LineChanged tells the digits of a line whose plan has changed.
-	LineChanged = "line_changed"
-)
+// LineChanged is the channel of NOTIFY on which replicas learn of a line whose plan
+// has changed. The payload is the line's digits.
+const LineChanged = "line_changed"
 
-// fault names the operation that failed for somebody who waits, and says
-// change.ErrDatabase of a server that is away.
+// fault returns err with the operation that failed, as change.ErrDatabase if the
+// server is not available.
 func fault(operation string, err error) error {
 	err = fmt.Errorf("%s: %w", operation, err)
 	if pgerr.Unavailable(err) {

@@ -20,10 +20,12 @@ func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
 	s := replica(t, pool, sealtest.NewStore(sealtest.Keyset(t)), plenty)
 	const id = "01900000-0000-7000-8000-000000000000"
 	for name, use := range map[string]func(context.Context) error{
-		"Accept": func(ctx context.Context) error { return s.book.Accept(ctx, change.Change{RequestID: id}, change.Key{}) },
-		"Recall": func(ctx context.Context) error { _, _, err := s.book.Recall(ctx, "user", "key"); return err },
-		"Busy": func(ctx context.Context) error {
-			_, err := s.book.Busy(ctx, product.Subscription{Customer: "CUST001", Line: "01030000001"})
+		"Accept": func(ctx context.Context) error {
+			return s.changes.Accept(ctx, change.Change{RequestID: id}, change.Key{})
+		},
+		"Recall": func(ctx context.Context) error { _, _, err := s.changes.Recall(ctx, "user", "key"); return err },
+		"InProgress": func(ctx context.Context) error {
+			_, err := s.changes.InProgress(ctx, product.Subscription{Customer: "CUST001", Line: "01030000001"})
 			return err
 		},
 		"Find": func(ctx context.Context) error { _, err := s.history.Find(ctx, "user", id); return err },

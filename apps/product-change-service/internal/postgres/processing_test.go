@@ -1,4 +1,4 @@
-package queue_test
+package postgres_test
 
 import (
 	"context"
@@ -9,13 +9,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
 // Two replicas share the work: each change is ordered once and ends once.
 func TestEachChangeIsOrderedOnce(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t)
+	s := newWorld(t)
 	a := s.start()
 	b := s.start()
 	ids := append(s.accept(a, 100), s.accept(b, 100)...)
@@ -29,7 +29,7 @@ func TestEachChangeIsOrderedOnce(t *testing.T) {
 		tries, got := s.broker.seen()
 		return tries == len(ids) && got == len(ids)
 	})
-	if n := s.count("SELECT count(*) FROM running_change"); n != 0 {
+	if n := s.count("SELECT count(*) FROM kos_queue"); n != 0 {
 		t.Errorf("%d changes still run", n)
 	}
 }
@@ -38,7 +38,7 @@ func TestEachChangeIsOrderedOnce(t *testing.T) {
 // order in which they came and not faster than the limit, over two replicas.
 func TestChangesKeepTheirOrderOverAnOutage(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t)
+	s := newWorld(t)
 	s.perMinute = 160 // 20 at once, then one in 429 ms
 	const burst, interval, changes = 20, time.Minute / 140, 50
 	a := s.start()
@@ -53,14 +53,22 @@ func TestChangesKeepTheirOrderOverAnOutage(t *testing.T) {
 		return errNoAnswer
 	})
 	ids := s.accept(a, changes)
-	s.eventually("all wait, and say why", func() bool {
-		return s.count("SELECT count(*) FROM change_request WHERE status = 'PROCESSING' AND wait_reason = 'KOS_UNAVAILABLE'") == changes
+	s.eventually("changes are set aside, or found to be impossible", func() bool {
+		s.elapse(3 * time.Second)
+		return s.count("SELECT count(*) FROM kos_outage") == 1
 	})
-	s.kos.set(away(errBreaker))
-	s.eventually("nobody has stepped aside any more", func() bool {
-		return s.count("SELECT count(*) FROM running_change WHERE aside") == 0
+	s.eventually("all wait for KOS", func() bool {
+		for _, id := range ids {
+			c, err := a.history.Find(t.Context(), "testuser01", id)
+			must(t, err)
+			if c.Waiting != change.KOSUnavailable {
+				return false
+			}
+		}
+		return true
 	})
 	s.kos.set(nil)
+	s.elapse(time.Minute) // all that were set aside are due
 	late := s.accept(a, 5)
 	s.final(changes + len(late))
 
@@ -80,7 +88,7 @@ func TestChangesKeepTheirOrderOverAnOutage(t *testing.T) {
 // A change that KOS does not answer, alone, is passed by all others.
 func TestOneChangeWithoutAnswersHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t)
+	s := newWorld(t)
 	a := s.replica()
 	ids := s.accept(a, 20)
 	s.kos.set(func(_ context.Context, id string) error {
@@ -102,8 +110,7 @@ func TestOneChangeWithoutAnswersHoldsNobodyUp(t *testing.T) {
 // and neither orders again nor leaves the change open.
 func TestADeadWorkersChangeIsFinishedByAnother(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t)
-	s.opts = queue.Options{JobTimeout: 2 * time.Second, RescueAfter: 2 * time.Second, SoftStop: time.Second}
+	s := newWorld(t)
 	dying := s.replica()
 	ids := s.accept(dying, 1)
 	var once sync.Once
@@ -130,15 +137,16 @@ func TestADeadWorkersChangeIsFinishedByAnother(t *testing.T) {
 	if n := s.count("SELECT count(*) FROM change_request WHERE status = 'PROCESSING'"); n != 1 {
 		t.Fatal("the change is not left open")
 	}
-	if n := s.count("SELECT count(*) FROM river_job WHERE kind = $1 AND state = 'running'", queue.KindProcess); n != 1 {
-		t.Fatal("the job is not left running")
+	if n := s.count("SELECT count(*) FROM kos_queue WHERE lease_until > clock_timestamp()"); n != 1 {
+		t.Fatal("the item is not left claimed")
 	}
 	s.start()
+	s.elapse(7 * time.Second) // its lease
 	s.final(1)
 	if n := s.kos.calls[ids[0]]; n != 1 {
 		t.Errorf("ordered %d times", n)
 	}
-	if n := s.count("SELECT count(*) FROM change_request WHERE status = 'COMPLETED' AND result_code = '0000' AND attempts = 1"); n != 1 {
+	if n := s.count("SELECT count(*) FROM change_request WHERE status = 'COMPLETED' AND result_code = '0000'"); n != 1 {
 		t.Error("the change is not completed as it was carried out")
 	}
 }
@@ -147,8 +155,7 @@ func TestADeadWorkersChangeIsFinishedByAnother(t *testing.T) {
 // once.
 func TestAStopHandsOver(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t)
-	s.opts.SoftStop = 100 * time.Millisecond
+	s := newWorld(t)
 	a := s.replica()
 	hanging := make(chan struct{})
 	s.kos.set(func(ctx context.Context, _ string) error {
@@ -161,31 +168,17 @@ func TestAStopHandsOver(t *testing.T) {
 	<-hanging
 	a.stop()
 	s.kos.set(nil)
-	if n := s.count("SELECT count(*) FROM river_job WHERE kind = $1 AND state = 'available' AND scheduled_at <= now()", queue.KindProcess); n != 1 {
-		t.Error("the job is not free for others")
+	if n := s.count("SELECT count(*) FROM kos_queue WHERE lease_until IS NULL AND in_doubt"); n != 1 {
+		t.Error("the change is not free for others")
 	}
+	s.elapse(3 * time.Second) // should its attempt have timed out before the stop
 	s.start()
 	s.final(1)
 }
 
-// The database has lost a job: the change is found all the same.
-func TestAChangeWithoutAJobIsFound(t *testing.T) {
-	t.Parallel()
-	s := newSetup(t)
-	past := s.replica()
-	s.clock = func() time.Time { return time.Now().Add(-time.Minute) }
-	old := s.replica()
-	s.accept(old, 3)
-	if _, err := s.db.Pool.Exec(t.Context(), "DELETE FROM river_job"); err != nil {
-		t.Fatal(err)
-	}
-	past.start(t)
-	s.final(3)
-}
-
 func TestAnEventIsPublishedWhenTheBrokerIsBack(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t)
+	s := newWorld(t)
 	s.broker.set(errors.New("no broker"))
 	a := s.start()
 	ids := s.accept(a, 3)
@@ -201,39 +194,42 @@ func TestAnEventIsPublishedWhenTheBrokerIsBack(t *testing.T) {
 // A job that nothing can be done for does no harm.
 func TestPoisonedJobs(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t)
+	s := newWorld(t)
 	a := s.replica()
 	for _, args := range []string{`{}`, `{"requestId": "nonsense"}`, `{"requestId": 7}`, `[]`} {
-		for _, kind := range []string{queue.KindProcess, "announce_change", "unheard_of"} {
+		for _, kind := range []string{"announce_change", "unheard_of"} {
 			_, err := s.db.Pool.Exec(t.Context(), `INSERT INTO river_job (args, kind, max_attempts, queue)
-				VALUES ($1, $2, 1, 'changes')`, args, kind)
+				VALUES ($1, $2, 1, 'events')`, args, kind)
 			must(t, err)
 		}
 	}
 	a.start(t)
+	_, err := s.db.Pool.Exec(t.Context(), "ALTER TABLE kos_queue DISABLE TRIGGER kos_queue_mirror")
+	must(t, err)
+	_, err = s.db.Pool.Exec(t.Context(), `INSERT INTO kos_queue (endpoint, dedup_key, ordering_key, class, round, payload)
+		SELECT 'product-change', 'poison ' || n, '', 0, 0, '[{}, {"requestId": "nonsense"}, {"requestId": 7}, []]'::jsonb -> n FROM generate_series(0, 3) AS n`)
+	must(t, err)
 	s.accept(a, 1)
 	s.final(1)
 	s.eventually("no poisoned job is left", func() bool {
-		return s.count("SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded') AND queue = 'changes'") == 0
+		return s.count("SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded') AND queue = 'events'") == 0
 	})
 }
 
 // A clock a day ahead stands for a day of outage.
 func TestAChangeIsGivenUpAfterADay(t *testing.T) {
 	t.Parallel()
-	s := newSetup(t)
+	s := newWorld(t)
 	s.kos.set(away(errBreaker))
 	today := s.start()
 	s.accept(today, 2)
 	s.eventually("both wait", func() bool {
-		return s.count("SELECT count(*) FROM change_request WHERE wait_reason <> ''") == 2
+		return s.count("SELECT count(*) FROM kos_outage") == 1
 	})
 	today.stop()
 	s.clock = func() time.Time { return time.Now().Add(25 * time.Hour) }
 	tomorrow := s.start()
-	s.eventually("it is asked what became of the one that KOS may have", func() bool {
-		return s.count("SELECT count(*) FROM change_request WHERE status = 'FAILED' AND result_code = 'EXPIRED'") == 1
-	})
+	s.elapse(3 * time.Second)
 	s.kos.set(nil)
 	s.final(2)
 	if n := s.count("SELECT count(*) FROM change_request WHERE result_code = 'EXPIRED' AND processed_at IS NOT NULL"); n != 2 {

@@ -1,4 +1,4 @@
-package queue_test
+package postgres_test
 
 import (
 	"context"
@@ -13,28 +13,19 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/goleak"
 
 	"github.com/phonebill/phonebill/apps/internal/jobs"
-	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
+	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/metrics"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/outbox"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
-	"github.com/phonebill/phonebill/apps/product-change-service/internal/queue"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // kos is the carrier: it carries out each order once, and remembers in which
 // order they came.
@@ -145,100 +136,115 @@ func (b *broker) seen() (tries, got int) {
 	return b.tries, len(b.got)
 }
 
-// replica is one process of the service, as far as it works changes.
-type replica struct {
-	pool   *pgxpool.Pool
-	book   *postgres.Book
-	queue  *postgres.Queue
-	runner *queue.Runner
-	stop   func() // ends the runner and waits for it
+// worker is one replica of the service, as far as it processes changes.
+type worker struct {
+	store
+
+	run  func(ctx context.Context)
+	stop func() // ends processing and waits for it
 }
 
-// setup is what a test's replicas share.
-type setup struct {
+// world is what a test's replicas share.
+type world struct {
 	t         *testing.T
 	db        *pgtest.Database
 	kos       *kos
 	broker    *broker
 	perMinute int
-	opts      queue.Options
 	clock     func() time.Time
 	lines     atomic.Int64 // in use
 }
 
-func newSetup(t *testing.T) *setup {
+func newWorld(t *testing.T) *world {
 	t.Helper()
 	river := pgtest.Step{Name: jobs.Version, Apply: jobs.Migrate}
-	return &setup{
+	return &world{
 		t: t, db: pgtest.New(t, postgres.Migrations(), river), kos: newKOS(), broker: &broker{},
-		perMinute: 100_000, clock: time.Now,
+		perMinute: plenty, clock: time.Now,
 	}
 }
 
-// noCaches has nothing to forget.
+// noCaches has nothing to invalidate.
 type noCaches struct{}
 
 func (noCaches) Invalidate(context.Context, product.Subscription) error { return nil }
 
 func (noCaches) Holds(context.Context, product.Subscription) error { return nil }
 
-// replica returns a replica with connections of its own that works nothing yet.
-func (s *setup) replica() *replica {
+// replica returns a replica with connections of its own that processes nothing yet.
+func (s *world) replica() *worker {
 	s.t.Helper()
 	pool, err := pgxpool.NewWithConfig(context.Background(), s.db.Pool.Config())
 	must(s.t, err)
 	s.t.Cleanup(pool.Close)
 	log := slog.New(slog.DiscardHandler)
-	jobs, err := queue.NewJobs(pool, log, s.clock)
-	must(s.t, err)
-	budget := kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(s.perMinute))
-	r := &replica{pool: pool, book: postgres.NewBook(pool, jobs), queue: postgres.NewQueue(pool, jobs, budget, s.clock)}
+	w := &worker{store: replica(s.t, pool, sealtest.NewStore(sealtest.Keyset(s.t)), s.perMinute)}
 	processor := change.NewProcessor(change.ProcessorParams{
-		Queue: r.queue, Carrier: s.kos, Lines: noCaches{}, Outcomes: change.NewOutcomes(),
-		Meter: metrics.New(prometheus.NewRegistry()), Log: log, Now: s.clock,
-		Pace: change.Pace{Call: budget.Interval(), Retry: time.Second},
+		Attempts: w.changes, Carrier: s.kos, Lines: noCaches{}, Log: log, Now: s.clock,
 	})
-	opts := s.opts
-	opts.Now = s.clock
-	r.runner, err = queue.NewRunner(pool, pg.Direct{Pool: pool}, queue.Work{
-		Processor: processor, Completed: r.queue, Announcer: s.broker, Stalled: r.queue, Keys: r.book,
-	}, opts, log)
+	registry := prometheus.NewRegistry()
+	dispatcher := queue.NewDispatcher(w.queue, map[string]queue.Handler{
+		postgres.Endpoint: w.changes.Handler(processor.Process, metrics.New(registry)),
+	}, queue.NewMetrics(registry), log)
+	direct := pg.Direct{Pool: pool}
+	runner, err := outbox.NewRunner(pool, direct, outbox.Work{Completed: w.changes, Announcer: s.broker, Keys: w.changes, Now: s.clock}, log)
 	must(s.t, err)
-	return r
+	w.run = func(ctx context.Context) {
+		var all sync.WaitGroup
+		all.Go(func() { dispatcher.Run(ctx) })
+		all.Go(func() { runner.Run(ctx) })
+		all.Go(func() { pg.Listen(ctx, direct, log, dispatcher.Listener()) })
+		all.Wait()
+	}
+	return w
 }
 
-// start works jobs until the test ends, or stop is called.
-func (s *setup) start() *replica {
+// start processes changes until the test ends, or stop is called.
+func (s *world) start() *worker {
 	s.t.Helper()
-	r := s.replica()
-	r.start(s.t)
-	return r
+	w := s.replica()
+	w.start(s.t)
+	return w
 }
 
-func (r *replica) start(t *testing.T) {
+func (w *worker) start(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.runner.Run(ctx)
+		w.run(ctx)
 	}()
-	r.stop = func() {
+	w.stop = func() {
 		cancel()
 		<-done
 	}
-	t.Cleanup(r.stop)
+	t.Cleanup(w.stop)
+}
+
+// elapse moves everything that the queue waits for d nearer.
+func (s *world) elapse(d time.Duration) {
+	s.t.Helper()
+	for _, sql := range []string{
+		"UPDATE kos_queue SET due_at = due_at - $1::interval, lease_until = lease_until - $1::interval",
+		"UPDATE kos_outage SET until = until - $1::interval",
+	} {
+		_, err := s.db.Pool.Exec(s.t.Context(), sql, d)
+		must(s.t, err)
+	}
+	_, err := s.db.Pool.Exec(s.t.Context(), "SELECT pg_notify('kos_queue', '')")
+	must(s.t, err)
 }
 
 // accept writes n changes down, each of a line of its own.
-func (s *setup) accept(r *replica, n int) []string {
+func (s *world) accept(r *worker, n int) []string {
 	s.t.Helper()
 	ids := make([]string, n)
 	for i := range ids {
 		id, err := uuid.NewV7()
 		must(s.t, err)
 		ids[i] = id.String()
-		must(s.t, r.book.Accept(s.t.Context(), change.Change{
+		must(s.t, r.changes.Accept(s.t.Context(), change.Change{
 			RequestID: ids[i], UserID: "testuser01", CustomerID: "CUST001",
 			Line:        msisdn.Number(fmt.Sprintf("010%08d", s.lines.Add(1))),
 			CurrentCode: "A", CurrentName: "가", Target: product.Product{Code: "B", Name: "나"}, RequestedAt: s.clock(),
@@ -247,21 +253,21 @@ func (s *setup) accept(r *replica, n int) []string {
 	return ids
 }
 
-func (s *setup) count(sql string, args ...any) (n int) {
+func (s *world) count(sql string, args ...any) (n int) {
 	s.t.Helper()
 	must(s.t, s.db.Pool.QueryRow(s.t.Context(), sql, args...).Scan(&n))
 	return n
 }
 
 // final waits until so many changes are final.
-func (s *setup) final(n int) {
+func (s *world) final(n int) {
 	s.t.Helper()
 	s.eventually(fmt.Sprintf("%d changes are final", n), func() bool {
 		return s.count("SELECT count(*) FROM change_request WHERE status IN ('COMPLETED', 'FAILED')") == n
 	})
 }
 
-func (s *setup) eventually(what string, condition func() bool) {
+func (s *world) eventually(what string, condition func() bool) {
 	s.t.Helper()
 	deadline := time.After(90 * time.Second)
 	for !condition() {
