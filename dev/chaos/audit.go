@@ -26,11 +26,11 @@ func openDatabase(set secrets.Set) database {
 
 const readRows = `
 SELECT r.request_id::text, r.user_id, coalesce(k.key, '') AS key, r.line_number,
-    r.current_code, r.target_code, r.status, r.result_code, h.request_id IS NOT NULL AS holds,
+    r.current_code, r.target_code, r.status, r.result_code, q.item_id IS NOT NULL AS holds,
     r.requested_at, r.processed_at
 FROM change_request r
 LEFT JOIN idempotency_key k USING (request_id)
-LEFT JOIN running_change h USING (request_id)
+LEFT JOIN kos_queue q ON q.endpoint = 'product-change' AND q.payload ->> 'requestId' = r.request_id::text
 ORDER BY r.requested_at, r.request_id`
 
 // rows returns all changes that were accepted.

@@ -83,22 +83,15 @@ var queried = map[string][]samples{
 		{"no series", nil, noValue, 0},
 	},
 	"queue_length": {
-		{"several replicas, statuses and reasons", slices.Concat(
+		{"several replicas and classes", slices.Concat(
 			queue("@1", 3, 2), queue("@2", 3, 2), queue("@3", 3, 2)), 5, 1},
-		{"replicas that looked at different times", slices.Concat(
+		{"replicas that measured at different times", slices.Concat(
 			queue("@1", 9, 1), queue("@2", 8, 4)), 12, 3},
-		{"a replica that starts and has not looked yet", slices.Concat(
-			queue("@1", 20, 3), []string{`phonebill_changes_oldest_waiting_seconds{@2} _x10 0`}), 23, 5},
+		{"a replica that starts and has not measured yet", queue("@1", 20, 3), 23, 5},
 		{"a replica that is gone", slices.Concat(queue("@1", 0, 2), []string{
-			`phonebill_changes_waiting{@2,status="PENDING",reason="NONE"} 70x9 stale`,
-			`phonebill_changes_oldest_waiting_seconds{@2} 5x9 stale`,
+			`phonebill_kos_queue_items{@2,endpoint="product-change",class="interactive"} 70x9 stale`,
 		}), 2, 1},
-		{"a status that nothing has any more", slices.Concat(queue("@1", 0, 2), []string{
-			`phonebill_changes_waiting{@1,status="PROCESSING",reason="KOS_BUSY"} 4x9 stale`,
-		}), 2, 1},
-		{"an empty queue", []string{
-			`phonebill_changes_oldest_waiting_seconds{@1} 0x10`, `phonebill_changes_oldest_waiting_seconds{@2} 0x10`,
-		}, 0, 0},
+		{"an empty queue", slices.Concat(queue("@1", 0, 0), queue("@2", 0, 0)), 0, 0},
 		{"other namespaces and services", slices.Concat(
 			queue("@1", 1, 0), queue("@elsewhere", 500, 500), queue("@stranger", 500, 500)), 1, 1},
 		{"no series", nil, noValue, 0},
@@ -106,11 +99,10 @@ var queried = map[string][]samples{
 }
 
 // queue is a queue as a replica of product-change-service reports it.
-func queue(replica string, unavailable, pending int) []string {
+func queue(replica string, interactive, background int) []string {
 	return []string{
-		fmt.Sprintf(`phonebill_changes_waiting{%s,status="PROCESSING",reason="KOS_UNAVAILABLE"} %dx10`, replica, unavailable),
-		fmt.Sprintf(`phonebill_changes_waiting{%s,status="PENDING",reason="NONE"} %dx10`, replica, pending),
-		fmt.Sprintf(`phonebill_changes_oldest_waiting_seconds{%s} 0+30x10`, replica),
+		fmt.Sprintf(`phonebill_kos_queue_items{%s,endpoint="product-change",class="interactive"} %dx10`, replica, interactive),
+		fmt.Sprintf(`phonebill_kos_queue_items{%s,endpoint="product-change",class="background"} %dx10`, replica, background),
 	}
 }
 
