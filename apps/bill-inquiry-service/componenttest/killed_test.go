@@ -61,9 +61,9 @@ func kill(t *testing.T, process *exec.Cmd) {
 }
 
 // A replica is killed while KOS answers it a question: the inquiry is not lost,
-// and another replica has KOS asked once more when the turn of the dead one is
-// over and River has found its job.
-func TestAKilledReplicasQuestionIsAnsweredByAnother(t *testing.T) {
+// and another replica has KOS asked once more when the lease of the dead one has
+// ended.
+func TestAKilledReplicasInquiryIsAnsweredByAnother(t *testing.T) {
 	t.Parallel()
 	shared, opts := prepare(t, daprtest.RedisState)
 	dying, survivor := *shared, *shared
@@ -80,11 +80,8 @@ func TestAKilledReplicasQuestionIsAnsweredByAnother(t *testing.T) {
 	kill(t, process)
 	killed := time.Now()
 	dying.kos.Behave("bill-inquiry", map[string]any{})
-	if n := dying.count("SELECT count(*) FROM waiting_fetch WHERE taken_until > clock_timestamp()"); n != 1 {
-		t.Fatalf("%d questions are left taken", n)
-	}
-	if n := dying.count("SELECT count(*) FROM river_job WHERE kind = 'fetch' AND state = 'running'"); n != 1 {
-		t.Fatalf("%d jobs are left running", n)
+	if n := dying.count("SELECT count(*) FROM kos_queue WHERE lease_until > clock_timestamp()"); n != 1 {
+		t.Fatalf("%d items are left claimed", n)
 	}
 	survivor.start()
 
@@ -108,8 +105,8 @@ func TestAKilledReplicasQuestionIsAnsweredByAnother(t *testing.T) {
 	if calls := survivor.kos.Calls("bill-inquiry"); calls != 2 {
 		t.Errorf("KOS was asked %d times", calls)
 	}
-	if n := survivor.count("SELECT (SELECT count(*) FROM waiting_fetch) + (SELECT count(*) FROM waiting_inquiry)"); n != 0 {
-		t.Errorf("%d are still in line", n)
+	if n := survivor.count("SELECT (SELECT count(*) FROM kos_queue) + (SELECT count(*) FROM waiting_inquiry)"); n != 0 {
+		t.Errorf("%d are still queued", n)
 	}
 	if n := survivor.count("SELECT count(*) FROM inquiry_request WHERE status = 'COMPLETED'"); n != 1 {
 		t.Errorf("%d inquiries are completed", n)

@@ -20,7 +20,7 @@ func TestWhatALoginFindsMissingIsAskedForAgain(t *testing.T) {
 		t.Fatalf("the event: %+v", got)
 	}
 	eventually(t, "everything is asked for", func() bool {
-		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM waiting_fetch") == 0
+		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM kos_queue") == 0
 	})
 	for range 2 {
 		if got := c.inquire(unknown, ""); got.code != "LINE_NOT_FOUND" {
@@ -45,7 +45,7 @@ func TestALoginWarmsTheFirstClick(t *testing.T) {
 		}
 	}
 	eventually(t, "everything is fetched", func() bool {
-		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM waiting_fetch") == 0
+		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM kos_queue") == 0
 	})
 	for _, month := range []string{"", lastMonth()} {
 		if got := c.inquire(own, month); got.status != http.StatusOK || got.data["stale"] != false {

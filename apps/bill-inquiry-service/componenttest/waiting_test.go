@@ -52,7 +52,7 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 	replicas := newReplicas(t, "KOS_BILL_INQUIRY_PER_MINUTE="+strconv.Itoa(perMinute))
 	kos, all := replicas[0].kos, lines(customers+1)
 	kos.Behave("bill-inquiry", map[string]any{"limitPerMinute": perMinute})
-	burst := bill.AtOnce(perMinute)
+	burst := bill.Burst(perMinute)
 
 	var spent sync.WaitGroup // the burst, so that everybody waits
 	waiting := map[string]*customer{}
@@ -98,7 +98,7 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 			}
 		})
 	}
-	eventually(t, "many wait", func() bool { return replicas[1].count("SELECT count(*) FROM waiting_fetch") > 50 })
+	eventually(t, "many wait", func() bool { return replicas[1].count("SELECT count(*) FROM kos_queue") > 50 })
 	for _, month := range months() {
 		if got := greedy.inquireAsync(greedyLine, string(month)); got.status != http.StatusAccepted && got.status != http.StatusOK {
 			t.Errorf("six months of one line: %+v", got)
@@ -116,7 +116,7 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 		t.Errorf("%d times somebody was told to come back too early", twice.Load())
 	}
 	eventually(t, "nobody waits any more", func() bool {
-		return replicas[0].count("SELECT count(*) FROM waiting_fetch") == 0
+		return replicas[0].count("SELECT count(*) FROM kos_queue") == 0
 	})
 	// KOS counts for itself, and refuses what is too much.
 	if refused := replicas[0].count("SELECT count(*) FROM kos_exchange WHERE outcome = 'BUSY'"); refused != 0 {

@@ -22,55 +22,21 @@ type held[V any] struct {
 	until time.Time
 }
 
-// cache implements bill.Cache. Who misses the same thing at the same time shares
-// one load, which goes on when they leave.
+// cache implements bill.Cache.
 type cache struct {
 	mu        sync.Mutex
 	bills     map[bill.Subject]held[bill.Bill]
 	customers map[msisdn.Number]held[bill.Customer]
-	loads     map[bill.Subject]chan struct{} // closed when the load is over
-	faults    map[bill.Subject]error         // of the last load
 }
 
 func (c *cache) Bill(ctx context.Context, sub bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
-	s := bill.Subject{Line: sub.Line, Month: month}
 	c.mu.Lock()
-	if known, ok := c.bills[s]; ok && time.Now().Before(known.until) {
-		c.mu.Unlock()
+	known, ok := c.bills[bill.Subject{Line: sub.Line, Month: month}]
+	c.mu.Unlock()
+	if ok && time.Now().Before(known.until) {
 		return known.value, nil
 	}
-	over, loading := c.loads[s]
-	if !loading {
-		over = make(chan struct{})
-		c.loads[s] = over
-		go c.load(s, over, load)
-	}
-	c.mu.Unlock()
-	select {
-	case <-over:
-	case <-ctx.Done():
-		return bill.Bill{}, ctx.Err()
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.bills[s].value, c.faults[s]
-}
-
-func (c *cache) load(s bill.Subject, over chan struct{}, load bill.LoadBill) {
-	got, err := load(context.Background())
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.faults == nil {
-		c.faults = map[bill.Subject]error{}
-	}
-	delete(c.faults, s)
-	if err == nil {
-		c.bills[s] = held[bill.Bill]{got, time.Now().Add(billTTL)}
-	} else {
-		c.faults[s] = err
-	}
-	delete(c.loads, s)
-	close(over)
+	return c.RenewBill(ctx, sub, month, load)
 }
 
 func (c *cache) Customer(ctx context.Context, sub bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {

@@ -196,7 +196,8 @@ func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last 
 	synctest.Test(t, func(t *testing.T) {
 		const seed = 7
 		p := population{rand.New(rand.NewPCG(seed, 1))}
-		w := newWorld(policy, rand.New(rand.NewPCG(seed, 2)))
+		serving, stopServing := context.WithCancel(t.Context())
+		w := newWorld(serving, policy, rand.New(rand.NewPCG(seed, 2)))
 		pass(time.Until(time.Date(2026, 11, 10, 0, 0, 0, 0, bill.Seoul)))
 		if established {
 			w.remember(t, p)
@@ -226,7 +227,8 @@ func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last 
 		}
 		stop()
 		running.Wait()
-		w.jobs.Wait()
+		stopServing()
+		w.queue.Wait()
 		pass(time.Hour) // what was noted is forgotten
 		most = w.kos.most()
 	})

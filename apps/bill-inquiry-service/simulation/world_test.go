@@ -22,63 +22,44 @@ type world struct {
 	kos     *kos
 	archive *archive
 	cache   *cache
-	line    *billtest.Line
+	queue   *billtest.Queue
 	use     *bill.Inquiries
 	ahead   *bill.Prefetcher
-	fetcher *bill.Fetcher
-	jobs    sync.WaitGroup
 }
 
-func newWorld(policy bill.PrefetchPolicy, random *rand.Rand) *world {
+func newWorld(ctx context.Context, policy bill.PrefetchPolicy, random *rand.Rand) *world {
 	w := &world{
 		kos:     &kos{random: random},
 		archive: &archive{kept: map[bill.Subject]bill.Bill{}},
-		cache:   &cache{bills: map[bill.Subject]held[bill.Bill]{}, customers: map[msisdn.Number]held[bill.Customer]{}, loads: map[bill.Subject]chan struct{}{}},
+		cache:   &cache{bills: map[bill.Subject]held[bill.Bill]{}, customers: map[msisdn.Number]held[bill.Customer]{}},
 	}
-	ids, log := &ids{}, slog.New(slog.DiscardHandler)
-	signals, history := bill.NewSignals(), &history{records: map[string]bill.Record{}}
-	w.line = billtest.NewLine(billtest.Options{
-		PerMinute: perMinute, Room: 2000, Done: signals.Announce, Appended: history.append, Came: w.work,
+	ids, log, history := &ids{}, slog.New(slog.DiscardHandler), &history{records: map[string]bill.Record{}}
+	reader := bill.NewReader(w.cache, w.archive, time.Now, log)
+	fetcher := bill.NewFetcher(bill.FetcherParams{
+		Cache: w.cache, Archive: w.archive, Reader: reader, Carrier: w.kos, Admission: w.kos, Now: time.Now, Log: log,
 	})
-	bills := bill.NewBills(bill.BillsParams{
-		Cache: w.cache, Archive: w.archive, Carrier: w.kos, Gate: w.line, Queue: w.line, Now: time.Now, NewID: ids.next, Log: log,
+	w.queue = billtest.NewQueue(ctx, billtest.Options{
+		PerMinute: perMinute, Capacity: 2000, GiveUpAfter: 10 * time.Minute, Ask: fetcher.Fetch, Appended: history.append, Now: time.Now,
 	})
 	w.ahead = bill.NewPrefetcher(bill.PrefetcherParams{
-		Cache: w.cache, Archive: w.archive, Queue: w.line, Activity: history.activity(w.archive), Meter: silent{}, Policy: policy,
+		Cache: w.cache, Archive: w.archive, Queue: w.queue, Activity: history.activity(w.archive), Meter: silent{}, Policy: policy,
 		Log: log, Now: time.Now, NewID: ids.next,
 	})
 	w.use = bill.NewInquiries(bill.InquiriesParams{
-		Bills: bills, Queue: w.line, Signals: signals, History: history, Meter: silent{}, Ahead: w.ahead,
-		Window: bill.Window{Months: 6}, Now: time.Now, NewID: ids.next,
-	})
-	w.fetcher = bill.NewFetcher(bill.FetcherParams{
-		Turns: w.line, Gate: w.line, Source: bills, Meter: silent{}, Limit: 10 * time.Minute, Log: log, Now: time.Now,
+		Reader: reader, Queue: w.queue, History: history, Meter: silent{}, Ahead: w.ahead,
+		Window: bill.Window{Months: 6}, Now: time.Now, NewID: ids.next, Log: log,
 	})
 	return w
-}
-
-// work is a job that sees to a question.
-func (w *world) work(endpoint bill.Endpoint, fetchID int64) {
-	w.jobs.Go(func() {
-		for {
-			sleep, err := w.fetcher.Serve(context.Background(), endpoint, fetchID)
-			if err == nil && sleep == 0 {
-				return
-			}
-			pass(max(sleep, 200*time.Millisecond))
-		}
-	})
 }
 
 // pass lets time go by, on the clock of the test's bubble.
 func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // it is what a simulation is about
 
-// silent is nobody who counts.
+// silent counts nothing.
 type silent struct{}
 
-func (silent) Answered(bill.Answer)                      {}
-func (silent) Fetched(bill.Class, string, time.Duration) {}
-func (silent) Prefetched(string, string)                 {}
+func (silent) Answered(bill.Answer)      {}
+func (silent) Prefetched(string, string) {}
 
 type ids struct {
 	mu   sync.Mutex
@@ -127,6 +108,9 @@ func (k *kos) Bill(_ context.Context, _ string, line msisdn.Number, month bill.M
 func (k *kos) Customer(context.Context, string, msisdn.Number) (bill.Customer, error) {
 	return holder, k.answer(false)
 }
+
+// Admit implements bill.Admission.
+func (*kos) Admit(context.Context, bill.Endpoint) (bool, error) { return true, nil }
 
 // calls returns how often it was asked for bills.
 func (k *kos) calls() int {

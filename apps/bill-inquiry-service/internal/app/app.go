@@ -14,11 +14,12 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/api"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/metrics"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/periodic"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
-	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/queue"
 	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
+	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 )
@@ -27,7 +28,7 @@ import (
 const Name = "bill-inquiry-service"
 
 // Graph is the server, from the outside in. What is invoked first stops last:
-// the HTTP server is drained while questions are still brought to KOS.
+// the HTTP server is drained while KOS is still asked.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
 		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Operators, cfg.Issuer,
@@ -40,14 +41,15 @@ func Graph(cfg Config) fx.Option {
 			newAPI,
 			events.NewConsumer,
 			newRunner,
-		), fx.Invoke(keepPartitions, listen, watch, measure, runJobs)),
+			newDispatcher,
+		), fx.Invoke(keepPartitions, listen, watch, measure, runJobs, dispatch)),
 		platform.HTTP,
 		fx.Module("use-cases", fx.Provide(
 			newInquiries,
-			newBills,
 			newFetcher,
 			newPrefetcher,
-			bill.NewSignals,
+			bill.NewReader,
+			bill.NewInvalidator,
 			metrics.New,
 		)),
 		fx.Module("outbound", fx.Provide(
@@ -56,38 +58,40 @@ func Graph(cfg Config) fx.Option {
 			newBudgets,
 			kosbudget.NewMetrics,
 			newQueue,
-			fx.Annotate(queue.NewJobs, fx.As(new(postgres.Jobs))),
+			queue.NewMetrics,
+			fx.Annotate(postgres.NewQueue, fx.As(fx.Self()), fx.As(new(bill.Queue))),
 			fx.Annotate(postgres.NewArchive, fx.As(new(bill.Archive))),
 			fx.Annotate(postgres.NewHistory, fx.As(new(bill.History))),
 			fx.Annotate(postgres.NewActivity, fx.As(new(bill.Activity))),
-			postgres.NewExchanges,
 			groupcommit.NewMetrics,
 			newRecordWriter,
-			newExchangeWriter,
+			newExchangeLog,
 		)),
 	)
 }
 
-// listen takes what other replicas tell: a line that has changed is forgotten,
-// and who waits for an answer wakes up.
-func listen(lc fx.Lifecycle, direct pg.Direct, log *slog.Logger, bills *bill.Bills, signals *bill.Signals) {
+// listen passes on what other replicas notify.
+func listen(lc fx.Lifecycle, direct pg.Direct, log *slog.Logger, lines *bill.Invalidator, d *queue.Dispatcher) {
 	platform.Background(lc, func(ctx context.Context) {
-		pg.Listen(ctx, direct, log, postgres.Listener(bills, signals))
+		pg.Listen(ctx, direct, log, pg.Listeners(postgres.Listener(lines), d.Listener()))
 	})
 }
 
-// watch measures the line.
-func watch(lc fx.Lifecycle, m *metrics.Metrics, line *postgres.Queue, log *slog.Logger) {
-	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, line, log) })
+// watch measures the queue.
+func watch(lc fx.Lifecycle, m *queue.Metrics, q *queue.Queue, log *slog.Logger) {
+	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, q, log) })
 }
 
-// measure looks at the budgets, which must be there by then.
-func measure(lc fx.Lifecycle, m *kosbudget.Metrics, _ *postgres.Budgets, log *slog.Logger) {
+// measure measures the budgets, which must have been made by then.
+func measure(lc fx.Lifecycle, m *kosbudget.Metrics, _ budgets, log *slog.Logger) {
 	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, log) })
 }
 
-// runJobs has KOS asked what waits in line.
-func runJobs(lc fx.Lifecycle, runner *queue.Runner) { platform.Background(lc, runner.Run) }
+// runJobs does periodic work.
+func runJobs(lc fx.Lifecycle, runner *periodic.Runner) { platform.Background(lc, runner.Run) }
+
+// dispatch has KOS asked what is queued.
+func dispatch(lc fx.Lifecycle, d *queue.Dispatcher) { platform.Background(lc, d.Run) }
 
 func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
 	platform.Background(lc, func(ctx context.Context) {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
-	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
@@ -39,14 +38,13 @@ type BillConfig struct {
 	CacheStore string `env:"CACHE_STORE" envDefault:"cache-store"`
 	// Months is how many months may be asked for, the current one included.
 	Months int `env:"BILL_MONTHS" envDefault:"6"`
-	// Workers is how many jobs of an endpoint a replica works at a time; most of
-	// them wait for their turn.
+	// Workers is how many calls of an endpoint a replica makes at once.
 	Workers int `env:"INQUIRY_WORKERS" envDefault:"16"`
-	// OutageLimit is how long KOS may leave a question that waits in line without
-	// an answer.
+	// OutageLimit is how long KOS may leave a queued fetch without an answer.
 	OutageLimit time.Duration `env:"INQUIRY_OUTAGE_LIMIT" envDefault:"10m"`
-	// Room is how many questions may wait.
-	Room postgres.Room
+	// Queue and Prefetches are how many fetches of each class may wait.
+	Queue      int `env:"INQUIRY_QUEUE_LIMIT" envDefault:"2000"`
+	Prefetches int `env:"PREFETCH_QUEUE_LIMIT" envDefault:"1000"`
 }
 
 // Validate reports numbers that nothing works with.
@@ -54,7 +52,7 @@ func (c *BillConfig) Validate() error {
 	if c.Months < 1 || c.Months > 24 {
 		return errors.New("BILL_MONTHS must be from 1 to 24")
 	}
-	if c.Workers < 1 || c.Workers > 100 || c.OutageLimit < time.Second || min(c.Room.Interactive, c.Room.Background) < 1 {
+	if c.Workers < 1 || c.Workers > 100 || c.OutageLimit < time.Second || min(c.Queue, c.Prefetches) < 1 {
 		return errors.New("INQUIRY_WORKERS must be from 1 to 100, INQUIRY_OUTAGE_LIMIT, INQUIRY_QUEUE_LIMIT and PREFETCH_QUEUE_LIMIT positive")
 	}
 	return nil

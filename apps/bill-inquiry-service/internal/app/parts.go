@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -13,14 +15,16 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/httpapi"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/kos"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/metrics"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/periodic"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
-	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/queue"
 	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
+	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
+	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -30,22 +34,13 @@ import (
 type domainParams struct {
 	fx.In
 
-	Config  BillConfig
-	Window  bill.Window
+	Reader  *bill.Reader
 	Cache   bill.Cache
 	Archive bill.Archive
-	Carrier bill.Carrier
-	Line    *postgres.Queue
+	Queue   bill.Queue
 	Metrics *metrics.Metrics
 	Log     *slog.Logger
 	Now     func() time.Time
-}
-
-func newBills(p domainParams) *bill.Bills {
-	return bill.NewBills(bill.BillsParams{
-		Cache: p.Cache, Archive: p.Archive, Carrier: p.Carrier, Gate: p.Line, Queue: p.Line,
-		Now: p.Now, NewID: newID, Log: p.Log,
-	})
 }
 
 // apiParams are what the API needs from the graph.
@@ -53,7 +48,7 @@ type apiParams struct {
 	fx.In
 
 	Inquiries *bill.Inquiries
-	Bills     *bill.Bills
+	Lines     *bill.Invalidator
 	Ahead     *bill.Prefetcher
 	Auth      *jwtauth.Authenticator
 	Consumer  *events.Consumer
@@ -62,69 +57,99 @@ type apiParams struct {
 
 func newAPI(p apiParams) httpserver.Registrar {
 	return httpapi.New(httpapi.Params{
-		Inquiries: p.Inquiries, Lines: p.Bills, Logins: p.Ahead, Auth: p.Auth, Consumer: p.Consumer, Gate: p.Gate,
+		Inquiries: p.Inquiries, Lines: p.Lines, Logins: p.Ahead, Auth: p.Auth, Consumer: p.Consumer, Gate: p.Gate,
 	})
 }
 
-// inquiryParams are what inquiries need beside that.
-type inquiryParams struct {
-	fx.In
-
-	Bills   *bill.Bills
-	Signals *bill.Signals
-	History bill.History
-	Ahead   *bill.Prefetcher
-}
-
-func newInquiries(p domainParams, own inquiryParams) *bill.Inquiries {
+func newInquiries(p domainParams, history bill.History, ahead *bill.Prefetcher, window bill.Window) *bill.Inquiries {
 	return bill.NewInquiries(bill.InquiriesParams{
-		Bills: own.Bills, Queue: p.Line, Signals: own.Signals, History: own.History, Meter: p.Metrics, Ahead: own.Ahead,
-		Window: p.Window, Now: p.Now, NewID: newID,
+		Reader: p.Reader, Queue: p.Queue, History: history, Meter: p.Metrics, Ahead: ahead,
+		Window: window, Now: p.Now, NewID: newID, Log: p.Log,
 	})
 }
 
 func newPrefetcher(p domainParams, policy bill.PrefetchPolicy, activity bill.Activity) *bill.Prefetcher {
 	return bill.NewPrefetcher(bill.PrefetcherParams{
-		Cache: p.Cache, Archive: p.Archive, Queue: p.Line, Activity: activity, Meter: p.Metrics, Policy: policy,
+		Cache: p.Cache, Archive: p.Archive, Queue: p.Queue, Activity: activity, Meter: p.Metrics, Policy: policy,
 		Log: p.Log, Now: p.Now, NewID: newID,
 	})
 }
 
-func newFetcher(p domainParams, bills *bill.Bills) *bill.Fetcher {
+func newFetcher(p domainParams, carrier bill.Carrier, all budgets) *bill.Fetcher {
 	return bill.NewFetcher(bill.FetcherParams{
-		Turns: p.Line, Gate: p.Line, Source: bills, Meter: p.Metrics, Limit: p.Config.OutageLimit, Log: p.Log, Now: p.Now,
+		Cache: p.Cache, Archive: p.Archive, Reader: p.Reader, Carrier: carrier, Admission: all, Now: p.Now, Log: p.Log,
 	})
 }
 
-// runnerParams are what the jobs need from the graph.
+// runnerParams are what periodic work needs from the graph.
 type runnerParams struct {
 	fx.In
 
-	Config     BillConfig
 	Limits     LimitConfig
 	Pool       *pgxpool.Pool
 	Direct     pg.Direct
-	Fetcher    *bill.Fetcher
-	Line       *postgres.Queue
 	Prefetcher *bill.Prefetcher
 	Log        *slog.Logger
 }
 
-func newRunner(p runnerParams) (*queue.Runner, error) {
-	return queue.NewRunner(p.Pool, p.Direct, queue.Work{Fetcher: p.Fetcher, Line: p.Line, Nightly: p.Prefetcher},
-		queue.Options{AtATime: p.Config.Workers, Limit: p.Config.OutageLimit, PerMinute: p.Limits.Bills}, p.Log)
+func newRunner(p runnerParams) (*periodic.Runner, error) {
+	return periodic.NewRunner(p.Pool, p.Direct, p.Prefetcher, p.Limits.Bills, p.Log)
 }
 
-func newBudgets(pool *pgxpool.Pool, limits LimitConfig, m *kosbudget.Metrics) *postgres.Budgets {
-	return postgres.NewBudgets(pool, Name, map[bill.Endpoint]int{
+// budgets are the rights of all replicas together to call KOS's endpoints.
+type budgets map[bill.Endpoint]*kosbudget.Budget
+
+func newBudgets(pool *pgxpool.Pool, limits LimitConfig, m *kosbudget.Metrics) budgets {
+	all := budgets{}
+	for endpoint, perMinute := range map[bill.Endpoint]int{
 		bill.BillInquiry: limits.Bills, bill.ProductInquiry: limits.Customers,
-	}, m)
+	} {
+		limit := kosbudget.Limit{PerMinute: perMinute, Burst: bill.Burst(perMinute)}
+		all[endpoint] = m.Measure(kosbudget.New(pool, Name, string(endpoint), limit))
+	}
+	return all
 }
 
-func newQueue(cfg BillConfig, pool *pgxpool.Pool, jobs postgres.Jobs, budgets *postgres.Budgets, keyring *seal.Keyring) *postgres.Queue {
-	return postgres.NewQueue(postgres.QueueParams{
-		Pool: pool, Jobs: jobs, Budgets: budgets, Keyring: keyring, Room: cfg.Room,
-	})
+// Admit implements bill.Admission.
+func (b budgets) Admit(ctx context.Context, endpoint bill.Endpoint) (bool, error) {
+	wait, err := b[endpoint].Reserve(ctx)
+	if err != nil {
+		return false, fmt.Errorf("admit call: %w", err)
+	}
+	return wait == 0, nil
+}
+
+// attemptTimeout bounds a call of KOS with all retries, and what keeps the answer.
+const attemptTimeout = 10 * time.Second
+
+func newQueue(pool *pgxpool.Pool, cfg BillConfig, all budgets) *queue.Queue {
+	endpoint := func(name bill.Endpoint) queue.Endpoint {
+		return queue.Endpoint{
+			Name: string(name), Budget: all[name], Capacity: [2]int{cfg.Queue, cfg.Prefetches},
+			Workers: cfg.Workers, Timeout: attemptTimeout, GiveUpAfter: cfg.OutageLimit,
+		}
+	}
+	return queue.New(pool, endpoint(bill.BillInquiry), endpoint(bill.ProductInquiry))
+}
+
+// dispatcherParams are what the dispatcher needs from the graph.
+type dispatcherParams struct {
+	fx.In
+
+	Queue    *queue.Queue
+	Fetches  *postgres.Queue
+	Fetcher  *bill.Fetcher
+	Metrics  *metrics.Metrics
+	Measured *queue.Metrics
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+func newDispatcher(p dispatcherParams) *queue.Dispatcher {
+	handler := p.Fetches.Handler(p.Fetcher.Fetch, p.Metrics, p.Now)
+	return queue.NewDispatcher(p.Queue, map[string]queue.Handler{
+		string(bill.BillInquiry): handler, string(bill.ProductInquiry): handler,
+	}, p.Measured, p.Log)
 }
 
 func newCache(cfg BillConfig, dapr *sidecar.Client, keyring *seal.Keyring, log *slog.Logger, registerer prometheus.Registerer) bill.Cache {
@@ -136,9 +161,9 @@ type kosParams struct {
 	fx.In
 
 	Config     kosclient.Config
-	Budgets    *postgres.Budgets
+	Budgets    budgets
 	Sidecar    *sidecar.Client
-	Exchanges  *postgres.Exchanges
+	Exchanges  *exchange.Log
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time
@@ -146,7 +171,11 @@ type kosParams struct {
 
 func newKOS(p kosParams) bill.Carrier {
 	client := kosclient.New(p.Config, p.Sidecar, p.Config.Transport(p.Sidecar.Invoker), p.Log, p.Registerer)
-	return kos.New(client, p.Exchanges, p.Budgets, p.Now, newID)
+	limits := kos.Limits{}
+	for endpoint, budget := range p.Budgets {
+		limits[endpoint] = budget
+	}
+	return kos.New(exchange.NewCaller(client, p.Exchanges, p.Now, newID), limits, p.Now)
 }
 
 func newRecordWriter(lc fx.Lifecycle, pool *pgxpool.Pool, keyring *seal.Keyring, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Record] {
@@ -155,8 +184,8 @@ func newRecordWriter(lc fx.Lifecycle, pool *pgxpool.Pool, keyring *seal.Keyring,
 	return writer
 }
 
-func newExchangeWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Exchange] {
-	writer := postgres.NewExchangeWriter(pool, log, metrics)
-	lc.Append(fx.StartStopHook(writer.Start, writer.Stop))
-	return writer
+func newExchangeLog(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *exchange.Log {
+	exchanges := exchange.NewLog(pool, log, metrics)
+	lc.Append(fx.StartStopHook(exchanges.Start, exchanges.Stop))
+	return exchanges
 }

@@ -4,92 +4,119 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill/billtest"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// bench is what one test works on. Nothing sees to what waits in line until
-// work is called.
+// bench is what one test works on, on a clock of its own that begins at noon.
 type bench struct {
-	t       *testing.T // of a test on a clock of its own
-	carrier *carrier
-	archive *archive
-	cached  *noting
-	history *history
-	meter   *meter
-	line    *billtest.Line
-	bills   *bill.Bills
-	use     *bill.Inquiries
-	fetcher *bill.Fetcher
-	ahead   *bill.Prefetcher
-	came    chan int64
-
-	known    *knows
+	t        *testing.T
+	carrier  *carrier
+	archive  *archive
+	cache    *memory
+	history  *history
+	meter    *meter
+	queue    *billtest.Queue
+	reader   *bill.Reader
+	fetcher  *bill.Fetcher
+	lines    *bill.Invalidator
+	use      *bill.Inquiries
+	ahead    *bill.Prefetcher
 	activity *activity
+	closed   atomic.Bool // the limit of questions for a line's customer is spent
 }
 
-func setup(now func() time.Time) *bench { return setupLimited(now, 97) }
+// capacity is how many fetches of a class may wait.
+const capacity = 10
 
-// setupLimited has KOS allow so many calls a minute.
-func setupLimited(now func() time.Time, perMinute int) *bench {
-	b := &bench{
-		carrier: &carrier{bill: current, customer: holder}, archive: &archive{}, cached: &noting{}, history: &history{}, meter: &meter{},
-		came: make(chan int64, 100), known: &knows{}, activity: &activity{},
-	}
-	signals := bill.NewSignals()
-	b.line = billtest.NewLine(billtest.Options{
-		PerMinute: perMinute, Room: 10, Done: signals.Announce,
-		Appended: func(r bill.Record) { b.history.Append(context.Background(), r) },
-		Came:     func(_ bill.Endpoint, fetchID int64) { b.came <- fetchID },
+// onClock runs a test in which KOS allows so many calls a minute of each endpoint.
+func onClock(t *testing.T, perMinute int, test func(b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		pass(time.Until(noon))
+		ctx, stop := context.WithCancel(t.Context())
+		b := newBench(ctx, perMinute)
+		b.t = t
+		test(b)
+		stop()
+		b.queue.Wait()
 	})
+}
+
+// plenty is a limit that no test reaches.
+const plenty = 9_600
+
+// pass lets time go by, on the clock of the test's bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nothing is awaited
+
+func newBench(ctx context.Context, perMinute int) *bench {
+	b := &bench{
+		carrier: &carrier{bill: current, customer: holder}, archive: &archive{}, cache: newMemory(), history: &history{}, meter: &meter{},
+		activity: &activity{},
+	}
 	var ids atomic.Int32
 	newID := func() string { return fmt.Sprintf("request-%d", ids.Add(1)) }
 	log := slog.New(slog.DiscardHandler)
-	b.bills = bill.NewBills(bill.BillsParams{
-		Cache: b.cached, Archive: b.archive, Carrier: b.carrier, Gate: b.line, Queue: b.line, Now: now, NewID: newID, Log: log,
+	b.reader = bill.NewReader(b.cache, b.archive, time.Now, log)
+	b.fetcher = bill.NewFetcher(bill.FetcherParams{
+		Cache: b.cache, Archive: b.archive, Reader: b.reader, Carrier: b.carrier, Admission: b, Now: time.Now, Log: log,
+	})
+	b.lines = bill.NewInvalidator(b.cache, b.archive, b.reader, time.Now)
+	b.queue = billtest.NewQueue(ctx, billtest.Options{
+		PerMinute: perMinute, Capacity: capacity, GiveUpAfter: 10 * time.Minute, Ask: b.fetcher.Fetch, Now: time.Now,
+		Appended: func(r bill.Record) { b.history.Append(context.Background(), r) },
+		Ended: func(f bill.Fetch, _ bill.Reply) {
+			if f.Reason != "" {
+				b.meter.Prefetched(f.Reason, "fetched")
+			}
+		},
 	})
 	b.ahead = bill.NewPrefetcher(bill.PrefetcherParams{
-		Cache: b.known, Archive: b.archive, Queue: b.line, Activity: b.activity, Meter: b.meter, Log: log, Now: now, NewID: newID,
+		Cache: b.cache, Archive: b.archive, Queue: b.queue, Activity: b.activity, Meter: b.meter, Log: log, Now: time.Now, NewID: newID,
 		Policy: bill.PrefetchPolicy{Login: true, Nightly: true, NightlyShare: 0.5},
 	})
 	b.use = bill.NewInquiries(bill.InquiriesParams{
-		Bills: b.bills, Queue: b.line, Signals: signals, History: b.history, Meter: b.meter, Ahead: b.ahead,
-		Window: bill.Window{Months: 6}, Now: now, NewID: newID,
-	})
-	b.fetcher = bill.NewFetcher(bill.FetcherParams{
-		Turns: b.line, Gate: b.line, Source: b.bills, Meter: b.meter, Limit: 10 * time.Minute, Log: log, Now: now,
+		Reader: b.reader, Queue: b.queue, History: b.history, Meter: b.meter, Ahead: b.ahead,
+		Window: bill.Window{Months: 6}, Now: time.Now, NewID: newID, Log: log,
 	})
 	return b
 }
 
-// work sees to what waits in line until ctx ends, as jobs do.
-func (b *bench) work(ctx context.Context) {
-	var jobs sync.WaitGroup
-	defer jobs.Wait()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case fetchID := <-b.came:
-			jobs.Go(func() {
-				for ctx.Err() == nil {
-					sleep, err := b.fetcher.Serve(ctx, bill.BillInquiry, fetchID)
-					if err == nil && sleep == 0 {
-						return
-					}
-					select {
-					case <-ctx.Done():
-					case <-time.After(max(sleep, time.Second)):
-					}
-				}
-			})
+// Admit implements bill.Admission.
+func (b *bench) Admit(context.Context, bill.Endpoint) (bool, error) { return !b.closed.Load(), nil }
+
+// number returns a line of the tests and its owner.
+func number(i int) (msisdn.Number, bill.Asker) {
+	own := msisdn.Number(fmt.Sprintf("0107%07d", i))
+	return own, bill.Asker{UserID: fmt.Sprint("user-", i), CustomerID: holder.ID, Lines: []msisdn.Number{own}}
+}
+
+// spend uses up the calls that could be made at once.
+func (b *bench) spend() { b.queue.Spend(bill.BillInquiry) }
+
+// ask inquires about a line of the tests, this month.
+func (b *bench) ask(i int, async bool) (bill.Inquiry, error) {
+	own, asker := number(i)
+	return b.use.Inquire(b.t.Context(), asker, bill.Subject{Line: own}, async)
+}
+
+// inquire inquires about the asker's line.
+func (b *bench) inquire(month bill.Month) (bill.Inquiry, error) {
+	return b.use.Inquire(b.t.Context(), asker, bill.Subject{Line: line, Month: month}, false)
+}
+
+// keep has the archive keep bills, and nothing else know them.
+func (b *bench) keep(bills ...bill.Bill) {
+	b.t.Helper()
+	for _, one := range bills {
+		if err := b.archive.Keep(b.t.Context(), one); err != nil {
+			b.t.Fatal(err)
 		}
 	}
 }
-
-func always(t time.Time) func() time.Time { return func() time.Time { return t } }

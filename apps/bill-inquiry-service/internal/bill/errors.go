@@ -21,7 +21,7 @@ var (
 	ErrLineMoved    = problem.New(problem.Forbidden, "LINE_MOVED", "다른 고객님의 회선으로 변경되어 조회할 수 없습니다. 고객센터에 문의해 주세요.")
 	ErrNoInquiry    = problem.New(problem.NotFound, "INQUIRY_NOT_FOUND", "조회 요청을 찾을 수 없습니다.")
 	ErrDatabase     = problem.ErrDatabase
-	ErrLineFull     = problem.New(problem.Unavailable, "OVERLOADED", "조회 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Minute)
+	ErrQueueFull    = problem.New(problem.Unavailable, "OVERLOADED", "조회 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Minute)
 	ErrResting      = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템이 응답하지 않습니다. 잠시 후 다시 시도해 주세요.").After(10 * time.Second).WithCause(ErrUnavailable)
 	ErrGivenUp      = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템 장애로 조회하지 못했습니다. 다시 조회해 주세요.").After(10 * time.Second).WithCause(ErrUnavailable)
 	ErrStillRunning = problem.New(problem.Unavailable, "INQUIRY_IN_PROGRESS", "조회가 지연되고 있습니다. 잠시 후 다시 시도해 주세요.").After(3 * time.Second)

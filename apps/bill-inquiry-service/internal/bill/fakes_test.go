@@ -11,6 +11,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 const line = msisdn.Number("01012345678")
@@ -25,62 +26,115 @@ var (
 	past       = bill.Bill{Line: line, Month: "2026-10", Final: true, Customer: holder, Charges: bill.Charges{Total: 1_089_000}}
 )
 
-// noCache asks the source each time, in the background, as the real one does.
-type noCache struct{}
-
-func (noCache) Bill(ctx context.Context, _ bill.Subscription, _ bill.Month, load bill.LoadBill) (bill.Bill, error) {
-	return inBackground(ctx, load)
-}
-
-func (noCache) Customer(ctx context.Context, _ bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
-	return inBackground(ctx, load)
-}
-
-func (noCache) RenewBill(ctx context.Context, _ bill.Subscription, _ bill.Month, load bill.LoadBill) (bill.Bill, error) {
-	return load(ctx)
-}
-
-func (noCache) RenewCustomer(ctx context.Context, _ bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
-	return load(ctx)
-}
-
-func (noCache) Knows(context.Context, bill.Subscription, bill.Month) bool { return false }
-
-func (noCache) Invalidate(context.Context, bill.Subscription, ...bill.Month) error { return nil }
-func (noCache) ForgetSubscription(bill.Subscription, ...bill.Month)                {}
-func (noCache) Forget(msisdn.Number, ...bill.Month)                                {}
-func (noCache) Listening(bool)                                                     {}
-
-// noting is a cache that notes what is invalidated.
-type noting struct {
-	noCache
-
+// memory is a cache of one level that keeps everything, until forget is called.
+type memory struct {
+	mu          sync.Mutex
+	bills       map[bill.Query]bill.Bill
+	refusals    map[bill.Query]error
+	customers   map[bill.Subscription]bill.Customer
 	invalidated []bill.Subscription
+	off         bool // keeps nothing
 }
 
-func (n *noting) Invalidate(_ context.Context, s bill.Subscription, _ ...bill.Month) error {
-	n.invalidated = append(n.invalidated, s)
+func newMemory() *memory {
+	m := &memory{}
+	m.forget()
+	return m
+}
+
+func (m *memory) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bills, m.refusals, m.customers = map[bill.Query]bill.Bill{}, map[bill.Query]error{}, map[bill.Subscription]bill.Customer{}
+}
+
+func query(s bill.Subscription, month bill.Month) bill.Query {
+	return bill.Query{Subscription: s, Month: month}
+}
+
+// refused reports whether err is a refusal that caches keep.
+func refused(err error) bool {
+	return !errors.Is(err, bill.ErrUnasked) && slices.ContainsFunc(bill.Refusals(), func(r *problem.Error) bool { return errors.Is(err, r) })
+}
+
+func (m *memory) Bill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+	m.mu.Lock()
+	got, known := m.bills[query(s, month)]
+	err := m.refusals[query(s, month)]
+	m.mu.Unlock()
+	if known || err != nil {
+		return got, err
+	}
+	return m.RenewBill(ctx, s, month, load)
+}
+
+func (m *memory) Customer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
+	m.mu.Lock()
+	got, known := m.customers[s]
+	err := m.refusals[query(s, bill.TheCustomer)]
+	m.mu.Unlock()
+	if known || err != nil {
+		return got, err
+	}
+	return m.RenewCustomer(ctx, s, load)
+}
+
+func (m *memory) RenewBill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+	got, err := load(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.off:
+	case err == nil:
+		m.bills[query(s, month)] = got
+	case refused(err):
+		m.refusals[query(s, month)] = err
+	}
+	return got, err
+}
+
+func (m *memory) RenewCustomer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
+	got, err := load(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.off:
+	case err == nil:
+		m.customers[s] = got
+	case refused(err):
+		m.refusals[query(s, bill.TheCustomer)] = err
+	}
+	return got, err
+}
+
+func (m *memory) Knows(_ context.Context, s bill.Subscription, month bill.Month) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if month == bill.TheCustomer {
+		_, known := m.customers[s]
+		return known
+	}
+	_, known := m.bills[query(s, month)]
+	return known
+}
+
+func (m *memory) Invalidate(_ context.Context, s bill.Subscription, months ...bill.Month) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.invalidated = append(m.invalidated, s)
+	for _, month := range months {
+		delete(m.bills, query(s, month))
+		delete(m.refusals, query(s, month))
+		if month == bill.TheCustomer {
+			delete(m.customers, s)
+		}
+	}
 	return nil
 }
 
-func inBackground[V any](ctx context.Context, load func(context.Context) (V, error)) (V, error) {
-	type result struct {
-		value V
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := load(context.WithoutCancel(ctx))
-		done <- result{value, err}
-	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-ctx.Done():
-		var none V
-		return none, ctx.Err()
-	}
-}
+func (*memory) ForgetSubscription(bill.Subscription, ...bill.Month) {}
+func (*memory) Forget(msisdn.Number, ...bill.Month)                 {}
+func (*memory) Listening(bool)                                      {}
 
 // carrier answers with what its fields say, after delay. It never answers about
 // the bad line.
@@ -129,6 +183,7 @@ type archive struct {
 	kept  map[bill.Month]bill.Bill
 	moved []bill.Subscription
 	older []bill.Bill // kept without their customer
+	reads int
 	err   error
 }
 
@@ -156,6 +211,7 @@ func (a *archive) KeepUnattributed(_ context.Context, b bill.Bill) error {
 func (a *archive) Find(_ context.Context, s bill.Subscription, month bill.Month) (bill.Bill, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.reads++
 	if a.err != nil {
 		return bill.Bill{}, a.err
 	}
@@ -242,34 +298,17 @@ func (m *meter) Answered(how bill.Answer) {
 	m.answers = append(m.answers, how)
 }
 
-func (m *meter) Fetched(class bill.Class, outcome string, _ time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.outcomes = append(m.outcomes, class.String()+" "+outcome)
-}
-
 func (m *meter) Prefetched(reason, outcome string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.outcomes = append(m.outcomes, reason+" "+outcome)
 }
 
-// told returns what was noted.
-func (m *meter) told() (answers []bill.Answer, outcomes []string) {
+// noted returns what was counted.
+func (m *meter) noted() (answers []bill.Answer, outcomes []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.answers), slices.Clone(m.outcomes)
-}
-
-// knows is a cache that has some things.
-type knows struct {
-	noCache
-
-	subjects []bill.Subject
-}
-
-func (k *knows) Knows(_ context.Context, s bill.Subscription, month bill.Month) bool {
-	return slices.Contains(k.subjects, bill.Subject{Line: s.Line, Month: month})
 }
 
 // activity is that of some lines, and notes what it was asked.

@@ -4,49 +4,60 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
-	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
 // Inquiries are the use cases of a customer.
 type Inquiries struct {
-	bills   *Bills
+	reader  *Reader
 	queue   Queue
-	signals *Signals
 	history History
 	meter   Meter
 	ahead   *Prefetcher
 	window  Window
 	now     func() time.Time
 	newID   func() string
+	log     *slog.Logger
 }
 
 // InquiriesParams are what Inquiries need.
 type InquiriesParams struct {
-	Bills   *Bills
+	Reader  *Reader
 	Queue   Queue
-	Signals *Signals
 	History History
 	Meter   Meter
 	Ahead   *Prefetcher
 	Window  Window
 	Now     func() time.Time
 	NewID   func() string // UUIDs of version 7
+	Log     *slog.Logger
 }
 
 // NewInquiries returns the use cases.
 func NewInquiries(p InquiriesParams) *Inquiries {
 	return &Inquiries{
-		bills: p.Bills, queue: p.Queue, signals: p.Signals, history: p.History, meter: p.Meter,
-		ahead: p.Ahead, window: p.Window, now: p.Now, newID: p.NewID,
+		reader: p.Reader, queue: p.Queue, history: p.History, meter: p.Meter,
+		ahead: p.Ahead, window: p.Window, now: p.Now, newID: p.NewID, log: p.Log,
 	}
 }
 
-// patience is how long a client waits for its bill. Product rule: an answer
-// within 8 s; the rest is for getting in line, and for the answer.
-const patience = 7 * time.Second
+const (
+	// answerTimeout is how long a client waits for its bill. Product rule: an answer
+	// within 8 s; the rest is for the queue, and for writing the answer.
+	answerTimeout = 7 * time.Second
+	// softTimeout is how long a client waits for KOS if there is a stale copy. Product
+	// rule: 1 s; the rest is for finding the copy.
+	softTimeout = 800 * time.Millisecond
+	// enqueueTimeout bounds how long an inquiry may take to be queued after its client
+	// has stopped waiting: the answer is then that the inquiry goes on.
+	enqueueTimeout = 700 * time.Millisecond
+	// standingTimeout bounds what is looked up for a client who has waited already and
+	// can be answered without.
+	standingTimeout = 150 * time.Millisecond
+)
 
 // Asker is who asks: a user, the customer that the user is, and the lines that
 // are the user's.
@@ -62,11 +73,11 @@ type Asker struct {
 func (a Asker) limit(async bool) time.Duration {
 	switch {
 	case a.Wait != nil:
-		return min(*a.Wait, patience)
+		return min(*a.Wait, answerTimeout)
 	case async:
 		return 0
 	}
-	return patience
+	return answerTimeout
 }
 
 func (a Asker) owns(line msisdn.Number) bool {
@@ -80,9 +91,9 @@ func (a Asker) owns(line msisdn.Number) bool {
 
 // Inquiry is an inquiry as it stands.
 type Inquiry struct {
-	Record Record
-	Bill   Bill  // only of a completed inquiry
-	Place  Place // only of one that waits
+	Record   Record
+	Bill     Bill     // only of a completed inquiry
+	Standing Standing // only of one that waits
 }
 
 // Inquire returns the bill of a line and month; an empty month is this one.
@@ -90,7 +101,7 @@ type Inquiry struct {
 // asker's wait is over, which is at once if the asker does not say.
 //
 // It returns ErrNotYourLine, ErrMonthFuture, ErrMonthTooOld, ErrUnknownLine,
-// ErrSuspended, ErrNoBill, ErrLineMoved, an error that wraps ErrUnavailable, ErrLineFull,
+// ErrSuspended, ErrNoBill, ErrLineMoved, an error that wraps ErrUnavailable, ErrQueueFull,
 // ErrDatabase, or ErrStillRunning: the inquiry then goes on.
 func (i *Inquiries) Inquire(ctx context.Context, asker Asker, s Subject, async bool) (Inquiry, error) {
 	if !asker.owns(s.Line) {
@@ -130,136 +141,156 @@ func answered(got Inquiry, err error) Answer {
 		return Refused
 	case errors.Is(err, ErrStillRunning):
 		return InProgress
-	case errors.Is(err, ErrLineFull):
+	case errors.Is(err, ErrQueueFull):
 		return Full
 	}
 	return Unavailable
 }
 
-// asyncWait bounds the look for what is known, for a client that does not want
-// to wait.
-const asyncWait = 300 * time.Millisecond
-
+// process answers an inquiry: with what is known, or else by way of the queue.
 func (i *Inquiries) process(ctx context.Context, record Record, async bool, limit time.Duration) (Inquiry, error) {
-	whole, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	waiting, leave := context.WithTimeout(whole, limit)
-	defer leave()
-	got, err := i.look(whole, waiting, record, limit)
-	if errors.Is(err, ErrMustWait) || err != nil && waiting.Err() != nil {
-		return i.wait(whole, record, async, waiting.Done())
+	over := time.After(limit)
+	got, err := i.known(ctx, record.query(), limit)
+	if errors.Is(err, ErrNotKnown) {
+		return i.wait(ctx, record, async, over)
 	}
 	record = settled(record, got, err, i.now())
 	i.history.Append(ctx, record)
 	return Inquiry{Record: record, Bill: got}, err
 }
 
-// look answers what can be answered without waiting in line. A wait that is too
-// short to ask KOS is still long enough for what is known.
-func (i *Inquiries) look(whole, waiting context.Context, record Record, limit time.Duration) (Bill, error) {
-	q := Question{Subject: record.subject(), Customer: record.Customer, RequestID: record.RequestID}
-	if limit > asyncWait {
-		return i.bills.Get(waiting, q)
-	}
-	brief, cancel := context.WithTimeout(whole, asyncWait)
+// known returns a bill without an inquiry having to wait for it: a fresh one, or a
+// stale one of which KOS does not give a newer one within softTimeout. It returns
+// KOS's refusal, or ErrNotKnown, which it is too if the client does not wait for KOS at
+// all.
+func (i *Inquiries) known(ctx context.Context, q Query, limit time.Duration) (Bill, error) {
+	soft, cancel := context.WithTimeout(ctx, min(limit, softTimeout))
 	defer cancel()
-	return i.bills.Known(brief, q)
+	found, err := i.reader.Bill(ctx, q)
+	switch {
+	case err != nil || !found.Bill.Stale:
+		return found.Bill, err
+	case limit < softTimeout:
+		return Bill{}, ErrNotKnown
+	case found.Refreshing:
+		return found.Bill, nil
+	}
+	return i.refreshed(ctx, soft, q, found.Bill)
 }
 
-// entering is how long it may take to get in line after a client's patience has
-// ended: the answer is then that the inquiry goes on.
-const entering = 700 * time.Millisecond
+// refreshed returns a newer bill than old if KOS gives one before soft ends, or old. It
+// returns KOS's refusal, or ErrNotKnown if old may not be shown any more.
+func (i *Inquiries) refreshed(ctx, soft context.Context, q Query, old Bill) (Bill, error) {
+	asked := i.now()
+	if !i.fetch(ctx, soft, Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: i.newID()}) {
+		i.reader.Refreshing(q, old)
+		return old, nil
+	}
+	q.Since = asked
+	found, err := i.reader.Bill(ctx, q)
+	if err == nil && found.Bill.Stale { // the fetch was set aside
+		i.reader.Refreshing(q, found.Bill)
+	}
+	return found.Bill, err
+}
 
-// wait gets an inquiry in line, which then goes on whatever its client does. The
-// client waits until over.
-func (i *Inquiries) wait(ctx context.Context, record Record, async bool, over <-chan struct{}) (Inquiry, error) {
-	// What is told between getting in line and listening would be missed.
-	told, leave := i.signals.Await(record.subject().Key())
-	defer leave()
-	place, err := i.enter(ctx, record)
+// fetch queues a fetch and reports whether it has ended before soft ends. It does not
+// wait where others come first or KOS cannot be called.
+func (i *Inquiries) fetch(ctx, soft context.Context, f Fetch) bool {
+	changed, stop := i.queue.Await(f.Subject)
+	defer stop()
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), softTimeout)
+	defer cancel()
+	if callable, err := i.queue.Callable(writing, f.Endpoint()); err == nil && !callable {
+		return false
+	}
+	ticket, err := i.queue.Enqueue(writing, f)
+	if err != nil && !errors.Is(err, ErrQueueFull) {
+		i.log.WarnContext(ctx, "refresh not queued", "error", err)
+	}
+	if err != nil || ticket.Ahead > 0 {
+		return false
+	}
+	select {
+	case <-changed:
+		return true
+	case <-soft.Done():
+		return false
+	}
+}
+
+// wait queues an inquiry, which then goes on whatever its client does, and waits until
+// over for it to end.
+func (i *Inquiries) wait(ctx context.Context, record Record, async bool, over <-chan time.Time) (Inquiry, error) {
+	// An end between the enqueueing and a later Await would be missed.
+	changed, stop := i.queue.Await(record.subject())
+	defer stop()
+	standing, err := i.enqueue(ctx, record, async)
 	if err != nil {
 		i.history.Append(ctx, settled(record, Bill{}, err, i.now()))
 		return Inquiry{}, err
 	}
 	for {
 		select {
-		case <-told:
+		case <-changed:
 		case <-over:
 			if async {
-				return Inquiry{Record: record, Place: place}, nil
+				return Inquiry{Record: record, Standing: standing}, nil
 			}
-			return Inquiry{}, i.stillRunning(ctx, record, place)
+			return Inquiry{}, i.stillRunning(ctx, record, standing)
+		case <-ctx.Done():
+			return Inquiry{}, i.stillRunning(ctx, record, standing)
 		}
 		if now, err := i.history.Find(ctx, record.UserID, record.RequestID); err == nil && now.Status != Processing {
-			return i.told(ctx, record, now)
+			return i.ended(ctx, record, now)
+		}
+		if now, err := i.queue.Standing(ctx, record.RequestID); err == nil && now.Unavailable && !async {
+			return Inquiry{}, ErrResting // the inquiry goes on
 		}
 	}
 }
 
-// enter gets an inquiry in line, also if its client leaves meanwhile. The deadline
-// of ctx is the end of the client's patience.
-func (i *Inquiries) enter(ctx context.Context, record Record) (Place, error) {
-	patient, _ := ctx.Deadline()
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), patient.Add(entering))
+// enqueue queues an inquiry, also if its client leaves meanwhile. A client that waits
+// is not queued while KOS cannot be called. The deadline of ctx is the end of the
+// client's wait.
+func (i *Inquiries) enqueue(ctx context.Context, record Record, async bool) (Standing, error) {
+	deadline, _ := ctx.Deadline()
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(enqueueTimeout))
 	defer cancel()
-	return i.queue.Enter(ctx, record)
+	if !async {
+		callable, err := i.queue.Callable(ctx, BillInquiry)
+		if err != nil {
+			return Standing{}, err
+		}
+		if !callable {
+			return Standing{}, ErrResting
+		}
+	}
+	return i.queue.EnqueueInquiry(ctx, record)
 }
 
-// told returns what has become of an inquiry that waited.
-func (i *Inquiries) told(ctx context.Context, asked, now Record) (Inquiry, error) {
+// ended returns what has become of an inquiry that waited.
+func (i *Inquiries) ended(ctx context.Context, asked, now Record) (Inquiry, error) {
 	if now.Status == Failed {
 		return Inquiry{Record: now}, refusalOf(now.ResultCode)
 	}
-	got, err := i.bills.Get(ctx, Question{
-		Subject: now.subject(), Customer: asked.Customer, RequestID: now.RequestID, Since: asked.RequestedAt,
-	})
-	return Inquiry{Record: now, Bill: got}, err
+	q := asked.query()
+	q.Since = asked.RequestedAt
+	found, err := i.reader.Bill(ctx, q)
+	if errors.Is(err, ErrNotKnown) { // neither the caches nor the archive could keep it
+		err = ErrDatabase.WithCause(err)
+	}
+	return Inquiry{Record: now, Bill: found.Bill}, err
 }
 
-// stillRunning tells a client who has waited long enough when to come back.
-func (i *Inquiries) stillRunning(ctx context.Context, record Record, place Place) error {
-	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterthought)
+// stillRunning returns when a client that has waited long enough should come back.
+func (i *Inquiries) stillRunning(ctx context.Context, record Record, standing Standing) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), standingTimeout)
 	defer cancel()
-	if now, err := i.queue.Place(looking, record.RequestID); err == nil {
-		place = now
+	if now, err := i.queue.Standing(ctx, record.RequestID); err == nil {
+		standing = now
 	}
-	return ErrStillRunning.After(max(place.Estimate, time.Second))
-}
-
-// settled returns record with its outcome.
-func settled(record Record, got Bill, err error, now time.Time) Record {
-	record.ProcessedAt = now
-	if err == nil {
-		record.Status, record.ResultCode = Completed, "0000"
-		record.Summary = fmt.Sprintf("%s 청구 금액 %s원", record.Month, won(got.Charges.Total))
-		return record
-	}
-	refusal := problem.From(err)
-	record.Status, record.ResultCode, record.Summary = Failed, refusal.Code, refusal.Message
-	return record
-}
-
-// settledBy returns record with the outcome that a reply is for its customer. A
-// record of the release before names none: it ends without an amount, which may
-// not be its customer's.
-func settledBy(reply Reply, record Record, now time.Time) Record {
-	if record.Customer == "" && (reply.Err == nil || errors.Is(reply.Err, ErrLineMoved)) {
-		record.ProcessedAt, record.Status, record.ResultCode = now, Completed, "0000"
-		record.Summary = fmt.Sprintf("%s 요금 조회 완료", record.Month)
-		return record
-	}
-	got, err := reply.For(record.Customer)
-	return settled(record, got, err, now)
-}
-
-// won writes an amount with thousands separators.
-func won(amount int64) string {
-	text := fmt.Sprintf("%d", max(amount, -amount))
-	for at := len(text) - 3; at > 0; at -= 3 {
-		text = text[:at] + "," + text[at:]
-	}
-	if amount < 0 {
-		return "-" + text
-	}
-	return text
+	return ErrStillRunning.After(max(standing.Estimate, time.Second))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-func TestInquireRefusesWithoutAskingAnybody(t *testing.T) {
+func TestInquireRefusesWithoutAskingKOS(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		line  msisdn.Number
@@ -25,13 +25,15 @@ func TestInquireRefusesWithoutAskingAnybody(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(always(noon))
-			if _, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: tc.line, Month: tc.month}, false); !errors.Is(err, tc.want) {
-				t.Errorf("got %v, want %v", err, tc.want)
-			}
-			if b.carrier.calls.Load() != 0 || len(b.history.records) != 0 {
-				t.Error("KOS was asked, or the history told")
-			}
+			onClock(t, plenty, func(b *bench) {
+				t := b.t
+				if _, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: tc.line, Month: tc.month}, false); !errors.Is(err, tc.want) {
+					t.Errorf("got %v, want %v", err, tc.want)
+				}
+				if b.carrier.calls.Load() != 0 || len(b.history.records) != 0 {
+					t.Error("KOS was asked, or a record written")
+				}
+			})
 		})
 	}
 }
@@ -44,77 +46,103 @@ func TestInquireRecordsTheOutcome(t *testing.T) {
 	}{
 		"bill":    {nil, bill.Record{Status: bill.Completed, ResultCode: "0000", Summary: "2026-11 청구 금액 53,900원"}},
 		"no bill": {bill.ErrNoBill, bill.Record{Status: bill.Failed, ResultCode: "BILL_NOT_FOUND", Summary: bill.ErrNoBill.Message}},
-		"fault":   {errBroken, bill.Record{Status: bill.Failed, ResultCode: "INTERNAL_ERROR", Summary: "일시적인 오류가 발생했습니다. 잠시 후 다시 시도해 주세요."}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(always(noon))
-			b.carrier.err = tc.err
-			got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line, Month: ""}, false) // no month: this one
-			if !errors.Is(err, tc.err) {
-				t.Fatalf("got error %v, want %v", err, tc.err)
-			}
-			if err == nil && got.Bill.Month != "2026-11" {
-				t.Errorf("got the bill of %s", got.Bill.Month)
-			}
-			want := tc.want
-			want.RequestID, want.UserID, want.Customer, want.Line, want.Month = "request-1", asker.UserID, holder.ID, line, "2026-11"
-			want.RequestedAt, want.ProcessedAt = noon, noon
-			if diff := cmp.Diff([]bill.Record{want}, b.history.records); diff != "" {
-				t.Error(diff)
-			}
+			onClock(t, plenty, func(b *bench) {
+				t := b.t
+				b.carrier.billErr = tc.err
+				got, err := b.inquire("") // no month: this one
+				if !errors.Is(err, tc.err) {
+					t.Fatalf("got error %v, want %v", err, tc.err)
+				}
+				if err == nil && got.Bill.Month != "2026-11" {
+					t.Errorf("got the bill of %s", got.Bill.Month)
+				}
+				want := tc.want
+				want.RequestID, want.UserID, want.Customer, want.Line, want.Month = "request-1", asker.UserID, holder.ID, line, "2026-11"
+				want.RequestedAt, want.ProcessedAt = time.Now(), time.Now()
+				if diff := cmp.Diff(want, b.history.records[len(b.history.records)-1]); diff != "" {
+					t.Error(diff)
+				}
+				if diff := cmp.Diff([]bill.Status{bill.Processing, want.Status}, b.history.statuses()); diff != "" {
+					t.Error(diff)
+				}
+				// What is known is answered without the queue.
+				if again, err := b.inquire(""); !errors.Is(err, tc.err) || err == nil && again.Bill.AsOf != got.Bill.AsOf {
+					t.Errorf("once more: %+v, %v", again, err)
+				}
+				if n := len(b.history.records); n != 3 || b.carrier.calls.Load() != 1 {
+					t.Errorf("%d records, KOS was asked %d times", n, b.carrier.calls.Load())
+				}
+			})
 		})
 	}
 }
 
 func TestFinalBillIsAskedForOnce(t *testing.T) {
 	t.Parallel()
-	b := setup(always(noon))
-	b.carrier.bill = past
-	for range 3 {
-		got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line, Month: "2026-10"}, false)
-		if err != nil || got.Bill.Charges.Total != past.Charges.Total || got.Bill.Stale {
-			t.Fatalf("got %+v, %v", got.Bill, err)
+	onClock(t, plenty, func(b *bench) {
+		t := b.t
+		b.carrier.bill = past
+		for range 3 {
+			got, err := b.inquire("2026-10")
+			if err != nil || got.Bill.Charges.Total != past.Charges.Total || got.Bill.Stale {
+				t.Fatalf("got %+v, %v", got.Bill, err)
+			}
+			b.cache.forget()
 		}
-	}
-	if calls := b.carrier.calls.Load(); calls != 1 {
-		t.Errorf("KOS was asked %d times", calls)
-	}
+		if calls := b.carrier.calls.Load(); calls != 1 {
+			t.Errorf("KOS was asked %d times", calls)
+		}
+	})
 }
 
-func TestOutageIsAnsweredWithWhatKOSSaidLast(t *testing.T) {
+func TestOutageIsAnsweredWithAStaleCopy(t *testing.T) {
 	t.Parallel()
+	kept := current
+	kept.AsOf = noon.Add(-time.Hour)
 	tests := map[string]struct {
-		kept      *bill.Bill
+		kept      []bill.Bill
 		wantError error
 		wantStale bool
 	}{
 		"never seen":      {nil, bill.ErrUnavailable, false},
-		"seen this month": {&current, nil, true},
+		"seen this month": {[]bill.Bill{kept}, nil, true},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(always(noon))
-			b.carrier.err = errOutage
-			if tc.kept != nil {
-				_ = b.archive.Keep(t.Context(), *tc.kept)
-			}
-			got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line, Month: "2026-11"}, false)
-			if !errors.Is(err, tc.wantError) || got.Bill.Stale != tc.wantStale {
-				t.Errorf("got stale %v and %v", got.Bill.Stale, err)
-			}
+			onClock(t, plenty, func(b *bench) {
+				t := b.t
+				b.carrier.err = errOutage
+				b.keep(tc.kept...)
+				start := time.Now()
+				got, err := b.inquire("2026-11")
+				if !errors.Is(err, tc.wantError) || got.Bill.Stale != tc.wantStale || time.Since(start) > time.Second {
+					t.Errorf("got stale %v and %v after %s", got.Bill.Stale, err, time.Since(start))
+				}
+			})
 		})
 	}
 }
 
-func TestBrokenArchiveFailsNobody(t *testing.T) {
+func TestAFaultOfOneStoreFailsNoInquiry(t *testing.T) {
 	t.Parallel()
-	b := setup(always(noon))
-	b.archive.err = errBroken
-	if _, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line, Month: "2026-11"}, false); err != nil {
-		t.Error(err)
+	for name, trouble := range map[string]func(b *bench){
+		"archive": func(b *bench) { b.archive.err = errBroken },
+		"cache":   func(b *bench) { b.cache.off = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onClock(t, plenty, func(b *bench) {
+				trouble(b)
+				if got, err := b.inquire("2026-11"); err != nil || got.Bill.Stale {
+					b.t.Errorf("got %+v, %v", got, err)
+				}
+			})
+		})
 	}
 }
 
@@ -126,101 +154,124 @@ func TestResult(t *testing.T) {
 	tests := map[string]struct {
 		record   bill.Record
 		asker    bill.Asker
-		at       time.Time
+		after    time.Duration
 		want     bill.Status
 		wantBill bool
 		wantErr  error
 	}{
-		"done":            {done, asker, noon, bill.Completed, true, nil},
-		"running":         {running, asker, noon.Add(30 * time.Second), bill.Processing, false, nil},
-		"abandoned":       {running, asker, noon.Add(2 * time.Hour), bill.Failed, false, nil},
-		"a stranger's":    {done, bill.Asker{UserID: "testuser02", Lines: asker.Lines}, noon, "", false, bill.ErrNoInquiry},
-		"line given away": {done, bill.Asker{UserID: asker.UserID}, noon, "", false, bill.ErrNoInquiry},
+		"done":            {done, asker, 0, bill.Completed, true, nil},
+		"running":         {running, asker, 30 * time.Second, bill.Processing, false, nil},
+		"abandoned":       {running, asker, 2 * time.Hour, bill.Failed, false, nil},
+		"a stranger's":    {done, bill.Asker{UserID: "testuser02", Lines: asker.Lines}, 0, "", false, bill.ErrNoInquiry},
+		"line given away": {done, bill.Asker{UserID: asker.UserID}, 0, "", false, bill.ErrNoInquiry},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(always(tc.at))
-			b.history.Append(t.Context(), tc.record)
-			got, err := b.use.Result(t.Context(), tc.asker, "r")
-			if !errors.Is(err, tc.wantErr) || got.Record.Status != tc.want || (got.Bill.Line != "") != tc.wantBill {
-				t.Errorf("got %+v, %v", got, err)
-			}
+			onClock(t, plenty, func(b *bench) {
+				t := b.t
+				kept := current
+				kept.AsOf = noon
+				b.keep(kept)
+				pass(tc.after)
+				b.history.Append(t.Context(), tc.record)
+				got, err := b.use.Result(t.Context(), tc.asker, "r")
+				if !errors.Is(err, tc.wantErr) || got.Record.Status != tc.want || (got.Bill.Line != "") != tc.wantBill {
+					t.Errorf("got %+v, %v", got, err)
+				}
+			})
 		})
 	}
 }
 
 func TestResultOfACompletedInquirySurvivesAnOutage(t *testing.T) {
 	t.Parallel()
-	b := setup(always(noon))
-	b.carrier.err = errOutage
-	b.history.Append(t.Context(), bill.Record{RequestID: "r", UserID: asker.UserID, Line: line, Month: "2026-11", Status: bill.Completed})
-	got, err := b.use.Result(t.Context(), asker, "r")
-	if err != nil || got.Record.Status != bill.Completed || got.Bill.Line != "" {
-		t.Errorf("got %+v, %v", got, err)
-	}
+	onClock(t, plenty, func(b *bench) {
+		t := b.t
+		b.carrier.err = errOutage
+		b.history.Append(t.Context(), bill.Record{RequestID: "r", UserID: asker.UserID, Line: line, Month: "2026-11", Status: bill.Completed})
+		got, err := b.use.Result(t.Context(), asker, "r")
+		if err != nil || got.Record.Status != bill.Completed || got.Bill.Line != "" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
 }
 
 func TestHistoryShowsOnlyTheAskersLines(t *testing.T) {
 	t.Parallel()
-	b := setup(always(noon))
-	if _, err := b.use.History(t.Context(), asker, bill.Filter{Lines: []msisdn.Number{"01087654321"}}); !errors.Is(err, bill.ErrNotYourLine) {
-		t.Errorf("somebody else's line: %v", err)
-	}
-	if _, err := b.use.History(t.Context(), asker, bill.Filter{UserID: "testuser02"}); err != nil {
-		t.Fatal(err)
-	}
-	if b.history.asked.UserID != asker.UserID || !cmp.Equal(b.history.asked.Lines, asker.Lines) {
-		t.Errorf("asked for %+v", b.history.asked)
-	}
+	onClock(t, plenty, func(b *bench) {
+		t := b.t
+		if _, err := b.use.History(t.Context(), asker, bill.Filter{Lines: []msisdn.Number{"01087654321"}}); !errors.Is(err, bill.ErrNotYourLine) {
+			t.Errorf("another user's line: %v", err)
+		}
+		if _, err := b.use.History(t.Context(), asker, bill.Filter{UserID: "testuser02"}); err != nil {
+			t.Fatal(err)
+		}
+		if b.history.asked.UserID != asker.UserID || !cmp.Equal(b.history.asked.Lines, asker.Lines) {
+			t.Errorf("asked for %+v", b.history.asked)
+		}
+	})
 }
 
 func TestMenu(t *testing.T) {
 	t.Parallel()
+	kept := current
+	kept.AsOf, kept.Customer.ContractSince = noon.Add(-time.Hour), "2026-10-01"
 	tests := map[string]struct {
 		customer bill.Customer
 		err      error
+		kept     []bill.Bill
 		want     int
+		stale    bool
 	}{
-		"contract began in September": {bill.Customer{ID: holder.ID, ContractSince: "2026-09-15"}, nil, 3},
-		"KOS is away":                 {bill.Customer{}, errOutage, 6},
+		"contract began in September":  {bill.Customer{ID: holder.ID, ContractSince: "2026-09-15"}, nil, nil, 3, false},
+		"KOS is away":                  {bill.Customer{}, errOutage, nil, 6, true},
+		"KOS is away, and was not":     {bill.Customer{}, errOutage, []bill.Bill{kept}, 2, true},
+		"KOS refuses to name the user": {bill.Customer{}, bill.ErrSuspended, nil, 6, true},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(always(noon))
-			b.carrier.customer, b.carrier.err = tc.customer, tc.err
-			menu, err := b.use.Menu(t.Context(), asker)
-			if err != nil || len(menu.Months) != tc.want || menu.Months[0] != "2026-11" || menu.Current != "2026-11" {
-				t.Errorf("got %+v, %v", menu, err)
-			}
+			onClock(t, plenty, func(b *bench) {
+				t := b.t
+				b.carrier.customer, b.carrier.err = tc.customer, tc.err
+				b.keep(tc.kept...)
+				start := time.Now()
+				menu, err := b.use.Menu(t.Context(), asker)
+				if err != nil || len(menu.Months) != tc.want || menu.Months[0] != "2026-11" || menu.Current != "2026-11" || menu.Stale != tc.stale {
+					t.Errorf("got %+v, %v", menu, err)
+				}
+				if took := time.Since(start); took > time.Second {
+					t.Errorf("it took %s", took)
+				}
+			})
 		})
 	}
-	if _, err := setup(always(noon)).use.Menu(t.Context(), bill.Asker{UserID: "admin01"}); !errors.Is(err, bill.ErrNotYourLine) {
-		t.Errorf("menu without a line: %v", err)
-	}
+	onClock(t, plenty, func(b *bench) {
+		if _, err := b.use.Menu(b.t.Context(), bill.Asker{UserID: "admin01"}); !errors.Is(err, bill.ErrNotYourLine) {
+			b.t.Errorf("menu without a line: %v", err)
+		}
+	})
 }
 
 func TestAChangedLineLosesItsOpenBillOnly(t *testing.T) {
 	t.Parallel()
-	b := setup(always(noon))
-	for _, kept := range []bill.Bill{current, past} {
-		if err := b.archive.Keep(t.Context(), kept); err != nil {
+	onClock(t, plenty, func(b *bench) {
+		t := b.t
+		b.keep(current, past)
+		if err := b.lines.Changed(t.Context(), holder.ID, line); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := b.bills.Changed(t.Context(), holder.ID, line); err != nil {
-		t.Fatal(err)
-	}
-	b.carrier.err = errOutage
-	if _, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line, Month: "2026-11"}, false); !errors.Is(err, bill.ErrUnavailable) {
-		t.Errorf("the old plan's bill: %v", err)
-	}
-	if _, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line, Month: "2026-10"}, false); err != nil {
-		t.Errorf("a past month's bill: %v", err)
-	}
-	b.archive.err = errBroken
-	if err := b.bills.Changed(t.Context(), holder.ID, line); !errors.Is(err, errBroken) {
-		t.Errorf("an archive that does not forget: %v", err)
-	}
+		b.carrier.err = errOutage
+		if _, err := b.inquire("2026-11"); !errors.Is(err, bill.ErrUnavailable) {
+			t.Errorf("the old plan's bill: %v", err)
+		}
+		if _, err := b.inquire("2026-10"); err != nil {
+			t.Errorf("a past month's bill: %v", err)
+		}
+		b.archive.err = errBroken
+		if err := b.lines.Changed(t.Context(), holder.ID, line); !errors.Is(err, errBroken) {
+			t.Errorf("an archive that does not forget: %v", err)
+		}
+	})
 }

@@ -9,10 +9,6 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// menuPatience bounds the wait for the contract's start: a menu with all
-// months is better than none.
-const menuPatience = time.Second
-
 // Menu is what an asker may ask for.
 type Menu struct {
 	Line    msisdn.Number
@@ -31,16 +27,38 @@ func (i *Inquiries) Menu(ctx context.Context, asker Asker) (Menu, error) {
 	if len(asker.Lines) == 0 {
 		return Menu{}, ErrNotYourLine
 	}
-	ctx, cancel := context.WithTimeout(ctx, menuPatience)
-	defer cancel()
 	line, now := asker.Lines[0], i.now()
 	// Without an answer the customer, and so the contract's month, is empty.
-	customer, stale, err := i.bills.Customer(ctx, i.newID(), Subscription{asker.CustomerID, line})
-	if errors.Is(err, ErrLineMoved) {
+	customer, stale, err := i.customer(ctx, Subscription{asker.CustomerID, line})
+	if err != nil {
 		return Menu{}, fmt.Errorf("menu: %w", err)
 	}
 	return Menu{
 		Line: line, Months: i.window.Available(now, customer.ContractMonth()), Current: MonthOf(now),
 		Stale: stale, AsOf: customer.AsOf,
 	}, nil
+}
+
+// customer returns the customer of a subscription. If KOS does not name the customer
+// within softTimeout, it is as KOS named it last, or empty, and stale. It returns
+// ErrLineMoved.
+func (i *Inquiries) customer(ctx context.Context, s Subscription) (holder Customer, stale bool, err error) {
+	soft, cancel := context.WithTimeout(ctx, softTimeout)
+	defer cancel()
+	holder, err = i.reader.Customer(ctx, s)
+	if errors.Is(err, ErrNotKnown) {
+		i.fetch(ctx, soft, Fetch{Subject: Subject{Line: s.Line}, Customers: []string{s.Customer}, RequestID: i.newID()})
+		holder, err = i.reader.Customer(ctx, s)
+	}
+	switch {
+	case errors.Is(err, ErrLineMoved):
+		return Customer{}, false, err
+	case err == nil, isAnswer(err):
+		return holder, false, nil //nolint:nilerr // a line without a customer has all months
+	}
+	holder, err = i.reader.LastCustomer(ctx, s)
+	if err != nil {
+		return Customer{}, true, nil //nolint:nilerr // the menu has all months then
+	}
+	return holder, true, nil
 }

@@ -1,7 +1,6 @@
 package bill_test
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -35,28 +34,29 @@ func TestAMovedLineIsRefusedWithoutATrace(t *testing.T) {
 	for name, refusal := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(always(noon))
-			b.give()
-			b.carrier.billErr = refusal
-			_, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line, Month: "2026-11"}, false)
-			if !errors.Is(err, bill.ErrLineMoved) {
-				t.Fatalf("got %v", err)
-			}
-			if len(b.archive.kept) != 0 || !slices.Equal(b.archive.moved, []bill.Subscription{{Customer: holder.ID, Line: line}}) {
-				t.Errorf("kept %+v, noted %+v", b.archive.kept, b.archive.moved)
-			}
-			if len(b.history.records) != 1 || b.history.records[0].ResultCode != "LINE_MOVED" ||
-				strings.Contains(b.history.records[0].Summary, "원") {
-				t.Errorf("on record: %+v", b.history.records)
-			}
-			if _, err := b.use.Menu(t.Context(), asker); !errors.Is(err, bill.ErrLineMoved) {
-				t.Errorf("menu: %v", err)
-			}
+			onClock(t, plenty, func(b *bench) {
+				t := b.t
+				b.give()
+				b.carrier.billErr = refusal
+				if _, err := b.inquire("2026-11"); !errors.Is(err, bill.ErrLineMoved) {
+					t.Fatalf("got %v", err)
+				}
+				if len(b.archive.kept) != 0 || !slices.Equal(b.archive.moved, []bill.Subscription{{Customer: holder.ID, Line: line}}) {
+					t.Errorf("kept %+v, noted %+v", b.archive.kept, b.archive.moved)
+				}
+				last := b.history.records[len(b.history.records)-1]
+				if last.ResultCode != "LINE_MOVED" || strings.Contains(last.Summary, "원") {
+					t.Errorf("on record: %+v", b.history.records)
+				}
+				if _, err := b.use.Menu(t.Context(), asker); !errors.Is(err, bill.ErrLineMoved) {
+					t.Errorf("menu: %v", err)
+				}
+			})
 		})
 	}
 }
 
-func TestRefusalsAreToldToTheLinesCustomer(t *testing.T) {
+func TestRefusalsAreShownToTheLinesCustomerOnly(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		customer    bill.Customer
@@ -71,47 +71,57 @@ func TestRefusalsAreToldToTheLinesCustomer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(always(noon))
-			b.carrier.customer, b.carrier.billErr, b.carrier.customerErr = tc.customer, tc.bill, tc.other
-			if _, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line}, false); !errors.Is(err, tc.want) {
-				t.Errorf("got %v, want %v", err, tc.want)
-			}
+			onClock(t, plenty, func(b *bench) {
+				b.carrier.customer, b.carrier.billErr, b.carrier.customerErr = tc.customer, tc.bill, tc.other
+				if _, err := b.inquire(""); !errors.Is(err, tc.want) {
+					b.t.Errorf("got %v, want %v", err, tc.want)
+				}
+			})
 		})
 	}
-	b := setup(always(noon))
-	b.carrier.bill.Customer = bill.Customer{}
-	if _, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line}, false); !errors.Is(err, bill.ErrUnavailable) || len(b.archive.kept) > 0 {
-		t.Errorf("a bill without a customer: %v", err)
-	}
+	onClock(t, plenty, func(b *bench) {
+		b.carrier.bill.Customer = bill.Customer{}
+		if _, err := b.inquire(""); !errors.Is(err, bill.ErrUnavailable) || len(b.archive.kept) > 0 {
+			b.t.Errorf("a bill without a customer: %v", err)
+		}
+	})
+	onClock(t, plenty, func(b *bench) {
+		b.carrier.billErr = bill.ErrNoBill
+		b.closed.Store(true)
+		if _, err := b.inquire(""); !errors.Is(err, bill.ErrUnavailable) {
+			b.t.Errorf("while the customer cannot be asked for: %v", err)
+		}
+	})
 }
 
 func TestTheFormerCustomerKeepsTheFinalBills(t *testing.T) {
 	t.Parallel()
-	b := setup(always(noon))
-	for _, kept := range []bill.Bill{current, past} {
-		if err := b.archive.Keep(t.Context(), kept); err != nil {
-			t.Fatal(err)
+	onClock(t, plenty, func(b *bench) {
+		t := b.t
+		old := current
+		old.AsOf = noon.Add(-time.Hour)
+		b.keep(old, past)
+		b.give()
+		inquire := func(who bill.Asker, month bill.Month) error {
+			_, err := b.use.Inquire(t.Context(), who, bill.Subject{Line: line, Month: month}, false)
+			return err
 		}
-	}
-	b.give()
-	inquire := func(who bill.Asker, month bill.Month) error {
-		_, err := b.use.Inquire(t.Context(), who, bill.Subject{Line: line, Month: month}, false)
-		return err
-	}
-	if err := inquire(asker, "2026-11"); !errors.Is(err, bill.ErrLineMoved) {
-		t.Errorf("this month: %v", err)
-	}
-	if err := inquire(asker, "2026-10"); err != nil {
-		t.Errorf("last month: %v", err)
-	}
-	b.carrier.set(errOutage)
-	if err := inquire(asker, "2026-11"); !errors.Is(err, bill.ErrUnavailable) {
-		t.Errorf("this month, while KOS is away: %v", err)
-	}
-	successor := bill.Asker{UserID: "newuser", CustomerID: stranger.ID, Lines: []msisdn.Number{line}}
-	if err := inquire(successor, "2026-10"); !errors.Is(err, bill.ErrUnavailable) {
-		t.Errorf("the new customer's last month: %v", err)
-	}
+		if err := inquire(asker, "2026-11"); !errors.Is(err, bill.ErrLineMoved) {
+			t.Errorf("this month: %v", err)
+		}
+		if err := inquire(asker, "2026-10"); err != nil {
+			t.Errorf("last month: %v", err)
+		}
+		b.carrier.set(errOutage)
+		b.cache.forget()
+		if err := inquire(asker, "2026-11"); !errors.Is(err, bill.ErrUnavailable) {
+			t.Errorf("this month, while KOS is away: %v", err)
+		}
+		successor := bill.Asker{UserID: "newuser", CustomerID: stranger.ID, Lines: []msisdn.Number{line}}
+		if err := inquire(successor, "2026-10"); !errors.Is(err, bill.ErrUnavailable) {
+			t.Errorf("the new customer's last month: %v", err)
+		}
+	})
 }
 
 // TestWhatWaitsEndsForEachCustomer has the line move while both customers wait
@@ -120,7 +130,7 @@ func TestWhatWaitsEndsForEachCustomer(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
-		b.spend(t)
+		b.spend()
 		b.give()
 		successor := bill.Asker{UserID: "newuser", CustomerID: stranger.ID, Lines: []msisdn.Number{line}}
 		var clients sync.WaitGroup
@@ -143,7 +153,7 @@ func TestAResultOfAMovedLineIsRefused(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
-		b.spend(t)
+		b.spend()
 		b.give()
 		accepted, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line}, true)
 		if err != nil || accepted.Record.Status != bill.Processing {
@@ -158,37 +168,34 @@ func TestAResultOfAMovedLineIsRefused(t *testing.T) {
 
 func TestRecordsOfOlderReplicasEndWithoutAnAmount(t *testing.T) {
 	t.Parallel()
-	b := setup(always(noon))
-	reply := b.bills.Fetch(t.Context(), bill.Wish{
-		Subject: bill.Subject{Line: line, Month: "2026-11"}, RequestID: "r", Unattributed: true,
+	onClock(t, plenty, func(b *bench) {
+		t := b.t
+		reply := b.fetcher.Fetch(t.Context(), bill.Fetch{
+			Subject: bill.Subject{Line: line, Month: "2026-11"}, RequestID: "r", Unattributed: true,
+		})
+		if reply.Err != nil || len(b.archive.kept) != 0 || len(b.archive.older) != 1 {
+			t.Errorf("%v, kept %+v and %+v", reply.Err, b.archive.kept, b.archive.older)
+		}
+		want := bill.Record{RequestID: "r", Line: line, Month: "2026-11", Status: bill.Processing, RequestedAt: noon}
+		got := reply.Settle(want, noon)
+		want.Status, want.ResultCode, want.Summary, want.ProcessedAt = bill.Completed, "0000", "2026-11 요금 조회 완료", noon
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
 	})
-	if reply.Err != nil || len(b.archive.kept) != 0 || len(b.archive.older) != 1 {
-		t.Errorf("%v, kept %+v and %+v", reply.Err, b.archive.kept, b.archive.older)
-	}
-	r := bill.Record{RequestID: "r", Line: line, Month: "2026-11", Status: bill.Processing, RequestedAt: noon}
-	if _, err := b.line.Enter(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.fetcher.Serve(t.Context(), bill.BillInquiry, <-b.came); err != nil {
-		t.Fatal(err)
-	}
-	r.Status, r.ResultCode, r.Summary, r.ProcessedAt = bill.Completed, "0000", "2026-11 요금 조회 완료", noon
-	if diff := cmp.Diff(r, b.history.records[len(b.history.records)-1]); diff != "" {
-		t.Error(diff)
-	}
 }
 
 // TestBackgroundWorkLeavesNoTraceOfAStranger has a bill fetched ahead whose line
 // was given away meanwhile.
 func TestBackgroundWorkLeavesNoTraceOfAStranger(t *testing.T) {
 	t.Parallel()
-	for _, refresh := range []bool{false, true} {
-		b := setup(always(noon))
+	onClock(t, plenty, func(b *bench) {
+		t := b.t
 		b.give()
 		for _, month := range []bill.Month{"2026-11", bill.TheCustomer} {
-			reply := b.bills.Fetch(t.Context(), bill.Wish{
+			reply := b.fetcher.Fetch(t.Context(), bill.Fetch{
 				Subject: bill.Subject{Line: line, Month: month}, Customers: []string{holder.ID}, RequestID: "r",
-				Class: bill.Background, Reason: bill.ReasonHot, Refresh: refresh,
+				Background: true, Reason: bill.ReasonHot,
 			})
 			if _, err := reply.For(holder.ID); reply.Err != nil || !errors.Is(err, bill.ErrLineMoved) || !errors.Is(err, bill.ErrUnasked) {
 				t.Errorf("%q: %v, %v", month, reply.Err, err)
@@ -197,22 +204,27 @@ func TestBackgroundWorkLeavesNoTraceOfAStranger(t *testing.T) {
 		if len(b.archive.kept) != 0 || len(b.archive.moved) != 1 {
 			t.Errorf("kept %+v, noted %+v", b.archive.kept, b.archive.moved)
 		}
-	}
+	})
 }
 
-func TestAnEventWithoutACustomerConcernsWhoseBillsAreKept(t *testing.T) {
+func TestAnEventWithoutACustomerConcernsAllWhoseBillsAreKept(t *testing.T) {
 	t.Parallel()
 	for customer, want := range map[string]string{"": holder.ID, "CUST002": "CUST002"} {
-		b := setup(always(noon))
-		if err := b.bills.Changed(t.Context(), customer, line); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff([]bill.Subscription{{Customer: want, Line: line}}, b.cached.invalidated); diff != "" {
-			t.Error(diff)
-		}
+		t.Run(customer, func(t *testing.T) {
+			t.Parallel()
+			onClock(t, plenty, func(b *bench) {
+				if err := b.lines.Changed(b.t.Context(), customer, line); err != nil {
+					b.t.Fatal(err)
+				}
+				if diff := cmp.Diff([]bill.Subscription{{Customer: want, Line: line}}, b.cache.invalidated); diff != "" {
+					b.t.Error(diff)
+				}
+			})
+		})
 	}
-	b := setup(always(noon))
-	if err := b.ahead.LoggedIn(context.Background(), "", []msisdn.Number{line}); err != nil || b.line.Len() != 0 {
-		t.Errorf("a login without a customer has %d fetched, %v", b.line.Len(), err)
-	}
+	onClock(t, plenty, func(b *bench) {
+		if err := b.ahead.LoggedIn(b.t.Context(), "", []msisdn.Number{line}); err != nil || b.queue.Len() != 0 {
+			b.t.Errorf("a login without a customer has %d fetched, %v", b.queue.Len(), err)
+		}
+	})
 }

@@ -18,21 +18,19 @@ func TestOutdatedFinalBillIsConfirmedOnce(t *testing.T) {
 		asked   int32 // of three inquiries
 	}{
 		"KOS answers":        {func(*bench) {}, true, false, 1},
-		"KOS is away":        {func(b *bench) { b.carrier.set(errOutage) }, false, true, 3},
-		"the limit is spent": {func(b *bench) { b.spend(b.t) }, false, true, 0},
-		"KOS has no bill":    {func(b *bench) { b.carrier.set(bill.ErrNoBill) }, false, false, 3},
-		"line is suspended":  {func(b *bench) { b.carrier.set(bill.ErrSuspended) }, false, true, 3}, // whose it is, KOS does not say then
+		"KOS is away":        {func(b *bench) { b.carrier.set(errOutage) }, false, true, 1},
+		"the limit is spent": {func(b *bench) { b.spend() }, false, true, 0},
+		"KOS has no bill":    {func(b *bench) { b.carrier.billErr = bill.ErrNoBill }, false, false, 1},
+		"line is suspended":  {func(b *bench) { b.carrier.set(bill.ErrSuspended) }, false, true, 1}, // whose it is, KOS does not say then
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onClock(t, 640, func(b *bench) {
+			onClock(t, 8, func(b *bench) {
 				t := b.t
 				old := read(t, firstSchema)
 				old.Month, old.AsOf = bill.MonthOf(time.Now().AddDate(0, -1, 0)), time.Now().Add(-time.Hour)
-				if err := b.archive.Keep(t.Context(), old); err != nil {
-					t.Fatal(err)
-				}
+				b.keep(old)
 				b.carrier.bill = past
 				b.carrier.bill.Month = old.Month
 				want := int64(67_750)
@@ -41,7 +39,7 @@ func TestOutdatedFinalBillIsConfirmedOnce(t *testing.T) {
 				}
 				tc.trouble(b)
 				for range 3 {
-					got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line, Month: old.Month}, false)
+					got, err := b.inquire(old.Month)
 					if err != nil || got.Bill.Charges.Total != want || got.Bill.Stale != tc.stale {
 						t.Errorf("got %d, stale %v, %v", got.Bill.Charges.Total, got.Bill.Stale, err)
 					}

@@ -9,9 +9,9 @@ import (
 
 // Carrier is KOS. What it says of a line is its present customer's, whoever
 // asked. Its methods return ErrUnknownLine, ErrSuspended or ErrNoBill
-// as KOS decides, errors that wrap ErrUnavailable when KOS did not answer, and
-// ErrNotAsked too if it was not even asked; or ErrMustWait if it was asked too
-// often.
+// as KOS decides, and errors that wrap ErrUnavailable when KOS did not answer:
+// ErrNotAsked too if every call would fail alike without reaching KOS, ErrMustWait too
+// if KOS has refused the call for its rate.
 type Carrier interface {
 	Bill(ctx context.Context, requestID string, line msisdn.Number, month Month) (Bill, error)
 	Customer(ctx context.Context, requestID string, line msisdn.Number) (Customer, error)
@@ -105,9 +105,6 @@ type History interface {
 type Meter interface {
 	// Answered is called with each inquiry and how it was answered.
 	Answered(how Answer)
-	// Fetched is called when KOS was asked what waited in line, with what came
-	// of it and how long it had waited.
-	Fetched(class Class, outcome string, waited time.Duration)
 	// Prefetched is called with what was done about something that may be needed
 	// soon, and why it may.
 	Prefetched(reason, outcome string)
@@ -123,6 +120,6 @@ const (
 	Refused     Answer = "refused"     // by KOS: no such bill
 	Accepted    Answer = "accepted"    // the client did not want to wait
 	InProgress  Answer = "in_progress" // the client has waited long enough
-	Full        Answer = "full"        // there was no room in line
+	Full        Answer = "full"        // the queue was full
 	Unavailable Answer = "unavailable"
 )

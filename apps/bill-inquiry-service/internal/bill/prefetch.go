@@ -77,7 +77,7 @@ type PrefetcherParams struct {
 func NewPrefetcher(p PrefetcherParams) *Prefetcher {
 	return &Prefetcher{
 		cache: p.Cache, archive: p.Archive, queue: p.Queue, activity: p.Activity, meter: p.Meter, policy: p.Policy,
-		hot: lately{seen: map[string]time.Time{}}, log: p.Log, now: p.Now, newID: p.NewID,
+		hot: lately{seen: map[Query]time.Time{}}, log: p.Log, now: p.Now, newID: p.NewID,
 	}
 }
 
@@ -101,7 +101,7 @@ func (p *Prefetcher) LoggedIn(ctx context.Context, customer string, lines []msis
 				p.meter.Prefetched(ReasonLogin, "known")
 				continue
 			}
-			faults = append(faults, p.want(ctx, s, month, ReasonLogin))
+			faults = append(faults, p.enqueue(ctx, s, month, ReasonLogin))
 		}
 	}
 	return errors.Join(faults...)
@@ -119,20 +119,19 @@ func (p *Prefetcher) knows(ctx context.Context, s Subscription, month Month) boo
 	return err == nil && kept.Definitive()
 }
 
-// want puts something in line. That there is no room is no fault: it is not
+// enqueue queues a background fetch. A full queue is no fault: the answer is not
 // needed yet.
-func (p *Prefetcher) want(ctx context.Context, s Subscription, month Month, reason string) error {
-	anew, err := p.queue.Want(ctx, Wish{
-		Subject: Subject{s.Line, month}, Customers: []string{s.Customer}, RequestID: p.newID(),
-		Class: Background, Reason: reason, Refresh: reason != ReasonLogin,
+func (p *Prefetcher) enqueue(ctx context.Context, s Subscription, month Month, reason string) error {
+	ticket, err := p.queue.Enqueue(ctx, Fetch{
+		Subject: Subject{s.Line, month}, Customers: []string{s.Customer}, RequestID: p.newID(), Background: true, Reason: reason,
 	})
 	switch {
-	case errors.Is(err, ErrLineFull):
+	case errors.Is(err, ErrQueueFull):
 		p.meter.Prefetched(reason, "full")
 		return nil
 	case err != nil:
 		p.meter.Prefetched(reason, "failed")
-	case anew:
+	case ticket.Added:
 		p.meter.Prefetched(reason, "enqueued")
 	default:
 		p.meter.Prefetched(reason, "waiting")
@@ -159,12 +158,12 @@ func (p *Prefetcher) Used(ctx context.Context, b Bill) {
 	if !p.policy.Login || b.Final || b.Stale || p.now().Sub(b.AsOf) < hotAfter {
 		return
 	}
-	if !p.hot.first(Subject{b.Line, b.Month}.Key(), p.now()) {
+	if !p.hot.first(b.Subscription(), b.Month, p.now()) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hotWait)
 	defer cancel()
-	if err := p.want(ctx, b.Subscription(), b.Month, ReasonHot); err != nil {
+	if err := p.enqueue(ctx, b.Subscription(), b.Month, ReasonHot); err != nil {
 		p.log.WarnContext(ctx, "hot bill not fetched ahead", "error", err)
 	}
 }
@@ -191,7 +190,7 @@ func (p *Prefetcher) Nightly(ctx context.Context, perMinute int, every time.Dura
 	active, err := p.activity.Active(ctx, now.Add(-activeFor), now.Add(-nightFresh), month, limit)
 	faults := []error{err}
 	for _, s := range active {
-		faults = append(faults, p.want(ctx, s, month, ReasonNightly))
+		faults = append(faults, p.enqueue(ctx, s, month, ReasonNightly))
 	}
 	return errors.Join(faults...)
 }
@@ -199,14 +198,15 @@ func (p *Prefetcher) Nightly(ctx context.Context, perMinute int, every time.Dura
 // lately remembers for a while what was seen.
 type lately struct {
 	mu   sync.Mutex
-	seen map[string]time.Time
+	seen map[Query]time.Time
 }
 
 // maxLately bounds memory.
 const maxLately = 10_000
 
-// first reports whether key was not seen in the last few minutes.
-func (l *lately) first(key string, now time.Time) bool {
+// first reports whether a bill was not seen in the last few minutes.
+func (l *lately) first(s Subscription, month Month, now time.Time) bool {
+	key := Query{Subscription: s, Month: month}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if at, seen := l.seen[key]; seen && now.Sub(at) < hotPause {

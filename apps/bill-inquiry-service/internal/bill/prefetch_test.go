@@ -1,6 +1,8 @@
 package bill_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,29 +12,26 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// knowLastMonth has the archive keep everybody's last month.
-func (b *bench) knowLastMonth(t *testing.T) {
-	t.Helper()
-	last := bill.MonthOf(time.Now().AddDate(0, -1, 0))
-	if err := b.archive.Keep(t.Context(), bill.Bill{Line: line, Month: last, Final: true, Customer: holder}); err != nil {
-		t.Fatal(err)
-	}
-}
+// knowLastMonth has the archive keep the line's last month.
+func (b *bench) knowLastMonth() { b.keep(past) }
 
 func TestALoginHasFetchedWhatComesNext(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
-		b.known.subjects = []bill.Subject{{Line: line}} // who holds it
-		b.knowLastMonth(t)
+		if _, err := b.cache.RenewCustomer(t.Context(), bill.Subscription{Customer: holder.ID, Line: line},
+			func(context.Context) (bill.Customer, error) { return holder, nil }); err != nil {
+			t.Fatal(err)
+		}
+		b.knowLastMonth()
 		for range 2 {
 			if err := b.ahead.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		pass(5 * time.Second)
-		want := []string{"login enqueued", "login known", "login known", "login waiting", "login known", "login known", "login fetched", "background answered"}
-		_, outcomes := b.meter.told()
+		want := []string{"login enqueued", "login known", "login known", "login waiting", "login known", "login known", "login fetched"}
+		_, outcomes := b.meter.noted()
 		if diff := cmp.Diff(want, outcomes); diff != "" {
 			t.Error(diff)
 		}
@@ -46,18 +45,18 @@ func TestBackgroundWorkWaitsForEverybody(t *testing.T) {
 	t.Parallel()
 	onClock(t, 256, func(b *bench) { // 8 at once, one in 242 ms
 		t := b.t
-		b.knowLastMonth(t)
-		b.spend(t)
+		b.knowLastMonth()
+		b.spend()
 		if err := b.ahead.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 5 {
-			if _, err := b.inquire(t, i, true); err != nil {
+			if _, err := b.ask(i, true); err != nil {
 				t.Fatal(err)
 			}
 		}
 		pass(2 * time.Second)
-		if calls, waiting := b.carrier.calls.Load(), b.line.Len(); calls != 5 || waiting != 2 {
+		if calls, waiting := b.carrier.calls.Load(), b.queue.Len(); calls != 5 || waiting != 1 {
 			t.Errorf("KOS was asked %d times, %d wait", calls, waiting)
 		}
 		pass(600 * time.Millisecond) // until half of the burst is there again
@@ -71,7 +70,7 @@ func TestWhoAsksForWhatIsBeingPrefetchedGoesAhead(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
-		b.spend(t)
+		b.spend()
 		for i := range 3 {
 			own, _ := number(i)
 			if err := b.ahead.LoggedIn(t.Context(), holder.ID, []msisdn.Number{own}); err != nil {
@@ -79,7 +78,7 @@ func TestWhoAsksForWhatIsBeingPrefetchedGoesAhead(t *testing.T) {
 			}
 		}
 		start := time.Now()
-		if _, err := b.inquire(t, 2, false); err != nil || time.Since(start) > 2*time.Second {
+		if _, err := b.ask(2, false); err != nil || time.Since(start) > 2*time.Second {
 			t.Errorf("got %v after %s", err, time.Since(start))
 		}
 	})
@@ -90,14 +89,14 @@ func TestAHotBillIsFetchedBeforeItExpires(t *testing.T) {
 	onClock(t, 60, func(b *bench) {
 		t := b.t
 		got := b.carrier.bill
-		got.Line, got.AsOf, got.Fetched = line, time.Now(), bill.ReasonLogin
+		got.AsOf, got.Fetched = time.Now(), bill.ReasonLogin
 		for _, age := range []time.Duration{10 * time.Minute, 46 * time.Minute, 47 * time.Minute} {
 			pass(time.Until(got.AsOf.Add(age)))
 			b.ahead.Used(t.Context(), got)
 		}
 		pass(time.Minute)
-		want := []string{"login used", "login used", "hot enqueued", "hot fetched", "background answered", "login used"}
-		_, outcomes := b.meter.told()
+		want := []string{"login used", "login used", "hot enqueued", "hot fetched", "login used"}
+		_, outcomes := b.meter.noted()
 		if diff := cmp.Diff(want, outcomes); diff != "" {
 			t.Error(diff)
 		}
@@ -107,24 +106,31 @@ func TestAHotBillIsFetchedBeforeItExpires(t *testing.T) {
 func TestTheNightlyRefreshKeepsToItsHoursAndItsShare(t *testing.T) {
 	t.Parallel()
 	for hour, want := range map[int]int{1: 0, 2: 1, 4: 1, 5: 0, 14: 0} {
-		b := setup(always(time.Date(2026, 11, 22, hour, 30, 0, 0, bill.Seoul)))
-		for i := range 100 {
-			own, _ := number(i)
-			b.activity.lines = append(b.activity.lines, own)
-		}
-		if err := b.ahead.Nightly(t.Context(), 16, time.Minute); err != nil || b.activity.asked != want {
-			t.Errorf("at %d o'clock: asked %d times, %v", hour, b.activity.asked, err)
-		}
-		if waiting := b.line.Len(); waiting != 8*want {
-			t.Errorf("at %d o'clock: %d lines enqueued", hour, waiting)
-		}
+		t.Run(fmt.Sprint(hour), func(t *testing.T) {
+			t.Parallel()
+			onClock(t, 16, func(b *bench) {
+				t := b.t
+				pass(time.Until(time.Date(2026, 11, 23, hour, 30, 0, 0, bill.Seoul)))
+				for i := range 100 {
+					own, _ := number(i)
+					b.activity.lines = append(b.activity.lines, own)
+				}
+				b.spend()
+				if err := b.ahead.Nightly(t.Context(), 16, time.Minute); err != nil || b.activity.asked != want {
+					t.Errorf("asked %d times, %v", b.activity.asked, err)
+				}
+				if queued := b.queue.Len(); queued != 8*want {
+					t.Errorf("%d lines enqueued", queued)
+				}
+			})
+		})
 	}
 }
 
 func TestPrefetchingCanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
-	b := setup(always(time.Date(2026, 11, 22, 3, 0, 0, 0, bill.Seoul)))
-	off := bill.NewPrefetcher(bill.PrefetcherParams{Now: time.Now, Meter: b.meter})
+	meter := &meter{}
+	off := bill.NewPrefetcher(bill.PrefetcherParams{Now: func() time.Time { return noon }, Meter: meter})
 	old := current
 	old.AsOf = noon.Add(-50 * time.Minute)
 	off.Used(t.Context(), old)

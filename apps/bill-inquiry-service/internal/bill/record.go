@@ -34,28 +34,21 @@ type Record struct {
 // subject returns what was asked about.
 func (r Record) subject() Subject { return Subject{r.Line, r.Month} }
 
-// abandonedAfter is when an inquiry that is still said to be processing, and is
-// not in line, must have been lost: it is longer than anything waits there.
+// query returns the query for the bill that was asked for.
+func (r Record) query() Query {
+	return Query{Subscription: Subscription{r.Customer, r.Line}, Month: r.Month}
+}
+
+// abandonedAfter is when an inquiry that is still processing, and is not queued, must
+// have been lost: nothing is queued for longer.
 const abandonedAfter = time.Hour
 
-// settle returns r as it is to be told at now.
+// settle returns r as it is shown at now.
 func (r Record) settle(now time.Time) Record {
 	if r.Status == Processing && now.Sub(r.RequestedAt) > abandonedAfter {
 		r.Status, r.ResultCode, r.Summary = Failed, "INTERRUPTED", "처리가 중단되었습니다. 다시 조회해 주세요."
 	}
 	return r
-}
-
-// Exchange is one call of KOS, for the history of processing.
-type Exchange struct {
-	ID         string // UUID version 7
-	RequestID  string
-	Endpoint   string // bill-inquiry, product-inquiry
-	Line       msisdn.Number
-	ResultCode string // KOS's, or "" if there was no answer
-	Outcome    string // ANSWERED, BUSY, UNAVAILABLE
-	At         time.Time
-	Took       time.Duration
 }
 
 // Filter chooses records of the history.

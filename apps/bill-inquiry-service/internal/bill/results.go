@@ -25,11 +25,11 @@ func (i *Inquiries) Result(ctx context.Context, asker Asker, requestID string) (
 			return Inquiry{}, ErrLineMoved
 		}
 	case Processing:
-		place, err := i.queue.Place(ctx, requestID)
+		standing, err := i.queue.Standing(ctx, requestID)
 		if err == nil {
-			return Inquiry{Record: record, Place: place}, nil
+			return Inquiry{Record: record, Standing: standing}, nil
 		}
-		if !errors.Is(err, ErrNotWaiting) {
+		if !errors.Is(err, ErrNotQueued) {
 			return Inquiry{}, err
 		}
 		if record, err = i.history.Find(ctx, asker.UserID, requestID); err != nil { // it has just ended
@@ -44,12 +44,11 @@ func (i *Inquiries) Result(ctx context.Context, asker Asker, requestID string) (
 
 // completed returns a completed inquiry with its bill, if that can be had.
 func (i *Inquiries) completed(ctx context.Context, asker Asker, record Record) (Inquiry, error) {
-	waiting, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	got, err := i.bills.Get(waiting, Question{
-		Subject: record.subject(), Customer: asker.CustomerID, RequestID: record.RequestID, Since: record.RequestedAt,
-	})
-	if err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrMustWait) && waiting.Err() == nil {
+	q := Query{Subscription: Subscription{asker.CustomerID, record.Line}, Month: record.Month, Since: record.RequestedAt}
+	got, err := i.known(ctx, q, answerTimeout)
+	if err != nil && !errors.Is(err, ErrNotKnown) {
 		return Inquiry{}, fmt.Errorf("result: %w", err)
 	}
 	return Inquiry{Record: record, Bill: got}, nil

@@ -1,66 +1,16 @@
 package bill_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
-	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
-
-// onClock runs a test on a clock of its own, with jobs being worked.
-func onClock(t *testing.T, perMinute int, test func(b *bench)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		b := setupLimited(time.Now, perMinute)
-		b.t = t
-		b.carrier.bill.Month = bill.MonthOf(time.Now())
-		ctx, stop := context.WithCancel(t.Context())
-		var working sync.WaitGroup
-		working.Go(func() { b.work(ctx) })
-		defer working.Wait()
-		defer stop()
-		test(b)
-		pass(time.Minute) // loads that nobody waits for come to their end
-	})
-}
-
-// pass lets time go by, on the clock of the test's bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
-
-// number returns a line of the tests and its owner.
-func number(i int) (msisdn.Number, bill.Asker) {
-	own := msisdn.Number(fmt.Sprintf("0107%07d", i))
-	return own, bill.Asker{UserID: fmt.Sprint("user-", i), CustomerID: holder.ID, Lines: []msisdn.Number{own}}
-}
-
-// spend uses up what KOS may be asked at once.
-func (b *bench) spend(t *testing.T) {
-	t.Helper()
-	for {
-		passage, err := b.line.Pass(t.Context(), bill.BillInquiry)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if passage != bill.Granted {
-			return
-		}
-	}
-}
-
-func (b *bench) inquire(t *testing.T, i int, async bool) (bill.Inquiry, error) {
-	t.Helper()
-	own, asker := number(i)
-	return b.use.Inquire(t.Context(), asker, bill.Subject{Line: own}, async)
-}
 
 func TestASlowInquiryGoesOnWithoutItsClient(t *testing.T) {
 	t.Parallel()
@@ -68,7 +18,7 @@ func TestASlowInquiryGoesOnWithoutItsClient(t *testing.T) {
 		t := b.t
 		b.carrier.delay = 9 * time.Second
 		start := time.Now()
-		_, err := b.inquire(t, 1, false)
+		_, err := b.ask(1, false)
 		if !errors.Is(err, bill.ErrStillRunning) || time.Since(start) >= 8*time.Second {
 			t.Errorf("got %v after %s", err, time.Since(start))
 		}
@@ -83,11 +33,11 @@ func TestWhatWaitsIsAnsweredWithinTheLimit(t *testing.T) {
 	t.Parallel()
 	onClock(t, 480, func(b *bench) { // 15 at once, then 8 a second
 		t := b.t
-		b.spend(t)
+		b.spend()
 		var clients sync.WaitGroup
 		for i := range 10 {
 			clients.Go(func() {
-				got, err := b.inquire(t, i, false)
+				got, err := b.ask(i, false)
 				if err != nil || got.Record.Status != bill.Completed || got.Bill.Line == "" {
 					t.Errorf("got %+v, %v", got, err)
 				}
@@ -101,14 +51,14 @@ func TestWhatWaitsIsAnsweredWithinTheLimit(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsTooLongIsToldWhenToComeBack(t *testing.T) {
+func TestAClientThatHasWaitedLearnsWhenToComeBack(t *testing.T) {
 	t.Parallel()
 	onClock(t, 4, func(b *bench) { // one at a time, one in 20 s
 		t := b.t
-		b.spend(t)
+		b.spend()
 		var last time.Duration
 		for i := range 3 {
-			_, err := b.inquire(t, i, false)
+			_, err := b.ask(i, false)
 			after := problem.From(err).RetryAfter
 			if !errors.Is(err, bill.ErrStillRunning) || after <= last {
 				t.Errorf("inquiry %d: %v, come back after %s", i, err, after)
@@ -116,8 +66,7 @@ func TestWhoWaitsTooLongIsToldWhenToComeBack(t *testing.T) {
 			last = after
 		}
 		pass(last)
-		own, asker := number(2)
-		if got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: own}, false); err != nil || got.Bill.Line == "" {
+		if got, err := b.ask(2, false); err != nil || got.Bill.Line == "" {
 			t.Errorf("after that: %+v, %v", got, err)
 		}
 	})
@@ -128,7 +77,7 @@ func TestAClientSaysHowLongItWaits(t *testing.T) {
 	t.Parallel()
 	onClock(t, 4, func(b *bench) { // one at a time, one in 20 s
 		t := b.t
-		b.spend(t)
+		b.spend()
 		for i, c := range []struct {
 			wait, took time.Duration
 			async      bool
@@ -151,21 +100,21 @@ func TestAClientSaysHowLongItWaits(t *testing.T) {
 	})
 }
 
-func TestAFullLineTakesNobodyElse(t *testing.T) {
+func TestAFullQueueTakesNoMore(t *testing.T) {
 	t.Parallel()
 	onClock(t, 1, func(b *bench) {
 		t := b.t
-		b.spend(t)
-		for i := range 10 { // the line's room
-			if _, err := b.inquire(t, i, true); err != nil {
+		b.spend()
+		for i := range capacity { // the queue's capacity
+			if _, err := b.ask(i, true); err != nil {
 				t.Fatal(err)
 			}
 		}
 		start := time.Now()
-		if _, err := b.inquire(t, 10, false); !errors.Is(err, bill.ErrLineFull) || time.Since(start) > 0 {
+		if _, err := b.ask(10, false); !errors.Is(err, bill.ErrQueueFull) || time.Since(start) > 0 {
 			t.Errorf("got %v after %s", err, time.Since(start))
 		}
-		if _, err := b.inquire(t, 3, true); err != nil {
+		if _, err := b.ask(3, true); err != nil {
 			t.Errorf("who asks what is waited for: %v", err)
 		}
 	})
@@ -175,14 +124,14 @@ func TestAnAsynchronousInquiryShowsItsProgress(t *testing.T) {
 	t.Parallel()
 	onClock(t, 12, func(b *bench) { // one at a time, one in 5.45 s
 		t := b.t
-		b.spend(t)
-		var place bill.Place
+		b.spend()
+		var place bill.Standing
 		for i := range 5 {
-			got, err := b.inquire(t, i, true)
+			got, err := b.ask(i, true)
 			if err != nil || got.Record.Status != bill.Processing {
 				t.Fatalf("got %+v, %v", got, err)
 			}
-			place = got.Place
+			place = got.Standing
 		}
 		if place.Ahead != 4 || place.Estimate < 20*time.Second || place.Estimate > 30*time.Second {
 			t.Errorf("the last has place %+v", place)
@@ -200,10 +149,10 @@ func TestAnAsynchronousInquiryShowsItsProgress(t *testing.T) {
 				}
 				break
 			}
-			if got.Place.Progress() < last || got.Place.Progress() >= 100 {
-				t.Errorf("progress went from %d to %d", last, got.Place.Progress())
+			if got.Standing.Progress() < last || got.Standing.Progress() >= 100 {
+				t.Errorf("progress went from %d to %d", last, got.Standing.Progress())
 			}
-			last = got.Place.Progress()
+			last = got.Standing.Progress()
 			pass(time.Second)
 		}
 		if last < 50 {

@@ -114,8 +114,8 @@ func TestMenu(t *testing.T) {
 func TestWhoDoesNotWantToWaitIsToldWhereToAsk(t *testing.T) {
 	t.Parallel()
 	waiting := bill.Inquiry{
-		Record: bill.Record{RequestID: requestID, Status: bill.Processing},
-		Place:  bill.Place{Ahead: 2, First: 2, Estimate: 1500 * time.Millisecond},
+		Record:   bill.Record{RequestID: requestID, Status: bill.Processing},
+		Standing: bill.Standing{Ahead: 2, First: 2, Estimate: 1500 * time.Millisecond},
 	}
 	use := &inquiries{answer: waiting}
 	c := setup(t, use)
@@ -128,7 +128,7 @@ func TestWhoDoesNotWantToWaitIsToldWhereToAsk(t *testing.T) {
 	if c.header.Get("Location") != "/api/v1/bills/inquiry/"+requestID || c.header.Get("Preference-Applied") != "respond-async" {
 		t.Errorf("header %v", c.header)
 	}
-	use.answer.Place.Begun = true
+	use.answer.Standing.Claimed = true
 	if _, answer := c.do("GET", "/api/v1/bills/inquiry/"+requestID, ""); answer["data"].(map[string]any)["queuePosition"] != 0.0 {
 		t.Errorf("being asked: %v", answer)
 	}
@@ -171,7 +171,7 @@ func TestTheWaitOfAClient(t *testing.T) {
 func TestResult(t *testing.T) {
 	t.Parallel()
 	running, failed, bare := answered(), answered(), answered()
-	running.Place = bill.Place{Ahead: 2, First: 4, Estimate: 1500 * time.Millisecond}
+	running.Standing = bill.Standing{Ahead: 2, First: 4, Estimate: 1500 * time.Millisecond}
 	running.Record.Status, failed.Record.Status, bare.Bill = bill.Processing, bill.Failed, bill.Bill{}
 	tests := map[string]struct {
 		inquiry  bill.Inquiry

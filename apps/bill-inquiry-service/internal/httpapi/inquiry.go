@@ -106,11 +106,11 @@ func newResultAnswer(inquiry bill.Inquiry) resultAnswer {
 	answer := resultAnswer{RequestID: inquiry.Record.RequestID, Status: inquiry.Record.Status, Progress: 100}
 	switch answer.Status {
 	case bill.Processing:
-		position, seconds := inquiry.Place.Ahead+1, int(math.Ceil(inquiry.Place.Estimate.Seconds()))
-		if inquiry.Place.Begun {
+		position, seconds := inquiry.Standing.Ahead+1, int(math.Ceil(inquiry.Standing.Estimate.Seconds()))
+		if inquiry.Standing.Claimed {
 			position = 0
 		}
-		answer.Progress, answer.QueuePosition, answer.EstimatedSeconds = inquiry.Place.Progress(), &position, &seconds
+		answer.Progress, answer.QueuePosition, answer.EstimatedSeconds = inquiry.Standing.Progress(), &position, &seconds
 	case bill.Failed:
 		answer.ErrorMessage = inquiry.Record.Summary
 	case bill.Completed:

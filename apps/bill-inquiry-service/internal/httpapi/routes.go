@@ -26,12 +26,12 @@ type Inquiries interface {
 
 var _ Inquiries = (*bill.Inquiries)(nil)
 
-// Lines are told of lines that have a new plan. See bill.Bills.
+// Lines are told of lines that have a new plan. See bill.Invalidator.
 type Lines interface {
 	Changed(ctx context.Context, customer string, line msisdn.Number) error
 }
 
-var _ Lines = (*bill.Bills)(nil)
+var _ Lines = (*bill.Invalidator)(nil)
 
 // Logins are told of users who have logged in. See bill.Prefetcher.
 type Logins interface {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/cache"
-	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/kos"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 	"github.com/phonebill/phonebill/apps/internal/kos/kostest/hostile"
 	"github.com/phonebill/phonebill/apps/internal/problem"
@@ -118,16 +117,15 @@ func (a *archive) Keep(context.Context, bill.Bill) error {
 	return nil
 }
 
-// open lets everybody ask.
+// open admits every call.
 type open struct{}
 
-func (open) Pass(context.Context, bill.Endpoint) (bill.Passage, error) { return bill.Granted, nil }
+func (open) Admit(context.Context, bill.Endpoint) (bool, error) { return true, nil }
 
-func (open) Rest(context.Context, bill.Endpoint, time.Duration) error { return nil }
-
-// world is all that is between a client's question and KOS.
+// world is all that is between a queued fetch and KOS, and what reads what it keeps.
 type world struct {
-	*bill.Bills
+	*bill.Fetcher
+	reader *bill.Reader
 
 	kos     *hostile.KOS
 	store   *store
@@ -138,11 +136,12 @@ type world struct {
 func newWorld(t testing.TB, says hostile.Answer, has *bill.Bill) *world {
 	t.Helper()
 	w := &world{kos: hostile.New(says), store: &store{}, archive: &archive{has: has}}
-	now, id := func() time.Time { return noon }, func() string { return "id" }
+	now := func() time.Time { return noon }
 	w.cache = cache.New(w.store, sealtest.Keyring(t), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	w.Bills = bill.NewBills(bill.BillsParams{
-		Cache: w.cache, Archive: w.archive, Carrier: kos.New(w.kos, &exchanges{}, limits{}, now, id),
-		Gate: open{}, Now: now, NewID: id, Log: w.kos.Log,
+	w.reader = bill.NewReader(w.cache, w.archive, now, w.kos.Log)
+	w.Fetcher = bill.NewFetcher(bill.FetcherParams{
+		Cache: w.cache, Archive: w.archive, Reader: w.reader, Carrier: carrier(w.kos, &exchanges{}, &limit{}, &limit{}),
+		Admission: open{}, Now: now, Log: w.kos.Log,
 	})
 	return w
 }
@@ -167,9 +166,8 @@ var own = bill.Subscription{Customer: "CUST001", Line: line}
 
 const month bill.Month = "2026-10"
 
-// wish is for what a test asks for, without the moment that clients wait at most.
-func wish(month bill.Month) bill.Wish {
-	return bill.Wish{Subject: bill.Subject{Line: line, Month: month}, Customers: []string{own.Customer}, RequestID: "request"}
+func fetch(month bill.Month) bill.Fetch {
+	return bill.Fetch{Subject: bill.Subject{Line: line, Month: month}, Customers: []string{own.Customer}, RequestID: "request"}
 }
 
 func TestWrongAnswersAreFaults(t *testing.T) {
@@ -179,7 +177,7 @@ func TestWrongAnswersAreFaults(t *testing.T) {
 			t.Run(endpoint.Name+" "+says.Name, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, says, nil)
-				err := w.Fetch(t.Context(), wish(month)).Err
+				err := w.Fetch(t.Context(), fetch(month)).Err
 				wantUnavailable(t, err)
 				w.kos.WantFault(t, endpoint, err, personal...)
 				w.wantNothingKept(t, month)
@@ -194,9 +192,10 @@ func TestAnOlderBillIsShownInPlaceOfAWrongOne(t *testing.T) {
 		t.Run(says.Name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, says, &bill.Bill{Line: line, Month: month, Customer: bill.Customer{ID: own.Customer}, AsOf: noon.Add(-time.Hour)})
-			got, err := w.Get(t.Context(), bill.Question{Subject: bill.Subject{Line: line, Month: month}, Customer: own.Customer, RequestID: "request"})
-			if err != nil || !got.Stale {
-				t.Errorf("stale %t, %v", got.Stale, err)
+			wantUnavailable(t, w.Fetch(t.Context(), fetch(month)).Err)
+			got, err := w.reader.Bill(t.Context(), bill.Query{Subscription: own, Month: month})
+			if err != nil || !got.Bill.Stale {
+				t.Errorf("stale %t, %v", got.Bill.Stale, err)
 			}
 			w.kos.WantFault(t, billEndpoint, nil, personal...)
 			w.wantNothingKept(t, month)
@@ -208,12 +207,12 @@ func TestAnOlderBillIsShownInPlaceOfAWrongOne(t *testing.T) {
 func TestRightAnswersAreKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, billEndpoint.Good(), nil)
-	err := w.Fetch(t.Context(), wish(month)).Err
-	if err != nil || !w.cache.Knows(t.Context(), own, month) || w.store.written.Load() == 0 || w.archive.kept.Load() != 1 {
+	err := w.Fetch(t.Context(), fetch(month)).Err
+	if err != nil || w.store.written.Load() == 0 || w.archive.kept.Load() != 1 {
 		t.Errorf("bill: %v, in L2 %d, in the archive %d", err, w.store.written.Load(), w.archive.kept.Load())
 	}
 	w = newWorld(t, lineEndpoint.Good(), nil)
-	if err := w.Fetch(t.Context(), wish(bill.TheCustomer)).Err; err != nil || w.store.written.Load() == 0 {
+	if err := w.Fetch(t.Context(), fetch(bill.TheCustomer)).Err; err != nil || w.store.written.Load() == 0 {
 		t.Errorf("customer: %v", err)
 	}
 }
@@ -224,8 +223,7 @@ func TestARefusalNeedsNoData(t *testing.T) {
 	for _, data := range []string{"null", "{}", `"x"`, "[]", answer} {
 		for code, want := range map[kosclient.ResultCode]error{"1001": bill.ErrUnknownLine, "1002": bill.ErrSuspended, "1003": bill.ErrNoBill} {
 			k := hostile.New(billEndpoint.Refusal(code, data))
-			carrier := kos.New(k, &exchanges{}, limits{}, func() time.Time { return noon }, func() string { return "id" })
-			if _, err := carrier.Bill(t.Context(), "request", line, month); !errors.Is(err, want) {
+			if _, err := carrier(k, &exchanges{}, &limit{}, &limit{}).Bill(t.Context(), "request", line, month); !errors.Is(err, want) {
 				t.Errorf("%s with %s: %v", code, data, err)
 			}
 		}

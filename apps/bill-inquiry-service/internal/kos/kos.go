@@ -1,5 +1,4 @@
-// Package kos asks KOS for bills and customers and tells every exchange to the
-// history of processing.
+// Package kos asks KOS for bills and customers.
 package kos
 
 import (
@@ -9,14 +8,9 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
+	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
-	"github.com/phonebill/phonebill/apps/internal/problem"
-	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
-
-// prefix is what the paths of KOS's endpoints begin with. They are fixed, since
-// the sidecar keeps a circuit breaker for each path.
-const prefix = "/api/kos/"
 
 // KOS's refusals of an inquiry (product definition, section KOS).
 const (
@@ -31,37 +25,27 @@ var refusals = map[bill.Endpoint]map[kosclient.ResultCode]error{
 	bill.ProductInquiry: {unknownLine: bill.ErrUnknownLine, notActive: bill.ErrSuspended},
 }
 
-// Poster is the part of kosclient.Client that is used here.
-type Poster interface {
-	Post(ctx context.Context, path string, in any) (kosclient.Answer, error)
+// Caller is the part of exchange.Caller that is used here.
+type Caller interface {
+	Call(ctx context.Context, call exchange.Call) (kosclient.Answer, error)
 }
 
-// Exchanges takes the record of each exchange.
-type Exchanges interface {
-	AppendExchange(ctx context.Context, e bill.Exchange)
-}
+// Limits are the limits of KOS's endpoints. See budget.Budget.
+type Limits map[bill.Endpoint]exchange.Limit
 
-// Limits hear of KOS's refusals for having asked too often. See
-// kosbudget.Budget.
-type Limits interface {
-	Throttled(ctx context.Context, endpoint bill.Endpoint, retryAfter time.Duration) error
-}
-
-// Carrier is KOS as the bill package wants it. The right to ask must have been
+// Carrier is KOS as the bill package wants it. The right to call must have been
 // taken.
 type Carrier struct {
-	client    Poster
-	exchanges Exchanges
-	limits    Limits
-	now       func() time.Time
-	newID     func() string
+	caller Caller
+	limits Limits
+	now    func() time.Time
 }
 
 var _ bill.Carrier = (*Carrier)(nil)
 
-// New returns a carrier that calls KOS with client.
-func New(client Poster, exchanges Exchanges, limits Limits, now func() time.Time, newID func() string) *Carrier {
-	return &Carrier{client: client, exchanges: exchanges, limits: limits, now: now, newID: newID}
+// New returns a carrier that calls KOS with caller.
+func New(caller Caller, limits Limits, now func() time.Time) *Carrier {
+	return &Carrier{caller: caller, limits: limits, now: now}
 }
 
 type inquiry struct {
@@ -94,19 +78,13 @@ func (c *Carrier) Customer(ctx context.Context, requestID string, line msisdn.Nu
 	return customer, nil
 }
 
-// ask posts in and reads KOS's data into out. Every exchange is recorded, also
-// one that failed, and every replica hears of a refusal for having asked too
-// often.
+// ask posts in and reads KOS's data into out.
 func (c *Carrier) ask(ctx context.Context, endpoint bill.Endpoint, line msisdn.Number, in inquiry, out kosclient.Checker) error {
-	start := c.now()
-	answer, err := c.client.Post(ctx, prefix+string(endpoint), in)
-	c.exchanges.AppendExchange(ctx, bill.Exchange{
-		ID: c.newID(), RequestID: in.RequestID, Endpoint: string(endpoint), Line: line,
-		ResultCode: string(answer.ResultCode), Outcome: outcome(err), At: start, Took: c.now().Sub(start),
+	answer, err := c.caller.Call(ctx, exchange.Call{
+		Endpoint: string(endpoint), RequestID: in.RequestID, Line: line, Body: in, Limit: c.limits[endpoint],
 	})
 	if errors.Is(err, kosclient.ErrBusy) {
-		told := c.limits.Throttled(context.WithoutCancel(ctx), endpoint, problem.From(err).RetryAfter)
-		return kosclient.ErrBusy.WithCause(errors.Join(bill.ErrMustWait, err, told))
+		return kosclient.ErrBusy.WithCause(errors.Join(bill.ErrMustWait, bill.ErrUnavailable, err))
 	}
 	if err != nil {
 		return unavailable(err)
@@ -123,22 +101,11 @@ func (c *Carrier) ask(ctx context.Context, endpoint bill.Endpoint, line msisdn.N
 	return nil
 }
 
-func outcome(err error) string {
-	switch {
-	case err == nil:
-		return "ANSWERED"
-	case errors.Is(err, kosclient.ErrBusy):
-		return "BUSY"
-	}
-	return "UNAVAILABLE"
-}
-
-// unavailable keeps what the client is to be told and marks it as a failure to
-// reach KOS, and as one that every question would meet if it is.
+// unavailable returns the problem that the client is shown, marked as a failure to
+// reach KOS, and as one that every call would meet if it is.
 func unavailable(err error) error {
 	marks := []error{bill.ErrUnavailable, err}
-	failed, ok := errors.AsType[*sidecar.InvokeError](err)
-	if ok && (failed.Reason == sidecar.BreakerOpen || failed.Reason == sidecar.Refused) {
+	if exchange.NotCalled(err) {
 		marks = append(marks, bill.ErrNotAsked)
 	}
 	return kosclient.ErrUnavailable.WithCause(errors.Join(marks...))

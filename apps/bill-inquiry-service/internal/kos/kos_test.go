@@ -13,6 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/kos"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
+	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
@@ -35,39 +36,46 @@ func (p *poster) Post(_ context.Context, path string, in any) (kosclient.Answer,
 	return p.answer, errors.Join(err, p.err)
 }
 
-type exchanges []bill.Exchange
-
-func (e *exchanges) AppendExchange(_ context.Context, exchange bill.Exchange) {
-	*e = append(*e, exchange)
+func (*poster) Get(context.Context, string) (kosclient.Answer, error) {
+	return kosclient.Answer{}, errors.New("inquiries are posted")
 }
 
-// limits note what they are told.
-type limits map[bill.Endpoint]time.Duration
+type exchanges []exchange.Exchange
 
-func (l limits) Throttled(_ context.Context, endpoint bill.Endpoint, retryAfter time.Duration) error {
-	l[endpoint] = retryAfter
+func (e *exchanges) Append(_ context.Context, one exchange.Exchange) { *e = append(*e, one) }
+
+// limit notes for how long KOS wants not to be called.
+type limit struct{ pause time.Duration }
+
+func (l *limit) Throttled(_ context.Context, retryAfter time.Duration) error {
+	l.pause = retryAfter
 	return nil
+}
+
+// carrier returns KOS behind a client.
+func carrier(client exchange.Client, log *exchanges, bills, customers *limit) *kos.Carrier {
+	now := func() time.Time { return noon }
+	return kos.New(exchange.NewCaller(client, log, now, func() string { return "exchange" }),
+		kos.Limits{bill.BillInquiry: bills, bill.ProductInquiry: customers}, now)
 }
 
 func setup(answer kosclient.Answer, err error) (*kos.Carrier, *poster, *exchanges) {
 	p, e := &poster{answer: answer, err: err}, &exchanges{}
-	return kos.New(p, e, limits{}, func() time.Time { return noon }, func() string { return "exchange" }), p, e
+	return carrier(p, e, &limit{}, &limit{}), p, e
 }
 
-func TestRefusalsForAskingTooOftenAreTold(t *testing.T) {
+func TestThrottlingReachesTheLimit(t *testing.T) {
 	t.Parallel()
-	told := limits{}
-	carrier := kos.New(&poster{err: kosclient.ErrBusy.After(7 * time.Second)}, &exchanges{}, told,
-		func() time.Time { return noon }, func() string { return "exchange" })
-	if _, err := carrier.Bill(t.Context(), "request", line, "2026-10"); !errors.Is(err, bill.ErrMustWait) || errors.Is(err, bill.ErrUnavailable) {
+	bills, customers := &limit{}, &limit{}
+	c := carrier(&poster{err: kosclient.ErrBusy.After(7 * time.Second)}, &exchanges{}, bills, customers)
+	if _, err := c.Bill(t.Context(), "request", line, "2026-10"); !errors.Is(err, bill.ErrMustWait) || !errors.Is(err, bill.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := carrier.Customer(t.Context(), "request", line); !errors.Is(err, bill.ErrMustWait) {
+	if _, err := c.Customer(t.Context(), "request", line); !errors.Is(err, bill.ErrMustWait) {
 		t.Errorf("got %v", err)
 	}
-	want := limits{bill.BillInquiry: 7 * time.Second, bill.ProductInquiry: 7 * time.Second}
-	if diff := cmp.Diff(want, told); diff != "" {
-		t.Error(diff)
+	if bills.pause != 7*time.Second || customers.pause != 7*time.Second {
+		t.Errorf("paused for %s and %s", bills.pause, customers.pause)
 	}
 }
 
@@ -117,7 +125,7 @@ func TestBill(t *testing.T) {
 	if sent.path != "/api/kos/bill-inquiry" || sent.sent != `{"lineNumber":"01012345678","billingMonth":"202610","requestId":"request"}` {
 		t.Errorf("sent %s to %s", sent.sent, sent.path)
 	}
-	record := bill.Exchange{ID: "exchange", RequestID: "request", Endpoint: "bill-inquiry", Line: line, ResultCode: "0000", Outcome: "ANSWERED", At: noon}
+	record := exchange.Exchange{ID: "exchange", RequestID: "request", Endpoint: "bill-inquiry", Line: line, ResultCode: "0000", Outcome: "ANSWERED", At: noon}
 	if diff := cmp.Diff(exchanges{record}, *told); diff != "" {
 		t.Errorf("exchange: %s", diff)
 	}

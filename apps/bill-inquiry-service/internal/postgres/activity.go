@@ -27,7 +27,7 @@ WHERE r.requested_at >= $1 AND r.status = 'COMPLETED' AND r.customer_id <> ''
                   WHERE a.line_number = r.line_number AND a.billing_month = $3 AND a.customer_id = r.customer_id
                     AND (a.final OR a.as_of > $2))
   AND NOT EXISTS (SELECT FROM moved_line m WHERE m.line_number = r.line_number AND m.customer_id = r.customer_id)
-  AND NOT EXISTS (SELECT FROM waiting_fetch f WHERE f.line_number = r.line_number AND f.billing_month = $3)
+  AND NOT EXISTS (SELECT FROM kos_queue q WHERE q.endpoint = '` + string(bill.BillInquiry) + `' AND q.dedup_key = r.line_number || ' ' || $3)
 LIMIT $4`
 
 // Active implements bill.Activity.

@@ -14,28 +14,17 @@ import (
 
 func TestActiveLinesWithoutAFreshBill(t *testing.T) {
 	t.Parallel()
-	line, pool := newQueue(t)
+	f := newFetches(t, sealtest.Keyring(t))
+	pool := f.pool
 	archive, now := postgres.NewArchive(pool, sealtest.Keyring(t)), time.Now()
 	lines := []msisdn.Number{"01000000001", "01000000002", "01000000003"} // one is stale, one fresh, one waits
 	for i, own := range lines {
-		r := waiting(own)
-		if _, err := line.Enter(t.Context(), r); err != nil {
-			t.Fatal(err)
-		}
+		r := f.enqueue(own, holder.ID)
 		if i == 2 {
 			continue
 		}
-		turn, err := line.Take(t.Context(), bill.BillInquiry)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = line.Finish(t.Context(), turn, true, func(r bill.Record) bill.Record {
-			r.Status, r.ProcessedAt = bill.Completed, now
-			return r
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		exec(t, pool, "DELETE FROM kos_queue WHERE ordering_key = $1", own.Digits())
+		exec(t, pool, "UPDATE inquiry_request SET status = 'COMPLETED' WHERE request_id = $1", r.RequestID)
 		if err := archive.Keep(t.Context(), bill.Bill{Line: own, Customer: holder, Month: "2026-11", AsOf: now.Add(time.Duration(i-1) * time.Hour)}); err != nil {
 			t.Fatal(err)
 		}

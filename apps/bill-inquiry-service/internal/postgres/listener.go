@@ -6,39 +6,24 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
-// Lines are what hears of changed lines. See bill.Bills.
+// Lines are forgotten when they change. See bill.Invalidator.
 type Lines interface {
 	Heard(line msisdn.Number)
 	MovedElsewhere(s bill.Subscription)
-	Listening(told bool)
+	Listening(listening bool)
 }
 
-// Signals wake who waits for something. See bill.Signals.
-type Signals interface {
-	Announce(key string)
-	AnnounceAll()
-}
-
-// Listener passes on what replicas tell one another. Who waits looks for itself
-// when listening begins: before, something may have been missed.
-func Listener(lines Lines, signals Signals) pg.Listener {
+// Listener returns what passes the notifications of other replicas to lines.
+func Listener(lines Lines) pg.Listener {
 	return pg.Listener{
-		Channels: []string{LineChanged, LineMoved, FetchDone},
-		Listening: func(told bool) {
-			lines.Listening(told)
-			if told {
-				signals.AnnounceAll()
-			}
-		},
+		Channels:  []string{LineChanged, LineMoved},
+		Listening: lines.Listening,
 		Notified: func(channel, payload string) {
-			switch channel {
-			case LineChanged:
-				lines.Heard(msisdn.Number(payload))
-			case LineMoved:
+			if channel == LineMoved {
 				lines.MovedElsewhere(readMove(payload))
-			case FetchDone:
-				signals.Announce(payload)
+				return
 			}
+			lines.Heard(msisdn.Number(payload))
 		},
 	}
 }

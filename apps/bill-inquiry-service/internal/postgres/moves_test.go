@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
@@ -181,34 +179,6 @@ func TestAnOlderReplicasPlanChangeHidesTheOpenBill(t *testing.T) {
 	}
 }
 
-func TestQuestionsOfOlderReplicasAreUnattributed(t *testing.T) {
-	t.Parallel()
-	keyring := sealtest.Keyring(t)
-	queue, pool := newSealedQueue(t, keyring)
-	older, at := olderReplica{t, pool, keyring}, time.Now().UTC().Truncate(time.Microsecond)
-	for name, customers := range map[string][]string{"alone": {}, "joined by a newer one": {own.Customer}} {
-		older.enter(uuid.Must(uuid.NewV7()).String(), at)
-		if len(customers) > 0 {
-			if _, err := queue.Enter(t.Context(), waiting(line)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		turn, err := queue.Take(t.Context(), bill.BillInquiry)
-		if diff := cmp.Diff(customers, turn.Customers); err != nil || diff != "" || !turn.Unattributed {
-			t.Errorf("%s: %+v, %v", name, turn, err)
-		}
-		settled := map[string]int{}
-		err = queue.Finish(t.Context(), turn, true, func(r bill.Record) bill.Record {
-			settled[r.Customer]++
-			r.Status, r.ProcessedAt = bill.Completed, at
-			return r
-		})
-		if err != nil || settled[""] != 1 || settled[own.Customer] != len(customers) {
-			t.Errorf("%s: settled %v, %v", name, settled, err)
-		}
-	}
-}
-
 // hearing passes on which subscriptions are told to have moved.
 type hearing struct{ moved chan bill.Subscription }
 
@@ -220,7 +190,7 @@ func TestReplicasHearOfAMovedLineOnce(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
 	archive, heard := postgres.NewArchive(pool, sealtest.Keyring(t)), hearing{make(chan bill.Subscription, 2)}
-	listening, begun := postgres.Listener(heard, bill.NewSignals()), make(chan struct{}, 1)
+	listening, begun := postgres.Listener(heard), make(chan struct{}, 1)
 	told := listening.Listening
 	listening.Listening = func(on bool) {
 		told(on)

@@ -14,6 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/query"
@@ -169,14 +170,14 @@ func TestPages(t *testing.T) {
 func TestExchangesAreMasked(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
-	writer := postgres.NewExchangeWriter(pool, slog.New(slog.DiscardHandler), groupcommit.NewMetrics(prometheus.NewRegistry()))
-	writer.Start()
+	log := exchange.NewLog(pool, slog.New(slog.DiscardHandler), groupcommit.NewMetrics(prometheus.NewRegistry()))
+	log.Start()
 	id := uuid.Must(uuid.NewV7()).String()
-	postgres.NewExchanges(writer).AppendExchange(t.Context(), bill.Exchange{
+	log.Append(t.Context(), exchange.Exchange{
 		ID: id, RequestID: id, Endpoint: "bill-inquiry", Line: line, ResultCode: "0000", Outcome: "ANSWERED",
 		At: time.Now(), Took: 250 * time.Millisecond,
 	})
-	if err := writer.Stop(t.Context()); err != nil {
+	if err := log.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var masked string

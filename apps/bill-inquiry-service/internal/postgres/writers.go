@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
@@ -52,43 +51,8 @@ func queueRecord(ctx context.Context, keyring *seal.Keyring) func(*pgx.Batch, bi
 	}
 }
 
-const writeExchange = `
-INSERT INTO kos_exchange (exchange_id, at, request_id, endpoint, line_masked, result_code, outcome, took_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (exchange_id, at) DO NOTHING`
-
-// Exchanges writes the history of processing.
-type Exchanges struct {
-	writer *groupcommit.Writer[bill.Exchange]
-}
-
-// NewExchanges returns the history of processing over writer.
-func NewExchanges(writer *groupcommit.Writer[bill.Exchange]) *Exchanges {
-	return &Exchanges{writer: writer}
-}
-
-// AppendExchange hands over the record of an exchange.
-func (e *Exchanges) AppendExchange(ctx context.Context, exchange bill.Exchange) {
-	e.writer.Append(ctx, exchange)
-}
-
-// NewExchangeWriter returns the writer of the history of processing.
-func NewExchangeWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Exchange] {
-	return groupcommit.New(groupcommit.Options[bill.Exchange]{
-		Name:      "kos_exchange",
-		Transient: transient,
-		Flush: func(ctx context.Context, exchanges []bill.Exchange) error {
-			return send(ctx, pool, exchanges, func(batch *pgx.Batch, e bill.Exchange) error {
-				batch.Queue(writeExchange, e.ID, e.At, e.RequestID, e.Endpoint, e.Line.Masked(),
-					e.ResultCode, e.Outcome, e.Took/time.Millisecond)
-				return nil
-			})
-		},
-	}, log, metrics)
-}
-
-// transient keeps rows also while the database has not been migrated yet, or no
-// key has been read.
+// transient reports whether rows are to be kept and written later: also while the
+// database has not been migrated yet, or no key has been read.
 func transient(err error) bool {
 	return pgerr.Unavailable(err) || pgerr.IsUndefinedTable(err) || errors.Is(err, seal.ErrNoKeys)
 }

@@ -88,7 +88,17 @@ const (
 
 const deleteItem = `DELETE FROM kos_queue WHERE item_id = $1`
 
-const endOutage = `UPDATE kos_outage SET since = NULL, until = clock_timestamp() WHERE endpoint = $1 AND since IS NOT NULL`
+// Items that were set aside during an outage come back to their places when it is over:
+// they have met the outage, most likely.
+const endOutage = `
+WITH ended AS (
+    SELECT endpoint, since FROM kos_outage WHERE endpoint = $1 AND since IS NOT NULL FOR UPDATE
+), over AS (
+    UPDATE kos_outage SET since = NULL, until = clock_timestamp() FROM ended WHERE kos_outage.endpoint = ended.endpoint
+)
+UPDATE kos_queue q SET due_at = clock_timestamp()
+FROM ended
+WHERE q.endpoint = ended.endpoint AND q.due_at > clock_timestamp() AND q.failing_since > ended.since - interval '1 minute'`
 
 // end deletes an item together with what its handler writes, and wakes those who
 // wait for it. Of two attempts that end the same item the second writes nothing.
@@ -110,7 +120,7 @@ func (q *Queue) end(ctx context.Context, item *Item, o Outcome) error {
 		if o.kind == kindAnswered {
 			batch.Queue(endOutage, item.Endpoint)
 		}
-		batch.Queue(notify, channelEnded, signal(item.Endpoint, item.Key))
+		batch.Queue(notify, channelChanged, signal(item.Endpoint, item.Key))
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
@@ -140,7 +150,8 @@ ON CONFLICT (endpoint) DO UPDATE
 SET until = greatest(outage.until, excluded.until),
     since = CASE WHEN ` + sustained + ` THEN outage.since ELSE excluded.since END`
 
-// release returns an item to the queue.
+// release returns an item to the queue. Those who wait for it are woken if it will take
+// longer now.
 func (q *Queue) release(ctx context.Context, item *Item, o Outcome) error {
 	var (
 		batch      pgx.Batch
@@ -163,6 +174,9 @@ func (q *Queue) release(ctx context.Context, item *Item, o Outcome) error {
 	}
 	batch.Queue(releaseItem, item.id, item.claim, aside, reached, item.InDoubt, zeronull.Timestamptz(item.AttemptedAt), unanswered)
 	batch.Queue(notify, channelItems, item.Endpoint)
+	if aside > 0 || o.kind == kindNotCalled {
+		batch.Queue(notify, channelChanged, signal(item.Endpoint, item.Key))
+	}
 	if err := q.pool.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("release item: %w", err)
 	}

@@ -100,7 +100,7 @@ type Queue struct {
 	pool      *pgxpool.Pool
 	endpoints map[string]*Endpoint
 	names     []string
-	waiters   *Waiters
+	waiters   *waiters
 }
 
 // New returns the queues of endpoints in pool's database.

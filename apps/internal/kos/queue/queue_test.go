@@ -283,6 +283,38 @@ func TestAnOutageKeepsTheOrderForAllReplicas(t *testing.T) {
 	}
 }
 
+// What an outage has had set aside comes back to its place when the outage is over.
+func TestAnOutageThatIsOverBringsBackWhatItHadSetAside(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.workers = 1
+	var tries sync.Map
+	var away sync.Map
+	away.Store("yes", true)
+	s.handle = func(_ context.Context, item queue.Item) queue.Outcome {
+		if _, yes := away.Load("yes"); !yes {
+			return queue.Answered(nil)
+		}
+		if _, again := tries.LoadOrStore(item.Key, true); !again && item.Key < "c" {
+			return queue.Unanswered(errAway)
+		}
+		return queue.NotCalled(errAway, 0)
+	}
+	s.enqueue(item("a", "A"), item("b", "B"), item("c", "C"), item("d", "D"))
+	s.start()
+	s.eventually("the outage is found", func() bool { return s.count("SELECT count(*) FROM kos_outage") == 1 })
+	_, err := s.pool.Exec(t.Context(), "UPDATE kos_queue SET due_at = clock_timestamp() + interval '1 minute' WHERE unanswered > 0")
+	must(t, err)
+	away.Clear()
+	before := len(s.keys())
+	_, err = s.pool.Exec(t.Context(), "UPDATE kos_outage SET until = clock_timestamp()")
+	must(t, err)
+	s.empty()
+	if diff := cmp.Diff([]string{"c", "a", "b", "d"}, s.keys()[before:]); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAnItemOfAProcessThatDiedIsServedByAnother(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)

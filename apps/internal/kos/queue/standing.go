@@ -90,6 +90,24 @@ func (q *Queue) Standing(ctx context.Context, endpoint, key string) (Standing, e
 	return s, nil
 }
 
+// After an outage it is left to queued items, for a moment, to find out whether it is
+// over.
+const findCallable = `
+SELECT NOT EXISTS (
+    SELECT FROM kos_outage
+    WHERE endpoint = $1 AND since IS NOT NULL AND (until > clock_timestamp()
+        OR until > clock_timestamp() - interval '5 seconds'
+           AND EXISTS (SELECT FROM kos_queue WHERE endpoint = $1 AND class = 0 AND ` + ready + `)))`
+
+// Callable reports whether an endpoint can be called: false during an outage. An item
+// that is enqueued then waits for its end.
+func (q *Queue) Callable(ctx context.Context, endpoint string) (callable bool, err error) {
+	if err := q.pool.QueryRow(ctx, findCallable, endpoint).Scan(&callable); err != nil {
+		return false, fmt.Errorf("kos queue: %w", err)
+	}
+	return callable, nil
+}
+
 // Count is how many items of a class an endpoint has.
 type Count struct {
 	Endpoint string

@@ -11,8 +11,8 @@ import (
 // Channels of NOTIFY. The payloads are the endpoint's name and the signal of an
 // item's key.
 const (
-	channelItems = "kos_queue"
-	channelEnded = "kos_queue_ended"
+	channelItems   = "kos_queue"
+	channelChanged = "kos_queue_changed"
 )
 
 // signal names an item without its key, which may contain a phone number.
@@ -21,25 +21,25 @@ func signal(endpoint, key string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Waiters wakes those who wait for an item to end. A wake-up says only that it is
-// worth looking: they look at the item's result themselves.
-type Waiters struct {
+// waiters are woken when the item that they wait for ends or is set aside. A wake-up
+// says only that it is worth looking at the item or its result.
+type waiters struct {
 	mu       sync.Mutex
 	bySignal map[string]map[chan struct{}]struct{}
 }
 
-func newWaiters() *Waiters {
-	return &Waiters{bySignal: map[string]map[chan struct{}]struct{}{}}
+func newWaiters() *waiters {
+	return &waiters{bySignal: map[string]map[chan struct{}]struct{}{}}
 }
 
-// Await returns a channel that receives when an item of a key has ended on any
-// replica, or when such a message may have been missed. Call it before the item is
-// enqueued, and stop when the channel is not needed any more.
-func (q *Queue) Await(endpoint, key string) (ended <-chan struct{}, stop func()) {
+// Await returns a channel that receives when the item of a key has ended or been set
+// aside on any replica, or when such a message may have been missed. Call it before the
+// item is enqueued, and stop when the channel is not needed any more.
+func (q *Queue) Await(endpoint, key string) (changed <-chan struct{}, stop func()) {
 	return q.waiters.await(signal(endpoint, key))
 }
 
-func (w *Waiters) await(signal string) (ended <-chan struct{}, stop func()) {
+func (w *waiters) await(signal string) (changed <-chan struct{}, stop func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	own := make(chan struct{}, 1)
@@ -57,7 +57,7 @@ func (w *Waiters) await(signal string) (ended <-chan struct{}, stop func()) {
 	}
 }
 
-func (w *Waiters) wake(signal string) {
+func (w *waiters) wake(signal string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for own := range w.bySignal[signal] {
@@ -65,7 +65,7 @@ func (w *Waiters) wake(signal string) {
 	}
 }
 
-func (w *Waiters) wakeAll() {
+func (w *waiters) wakeAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, all := range w.bySignal {
@@ -86,7 +86,7 @@ func offer(c chan struct{}) {
 // Listener returns what passes notifications of all replicas on to this one.
 func (d *Dispatcher) Listener() pg.Listener {
 	return pg.Listener{
-		Channels: []string{channelItems, channelEnded},
+		Channels: []string{channelItems, channelChanged},
 		Listening: func(listening bool) {
 			if listening { // something may have been missed
 				d.queue.waiters.wakeAll()
@@ -94,7 +94,7 @@ func (d *Dispatcher) Listener() pg.Listener {
 			}
 		},
 		Notified: func(channel, payload string) {
-			if channel == channelEnded {
+			if channel == channelChanged {
 				d.queue.waiters.wake(payload)
 				return
 			}

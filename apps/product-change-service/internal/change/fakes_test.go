@@ -49,7 +49,7 @@ func (l *ledger) failed() (err error) {
 	return err
 }
 
-func (l *ledger) Accept(_ context.Context, c change.Change, key change.Key) error {
+func (l *ledger) Accept(_ context.Context, c change.Change, key change.Key, _ product.Mark) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.failed(); err != nil {

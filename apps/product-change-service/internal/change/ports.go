@@ -18,8 +18,8 @@ type Key struct {
 type Acceptance interface {
 	// Accept stores a change, with its key and the queue item that will bring it to
 	// KOS, or nothing at all. It returns ErrInProgress if the line has a change that
-	// is not final, and ErrKeyTaken.
-	Accept(ctx context.Context, c Change, key Key) error
+	// is not final, or was given a new plan after seen was read; and ErrKeyTaken.
+	Accept(ctx context.Context, c Change, key Key, seen product.Mark) error
 	// Recall returns the request that a user's key stands for, with the digest
 	// of what was asked. It returns ErrNoChange if the key is new.
 	Recall(ctx context.Context, userID, key string) (requestID string, body []byte, err error)

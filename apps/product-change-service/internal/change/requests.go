@@ -138,7 +138,7 @@ func (r *Requests) accept(ctx context.Context, asker Asker, order Order, key Key
 	}
 	order.Effective = effective
 	key.Body = order.digest()
-	if err := r.changes.Accept(ctx, accepted, key); err != nil {
+	if err := r.changes.Accept(ctx, accepted, key, inspection.Subscriber.Mark); err != nil {
 		return Change{}, fmt.Errorf("accept change: %w", err)
 	}
 	return accepted, nil

@@ -228,7 +228,7 @@ func TestATwinsChangeIsFoundWhateverFails(t *testing.T) {
 			d.plans.before = func() {
 				d.plans.before = nil
 				twin := change.Change{RequestID: "twin", UserID: asker.UserID, Line: line, Status: change.Completed}
-				if err := d.ledger.Accept(context.Background(), twin, key); err != nil {
+				if err := d.ledger.Accept(context.Background(), twin, key, 0); err != nil {
 					t.Error(err)
 				}
 				spoil(d)

@@ -53,13 +53,15 @@ INSERT INTO idempotency_key (user_id, key, request_id, body, created_at)
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING`
 
+const isCurrent = `SELECT coalesce((SELECT version FROM known_subscriber WHERE line_number = $1), 0) = $2`
+
 const insertChange = `
 INSERT INTO change_request (request_id, requested_at, user_id, customer_id, line_number,
     current_code, current_name, target_code, target_name, target_product, effective_on)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, '')::date)`
 
 // Accept implements change.Acceptance: in one transaction, or not at all.
-func (s *Changes) Accept(ctx context.Context, c change.Change, key change.Key) error {
+func (s *Changes) Accept(ctx context.Context, c change.Change, key change.Key, seen product.Mark) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if key.Text != "" {
 			tag, err := tx.Exec(ctx, insertKey, c.UserID, key.Text, c.RequestID, key.Body, c.RequestedAt)
@@ -78,6 +80,13 @@ func (s *Changes) Accept(ctx context.Context, c change.Change, key change.Key) e
 			return err
 		}
 		if !ticket.Added {
+			return change.ErrInProgress
+		}
+		var current bool // an end that was under way is committed now
+		if err := tx.QueryRow(ctx, isCurrent, c.Line.Digits(), int64(seen)).Scan(&current); err != nil {
+			return err
+		}
+		if !current {
 			return change.ErrInProgress
 		}
 		_, err = tx.Exec(ctx, insertChange, c.RequestID, c.RequestedAt, c.UserID, c.CustomerID, c.Line.Digits(),

@@ -18,7 +18,7 @@ func TestAcceptWritesEverythingDown(t *testing.T) {
 	s := newStore(t, plenty)
 	c := asked(t, number(1))
 	c.Effective = "2026-12-24"
-	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}))
+	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}, 0))
 
 	found, err := s.history.Find(t.Context(), c.UserID, c.RequestID)
 	must(t, err)
@@ -57,7 +57,7 @@ func TestOneOfTwoHundredChangesOfALineIsAccepted(t *testing.T) {
 	a := newStore(t, plenty)
 	b := a.twin(t, plenty)
 	errs := together(200, func(i int) error {
-		return []store{a, b}[i%2].changes.Accept(context.Background(), asked(t, number(1)), change.Key{})
+		return []store{a, b}[i%2].changes.Accept(context.Background(), asked(t, number(1)), change.Key{}, 0)
 	})
 	if errs[nil] != 1 || errs[change.ErrInProgress] != 199 {
 		t.Errorf("got %v", errs)
@@ -69,12 +69,29 @@ func TestOneOfTwoHundredChangesOfALineIsAccepted(t *testing.T) {
 	}
 }
 
+// A request may have been checked against the plan before a change that has ended
+// meanwhile.
+func TestARequestThatWasCheckedAgainstAnOlderPlanIsNotAccepted(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[change.Status]error{change.Completed: change.ErrInProgress, change.Failed: nil} {
+		t.Run(string(status), func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, plenty)
+			_, seen, _ := s.archive.Subscriber(t.Context(), number(1))
+			s.finish(t, s.accepted(t, number(1)), status)
+			if err := s.changes.Accept(t.Context(), asked(t, number(1)), change.Key{}, seen); !errors.Is(err, want) {
+				t.Errorf("got %v, want %v", err, want)
+			}
+		})
+	}
+}
+
 func TestAKeyIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	errs := together(100, func(i int) error {
 		// Each of another line, so that only the key is in the way.
-		return s.changes.Accept(context.Background(), asked(t, number(i)), change.Key{Text: "key", Body: []byte("body")})
+		return s.changes.Accept(context.Background(), asked(t, number(i)), change.Key{Text: "key", Body: []byte("body")}, 0)
 	})
 	if errs[nil] != 1 || errs[change.ErrKeyTaken] != 99 {
 		t.Errorf("got %v", errs)
@@ -118,7 +135,7 @@ func TestNothingIsAcceptedWithoutItsQueueItem(t *testing.T) {
 	s := newStore(t, plenty)
 	_, err := s.pool.Exec(t.Context(), "ALTER TABLE kos_queue ADD CHECK (false) NOT VALID")
 	must(t, err)
-	if err := s.changes.Accept(t.Context(), asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}); err == nil {
+	if err := s.changes.Accept(t.Context(), asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}, 0); err == nil {
 		t.Fatal("accepted")
 	}
 	for _, table := range []string{"change_request", "kos_queue", "idempotency_key"} {
@@ -132,7 +149,7 @@ func TestKeysAreForgotten(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	c := asked(t, number(1))
-	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}))
+	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}, 0))
 	must(t, s.changes.ForgetKeys(t.Context(), c.RequestedAt))
 	if _, _, err := s.changes.Recall(t.Context(), c.UserID, "key"); err != nil {
 		t.Errorf("too early: %v", err)

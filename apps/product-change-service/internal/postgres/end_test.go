@@ -82,7 +82,7 @@ func TestAScheduledChangeIsAnnouncedOnItsDay(t *testing.T) {
 	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
 	c := asked(t, number(1))
 	c.Effective = change.DayOf(time.Now().AddDate(0, 0, 3))
-	must(t, s.changes.Accept(t.Context(), c, change.Key{}))
+	must(t, s.changes.Accept(t.Context(), c, change.Key{}, 0))
 	scheduled := outcome(change.Completed)
 	scheduled.Scheduled = true
 	if ended, err := s.end(t.Context(), c, scheduled); !ended || err != nil {

@@ -44,7 +44,7 @@ func TestList(t *testing.T) {
 	}
 	stranger := asked(t, number(9))
 	stranger.UserID = "testuser02"
-	must(t, s.changes.Accept(t.Context(), stranger, change.Key{}))
+	must(t, s.changes.Accept(t.Context(), stranger, change.Key{}, 0))
 
 	both := []msisdn.Number{number(0), number(1)}
 	tests := map[string]struct {

@@ -58,7 +58,7 @@ func TestACommitWhoseAnswerIsLostIsNotDoubled(t *testing.T) {
 
 	c, key := asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}
 	lose.Store(true)
-	if err := changes.Accept(t.Context(), c, key); !errors.Is(err, change.ErrDatabase) || !lost.Load() {
+	if err := changes.Accept(t.Context(), c, key, 0); !errors.Is(err, change.ErrDatabase) || !lost.Load() {
 		t.Fatalf("accepted with %v, an answer lost: %t", err, lost.Load())
 	}
 	lose.Store(false)
@@ -67,10 +67,10 @@ func TestACommitWhoseAnswerIsLostIsNotDoubled(t *testing.T) {
 	if id, _, err := changes.Recall(t.Context(), c.UserID, key.Text); err != nil || id != c.RequestID {
 		t.Errorf("the key stands for %q, %v", id, err)
 	}
-	if err := changes.Accept(t.Context(), asked(t, number(1)), key); !errors.Is(err, change.ErrKeyTaken) {
+	if err := changes.Accept(t.Context(), asked(t, number(1)), key, 0); !errors.Is(err, change.ErrKeyTaken) {
 		t.Errorf("once more with the key: %v", err)
 	}
-	if err := changes.Accept(t.Context(), asked(t, number(1)), change.Key{}); !errors.Is(err, change.ErrInProgress) {
+	if err := changes.Accept(t.Context(), asked(t, number(1)), change.Key{}, 0); !errors.Is(err, change.ErrInProgress) {
 		t.Errorf("once more without: %v", err)
 	}
 }

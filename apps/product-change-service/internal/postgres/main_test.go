@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -106,7 +107,11 @@ func newQueue(pool *pgxpool.Pool, perMinute int) *queue.Queue {
 func (s store) accepted(t *testing.T, line msisdn.Number) change.Change {
 	t.Helper()
 	c := asked(t, line)
-	must(t, s.changes.Accept(t.Context(), c, change.Key{}))
+	_, mark, err := s.archive.Subscriber(t.Context(), line)
+	if !errors.Is(err, product.ErrNotKept) {
+		must(t, err)
+	}
+	must(t, s.changes.Accept(t.Context(), c, change.Key{}, mark))
 	return c
 }
 

@@ -248,7 +248,7 @@ func (s *world) accept(r *worker, n int) []string {
 			RequestID: ids[i], UserID: "testuser01", CustomerID: "CUST001",
 			Line:        msisdn.Number(fmt.Sprintf("010%08d", s.lines.Add(1))),
 			CurrentCode: "A", CurrentName: "가", Target: product.Product{Code: "B", Name: "나"}, RequestedAt: s.clock(),
-		}, change.Key{}))
+		}, change.Key{}, 0))
 	}
 	return ids
 }

@@ -194,6 +194,7 @@ func (p *Plans) accept(ctx context.Context, s Subscription, r reply) (Subscriber
 	if failed != nil {
 		p.Log.WarnContext(ctx, "line not archived", "error", failed)
 	}
+	r.said.Mark = r.mark
 	return r.said, nil
 }
 

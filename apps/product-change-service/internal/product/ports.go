@@ -51,8 +51,8 @@ type Shares interface {
 	Take(line msisdn.Number) bool
 }
 
-// Mark is the state of a line in an Archive. It changes when the line is
-// forgotten.
+// Mark is the state of a line in an Archive. It changes when the line is forgotten,
+// because it has a new plan.
 type Mark int64
 
 // Archive keeps the newest that KOS said, for when KOS is away.

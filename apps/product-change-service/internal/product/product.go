@@ -40,8 +40,9 @@ type Subscriber struct {
 	LineStatus   string        `json:"lineStatus"` // Active, or another
 	Product      Product       `json:"product"`
 	Contract     Contract      `json:"contract"`
-	// AsOf is when KOS told it.
+	// AsOf is when KOS told it, and Mark the line's in the archive before KOS was asked.
 	AsOf time.Time `json:"asOf"`
+	Mark Mark      `json:"mark"`
 	// Stale says that a newer answer was wanted and could not be had. It is
 	// never kept.
 	Stale bool `json:"-"`

@@ -6,14 +6,14 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 )
 
-// budget is a kosbudget.Budget in memory.
+// budget is a budget.Budget in memory.
 type budget struct {
 	interval, burst time.Duration
 	full            time.Time
 }
 
 func newBudget(perMinute int) *budget {
-	burst := bill.AtOnce(perMinute)
+	burst := bill.Burst(perMinute)
 	interval := time.Minute / time.Duration(max(1, perMinute-burst))
 	return &budget{interval: interval, burst: time.Duration(burst) * interval}
 }

@@ -1,0 +1,126 @@
+package billtest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+)
+
+// wake has an endpoint's server look at the queue, and starts it if there is none.
+func (q *Queue) wake(endpoint bill.Endpoint) {
+	if q.opts.Ask == nil {
+		return
+	}
+	if q.serving[endpoint] == nil {
+		woken := make(chan struct{}, 1)
+		q.serving[endpoint] = woken
+		q.running.Go(func() { q.serve(endpoint, woken) })
+	}
+	offer(q.serving[endpoint])
+}
+
+// serve starts attempts until the queue of an endpoint is empty.
+func (q *Queue) serve(endpoint bill.Endpoint, woken <-chan struct{}) {
+	for {
+		wait, empty := q.dispatch(endpoint)
+		if empty {
+			return
+		}
+		select {
+		case <-q.ctx.Done():
+			return
+		case <-woken:
+		case <-time.After(wait):
+		}
+	}
+}
+
+// dispatch starts what can be started, and returns when to look again.
+func (q *Queue) dispatch(endpoint bill.Endpoint) (wait time.Duration, empty bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for {
+		all := q.of(endpoint)
+		if len(all) == 0 {
+			delete(q.serving, endpoint)
+			return 0, true
+		}
+		if outage := time.Until(q.outages[endpoint]); outage > 0 {
+			return outage, false
+		}
+		first := slices.IndexFunc(all, (*item).ready)
+		if first < 0 {
+			return untilDue(all), false
+		}
+		part := 1.0
+		if all[first].Background {
+			part = 0.5
+		}
+		if wait := q.budgets[endpoint].reserve(part); wait > 0 {
+			return wait, false
+		}
+		claimed := all[first]
+		claimed.claimed = true
+		fetch := claimed.Fetch
+		q.running.Go(func() { q.conclude(claimed, q.opts.Ask(q.ctx, fetch)) })
+	}
+}
+
+// untilDue returns when an item is ready next. Those that are claimed wake the server.
+func untilDue(all []*item) time.Duration {
+	wait := 5 * time.Second
+	for _, i := range all {
+		if !i.claimed {
+			wait = min(wait, max(time.Millisecond, time.Until(i.due)))
+		}
+	}
+	return wait
+}
+
+const (
+	retry        = 3 * time.Second
+	longestRetry = time.Minute
+)
+
+// conclude ends an item, or returns it to the queue.
+func (q *Queue) conclude(i *item, reply bill.Reply) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i.claimed = false
+	switch reply.Step() {
+	case bill.StepAnswered:
+		delete(q.outages, i.Endpoint())
+		q.end(i, reply)
+	case bill.StepThrottled:
+	case bill.StepNotCalled:
+		q.outages[i.Endpoint()] = time.Now().Add(retry)
+	case bill.StepUnanswered:
+		if i.failing.IsZero() {
+			i.failing = time.Now()
+		}
+		if time.Since(i.failing) > q.opts.GiveUpAfter {
+			q.end(i, bill.GivenUp)
+			break
+		}
+		i.due = time.Now().Add(min(retry<<min(i.unanswered, 10), longestRetry))
+		i.unanswered++
+	}
+	for waiter := range q.waiters[i.Subject] {
+		offer(waiter)
+	}
+	q.wake(i.Endpoint())
+}
+
+func (q *Queue) end(i *item, reply bill.Reply) {
+	delete(q.items, i.Subject)
+	for _, record := range i.inquiries {
+		delete(q.inquiry, record.RequestID)
+		if q.opts.Appended != nil {
+			q.opts.Appended(reply.Settle(record, q.opts.Now()))
+		}
+	}
+	if q.opts.Ended != nil {
+		q.opts.Ended(i.Fetch, reply)
+	}
+}

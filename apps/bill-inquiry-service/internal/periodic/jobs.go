@@ -1,0 +1,26 @@
+// Package periodic does what has to be done now and then by one of the replicas. A job
+// is a row in River's tables.
+package periodic
+
+import (
+	"github.com/riverqueue/river"
+
+	"github.com/phonebill/phonebill/apps/internal/jobs"
+)
+
+// upkeep is River's queue of all jobs.
+const upkeep = "upkeep"
+
+// nightlyArgs refresh bills, if it is night.
+type nightlyArgs struct{}
+
+// Kind names the job in River's tables.
+func (nightlyArgs) Kind() string { return "nightly" }
+
+// InsertOpts makes the job unique.
+func (nightlyArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{
+		Queue: upkeep, MaxAttempts: jobs.MaxAttempts,
+		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: jobs.Live()},
+	}
+}

@@ -1,0 +1,318 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/metrics"
+	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
+	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
+	"github.com/phonebill/phonebill/apps/internal/kos/queue"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/pg"
+	"github.com/phonebill/phonebill/apps/internal/pgtest"
+	"github.com/phonebill/phonebill/apps/internal/seal"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
+)
+
+// capacity is how many fetches of a class may wait.
+const capacity = 3
+
+// fetches are the queue of a replica, in a database of its own, and what it was asked.
+type fetches struct {
+	*postgres.Queue
+
+	t     *testing.T
+	pool  *pgxpool.Pool
+	items *queue.Queue
+	reply func(bill.Fetch) bill.Reply
+
+	mu    sync.Mutex
+	asked []bill.Fetch
+}
+
+func newFetches(t *testing.T, keyring *seal.Keyring) *fetches {
+	t.Helper()
+	pool := pgtest.New(t, postgres.Migrations()).Pool
+	endpoint := func(name bill.Endpoint) queue.Endpoint {
+		return queue.Endpoint{
+			Name: string(name), Budget: kosbudget.New(pool, "us", string(name), kosbudget.PerMinute(100_000)),
+			Capacity: [2]int{capacity, capacity}, Workers: 1, Timeout: 5 * time.Second, GiveUpAfter: 10 * time.Minute,
+		}
+	}
+	items := queue.New(pool, endpoint(bill.BillInquiry), endpoint(bill.ProductInquiry))
+	return &fetches{Queue: postgres.NewQueue(pool, items, keyring), t: t, pool: pool, items: items, reply: answered}
+}
+
+// answered is KOS's answer: a bill of the tests' customer.
+func answered(f bill.Fetch) bill.Reply {
+	return bill.Reply{
+		Holder: holder.ID,
+		Bill:   bill.Bill{Line: f.Line, Month: f.Month, Customer: holder, Charges: bill.Charges{Total: 87_654}},
+	}
+}
+
+// start serves the queue until the test ends.
+func (f *fetches) start() {
+	f.t.Helper()
+	ask := func(_ context.Context, fetch bill.Fetch) bill.Reply {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.asked = append(f.asked, fetch)
+		return f.reply(fetch)
+	}
+	registry := prometheus.NewRegistry()
+	handler := f.Handler(ask, metrics.New(registry), time.Now)
+	log := slog.New(slog.DiscardHandler)
+	d := queue.NewDispatcher(f.items, map[string]queue.Handler{
+		string(bill.BillInquiry): handler, string(bill.ProductInquiry): handler,
+	}, queue.NewMetrics(registry), log)
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { d.Run(ctx) })
+	running.Go(func() { pg.Listen(ctx, pg.Direct{Pool: f.pool}, log, d.Listener()) })
+	f.t.Cleanup(func() { stop(); running.Wait() })
+}
+
+func (f *fetches) seen() []bill.Fetch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.asked)
+}
+
+// empty waits until nothing is queued.
+func (f *fetches) empty() {
+	f.t.Helper()
+	deadline := time.After(30 * time.Second)
+	for number(f.t, f.pool, "SELECT count(*) FROM kos_queue") > 0 {
+		select {
+		case <-deadline:
+			f.t.Fatalf("not empty within 30 s; asked %+v", f.seen())
+		case <-time.After(10 * time.Millisecond): // the next look
+		}
+	}
+}
+
+// enqueue queues an inquiry of a customer.
+func (f *fetches) enqueue(line msisdn.Number, customer string) bill.Record {
+	f.t.Helper()
+	r := waiting(line)
+	r.Customer = customer
+	if _, err := f.EnqueueInquiry(f.t.Context(), r); err != nil {
+		f.t.Fatal(err)
+	}
+	return r
+}
+
+func number(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) (n int) {
+	t.Helper()
+	if err := pool.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func waiting(line msisdn.Number) bill.Record {
+	return bill.Record{
+		RequestID: uuid.Must(uuid.NewV7()).String(), UserID: "testuser01", Customer: holder.ID, Line: line, Month: "2026-11",
+		Status: bill.Processing, RequestedAt: time.Now().UTC().Truncate(time.Microsecond),
+	}
+}
+
+const rows = "SELECT (SELECT count(*) FROM kos_queue) + (SELECT count(*) FROM waiting_inquiry)"
+
+func TestAnInquiryIsStoredWithAllThatEndsIt(t *testing.T) {
+	t.Parallel()
+	f := newFetches(t, sealtest.Keyring(t))
+	r := f.enqueue(line, holder.ID)
+	if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request WHERE status = 'PROCESSING'"); n != 1 {
+		t.Errorf("%d records", n)
+	}
+	standing, err := f.Standing(t.Context(), r.RequestID)
+	if err != nil || standing.Ahead != 0 || standing.Claimed || standing.Unavailable || standing.Estimate <= 0 {
+		t.Errorf("stands at %+v, %v", standing, err)
+	}
+	f.start()
+	f.empty()
+	want := []bill.Fetch{{Subject: bill.Subject{Line: line, Month: "2026-11"}, Customers: []string{holder.ID}, RequestID: r.RequestID}}
+	if diff := cmp.Diff(want, f.seen()); diff != "" {
+		t.Error(diff)
+	}
+	if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request WHERE status = 'COMPLETED' AND result_code = '0000'"); n != 1 {
+		t.Error("the record is not settled")
+	}
+	if n := number(t, f.pool, rows); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+	if _, err := f.Standing(t.Context(), r.RequestID); !errors.Is(err, bill.ErrNotQueued) {
+		t.Errorf("after the end: %v", err)
+	}
+	expectSilence(t, f.pool)
+}
+
+func TestAnInquiryIsQueuedThoughNoEstimateCanBeMade(t *testing.T) {
+	t.Parallel()
+	f := newFetches(t, sealtest.Keyring(t))
+	exec(t, f.pool, "DROP TABLE kos_budget")
+	standing, err := f.EnqueueInquiry(t.Context(), waiting(line))
+	if err != nil || standing.Estimate <= 0 || number(t, f.pool, "SELECT count(*) FROM waiting_inquiry") != 1 {
+		t.Errorf("got %+v, %v", standing, err)
+	}
+}
+
+func TestNothingIsQueuedThatCannotBe(t *testing.T) {
+	t.Parallel()
+	t.Run("without keys", func(t *testing.T) {
+		t.Parallel()
+		f := newFetches(t, sealtest.NewStore("").Keyring())
+		if _, err := f.EnqueueInquiry(t.Context(), waiting(line)); !errors.Is(err, bill.ErrDatabase) {
+			t.Errorf("got %v", err)
+		}
+		if n := number(t, f.pool, rows); n != 0 {
+			t.Errorf("%d rows are left", n)
+		}
+	})
+	t.Run("into a full queue", func(t *testing.T) {
+		t.Parallel()
+		f := newFetches(t, sealtest.Keyring(t))
+		for _, own := range []msisdn.Number{"01070000001", "01070000002", "01070000003"} {
+			f.enqueue(own, holder.ID)
+		}
+		if _, err := f.EnqueueInquiry(t.Context(), waiting(line)); !errors.Is(err, bill.ErrQueueFull) {
+			t.Errorf("got %v", err)
+		}
+		prefetch := bill.Fetch{Subject: bill.Subject{Line: line}, Customers: []string{holder.ID}, RequestID: "r", Background: true, Reason: bill.ReasonLogin}
+		if ticket, err := f.Enqueue(t.Context(), prefetch); err != nil || !ticket.Added {
+			t.Errorf("the background has a capacity of its own: %+v, %v", ticket, err)
+		}
+		if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request"); n != 3 {
+			t.Errorf("%d records", n)
+		}
+	})
+}
+
+// A line that was given to another customer may be asked about by both: KOS is
+// asked once, and each inquiry ends with its own customer's answer.
+func TestEachCustomerIsAnswered(t *testing.T) {
+	t.Parallel()
+	f := newFetches(t, sealtest.Keyring(t))
+	want := map[string]string{}
+	for customer, code := range map[string]string{holder.ID: "0000", "CUST900": "LINE_MOVED"} {
+		want[f.enqueue(line, customer).RequestID] = code
+		want[f.enqueue(line, customer).RequestID] = code
+	}
+	f.start()
+	f.empty()
+	if asked := f.seen(); len(asked) != 1 || !slices.Equal(asked[0].Customers, []string{holder.ID, "CUST900"}) {
+		t.Errorf("asked %+v", asked)
+	}
+	for id, code := range want {
+		if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request WHERE request_id = $1 AND result_code = $2", id, code); n != 1 {
+			t.Errorf("%s did not end with %s", id, code)
+		}
+	}
+}
+
+func TestFetchesEndOrStayByWhatKOSAnswers(t *testing.T) {
+	t.Parallel()
+	outage := errors.Join(bill.ErrUnavailable, errors.New("timeout"))
+	for name, c := range map[string]struct {
+		err      error
+		ends     bool
+		callable bool
+		stays    string // condition of the row
+	}{
+		"an answer":  {nil, true, true, ""},
+		"a refusal":  {bill.ErrNoBill, true, true, ""},
+		"no answer":  {outage, false, true, "unanswered = 1 AND due_at > clock_timestamp()"},
+		"not called": {errors.Join(outage, bill.ErrNotAsked), false, false, "unanswered = 0 AND due_at <= clock_timestamp()"},
+		"throttled":  {errors.Join(outage, bill.ErrMustWait), false, true, "unanswered = 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFetches(t, sealtest.Keyring(t))
+			f.reply = func(fetch bill.Fetch) bill.Reply {
+				reply := answered(fetch)
+				reply.Err = c.err
+				return reply
+			}
+			f.enqueue(line, holder.ID)
+			changed, stop := f.Await(bill.Subject{Line: line, Month: "2026-11"})
+			defer stop()
+			f.start()
+			<-changed // listening has begun
+			if c.ends {
+				f.empty()
+				return
+			}
+			deadline := time.After(30 * time.Second)
+			for len(f.seen()) == 0 || number(t, f.pool, "SELECT count(*) FROM kos_queue WHERE (lease_until IS NULL OR claims > 1) AND "+c.stays) != 1 {
+				select {
+				case <-deadline:
+					t.Fatal("it does not stay as it should")
+				case <-time.After(5 * time.Millisecond): // the next look
+				}
+			}
+			if callable, err := f.Callable(t.Context(), bill.BillInquiry); callable != c.callable || err != nil {
+				t.Errorf("callable: %t, %v", callable, err)
+			}
+		})
+	}
+}
+
+func TestAFetchThatIsGivenUpEndsItsInquiries(t *testing.T) {
+	t.Parallel()
+	f := newFetches(t, sealtest.Keyring(t))
+	f.enqueue(line, holder.ID)
+	exec(t, f.pool, "UPDATE kos_queue SET failing_since = clock_timestamp() - interval '11 minutes', due_at = clock_timestamp() + interval '1 minute'")
+	f.start()
+	f.empty()
+	if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request WHERE status = 'FAILED' AND result_code = 'KOS_UNAVAILABLE'"); n != 1 || len(f.seen()) != 0 {
+		t.Errorf("%d inquiries failed, KOS was asked %d times", n, len(f.seen()))
+	}
+}
+
+// TestReplicasOfTheReleaseBeforeShareTheWork has an older replica queue a fetch, and
+// either release do it.
+func TestReplicasOfTheReleaseBeforeShareTheWork(t *testing.T) {
+	t.Parallel()
+	for name, older := range map[string]bool{"older": true, "newer": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFetches(t, sealtest.Keyring(t))
+			id, at := uuid.Must(uuid.NewV7()).String(), time.Now().UTC().Truncate(time.Microsecond)
+			olderReplica{t, f.pool, nil}.enter(id, at)
+			if n := number(t, f.pool, "SELECT count(*) FROM kos_queue WHERE due_at > clock_timestamp() + interval '20 seconds'"); n != 1 {
+				t.Errorf("%d fetches are left to the older replica", n)
+			}
+			f.enqueue(line, holder.ID) // joins
+			if older {
+				exec(t, f.pool, "DELETE FROM waiting_fetch WHERE line_number = $1", line.Digits())
+			} else {
+				exec(t, f.pool, "UPDATE kos_queue SET due_at = clock_timestamp()")
+				f.start()
+				f.empty()
+				if asked := f.seen(); len(asked) != 1 || !asked[0].Unattributed || !slices.Equal(asked[0].Customers, []string{holder.ID}) {
+					t.Errorf("asked %+v", asked)
+				}
+				if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request WHERE status = 'COMPLETED'"); n != 2 {
+					t.Errorf("%d inquiries are completed", n)
+				}
+			}
+			if n := number(t, f.pool, "SELECT (SELECT count(*) FROM kos_queue) + (SELECT count(*) FROM waiting_fetch)"); n != 0 {
+				t.Errorf("%d fetches are left", n)
+			}
+		})
+	}
+}
