@@ -167,8 +167,8 @@ func TestKOSOutage(t *testing.T) {
 	if got := c.inquire(line, ""); got.status != http.StatusOK {
 		t.Fatalf("before: %+v", got)
 	}
+	c.forgetLine(line)
 	w.kos.Behave("bill-inquiry", map[string]any{"outageSeconds": 600})
-	w.forgetCaches()
 	if got := c.inquire(line, ""); got.status != http.StatusOK || got.data["stale"] != true {
 		t.Errorf("a bill seen before: %+v", got)
 	}

@@ -66,13 +66,13 @@ func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
 	for _, customer := range q.Customers {
 		got, err := f.keepFor(ctx, Subscription{customer, q.Line}, q, ask)
 		answers[customer] = answer{got, err}
+		f.reader.answered(Query{Subscription: Subscription{customer, q.Line}, Month: q.Month}, answers[customer])
 	}
 	reply := ask(ctx)
 	reply.answers = answers
 	if q.Unattributed && reply.Err == nil && q.Month != TheCustomer {
 		reply.Err = f.archive.KeepUnattributed(ctx, reply.Bill)
 	}
-	f.reader.recent.forget(q.Subject)
 	return reply
 }
 

@@ -37,20 +37,20 @@ func (i *Invalidator) Changed(ctx context.Context, customer string, line msisdn.
 	for _, one := range customers {
 		faults = append(faults, i.cache.Invalidate(ctx, Subscription{one, line}, TheCustomer, MonthOf(now)))
 	}
-	i.reader.recent.forget(Subject{Line: line})
+	i.reader.forget(line)
 	return errors.Join(append(faults, i.archive.Forget(ctx, line, MonthOf(now), now))...)
 }
 
 // Heard forgets a line on this replica that another replica has forgotten.
 func (i *Invalidator) Heard(line msisdn.Number) {
-	i.reader.recent.forget(Subject{Line: line})
+	i.reader.forget(line)
 	i.cache.Forget(line, TheCustomer, MonthOf(i.now()))
 }
 
 // MovedElsewhere forgets a subscription on this replica that another replica has found
 // to have ended: the line was given to another customer.
 func (i *Invalidator) MovedElsewhere(s Subscription) {
-	i.reader.recent.forget(Subject{Line: s.Line})
+	i.reader.forget(s.Line)
 	i.cache.ForgetSubscription(s, open(i.now())...)
 }
 

@@ -5,20 +5,29 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
 // Reader finds bills and customers in the caches and the archive. It never calls KOS.
 type Reader struct {
 	cache   Cache
 	archive Archive
-	recent  *staleCopies
+	// stale are the stale bills of which a newer one was asked for a moment ago. A line
+	// that is asked about often then costs neither store a read.
+	stale *memo[Bill]
+	// answers are those that KOS has given this process a moment ago. No store need have
+	// taken them: one may be away, or have a tombstone.
+	answers *memo[answer]
 	now     func() time.Time
 	log     *slog.Logger
 }
 
 // NewReader returns a reader.
 func NewReader(cache Cache, archive Archive, now func() time.Time, log *slog.Logger) *Reader {
-	return &Reader{cache: cache, archive: archive, recent: newStaleCopies(now), now: now, log: log}
+	return &Reader{
+		cache: cache, archive: archive, stale: newMemo[Bill](now), answers: newMemo[answer](now), now: now, log: log,
+	}
 }
 
 const (
@@ -54,9 +63,11 @@ var ErrNotKnown = errors.New("bill: not known")
 // ErrNotKnown.
 func (r *Reader) Bill(ctx context.Context, q Query) (Known, error) {
 	if q.Since.IsZero() {
-		if old, found := r.recent.find(q); found {
+		if old, found := r.stale.find(q); found {
 			return Known{Bill: old, Refreshing: true}, nil
 		}
+	} else if recent, found := r.answers.find(q); found {
+		return Known{Bill: recent.bill}, recent.err
 	}
 	got, err := r.cache.Bill(ctx, q.Subscription, q.Month, func(ctx context.Context) (Bill, error) {
 		return r.definitive(ctx, q)
@@ -106,10 +117,27 @@ func (r *Reader) fresh(b Bill, q Query) bool {
 
 // Refreshing notes that KOS is asked for a newer bill than an old one. For a moment
 // the old one is returned without a look into the caches.
-func (r *Reader) Refreshing(q Query, old Bill) { r.recent.keep(q, old) }
+func (r *Reader) Refreshing(q Query, old Bill) { r.stale.keep(q, old) }
+
+// answered notes what KOS has just answered a customer.
+func (r *Reader) answered(q Query, a answer) {
+	r.stale.forget(q.Line)
+	if a.err == nil || isAnswer(a.err) {
+		r.answers.keep(q, a)
+	}
+}
+
+// forget forgets what is kept here of a line.
+func (r *Reader) forget(line msisdn.Number) {
+	r.stale.forget(line)
+	r.answers.forget(line)
+}
 
 // Customer returns the customer of a subscription, KOS's refusal, or ErrNotKnown.
 func (r *Reader) Customer(ctx context.Context, s Subscription) (Customer, error) {
+	if recent, found := r.answers.find(Query{Subscription: s, Month: TheCustomer}); found {
+		return recent.bill.Customer, recent.err
+	}
 	got, err := r.cache.Customer(ctx, s, func(context.Context) (Customer, error) { return Customer{}, ErrNotKnown })
 	if err != nil && !isAnswer(err) {
 		return Customer{}, ErrNotKnown

@@ -103,10 +103,11 @@ func (d *Dispatcher) dispatchEndpoint(ctx, attempts context.Context, w *worker, 
 			if err != nil {
 				return faultPause
 			}
+			wait := min(pause.length, idle)
 			if pause.spent {
-				w.spent = time.Now().Add(pause.length)
+				w.spent = time.Now().Add(wait)
 			}
-			return pause.length
+			return wait
 		}
 		running.Go(func() {
 			defer func() { <-w.slots; offer(d.wake) }()
