@@ -81,6 +81,10 @@ fuzz-client: phonebill ## Send mutations of every described request to the whole
 lint: phonebill ## Run golangci-lint on every module and check that each is tidy
 	@$(PHONEBILL) lint
 
+.PHONY: docs
+docs: ## Generate the documents that follow from the code: dev/docs/messages.md
+	@go test ./dev/docs -run Messages -update
+
 .PHONY: fmt
 fmt: phonebill ## Format all Go files
 	@$(PHONEBILL) fmt

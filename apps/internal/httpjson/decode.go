@@ -17,7 +17,7 @@ import (
 
 // Refusals of a request body.
 var (
-	ErrMediaType = problem.New(problem.UnsupportedMedia, "UNSUPPORTED_MEDIA_TYPE", "Content-Type은 UTF-8의 application/json이어야 합니다.")
+	ErrMediaType = problem.New(problem.UnsupportedMedia, "UNSUPPORTED_MEDIA_TYPE", "Content-Type은 application/json(UTF-8)이어야 합니다.")
 	ErrEncoding  = problem.New(problem.UnsupportedMedia, "UNSUPPORTED_CONTENT_ENCODING", "압축 등으로 인코딩된 요청 본문은 지원하지 않습니다.")
 	ErrTooLarge  = problem.New(problem.TooLarge, "REQUEST_TOO_LARGE", "요청 본문이 너무 큽니다.")
 	ErrMalformed = problem.New(problem.Invalid, "MALFORMED_JSON", "요청 본문이 올바른 JSON이 아닙니다.")

@@ -22,10 +22,10 @@ var (
 	// ErrNoSession refuses who has no session of ours to an operation on it, or
 	// on the account that it belongs to.
 	ErrNoSession       = problem.New(problem.Forbidden, "SESSION_REQUIRED", "PhoneBill 계정으로 로그인한 사용자만 이용할 수 있습니다.")
-	ErrAuthUnavailable = problem.New(problem.Unavailable, "AUTH_UNAVAILABLE", "인증 서비스를 일시적으로 사용할 수 없습니다.").After(5 * time.Second)
+	ErrAuthUnavailable = problem.New(problem.Unavailable, "AUTH_UNAVAILABLE", "일시적으로 로그인 정보를 확인할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(5 * time.Second)
 	// ErrSessionUnavailable refuses a write while nobody can say whether its
 	// session still lives.
-	ErrSessionUnavailable = problem.New(problem.Unavailable, "SESSION_STORE_UNAVAILABLE", "세션을 확인할 수 없어 요청을 처리하지 못했습니다.").After(5 * time.Second)
+	ErrSessionUnavailable = problem.New(problem.Unavailable, "SESSION_STORE_UNAVAILABLE", "일시적으로 로그인 정보를 처리할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(5 * time.Second)
 )
 
 // EndedSession is the cause of an ErrUnauthenticated for a valid token of a

@@ -106,7 +106,7 @@ var (
 	ErrValidation = New(Invalid, "VALIDATION_ERROR", "입력값이 올바르지 않습니다.")
 	ErrNotFound   = New(NotFound, "NOT_FOUND", "요청한 대상을 찾을 수 없습니다.")
 	ErrDatabase   = New(Unavailable, "DATABASE_UNAVAILABLE", "일시적으로 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
-	ErrOverloaded = New(Unavailable, "OVERLOADED", "요청이 많아 잠시 후 다시 시도해 주세요.").After(time.Second)
+	ErrOverloaded = New(Unavailable, "OVERLOADED", "요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Second)
 )
 
 // From returns err as an Error: itself if it is one, ErrDatabase with err as its

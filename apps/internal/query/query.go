@@ -79,7 +79,7 @@ func (r *Reader) Text(name string, pattern *regexp.Regexp, message string) strin
 
 // Time returns a time as RFC 3339 has it, or zero if the parameter is missing.
 func (r *Reader) Time(name string) time.Time {
-	return Parsed(r, name, "RFC 3339 형식이어야 합니다.", func(text string) (at time.Time, err error) {
+	return Parsed(r, name, "일시는 RFC 3339 형식이어야 합니다.", func(text string) (at time.Time, err error) {
 		return at, at.UnmarshalText([]byte(text)) // stricter than time.Parse
 	})
 }
@@ -102,7 +102,7 @@ func Parsed[T any](r *Reader, name, message string, parse func(text string) (T, 
 
 // Line returns a line number, or none if the parameter is missing.
 func (r *Reader) Line(name string) (line msisdn.Number, given bool) {
-	line = Parsed(r, name, "회선번호는 010-1234-5678 또는 01012345678 형식이어야 합니다.", msisdn.Parse)
+	line = Parsed(r, name, "회선 번호는 010-1234-5678 또는 01012345678 형식이어야 합니다.", msisdn.Parse)
 	return line, r.get(name) != ""
 }
 

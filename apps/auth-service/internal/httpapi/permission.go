@@ -54,7 +54,7 @@ func (a *API) checkPermission(w http.ResponseWriter, r *http.Request) error {
 	switch in.ServiceType {
 	case identity.PermissionBillInquiry, identity.PermissionProductChange:
 	default:
-		return fieldFault("serviceType", "BILL_INQUIRY 또는 PRODUCT_CHANGE여야 합니다.")
+		return fieldFault("serviceType", "BILL_INQUIRY, PRODUCT_CHANGE 중 하나여야 합니다.")
 	}
 	p := jwtauth.From(r.Context())
 	return httpjson.Write(w, http.StatusOK, answer{

@@ -23,7 +23,7 @@ var (
 	ErrCurrentPassword = problem.New(problem.Invalid, "CURRENT_PASSWORD_WRONG", "현재 비밀번호가 올바르지 않습니다.")
 
 	ErrUserIDTaken   = problem.New(problem.Conflict, "USER_ID_TAKEN", "이미 사용 중인 아이디입니다.")
-	ErrCustomerTaken = problem.New(problem.Conflict, "CUSTOMER_TAKEN", "이미 가입된 고객입니다.")
+	ErrCustomerTaken = problem.New(problem.Conflict, "CUSTOMER_TAKEN", "이미 가입한 고객입니다.")
 	// ErrLineTaken is also the answer for a line of somebody who has no
 	// account yet, so that nobody learns whose lines exist.
 	ErrLineTaken = problem.New(problem.Conflict, "LINE_TAKEN", "이 회선 번호로 가입할 수 없습니다.")

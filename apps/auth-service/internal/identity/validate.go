@@ -69,7 +69,7 @@ func (f fieldFaults) checkLength(field, short, long string) {
 func (f fieldFaults) checkLine(field, text string) msisdn.Number {
 	line, err := msisdn.Parse(text)
 	if err != nil {
-		f[field] = "010으로 시작하는 11자리 휴대폰 번호여야 합니다."
+		f[field] = "회선 번호는 010-1234-5678 또는 01012345678 형식이어야 합니다."
 	}
 	return line
 }

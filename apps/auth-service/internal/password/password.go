@@ -26,7 +26,7 @@ import (
 // ErrBusy is returned to a caller for whom there is no room, or whose turn did
 // not come in time. It says when to come back: each caller at a time of its own,
 // when there will be room.
-var ErrBusy = problem.New(problem.TooManyRequests, "RATE_LIMITED", "로그인 요청이 많습니다. 잠시 후 다시 시도해 주세요.")
+var ErrBusy = problem.New(problem.TooManyRequests, "RATE_LIMITED", "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.")
 
 // Config sets the cost of a hash and how many are computed at once.
 type Config struct {

@@ -11,19 +11,19 @@ import (
 // What an inquiry may be refused with.
 var (
 	ErrMonthFormat = month("조회월은 YYYY-MM 또는 YYYYMM 형식이어야 합니다.")
-	ErrMonthFuture = month("미래의 요금은 조회할 수 없습니다.")
-	ErrMonthTooOld = month("조회할 수 있는 기간이 지난 달입니다.")
+	ErrMonthFuture = month("아직 시작되지 않은 달의 요금은 조회할 수 없습니다.")
+	ErrMonthTooOld = month("조회할 수 있는 기간이 지났습니다.")
 
-	ErrNotYourLine  = problem.New(problem.Forbidden, "LINE_NOT_ALLOWED", "본인 회선만 조회할 수 있습니다.")
+	ErrNotYourLine  = problem.New(problem.Forbidden, "LINE_NOT_ALLOWED", "본인 회선만 이용할 수 있습니다.")
 	ErrUnknownLine  = problem.New(problem.NotFound, "LINE_NOT_FOUND", "통신사에 등록되지 않은 회선입니다.")
-	ErrSuspended    = problem.New(problem.Conflict, "LINE_SUSPENDED", "정지된 회선은 요금을 조회할 수 없습니다.")
+	ErrSuspended    = problem.New(problem.Conflict, "LINE_SUSPENDED", "정지된 회선의 요금은 조회할 수 없습니다.")
 	ErrNoBill       = problem.New(problem.NotFound, "BILL_NOT_FOUND", "해당 월의 청구 내역이 없습니다.")
-	ErrLineMoved    = problem.New(problem.Forbidden, "LINE_MOVED", "다른 고객님의 회선으로 변경되어 조회할 수 없습니다. 고객센터에 문의해 주세요.")
+	ErrLineMoved    = problem.New(problem.Forbidden, "LINE_MOVED", "다른 고객님의 회선으로 변경되어 이용할 수 없습니다. 고객센터에 문의해 주세요.")
 	ErrNoInquiry    = problem.New(problem.NotFound, "INQUIRY_NOT_FOUND", "조회 요청을 찾을 수 없습니다.")
 	ErrDatabase     = problem.ErrDatabase
-	ErrQueueFull    = problem.New(problem.Unavailable, "OVERLOADED", "조회 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Minute)
+	ErrQueueFull    = problem.New(problem.Unavailable, "OVERLOADED", "요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Minute)
 	ErrResting      = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템이 응답하지 않습니다. 잠시 후 다시 시도해 주세요.").After(10 * time.Second).WithCause(ErrUnavailable)
-	ErrGivenUp      = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템 장애로 조회하지 못했습니다. 다시 조회해 주세요.").After(10 * time.Second).WithCause(ErrUnavailable)
+	ErrGivenUp      = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템 장애로 조회하지 못했습니다. 잠시 후 다시 시도해 주세요.").After(10 * time.Second).WithCause(ErrUnavailable)
 	ErrStillRunning = problem.New(problem.Unavailable, "INQUIRY_IN_PROGRESS", "조회가 지연되고 있습니다. 잠시 후 다시 시도해 주세요.").After(3 * time.Second)
 )
 

@@ -52,7 +52,7 @@ func (a *API) history(w http.ResponseWriter, r *http.Request) error {
 	}
 	return httpjson.Success(w, http.StatusOK, historyAnswer{
 		Items: items, Pagination: paginate(filter.Page, page.Total),
-	}, "조회 이력을 확인했습니다.")
+	}, "요금 조회 이력을 불러왔습니다.")
 }
 
 func newHistoryItem(r bill.Record) historyItem {

@@ -82,7 +82,7 @@ func readLine(text string) (msisdn.Number, error) {
 	line, err := msisdn.Parse(text)
 	if err != nil {
 		return "", problem.ErrValidation.WithFields(map[string]string{
-			"lineNumber": "회선번호는 010-1234-5678 또는 01012345678 형식이어야 합니다.",
+			"lineNumber": "회선 번호는 010-1234-5678 또는 01012345678 형식이어야 합니다.",
 		})
 	}
 	return line, nil
@@ -131,5 +131,5 @@ func (a *API) result(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpjson.Success(w, http.StatusOK, newResultAnswer(inquiry), "조회 결과를 확인했습니다.")
+	return httpjson.Success(w, http.StatusOK, newResultAnswer(inquiry), "요금 조회 결과를 불러왔습니다.")
 }

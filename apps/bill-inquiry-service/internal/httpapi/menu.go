@@ -42,5 +42,5 @@ func (a *API) menu(w http.ResponseWriter, r *http.Request) error {
 		asOf := menu.AsOf.In(bill.Seoul)
 		answer.AsOf = &asOf
 	}
-	return httpjson.Success(w, http.StatusOK, answer, "요금조회 메뉴를 조회했습니다.")
+	return httpjson.Success(w, http.StatusOK, answer, "요금 조회 메뉴를 불러왔습니다.")
 }

@@ -36,7 +36,7 @@ var ErrUnavailable = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신
 
 // ErrBusy is returned when KOS refused because we asked too often. It has done
 // nothing.
-var ErrBusy = problem.New(problem.Unavailable, "KOS_BUSY", "조회 요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(30 * time.Second)
+var ErrBusy = problem.New(problem.Unavailable, "KOS_BUSY", "요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(30 * time.Second)
 
 // callTimeout bounds a call through a sidecar that hangs. It is longer than
 // all attempts together that resiliency/ makes.

@@ -38,12 +38,12 @@ var (
 var (
 	ErrChangeUnknownLine = &Refusal{"2001", "등록되지 않은 회선입니다."}
 	ErrChangeNotActive   = &Refusal{"2002", "사용 중인 회선이 아닙니다."}
-	ErrUnknownProduct    = &Refusal{"2003", "존재하지 않는 요금제입니다."}
-	ErrNotOnSale         = &Refusal{"2004", "판매가 종료된 요금제입니다."}
-	ErrOtherOperator     = &Refusal{"2005", "다른 통신사의 요금제입니다."}
-	ErrOtherCurrent      = &Refusal{"2006", "현재 요금제가 요청한 내용과 다릅니다."}
-	ErrSameProduct       = &Refusal{"2099", "이미 사용 중인 요금제입니다."}
-	ErrChangeIsComing    = &Refusal{"2099", "예약된 요금제 변경이 있어 처리할 수 없습니다."}
+	ErrUnknownProduct    = &Refusal{"2003", "존재하지 않는 상품입니다."}
+	ErrNotOnSale         = &Refusal{"2004", "판매가 종료된 상품입니다."}
+	ErrOtherOperator     = &Refusal{"2005", "다른 통신사의 상품으로는 변경할 수 없습니다."}
+	ErrOtherCurrent      = &Refusal{"2006", "현재 이용 중인 상품과 일치하지 않습니다."}
+	ErrSameProduct       = &Refusal{"2099", "이미 이용 중인 상품입니다."}
+	ErrChangeIsComing    = &Refusal{"2099", "이미 예약된 상품 변경이 있습니다."}
 )
 
 // dice draws numbers that depend on nothing but a seed and the name of the

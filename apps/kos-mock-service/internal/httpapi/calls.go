@@ -20,7 +20,7 @@ type callQuery struct {
 	LineNumber string `json:"lineNumber"`
 }
 
-const idFormat = "64자 이하의 영문, 숫자, '.', '_', '-'만 사용할 수 있습니다."
+const idFormat = "64자 이하의 영문자, 숫자, '.', '_', '-'만 사용할 수 있습니다."
 
 // countCalls takes its query from the URL, which is no place for a line number.
 func (a *API) countCalls(w http.ResponseWriter, r *http.Request) error {
@@ -80,7 +80,7 @@ func (q callQuery) filter() (filter behavior.CallFilter, line msisdn.Number, err
 	}
 	if q.Since != "" {
 		if err := filter.Since.UnmarshalText([]byte(q.Since)); err != nil {
-			faults["since"] = "RFC 3339 형식이어야 합니다."
+			faults["since"] = "일시는 RFC 3339 형식이어야 합니다."
 		}
 	}
 	if q.LineNumber != "" {

@@ -53,7 +53,7 @@ func (a *API) makeMockData(w http.ResponseWriter, r *http.Request) error {
 	if line.Customer.ID != customerID {
 		return errLineTaken
 	}
-	return httpjson.Success(w, http.StatusOK, describeMockData(line, terms), "목 데이터를 준비했습니다.")
+	return httpjson.Success(w, http.StatusOK, describeMockData(line, terms), "모의 데이터를 준비했습니다.")
 }
 
 // customerIDPattern is that of the customers who can register.

@@ -45,7 +45,7 @@ func (q troubleRequest) read() (onset, error) {
 	if seconds := q.Seconds; seconds != nil {
 		asked.lasting = time.Duration(*seconds) * time.Second
 		if *seconds < 1 || *seconds > maxTroubleSeconds {
-			faults["seconds"] = fmt.Sprintf("1에서 %d 사이여야 합니다.", maxTroubleSeconds)
+			faults["seconds"] = fmt.Sprintf("1 이상 %d 이하의 숫자여야 합니다.", maxTroubleSeconds)
 		}
 	}
 	if len(asked.endpoints) == 0 {

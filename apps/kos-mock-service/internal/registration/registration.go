@@ -17,7 +17,7 @@ import (
 )
 
 // ErrUnavailable is returned while the auth service does not answer as agreed.
-var ErrUnavailable = problem.New(problem.Unavailable, "AUTH_UNAVAILABLE", "회원 정보를 확인할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(5 * time.Second)
+var ErrUnavailable = problem.New(problem.Unavailable, "AUTH_UNAVAILABLE", "일시적으로 회원 정보를 확인할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(5 * time.Second)
 
 // callTimeout bounds a call through a sidecar that hangs.
 const callTimeout = 5 * time.Second

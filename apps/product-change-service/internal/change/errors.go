@@ -11,14 +11,14 @@ import (
 // What may be refused here.
 var (
 	ErrInProgress = problem.New(problem.Conflict, "CHANGE_IN_PROGRESS", "이미 처리 중인 상품 변경이 있습니다.")
-	ErrKeyReused  = problem.New(problem.Unprocessable, "IDEMPOTENCY_KEY_REUSED", "같은 Idempotency-Key로 다른 요청이 접수되었습니다.")
+	ErrKeyReused  = problem.New(problem.Unprocessable, "IDEMPOTENCY_KEY_REUSED", "같은 Idempotency-Key로 다른 요청이 이미 접수되었습니다.")
 	ErrNoChange   = problem.New(problem.NotFound, "CHANGE_NOT_FOUND", "상품 변경 요청을 찾을 수 없습니다.")
 	ErrSuspended  = problem.New(problem.Conflict, "LINE_SUSPENDED", "정지된 회선은 상품을 변경할 수 없습니다.")
 	ErrDatabase   = problem.ErrDatabase
 	ErrInvalid    = problem.New(problem.Conflict, "VALIDATION_FAILED", "상품을 변경할 수 없습니다.")
 
-	ErrPastDay   = day("변경 적용일은 오늘 이후여야 합니다.")
-	ErrDayTooFar = day(fmt.Sprintf("변경 적용일은 %d일 이내여야 합니다.", maxDaysAhead))
+	ErrPastDay   = day("변경 적용일은 오늘보다 빠를 수 없습니다.")
+	ErrDayTooFar = day(fmt.Sprintf("변경 적용일은 오늘부터 %d일 이내여야 합니다.", maxDaysAhead))
 )
 
 // day returns a refusal of the field changeEffectiveDate.

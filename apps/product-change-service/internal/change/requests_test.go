@@ -125,7 +125,7 @@ func TestAskRefuses(t *testing.T) {
 	suspended := goodPlans().inspection
 	suspended.Checks[2].Passed = false
 	discontinued := goodPlans().inspection
-	discontinued.Checks[0].Passed, discontinued.Checks[0].Message = false, "판매가 중단된 상품입니다."
+	discontinued.Checks[0].Passed, discontinued.Checks[0].Message = false, "판매가 종료된 상품입니다."
 	tests := map[string]struct {
 		before func(d *desk)
 		order  change.Order

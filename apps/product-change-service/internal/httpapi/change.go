@@ -196,7 +196,7 @@ func readKey(header http.Header) (string, error) {
 	}
 	if len(values) > 1 || !keyPattern.MatchString(values[0]) {
 		return "", problem.ErrValidation.WithFields(map[string]string{
-			"Idempotency-Key": "1자 이상 255자 이하의 공백 없는 영문, 숫자, 기호로 한 번만 지정해야 합니다.",
+			"Idempotency-Key": "공백 없는 1~255자의 영문자, 숫자, 기호로 한 번만 지정해야 합니다.",
 		})
 	}
 	return values[0], nil
@@ -211,5 +211,5 @@ func (a *API) result(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpjson.Success(w, http.StatusOK, newChangeAnswer(found), "상품 변경 상태를 확인했습니다.")
+	return httpjson.Success(w, http.StatusOK, newChangeAnswer(found), "상품 변경 상태를 불러왔습니다.")
 }

@@ -56,7 +56,7 @@ func (a *API) history(w http.ResponseWriter, r *http.Request) error {
 	}
 	return httpjson.Success(w, http.StatusOK, historyAnswer{
 		History: items, Pagination: paginate(filter.Page, page.Total),
-	}, "변경 이력을 확인했습니다.")
+	}, "상품 변경 이력을 불러왔습니다.")
 }
 
 func newHistoryItem(c change.Change) historyItem {

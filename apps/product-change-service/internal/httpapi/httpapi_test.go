@@ -24,7 +24,7 @@ const wish = `{"lineNumber":"010-1234-5678","currentProductCode":"5G-PREMIUM-001
 func TestAChangeThatIsFinal(t *testing.T) {
 	t.Parallel()
 	failed := completed()
-	failed.Status, failed.ResultCode, failed.ResultMessage = change.Failed, "2004", "판매가 중단된 상품입니다."
+	failed.Status, failed.ResultCode, failed.ResultMessage = change.Failed, "2004", "판매가 종료된 상품입니다."
 	for _, final := range []change.Change{completed(), failed} {
 		use := &requests{answer: final}
 		got := setup(t, use, goodPlans()).do("POST", "/api/v1/products/change", wish)

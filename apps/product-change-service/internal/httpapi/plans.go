@@ -65,7 +65,7 @@ func (a *API) menu(w http.ResponseWriter, r *http.Request) error {
 		CustomerID: subscriber.CustomerID, LineNumber: own.Line.Digits(),
 		CurrentProduct: newPlan(subscriber.Product), MenuItems: menuItems,
 		AsOf: subscriber.AsOf.In(product.Seoul), Stale: subscriber.Stale,
-	}, "상품변경 메뉴를 조회했습니다.")
+	}, "상품 변경 메뉴를 불러왔습니다.")
 }
 
 type customerAnswer struct {
@@ -120,7 +120,7 @@ func (a *API) answerCustomer(w http.ResponseWriter, r *http.Request, line msisdn
 	if err != nil {
 		return err
 	}
-	return httpjson.Success(w, http.StatusOK, newCustomerAnswer(subscriber), "고객 상품 정보를 조회했습니다.")
+	return httpjson.Success(w, http.StatusOK, newCustomerAnswer(subscriber), "고객 상품 정보를 불러왔습니다.")
 }
 
 func newCustomerAnswer(s product.Subscriber) customerAnswer {
@@ -159,7 +159,7 @@ func (a *API) available(w http.ResponseWriter, r *http.Request) error {
 	}
 	params := query.New(r)
 	current := params.Text("currentProductCode", codePattern, codeFormat)
-	operator := params.Text("operatorCode", codePattern, codeFormat)
+	operator := params.Text("operatorCode", codePattern, "통신사 코드 형식이 올바르지 않습니다.")
 	if err := params.Err(); err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (a *API) available(w http.ResponseWriter, r *http.Request) error {
 	}
 	return httpjson.Success(w, http.StatusOK, availableAnswer{
 		Products: offers, TotalCount: len(offers), AsOf: catalogue.AsOf.In(product.Seoul), Stale: catalogue.Stale,
-	}, "변경 가능한 상품을 조회했습니다.")
+	}, "변경 가능한 상품을 불러왔습니다.")
 }
 
 // firstLine returns the caller's first line. It returns ErrNotYourLine if the
@@ -197,6 +197,6 @@ func ownLine(r *http.Request, line msisdn.Number) (product.Subscription, error) 
 	return caller.Subscription(line), nil
 }
 
-const lineFormat = "회선번호는 010-1234-5678 또는 01012345678 형식이어야 합니다."
+const lineFormat = "회선 번호는 010-1234-5678 또는 01012345678 형식이어야 합니다."
 
 var errLine = problem.ErrValidation.WithFields(map[string]string{"lineNumber": lineFormat})

@@ -50,7 +50,7 @@ func available(subscriber Subscriber, wanted Product, known bool) Check {
 	case wanted.Code == subscriber.Product.Code:
 		return check(Available, false, "", "이미 이용 중인 상품입니다.")
 	}
-	return check(Available, wanted.OnSale, "변경할 수 있는 상품입니다.", "판매가 중단된 상품입니다.")
+	return check(Available, wanted.OnSale, "변경할 수 있는 상품입니다.", "판매가 종료된 상품입니다.")
 }
 
 func operator(subscriber Subscriber, wanted Product, known bool) Check {

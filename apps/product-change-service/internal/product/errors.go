@@ -14,7 +14,7 @@ var (
 	ErrLineMoved      = problem.New(problem.Forbidden, "LINE_MOVED", "다른 고객님의 회선으로 변경되어 이용할 수 없습니다. 고객센터에 문의해 주세요.")
 	ErrUnknownProduct = problem.New(problem.NotFound, "PRODUCT_NOT_FOUND", "존재하지 않는 상품입니다.")
 
-	errTooSlow = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템의 응답이 지연되고 있습니다. 잠시 후 다시 시도해 주세요.").After(3 * time.Second)
+	errTooSlow = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템이 응답하지 않습니다. 잠시 후 다시 시도해 주세요.").After(3 * time.Second)
 )
 
 // ErrUnavailable is wrapped by every failure to reach KOS: what was asked may

@@ -41,11 +41,11 @@ func TestInspect(t *testing.T) {
 		"all is well":              {holder(premium), premium.Code, basic.Code, nil, ""},
 		"from a discontinued plan": {holder(old), old.Code, basic.Code, nil, ""},
 		"no such plan":             {holder(premium), premium.Code, "NONE", []product.CheckType{product.Available, product.Operator}, "존재하지 않는 상품입니다."},
-		"discontinued":             {holder(premium), premium.Code, old.Code, []product.CheckType{product.Available}, "판매가 중단된 상품입니다."},
+		"discontinued":             {holder(premium), premium.Code, old.Code, []product.CheckType{product.Available}, "판매가 종료된 상품입니다."},
 		"the same plan":            {holder(premium), premium.Code, premium.Code, []product.CheckType{product.Available}, "이미 이용 중인 상품입니다."},
 		"another operator's":       {holder(premium), premium.Code, elsewhere.Code, []product.CheckType{product.Operator}, "다른 통신사의 상품으로는 변경할 수 없습니다."},
 		"suspended":                {suspended, premium.Code, basic.Code, []product.CheckType{product.LineStatus}, "사용 중인 회선이 아닙니다."},
-		"another current plan":     {holder(premium), basic.Code, old.Code, []product.CheckType{product.Available, product.CurrentMatch}, "판매가 중단된 상품입니다."},
+		"another current plan":     {holder(premium), basic.Code, old.Code, []product.CheckType{product.Available, product.CurrentMatch}, "판매가 종료된 상품입니다."},
 		"everything is wrong": {suspended, basic.Code, "NONE", []product.CheckType{
 			product.Available, product.Operator, product.LineStatus, product.CurrentMatch,
 		}, "존재하지 않는 상품입니다."},
