@@ -1,5 +1,5 @@
-// Package audit keeps the trail of what administrators did and of what was
-// denied to anybody: an append-only table in the database of each service.
+// Package audit keeps the audit trail: administrative acts and denied accesses,
+// in an append-only table in the database of each service.
 package audit
 
 import (
@@ -13,35 +13,36 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// Outcome is how it ended.
+// Outcome is the result of an act.
 type Outcome string
 
 // The outcomes.
 const (
 	Done      Outcome = "DONE"
-	Unchanged Outcome = "UNCHANGED" // done, but there was nothing to do
+	Unchanged Outcome = "UNCHANGED" // succeeded, but had no effect
 	Denied    Outcome = "DENIED"
 )
 
-// Event is one entry of the trail. None of its texts may hold personal data but
-// ids; a line number is masked.
+// Event is one record of the trail. Its texts hold no personal data except ids;
+// a line number is masked.
 type Event struct {
-	ID        uuid.UUID // of version 7; given when the event is made or inserted
+	ID        uuid.UUID // version 7; Insert and Denials generate it
 	At        time.Time
 	Actor     string // a user id, or the name of a command
 	SessionID string
-	Action    string // of a denied access: method and route
-	Target    string // of what or whom it is about
-	Detail    string // a permission, or the code of a refusal
+	Action    string // for a denied access: method and route
+	Target    string // id of the object or user acted on
+	Detail    string // a permission, or an error code
 	Outcome   Outcome
 	TraceID   string
 	Address   string // of the client
 }
 
-// maxText bounds what is kept of each text of an event: some come from outside.
+// maxText is the maximum length in bytes of each text of an event, since some
+// come from clients.
 const maxText = 200
 
-// complete fills in what an event is told by its circumstances.
+// complete returns e with an id and ctx's trace id, and with its texts cleaned.
 func (e Event) complete(ctx context.Context) Event {
 	if e.ID == uuid.Nil {
 		e.ID = uuid.Must(uuid.NewV7()) // panics without randomness, as crypto/rand does
@@ -55,7 +56,8 @@ func (e Event) complete(ctx context.Context) Event {
 	return e
 }
 
-// clean makes of text what a database takes and what a reader survives.
+// clean truncates text to maxText and replaces every byte that is not printable
+// ASCII by "?", so that it is valid in PostgreSQL and safe on a terminal.
 func clean(text string) string {
 	kept := make([]byte, 0, min(len(text), maxText))
 	for i := 0; i < len(text) && len(kept) < maxText; i++ {
@@ -68,7 +70,7 @@ func clean(text string) string {
 	return string(kept)
 }
 
-// Table is the trail's table: kept for two years.
+// Table is the trail's table. Its partitions are kept for two years.
 var Table = pg.Partitions{Table: "audit_event", Keep: 24, Seal: "audit_refuse"}
 
 const insert = `
@@ -85,8 +87,8 @@ type Execer interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-// Insert adds an event within the transaction of what it tells about: either
-// both are there or neither. The event gets its id and ctx's trace.
+// Insert adds an event in the transaction of the act that it records, so that
+// both are committed or neither. It sets the event's id and ctx's trace id.
 func Insert(ctx context.Context, tx Execer, e Event) error {
 	_, err := tx.Exec(ctx, insert, e.complete(ctx).args()...)
 	return err

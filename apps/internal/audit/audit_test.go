@@ -28,11 +28,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// A cache's clean-up ends when the cache is collected, whenever that is.
+	// The cache's clean-up goroutine ends when the cache is garbage collected.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"))
 }
 
-// migration returns the one that all services have.
+// migration returns the audit migration, which is the same in all services.
 func migration(t *testing.T) []byte {
 	t.Helper()
 	files, err := filepath.Glob("../../*/internal/postgres/migrations/*_audit.sql")
@@ -42,12 +42,12 @@ func migration(t *testing.T) []byte {
 		read, err := os.ReadFile(file)
 		must(t, err)
 		if text != nil && !bytes.Equal(read, text) {
-			t.Errorf("%s differs from those of other services", file)
+			t.Errorf("%s differs from the other services' migrations", file)
 		}
 		text = read
 	}
 	if len(files) != 3 {
-		t.Fatalf("%d services have a trail: %v", len(files), files)
+		t.Fatalf("%d services have an audit migration, want 3: %v", len(files), files)
 	}
 	return text
 }
@@ -60,7 +60,7 @@ func setup(t *testing.T) *pgxpool.Pool {
 
 var noon = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
-// act is the nth of root's acts, a second after the one before.
+// act returns the nth event of the actor root, one second after the previous.
 func act(n int) audit.Event {
 	return audit.Event{
 		At: noon.Add(time.Duration(n) * time.Second), Actor: "root", SessionID: "s1", Action: "USER_SUSPEND",
@@ -75,7 +75,7 @@ func add(t *testing.T, pool *pgxpool.Pool, events ...audit.Event) {
 	}
 }
 
-// listed returns the events that filter chooses, without their ids.
+// listed returns the events that match filter, without their ids.
 func listed(t *testing.T, pool *pgxpool.Pool, filter audit.Filter) []audit.Event {
 	t.Helper()
 	if filter.Size == 0 {
@@ -85,14 +85,14 @@ func listed(t *testing.T, pool *pgxpool.Pool, filter audit.Filter) []audit.Event
 	must(t, err)
 	for i := range events {
 		if events[i].ID.Version() != 7 {
-			t.Errorf("the id is %s", events[i].ID)
+			t.Errorf("id %s is not of version 7", events[i].ID)
 		}
 		events[i].ID = uuid.Nil
 	}
 	return events
 }
 
-func TestTheTrailIsListedNewestFirst(t *testing.T) {
+func TestListReturnsNewestFirst(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	denied := audit.Event{At: noon, Actor: "kim", Action: "GET /users", Outcome: audit.Denied}
@@ -116,12 +116,12 @@ func TestTheTrailIsListedNewestFirst(t *testing.T) {
 	}
 }
 
-func TestAPageContinuesTheOneBefore(t *testing.T) {
+func TestPageContinuesThePreviousPage(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	var want []string
 	for n := range 25 {
-		e := act(n / 5) // of five, the time is the same
+		e := act(n / 5) // five events share a time
 		e.Target = fmt.Sprint(n)
 		add(t, pool, e)
 		want = append(want, e.Target)
@@ -146,17 +146,17 @@ func TestAPageContinuesTheOneBefore(t *testing.T) {
 	}
 }
 
-// TestNothingIsChanged also once upkeep has made partitions. Only upkeep itself
-// drops a month, as a whole and when it is old.
-func TestNothingIsChanged(t *testing.T) {
+// TestTrailIsAppendOnly also checks the partitions that Maintain creates. Only
+// Maintain itself drops rows: whole partitions that have expired.
+func TestTrailIsAppendOnly(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	add(t, pool, act(1))
-	must(t, audit.Table.Maintain(t.Context(), pool, noon)) // moves the row out of the default partition
+	must(t, audit.Table.Maintain(t.Context(), pool, noon)) // moves the row from the default partition
 	must(t, audit.Table.Maintain(t.Context(), pool, noon))
 	add(t, pool, act(2), audit.Event{At: noon.AddDate(1, 0, 0), Outcome: audit.Done}) // the last into the default partition
 	for _, sql := range []string{
-		"UPDATE audit_event SET actor = 'nobody'",
+		"UPDATE audit_event SET actor = 'kim'",
 		"DELETE FROM audit_event",
 		"DELETE FROM audit_event_202611",
 		"DELETE FROM audit_event_default",
@@ -164,7 +164,7 @@ func TestNothingIsChanged(t *testing.T) {
 		"TRUNCATE audit_event_202611",
 		"TRUNCATE audit_event_202701",
 		"TRUNCATE audit_event_default",
-		"INSERT INTO audit_event SELECT * FROM audit_event ON CONFLICT (event_id, at) DO UPDATE SET actor = 'nobody'",
+		"INSERT INTO audit_event SELECT * FROM audit_event ON CONFLICT (event_id, at) DO UPDATE SET actor = 'kim'",
 	} {
 		_, err := pool.Exec(t.Context(), sql)
 		if fault, ok := errors.AsType[*pgconn.PgError](err); !ok || fault.Code != "42501" {
@@ -172,20 +172,20 @@ func TestNothingIsChanged(t *testing.T) {
 		}
 	}
 	if got := listed(t, pool, audit.Filter{Actor: "root"}); len(got) != 2 {
-		t.Errorf("left are %v", got)
+		t.Errorf("got %d events, want 2: %v", len(got), got)
 	}
 
 	must(t, audit.Table.Maintain(t.Context(), pool, noon.AddDate(2, 0, 0)))
 	if got := listed(t, pool, audit.Filter{Actor: "root"}); len(got) != 2 {
-		t.Errorf("after two years there are %d events", len(got))
+		t.Errorf("after two years: %d events, want 2", len(got))
 	}
 	must(t, audit.Table.Maintain(t.Context(), pool, noon.AddDate(2, 1, 0)))
 	if got := listed(t, pool, audit.Filter{Actor: "root"}); len(got) != 0 {
-		t.Errorf("after more than two years there are %d events", len(got))
+		t.Errorf("after 25 months: %d events, want 0", len(got))
 	}
 }
 
-func TestAnEventIsThereIfItsTransactionIs(t *testing.T) {
+func TestInsertCommitsWithItsTransaction(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	undo := errors.New("undo")
@@ -201,12 +201,12 @@ func TestAnEventIsThereIfItsTransactionIs(t *testing.T) {
 			want = 0
 		}
 		if got := listed(t, pool, audit.Filter{}); len(got) != want {
-			t.Errorf("there are %d events after %v", len(got), end)
+			t.Errorf("transaction ended with %v: %d events, want %d", end, len(got), want)
 		}
 	}
 }
 
-func TestWhatComesFromOutsideIsBoundedAndPlain(t *testing.T) {
+func TestTextsAreTruncatedAndPrintable(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	e := act(1)
@@ -214,11 +214,11 @@ func TestWhatComesFromOutsideIsBoundedAndPlain(t *testing.T) {
 	add(t, pool, e)
 	got := listed(t, pool, audit.Filter{})[0]
 	if got.Target != "a?b?c????" || len(got.Actor) != 200 {
-		t.Errorf("kept is %q by %d characters", got.Target, len(got.Actor))
+		t.Errorf("target %q, actor of %d bytes", got.Target, len(got.Actor))
 	}
 }
 
-func TestTheWriterWritesWhatItIsOffered(t *testing.T) {
+func TestWriterWritesOfferedEvents(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	writer := audit.NewWriter(pool, slog.New(slog.DiscardHandler), groupcommit.NewMetrics(prometheus.NewRegistry()))
@@ -226,17 +226,17 @@ func TestTheWriterWritesWhatItIsOffered(t *testing.T) {
 		e := act(n)
 		e.ID = uuid.Must(uuid.NewV7())
 		if !writer.Offer(t.Context(), e) {
-			t.Fatal("there was no room")
+			t.Fatal("Offer reports a full buffer")
 		}
 	}
 	writer.Start()
 	must(t, writer.Stop(t.Context()))
 	if got := listed(t, pool, audit.Filter{}); len(got) != 50 {
-		t.Errorf("%d events are there", len(got))
+		t.Errorf("%d events written, want 50", len(got))
 	}
 }
 
-func TestTheWriterWaitsForTheTable(t *testing.T) {
+func TestWriterWaitsForTheMigration(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, fstest.MapFS{"001_nothing.sql": {Data: []byte("SELECT 1;\n---- create above / drop below ----\n")}}).Pool
 	writer := audit.NewWriter(pool, slog.New(slog.DiscardHandler), groupcommit.NewMetrics(prometheus.NewRegistry()))
@@ -251,7 +251,7 @@ func TestTheWriterWaitsForTheTable(t *testing.T) {
 	defer cancel()
 	must(t, writer.Stop(ctx))
 	if got := listed(t, pool, audit.Filter{}); len(got) != 1 {
-		t.Errorf("%d events are there", len(got))
+		t.Errorf("%d events written, want 1", len(got))
 	}
 }
 
@@ -269,7 +269,7 @@ func FuzzParseCursor(f *testing.F) {
 		}
 		again, err := audit.ParseCursor(cursor.String())
 		if err != nil || again.String() != cursor.String() {
-			t.Errorf("%q is read as %q and that as %q, %v", text, cursor, again, err)
+			t.Errorf("%q parses as %q, which parses as %q, %v", text, cursor, again, err)
 		}
 	})
 }

@@ -20,17 +20,18 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
-// Sink takes events without waiting and reports whether it has room.
+// Sink accepts events without blocking.
 type Sink interface {
+	// Offer reports whether the event was accepted; false if the buffer is full.
 	Offer(ctx context.Context, e Event) bool
 }
 
 var _ Sink = (*Writer)(nil)
 
-// Denials puts denied accesses on record: whatever was forbidden, every use of
-// a session that has ended, and refusals of the service's own by their codes.
-// No answer waits for it. An actor who is denied all the time fills neither the
-// table nor the buffer: beyond a rate, denials are only counted.
+// Denials records denied accesses: every 403, every use of an ended session, and
+// the errors whose codes the service names. It never blocks a response. Above
+// actorRate an actor's denials are only counted, so that one actor fills neither
+// the table nor the buffer.
 type Denials struct {
 	sink    Sink
 	now     func() time.Time
@@ -39,16 +40,16 @@ type Denials struct {
 	actors  *otter.Cache[string, *rate.Limiter]
 }
 
-// What one actor gets on record in one process.
+// The rate limit of recorded denials for each actor in one process.
 const (
-	actorRate  = 1 // a second
+	actorRate  = 1 // per second
 	actorBurst = 60
-	maxActors  = 10_000
+	maxActors  = 10_000 // whose limiters are kept
 )
 
-// NewDenials returns a recorder of denials into sink. Codes are those of the
-// refusals that are denials though nothing is called forbidden, such as the 404
-// for what belongs to somebody else.
+// NewDenials returns a Denials that records into sink. Codes are the error codes
+// that count as denials although their status is not 403, such as the 404 for
+// another customer's data.
 func NewDenials(sink Sink, now func() time.Time, registerer prometheus.Registerer, codes ...string) *Denials {
 	counted := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "phonebill_audit_denials_total",
@@ -66,18 +67,18 @@ func NewDenials(sink Sink, now func() time.Time, registerer prometheus.Registere
 
 type subjectKey struct{}
 
-// subject is what a request is about, if its path does not say.
+// subject is the target of a request whose path does not contain it.
 type subject struct{ text string }
 
-// About notes what a request is about, for the case that it is denied: an id, or
-// a line, masked. It is for the goroutine that serves the request.
+// About sets the target that is recorded if the request is denied: an id or a
+// masked line number. Only the goroutine that serves the request may call it.
 func About(ctx context.Context, text string) {
-	if noted, ok := ctx.Value(subjectKey{}).(*subject); ok {
-		noted.text = text
+	if s, ok := ctx.Value(subjectKey{}).(*subject); ok {
+		s.text = text
 	}
 }
 
-// Around returns routes whose denials are recorded.
+// Around wraps routes so that their denials are recorded.
 func (d *Denials) Around(routes httpserver.Registrar) httpserver.Registrar {
 	return recorded{routes: routes, denials: d}
 }
@@ -93,7 +94,7 @@ func (a recorded) Register(r *mux.Router) {
 	a.routes.Register(r)
 }
 
-// watch has observe told of what next refuses.
+// watch calls observe for every error that next answers.
 func (d *Denials) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), subjectKey{}, &subject{})
@@ -110,9 +111,9 @@ func (d *Denials) observe(r *http.Request, p *problem.Error) {
 		Action: r.Method + " " + route(r), Target: target(r), Detail: p.Code, Outcome: Denied,
 		Address: Address(ctx),
 	}
-	ended, use := errors.AsType[*jwtauth.EndedSession](p)
+	ended, ok := errors.AsType[*jwtauth.EndedSession](p)
 	switch {
-	case use:
+	case ok:
 		event.Actor, event.SessionID, event.Detail = ended.UserID, ended.SessionID, "SESSION_ENDED"
 	case p.Kind == problem.Forbidden, slices.Contains(d.codes, p.Code):
 	default:
@@ -140,7 +141,7 @@ func (d *Denials) limiter(actor string) *rate.Limiter {
 	return limiter
 }
 
-// Address returns where the request that ctx belongs to comes from, or "".
+// Address returns the client address of ctx's request, or "" if it has none.
 func Address(ctx context.Context) string {
 	if addr := httpserver.ClientAddr(ctx); addr.IsValid() {
 		return addr.String()
@@ -148,7 +149,7 @@ func Address(ctx context.Context) string {
 	return ""
 }
 
-// route returns the path of a request with names instead of values.
+// route returns the path template of a request.
 func route(r *http.Request) string {
 	if current := mux.CurrentRoute(r); current != nil {
 		if template, err := current.GetPathTemplate(); err == nil {
@@ -158,12 +159,13 @@ func route(r *http.Request) string {
 	return "unmatched"
 }
 
-// subjects are the variables of paths that name what a request is about.
+// subjects are the path variables and query parameters that identify a target.
 var subjects = []string{"userId", "requestId", "sessionId", "lineNumber"}
 
+// target returns the text set by About, or else the first of subjects that is set.
 func target(r *http.Request) string {
-	if noted, ok := r.Context().Value(subjectKey{}).(*subject); ok && noted.text != "" {
-		return noted.text
+	if s, ok := r.Context().Value(subjectKey{}).(*subject); ok && s.text != "" {
+		return s.text
 	}
 	for _, name := range subjects {
 		text := mux.Vars(r)[name]

@@ -27,17 +27,16 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/session"
 )
 
-// routes are what a service may have: things that are forbidden, somebody
-// else's, not there, wrong or broken.
+// routes answer with the error that the query parameter "answer" names.
 type routes struct{ auth *jwtauth.Authenticator }
 
 var answers = map[string]error{
 	"forbidden": problem.New(problem.Forbidden, "FORBIDDEN", ""),
-	"elsewhose": problem.New(problem.NotFound, "THING_NOT_FOUND", ""),
+	"foreign":   problem.New(problem.NotFound, "THING_NOT_FOUND", ""),
 	"absent":    problem.New(problem.NotFound, "PLACE_NOT_FOUND", ""),
-	"wrong":     problem.ErrValidation,
-	"broken":    problem.ErrInternal,
-	"fine":      nil,
+	"invalid":   problem.ErrValidation,
+	"internal":  problem.ErrInternal,
+	"ok":        nil,
 }
 
 func (a routes) Register(r *mux.Router) {
@@ -57,7 +56,7 @@ func (a routes) Register(r *mux.Router) {
 	only.Handle("/lines/{lineNumber}", httpjson.Handler(func(http.ResponseWriter, *http.Request) error { return nil }))
 }
 
-// service is one with denials on record. Kim has a session s1.
+// service records denials into trail. The user kim has the session s1.
 type service struct {
 	t        *testing.T
 	handler  http.Handler
@@ -81,18 +80,18 @@ func serve(t *testing.T) *service {
 	return s
 }
 
-// get asks for path as kim in a session, or as nobody.
+// get requests path as kim in a session, or without a token if sessionID is "".
 func (s *service) get(path, sessionID string) {
 	s.t.Helper()
 	token := ""
 	if sessionID != "" {
 		token = s.issuer.Token(s.t, jwtauth.Principal{UserID: "kim", SessionID: sessionID})
 	}
-	s.show(path, token)
+	s.getWithToken(path, token)
 }
 
-// show asks for path with a token, or none.
-func (s *service) show(path, token string) {
+// getWithToken requests path with a token, or without one if token is "".
+func (s *service) getWithToken(path, token string) {
 	s.t.Helper()
 	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, path, http.NoBody)
 	r.RemoteAddr = "192.0.2.7:4000"
@@ -103,7 +102,7 @@ func (s *service) show(path, token string) {
 	s.handler.ServeHTTP(httptest.NewRecorder(), r)
 }
 
-func TestDeniedAccessesAreOnRecord(t *testing.T) {
+func TestDeniedAccessesAreRecorded(t *testing.T) {
 	t.Parallel()
 	denied := audit.Event{
 		At: noon, Actor: "kim", SessionID: "s1", Action: "GET /things/{requestId}", Target: "7", Outcome: audit.Denied,
@@ -118,19 +117,19 @@ func TestDeniedAccessesAreOnRecord(t *testing.T) {
 		path, session string
 		want          []audit.Event
 	}{
-		"forbidden":           {"/things/7?answer=forbidden", "s1", with(func(e *audit.Event) { e.Detail = "FORBIDDEN" })},
-		"somebody else's":     {"/things/7?answer=elsewhose", "s1", with(func(e *audit.Event) { e.Detail = "THING_NOT_FOUND" })},
-		"what the path hides": {"/things/7?answer=forbidden&about=8", "s1", with(func(e *audit.Event) { e.Detail, e.Target = "FORBIDDEN", "8" })},
-		"an ended session":    {"/things/7", "s2", with(func(e *audit.Event) { e.Detail, e.SessionID = "SESSION_ENDED", "s2" })},
+		"forbidden":     {"/things/7?answer=forbidden", "s1", with(func(e *audit.Event) { e.Detail = "FORBIDDEN" })},
+		"foreign":       {"/things/7?answer=foreign", "s1", with(func(e *audit.Event) { e.Detail = "THING_NOT_FOUND" })},
+		"explicit":      {"/things/7?answer=forbidden&about=8", "s1", with(func(e *audit.Event) { e.Detail, e.Target = "FORBIDDEN", "8" })},
+		"ended session": {"/things/7", "s2", with(func(e *audit.Event) { e.Detail, e.SessionID = "SESSION_ENDED", "s2" })},
 		"no permission": {"/lines/010-1234-5678", "s1", with(func(e *audit.Event) {
 			e.Action, e.Detail, e.Target = "GET /lines/{lineNumber}", "PERMISSION_DENIED", "010-****-5678"
 		})},
-		"allowed":          {path: "/things/7?answer=fine", session: "s1"},
-		"not there":        {path: "/things/7?answer=absent", session: "s1"},
-		"wrong":            {path: "/things/7?answer=wrong", session: "s1"},
-		"broken":           {path: "/things/7?answer=broken", session: "s1"},
-		"no token":         {path: "/things/7"},
-		"no route of ours": {path: "/nothing", session: "s1"},
+		"allowed":      {path: "/things/7?answer=ok", session: "s1"},
+		"not found":    {path: "/things/7?answer=absent", session: "s1"},
+		"invalid":      {path: "/things/7?answer=invalid", session: "s1"},
+		"internal":     {path: "/things/7?answer=internal", session: "s1"},
+		"no token":     {path: "/things/7"},
+		"unknown path": {path: "/nothing", session: "s1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,14 +142,14 @@ func TestDeniedAccessesAreOnRecord(t *testing.T) {
 	}
 }
 
-// TestOperatorsAreOnRecord by their ids, also who has a token and no role.
-func TestOperatorsAreOnRecord(t *testing.T) {
+// TestOperatorDenialsAreRecorded by object id, with and without a known role.
+func TestOperatorDenialsAreRecorded(t *testing.T) {
 	t.Parallel()
 	s, entra := serve(t), authtest.NewEntra(t, time.Now)
 	s.auth.Admit(jwtauth.NewOperators(entra.Config(), time.Now))
 	const abe = "690222be-ff1a-4d56-abd1-7e4f7d38e474"
 	for _, role := range []string{"User", "Gardener"} {
-		s.show("/lines/010-1234-5678", entra.Token(abe, role))
+		s.getWithToken("/lines/010-1234-5678", entra.Token(abe, role))
 	}
 	denied := audit.Event{
 		At: noon, Actor: "entra:" + abe, Action: "GET /lines/{lineNumber}", Target: "010-****-5678", Detail: "PERMISSION_DENIED",
@@ -161,7 +160,7 @@ func TestOperatorsAreOnRecord(t *testing.T) {
 	}
 }
 
-func TestOneActorFillsNoTrail(t *testing.T) {
+func TestDenialsOfOneActorAreLimited(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	for range 100 {
@@ -174,11 +173,11 @@ func TestOneActorFillsNoTrail(t *testing.T) {
 	}
 	s.count("phonebill_audit_denials_total{outcome=\"limited\"} 47\nphonebill_audit_denials_total{outcome=\"recorded\"} 63")
 	if got := len(s.trail.Events()); got != 63 {
-		t.Errorf("%d events are on record", got)
+		t.Errorf("%d events recorded, want 63", got)
 	}
 }
 
-func TestWhatFindsNoRoomIsCounted(t *testing.T) {
+func TestDroppedDenialsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	s.trail.Fill()

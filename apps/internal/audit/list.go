@@ -12,39 +12,39 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Filter chooses events. Empty fields choose all.
+// Filter selects events. Empty fields match all.
 type Filter struct {
 	Actor, Target, Action string
 	Outcome               Outcome
-	From, Until           time.Time // from and before
-	// Before continues a list after its last event: pages are not counted, so
-	// that those of years ago cost no more than the first.
+	From, Until           time.Time // From is inclusive, Until exclusive
+	// Before selects the events that are older than this cursor. Pages have no
+	// offset, so that the last costs no more than the first.
 	Before Cursor
 	Size   int
 }
 
-// Cursor is the place of an event in the trail. The zero value is the end of it,
-// where the newest events are.
+// Cursor is the position of an event in the trail. The zero value is the position
+// after the newest event.
 type Cursor struct {
 	at time.Time
 	id uuid.UUID
 }
 
-// CursorOf returns the place of e.
+// CursorOf returns the position of e.
 func CursorOf(e Event) Cursor { return Cursor{at: e.At, id: e.ID} }
 
-// String returns what ParseCursor reads.
+// String returns the text that ParseCursor parses.
 func (c Cursor) String() string {
 	return strconv.FormatInt(c.at.UnixMicro(), 10) + "." + c.id.String()
 }
 
-// errCursor is returned for text that is no cursor.
-var errCursor = errors.New("audit: no cursor")
+// errCursor is returned for a malformed cursor.
+var errCursor = errors.New("audit: malformed cursor")
 
-// maxMicros is the year 9999, the last that JSON and PostgreSQL agree about.
+// maxMicros is the end of the year 9999, the last that time.Time marshals to JSON.
 const maxMicros = 253_402_300_799_000_000
 
-// ParseCursor reads the text of a cursor; "" is the zero value.
+// ParseCursor parses the text of a cursor; "" is the zero value.
 func ParseCursor(text string) (Cursor, error) {
 	if text == "" {
 		return Cursor{}, nil
@@ -59,7 +59,7 @@ func ParseCursor(text string) (Cursor, error) {
 		return Cursor{}, errCursor
 	}
 	cursor := Cursor{at: time.UnixMicro(micros).UTC(), id: parsed}
-	if cursor.String() != text { // the parsers take other forms too
+	if cursor.String() != text { // the parsers accept other forms too
 		return Cursor{}, errCursor
 	}
 	return cursor, nil
@@ -80,8 +80,7 @@ WHERE ($1 = '' OR actor = $1)
 ORDER BY at DESC, event_id DESC
 LIMIT $9`
 
-// List returns up to f.Size events of the trail in pool's database, the newest
-// first.
+// List returns up to f.Size events that match f, newest first.
 func List(ctx context.Context, pool *pgxpool.Pool, f Filter) ([]Event, error) {
 	rows, err := pool.Query(ctx, list, f.Actor, f.Target, f.Action, string(f.Outcome),
 		bound(f.From), bound(f.Until), bound(f.Before.at), f.Before.id, f.Size)
@@ -95,7 +94,7 @@ func List(ctx context.Context, pool *pgxpool.Pool, f Filter) ([]Event, error) {
 	})
 }
 
-// bound returns nil for a time that bounds nothing.
+// bound returns t as a query argument: nil if it is zero.
 func bound(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -12,18 +12,18 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgerr"
 )
 
-// buffer is how many events may wait for a database that is away: a few MB.
+// buffer is how many events wait while the database is unavailable: a few MB.
 const buffer = 10_000
 
-// Writer writes events that are in no transaction of their own, in groups.
+// Writer writes events in group commits, outside of the transactions they record.
 type Writer = groupcommit.Writer[Event]
 
-// NewWriter returns a writer into the trail in pool's database.
+// NewWriter returns a writer to the trail in pool's database.
 func NewWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *Writer {
 	return groupcommit.New(groupcommit.Options[Event]{
 		Name:   Table.Table,
 		Buffer: buffer,
-		// Also while the database has not been migrated yet.
+		// An undefined table means that the database is not migrated yet.
 		Transient: func(err error) bool { return pgerr.Unavailable(err) || pgerr.IsUndefinedTable(err) },
 		Flush: func(ctx context.Context, events []Event) error {
 			batch := &pgx.Batch{} // one transaction

@@ -1,4 +1,4 @@
-// Package audittest has a trail in memory. Only tests may import it.
+// Package audittest provides an audit trail in memory. Only tests may import it.
 package audittest
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/audit"
 )
 
-// Trail is an audit.Sink that keeps its events. The zero value is ready for use.
+// Trail is an audit.Sink that keeps its events. The zero value is ready to use.
 type Trail struct {
 	mu     sync.Mutex
 	full   bool
@@ -28,14 +28,14 @@ func (t *Trail) Offer(_ context.Context, e audit.Event) bool {
 	return !t.full
 }
 
-// Fill makes the trail take no more.
+// Fill makes the trail reject all further events, as a full buffer does.
 func (t *Trail) Fill() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.full = true
 }
 
-// Events returns what was put on record.
+// Events returns the recorded events.
 func (t *Trail) Events() []audit.Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -23,14 +23,14 @@ import (
 // KeyID is the id of an Issuer's key.
 const KeyID = "test-key"
 
-// Issuer signs tokens with a key of its own.
+// Issuer signs tokens with its own key.
 type Issuer struct {
 	Config jwtauth.Config
 	key    *ecdsa.PrivateKey
 	now    func() time.Time
 }
 
-// NewIssuer returns an issuer of tokens that are valid from now.
+// NewIssuer returns an issuer with a new key, whose tokens are valid from now().
 func NewIssuer(t testing.TB, now func() time.Time) *Issuer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -53,7 +53,7 @@ func (i *Issuer) Claims(p jwtauth.Principal) jwtauth.Claims {
 	}
 }
 
-// Sign returns claims as a token.
+// Sign returns a signed token with claims.
 func (i *Issuer) Sign(t testing.TB, claims jwt.Claims) string {
 	t.Helper()
 	token := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
@@ -65,20 +65,20 @@ func (i *Issuer) Sign(t testing.TB, claims jwt.Claims) string {
 	return text
 }
 
-// Token returns an access token of p.
+// Token returns a signed access token of p.
 func (i *Issuer) Token(t testing.TB, p jwtauth.Principal) string {
 	t.Helper()
 	return i.Sign(t, i.Claims(p))
 }
 
-// Keys are the issuer's public keys.
+// Keys returns the issuer's public keys.
 func (i *Issuer) Keys() jwtauth.Keys {
 	return jwtauth.LocalKeys(func(context.Context) (map[string]crypto.PublicKey, error) {
 		return map[string]crypto.PublicKey{KeyID: i.key.Public()}, nil
 	})
 }
 
-// ServeHTTP publishes the public keys, whatever the path.
+// ServeHTTP answers every path with the public keys as a JWKS.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	httpjson.Handler(func(w http.ResponseWriter, _ *http.Request) error {
 		jwk, err := jwkset.NewJWKFromKey(i.key.Public(), jwkset.JWKOptions{
@@ -91,7 +91,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}).ServeHTTP(w, r)
 }
 
-// LiveSessions are the sessions that live, by their ids.
+// LiveSessions are live sessions by id.
 type LiveSessions map[string]session.Record
 
 // Get implements jwtauth.Sessions.

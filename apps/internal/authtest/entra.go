@@ -18,8 +18,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
-// Entra stands in for a tenant of Microsoft Entra ID: it tells by OpenID Connect
-// Discovery where its keys are, and signs access tokens with one of them.
+// Entra is a fake tenant of Microsoft Entra ID. It serves an OpenID Connect
+// Discovery document and a JWKS, and signs access tokens.
 type Entra struct {
 	t      testing.TB
 	now    func() time.Time
@@ -29,25 +29,25 @@ type Entra struct {
 	issuer  string
 	keys    map[string]crypto.Signer // published
 	fetches int
-	away    bool
+	down    bool // answers 503
 }
 
-// EntraKeyID is the id of the key that an Entra begins with.
+// EntraKeyID is the id of the first key of an Entra.
 const EntraKeyID = "entra-key"
 
-// entraAudience is the API's id at an Entra.
+// entraAudience is the application id of the API.
 const entraAudience = "6e74172b-be56-4843-9ff4-e66a39bb12e3"
 
-// entraPath is that of a tenant.
+// entraPath is the path of the tenant's issuer URL.
 const entraPath = "/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0"
 
-// NewEntra returns a tenant that the test can reach, with one key.
+// NewEntra starts a tenant with one key. It is closed when the test ends.
 func NewEntra(t testing.TB, now func() time.Time) *Entra {
 	t.Helper()
 	e := &Entra{t: t, now: now, keys: map[string]crypto.Signer{}}
 	router := mux.NewRouter()
 	router.Handle(entraPath+"/.well-known/openid-configuration", httpjson.Handler(e.discovery))
-	router.Handle("/keys", httpjson.Handler(e.published))
+	router.Handle("/keys", httpjson.Handler(e.jwks))
 	e.server = httptest.NewServer(router)
 	t.Cleanup(e.server.Close)
 	e.issuer = e.server.URL + entraPath
@@ -55,7 +55,7 @@ func NewEntra(t testing.TB, now func() time.Time) *Entra {
 	return e
 }
 
-// Config is what a service needs to know of it.
+// Config returns the configuration of a service that accepts the tenant's tokens.
 func (e *Entra) Config() jwtauth.OIDCConfig {
 	return jwtauth.OIDCConfig{
 		Issuer: e.server.URL + entraPath, Audience: entraAudience,
@@ -63,10 +63,10 @@ func (e *Entra) Config() jwtauth.OIDCConfig {
 	}
 }
 
-// KeysURL is where its keys are.
+// KeysURL returns the URL of the JWKS.
 func (e *Entra) KeysURL() string { return e.server.URL + "/keys" }
 
-// AddKey makes it publish another RSA key.
+// AddKey publishes a new RSA key with the id kid.
 func (e *Entra) AddKey(kid string) {
 	e.t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -76,36 +76,36 @@ func (e *Entra) AddKey(kid string) {
 	e.Publish(kid, key)
 }
 
-// Publish makes it publish another key.
+// Publish publishes key with the id kid.
 func (e *Entra) Publish(kid string, key crypto.Signer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.keys[kid] = key
 }
 
-// SayIssuer makes its discovery document name another issuer.
-func (e *Entra) SayIssuer(issuer string) {
+// SetIssuer sets the issuer that the discovery document names.
+func (e *Entra) SetIssuer(issuer string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.issuer = issuer
 }
 
-// GoAway makes it answer 503 to everything, or come back.
-func (e *Entra) GoAway(away bool) {
+// GoAway sets whether all requests are answered with 503.
+func (e *Entra) GoAway(down bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.away = away
+	e.down = down
 }
 
-// Fetches returns how often it was asked for keys, or where they are.
+// Fetches returns the number of requests for the discovery document or the JWKS.
 func (e *Entra) Fetches() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.fetches
 }
 
-// Claims returns those of an access token of version 2.0 for the API, as Entra
-// ID gives them to somebody with roles who uses a client.
+// Claims returns the claims of a version 2.0 access token for the API, as Entra
+// ID issues it to a user with roles.
 func (e *Entra) Claims(objectID string, roles ...string) jwt.MapClaims {
 	now := e.now()
 	return jwt.MapClaims{
@@ -117,7 +117,7 @@ func (e *Entra) Claims(objectID string, roles ...string) jwt.MapClaims {
 	}
 }
 
-// Sign returns claims as a token by the key called kid.
+// Sign returns a token with claims, signed by the key kid.
 func (e *Entra) Sign(kid string, claims jwt.Claims) string {
 	e.t.Helper()
 	e.mu.Lock()
@@ -136,7 +136,7 @@ func (e *Entra) Sign(kid string, claims jwt.Claims) string {
 	return text
 }
 
-// Token returns an access token of somebody with roles.
+// Token returns a signed access token of a user with roles.
 func (e *Entra) Token(objectID string, roles ...string) string {
 	e.t.Helper()
 	return e.Sign(EntraKeyID, e.Claims(objectID, roles...))
@@ -146,7 +146,7 @@ func (e *Entra) discovery(w http.ResponseWriter, _ *http.Request) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.fetches++
-	if e.away {
+	if e.down {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return nil
 	}
@@ -155,12 +155,12 @@ func (e *Entra) discovery(w http.ResponseWriter, _ *http.Request) error {
 	})
 }
 
-// published adds to each key the issuer, as Entra ID does.
-func (e *Entra) published(w http.ResponseWriter, _ *http.Request) error {
+// jwks serves the keys. Each has a member "issuer", as Entra ID's have.
+func (e *Entra) jwks(w http.ResponseWriter, _ *http.Request) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.fetches++
-	if e.away {
+	if e.down {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return nil
 	}

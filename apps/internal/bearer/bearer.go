@@ -13,12 +13,12 @@ var (
 	ErrMalformed = errors.New("bearer: want one Authorization header with a bearer token")
 )
 
-// pattern is that of RFC 6750, section 2.1, with the scheme in any case and any
-// space between (RFC 9110, section 11.4).
+// pattern is the syntax of RFC 6750, section 2.1, with the scheme in any case and
+// any white space (RFC 9110, section 11.4).
 var pattern = regexp.MustCompile(`^[ \t]*(?i:bearer)[ \t]+([A-Za-z0-9._~+/-]+=*)[ \t]*$`)
 
-// Token returns the token of the one Authorization header. It returns ErrNone or
-// ErrMalformed.
+// Token returns the token of the Authorization header. It returns ErrNone if there
+// is no such header, and ErrMalformed if there are several or it has no token.
 func Token(header http.Header) (string, error) {
 	values := header.Values("Authorization")
 	if len(values) == 0 {

@@ -48,7 +48,7 @@ func FuzzToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		token, err := bearer.Token(http.Header{"Authorization": {text}})
 		if (err == nil) == (token == "") || strings.ContainsAny(token, " \t,;\"\x00\n") || !strings.Contains(text, token) {
-			t.Errorf("%q has %q, %v", text, token, err)
+			t.Errorf("%q: got token %q, %v", text, token, err)
 		}
 	})
 }

@@ -1,8 +1,8 @@
 // Package config reads a service's configuration from environment variables.
 //
-// A configuration is a struct with `env` tags; it never holds a secret (those
-// come from the secret store). Every fault is reported at once, so that an
-// operator mends a deployment in one round.
+// A configuration is a struct with `env` tags. It never holds a secret; those
+// come from the secret store. All faults are reported at once, so that they can
+// be fixed in one deployment.
 package config
 
 import (
@@ -13,13 +13,13 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// Validator is a configuration, or a part of one, that has rules of its own.
-// Validate returns all faults it finds, joined.
+// Validator is implemented by configurations, and parts of one, that have rules.
+// Validate returns all faults, joined.
 type Validator interface{ Validate() error }
 
-// Load fills a T from environ ("KEY=value" entries, as os.Environ returns
-// them), applies the defaults of its tags and validates it and every nested
-// struct. The error names every variable that is missing or wrong.
+// Load reads a T from environ ("KEY=value" entries, as returned by os.Environ),
+// applies the defaults of its tags and validates it and every nested struct. The
+// error names every variable that is missing or invalid.
 func Load[T any](environ []string) (T, error) {
 	cfg, err := env.ParseAsWithOptions[T](env.Options{Environment: env.ToMap(environ)})
 	if err == nil {
@@ -49,7 +49,7 @@ func validate(v reflect.Value) error {
 }
 
 // Keys returns the environment variables that T reads. Tests use it to find
-// variables that a deployment sets and nobody reads.
+// variables that a deployment sets but no service reads.
 func Keys[T any]() ([]string, error) {
 	var zero T
 	fields, err := env.GetFieldParams(&zero)

@@ -1,4 +1,4 @@
-// Package daprtest runs a real daprd for a test. Only tests may import it.
+// Package daprtest runs a real daprd for tests. Only tests may import it.
 package daprtest
 
 import (
@@ -21,31 +21,30 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// binaryVariable names the daprd to run.
+// binaryVariable is the environment variable with the path of daprd.
 const binaryVariable = "PHONEBILL_TEST_DAPRD"
 
-// startTimeout bounds the wait for a sidecar: it takes a second when the
-// machine is quiet.
+// startTimeout is how long a sidecar may take to start. On an idle machine it
+// takes a second.
 const startTimeout = 60 * time.Second
 
 // Options describe a sidecar.
 type Options struct {
-	// AppID must not be used by another test at the same time if the test
-	// receives calls under it: sidecars of one id share them.
+	// AppID must be unique among running tests if the app receives calls, because
+	// sidecars with the same id share them.
 	AppID string
-	// AppPort is where the app listens; 0 if nothing calls it.
+	// AppPort is the port of the app; 0 if it receives no calls.
 	AppPort int
-	// Secrets are what the component secret-store holds.
+	// Secrets are the content of the component secret-store.
 	Secrets map[string]string
-	// Resources are further resources, as YAML.
+	// Resources are additional resources as YAML.
 	Resources []string
 	// ResourceDirs are folders of resources, such as the repository's own
 	// resiliency/.
 	ResourceDirs []string
-	// Env is added to the environment, such as the tokens that the sidecar
-	// demands and shows.
+	// Env is added to the environment, such as the API tokens.
 	Env []string
-	// Configuration is a Dapr Configuration as YAML; none if empty.
+	// Configuration is a Dapr Configuration as YAML, or empty.
 	Configuration string
 }
 
@@ -61,11 +60,11 @@ type Sidecar struct {
 	cmd     *exec.Cmd
 	done    chan struct{}
 	log     logBuffer
-	secrets int // how often they were written
+	secrets int // how often SetSecrets was called
 }
 
-// Start runs a daprd and waits until its components are loaded. It ends with
-// the test. Without a daprd the test is skipped, or fails where
+// Start runs a daprd until the test ends and waits until its components are
+// loaded. If PHONEBILL_TEST_DAPRD is not set, the test is skipped, or fails where
 // PHONEBILL_TEST_REQUIRED or CI is set.
 func Start(t testing.TB, opts Options) *Sidecar {
 	t.Helper()
@@ -99,10 +98,10 @@ func Start(t testing.TB, opts Options) *Sidecar {
 	return s
 }
 
-// Log returns what the sidecar has logged so far.
+// Log returns the log of the sidecar so far.
 func (s *Sidecar) Log() string { return s.log.String() }
 
-// logBuffer is written by a process and read by a test.
+// logBuffer is a buffer that is safe for concurrent use.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -115,14 +114,14 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String returns what was written.
+// String returns the content.
 func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-// Config is the sidecar's address, as a service's configuration has it.
+// Config returns the configuration of a client of the sidecar.
 func (s *Sidecar) Config() sidecar.Config {
 	return sidecar.Config{HTTPPort: s.HTTPPort, GRPCPort: s.GRPCPort, SecretStore: "secret-store", SecretAge: time.Minute}
 }
@@ -138,11 +137,11 @@ func (s *Sidecar) Client() *sidecar.Client {
 	return client
 }
 
-// Kill ends the sidecar as a crash would.
+// Kill sends SIGKILL to the sidecar and waits for its end.
 func (s *Sidecar) Kill() { s.end(syscall.SIGKILL) }
 
-// Restart runs the sidecar again after Kill, on the same ports, and waits
-// until it is ready.
+// Restart starts the sidecar again after Kill, on the same ports, and waits until
+// it is ready.
 func (s *Sidecar) Restart() {
 	s.t.Helper()
 	s.mu.Lock()
@@ -184,20 +183,20 @@ func (s *Sidecar) awaitReady() {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	for {
-		if answers(ctx, client, url) {
+		if healthy(ctx, client, url) {
 			return
 		}
 		select {
 		case <-s.done:
-			s.t.Fatalf("daprtest: daprd ended:\n%s", s.log.String())
+			s.t.Fatalf("daprtest: daprd exited:\n%s", s.log.String())
 		case <-ctx.Done():
-			s.t.Fatalf("daprtest: daprd is not ready after %s", startTimeout)
+			s.t.Fatalf("daprtest: daprd not ready after %s", startTimeout)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-func answers(ctx context.Context, client *http.Client, url string) bool {
+func healthy(ctx context.Context, client *http.Client, url string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return false
@@ -210,7 +209,7 @@ func answers(ctx context.Context, client *http.Client, url string) bool {
 	return resp.StatusCode == http.StatusNoContent
 }
 
-// freePorts returns ports that were free a moment ago.
+// freePorts returns n ports that were free at the time of the call.
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
 	ports := make([]int, n)
@@ -240,8 +239,8 @@ func (s *Sidecar) writeResources(opts Options) string {
 
 func (s *Sidecar) resources() string { return filepath.Join(s.dir, "resources") }
 
-// SetSecrets replaces what the secret store holds. The running sidecar gives
-// the new ones within seconds, and for a moment before that none.
+// SetSecrets replaces the secrets. The running sidecar reloads them within
+// seconds; while it does, it returns none.
 func (s *Sidecar) SetSecrets(secrets map[string]string) {
 	s.t.Helper()
 	text, err := json.Marshal(secrets)
@@ -250,16 +249,15 @@ func (s *Sidecar) SetSecrets(secrets map[string]string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// The store reads its file when it is loaded, and is loaded again only when
-	// its own specification changes.
+	// The store reads its file only when the component is loaded, and daprd
+	// reloads the component only when its specification changes.
 	s.secrets++
 	store := component("secret-store", "secretstores.local.file", map[string]string{
 		"secretsFile": write(s.t, s.dir, "secrets.json", string(text)), "generation": strconv.Itoa(s.secrets),
 	})
-	// Whole: the sidecar looks as soon as something changes, and ends if it
-	// cannot read it.
-	draft := write(s.t, s.dir, "secret-store.yaml", store)
-	if err := os.Rename(draft, filepath.Join(s.resources(), "secret-store.yaml")); err != nil {
+	// The rename is atomic: daprd reloads at once, and exits on a partial file.
+	tmp := write(s.t, s.dir, "secret-store.yaml", store)
+	if err := os.Rename(tmp, filepath.Join(s.resources(), "secret-store.yaml")); err != nil {
 		s.t.Fatalf("daprtest: %v", err)
 	}
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-// The Redis that tests share; each component has a key prefix of its own.
+// The Redis that all tests share. Each state store has its own key prefix.
 const (
 	redisVariable         = "PHONEBILL_TEST_REDIS_ADDR"
 	redisPasswordVariable = "PHONEBILL_TEST_REDIS_PASSWORD"
 )
 
-// RedisState returns a state store called name on the tests' Redis, whose keys
-// nobody else uses.
+// RedisState returns a state store component on the tests' Redis with a random key
+// prefix.
 func RedisState(t testing.TB, name string) string {
 	t.Helper()
 	address := os.Getenv(redisVariable)
@@ -34,7 +34,7 @@ func RedisState(t testing.TB, name string) string {
 	})
 }
 
-// SQLiteState returns a state store called name in a file of the test's.
+// SQLiteState returns a state store component on a file in a temporary directory.
 func SQLiteState(t testing.TB, name string) string {
 	t.Helper()
 	return component(name, "state.sqlite", map[string]string{
@@ -43,14 +43,14 @@ func SQLiteState(t testing.TB, name string) string {
 	})
 }
 
-// MemoryState returns a state store called name in the sidecar's memory, which
-// a restart empties.
+// MemoryState returns a state store component in the sidecar's memory. A restart
+// empties it.
 func MemoryState(_ testing.TB, name string) string {
 	return component(name, "state.in-memory", nil)
 }
 
-// RedisPubSub returns a broker called name on the tests' Redis. Its topics are
-// everybody's: a new app-id gets all that was ever said on them.
+// RedisPubSub returns a broker component on the tests' Redis. Tests share its
+// topics, and a new app-id receives all events that were ever published to them.
 func RedisPubSub(t testing.TB, name string) string {
 	t.Helper()
 	address := os.Getenv(redisVariable)
@@ -63,11 +63,11 @@ func RedisPubSub(t testing.TB, name string) string {
 	})
 }
 
-// MemoryPubSub returns a broker called name in the sidecar's memory.
+// MemoryPubSub returns a broker component in the sidecar's memory.
 func MemoryPubSub(name string) string { return component(name, "pubsub.in-memory", nil) }
 
-// Subscription returns a subscription of the app to a topic of pubsub, whose
-// dead letters go to the topic with ".dead" behind its name.
+// Subscription returns a subscription of the app to a topic of pubsub. Dead letters
+// go to the topic with the suffix ".dead".
 func Subscription(pubsub, topic, path string) string {
 	return fmt.Sprintf(`apiVersion: dapr.io/v2alpha1
 kind: Subscription
@@ -80,8 +80,8 @@ spec:
 `, strings.ToLower(topic), pubsub, topic, path, topic)
 }
 
-// HTTPEndpoint returns an endpoint called name: calls of that app-id go to
-// baseURL, as they do for KOS in production.
+// HTTPEndpoint returns an HTTPEndpoint: calls of the app-id name go to baseURL, as
+// they do for KOS in production.
 func HTTPEndpoint(name, baseURL string) string {
 	return fmt.Sprintf(`apiVersion: dapr.io/v1alpha1
 kind: HTTPEndpoint

@@ -1,5 +1,5 @@
-// Package events takes the events that the sidecar delivers from a broker: at
-// least once each, in any order. What an event means belongs to the services.
+// Package events handles the events that the sidecar delivers from a broker, at
+// least once and in any order. What an event means belongs to the services.
 package events
 
 import (
@@ -16,11 +16,11 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 )
 
-// ErrPoison is returned for an event that nobody will ever be able to handle.
-// It is not delivered again but put aside, to the topic for dead letters.
-var ErrPoison = errors.New("events: cannot be handled, ever")
+// ErrPoison is returned for an event that no attempt can handle. It goes to the
+// dead-letter topic and is not delivered again.
+var ErrPoison = errors.New("events: event cannot be handled")
 
-// Consumer makes HTTP handlers of functions that handle events.
+// Consumer is the log and the metrics that handlers of events share.
 type Consumer struct {
 	log      *slog.Logger
 	consumed *prometheus.CounterVec
@@ -36,16 +36,16 @@ func NewConsumer(log *slog.Logger, registerer prometheus.Registerer) *Consumer {
 	return c
 }
 
-// The sidecar's words for what is to become of a delivery.
+// The statuses of a response to the sidecar.
 const (
 	success = "SUCCESS"
 	again   = "RETRY"
 	drop    = "DROP"
 )
 
-// Handle returns the handler of events of a type, whose data are a T. Handle
-// must bear to be called with the same event again, and with older ones after
-// newer ones.
+// Handle returns an HTTP handler that decodes events of type typ and passes their
+// data to handle. Handle must be idempotent and accept events out of order. If it
+// returns an error, the event is delivered again, unless the error is ErrPoison.
 func Handle[T any](c *Consumer, typ string, handle func(ctx context.Context, data T) error) http.Handler {
 	return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		err := deliver(r, typ, handle)
@@ -64,8 +64,7 @@ func Handle[T any](c *Consumer, typ string, handle func(ctx context.Context, dat
 	})
 }
 
-// cloudEvent is the envelope (CloudEvents 1.0, JSON format), as far as we read
-// it.
+// cloudEvent has the members we read of the envelope (CloudEvents 1.0, JSON format).
 type cloudEvent struct {
 	Type string         `json:"type"`
 	Data jsontext.Value `json:"data"`
@@ -76,12 +75,12 @@ func deliver[T any](r *http.Request, typ string, handle func(ctx context.Context
 		event cloudEvent
 		data  T
 	)
-	// As strict as httpjson.Decode, but for unknown members: publishers may add some.
+	// As strict as httpjson.Decode, except that publishers may add members.
 	if err := json.UnmarshalRead(r.Body, &event); err != nil {
 		return fmt.Errorf("%w: envelope: %s", ErrPoison, kind(err))
 	}
 	if event.Type != typ {
-		return fmt.Errorf("%w: an event of another type", ErrPoison)
+		return fmt.Errorf("%w: unexpected type", ErrPoison)
 	}
 	if err := json.Unmarshal(event.Data, &data); err != nil {
 		return fmt.Errorf("%w: data: %s", ErrPoison, kind(err))
@@ -89,6 +88,5 @@ func deliver[T any](r *http.Request, typ string, handle func(ctx context.Context
 	return handle(r.Context(), data)
 }
 
-// kind tells of an error only what sort it is: its text may quote what is
-// personal.
+// kind returns the type of err for the log: its text may quote personal data.
 func kind(err error) string { return fmt.Sprintf("%T", err) }

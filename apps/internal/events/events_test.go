@@ -28,7 +28,7 @@ type greeting struct {
 	Name string `json:"name"`
 }
 
-// TestHandle posts what a sidecar may deliver.
+// TestHandle posts what a sidecar may deliver and checks response, metric and log.
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -38,7 +38,7 @@ func TestHandle(t *testing.T) {
 		outcome, seen string
 	}{
 		"handled":      {`{"type":"greeted.v1","id":"1","data":{"name":"a","more":1}}`, nil, "SUCCESS", "handled", "a"},
-		"failed":       {`{"type":"greeted.v1","data":{"name":"a"}}`, errors.New("away"), "RETRY", "failed", "a"},
+		"failed":       {`{"type":"greeted.v1","data":{"name":"a"}}`, errors.New("unavailable"), "RETRY", "failed", "a"},
 		"poison":       {`{"type":"greeted.v1","data":{"name":"a"}}`, fmt.Errorf("%w: no name", events.ErrPoison), "DROP", "poison", "a"},
 		"another type": {`{"type":"greeted.v2","data":{"name":"a"}}`, nil, "DROP", "poison", ""},
 		"other data":   {`{"type":"greeted.v1","data":["01012345678"]}`, nil, "DROP", "poison", ""},
@@ -64,7 +64,7 @@ func TestHandle(t *testing.T) {
 			answer := httptest.NewRecorder()
 			handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/events/greeted", strings.NewReader(test.body)))
 			if want := fmt.Sprintf("{\"status\":%q}\n", test.status); answer.Code != http.StatusOK || answer.Body.String() != want || seen != test.seen {
-				t.Errorf("got %d %s, saw %q", answer.Code, answer.Body, seen)
+				t.Errorf("got %d %s, handled %q, want %s and %q", answer.Code, answer.Body, seen, want, test.seen)
 			}
 			want := strings.NewReader(fmt.Sprintf(`
 # HELP phonebill_events_consumed_total Events delivered, by type and outcome: handled, failed (and delivered again) or poison.
@@ -81,11 +81,11 @@ phonebill_events_consumed_total{outcome=%q,type="greeted.v1"} 1
 	}
 }
 
-// inbox is an app that takes events.
+// inbox is an app that receives events.
 type inbox struct {
 	mu   sync.Mutex
 	got  []string
-	fail int // so many deliveries
+	fail int // the number of next deliveries that fail
 }
 
 func (i *inbox) take(_ context.Context, g greeting) error {
@@ -94,7 +94,7 @@ func (i *inbox) take(_ context.Context, g greeting) error {
 	i.got = append(i.got, g.Name)
 	switch {
 	case g.Name == "":
-		return fmt.Errorf("%w: nobody is greeted", events.ErrPoison)
+		return fmt.Errorf("%w: no name", events.ErrPoison)
 	case i.fail > 0:
 		i.fail--
 		return errors.New("not now")
@@ -108,7 +108,7 @@ func (i *inbox) seen() []string {
 	return append([]string(nil), i.got...)
 }
 
-// policies deliver again soon, three times.
+// policies redeliver three times, every 50 ms.
 const policies = `apiVersion: dapr.io/v1alpha1
 kind: Resiliency
 metadata: {name: pubsub}
@@ -117,8 +117,8 @@ spec:
   targets: {components: {pubsub: {inbound: {retry: consume}}}}
 `
 
-// TestOverARealBroker publishes events and sees what becomes of them.
-func TestOverARealBroker(t *testing.T) {
+// TestDeliveryOverRedis publishes events that succeed, fail or are poison.
+func TestDeliveryOverRedis(t *testing.T) {
 	t.Parallel()
 	topic := "greeted." + strings.ToLower(rand.Text()) + ".v1"
 	live, dead := &inbox{}, &inbox{}
@@ -178,19 +178,19 @@ func TestOverARealBroker(t *testing.T) {
 	live.fail = 2
 	live.mu.Unlock()
 	publish("b")
-	want("an event that is handled at the third attempt", live, "a", "a", "b", "b", "b")
+	want("an event that is handled at its third delivery", live, "a", "a", "b", "b", "b")
 	publish("")
 	want("poison is delivered once", live, "a", "a", "b", "b", "b", "")
-	want("and put aside", dead, "")
+	want("poison is a dead letter", dead, "")
 
 	live.mu.Lock()
 	live.fail = 100
 	live.mu.Unlock()
 	publish("c")
-	want("an event that is never handled is given up", live, "a", "a", "b", "b", "b", "", "c", "c", "c", "c")
-	want("and put aside", dead, "", "c")
+	want("an event that always fails is delivered four times", live, "a", "a", "b", "b", "b", "", "c", "c", "c", "c")
+	want("an event that always fails is a dead letter", dead, "", "c")
 
 	if err := client.Publish(t.Context(), "nowhere", sidecar.Event{ID: "d", Type: topic}); err == nil {
-		t.Error("published to a broker that is not there")
+		t.Error("no error from publishing to an unknown broker")
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/events"
 )
 
-// FuzzHandle delivers anything. Whatever it is, the sidecar learns what is to
-// become of it, and only what says that it is ours, and has data, is handled.
+// FuzzHandle checks that every body gets a valid status, and that only events of
+// the handler's type that have data are handled.
 func FuzzHandle(f *testing.F) {
 	for _, seed := range []string{
 		`{"type":"greeted.v1","id":"1","data":{"name":"a","more":1}}`, `{"type":"greeted.v1","data":null}`,
@@ -39,7 +39,7 @@ func FuzzHandle(f *testing.F) {
 			t.Fatalf("answered %d %s", answer.Code, answer.Body)
 		}
 		if want := map[bool]string{true: "SUCCESS", false: "DROP"}[handled]; got.Status != want {
-			t.Errorf("%s, though handled is %t", got.Status, handled)
+			t.Errorf("status %s, but handled is %t", got.Status, handled)
 		}
 		if handled && !strings.Contains(string(body), "greeted.v1") && !strings.Contains(string(body), `\`) {
 			t.Errorf("handled an event of another type: %q", body)

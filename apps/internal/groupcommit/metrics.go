@@ -2,24 +2,23 @@ package groupcommit
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Metrics count the rows of a service's writers, by kind of row.
+// Metrics are the metrics of a service's writers, labelled by kind of row.
 type Metrics struct {
 	rows    *prometheus.CounterVec
 	groups  *prometheus.HistogramVec
 	pending *prometheus.GaugeVec
 }
 
-// NewMetrics registers the metrics. One Metrics serves all writers of a
-// service.
+// NewMetrics registers the metrics. All writers of a service share one Metrics.
 func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_history_rows_total",
-			Help: "Rows by outcome: committed, late (committed after the answer was given), dropped (lost).",
+			Help: "Rows by outcome: committed, late (committed after the response), dropped (lost).",
 		}, []string{"kind", "outcome"}),
 		groups: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "phonebill_history_group_rows",
-			Help:    "Rows that one commit served.",
+			Help:    "Rows per commit.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		}, []string{"kind"}),
 		pending: prometheus.NewGaugeVec(prometheus.GaugeOpts{

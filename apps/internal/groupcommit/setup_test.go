@@ -21,21 +21,20 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
-	errAway = errors.New("the database is away")
-	errBad  = errors.New("the database does not take this row")
+	errUnavailable = errors.New("database unavailable")
+	errBad         = errors.New("row rejected")
 )
 
-// bad is a row that the database refuses.
+// bad is a row that the database rejects.
 const bad = -1
 
-// database takes rows.
+// database is a fake whose faults can be set.
 type database struct {
 	mu     sync.Mutex
 	groups [][]int // committed
-	tries  int
 	err    error
 	slow   time.Duration
-	hung   bool // until the writer gives up
+	hung   bool // until the context ends
 }
 
 func (d *database) set(change func()) {
@@ -50,7 +49,7 @@ func (d *database) flush(ctx context.Context, rows []int) error {
 		slow time.Duration
 		hung bool
 	)
-	d.set(func() { d.tries++; err, slow, hung = d.err, d.slow, d.hung })
+	d.set(func() { err, slow, hung = d.err, d.slow, d.hung })
 	if hung {
 		<-ctx.Done()
 		return ctx.Err()
@@ -71,19 +70,19 @@ func (d *database) flush(ctx context.Context, rows []int) error {
 
 func transient(err error) bool { return !errors.Is(err, errBad) }
 
-// committed returns the groups so far.
+// committed returns the committed groups.
 func (d *database) committed() (groups [][]int) {
 	d.set(func() { groups = slices.Clone(d.groups) })
 	return groups
 }
 
-// fixture is a writer on a clock of its own.
+// fixture is a writer in a synctest bubble.
 type fixture struct {
 	t        *testing.T
 	db       *database
 	writer   *groupcommit.Writer[int]
 	registry *prometheus.Registry
-	log      *bytes.Buffer // read it when the writer has stopped
+	log      *bytes.Buffer // to be read only after stop
 	stopped  bool
 }
 
@@ -113,9 +112,8 @@ func (f *fixture) stop(limit time.Duration) error {
 	return f.writer.Stop(ctx)
 }
 
-// append hands over rows, each from a goroutine of its own but in their order,
-// and returns a function that waits for them and tells how many were said to be
-// committed.
+// append calls Append for rows in order, each in its own goroutine. The function
+// it returns waits for them and returns how many reported a commit.
 func (f *fixture) append(rows ...int) (wait func() int) {
 	var (
 		group     sync.WaitGroup
@@ -138,8 +136,7 @@ func (f *fixture) append(rows ...int) (wait func() int) {
 	}
 }
 
-// outcomes returns how many rows were counted as committed, late and dropped,
-// as far as there were any.
+// outcomes returns the number of rows by outcome, without zeros.
 func (f *fixture) outcomes() map[string]float64 {
 	f.t.Helper()
 	families, err := f.registry.Gather()
@@ -162,8 +159,8 @@ func (f *fixture) outcomes() map[string]float64 {
 	return outcomes
 }
 
-// logged counts the records with this text.
+// logged returns how often text was logged.
 func (f *fixture) logged(text string) int { return strings.Count(f.log.String(), text) }
 
-// pass lets time go by, on the clock of the test's bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+// advance advances the clock of the synctest bubble.
+func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

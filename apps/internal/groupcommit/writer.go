@@ -1,6 +1,6 @@
 // Package groupcommit writes rows to a database in groups: rows that arrive
-// while one group is being committed form the next one. A single row is
-// written at once; under load one commit serves hundreds.
+// during a commit form the next group. A single row is written at once; under
+// load one commit writes hundreds.
 package groupcommit
 
 import (
@@ -13,21 +13,21 @@ import (
 	"time"
 )
 
-// Options bound a Writer. The zero value of a field means its default.
+// Options configure a Writer. Zero values mean the defaults.
 type Options[T any] struct {
 	// Name is the kind of row, in metrics and logs.
 	Name string
-	// Flush writes a group in one transaction. Repeating it with the same rows
-	// must do no harm: a commit whose confirmation was lost is repeated.
+	// Flush writes a group in one transaction. It must be idempotent: a commit
+	// whose confirmation was lost is repeated.
 	Flush func(ctx context.Context, rows []T) error
-	// Transient reports whether a failure of Flush is the database's rather
-	// than the rows' fault: the rows are then kept and written later.
+	// Transient reports whether an error of Flush is caused by the database and not
+	// by the rows. The rows are then retried.
 	Transient func(err error) bool
 
-	MaxGroup int           // rows a flush; default 500
-	Buffer   int           // rows that may wait; default 20,000
+	MaxGroup int           // rows per flush; default 500
+	Buffer   int           // rows waiting at most; default 20,000
 	MaxWait  time.Duration // how long Append waits for the commit; default 50 ms
-	Pause    time.Duration // between attempts while the database is away; default 200 ms
+	Pause    time.Duration // between retries; default 200 ms
 }
 
 func (o Options[T]) withDefaults() Options[T] {
@@ -45,38 +45,37 @@ type Writer[T any] struct {
 	metrics *Metrics
 	rows    chan *entry[T]
 
-	ctx     context.Context // of the writes; ends when Stop gives up
-	giveUp  context.CancelFunc
+	ctx     context.Context // of the writes
+	cancel  context.CancelFunc
 	stop    chan struct{}
 	once    sync.Once
 	stopped chan struct{}
-	lost    int // rows given up, of the background's own
+	lost    int // rows not written before cancel; used by run only
 }
 
 type entry[T any] struct {
 	row       T
 	committed chan struct{}
-	late      atomic.Bool // nobody waits any more
+	late      atomic.Bool // Append has returned
 }
 
-// New returns a writer. It writes nothing before Start.
+// New returns a writer, which writes nothing before Start.
 func New[T any](opts Options[T], log *slog.Logger, metrics *Metrics) *Writer[T] {
 	opts = opts.withDefaults()
-	ctx, giveUp := context.WithCancel(context.Background()) //nolint:gosec // Stop calls it
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:gosec // Stop calls it
 	return &Writer[T]{
 		opts: opts, log: log, metrics: metrics,
 		rows:    make(chan *entry[T], opts.Buffer),
 		ctx:     ctx,
-		giveUp:  giveUp,
+		cancel:  cancel,
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
 }
 
-// Append hands over a row and waits until it is committed, but no longer than
-// MaxWait: a slow database delays nobody. It reports whether the row is
-// committed; if not, the row waits in the buffer, or was dropped and counted
-// because the buffer is full.
+// Append enqueues a row, waits at most MaxWait for its commit, and reports whether
+// it is committed. If not, the row is still in the buffer, or was dropped and
+// counted because the buffer is full.
 func (w *Writer[T]) Append(ctx context.Context, row T) bool {
 	e := &entry[T]{row: row, committed: make(chan struct{})}
 	if !w.enqueue(ctx, e) {
@@ -94,9 +93,8 @@ func (w *Writer[T]) Append(ctx context.Context, row T) bool {
 	return false
 }
 
-// Offer hands over a row and does not wait. It reports whether the row will be
-// written as soon as the database takes it; if not, it was dropped and counted
-// because the buffer is full.
+// Offer enqueues a row without waiting and reports whether it did. If not, the row
+// was dropped and counted because the buffer is full.
 func (w *Writer[T]) Offer(ctx context.Context, row T) bool {
 	return w.enqueue(ctx, &entry[T]{row: row, committed: make(chan struct{})})
 }
@@ -112,20 +110,20 @@ func (w *Writer[T]) enqueue(ctx context.Context, e *entry[T]) bool {
 	}
 }
 
-// Start begins to write in the background.
+// Start writes rows in a goroutine until Stop.
 func (w *Writer[T]) Start() { go w.run() }
 
-// Stop writes what is buffered and ends. It returns an error if ctx ends
-// before that is done; the rows left are then lost and counted. Call Append and Offer
-// no more.
+// Stop writes the buffered rows and stops the writer. If ctx ends first, the
+// remaining rows are lost and counted, and Stop returns an error. Append and Offer
+// must not be called after Stop.
 func (w *Writer[T]) Stop(ctx context.Context) error {
 	w.once.Do(func() { close(w.stop) })
-	defer w.giveUp()
+	defer w.cancel()
 	select {
 	case <-w.stopped:
 		return nil
 	case <-ctx.Done():
-		w.giveUp()
+		w.cancel()
 		<-w.stopped
 		return fmt.Errorf("groupcommit %s: rows left unwritten: %w", w.opts.Name, ctx.Err())
 	}
@@ -144,7 +142,7 @@ func (w *Writer[T]) run() {
 	}
 }
 
-// gather takes first and what else is waiting.
+// gather returns first and the rows that wait behind it, up to MaxGroup.
 func (w *Writer[T]) gather(first *entry[T]) []*entry[T] {
 	group := []*entry[T]{first}
 	for len(group) < w.opts.MaxGroup {
@@ -158,7 +156,8 @@ func (w *Writer[T]) gather(first *entry[T]) []*entry[T] {
 	return group
 }
 
-// drain writes what is left, or counts it once Stop has given up.
+// drain writes the remaining rows. Once the context is cancelled it counts them as
+// lost instead.
 func (w *Writer[T]) drain() {
 	for {
 		select {
@@ -167,16 +166,16 @@ func (w *Writer[T]) drain() {
 		default:
 			if w.lost > 0 {
 				w.metrics.dropped(w.opts.Name, w.lost)
-				w.log.Error("history rows lost: the database did not come back in time", "kind", w.opts.Name, "rows", w.lost)
+				w.log.Error("history rows lost: database unavailable at shutdown", "kind", w.opts.Name, "rows", w.lost)
 			}
 			return
 		}
 	}
 }
 
-// commit writes a group, waiting for the database as long as it is away. A
-// group that the database refuses is written row by row, so that one bad row
-// takes no others with it.
+// commit writes a group, retrying while the database is unavailable. If the
+// database rejects the group, its rows are written one by one, so that only the
+// bad ones are dropped.
 func (w *Writer[T]) commit(group []*entry[T]) {
 	w.metrics.waiting(w.opts.Name, len(w.rows)+len(group))
 	err := w.flush(group)
@@ -191,12 +190,12 @@ func (w *Writer[T]) commit(group []*entry[T]) {
 		}
 	default:
 		w.metrics.dropped(w.opts.Name, 1)
-		w.log.Error("history row dropped: not taken by the database", "kind", w.opts.Name, "error", err)
+		w.log.Error("history row dropped: rejected by the database", "kind", w.opts.Name, "error", err)
 	}
 	w.metrics.waiting(w.opts.Name, len(w.rows))
 }
 
-// confirm tells those who wait for a group that it is committed.
+// confirm counts a committed group and wakes its Append calls.
 func (w *Writer[T]) confirm(group []*entry[T]) {
 	late := 0
 	for _, e := range group {
@@ -210,7 +209,8 @@ func (w *Writer[T]) confirm(group []*entry[T]) {
 	}
 }
 
-// flush repeats a group until the database took it or refused it.
+// flush retries a group until it is committed, fails for a reason that is not
+// transient, or the context ends.
 func (w *Writer[T]) flush(group []*entry[T]) error {
 	rows := make([]T, len(group))
 	for i, e := range group {
@@ -222,7 +222,7 @@ func (w *Writer[T]) flush(group []*entry[T]) error {
 			return err
 		}
 		if attempt == 0 {
-			w.log.Warn("history waits for the database", "kind", w.opts.Name, "error", err)
+			w.log.Warn("history write failed", "kind", w.opts.Name, "error", err)
 		}
 		select {
 		case <-w.ctx.Done():
@@ -232,8 +232,8 @@ func (w *Writer[T]) flush(group []*entry[T]) error {
 	return w.ctx.Err()
 }
 
-// flushTimeout bounds one attempt, so that a connection which died silently is
-// given up.
+// flushTimeout is the deadline of one attempt, so that a dead connection does not
+// block the writer.
 const flushTimeout = 5 * time.Second
 
 func (w *Writer[T]) attempt(rows []T) error {

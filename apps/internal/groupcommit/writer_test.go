@@ -45,25 +45,25 @@ func TestAppendWaitsForTheCommit(t *testing.T) {
 	})
 }
 
-func TestRowsThatArriveDuringACommitFormTheNextGroup(t *testing.T) {
+func TestRowsArrivingDuringCommitFormNextGroup(t *testing.T) {
 	t.Parallel()
 	withWriter(t, options{MaxGroup: 4}, func(f *fixture) {
 		f.db.slow = 5 * time.Millisecond
 		wait := f.append(1, 2, 3, 4, 5, 6)
 		if n := wait(); n != 6 {
-			t.Errorf("%d of 6 said to be committed", n)
+			t.Errorf("%d of 6 reported as committed", n)
 		}
 		f.wantCommitted([]int{1}, []int{2, 3, 4, 5}, []int{6})
 	})
 }
 
-func TestAppendIsNotHeldUpByASlowDatabase(t *testing.T) {
+func TestAppendReturnsAfterMaxWait(t *testing.T) {
 	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.slow = time.Second
 		start := time.Now()
 		if f.writer.Append(f.t.Context(), 1) {
-			t.Error("said to be committed")
+			t.Error("reported as committed")
 		}
 		if took := time.Since(start); took != 50*time.Millisecond {
 			t.Errorf("waited %s", took)
@@ -72,9 +72,9 @@ func TestAppendIsNotHeldUpByASlowDatabase(t *testing.T) {
 		defer cancel()
 		start = time.Now()
 		if f.writer.Append(ctx, 2) || time.Since(start) != time.Millisecond {
-			t.Errorf("waited %s although the caller had left", time.Since(start))
+			t.Errorf("waited %s although the context had ended", time.Since(start))
 		}
-		pass(3 * time.Second)
+		advance(3 * time.Second)
 		f.wantCommitted([]int{1}, []int{2})
 		f.wantOutcomes(map[string]float64{"late": 2})
 	})
@@ -85,7 +85,7 @@ func TestOfferDoesNotWait(t *testing.T) {
 	withWriter(t, options{Buffer: 1, MaxGroup: 1}, func(f *fixture) {
 		f.db.slow = time.Second
 		start := time.Now()
-		for i, want := range []bool{true, true, false} { // one is being written, one waits
+		for i, want := range []bool{true, true, false} { // one in flight, one in the buffer
 			if got := f.writer.Offer(f.t.Context(), i); got != want {
 				t.Errorf("row %d: got %t", i, got)
 			}
@@ -94,52 +94,52 @@ func TestOfferDoesNotWait(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("waited %s", took)
 		}
-		pass(3 * time.Second)
+		advance(3 * time.Second)
 		f.wantCommitted([]int{0}, []int{1})
 		f.wantOutcomes(map[string]float64{"committed": 2, "dropped": 1})
 	})
 }
 
-func TestRowsAndTheirOrderOutliveAnOutage(t *testing.T) {
+func TestRowsAreKeptInOrderDuringOutage(t *testing.T) {
 	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
-		f.db.set(func() { f.db.err = errAway })
+		f.db.set(func() { f.db.err = errUnavailable })
 		f.append(1, 2, 3)()
-		pass(10 * time.Minute)
+		advance(10 * time.Minute)
 		f.append(4, 5)()
 		f.wantCommitted()
 		f.db.set(func() { f.db.err = nil })
-		pass(time.Second)
+		advance(time.Second)
 		f.wantCommitted([]int{1}, []int{2, 3, 4, 5})
 		f.wantOutcomes(map[string]float64{"late": 5})
 		if err := f.stop(time.Second); err != nil {
 			t.Error(err)
 		}
-		if n := f.logged("history waits for the database"); n != 1 {
-			t.Errorf("an outage logged %d times", n)
+		if n := f.logged("history write failed"); n != 1 {
+			t.Errorf("outage logged %d times", n)
 		}
 	})
 }
 
-func TestACommitThatHangsIsTriedAgain(t *testing.T) {
+func TestHungCommitIsRetried(t *testing.T) {
 	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.set(func() { f.db.hung = true })
 		f.append(1)()
-		pass(time.Second)
+		advance(time.Second)
 		f.db.set(func() { f.db.hung = false })
-		pass(10 * time.Second)
+		advance(10 * time.Second)
 		f.wantCommitted([]int{1})
 	})
 }
 
-func TestABadRowTakesNoOthersWithIt(t *testing.T) {
+func TestOnlyBadRowsAreDropped(t *testing.T) {
 	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.slow = 5 * time.Millisecond
 		wait := f.append(1, 2, bad, 3)
 		if n := wait(); n != 3 {
-			t.Errorf("%d of 3 said to be committed", n)
+			t.Errorf("%d of 3 reported as committed", n)
 		}
 		f.wantCommitted([]int{1}, []int{2}, []int{3})
 		f.wantOutcomes(map[string]float64{"committed": 3, "dropped": 1})
@@ -152,39 +152,39 @@ func TestABadRowTakesNoOthersWithIt(t *testing.T) {
 	})
 }
 
-func TestAnOutageAmidABadGroupLosesNoGoodRow(t *testing.T) {
+func TestOutageDuringBadGroupLosesNoGoodRow(t *testing.T) {
 	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.slow = 5 * time.Millisecond
 		wait := f.append(1, 2, bad, 3)
-		pass(6 * time.Millisecond) // the group is being written row by row
-		f.db.set(func() { f.db.err = errAway })
+		advance(6 * time.Millisecond) // the group is being written row by row
+		f.db.set(func() { f.db.err = errUnavailable })
 		wait()
 		f.db.set(func() { f.db.err = nil })
-		pass(time.Second)
+		advance(time.Second)
 		if got := slices.Sorted(slices.Values(slices.Concat(f.db.committed()...))); !slices.Equal(got, []int{1, 2, 3}) {
 			t.Errorf("committed %v", got)
 		}
 	})
 }
 
-func TestTheBufferIsBounded(t *testing.T) {
+func TestRowIsDroppedWhenBufferIsFull(t *testing.T) {
 	t.Parallel()
 	withWriter(t, options{Buffer: 3}, func(f *fixture) {
-		f.db.set(func() { f.db.err = errAway })
-		f.append(1, 2, 3, 4)() // one is being written, three wait
+		f.db.set(func() { f.db.err = errUnavailable })
+		f.append(1, 2, 3, 4)() // one in flight, three in the buffer
 		start := time.Now()
 		if f.writer.Append(f.t.Context(), 5) || time.Since(start) != 0 {
 			t.Errorf("waited %s although the buffer is full", time.Since(start))
 		}
 		f.db.set(func() { f.db.err = nil })
-		pass(time.Second)
+		advance(time.Second)
 		f.wantCommitted([]int{1}, []int{2, 3, 4})
 		f.wantOutcomes(map[string]float64{"late": 4, "dropped": 1})
 	})
 }
 
-func TestStopWritesWhatIsBuffered(t *testing.T) {
+func TestStopWritesBufferedRows(t *testing.T) {
 	t.Parallel()
 	withWriter(t, options{MaxGroup: 2}, func(f *fixture) {
 		f.db.slow = time.Second
@@ -194,15 +194,15 @@ func TestStopWritesWhatIsBuffered(t *testing.T) {
 		}
 		f.wantCommitted([]int{1}, []int{2, 3}, []int{4})
 		if err := f.stop(time.Second); err != nil {
-			t.Errorf("a second stop: %v", err)
+			t.Errorf("second stop: %v", err)
 		}
 	})
 }
 
-func TestStopWaitsForADatabaseThatComesBack(t *testing.T) {
+func TestStopWaitsForDatabase(t *testing.T) {
 	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
-		f.db.set(func() { f.db.err = errAway })
+		f.db.set(func() { f.db.err = errUnavailable })
 		f.append(1, 2)()
 		time.AfterFunc(2*time.Second, func() { f.db.set(func() { f.db.err = nil }) })
 		if err := f.stop(5 * time.Second); err != nil {
@@ -212,10 +212,10 @@ func TestStopWaitsForADatabaseThatComesBack(t *testing.T) {
 	})
 }
 
-func TestStopGivesUpAtItsDeadline(t *testing.T) {
+func TestStopReturnsAtItsDeadline(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(d *database){
-		"away": func(d *database) { d.err = errAway },
+		"down": func(d *database) { d.err = errUnavailable },
 		"hung": func(d *database) { d.hung = true },
 		"slow": func(d *database) { d.slow = time.Hour },
 	} {
@@ -233,7 +233,7 @@ func TestStopGivesUpAtItsDeadline(t *testing.T) {
 					t.Error("no error although rows are lost")
 				}
 				if took := time.Since(start); took != 3*time.Second {
-					t.Errorf("after %s", took)
+					t.Errorf("took %s, want 3s", took)
 				}
 				f.wantCommitted()
 				f.wantOutcomes(map[string]float64{"dropped": 101})
@@ -245,7 +245,7 @@ func TestStopGivesUpAtItsDeadline(t *testing.T) {
 	}
 }
 
-func TestManyWritersAtOnce(t *testing.T) {
+func TestConcurrentAppends(t *testing.T) {
 	t.Parallel()
 	withWriter(t, options{}, func(f *fixture) {
 		const writers, each = 50, 20

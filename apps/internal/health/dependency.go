@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// checkTimeout bounds each check, so that a hung dependency is reported and
-// not waited for. Kubernetes gives a probe one second by default.
+// checkTimeout is the deadline of a check. It is below the default timeout of a
+// Kubernetes probe, one second, so that a hung dependency is reported.
 const checkTimeout = 800 * time.Millisecond
 
-// errHung is the reason of a check that gave no answer in time.
+// errHung is the reason of a check that exceeds checkTimeout.
 var errHung = errors.New("no answer within " + checkTimeout.String())
 
-// dependency runs one check, one at a time: should it hang and not even honour
-// its context, the probes that follow wait for that one and start no others.
+// dependency runs its check at most once at a time: probes that arrive while a
+// check hangs, even one that ignores its context, wait for the same run.
 type dependency struct {
 	check Check
 	need  need
 
-	mu      sync.Mutex
-	held    bool // once
-	running *run // nil: none
-	last    Component
+	mu        sync.Mutex
+	succeeded bool // at least once
+	running   *run // nil if none
+	last      Component
 }
 
-// changes notes a state and reports whether it differs from the last one. That
-// a dependency is there from the beginning is no change.
+// changes stores the current state and reports whether it differs from the
+// previous one. A first state of UP is not a change.
 func (d *dependency) changes(now Component) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -38,26 +38,27 @@ func (d *dependency) changes(now Component) bool {
 
 type run struct {
 	done chan struct{}
-	err  error // set when done is closed
+	err  error // set before done is closed
 }
 
-// need is when a service needs a dependency to be ready.
+// need is when readiness requires a dependency.
 type need int
 
 const (
-	never need = iota
-	atFirst
+	never   need = iota
+	atFirst      // until the check has succeeded once
 	always
 )
 
-// decides reports whether the service is not ready without it.
-func (d *dependency) decides() bool {
+// required reports whether the service is not ready without the dependency.
+func (d *dependency) required() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.need == always || d.need == atFirst && !d.held
+	return d.need == always || d.need == atFirst && !d.succeeded
 }
 
-// state returns what the check says, or that it says nothing.
+// state returns the result of the check, or errHung as the reason after
+// checkTimeout.
 func (d *dependency) state(ctx context.Context) Component {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -74,7 +75,7 @@ func (d *dependency) state(ctx context.Context) Component {
 	return Component{Status: up}
 }
 
-// start runs the check, unless it runs already.
+// start starts the check, or returns the run in progress.
 func (d *dependency) start(ctx context.Context) *run {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -84,13 +85,13 @@ func (d *dependency) start(ctx context.Context) *run {
 	current := &run{done: make(chan struct{})}
 	d.running = current
 	go func() {
-		// The probe that began the check may leave before others that wait for it.
+		// The probe that starts the check may be cancelled before others that wait for it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 		defer cancel()
 		current.err = d.check(ctx)
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.running, d.held = nil, d.held || current.err == nil
+		d.running, d.succeeded = nil, d.succeeded || current.err == nil
 		close(current.done)
 	}()
 	return current

@@ -1,5 +1,5 @@
-// Package health answers whether a service is alive and whether it is ready,
-// and if it is not, which dependency is missing and why.
+// Package health serves liveness and readiness probes. A readiness response names
+// the dependencies that are down and the reason.
 package health
 
 import (
@@ -10,49 +10,47 @@ import (
 	"sync"
 )
 
-// Check tells whether a dependency can be used. Its error names the reason in
-// words that may be shown to operators: no secrets, no personal data.
+// Check returns nil if a dependency is usable. The text of its error is shown to
+// system operators, so it must not contain secrets or personal data.
 type Check func(ctx context.Context) error
 
-// Registry holds the checks that decide readiness. The zero value is ready for
-// use and reports ready.
+// Registry holds the checks of a service's dependencies. The zero value is ready
+// to use and reports ready.
 type Registry struct {
 	mu           sync.RWMutex
 	dependencies map[string]*dependency
-	tell         func(name string, now Component)
+	onChange     func(name string, now Component)
 }
 
 // NewRegistry returns an empty registry.
 func NewRegistry() *Registry { return &Registry{} }
 
-// Register adds the check of the dependency called name, without which the
-// service is not ready.
+// Register adds the check of a dependency that readiness requires.
 func (r *Registry) Register(name string, check Check) {
 	r.add(name, &dependency{check: check, need: always})
 }
 
-// RegisterFirst adds the check of the dependency called name, without which the
-// service is not ready until it could be used once; from then on it is only
-// reported. It is for what all replicas share: a release that cannot reach it is
-// not rolled out, but when it goes away later no replica is better than another,
-// and each goes on with what it knows.
+// RegisterFirst adds the check of a dependency that readiness requires until it
+// has succeeded once; from then on it is only reported. It is for dependencies
+// that all replicas share: a release that cannot reach one must not be rolled
+// out, but during a later outage, which affects all replicas alike, each continues
+// with cached data.
 func (r *Registry) RegisterFirst(name string, check Check) {
 	r.add(name, &dependency{check: check, need: atFirst})
 }
 
-// Watch adds the check of the dependency called name, which is reported but
-// does not decide: without it the service does less, but still enough to be
-// asked.
+// Watch adds the check of a dependency that is reported but not required: the
+// service is degraded without it, but not useless.
 func (r *Registry) Watch(name string, check Check) {
 	r.add(name, &dependency{check: check})
 }
 
-// OnChange has tell called when somebody asks and a dependency is found missing,
-// missing for another reason than before, or back. It must not block.
-func (r *Registry) OnChange(tell func(name string, now Component)) {
+// OnChange sets a function that Ready calls when the status of a dependency, or
+// the reason of its being down, has changed. It must not block.
+func (r *Registry) OnChange(onChange func(name string, now Component)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tell = tell
+	r.onChange = onChange
 }
 
 func (r *Registry) add(name string, d *dependency) {
@@ -64,7 +62,7 @@ func (r *Registry) add(name string, d *dependency) {
 	r.dependencies[name] = d
 }
 
-// Report is the body of both endpoints.
+// Report is the body of both responses.
 type Report struct {
 	Status     string               `json:"status"` // UP or DOWN
 	Components map[string]Component `json:"components,omitempty"`
@@ -81,11 +79,11 @@ const (
 	down = "DOWN"
 )
 
-// Ready runs all checks at the same time and reports them. It takes no longer
-// than 800 ms, also if a check hangs.
+// Ready runs all checks concurrently and reports their results. It takes at most
+// 800 ms, even if a check hangs.
 func (r *Registry) Ready(ctx context.Context) Report {
 	r.mu.RLock()
-	dependencies, tell := maps.Clone(r.dependencies), r.tell
+	dependencies, onChange := maps.Clone(r.dependencies), r.onChange
 	r.mu.RUnlock()
 
 	var (
@@ -96,13 +94,13 @@ func (r *Registry) Ready(ctx context.Context) Report {
 	for name, dependency := range dependencies {
 		group.Go(func() {
 			component := dependency.state(ctx)
-			if dependency.changes(component) && tell != nil {
-				tell(name, component)
+			if dependency.changes(component) && onChange != nil {
+				onChange(name, component)
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			report.Components[name] = component
-			if component.Status == down && dependency.decides() {
+			if component.Status == down && dependency.required() {
 				report.Status = down
 			}
 		})
@@ -111,14 +109,14 @@ func (r *Registry) Ready(ctx context.Context) Report {
 	return report
 }
 
-// Liveness answers 200 as long as the process can answer at all. It looks at
-// no dependency: restarting us would mend none of them.
+// Liveness always answers 200. It checks no dependency, because restarting the
+// service would repair none.
 func (r *Registry) Liveness(w http.ResponseWriter, _ *http.Request) {
 	write(w, Report{Status: up})
 }
 
-// Readiness answers 200 if every dependency that is needed can be used, else
-// 503, and names them all.
+// Readiness answers 200 if every required dependency is up, else 503. The body
+// lists all dependencies.
 func (r *Registry) Readiness(w http.ResponseWriter, req *http.Request) {
 	write(w, r.Ready(req.Context()))
 }
@@ -129,6 +127,6 @@ func write(w http.ResponseWriter, report Report) {
 	if report.Status == down {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	// A client that went away is no fault to report.
+	// A write fails only if the client has disconnected.
 	_ = json.NewEncoder(w).Encode(report)
 }

@@ -19,13 +19,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func fine(context.Context) error { return nil }
+func succeed(context.Context) error { return nil }
 
-func TestReadinessNamesWhatIsMissingAndWhy(t *testing.T) {
+func TestReadinessReportsDependencyAndReason(t *testing.T) {
 	t.Parallel()
 	registry := health.NewRegistry()
 	registry.Register("database", func(context.Context) error { return errors.New("database does not answer") })
-	registry.Register("sidecar", fine)
+	registry.Register("sidecar", succeed)
 
 	answer := httptest.NewRecorder()
 	registry.Readiness(answer, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
@@ -44,30 +44,30 @@ func TestReadinessNamesWhatIsMissingAndWhy(t *testing.T) {
 	}
 }
 
-func TestChangesAreToldOnce(t *testing.T) {
+func TestOnChangeIsCalledOncePerChange(t *testing.T) {
 	t.Parallel()
 	registry := health.NewRegistry()
-	var missing error
-	registry.Register("database", func(context.Context) error { return missing })
-	registry.Register("sidecar", fine)
-	var told []string
+	var current error
+	registry.Register("database", func(context.Context) error { return current })
+	registry.Register("sidecar", succeed)
+	var changes []string
 	registry.OnChange(func(name string, now health.Component) {
-		told = append(told, name+" "+now.Status+" "+now.Reason)
+		changes = append(changes, name+" "+now.Status+" "+now.Reason)
 	})
-	away, refused := errors.New("database does not answer"), errors.New("database refuses the password")
-	for _, missing = range []error{nil, nil, away, away, refused, nil, nil} {
+	down, refused := errors.New("database does not answer"), errors.New("database refuses the password")
+	for _, current = range []error{nil, nil, down, down, refused, nil, nil} {
 		registry.Ready(t.Context())
 	}
 	want := []string{"database DOWN database does not answer", "database DOWN database refuses the password", "database UP "}
-	if diff := cmp.Diff(want, told); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, changes); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 }
 
-func TestWhatIsOnlyWatchedIsNamedButDoesNotDecide(t *testing.T) {
+func TestWatchedDependencyIsReportedButNotRequired(t *testing.T) {
 	t.Parallel()
 	registry := health.NewRegistry()
-	registry.Register("database", fine)
+	registry.Register("database", succeed)
 	registry.Watch("session-store", func(context.Context) error { return errors.New("store does not answer") })
 	want := health.Report{Status: "UP", Components: map[string]health.Component{
 		"database": {Status: "UP"}, "session-store": {Status: "DOWN", Reason: "store does not answer"},
@@ -77,35 +77,35 @@ func TestWhatIsOnlyWatchedIsNamedButDoesNotDecide(t *testing.T) {
 	}
 }
 
-func TestWhatIsNeededAtFirstDecidesUntilItCouldBeUsed(t *testing.T) {
+func TestFirstDependencyIsRequiredUntilItSucceeds(t *testing.T) {
 	t.Parallel()
 	registry := health.NewRegistry()
-	var away atomic.Bool
+	var down atomic.Bool
 	registry.RegisterFirst("database", func(context.Context) error {
-		if away.Load() {
+		if down.Load() {
 			return errors.New("database does not answer")
 		}
 		return nil
 	})
 	for _, step := range []struct {
-		away              bool
+		down              bool
 		status, component string
 	}{{true, "DOWN", "DOWN"}, {false, "UP", "UP"}, {true, "UP", "DOWN"}} {
-		away.Store(step.away)
+		down.Store(step.down)
 		report := registry.Ready(t.Context())
 		if report.Status != step.status || report.Components["database"].Status != step.component {
-			t.Errorf("away %t: %+v", step.away, report)
+			t.Errorf("down %t: %+v", step.down, report)
 		}
 	}
 }
 
 func TestReadyWithAllOrNoDependencies(t *testing.T) {
 	t.Parallel()
-	var registry health.Registry // the zero value is of use
+	var registry health.Registry // the zero value is ready to use
 	if report := registry.Ready(t.Context()); report.Status != "UP" {
 		t.Errorf("empty registry: %+v", report)
 	}
-	registry.Register("sidecar", fine)
+	registry.Register("sidecar", succeed)
 	answer := httptest.NewRecorder()
 	registry.Readiness(answer, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 	if got := answer.Header().Get("Content-Type"); answer.Code != http.StatusOK || got != "application/json" {
@@ -113,12 +113,12 @@ func TestReadyWithAllOrNoDependencies(t *testing.T) {
 	}
 }
 
-func TestLivenessAsksNobody(t *testing.T) {
+func TestLivenessChecksNoDependency(t *testing.T) {
 	t.Parallel()
 	registry := health.NewRegistry()
 	registry.Register("database", func(context.Context) error {
-		t.Error("liveness asked a dependency")
-		return errors.New("away")
+		t.Error("liveness checked a dependency")
+		return errors.New("down")
 	})
 	answer := httptest.NewRecorder()
 	registry.Liveness(answer, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
@@ -127,7 +127,7 @@ func TestLivenessAsksNobody(t *testing.T) {
 	}
 }
 
-func TestHungChecksAreReportedAndNotWaitedFor(t *testing.T) {
+func TestHungCheckIsReportedWithinTheProbeTimeout(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(release <-chan struct{}) health.Check{
 		"honours its context": func(<-chan struct{}) health.Check {
@@ -144,12 +144,12 @@ func TestHungChecksAreReportedAndNotWaitedFor(t *testing.T) {
 				defer close(release)
 				registry := health.NewRegistry()
 				registry.Register("hung", check(release))
-				registry.Register("sidecar", fine)
+				registry.Register("sidecar", succeed)
 
 				start := time.Now()
 				report := registry.Ready(t.Context())
 				if took := time.Since(start); took >= time.Second {
-					t.Errorf("took %s: Kubernetes gives a probe a second", took)
+					t.Errorf("took %s, want less than the probe timeout of Kubernetes, 1s", took)
 				}
 				if report.Status != "DOWN" || report.Components["hung"].Reason == "" || report.Components["sidecar"].Status != "UP" {
 					t.Errorf("got %+v", report)
@@ -175,12 +175,12 @@ func TestProbesOfAHungDependencyShareOneCheck(t *testing.T) {
 			registry.Ready(t.Context())
 		}
 		if n := running.Load(); n != 1 {
-			t.Errorf("%d checks pile up", n)
+			t.Errorf("%d checks are running, want 1", n)
 		}
 		close(release)
 		synctest.Wait()
 		if report := registry.Ready(t.Context()); report.Status != "UP" {
-			t.Errorf("still down after it came back: %+v", report)
+			t.Errorf("still down after recovery: %+v", report)
 		}
 	})
 }

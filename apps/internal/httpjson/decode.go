@@ -15,7 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// Refusals of a request body.
+// The errors of Decode.
 var (
 	ErrMediaType = problem.New(problem.UnsupportedMedia, "UNSUPPORTED_MEDIA_TYPE", "Content-Type은 application/json(UTF-8)이어야 합니다.")
 	ErrEncoding  = problem.New(problem.UnsupportedMedia, "UNSUPPORTED_CONTENT_ENCODING", "압축 등으로 인코딩된 요청 본문은 지원하지 않습니다.")
@@ -23,14 +23,13 @@ var (
 	ErrMalformed = problem.New(problem.Invalid, "MALFORMED_JSON", "요청 본문이 올바른 JSON이 아닙니다.")
 )
 
-// Decode reads r's body, exactly one JSON value of v's shape, into v. The rules
-// are those of encoding/json/v2: valid UTF-8 without lone surrogates, no
-// duplicate members, and names in exactly one spelling. Unknown members are
-// refused too; a member that is null counts as absent.
+// Decode decodes r's body, exactly one JSON value, into v. As in encoding/json/v2,
+// the body must be valid UTF-8 without lone surrogates or duplicate members, and
+// names are case-sensitive. Unknown members are rejected; null counts as absent.
 //
-// It returns ErrMediaType, ErrEncoding, ErrTooLarge (past the limit that package
-// httpserver sets), ErrMalformed, or problem.ErrValidation with the path of the
-// member that is unknown, duplicate or of another type.
+// Decode returns ErrMediaType, ErrEncoding, ErrTooLarge (above the limit set by
+// package httpserver), ErrMalformed, or problem.ErrValidation with the path of the
+// member that is unknown, duplicate or of the wrong type.
 func Decode(r *http.Request, v any) error {
 	if err := checkMedia(r.Header); err != nil {
 		return err
@@ -40,7 +39,7 @@ func Decode(r *http.Request, v any) error {
 		return refusal(err)
 	}
 	if strings.TrimSpace(string(body)) == "null" {
-		return ErrMalformed // json takes it for any type and leaves v alone
+		return ErrMalformed // json.Unmarshal accepts null for any type
 	}
 	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err != nil {
 		return refusal(err)
@@ -48,8 +47,8 @@ func Decode(r *http.Request, v any) error {
 	return nil
 }
 
-// checkMedia refuses what is not plain JSON in UTF-8. RFC 9110, section 8.4.1,
-// reserves "identity" for Accept-Encoding, so any Content-Encoding is refused.
+// checkMedia rejects bodies that are not plain JSON in UTF-8. RFC 9110, section
+// 8.4.1, reserves "identity" for Accept-Encoding, so any Content-Encoding is rejected.
 func checkMedia(header http.Header) error {
 	types := header.Values("Content-Type")
 	if len(types) != 1 {
@@ -68,7 +67,7 @@ func checkMedia(header http.Header) error {
 	return nil
 }
 
-// refusal returns the problem for an error of reading or decoding.
+// refusal returns the problem for an error from reading or decoding a body.
 func refusal(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return ErrTooLarge.WithCause(err)
@@ -90,16 +89,16 @@ func refusal(err error) error {
 func memberFault(at jsontext.Pointer, message string) *problem.Error {
 	path := memberPath(at)
 	if path == "" {
-		return ErrMalformed // the whole value has another type, or the member no name
+		return ErrMalformed // the whole value has the wrong type, or the member's name is empty
 	}
 	return problem.ErrValidation.WithFields(map[string]string{path: message})
 }
 
-// maxPath bounds the path of a member in an answer, in bytes: the client chooses
-// its names.
+// maxPath is the maximum length of a member's path in a response, in bytes. The
+// client chooses the names in it.
 const maxPath = 64
 
-// memberPath returns the path of a member as clients write it:
+// memberPath returns the path of a member in JavaScript notation:
 // script[0].lineNumber.
 func memberPath(at jsontext.Pointer) string {
 	var path strings.Builder
@@ -116,8 +115,8 @@ func memberPath(at jsontext.Pointer) string {
 	return truncate(path.String(), maxPath)
 }
 
-// isIndex reports whether a token of a pointer is an index of an array. No type
-// has members whose names are numbers.
+// isIndex reports whether a token of a pointer is an array index. No type of ours
+// has numeric member names.
 func isIndex(token string) bool {
 	return token != "" && strings.Trim(token, "0123456789") == ""
 }

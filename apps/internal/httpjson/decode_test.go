@@ -24,7 +24,7 @@ type order struct {
 	embedded
 }
 
-// embedded has its members in the object of order.
+// embedded has members that JSON inlines into order.
 type embedded struct {
 	Nested struct {
 		Sure bool `json:"sure"`
@@ -40,7 +40,7 @@ func request(contentType, body string) *http.Request {
 	return r
 }
 
-func TestDecodeTakesOneValueOfTheShape(t *testing.T) {
+func TestDecodeAcceptsOneValue(t *testing.T) {
 	t.Parallel()
 	want := order{Line: "01012345678", Months: 6}
 	want.Owner.Name = "김"
@@ -56,22 +56,22 @@ func TestDecodeTakesOneValueOfTheShape(t *testing.T) {
 	}
 }
 
-func TestDecodeRefusesEverythingElse(t *testing.T) {
+func TestDecodeRejectsInvalidBodies(t *testing.T) {
 	t.Parallel()
 	const jsonType = "application/json"
 	tests := map[string]struct {
 		contentType, body string
 		want              error
-		field             string // the one that is named
+		field             string // named by the error
 	}{
 		"no media type":         {"", `{}`, httpjson.ErrMediaType, ""},
 		"form":                  {"application/x-www-form-urlencoded", `{}`, httpjson.ErrMediaType, ""},
 		"text":                  {"text/plain", `{}`, httpjson.ErrMediaType, ""},
 		"media type is garbage": {"application/json; =", `{}`, httpjson.ErrMediaType, ""},
-		"empty":                 {jsonType, ``, httpjson.ErrMalformed, ""},
+		"empty body":            {jsonType, ``, httpjson.ErrMalformed, ""},
 		"only space":            {jsonType, ` `, httpjson.ErrMalformed, ""},
 		"null":                  {jsonType, `null`, httpjson.ErrMalformed, ""},
-		"cut off":               {jsonType, `{"line":"0101`, httpjson.ErrMalformed, ""},
+		"truncated":             {jsonType, `{"line":"0101`, httpjson.ErrMalformed, ""},
 		"not JSON":              {jsonType, `line=010`, httpjson.ErrMalformed, ""},
 		"array for object":      {jsonType, `[]`, httpjson.ErrMalformed, ""},
 		"two values":            {jsonType, `{} {}`, httpjson.ErrMalformed, ""},
@@ -116,13 +116,13 @@ func TestDecodeRefusesEverythingElse(t *testing.T) {
 				t.Fatalf("got %v, want %v", err, tc.want)
 			}
 			if fields, _ := problem.From(err).Details.(problem.FieldErrors); (tc.field != "" || fields.Fields != nil) && fields.Fields[tc.field] == "" {
-				t.Errorf("names %v, want %q", fields.Fields, tc.field)
+				t.Errorf("fields %v, want %q", fields.Fields, tc.field)
 			}
 		})
 	}
 }
 
-func TestDecodeRefusesContentEncodings(t *testing.T) {
+func TestDecodeRejectsContentEncodings(t *testing.T) {
 	t.Parallel()
 	for encoding, want := range map[string]error{
 		"gzip": httpjson.ErrEncoding, "identity": httpjson.ErrEncoding, "aes128gcm, gzip": httpjson.ErrEncoding,
@@ -137,13 +137,13 @@ func TestDecodeRefusesContentEncodings(t *testing.T) {
 	r := request("application/json", `{}`)
 	r.Header.Add("Content-Type", "application/json")
 	if err := httpjson.Decode(r, &order{}); !errors.Is(err, httpjson.ErrMediaType) {
-		t.Errorf("two types: %v", err)
+		t.Errorf("two Content-Type headers: %v", err)
 	}
 }
 
-// TestUnsupportedMediaSaysWhatIsTaken checks the headers of RFC 9110, sections
-// 12.5.3 and 15.5.16: Accept-Encoding only where the encoding is the reason.
-func TestUnsupportedMediaSaysWhatIsTaken(t *testing.T) {
+// TestUnsupportedMediaHeaders checks Accept and Accept-Encoding (RFC 9110,
+// sections 12.5.3 and 15.5.16).
+func TestUnsupportedMediaHeaders(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[*problem.Error][2]string{
 		httpjson.ErrMediaType: {"application/json", ""},
@@ -158,12 +158,12 @@ func TestUnsupportedMediaSaysWhatIsTaken(t *testing.T) {
 	}
 }
 
-func TestFaultsNameWholeCharacters(t *testing.T) {
+func TestPathIsTruncatedAtACharacter(t *testing.T) {
 	t.Parallel()
 	err := httpjson.Decode(request("application/json", `{"`+strings.Repeat("가", 30)+`":1}`), &order{})
 	fields, _ := problem.From(err).Details.(problem.FieldErrors)
 	if fields.Fields[strings.Repeat("가", 21)] == "" {
-		t.Errorf("names %q", fields.Fields)
+		t.Errorf("fields %q", fields.Fields)
 	}
 }
 
@@ -178,13 +178,13 @@ func FuzzDecode(f *testing.F) {
 		err := httpjson.Decode(request("application/json", body), &got)
 		if err == nil {
 			if !utf8.ValidString(body) {
-				t.Fatalf("%q is taken", body)
+				t.Fatalf("%q is accepted", body)
 			}
 			return
 		}
 		refusal, ok := errors.AsType[*problem.Error](err)
 		if !ok || refusal.Kind == problem.Internal {
-			t.Fatalf("a bad body is taken for a fault of ours: %v", err)
+			t.Fatalf("an invalid body is reported as an internal error: %v", err)
 		}
 		answer := httptest.NewRecorder()
 		httpjson.Fail(answer, httptest.NewRequest(http.MethodPost, "/", http.NoBody), err)

@@ -1,5 +1,5 @@
-// Package httpjson reads and writes the JSON of the public API: strict
-// requests in, one envelope for answers and one for failures out.
+// Package httpjson decodes requests of the public API strictly and encodes
+// responses in its envelopes, one for success and one for failure.
 package httpjson
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// Handler is an http.Handler whose errors are answered with the failure
-// envelope. It must not return an error once it has written.
+// Handler is an http.Handler that may return an error, which is answered with the
+// failure envelope. It must not return an error after it has written a response.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // ServeHTTP calls h and answers its error, if any, with Fail.
@@ -35,13 +35,13 @@ type success struct {
 	Message string `json:"message"`
 }
 
-// Success writes data in the success envelope. Message is Korean text for
-// people.
+// Success writes data in the success envelope. Message is a Korean text for users.
 func Success(w http.ResponseWriter, status int, data any, message string) error {
 	return Write(w, status, success{Success: true, Data: data, Message: message})
 }
 
-// Write writes v as JSON. Nothing is written if v cannot be marshalled.
+// Write writes v as JSON. If v cannot be marshalled, it writes nothing and returns
+// an error.
 func Write(w http.ResponseWriter, status int, v any) error {
 	var body bytes.Buffer
 	if err := json.NewEncoder(&body).Encode(v); err != nil {
@@ -51,17 +51,17 @@ func Write(w http.ResponseWriter, status int, v any) error {
 	header.Set("Content-Type", "application/json")
 	header.Set("Content-Length", strconv.Itoa(body.Len()))
 	if header.Get("Cache-Control") == "" {
-		header.Set("Cache-Control", "no-store") // nearly all we say is personal
+		header.Set("Cache-Control", "no-store") // nearly all responses hold personal data
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // a client that went away is no fault of ours
+	_, _ = w.Write(body.Bytes()) // fails only if the client has disconnected
 	return nil
 }
 
 type failure struct {
 	Success bool         `json:"success"`
 	Error   failureError `json:"error"`
-	Message string       `json:"message"` // the existing client reads it here
+	Message string       `json:"message"` // read here by the existing client
 }
 
 type failureError struct {
@@ -71,7 +71,7 @@ type failureError struct {
 	TraceID string `json:"traceId"`
 }
 
-// status is the one place that says which HTTP status a kind has.
+// status maps the kind of a problem to its HTTP status.
 var status = map[problem.Kind]int{
 	problem.Internal:         http.StatusInternalServerError,
 	problem.Invalid:          http.StatusBadRequest,
@@ -87,14 +87,15 @@ var status = map[problem.Kind]int{
 	problem.Unavailable:      http.StatusServiceUnavailable,
 }
 
-// statusClientClosed is nginx's code for a client that left before its answer.
+// statusClientClosed is nginx's status for a client that closed the connection
+// before the response.
 const statusClientClosed = 499
 
-// Fail answers err with the failure envelope and notes it in the request's log
-// record, as an error if it is a fault on our side of the line.
+// Fail answers err with the failure envelope and adds it to the request's log
+// record, at level ERROR if the fault is the server's.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
-		w.WriteHeader(statusClientClosed) // nobody reads it; logs and metrics do
+		w.WriteHeader(statusClientClosed) // for log and metrics only
 		return
 	}
 	p := problem.From(err)
@@ -107,24 +108,24 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 		telemetry.Fault(r.Context(), p)
 	}
 	SetFailureHeaders(w.Header(), p)
-	// The envelope of a problem always marshals unless its details do not.
+	// Only the details of a problem can be unmarshallable.
 	if Write(w, code, envelope(r, p)) != nil {
 		_ = Write(w, code, envelope(r, p.WithDetails(nil)))
 	}
 }
 
-// byDesign reports whether p is no fault though the client is told to come back:
-// it has no cause, such as a queue that is full or work that goes on.
+// byDesign reports whether p is a 503 that is not a fault: it has no cause, as for
+// a full queue or work in progress.
 func byDesign(p *problem.Error) bool {
 	return p.Kind == problem.Unavailable && p.Unwrap() == nil
 }
 
-// Observer is told of a request that is about to be refused. It must not wait.
+// Observer is called by Fail before it answers r with p. It must not block.
 type Observer func(r *http.Request, p *problem.Error)
 
 type observerKey struct{}
 
-// WithObserver returns a context of a request whose refusals observe is told of.
+// WithObserver returns a context that makes Fail call observe.
 func WithObserver(ctx context.Context, observe Observer) context.Context {
 	return context.WithValue(ctx, observerKey{}, observe)
 }
@@ -139,8 +140,8 @@ func envelope(r *http.Request, p *problem.Error) failure {
 	}
 }
 
-// SetFailureHeaders sets what the headers of an answer say about p: when to retry,
-// how to authenticate, what is taken instead.
+// SetFailureHeaders sets the response headers for p: Retry-After,
+// WWW-Authenticate, Accept and Accept-Encoding, as far as they apply.
 func SetFailureHeaders(header http.Header, p *problem.Error) {
 	if p.RetryAfter > 0 {
 		seconds := math.Ceil(float64(p.RetryAfter) / float64(time.Second))

@@ -24,7 +24,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 var errTaken = problem.New(problem.Conflict, "LINE_TAKEN", "이미 등록된 회선입니다.")
 
@@ -52,10 +52,10 @@ func TestEnvelopes(t *testing.T) {
 		"fault": {func(http.ResponseWriter, *http.Request) error {
 			return errors.New("dial tcp 10.1.2.3:5432: password is hunter2")
 		}, http.StatusInternalServerError},
-		"details_cannot_be_told": {func(http.ResponseWriter, *http.Request) error {
+		"details_unmarshallable": {func(http.ResponseWriter, *http.Request) error {
 			return errTaken.WithDetails(make(chan int))
 		}, http.StatusConflict},
-		"data_cannot_be_told": {func(w http.ResponseWriter, _ *http.Request) error {
+		"data_unmarshallable": {func(w http.ResponseWriter, _ *http.Request) error {
 			return httpjson.Success(w, http.StatusOK, make(chan int), "")
 		}, http.StatusInternalServerError},
 	}
@@ -78,7 +78,7 @@ func TestEnvelopes(t *testing.T) {
 	}
 }
 
-// tracedRequest belongs to a trace with a fixed id.
+// tracedRequest returns a request with a fixed trace id.
 func tracedRequest(t *testing.T) *http.Request {
 	t.Helper()
 	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
@@ -135,30 +135,30 @@ func TestRetryAfterIsRoundedUp(t *testing.T) {
 	}
 }
 
-func TestAClientThatLeftIsNoFault(t *testing.T) {
+func TestClientDisconnectIsNotLoggedAsError(t *testing.T) {
 	t.Parallel()
 	var record telemetry.Record
-	ctx, leave := context.WithCancel(telemetry.WithRecord(t.Context(), &record))
-	leave()
+	ctx, cancel := context.WithCancel(telemetry.WithRecord(t.Context(), &record))
+	cancel()
 	answer := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
 	httpjson.Fail(answer, r, fmt.Errorf("query: %w", context.Canceled))
 	if answer.Code != 499 || answer.Body.Len() != 0 {
 		t.Errorf("answered %d %s", answer.Code, answer.Body)
 	}
-	if line := emit(t, &record); strings.Contains(line, "ERROR") {
-		t.Errorf("logged as a fault: %s", line)
+	if logged := emit(t, &record); strings.Contains(logged, "ERROR") {
+		t.Errorf("logged as an error: %s", logged)
 	}
 }
 
-func TestACancellationOfOursIsAFault(t *testing.T) {
+func TestInternalCancellationIsAFault(t *testing.T) {
 	t.Parallel()
 	if answer := fail(t, context.Canceled); answer.Code != http.StatusInternalServerError {
-		t.Errorf("answered %d although the client waits", answer.Code)
+		t.Errorf("answered %d although the client is connected", answer.Code)
 	}
 }
 
-func TestFailuresAreNotedInTheRecord(t *testing.T) {
+func TestFailuresAreAddedToTheLogRecord(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		err         error
@@ -167,7 +167,7 @@ func TestFailuresAreNotedInTheRecord(t *testing.T) {
 		"refusal":     {errTaken.WithCause(errors.New("inside")), "INFO", `"code":"LINE_TAKEN"`},
 		"fault":       {errors.New("inside"), "ERROR", "inside"},
 		"by design":   {problem.New(problem.Unavailable, "QUEUED", "메시지"), "INFO", `"code":"QUEUED"`},
-		"unavailable": {problem.New(problem.Unavailable, "AWAY", "메시지").WithCause(errors.New("inside")), "ERROR", "inside"},
+		"unavailable": {problem.New(problem.Unavailable, "UNAVAILABLE", "메시지").WithCause(errors.New("inside")), "ERROR", "inside"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -176,11 +176,11 @@ func TestFailuresAreNotedInTheRecord(t *testing.T) {
 			r := httptest.NewRequestWithContext(telemetry.WithRecord(t.Context(), &record), http.MethodGet, "/", http.NoBody)
 			answer := httptest.NewRecorder()
 			httpjson.Fail(answer, r, tc.err)
-			if line := emit(t, &record); !strings.Contains(line, tc.level) || !strings.Contains(line, tc.text) {
-				t.Errorf("logged %s", line)
+			if logged := emit(t, &record); !strings.Contains(logged, tc.level) || !strings.Contains(logged, tc.text) {
+				t.Errorf("logged %s", logged)
 			}
 			if strings.Contains(answer.Body.String(), "inside") {
-				t.Errorf("the client reads %s", answer.Body)
+				t.Errorf("the response leaks the cause: %s", answer.Body)
 			}
 		})
 	}

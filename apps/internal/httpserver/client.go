@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Proxies are the networks of the proxies in front of the service, whose word
-// on where a request comes from counts.
+// Proxies are the networks of the trusted proxies in front of the service: their
+// X-Forwarded-For entries are believed.
 type Proxies []netip.Prefix
 
-// UnmarshalText reads networks in CIDR notation, separated by commas.
+// UnmarshalText parses networks in CIDR notation, separated by commas.
 func (p *Proxies) UnmarshalText(text []byte) error {
 	*p = nil
 	for field := range strings.SplitSeq(string(text), ",") {
@@ -29,9 +29,9 @@ func (p Proxies) trust(addr netip.Addr) bool {
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(addr) })
 }
 
-// client returns where a request comes from: the peer, or, as long as that is
-// a trusted proxy, whoever the proxy says had sent it the request. What stands
-// further left in the header anybody may have written.
+// client returns the client address of a request: the right-most address of
+// X-Forwarded-For plus the peer that is not a trusted proxy. Entries to its left
+// may be forged.
 func (p Proxies) client(r *http.Request) netip.Addr {
 	client, _ := parseHop(r.RemoteAddr)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -45,7 +45,7 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 	return client
 }
 
-// parseHop reads an address with or without a port: some proxies add it.
+// parseHop parses an address with or without a port, which some proxies add.
 func parseHop(text string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(text)
 	if err != nil {
@@ -58,15 +58,14 @@ func parseHop(text string) (netip.Addr, bool) {
 
 type clientKey struct{}
 
-// ClientAddr returns where the request that ctx belongs to comes from, as far
-// as our own proxies know: the zero Addr outside a Server, or if the peer has
-// no address.
+// ClientAddr returns the client address of ctx's request, as reported by trusted
+// proxies. It is the zero Addr outside of a Server, or if the peer has no address.
 func ClientAddr(ctx context.Context) netip.Addr {
 	addr, _ := ctx.Value(clientKey{}).(netip.Addr)
 	return addr
 }
 
-// noteClient makes ClientAddr known to all within.
+// noteClient stores the client address in the context, for ClientAddr.
 func noteClient(proxies Proxies, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), clientKey{}, proxies.client(r))

@@ -10,15 +10,15 @@ import (
 	"github.com/rs/cors"
 )
 
-// Origins are the web pages that may call us from a browser, each exactly as a
-// browser names it: https://app.example.com. The zero value lets none.
+// Origins are the allowed CORS origins, such as https://app.example.com. The zero
+// value allows none.
 type Origins []string
 
-// preflightAge is how long a browser may remember what it may send.
+// preflightAge is how long browsers may cache a preflight response.
 const preflightAge = 10 * time.Minute
 
-// validate refuses patterns, and what is no origin: a list that lets everybody
-// in must not come about by a slip.
+// validate rejects wildcards and malformed origins, so that a typo cannot allow
+// every origin.
 func (o Origins) validate() error {
 	for _, origin := range o {
 		u, err := url.Parse(origin)
@@ -29,13 +29,13 @@ func (o Origins) validate() error {
 	return nil
 }
 
-// secureScheme allows clear text on the developer's own machine only.
+// secureScheme allows http for the loopback address only.
 func secureScheme(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1")
 }
 
-// allow lets pages of origins call next. They send a token that they hold
-// themselves: cookies and other credentials of the browser's are not asked for.
+// allow adds CORS headers for origins to next. Clients send a bearer token, so
+// browser credentials such as cookies are not allowed.
 func allow(origins Origins, next http.Handler) http.Handler {
 	if len(origins) == 0 {
 		return next

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// secure adds securityHeaders to every answer. A route may set one otherwise, such
-// as the caching of what is public.
+// secure sets securityHeaders on every response. A route may override them, for
+// instance to make a public response cacheable.
 func secure(hsts time.Duration, next http.Handler) http.Handler {
 	headers := securityHeaders(hsts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -17,16 +17,16 @@ func secure(hsts time.Duration, next http.Handler) http.Handler {
 	})
 }
 
-// securityHeaders tell browsers what they may do with an answer, which is little:
-// none is a page.
+// securityHeaders returns headers that restrict browsers as far as possible: no
+// response is a page.
 func securityHeaders(hsts time.Duration) http.Header {
 	headers := http.Header{
-		"Cache-Control":                {"no-store"}, // nearly all of it is personal
+		"Cache-Control":                {"no-store"}, // nearly all responses hold personal data
 		"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
 		"Cross-Origin-Resource-Policy": {"same-origin"},
 		"Referrer-Policy":              {"no-referrer"},
 		"X-Content-Type-Options":       {"nosniff"},
-		"X-Frame-Options":              {"DENY"}, // for browsers that know no frame-ancestors
+		"X-Frame-Options":              {"DENY"}, // for browsers without frame-ancestors
 	}
 	if hsts > 0 {
 		headers.Set("Strict-Transport-Security", fmt.Sprintf("max-age=%d; includeSubDomains", hsts/time.Second))

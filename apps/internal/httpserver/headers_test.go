@@ -32,7 +32,8 @@ func plain(r *mux.Router) {
 	r.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic("at the disco") })
 }
 
-// of returns the headers of got that are in secureHeaders or tell who we are.
+// of returns the headers of got that are in secureHeaders, identify the software
+// or enable HSTS.
 func of(got http.Header) http.Header {
 	found := http.Header{}
 	for name, values := range got {
@@ -43,7 +44,7 @@ func of(got http.Header) http.Header {
 	return found
 }
 
-func TestEveryAnswerHasItsHeaders(t *testing.T) {
+func TestEveryResponseHasSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	f := setup(t, defaults(), plain)
 	for _, path := range []string{
@@ -54,11 +55,11 @@ func TestEveryAnswerHasItsHeaders(t *testing.T) {
 		}
 	}
 	if got := f.do(t, get("/keys")).Header().Values("Cache-Control"); !cmp.Equal(got, []string{"public, max-age=300"}) {
-		t.Errorf("a route that may be cached: %q", got)
+		t.Errorf("override of Cache-Control: %q", got)
 	}
 }
 
-func TestStrictTransportSecurityIsForThoseWhoHaveTLS(t *testing.T) {
+func TestHSTSIsSentWhenConfigured(t *testing.T) {
 	t.Parallel()
 	cfg := defaults()
 	cfg.HSTS = 365 * 24 * time.Hour
@@ -70,7 +71,7 @@ func TestStrictTransportSecurityIsForThoseWhoHaveTLS(t *testing.T) {
 
 const page = "https://app.example.com"
 
-// from returns a request of a page, and what its browser asks before.
+// from returns a request from an origin and its preflight request.
 func from(origin, method string) (request, preflight *http.Request) {
 	request = httptest.NewRequest(method, "/bill", http.NoBody)
 	request.Header.Set("Origin", origin)
@@ -81,20 +82,20 @@ func from(origin, method string) (request, preflight *http.Request) {
 	return request, preflight
 }
 
-func TestPagesMayCallOnlyWhenTheyAreNamed(t *testing.T) {
+func TestCORSAllowsConfiguredOriginsOnly(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		allowed        httpserver.Origins
 		origin, method string
 		want, may      bool // the request, the preflight
 	}{
-		"none is named":      {nil, page, http.MethodPost, false, false},
-		"named":              {httpserver.Origins{page}, page, http.MethodPost, true, true},
-		"another":            {httpserver.Origins{page}, "https://evil.example.com", http.MethodPost, false, false},
-		"begins like it":     {httpserver.Origins{page}, page + ".evil.com", http.MethodPost, false, false},
-		"without TLS":        {httpserver.Origins{page}, "http://app.example.com", http.MethodPost, false, false},
-		"from nowhere":       {httpserver.Origins{page}, "null", http.MethodPost, false, false},
-		"a method of nobody": {httpserver.Origins{page}, page, http.MethodPatch, false, false},
+		"none configured": {nil, page, http.MethodPost, false, false},
+		"allowed":         {httpserver.Origins{page}, page, http.MethodPost, true, true},
+		"other origin":    {httpserver.Origins{page}, "https://evil.example.com", http.MethodPost, false, false},
+		"same prefix":     {httpserver.Origins{page}, page + ".evil.com", http.MethodPost, false, false},
+		"without TLS":     {httpserver.Origins{page}, "http://app.example.com", http.MethodPost, false, false},
+		"null origin":     {httpserver.Origins{page}, "null", http.MethodPost, false, false},
+		"unused method":   {httpserver.Origins{page}, page, http.MethodPatch, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -112,14 +113,14 @@ func TestPagesMayCallOnlyWhenTheyAreNamed(t *testing.T) {
 					t.Errorf("%s: allowed %q, want %q", kind, got, want)
 				}
 				if header.Get("Access-Control-Allow-Credentials") != "" {
-					t.Errorf("%s: the browser's credentials are asked for", kind)
+					t.Errorf("%s: browser credentials are allowed", kind)
 				}
 			}
 		})
 	}
 }
 
-func TestOriginsAreExact(t *testing.T) {
+func TestOriginsAreValidated(t *testing.T) {
 	t.Parallel()
 	for origin, ok := range map[string]bool{
 		page: true, "https://app.example.com:8443": true, "http://localhost:3000": true, "http://127.0.0.1:3000": true,
@@ -139,6 +140,6 @@ func TestOriginsAreExact(t *testing.T) {
 		t.Errorf("by default: %+v, %v", cfg, err)
 	}
 	if _, err := config.Load[httpserver.Config]([]string{"HTTP_HSTS_MAX_AGE=-1s"}); err == nil {
-		t.Error("a negative age was taken")
+		t.Error("negative HTTP_HSTS_MAX_AGE is accepted")
 	}
 }

@@ -20,10 +20,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// stack returns api's routes behind the middleware, outermost first: observe,
-// recover, let pages in, shed, limit the body.
+// stack returns api's routes behind the middleware, outermost first: observe and
+// recover, CORS, client address, load shedding, body limit.
 func stack(cfg Config, deps Deps, api Registrar, actuators []string) http.Handler {
-	router := mux.NewRouter().SkipClean(true) // an untidy path is no route of ours: 404, not a redirect
+	router := mux.NewRouter().SkipClean(true) // a path that is not clean gets 404, not a redirect
 	router.NotFoundHandler = unmatched(router, actuators)
 	router.MethodNotAllowedHandler = router.NotFoundHandler
 	router.Use(noteRoute, query.Middleware)
@@ -37,8 +37,8 @@ func stack(cfg Config, deps Deps, api Registrar, actuators []string) http.Handle
 	return &observer{deps: deps, metrics: metrics, next: inner}
 }
 
-// observer gives each request a trace and, when it is over, one log record and
-// its share of the metrics.
+// observer starts a span for each request. At the end it writes one log record and
+// updates the metrics.
 type observer struct {
 	deps    Deps
 	metrics *metrics
@@ -55,15 +55,15 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx = context.WithValue(ctx, observationKey{}, seen)
 	answer := &response{ResponseWriter: w, status: http.StatusOK}
 	o.metrics.inFlight.Inc()
-	defer func() { // also when the connection is cut by a panic
+	defer func() { // also if serve panics to close the connection
 		o.metrics.inFlight.Dec()
-		o.tell(ctx, r.Method, seen, answer, o.deps.Now().Sub(start))
+		o.report(ctx, r.Method, seen, answer, o.deps.Now().Sub(start))
 	}()
 	serve(o.next, answer, r.WithContext(telemetry.WithRecord(ctx, &seen.record)))
 }
 
-// tell tells the log, the metrics and the trace about a request that is over.
-func (o *observer) tell(ctx context.Context, method string, seen *observation, answer *response, took time.Duration) {
+// report writes metrics, span attributes and log record of a finished request.
+func (o *observer) report(ctx context.Context, method string, seen *observation, answer *response, took time.Duration) {
 	method = clampMethod(method)
 	o.metrics.observe(method, seen.route, answer.status, took)
 	span := trace.SpanFromContext(ctx)
@@ -79,7 +79,7 @@ func (o *observer) tell(ctx context.Context, method string, seen *observation, a
 	)
 }
 
-// observation is what the inner layers tell the observer.
+// observation is the data that inner handlers pass to the observer.
 type observation struct {
 	route  string
 	record telemetry.Record
@@ -87,8 +87,8 @@ type observation struct {
 
 type observationKey struct{}
 
-// noteRoute tells the observer which route matched: its template, such as
-// "/users/{userId}", never a path with somebody's id in it.
+// noteRoute passes the template of the matched route to the observer, such as
+// "/users/{userId}". Paths are not logged, as they hold ids.
 func noteRoute(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
@@ -100,16 +100,16 @@ func noteRoute(next http.Handler) http.Handler {
 	})
 }
 
-// serve calls next. A panic becomes a 500 with a trace id. An answer that has
-// begun is cut off instead, so that its client sees that it is not whole; so is
-// one whose handler wants that (http.ErrAbortHandler).
+// serve calls next. A panic is answered with 500 and a trace id. If the response
+// has begun, or the panic is http.ErrAbortHandler, the connection is closed
+// instead, so that the client sees that the response is incomplete.
 func serve(next http.Handler, w *response, r *http.Request) {
 	defer func() {
 		cause := recover()
 		if cause == nil {
 			return
 		}
-		if wanted, ok := cause.(error); !ok || !errors.Is(wanted, http.ErrAbortHandler) {
+		if abort, ok := cause.(error); !ok || !errors.Is(abort, http.ErrAbortHandler) {
 			err := fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 			if !w.wrote {
 				httpjson.Fail(w, r, err)
@@ -117,13 +117,13 @@ func serve(next http.Handler, w *response, r *http.Request) {
 			}
 			telemetry.Fault(r.Context(), err)
 		}
-		w.cut()
+		w.abort()
 	}()
 	next.ServeHTTP(w, r)
 }
 
-// shed refuses what exceeds limit, at once: a queue in memory would only make
-// everybody late.
+// shed answers requests above limit with 503 at once. Queueing them in memory would
+// only delay all requests.
 func shed(limit int64, metrics *metrics, next http.Handler) http.Handler {
 	var running atomic.Int64
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -32,25 +32,25 @@ func api(r *mux.Router) {
 	v1.HandleFunc("/silent", func(http.ResponseWriter, *http.Request) {})
 }
 
-func TestEachRequestIsToldOnceByItsRoute(t *testing.T) {
+func TestRequestIsLoggedAndCountedOnceByRoute(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		method, target string
 		status         int
 		route, code    string
 	}{
-		"matched":          {"GET", "/api/v1/users/secret77", 200, "/api/v1/users/{userId}", ""},
+		"GET":              {"GET", "/api/v1/users/secret77", 200, "/api/v1/users/{userId}", ""},
 		"HEAD":             {"HEAD", "/api/v1/users/secret77", 200, "/api/v1/users/{userId}", ""},
-		"a query of none":  {"GET", "/api/v1/users/secret77?token=secret77", 400, "/api/v1/users/{userId}", "VALIDATION_ERROR"},
+		"unknown query":    {"GET", "/api/v1/users/secret77?token=secret77", 400, "/api/v1/users/{userId}", "VALIDATION_ERROR"},
 		"fault":            {"GET", "/api/v1/broken/secret77", 500, "/api/v1/broken/{userId}", "INTERNAL_ERROR"},
-		"says nothing":     {"GET", "/api/v1/silent", 200, "/api/v1/silent", ""},
+		"empty response":   {"GET", "/api/v1/silent", 200, "/api/v1/silent", ""},
 		"no such path":     {"GET", "/secret77", 404, "unmatched", "NOT_FOUND"},
 		"below a prefix":   {"GET", "/api/v1/secret77", 404, "unmatched", "NOT_FOUND"},
 		"other method":     {"DELETE", "/api/v1/users/secret77", 405, "unmatched", "METHOD_NOT_ALLOWED"},
-		"invented method":  {"SECRET77", "/api/v1/users/secret77", 405, "unmatched", "METHOD_NOT_ALLOWED"},
+		"unknown method":   {"SECRET77", "/api/v1/users/secret77", 405, "unmatched", "METHOD_NOT_ALLOWED"},
 		"double slash":     {"GET", "/api//v1/users/secret77", 404, "unmatched", "NOT_FOUND"},
 		"dots":             {"GET", "/api/v1/x/../users/secret77", 404, "unmatched", "NOT_FOUND"},
-		"actuator's other": {"POST", "/actuator/health", 405, "unmatched", "METHOD_NOT_ALLOWED"},
+		"POST to actuator": {"POST", "/actuator/health", 405, "unmatched", "METHOD_NOT_ALLOWED"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestEachRequestIsToldOnceByItsRoute(t *testing.T) {
 				t.Errorf("code %q, want %q", code, tc.code)
 			}
 			if strings.Contains(f.log.String(), "secret77") {
-				t.Errorf("the log has what only the path has: %s", f.log)
+				t.Errorf("the log contains the path: %s", f.log)
 			}
 			if n := f.metric(t, requests, "route", tc.route, "method", method); n != 1 {
 				t.Errorf("%v requests of the route counted", n)
@@ -86,7 +86,7 @@ func TestEachRequestIsToldOnceByItsRoute(t *testing.T) {
 	}
 }
 
-func TestAnnotationsJoinTheRecord(t *testing.T) {
+func TestAnnotationsAreLogged(t *testing.T) {
 	t.Parallel()
 	f := setup(t, defaults(), api)
 	f.do(t, get("/api/v1/users/1"))
@@ -95,7 +95,7 @@ func TestAnnotationsJoinTheRecord(t *testing.T) {
 	}
 }
 
-func TestATraceIsContinuedAndTold(t *testing.T) {
+func TestTraceIsContinued(t *testing.T) {
 	t.Parallel()
 	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
 	f := setup(t, defaults(), api)
@@ -106,11 +106,11 @@ func TestATraceIsContinuedAndTold(t *testing.T) {
 		t.Errorf("logged trace %v", got)
 	}
 	if got := traceID(t, answer); got != id {
-		t.Errorf("told trace %q", got)
+		t.Errorf("response has trace %q", got)
 	}
 }
 
-func TestAPanicIsAFaultLikeAnyOther(t *testing.T) {
+func TestPanicIsAnsweredWith500(t *testing.T) {
 	t.Parallel()
 	f := setup(t, defaults(), api)
 	answer := f.do(t, get("/api/v1/panics"))
@@ -123,24 +123,23 @@ func TestAPanicIsAFaultLikeAnyOther(t *testing.T) {
 		t.Errorf("record %v", record)
 	}
 	if id := traceID(t, answer); len(id) != 32 || id != record["trace_id"] {
-		t.Errorf("the client is told trace %q, the log %v", id, record["trace_id"])
+		t.Errorf("response has trace %q, log %v", id, record["trace_id"])
 	}
 }
 
 func traceID(t *testing.T, answer *httptest.ResponseRecorder) string {
 	t.Helper()
-	var said struct {
+	var failure struct {
 		Error struct{ TraceID string }
 	}
-	if err := json.Unmarshal(answer.Body.Bytes(), &said); err != nil {
+	if err := json.Unmarshal(answer.Body.Bytes(), &failure); err != nil {
 		t.Fatalf("%s: %v", answer.Body, err)
 	}
-	return said.Error.TraceID
+	return failure.Error.TraceID
 }
 
-// An answer that has begun cannot be taken back: its client must see that it
-// is not whole.
-func TestABrokenAnswerIsCutOff(t *testing.T) {
+// TestIncompleteResponseClosesTheConnection, as its status is already sent.
+func TestIncompleteResponseClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		cause  any
@@ -148,9 +147,9 @@ func TestABrokenAnswerIsCutOff(t *testing.T) {
 		status float64
 		level  string
 	}{
-		"panic halfway":             {"out of order", true, 200, "ERROR"},
-		"handler cuts":              {http.ErrAbortHandler, false, 444, "INFO"},
-		"handler cuts what it said": {http.ErrAbortHandler, true, 200, "INFO"},
+		"panic after write": {"out of order", true, 200, "ERROR"},
+		"abort":             {http.ErrAbortHandler, false, 444, "INFO"},
+		"abort after write": {http.ErrAbortHandler, true, 200, "INFO"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -170,7 +169,7 @@ func TestABrokenAnswerIsCutOff(t *testing.T) {
 				_ = resp.Body.Close()
 			}
 			if err == nil {
-				t.Errorf("the client takes the answer for whole")
+				t.Errorf("the client accepts the incomplete response")
 			}
 			server.Close()
 			if record := f.log.record(t); record["status"] != tc.status || record["level"] != tc.level {
@@ -183,7 +182,7 @@ func TestABrokenAnswerIsCutOff(t *testing.T) {
 	}
 }
 
-func TestBodiesAreBounded(t *testing.T) {
+func TestBodyLimit(t *testing.T) {
 	t.Parallel()
 	cfg := defaults()
 	cfg.MaxBody = 32

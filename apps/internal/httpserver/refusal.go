@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// refusing is a listener for net/http whose own refusals, of what it cannot read
-// as a request and so passes to no handler, get the envelope of every other failure.
+// refusing is a listener that replaces the responses of net/http itself, to requests
+// that it cannot parse and so passes to no handler, by the failure envelope.
 type refusing struct {
 	net.Listener
 
@@ -34,7 +34,8 @@ type refusingConn struct {
 	hsts time.Duration
 }
 
-// CloseWrite lets net/http wait until the client has read a refusal.
+// CloseWrite closes the write side, so that the client can read the response before
+// net/http closes the connection.
 func (c refusingConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -42,7 +43,7 @@ func (c refusingConn) CloseWrite() error {
 	return nil
 }
 
-// Write replaces a refusal of net/http, which is a single write.
+// Write replaces p if it is a response of net/http itself, which is a single write.
 func (c refusingConn) Write(p []byte) (int, error) {
 	if !isRefusal(p) {
 		return c.Conn.Write(p)
@@ -53,8 +54,8 @@ func (c refusingConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// isRefusal reports whether net/http writes an answer that no handler has given:
-// these two headers alone, in this order.
+// isRefusal reports whether p is an error response of net/http itself. It has
+// exactly these two headers, in this order.
 func isRefusal(p []byte) bool {
 	if !bytes.HasPrefix(p, []byte("HTTP/1.1 ")) {
 		return false
@@ -63,8 +64,8 @@ func isRefusal(p []byte) bool {
 	return bytes.HasPrefix(headers, []byte("Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"))
 }
 
-// refusalFor returns the answer in place of one of net/http. What a client sends is
-// the client's fault, also if it is a transfer encoding that net/http knows not.
+// refusalFor returns the replacement of an error response of net/http. All of them
+// become 4xx, even the 501 for an unknown transfer encoding.
 func refusalFor(p []byte, hsts time.Duration) []byte {
 	status, code, message := http.StatusBadRequest, "INVALID_REQUEST", "올바르지 않은 요청입니다."
 	if bytes.HasPrefix(p, []byte("HTTP/1.1 431 ")) {
@@ -80,7 +81,7 @@ func refusalFor(p []byte, hsts time.Duration) []byte {
 	header.Set("Connection", "close")
 	var answer bytes.Buffer
 	fmt.Fprintf(&answer, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
-	_ = header.Write(&answer) // a buffer takes everything
+	_ = header.Write(&answer) // never fails
 	answer.WriteString("\r\n")
 	answer.Write(body)
 	return answer.Bytes()

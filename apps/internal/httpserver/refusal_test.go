@@ -14,8 +14,8 @@ import (
 	"github.com/gorilla/mux"
 )
 
-// TestRefusalsOfNetHTTPHaveTheEnvelope sends what net/http answers by itself.
-func TestRefusalsOfNetHTTPHaveTheEnvelope(t *testing.T) {
+// TestMalformedRequestsGetTheEnvelope sends requests that net/http itself rejects.
+func TestMalformedRequestsGetTheEnvelope(t *testing.T) {
 	t.Parallel()
 	cfg := defaults()
 	cfg.HSTS = time.Hour
@@ -31,15 +31,15 @@ func TestRefusalsOfNetHTTPHaveTheEnvelope(t *testing.T) {
 	}{
 		"no host":                     {"GET / HTTP/1.1\r\n\r\n", 400, "INVALID_REQUEST"},
 		"two hosts":                   {"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "INVALID_REQUEST"},
-		"a host that is none":         {"GET / HTTP/1.1\r\nHost: a{b\r\n\r\n", 400, "INVALID_REQUEST"},
-		"no request at all":           {"hello\r\n\r\n", 400, "INVALID_REQUEST"},
-		"another version":             {"GET / HTTP/9.9\r\nHost: a\r\n\r\n", 400, "INVALID_REQUEST"},
-		"a control character":         {"GET / HTTP/1.1\r\nHost: a\r\nX: a\x01b\r\n\r\n", 400, "INVALID_REQUEST"},
-		"a header without a name":     {"GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", 400, "INVALID_REQUEST"},
-		"a broken escape":             {"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400, "INVALID_REQUEST"},
+		"invalid host":                {"GET / HTTP/1.1\r\nHost: a{b\r\n\r\n", 400, "INVALID_REQUEST"},
+		"not HTTP":                    {"hello\r\n\r\n", 400, "INVALID_REQUEST"},
+		"unknown version":             {"GET / HTTP/9.9\r\nHost: a\r\n\r\n", 400, "INVALID_REQUEST"},
+		"control character in header": {"GET / HTTP/1.1\r\nHost: a\r\nX: a\x01b\r\n\r\n", 400, "INVALID_REQUEST"},
+		"header without name":         {"GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", 400, "INVALID_REQUEST"},
+		"invalid escape":              {"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400, "INVALID_REQUEST"},
 		"two lengths":                 {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, "INVALID_REQUEST"},
-		"an unknown transfer":         {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "INVALID_REQUEST"},
-		"more header than is allowed": {"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 2<<20) + "\r\n\r\n", 431, "HEADER_TOO_LARGE"},
+		"unknown transfer encoding":   {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "INVALID_REQUEST"},
+		"header too large":            {"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 2<<20) + "\r\n\r\n", 431, "HEADER_TOO_LARGE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,8 +73,8 @@ func TestRefusalsOfNetHTTPHaveTheEnvelope(t *testing.T) {
 	}
 }
 
-// TestAnswersOfHandlersAreLeftAlone whatever they look like.
-func TestAnswersOfHandlersAreLeftAlone(t *testing.T) {
+// TestHandlerResponsesAreNotReplaced even if they look like net/http's own.
+func TestHandlerResponsesAreNotReplaced(t *testing.T) {
 	t.Parallel()
 	f := setup(t, defaults(), func(r *mux.Router) {
 		r.HandleFunc("/plain", func(w http.ResponseWriter, _ *http.Request) {
@@ -92,7 +92,7 @@ func TestAnswersOfHandlersAreLeftAlone(t *testing.T) {
 	}
 }
 
-// exchange sends a request as it is written here, and returns the answer.
+// exchange sends a raw request and returns the response.
 func exchange(t *testing.T, addr, request string) (*http.Response, []byte) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)

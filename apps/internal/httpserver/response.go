@@ -2,10 +2,10 @@ package httpserver
 
 import "net/http"
 
-// statusCut is nginx's code for a connection that was closed without an answer.
-const statusCut = 444
+// statusNoResponse is nginx's status for a connection closed without a response.
+const statusNoResponse = 444
 
-// response remembers what was answered.
+// response records status and size of a response.
 type response struct {
 	http.ResponseWriter
 	status int
@@ -27,13 +27,13 @@ func (w *response) Write(body []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap supports http.ResponseController.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// cut closes the connection.
-func (w *response) cut() {
+// abort closes the connection by a panic that net/http recovers.
+func (w *response) abort() {
 	if !w.wrote {
-		w.status = statusCut
+		w.status = statusNoResponse
 	}
 	panic(http.ErrAbortHandler)
 }

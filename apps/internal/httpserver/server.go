@@ -1,6 +1,5 @@
-// Package httpserver runs a service's HTTP side: it listens, puts the same
-// middleware around every route, sheds load before it drowns, and drains when
-// it stops.
+// Package httpserver is the HTTP server of a service. It wraps every route in the
+// same middleware, sheds load above a limit, and drains when it stops.
 package httpserver
 
 import (
@@ -23,34 +22,31 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/health"
 )
 
-// Config bounds what the server takes on.
+// Config configures a Server.
 type Config struct {
-	// Addr is the address to listen on; port 0 takes a free one.
+	// Addr is the address to listen on; port 0 selects a free one.
 	Addr string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
-	// MaxInFlight is how many requests are worked on at once; more get 503.
-	// 512 stays below the 1,024 connections that a sidecar opens to its app.
+	// MaxInFlight is the maximum number of concurrent requests; more get 503. The
+	// default is below the 1,024 connections that a sidecar opens to its app.
 	MaxInFlight int64 `env:"HTTP_MAX_IN_FLIGHT" envDefault:"512"`
-	// MaxBody is the longest request body in bytes.
+	// MaxBody is the maximum size of a request body in bytes.
 	MaxBody int64 `env:"HTTP_MAX_BODY" envDefault:"65536"`
-	// Drain is how long a stop waits for running requests. The longest one
-	// answers within 8 s.
+	// Drain is how long Stop waits for running requests, which take at most 8 s.
 	Drain time.Duration `env:"HTTP_DRAIN" envDefault:"10s"`
-	// Leave is how long a stop first asks clients, with each answer, to close their
-	// connections: a request that is sent on one just when a stop closes it gets no
-	// answer. It is for environments whose clients keep connections, as an ingress
-	// does.
+	// Leave is how long Stop keeps serving with "Connection: close" before it drains.
+	// It is for clients that keep connections open, such as an ingress: a request
+	// that arrives while Stop closes its connection gets no response.
 	Leave time.Duration `env:"HTTP_LEAVE" envDefault:"0s"`
-	// TrustedProxies are those whose X-Forwarded-For counts; by default none.
+	// TrustedProxies are the proxies whose X-Forwarded-For is believed; default none.
 	TrustedProxies Proxies `env:"HTTP_TRUSTED_PROXIES"`
-	// Origins are the web pages that may call us from a browser; by default none.
+	// Origins are the allowed CORS origins; default none.
 	Origins Origins `env:"CORS_ALLOWED_ORIGINS"`
-	// HSTS is how long browsers shall call us over TLS only; 0 leaves it open. It
-	// is for environments whose ingress has a certificate.
+	// HSTS is the max-age of Strict-Transport-Security; 0 omits the header. Set it
+	// where the ingress has a certificate.
 	HSTS time.Duration `env:"HTTP_HSTS_MAX_AGE"`
 }
 
-// Validate reports limits that would refuse everything, and origins that are
-// none.
+// Validate implements config.Validator.
 func (c *Config) Validate() error {
 	if c.HSTS < 0 {
 		return errors.New("HTTP_HSTS_MAX_AGE must not be negative")
@@ -67,11 +63,11 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// Registrar adds a service's routes. Routes see the trace, the log record and
-// the body limit of the middleware around them.
+// Registrar adds a service's routes to r. Their requests carry the trace and the
+// log record in the context, and bodies are limited.
 type Registrar interface{ Register(r *mux.Router) }
 
-// Deps are what the server reports to and asks.
+// Deps are the dependencies of a Server.
 type Deps struct {
 	Log      *slog.Logger
 	Registry *prometheus.Registry
@@ -80,7 +76,7 @@ type Deps struct {
 	Now      func() time.Time
 }
 
-// Server is one service's HTTP server.
+// Server is the HTTP server of a service.
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
@@ -90,23 +86,23 @@ type Server struct {
 	leaving  atomic.Bool
 }
 
-// New returns a server for the routes of api. It serves openapi, the service's
+// New returns a server for the routes of api, the actuators, and openapi, the
 // OpenAPI document, at /openapi.yaml.
 func New(cfg Config, deps Deps, openapi []byte, api Registrar) *Server {
 	s := &Server{cfg: cfg, log: deps.Log, served: make(chan struct{})}
 	s.http = &http.Server{
-		Handler:           s.parting(routes(cfg, deps, openapi, api)),
+		Handler:           s.closeWhenLeaving(routes(cfg, deps, openapi, api)),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      20 * time.Second,
-		IdleTimeout:       90 * time.Second, // longer than the ingress keeps its side
+		IdleTimeout:       90 * time.Second, // longer than the ingress keeps idle connections
 		ErrorLog:          slog.NewLogLogger(deps.Log.Handler(), slog.LevelWarn),
 	}
 	return s
 }
 
-// parting asks clients to close their connections once the server leaves.
-func (s *Server) parting(next http.Handler) http.Handler {
+// closeWhenLeaving sets "Connection: close" on responses once Stop was called.
+func (s *Server) closeWhenLeaving(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.leaving.Load() {
 			w.Header().Set("Connection", "close")
@@ -115,8 +111,8 @@ func (s *Server) parting(next http.Handler) http.Handler {
 	})
 }
 
-// routes mounts the actuators beside the API, so that a loaded or failing API
-// still answers probes and scrapes.
+// routes mounts the actuators outside of the API's middleware, so that probes and
+// scrapes are answered even when the API sheds load.
 func routes(cfg Config, deps Deps, openapi []byte, api Registrar) http.Handler {
 	actuators := map[string]http.Handler{
 		"/actuator/health":           http.HandlerFunc(deps.Health.Liveness),
@@ -142,11 +138,10 @@ func document(openapi []byte) http.HandlerFunc {
 	}
 }
 
-// Handler returns everything the server serves, for tests that need no socket.
+// Handler returns the server's handler, for tests without a socket.
 func (s *Server) Handler() http.Handler { return s.http.Handler }
 
-// Start listens and serves in the background. It returns an error if the
-// address cannot be had.
+// Start listens and serves in a goroutine. It returns an error if it cannot listen.
 func (s *Server) Start(ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Addr)
 	if err != nil {
@@ -156,19 +151,19 @@ func (s *Server) Start(ctx context.Context) error {
 	go func() {
 		defer close(s.served)
 		if err := s.http.Serve(refusing{listener, s.cfg.HSTS}); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("http server ended", "error", err)
+			s.log.Error("http server failed", "error", err)
 		}
 	}()
 	s.log.Info("listening", "addr", s.Addr())
 	return nil
 }
 
-// Addr returns the address the server listens on, once started.
+// Addr returns the listening address. It must be called after Start.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Stop goes on for the time to leave, then takes no more requests and waits for
-// the running ones, as long as the drain time allows. It cuts those that are left
-// then and returns an error.
+// Stop keeps serving for Leave, then stops accepting requests and waits up to Drain
+// for running ones. It closes the connections of those still running and returns
+// an error.
 func (s *Server) Stop(ctx context.Context) error {
 	s.leave(ctx)
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Drain)
@@ -183,10 +178,10 @@ func (s *Server) Stop(ctx context.Context) error {
 
 func (s *Server) leave(ctx context.Context) {
 	s.leaving.Store(true)
-	left := time.NewTimer(s.cfg.Leave)
-	defer left.Stop()
+	timer := time.NewTimer(s.cfg.Leave)
+	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-left.C:
+	case <-timer.C:
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 )
 
-// gate holds requests until it is opened.
+// gate blocks requests until it is opened.
 type gate struct {
 	entered chan struct{}
 	open    chan struct{}
@@ -36,7 +36,7 @@ func (g *gate) register(r *mux.Router) {
 	})
 }
 
-func TestWhatExceedsTheLimitIsShed(t *testing.T) {
+func TestRequestsAboveMaxInFlightAreShed(t *testing.T) {
 	t.Parallel()
 	const limit, more = 3, 5
 	cfg := defaults()
@@ -77,8 +77,7 @@ func TestWhatExceedsTheLimitIsShed(t *testing.T) {
 	}
 }
 
-// actuatorsAnswer checks that they do, and that they are no requests of the
-// API's.
+// actuatorsAnswer checks that the actuators answer while the API sheds load.
 func actuatorsAnswer(t *testing.T, f *fixture) {
 	t.Helper()
 	for path, want := range map[string]string{
@@ -121,50 +120,48 @@ func TestStopLetsRunningRequestsFinish(t *testing.T) {
 	}
 }
 
-// patience is how long a test waits for what takes moments.
-const patience = 10 * time.Second
+// waitLimit is how long a test waits for a condition.
+const waitLimit = 10 * time.Second
 
-// A connection that a stop closes may have a request on its way: so each answer of
-// a server that leaves closes its own, while it still takes new ones.
-func TestStopFirstAsksClientsToClose(t *testing.T) {
+func TestStopSendsConnectionCloseDuringLeave(t *testing.T) {
 	t.Parallel()
 	cfg := defaults()
 	cfg.Leave = time.Hour
 	f := setup(t, cfg, newGate().register)
 	start(t, f)
 	client := newClient(t)
-	asked := func() bool {
+	closes := func() bool {
 		answer, err := client.Post("http://"+f.Addr()+"/nowhere", "application/json", strings.NewReader("{}"))
 		if err != nil {
-			t.Fatalf("a server that leaves refuses: %v", err)
+			t.Fatalf("request refused during Leave: %v", err)
 		}
 		_, _ = io.Copy(io.Discard, answer.Body)
 		_ = answer.Body.Close()
 		return answer.Close
 	}
-	if asked() {
-		t.Error("asked to close although nothing stops")
+	if closes() {
+		t.Error("connection closed before Stop")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
 	go func() { stopped <- f.Stop(ctx) }()
-	for end := time.Now().Add(patience); !asked(); {
+	for end := time.Now().Add(waitLimit); !closes(); {
 		if time.Now().After(end) {
 			cancel()
-			t.Fatal("never asked to close")
+			t.Fatal("no response with Connection: close")
 		}
 	}
-	if !asked() {
-		t.Error("not asked again")
+	if !closes() {
+		t.Error("second response without Connection: close")
 	}
 	cancel()
-	if err := <-stopped; err != nil && !errors.Is(err, context.Canceled) { // it may have had something to cut
+	if err := <-stopped; err != nil && !errors.Is(err, context.Canceled) { // a connection may still have been open
 		t.Errorf("stop: %v", err)
 	}
 	awaitRefusal(t, f)
 }
 
-func TestStopGivesUpAfterTheDrainTime(t *testing.T) {
+func TestStopClosesRequestsAfterDrain(t *testing.T) {
 	t.Parallel()
 	cfg := defaults()
 	cfg.Drain = 20 * time.Millisecond
@@ -177,15 +174,15 @@ func TestStopGivesUpAfterTheDrainTime(t *testing.T) {
 	go func() { answered <- fetch(client, f) }()
 	<-g.entered
 	if err := f.Stop(context.Background()); err == nil {
-		t.Error("no error although a request was left running")
+		t.Error("no error although a request was still running")
 	}
-	// What is left is cut, so that what it uses can be closed.
+	// The request is aborted, so that the resources it uses can be closed.
 	if got := <-answered; got == "200 done" {
 		t.Errorf("the request got %q", got)
 	}
 }
 
-func TestStartTellsThatThePortIsTaken(t *testing.T) {
+func TestStartFailsIfThePortIsInUse(t *testing.T) {
 	t.Parallel()
 	first := setup(t, defaults(), newGate().register)
 	start(t, first)
@@ -199,7 +196,7 @@ func TestStartTellsThatThePortIsTaken(t *testing.T) {
 	}
 }
 
-func TestConfigRefusesLimitsThatShutTheDoor(t *testing.T) {
+func TestConfigRejectsLimitsBelowOne(t *testing.T) {
 	t.Parallel()
 	good := defaults()
 	if err := good.Validate(); err != nil {
@@ -250,7 +247,7 @@ func fetch(client *http.Client, f *fixture) string {
 func awaitRefusal(t *testing.T, f *fixture) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(waitLimit); time.Now().Before(end); {
 		resp, err := client.Get("http://" + f.Addr() + "/actuator/health")
 		if err != nil {
 			return
@@ -260,7 +257,7 @@ func awaitRefusal(t *testing.T, f *fixture) {
 	t.Fatal("new requests are still served")
 }
 
-func TestHandlerNeedsNoSocket(t *testing.T) {
+func TestHandlerServesWithoutStart(t *testing.T) {
 	t.Parallel()
 	f := setup(t, defaults(), api)
 	server := httptest.NewServer(f.Handler())

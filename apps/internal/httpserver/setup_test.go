@@ -28,7 +28,7 @@ type routes func(*mux.Router)
 
 func (f routes) Register(r *mux.Router) { f(r) }
 
-// fixture is a server with a log and metrics to look at.
+// fixture is a server whose log and metrics can be read.
 type fixture struct {
 	*httpserver.Server
 
@@ -65,8 +65,8 @@ func (f *fixture) do(t testing.TB, r *http.Request) *httptest.ResponseRecorder {
 	return answer
 }
 
-// metric returns the value of the counter or gauge whose labels all have the
-// given values ("route", "/users/{id}", …), or 0.
+// metric returns the sum of the counters or gauges called name whose labels have
+// the given values ("route", "/users/{id}", …).
 func (f *fixture) metric(t testing.TB, name string, labels ...string) float64 {
 	t.Helper()
 	families, err := f.registry.Gather()
@@ -100,7 +100,7 @@ func holds(has map[string]string, labels []string) bool {
 	return true
 }
 
-// logBuffer keeps what is logged.
+// logBuffer is a buffer that is safe for concurrent use.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -118,14 +118,14 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-// records returns the records of requests.
+// records returns the log records of requests.
 func (b *logBuffer) records(t testing.TB) []map[string]any {
 	t.Helper()
 	var records []map[string]any
-	for line := range strings.Lines(b.String()) {
+	for text := range strings.Lines(b.String()) {
 		var record map[string]any
-		if err := json.Unmarshal([]byte(line), &record); err != nil {
-			t.Fatalf("%s: %v", line, err)
+		if err := json.Unmarshal([]byte(text), &record); err != nil {
+			t.Fatalf("%s: %v", text, err)
 		}
 		if record["msg"] == "request" {
 			records = append(records, record)
@@ -134,7 +134,7 @@ func (b *logBuffer) records(t testing.TB) []map[string]any {
 	return records
 }
 
-// record returns the only record.
+// record returns the log record of the only request.
 func (b *logBuffer) record(t testing.TB) map[string]any {
 	t.Helper()
 	records := b.records(t)

@@ -13,12 +13,13 @@ import (
 
 var errMethod = problem.New(problem.MethodNotAllowed, "METHOD_NOT_ALLOWED", "지원하지 않는 HTTP 메서드입니다.")
 
-// methods are those that routes may have.
+// methods are the methods that routes may have.
 var methods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 }
 
-// clampMethod keeps a client from inventing label values.
+// clampMethod returns method, or "OTHER" if it is unknown, so that clients cannot
+// add label values.
 func clampMethod(method string) string {
 	if slices.Contains(methods, method) {
 		return method
@@ -26,11 +27,10 @@ func clampMethod(method string) string {
 	return "OTHER"
 }
 
-// unmatched answers what no route of router takes. A path without routes is 404;
-// one with routes answers OPTIONS with the methods that they take, and any other
-// method with 405. It looks for routes itself, because mux forgets about them
-// within a subrouter as soon as it has looked at a further route. The actuators
-// are no routes, and take GET.
+// unmatched handles requests that match no route of router. A path without routes
+// gets 404; on one with routes, OPTIONS returns the allowed methods and any other
+// method gets 405. It matches the routes itself, because mux loses the mismatch of
+// a route in a subrouter when it tries the next one. Actuators allow GET only.
 func unmatched(router *mux.Router, actuators []string) http.Handler {
 	return refuseMethod(func(r *http.Request) []string {
 		if slices.Contains(actuators, r.URL.Path) {
@@ -40,18 +40,18 @@ func unmatched(router *mux.Router, actuators []string) http.Handler {
 	})
 }
 
-// refuseMethod answers OPTIONS for a path that takes the methods that allowed
-// returns, and refuses any other method. Where there is GET there is HEAD.
+// refuseMethod answers OPTIONS with the methods that allowed returns, and any
+// other method with 405. GET implies HEAD.
 func refuseMethod(allowed func(r *http.Request) []string) http.Handler {
 	return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		taken := allowed(r)
-		if len(taken) == 0 {
+		allow := allowed(r)
+		if len(allow) == 0 {
 			return problem.ErrNotFound
 		}
-		if slices.Contains(taken, http.MethodGet) && !slices.Contains(taken, http.MethodHead) {
-			taken = append(taken, http.MethodHead)
+		if slices.Contains(allow, http.MethodGet) && !slices.Contains(allow, http.MethodHead) {
+			allow = append(allow, http.MethodHead)
 		}
-		w.Header().Set("Allow", strings.Join(append(taken, http.MethodOptions), ", ")) // RFC 9110, section 10.2.1
+		w.Header().Set("Allow", strings.Join(append(allow, http.MethodOptions), ", ")) // RFC 9110, section 10.2.1
 		if r.Method != http.MethodOptions {
 			return errMethod
 		}
@@ -60,27 +60,27 @@ func refuseMethod(allowed func(r *http.Request) []string) http.Handler {
 	})
 }
 
-// head answers HEAD as next answers GET, without the body (RFC 9110, section
-// 9.3.2). No route has to know HEAD.
+// head passes HEAD requests to next as GET and discards the body (RFC 9110, section
+// 9.3.2), so that routes need not handle HEAD.
 func head(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodHead {
 			next.ServeHTTP(w, r)
 			return
 		}
-		asked := r.WithContext(r.Context())
-		asked.Method = http.MethodGet
-		next.ServeHTTP(bodiless{w}, asked)
+		get := r.WithContext(r.Context())
+		get.Method = http.MethodGet
+		next.ServeHTTP(bodiless{w}, get)
 	})
 }
 
-// bodiless leaves out the body of an answer.
+// bodiless discards the body of a response.
 type bodiless struct{ http.ResponseWriter }
 
 // Write implements io.Writer.
 func (w bodiless) Write(body []byte) (int, error) { return len(body), nil }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap supports http.ResponseController.
 func (w bodiless) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // matches reports whether the path of r has a route for method.

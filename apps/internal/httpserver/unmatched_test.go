@@ -10,7 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 )
 
-// things has routes within subrouters, as services have.
+// things registers routes in subrouters, as services do.
 func things(r *mux.Router) {
 	one := httpjson.Handler(func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("ETag", `"1"`)
@@ -47,7 +47,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestHeadIsGetWithoutBody compares both, of answers and refusals.
+// TestHeadIsGetWithoutBody compares responses to both, with and without errors.
 func TestHeadIsGetWithoutBody(t *testing.T) {
 	t.Parallel()
 	f := setup(t, defaults(), things)

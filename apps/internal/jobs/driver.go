@@ -9,8 +9,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
-// Driver returns River's driver on pool. It listens on direct: a pooler in
-// transaction mode passes no notifications on.
+// Driver returns a River driver on pool that listens on direct, because a pooler
+// in transaction mode does not deliver notifications.
 func Driver(pool *pgxpool.Pool, direct pg.Direct) riverdriver.Driver[pgx.Tx] {
 	return driver{riverpgxv5.New(pool), riverpgxv5.New(direct.Pool)}
 }

@@ -1,6 +1,5 @@
-// Package jobs is what services need around River, which has work done that must
-// outlive the process that wants it done: its migrations, its start and stop,
-// its log. What the jobs are belongs to the services.
+// Package jobs runs River, the job queue in PostgreSQL: its migrations, start,
+// stop and log. The jobs themselves belong to the services.
 package jobs
 
 import (
@@ -17,7 +16,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// Live are the states of a job that will still do its work.
+// Live returns the states of a job that is not finished.
 func Live() []rivertype.JobState {
 	return []rivertype.JobState{
 		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
@@ -25,23 +24,23 @@ func Live() []rivertype.JobState {
 	}
 }
 
-// MaxAttempts is as good as for ever, for jobs that know themselves when to give
-// up. A crash counts as an attempt, and so does a database that was away.
+// MaxAttempts is practically unlimited, for jobs that decide themselves when to
+// give up. Crashes and database outages count as attempts.
 const MaxAttempts = 30_000
 
-// Periodic has a job done every so often by one of the replicas, and at once
-// when one of them starts.
+// Periodic returns a job that one of the replicas runs at every interval, and also
+// when a replica starts.
 func Periodic(every time.Duration, args river.JobArgs) *river.PeriodicJob {
 	return river.NewPeriodicJob(river.PeriodicInterval(every),
 		func() (river.JobArgs, *river.InsertOpts) { return args, nil },
 		&river.PeriodicJobOpts{RunOnStart: true})
 }
 
-// startPause is how soon a start that failed is tried again.
+// startPause is the time between attempts to start.
 const startPause = time.Second
 
-// Run works client's jobs until ctx ends, and then finishes or hands over what it
-// has begun. It waits for a database that is away or not migrated yet.
+// Run runs client until ctx ends and then waits until it has stopped. While the
+// database is unavailable or not migrated, it retries the start.
 func Run(ctx context.Context, client *river.Client[pgx.Tx], log *slog.Logger) {
 	log = Quiet(log)
 	for {
@@ -53,7 +52,7 @@ func Run(ctx context.Context, client *river.Client[pgx.Tx], log *slog.Logger) {
 		if ctx.Err() != nil {
 			return
 		}
-		log.WarnContext(ctx, "queue waits for the database", "error", err)
+		log.WarnContext(ctx, "river start failed", "error", err)
 		select {
 		case <-ctx.Done():
 			return
@@ -62,8 +61,8 @@ func Run(ctx context.Context, client *river.Client[pgx.Tx], log *slog.Logger) {
 	}
 }
 
-// Migrate brings River's own tables to the version that this program needs. Two
-// runs at once wait for one another.
+// Migrate migrates River's tables to the version of this program's River. An
+// advisory lock serializes concurrent runs.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
 	if err != nil {
@@ -74,10 +73,10 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 			return err
 		}
 		_, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
-		// Should this fail, the lock ends with its connection, soon.
-		_, unlocked := conn.Exec(ctx, "SELECT pg_advisory_unlock(hashtext('migrate queue'))")
+		// If this fails, closing the connection releases the lock.
+		_, unlockErr := conn.Exec(ctx, "SELECT pg_advisory_unlock(hashtext('migrate queue'))")
 		if err == nil {
-			err = unlocked
+			err = unlockErr
 		}
 		return err
 	})
@@ -87,5 +86,5 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
-// Version tells River's schemas apart, for tests that keep one.
+// Version identifies River's schema, for tests that cache one.
 const Version = "river v0.51.1"

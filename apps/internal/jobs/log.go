@@ -11,14 +11,14 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// Quiet returns a logger for River that passes warnings and errors, each message
-// once every repeatAfter: while the database is away River repeats them for each
-// queue, several times a second.
+// Quiet returns a logger for River that logs only warnings and errors, and each
+// message at most once per repeatAfter. During a database outage River logs several
+// times a second for each queue.
 func Quiet(log *slog.Logger) *slog.Logger {
 	return slog.New(warnings{log.Handler(), &repeats{last: map[string]logged{}}})
 }
 
-// repeatAfter is how long a message is not repeated.
+// repeatAfter is the minimum time between records with the same message.
 const repeatAfter = 10 * time.Second
 
 type warnings struct {
@@ -26,7 +26,7 @@ type warnings struct {
 	repeats *repeats
 }
 
-// Enabled lets warnings and errors pass.
+// Enabled implements slog.Handler: false below WARN.
 func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
 }
@@ -44,17 +44,17 @@ func (w warnings) Handle(ctx context.Context, record slog.Record) error {
 	return w.Handler.Handle(ctx, record)
 }
 
-// WithAttrs keeps quiet.
+// WithAttrs implements slog.Handler.
 func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return warnings{w.Handler.WithAttrs(attrs), w.repeats}
 }
 
-// WithGroup keeps quiet.
+// WithGroup implements slog.Handler.
 func (w warnings) WithGroup(name string) slog.Handler {
 	return warnings{w.Handler.WithGroup(name), w.repeats}
 }
 
-// repeats knows which messages were logged lately. River's are constant texts.
+// repeats holds the messages logged so far. River's messages are constants.
 type repeats struct {
 	mu   sync.Mutex
 	last map[string]logged
@@ -62,10 +62,11 @@ type repeats struct {
 
 type logged struct {
 	at      time.Time
-	dropped int // since then
+	dropped int // records since at
 }
 
-// pass reports whether record is logged, and how many of its message were not.
+// pass reports whether to log record, and how many records with its message were
+// dropped before it.
 func (r *repeats) pass(record slog.Record) (pass bool, dropped int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -78,7 +79,7 @@ func (r *repeats) pass(record slog.Record) (pass bool, dropped int) {
 	return true, last.dropped
 }
 
-// Faults tells of jobs that failed. They will be tried again.
+// Faults returns an error handler that logs failed jobs and lets River retry them.
 func Faults(log *slog.Logger) river.ErrorHandler { return &faults{log} }
 
 type faults struct{ log *slog.Logger }

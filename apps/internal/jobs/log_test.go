@@ -11,9 +11,9 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 )
 
-// TestAMessageIsNotRepeatedAllTheTime logs what River does while its database is
-// away for a minute.
-func TestAMessageIsNotRepeatedAllTheTime(t *testing.T) {
+// TestQuietLimitsRepeatedMessages logs what River does during a minute's outage of
+// its database.
+func TestQuietLimitsRepeatedMessages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer
@@ -31,7 +31,7 @@ func TestAMessageIsNotRepeatedAllTheTime(t *testing.T) {
 			}
 		}
 		if !strings.Contains(text.String(), "not_repeated=39") {
-			t.Errorf("nothing tells how often:\n%s", text.String())
+			t.Errorf("no count of dropped records:\n%s", text.String())
 		}
 	})
 }

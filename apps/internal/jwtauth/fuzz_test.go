@@ -15,8 +15,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/session"
 )
 
-// FuzzAuthorization shows anything for a badge. Nobody enters who does not show
-// the one token there is, by the scheme of RFC 6750.
+// FuzzAuthorization checks that only the valid token in the syntax of RFC 6750 is
+// accepted.
 func FuzzAuthorization(f *testing.F) {
 	issuer := authtest.NewIssuer(f, time.Now)
 	kim := jwtauth.Principal{UserID: "kim", SessionID: "s1"}

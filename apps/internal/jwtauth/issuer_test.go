@@ -23,25 +23,25 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.DiscardHandler)) // otter tells it of reloads that fail
-	// An otter cache that is dropped ends its goroutine when the garbage collector has seen that.
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // otter logs reloads that fail
+	// The clean-up goroutine of an otter cache ends when the cache is garbage collected.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"))
 }
 
 var cfg = jwtauth.Config{Issuer: "phonebill-auth", Audience: "phonebill"}
 
-const life = 30 * time.Minute
+const tokenAge = 30 * time.Minute
 
-// issuer signs tokens and publishes its keys, over a transport that can fail.
+// issuer signs tokens and is the transport to its JWKS endpoint, which can fail.
 type issuer struct {
 	t testing.TB
 
 	mu      sync.Mutex
 	keys    map[string]*ecdsa.PrivateKey
-	extra   []jwkset.JWKMarshal // published as they are
-	away    bool
+	extra   []jwkset.JWKMarshal // published unchanged
+	down    bool
 	slow    time.Duration
-	answer  func() *http.Response // nil: the key set
+	answer  func() *http.Response // replaces the key set if not nil
 	fetches int
 }
 
@@ -69,30 +69,30 @@ func (i *issuer) addKey(kid string) {
 	i.set(func() { i.keys[kid] = key })
 }
 
-// set changes how the issuer behaves.
+// set changes the issuer's fields under its lock.
 func (i *issuer) set(change func()) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	change()
 }
 
-// fetched returns how often the keys were fetched since the last call.
+// fetched returns the number of fetches since the last call.
 func (i *issuer) fetched() (n int) {
 	i.set(func() { n, i.fetches = i.fetches, 0 })
 	return n
 }
 
-// RoundTrip answers like the issuer's JWKS endpoint.
+// RoundTrip implements http.RoundTripper as the issuer's JWKS endpoint.
 func (i *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	i.mu.Lock()
 	i.fetches++
-	away, slow, answer, set := i.away, i.slow, i.answer, i.published()
+	down, slow, answer, set := i.down, i.slow, i.answer, i.published()
 	i.mu.Unlock()
-	pass(slow)
+	advance(slow)
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	if away {
+	if down {
 		return nil, errors.New("connection refused")
 	}
 	if answer != nil {
@@ -126,19 +126,19 @@ func response(status int, body []byte) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}
 }
 
-// claims are those of a good access token issued now.
+// claims returns the claims of a valid access token issued now.
 func claims(now time.Time) *jwtauth.Claims {
 	return &jwtauth.Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: cfg.Issuer, Audience: jwt.ClaimStrings{cfg.Audience}, Subject: "testuser01", ID: "jti",
-			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)),
+			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(tokenAge)),
 		},
 		SessionID: "s1", Type: jwtauth.TypeAccess, CustomerID: "CUST001",
 		Lines: []string{"01012345678"}, Permissions: []string{"BILL_INQUIRY", "PRODUCT_CHANGE"},
 	}
 }
 
-// token returns claims signed with the key called kid.
+// token returns a token with claims, signed by the key kid.
 func (i *issuer) token(kid string, c *jwtauth.Claims) string {
 	i.t.Helper()
 	var key *ecdsa.PrivateKey
@@ -159,12 +159,12 @@ func sign(t testing.TB, method jwt.SigningMethod, kid string, key any, c *jwtaut
 	return text
 }
 
-// remote returns the keys that the issuer publishes.
+// remote returns the issuer's keys, fetched from it.
 func (i *issuer) remote() *jwtauth.RemoteKeys {
 	return jwtauth.NewRemoteKeys(i, "http://auth/.well-known/jwks.json", time.Now)
 }
 
-// static returns keys that cannot fail.
+// static returns the issuer's current keys, without fetches.
 func (i *issuer) static() jwtauth.Keys {
 	set, err := readSet(i)
 	if err != nil {
@@ -173,5 +173,5 @@ func (i *issuer) static() jwtauth.Keys {
 	return set
 }
 
-// pass lets time go by, on the clock of the test's bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+// advance advances the clock of the synctest bubble.
+func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

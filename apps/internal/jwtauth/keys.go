@@ -21,58 +21,56 @@ import (
 // ErrUnknownKey is returned for a key id that the issuer does not publish.
 var ErrUnknownKey = errors.New("jwtauth: unknown key id")
 
-// ErrNoKeys is returned while the issuer's keys have never been had.
-var ErrNoKeys = errors.New("jwtauth: signing keys are not known yet")
+// ErrNoKeys is returned while the issuer's keys cannot be fetched.
+var ErrNoKeys = errors.New("jwtauth: no signing keys")
 
-// Keys gives the public keys that tokens may be signed with.
+// Keys holds the public keys of an issuer.
 type Keys interface {
-	// Key returns the key called kid, or ErrUnknownKey or ErrNoKeys.
+	// Key returns the key with the id kid, ErrUnknownKey or ErrNoKeys.
 	Key(ctx context.Context, kid string) (crypto.PublicKey, error)
 }
 
 const (
-	// keysAge is when the published keys are read again in the background.
+	// keysAge is the age at which the keys are refreshed in the background.
 	keysAge = 5 * time.Minute
-	// keysPause is how soon a read in the background that failed is repeated.
+	// keysPause is the time between attempts of a refresh that fails.
 	keysPause = 10 * time.Second
-	// unknownPause is how soon unknown key ids may cause another read: a flood
-	// of invented ids costs the issuer one call in this time, not one each. A
-	// key that was published meanwhile is found by any of these calls, so the
-	// flood hides it no longer than this.
+	// unknownPause is the minimum time between fetches that unknown key ids cause,
+	// so that a flood of forged ids costs the issuer one request per pause. It is
+	// also the longest that the flood delays the use of a new key.
 	unknownPause = 2 * time.Second
-	// fetchTimeout bounds a call of the issuer.
+	// fetchTimeout is the timeout of a request to the issuer.
 	fetchTimeout = 3 * time.Second
-	// maxKeySet bounds the answer of the issuer, in bytes.
+	// maxKeySet is the maximum size of a response of the issuer, in bytes.
 	maxKeySet = 64 << 10
 )
 
 // RemoteKeys are the keys published at a URL as a JWK Set (RFC 7517). They are
-// read when first needed and then kept, also while the issuer is away.
+// fetched at their first use and cached, even during an outage of the issuer.
 type RemoteKeys struct {
 	client *http.Client
 	locate func(ctx context.Context) (url string, err error)
-	fit    fitness
+	accept keyFilter
 	cache  *otter.Cache[string, keySet]
 	gate   *refresh.Gate
 }
 
 type keySet map[string]crypto.PublicKey
 
-// keySetKey is what the one set is kept under.
+// keySetKey is the cache key of the only key set.
 const keySetKey = "keys"
 
-// NewRemoteKeys returns the keys that url publishes for ES256, fetched over
-// transport.
+// NewRemoteKeys returns the ES256 keys published at url, fetched over transport.
 func NewRemoteKeys(transport http.RoundTripper, url string, now func() time.Time) *RemoteKeys {
 	client := &http.Client{Transport: transport, Timeout: fetchTimeout}
-	return newRemoteKeys(client, func(context.Context) (string, error) { return url, nil }, forES256, now)
+	return newRemoteKeys(client, func(context.Context) (string, error) { return url, nil }, es256, now)
 }
 
-func newRemoteKeys(client *http.Client, locate func(context.Context) (string, error), fit fitness, now func() time.Time) *RemoteKeys {
+func newRemoteKeys(client *http.Client, locate func(context.Context) (string, error), accept keyFilter, now func() time.Time) *RemoteKeys {
 	return &RemoteKeys{
 		client: client,
 		locate: locate,
-		fit:    fit,
+		accept: accept,
 		cache: otter.Must(&otter.Options[string, keySet]{
 			RefreshCalculator: refresh.After[string, keySet](keysAge, keysPause),
 		}),
@@ -80,9 +78,8 @@ func newRemoteKeys(client *http.Client, locate func(context.Context) (string, er
 	}
 }
 
-// Key implements Keys. An id that is not known makes it read the keys again,
-// within bounds: the issuer may have begun to sign with a new one. If that
-// fails nobody can say whose the id is: it returns ErrNoKeys.
+// Key implements Keys. An unknown id causes a fetch, at most once per unknownPause,
+// because it may be the id of a new key. If the fetch fails, Key returns ErrNoKeys.
 func (k *RemoteKeys) Key(ctx context.Context, kid string) (crypto.PublicKey, error) {
 	keys, err := k.keys(ctx)
 	if err != nil {
@@ -91,7 +88,7 @@ func (k *RemoteKeys) Key(ctx context.Context, kid string) (crypto.PublicKey, err
 	if key, ok := keys[kid]; ok {
 		return key, nil
 	}
-	if err := k.gate.Again(ctx, k.reread); err != nil {
+	if err := k.gate.Do(ctx, k.refetch); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoKeys, err)
 	}
 	if keys, err = k.keys(ctx); err != nil {
@@ -104,13 +101,14 @@ func (k *RemoteKeys) Key(ctx context.Context, kid string) (crypto.PublicKey, err
 	return key, nil
 }
 
-// reread leaves the keys that are known in place if it fails.
-func (k *RemoteKeys) reread(ctx context.Context) error {
+// refetch fetches the key set. If it fails, the cached one is kept.
+func (k *RemoteKeys) refetch(ctx context.Context) error {
 	result := <-k.cache.Refresh(ctx, keySetKey, otter.LoaderFunc[string, keySet](k.fetch))
 	return result.Err
 }
 
-// Health is the readiness check: it fetches the keys if they are not there.
+// Health is a health.Check. It returns ErrNoKeys if no key set is cached and none
+// can be fetched.
 func (k *RemoteKeys) Health(ctx context.Context) error {
 	if _, err := k.keys(ctx); err != nil {
 		return ErrNoKeys
@@ -126,8 +124,8 @@ func (k *RemoteKeys) keys(ctx context.Context) (keySet, error) {
 	return keys, nil
 }
 
-// fetch reads the published set. Others may wait for it too, so the caller's
-// going away does not end it; the client's timeout does.
+// fetch fetches the key set. It ignores the cancellation of ctx, as other requests
+// may wait for the same fetch; fetchTimeout applies.
 func (k *RemoteKeys) fetch(ctx context.Context, _ string) (keySet, error) {
 	ctx = context.WithoutCancel(ctx)
 	url, err := k.locate(ctx)
@@ -138,10 +136,10 @@ func (k *RemoteKeys) fetch(ctx context.Context, _ string) (keySet, error) {
 	if err := readJSON(ctx, k.client, url, &published); err != nil {
 		return nil, fmt.Errorf("key set: %w", err)
 	}
-	return parseKeySet(published, k.fit)
+	return parseKeySet(published, k.accept)
 }
 
-// readJSON reads what is published at url, up to a bound.
+// readJSON decodes the JSON document at url, up to maxKeySet bytes.
 func readJSON(ctx context.Context, client *http.Client, url string, v any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -158,34 +156,33 @@ func readJSON(ctx context.Context, client *http.Client, url string, v any) error
 	return json.NewDecoder(io.LimitReader(resp.Body, maxKeySet)).Decode(v)
 }
 
-// ParseKeySet returns the public keys of a JWK Set by their ids. Keys of other
-// kinds than ours, and those without an id, are left out: an issuer may publish
-// what we do not know yet.
+// ParseKeySet returns the public ES256 keys of a JWK Set by id. Other keys, and
+// those without an id, are ignored. It returns an error if no key is left.
 func ParseKeySet(published jwkset.JWKSMarshal) (map[string]crypto.PublicKey, error) {
-	return parseKeySet(published, forES256)
+	return parseKeySet(published, es256)
 }
 
-func parseKeySet(published jwkset.JWKSMarshal, fit fitness) (map[string]crypto.PublicKey, error) {
+func parseKeySet(published jwkset.JWKSMarshal, accept keyFilter) (map[string]crypto.PublicKey, error) {
 	keys := make(map[string]crypto.PublicKey, len(published.Keys))
 	for _, raw := range published.Keys {
 		jwk, err := jwkset.NewJWKFromMarshal(raw, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
 		if err != nil || raw.KID == "" || raw.USE == jwkset.UseEnc {
 			continue
 		}
-		if key, ok := fit(jwk.Key()); ok {
+		if key, ok := accept(jwk.Key()); ok {
 			keys[raw.KID] = key
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("key set: no key of use")
+		return nil, errors.New("key set: no usable key")
 	}
 	return keys, nil
 }
 
-// fitness returns the public part of a key that an issuer may sign with.
-type fitness func(key any) (crypto.PublicKey, bool)
+// keyFilter returns the public key of key and whether an issuer may sign with it.
+type keyFilter func(key any) (crypto.PublicKey, bool)
 
-func forES256(key any) (crypto.PublicKey, bool) {
+func es256(key any) (crypto.PublicKey, bool) {
 	if private, ok := key.(*ecdsa.PrivateKey); ok {
 		key = &private.PublicKey
 	}
@@ -193,7 +190,7 @@ func forES256(key any) (crypto.PublicKey, bool) {
 	return public, ok && public.Curve == elliptic.P256()
 }
 
-// LocalKeys are keys that the service itself holds.
+// LocalKeys returns keys that the service itself holds.
 type LocalKeys func(ctx context.Context) (map[string]crypto.PublicKey, error)
 
 // Key implements Keys.

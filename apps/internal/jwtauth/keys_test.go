@@ -18,16 +18,16 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
-// unknownPause is the least time between readings for unknown keys.
+// unknownPause is the minimum time between fetches for unknown key ids.
 const unknownPause = 2 * time.Second
 
-// withRemote runs test with keys that are fetched, on a clock of its own.
+// withRemote runs test with RemoteKeys in a synctest bubble.
 func withRemote(t *testing.T, test func(i *issuer, keys *jwtauth.RemoteKeys)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		i := newIssuer(t, "k1")
 		test(i, i.remote())
-		pass(time.Minute) // what goes on in the background comes to its end
+		advance(time.Minute) // background refreshes end
 	})
 }
 
@@ -39,7 +39,7 @@ func wantKey(t testing.TB, keys jwtauth.Keys, kid string, want error) {
 	}
 }
 
-func TestKeysAreFetchedOnceWhenFirstNeeded(t *testing.T) {
+func TestKeysAreFetchedOnceAtFirstUse(t *testing.T) {
 	t.Parallel()
 	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		if n := i.fetched(); n != 0 {
@@ -57,10 +57,10 @@ func TestKeysAreFetchedOnceWhenFirstNeeded(t *testing.T) {
 	})
 }
 
-func TestAnIssuerThatIsAwayAtFirst(t *testing.T) {
+func TestIssuerOutageAtStart(t *testing.T) {
 	t.Parallel()
 	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
-		i.set(func() { i.away = true })
+		i.set(func() { i.down = true })
 		verifier := jwtauth.NewVerifier(cfg, keys, time.Now)
 		defer verifier.StopGoroutines()
 		token := i.token("k1", claims(time.Now()))
@@ -70,34 +70,34 @@ func TestAnIssuerThatIsAwayAtFirst(t *testing.T) {
 		if err := keys.Health(i.t.Context()); !errors.Is(err, jwtauth.ErrNoKeys) {
 			i.t.Errorf("health: %v", err)
 		}
-		i.set(func() { i.away = false })
+		i.set(func() { i.down = false })
 		if err := keys.Health(i.t.Context()); err != nil {
 			i.t.Errorf("health: %v", err)
 		}
 		if _, err := verifier.Verify(i.t.Context(), token, jwtauth.TypeAccess); err != nil {
-			i.t.Errorf("after its return: %v", err)
+			i.t.Errorf("after recovery: %v", err)
 		}
 	})
 }
 
-func TestKnownKeysOutliveTheirIssuer(t *testing.T) {
+func TestCachedKeysStayValidDuringOutage(t *testing.T) {
 	t.Parallel()
 	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		wantKey(i.t, keys, "k1", nil)
-		i.set(func() { i.away = true })
+		i.set(func() { i.down = true })
 		i.fetched()
 		const outage = time.Hour
 		for range int(outage / time.Second) {
-			pass(time.Second)
+			advance(time.Second)
 			wantKey(i.t, keys, "k1", nil)
 		}
 		if n := i.fetched(); n == 0 || n > int(outage/(10*time.Second)) {
-			i.t.Errorf("it was asked %d times in an hour", n)
+			i.t.Errorf("%d fetches in an hour", n)
 		}
 	})
 }
 
-func TestANewKeyIsSeenWhenItIsFirstUsed(t *testing.T) {
+func TestNewKeyIsFetchedAtItsFirstUse(t *testing.T) {
 	t.Parallel()
 	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		wantKey(i.t, keys, "k1", nil)
@@ -110,20 +110,20 @@ func TestANewKeyIsSeenWhenItIsFirstUsed(t *testing.T) {
 	})
 }
 
-func TestAWithdrawnKeyIsForgotten(t *testing.T) {
+func TestWithdrawnKeyIsDropped(t *testing.T) {
 	t.Parallel()
 	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		i.addKey("k2")
 		wantKey(i.t, keys, "k1", nil)
 		i.set(func() { delete(i.keys, "k1") })
-		pass(5 * time.Minute)
-		wantKey(i.t, keys, "k2", nil) // reads them again in the background
+		advance(5 * time.Minute)
+		wantKey(i.t, keys, "k2", nil) // starts a refresh in the background
 		synctest.Wait()
 		wantKey(i.t, keys, "k1", jwtauth.ErrUnknownKey)
 	})
 }
 
-func TestAFloodOfInventedKeysIsNotPassedOn(t *testing.T) {
+func TestFloodOfUnknownKeyIDsIsNotForwarded(t *testing.T) {
 	t.Parallel()
 	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		wantKey(i.t, keys, "k1", nil)
@@ -133,24 +133,24 @@ func TestAFloodOfInventedKeysIsNotPassedOn(t *testing.T) {
 		var group sync.WaitGroup
 		for second := range int(flood / time.Second) {
 			for n := range 20 {
-				group.Go(func() { wantKey(i.t, keys, fmt.Sprintf("invented-%d-%d", second, n), jwtauth.ErrUnknownKey) })
+				group.Go(func() { wantKey(i.t, keys, fmt.Sprintf("unknown-%d-%d", second, n), jwtauth.ErrUnknownKey) })
 			}
 			wantKey(i.t, keys, "k1", nil)
-			pass(time.Second)
+			advance(time.Second)
 		}
 		group.Wait()
 		if n := i.fetched(); n == 0 || n > int(flood/unknownPause) {
 			i.t.Errorf("%d fetches in a minute", n)
 		}
-		i.addKey("k2") // and still a true one is found in time
-		pass(unknownPause)
+		i.addKey("k2")
+		advance(unknownPause)
 		wantKey(i.t, keys, "k2", nil)
 	})
 }
 
-// All requests that come with a new key at once wait for the one reading that
-// finds it: none is refused because another asked first.
-func TestANewKeyIsFoundForAllWhoComeWithIt(t *testing.T) {
+// TestConcurrentRequestsShareTheFetchOfNewKey checks that none is rejected because
+// another request is already fetching.
+func TestConcurrentRequestsShareTheFetchOfNewKey(t *testing.T) {
 	t.Parallel()
 	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		wantKey(i.t, keys, "k1", nil)
@@ -168,22 +168,22 @@ func TestANewKeyIsFoundForAllWhoComeWithIt(t *testing.T) {
 	})
 }
 
-// While the issuer cannot be asked, nobody can say that a key is not its own.
-func TestAnUnknownKeyOfAnIssuerThatIsAway(t *testing.T) {
+// TestUnknownKeyDuringOutage expects ErrNoKeys, as the key may be a new one.
+func TestUnknownKeyDuringOutage(t *testing.T) {
 	t.Parallel()
 	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		wantKey(i.t, keys, "k1", nil)
-		i.set(func() { i.away = true })
+		i.set(func() { i.down = true })
 		wantKey(i.t, keys, "k2", jwtauth.ErrNoKeys)
-		wantKey(i.t, keys, "k2", jwtauth.ErrNoKeys) // also within the pause
+		wantKey(i.t, keys, "k2", jwtauth.ErrNoKeys) // within unknownPause
 		wantKey(i.t, keys, "k1", nil)
-		i.set(func() { i.away = false })
-		pass(unknownPause)
+		i.set(func() { i.down = false })
+		advance(unknownPause)
 		wantKey(i.t, keys, "k2", jwtauth.ErrUnknownKey)
 	})
 }
 
-func TestAnUnknownKeyIsNotWaitedForByWhoLeft(t *testing.T) {
+func TestKeyReturnsWhenContextEnds(t *testing.T) {
 	t.Parallel()
 	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		wantKey(i.t, keys, "k1", nil)
@@ -222,9 +222,7 @@ func TestBadKeySets(t *testing.T) {
 	}
 }
 
-// An issuer may begin to publish keys of kinds that did not exist when we were
-// written: those that we know stay good.
-func TestKeysOfOtherKindsAreLeftOut(t *testing.T) {
+func TestUnsupportedKeysAreIgnored(t *testing.T) {
 	t.Parallel()
 	withRemote(t, func(i *issuer, keys *jwtauth.RemoteKeys) {
 		i.set(func() {
@@ -246,14 +244,14 @@ func TestKeysOfOtherKindsAreLeftOut(t *testing.T) {
 
 func TestLocalKeys(t *testing.T) {
 	t.Parallel()
-	away := jwtauth.LocalKeys(func(context.Context) (map[string]crypto.PublicKey, error) { return nil, errors.New("away") })
-	wantKey(t, away, "k1", jwtauth.ErrNoKeys)
+	failing := jwtauth.LocalKeys(func(context.Context) (map[string]crypto.PublicKey, error) { return nil, errors.New("unavailable") })
+	wantKey(t, failing, "k1", jwtauth.ErrNoKeys)
 	i := newIssuer(t, "k1")
 	wantKey(t, i.static(), "k1", nil)
 	wantKey(t, i.static(), "k2", jwtauth.ErrUnknownKey)
 }
 
-func TestParseKeySetNeverGivesPrivateKeys(t *testing.T) {
+func TestParseKeySetReturnsPublicKeysOnly(t *testing.T) {
 	t.Parallel()
 	private := newKey(t, elliptic.P256())
 	jwk, err := jwkset.NewJWKFromKey(private, jwkset.JWKOptions{

@@ -15,69 +15,68 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/session"
 )
 
-// Refusals.
+// The errors of the middleware.
 var (
 	ErrUnauthenticated = problem.New(problem.Unauthenticated, "UNAUTHENTICATED", "로그인이 필요합니다.")
 	ErrPermission      = problem.New(problem.Forbidden, "PERMISSION_DENIED", "이 서비스를 이용할 권한이 없습니다.")
-	// ErrNoSession refuses who has no session of ours to an operation on it, or
-	// on the account that it belongs to.
+	// ErrNoSession is returned to operators, who have no session, by operations on
+	// sessions and accounts.
 	ErrNoSession       = problem.New(problem.Forbidden, "SESSION_REQUIRED", "PhoneBill 계정으로 로그인한 사용자만 이용할 수 있습니다.")
 	ErrAuthUnavailable = problem.New(problem.Unavailable, "AUTH_UNAVAILABLE", "일시적으로 로그인 정보를 확인할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(5 * time.Second)
-	// ErrSessionUnavailable refuses a write while nobody can say whether its
-	// session still lives.
+	// ErrSessionUnavailable is returned for writes while the session store is
+	// unavailable.
 	ErrSessionUnavailable = problem.New(problem.Unavailable, "SESSION_STORE_UNAVAILABLE", "일시적으로 로그인 정보를 처리할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(5 * time.Second)
 )
 
-// EndedSession is the cause of an ErrUnauthenticated for a valid token of a
-// session that has ended: whoever sends it has it from before, or from somebody
-// else.
+// EndedSession is the cause of an ErrUnauthenticated for a valid token whose
+// session has ended. The token may be an old or a stolen one.
 type EndedSession struct{ UserID, SessionID string }
 
 // Error implements error.
 func (*EndedSession) Error() string { return "jwtauth: session has ended" }
 
-// Sessions tells whether a session lives. Get returns session.ErrEnded or
-// session.ErrUnavailable.
+// Sessions looks up live sessions.
 type Sessions interface {
+	// Get returns a session, session.ErrEnded or session.ErrUnavailable.
 	Get(ctx context.Context, id string) (session.Record, error)
 }
 
 var _ Sessions = (*session.Cached)(nil)
 
-// Authenticator puts the Principal into the context of requests.
+// Authenticator authenticates requests and adds the Principal to their contexts.
 type Authenticator struct {
 	verifier  *Verifier
 	sessions  Sessions
 	degraded  prometheus.Counter
-	operators *Operators // nil: nobody is admitted but by us
+	operators *Operators // nil if only our own tokens are accepted
 }
 
-// NewAuthenticator returns an authenticator that counts, in registerer, the
-// requests it let pass without having seen their session.
+// NewAuthenticator returns an authenticator. Its metric counts the requests that
+// were accepted without a look-up of their session.
 func NewAuthenticator(verifier *Verifier, sessions Sessions, registerer prometheus.Registerer) *Authenticator {
 	degraded := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "phonebill_auth_degraded_requests_total",
-		Help: "Requests accepted on their token alone while the session store was away.",
+		Help: "Requests accepted by their token alone while the session store was unavailable.",
 	})
 	registerer.MustRegister(degraded)
 	return &Authenticator{verifier: verifier, sessions: sessions, degraded: degraded}
 }
 
-// Admit also takes the tokens of operators, nil for nobody's. Call it before
-// the first request. It returns a.
+// Admit makes a accept the tokens of operators too, if not nil, and returns a. It
+// must be called before the first request.
 func (a *Authenticator) Admit(operators *Operators) *Authenticator {
 	a.operators = operators
 	return a
 }
 
 // Middleware answers 401 to requests without a valid access token of a live
-// session. While the session store is away it trusts the token alone; add
-// RefuseDegraded where that is not enough. Operators need no session: what they
-// may do is said in their token, as long as it lasts.
+// session. While the session store is unavailable, it accepts the token alone; add
+// RefuseDegraded where that is not enough. Operators have no session: their
+// permissions are those of their token until it expires.
 func (a *Authenticator) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		principal, err := a.authenticate(r)
-		r = r.WithContext(WithPrincipal(r.Context(), principal)) // also of a refusal, as far as it is known
+		r = r.WithContext(WithPrincipal(r.Context(), principal)) // set even on errors, for the audit trail
 		if err != nil {
 			challenge(w.Header(), r, err)
 			httpjson.Fail(w, r, err)
@@ -87,21 +86,22 @@ func (a *Authenticator) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// challenge tells who has shown something that it is no good (RFC 6750, section
-// 3.1).
+// challenge sets WWW-Authenticate if the request has a token that is invalid (RFC
+// 6750, section 3.1).
 func challenge(header http.Header, r *http.Request, err error) {
 	if len(r.Header.Values("Authorization")) > 0 && problem.From(err).Kind == problem.Unauthenticated {
 		header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 	}
 }
 
-// authenticate returns with an error no more than the id of who is refused.
+// authenticate returns the principal of a request. With an error, the principal has
+// at most a UserID.
 func (a *Authenticator) authenticate(r *http.Request) (Principal, error) {
 	token, err := bearer.Token(r.Header)
 	if err != nil {
 		return Principal{}, ErrUnauthenticated.WithCause(err)
 	}
-	if a.operators != nil && a.operators.Claimed(token) {
+	if a.operators != nil && a.operators.Matches(token) {
 		principal, err := a.operators.Verify(r.Context(), token)
 		return principal, refusal(err)
 	}
@@ -112,7 +112,7 @@ func (a *Authenticator) authenticate(r *http.Request) (Principal, error) {
 	return a.principal(r.Context(), claims)
 }
 
-// refusal is the answer to a token of which err is what is wrong.
+// refusal returns the problem for an error from verifying a token.
 func refusal(err error) error {
 	switch {
 	case err == nil:
@@ -158,8 +158,8 @@ func Require(permission string) mux.MiddlewareFunc {
 	})
 }
 
-// RefuseDegraded answers 503 while the session store is away. It belongs on
-// every route that changes something.
+// RefuseDegraded answers 503 while the session store is unavailable. Every route
+// that writes must use it.
 func RefuseDegraded(next http.Handler) http.Handler {
 	return gate(func(p Principal) error {
 		if p.Degraded {
@@ -169,8 +169,8 @@ func RefuseDegraded(next http.Handler) http.Handler {
 	})(next)
 }
 
-// RequireSession answers 403 to operators, who are known by their token alone:
-// it belongs on every route about sessions and accounts of ours.
+// RequireSession answers 403 to principals without a session, which are operators.
+// Every route on sessions and accounts must use it.
 func RequireSession(next http.Handler) http.Handler {
 	return gate(func(p Principal) error {
 		if p.SessionID == "" {

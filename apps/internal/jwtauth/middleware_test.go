@@ -18,7 +18,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/session"
 )
 
-// sessions answers the same of every session.
+// sessions returns the same result for every session id.
 type sessions struct {
 	record session.Record
 	err    error
@@ -28,7 +28,7 @@ func (s sessions) Get(context.Context, string) (session.Record, error) { return 
 
 var live = session.Record{UserID: "testuser01", Lines: []string{"01012345678"}, Permissions: []string{"BILL_INQUIRY"}}
 
-// principal answers who the request is from.
+// principal answers with the principal of the request.
 var principal = httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Write(w, http.StatusOK, jwtauth.From(r.Context()))
 })
@@ -43,13 +43,13 @@ func send(handler http.Handler, authorization string) *httptest.ResponseRecorder
 	return answer
 }
 
-func TestMiddlewareLetsPassWhoLives(t *testing.T) {
+func TestMiddlewareAcceptsLiveSessions(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "k1")
 	token := i.token("k1", claims(time.Now()))
 	want := jwtauth.Principal{
 		UserID: "testuser01", CustomerID: "CUST001", SessionID: "s1",
-		Lines: live.Lines, Permissions: live.Permissions, // those of now, not those of the token
+		Lines: live.Lines, Permissions: live.Permissions, // of the session, not of the token
 	}
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(cfg, i.static(), time.Now), sessions{record: live}, prometheus.NewRegistry())
 	for _, scheme := range []string{"Bearer ", "bearer ", "BEARER "} {
@@ -64,14 +64,14 @@ func TestMiddlewareLetsPassWhoLives(t *testing.T) {
 	}
 }
 
-func TestMiddlewareRefuses(t *testing.T) {
+func TestMiddlewareRejects(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "k1")
 	good := "Bearer " + i.token("k1", claims(time.Now()))
 	other := live
 	other.UserID = "testuser02"
-	away := newIssuer(t)
-	away.away = true
+	down := newIssuer(t)
+	down.down = true
 	tests := map[string]struct {
 		keys          jwtauth.Keys
 		sessions      sessions
@@ -79,21 +79,21 @@ func TestMiddlewareRefuses(t *testing.T) {
 		status        int
 		code          string
 	}{
-		"nobody":               {i.static(), sessions{record: live}, "", 401, "UNAUTHENTICATED"},
-		"other scheme":         {i.static(), sessions{record: live}, "Basic dTpw", 401, "UNAUTHENTICATED"},
-		"no token":             {i.static(), sessions{record: live}, "Bearer ", 401, "UNAUTHENTICATED"},
-		"bad token":            {i.static(), sessions{record: live}, "Bearer a.b.c", 401, "UNAUTHENTICATED"},
-		"ended session":        {i.static(), sessions{err: session.ErrEnded}, good, 401, "UNAUTHENTICATED"},
-		"another's session":    {i.static(), sessions{record: other}, good, 401, "UNAUTHENTICATED"},
-		"issuer's keys away":   {away.remote(), sessions{record: live}, good, 503, "AUTH_UNAVAILABLE"},
-		"session is no record": {i.static(), sessions{err: errors.New("broken")}, good, 500, "INTERNAL_ERROR"},
+		"no header":          {i.static(), sessions{record: live}, "", 401, "UNAUTHENTICATED"},
+		"other scheme":       {i.static(), sessions{record: live}, "Basic dTpw", 401, "UNAUTHENTICATED"},
+		"no token":           {i.static(), sessions{record: live}, "Bearer ", 401, "UNAUTHENTICATED"},
+		"bad token":          {i.static(), sessions{record: live}, "Bearer a.b.c", 401, "UNAUTHENTICATED"},
+		"ended session":      {i.static(), sessions{err: session.ErrEnded}, good, 401, "UNAUTHENTICATED"},
+		"another's session":  {i.static(), sessions{record: other}, good, 401, "UNAUTHENTICATED"},
+		"no keys":            {down.remote(), sessions{record: live}, good, 503, "AUTH_UNAVAILABLE"},
+		"session read fails": {i.static(), sessions{err: errors.New("broken")}, good, 500, "INTERNAL_ERROR"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(cfg, tc.keys, time.Now), tc.sessions, prometheus.NewRegistry())
 			answer := send(auth.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-				t.Error("the request was let through")
+				t.Error("the request was accepted")
 			})), tc.authorization)
 			wantRefusal(t, answer, tc.status, tc.code)
 		})
@@ -111,12 +111,12 @@ func wantRefusal(t *testing.T, answer *httptest.ResponseRecorder, status int, co
 	if answer.Code != status || body.Error.Code != code {
 		t.Errorf("got %d %s, want %d %s", answer.Code, body.Error.Code, status, code)
 	}
-	if told := answer.Header().Get("Retry-After") != ""; told != (status == http.StatusServiceUnavailable) {
-		t.Errorf("Retry-After %q", answer.Header().Get("Retry-After"))
+	if after := answer.Header().Get("Retry-After"); (after != "") != (status == http.StatusServiceUnavailable) {
+		t.Errorf("Retry-After %q", after)
 	}
 }
 
-func TestWithoutTheSessionStoreReadsGoOnAndWritesDoNot(t *testing.T) {
+func TestSessionStoreOutageAllowsReadsOnly(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "k1")
 	token := "Bearer " + i.token("k1", claims(time.Now()))
@@ -124,8 +124,8 @@ func TestWithoutTheSessionStoreReadsGoOnAndWritesDoNot(t *testing.T) {
 		sessions        sessions
 		write, degraded bool
 	}{
-		"store there":     {sessions{record: live}, true, false},
-		"store not there": {sessions{err: session.ErrUnavailable}, false, true},
+		"available":   {sessions{record: live}, true, false},
+		"unavailable": {sessions{err: session.ErrUnavailable}, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -166,22 +166,22 @@ func degraded(t *testing.T, registry *prometheus.Registry) float64 {
 	return families[0].GetMetric()[0].GetCounter().GetValue()
 }
 
-func TestRequireAsksForThePermissionOfNow(t *testing.T) {
+func TestRequireChecksPermissionsOfTheSession(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "k1")
-	token := "Bearer " + i.token("k1", claims(time.Now())) // tells of both permissions
+	token := "Bearer " + i.token("k1", claims(time.Now())) // has both permissions
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(cfg, i.static(), time.Now), sessions{record: live}, prometheus.NewRegistry())
 	if answer := send(auth.Middleware(jwtauth.Require("BILL_INQUIRY")(principal)), token); answer.Code != http.StatusOK {
-		t.Errorf("refused what is granted: %d", answer.Code)
+		t.Errorf("granted permission: %d", answer.Code)
 	}
 	wantRefusal(t, send(auth.Middleware(jwtauth.Require("PRODUCT_CHANGE")(principal)), token), http.StatusForbidden, "PERMISSION_DENIED")
-	// A route that nobody authenticates is open to nobody.
+	// Without the middleware there is no principal.
 	wantRefusal(t, send(jwtauth.Require("BILL_INQUIRY")(principal), token), http.StatusForbidden, "PERMISSION_DENIED")
 }
 
-func TestNobodyOwnsNothing(t *testing.T) {
+func TestZeroPrincipalHasNoRights(t *testing.T) {
 	t.Parallel()
-	if nobody := jwtauth.From(t.Context()); nobody.Owns("") || nobody.Owns("01012345678") || nobody.Has("") || nobody.Has("ADMIN") {
-		t.Errorf("got %+v", nobody)
+	if p := jwtauth.From(t.Context()); p.Owns("") || p.Owns("01012345678") || p.Has("") || p.Has("ADMIN") {
+		t.Errorf("got %+v", p)
 	}
 }

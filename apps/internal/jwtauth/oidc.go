@@ -10,28 +10,28 @@ import (
 	"strings"
 )
 
-// OIDCConfig names the issuer of operators: a tenant of Microsoft Entra ID.
-// Without an issuer there are none.
+// OIDCConfig configures the issuer of operators' tokens, a tenant of Microsoft
+// Entra ID. Without an issuer, operators are not accepted.
 type OIDCConfig struct {
 	Issuer   string `env:"OIDC_ISSUER"`
 	Audience string `env:"OIDC_AUDIENCE"`
-	// JWKSURL is where the issuer's keys are, if that is not to be discovered.
+	// JWKSURL is the URL of the issuer's keys; default by discovery.
 	JWKSURL string `env:"OIDC_JWKS_URL"`
-	// Roles are the app roles that are known, and the permissions of each.
+	// Roles are the known app roles and their permissions.
 	Roles Roles `env:"OIDC_ROLES" envDefault:"Admin:ADMIN,User:,ServiceAccount:"`
 }
 
-// Validate refuses half a configuration, and keys that come over a wire that
-// somebody else may write on.
+// Validate implements config.Validator. It rejects incomplete configurations and
+// URLs that are not https.
 func (c *OIDCConfig) Validate() error {
 	if c.Issuer == "" {
 		if c.Audience != "" || c.JWKSURL != "" {
-			return errors.New("OIDC_AUDIENCE and OIDC_JWKS_URL are of no use without OIDC_ISSUER")
+			return errors.New("OIDC_AUDIENCE and OIDC_JWKS_URL require OIDC_ISSUER")
 		}
 		return nil
 	}
 	var faults []error
-	if err := trustworthy(c.Issuer); err != nil {
+	if err := checkURL(c.Issuer); err != nil {
 		faults = append(faults, fmt.Errorf("OIDC_ISSUER %w", err))
 	}
 	if strings.Contains(c.Issuer, "?") {
@@ -41,7 +41,7 @@ func (c *OIDCConfig) Validate() error {
 		faults = append(faults, errors.New("OIDC_AUDIENCE must not be empty with OIDC_ISSUER"))
 	}
 	if c.JWKSURL != "" {
-		if err := trustworthy(c.JWKSURL); err != nil {
+		if err := checkURL(c.JWKSURL); err != nil {
 			faults = append(faults, fmt.Errorf("OIDC_JWKS_URL %w", err))
 		}
 	}
@@ -51,9 +51,9 @@ func (c *OIDCConfig) Validate() error {
 	return errors.Join(faults...)
 }
 
-// trustworthy tells what is wrong with the address of something that decides
-// who is who.
-func trustworthy(address string) error {
+// checkURL returns an error if address is not an https URL with a host. Loopback
+// addresses may use http.
+func checkURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
@@ -68,13 +68,13 @@ func loopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// Roles are the permissions of app roles by the roles' names. As text they are
-// "Admin:ADMIN,User:"; a role with several permissions is named several times.
+// Roles maps app roles to their permissions. Its text is "Admin:ADMIN,User:"; a
+// role with several permissions appears several times.
 type Roles map[string][]string
 
 var permissionPattern = regexp.MustCompile(`^[A-Z][A-Z_]*$`)
 
-// UnmarshalText reads the text of Roles.
+// UnmarshalText parses the text of Roles.
 func (r *Roles) UnmarshalText(text []byte) error {
 	roles := Roles{}
 	for pair := range strings.SplitSeq(string(text), ",") {
@@ -92,8 +92,8 @@ func (r *Roles) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// permissions returns what somebody may do who has the given roles, and whether
-// any of them is known.
+// permissions returns the permissions of the roles in has, and whether any of them
+// is known.
 func (r Roles) permissions(has []string) (permissions []string, known bool) {
 	for _, role := range has {
 		given, ok := r[role]

@@ -42,20 +42,20 @@ func TestOIDCConfigFaults(t *testing.T) {
 		environ []string
 		want    string
 	}{
-		"no issuer":          {[]string{audience}, "OIDC_ISSUER"},
-		"keys without":       {[]string{"OIDC_JWKS_URL=https://login.example/keys"}, "OIDC_ISSUER"},
-		"no audience":        {[]string{issuer}, "OIDC_AUDIENCE"},
-		"http":               {[]string{"OIDC_ISSUER=http://login.example/t", audience}, "OIDC_ISSUER"},
-		"no URL":             {[]string{"OIDC_ISSUER=phonebill-auth", audience}, "OIDC_ISSUER"},
-		"with a query":       {[]string{"OIDC_ISSUER=https://login.example/t?x=y", audience}, "OIDC_ISSUER"},
-		"with a password":    {[]string{"OIDC_ISSUER=https://u:p@login.example/t", audience}, "OIDC_ISSUER"},
-		"keys over a wire":   {[]string{issuer, audience, "OIDC_JWKS_URL=http://login.example/keys"}, "OIDC_JWKS_URL"},
-		"nearly loopback":    {[]string{issuer, audience, "OIDC_JWKS_URL=http://127.0.0.1.example/keys"}, "OIDC_JWKS_URL"},
-		"no pair":            {[]string{issuer, audience, "OIDC_ROLES=Admin"}, "Roles"},
-		"no role":            {[]string{issuer, audience, "OIDC_ROLES=:ADMIN"}, "Roles"},
-		"no permission":      {[]string{issuer, audience, "OIDC_ROLES=Admin:admin"}, "Roles"},
-		"several in one":     {[]string{issuer, audience, "OIDC_ROLES=Admin:ADMIN:WRITE"}, "Roles"},
-		"a comma at the end": {[]string{issuer, audience, "OIDC_ROLES=Admin:ADMIN,"}, "Roles"},
+		"no issuer":       {[]string{audience}, "OIDC_ISSUER"},
+		"keys, no issuer": {[]string{"OIDC_JWKS_URL=https://login.example/keys"}, "OIDC_ISSUER"},
+		"no audience":     {[]string{issuer}, "OIDC_AUDIENCE"},
+		"http":            {[]string{"OIDC_ISSUER=http://login.example/t", audience}, "OIDC_ISSUER"},
+		"no URL":          {[]string{"OIDC_ISSUER=phonebill-auth", audience}, "OIDC_ISSUER"},
+		"with a query":    {[]string{"OIDC_ISSUER=https://login.example/t?x=y", audience}, "OIDC_ISSUER"},
+		"with a password": {[]string{"OIDC_ISSUER=https://u:p@login.example/t", audience}, "OIDC_ISSUER"},
+		"keys over http":  {[]string{issuer, audience, "OIDC_JWKS_URL=http://login.example/keys"}, "OIDC_JWKS_URL"},
+		"nearly loopback": {[]string{issuer, audience, "OIDC_JWKS_URL=http://127.0.0.1.example/keys"}, "OIDC_JWKS_URL"},
+		"no pair":         {[]string{issuer, audience, "OIDC_ROLES=Admin"}, "Roles"},
+		"no role":         {[]string{issuer, audience, "OIDC_ROLES=:ADMIN"}, "Roles"},
+		"no permission":   {[]string{issuer, audience, "OIDC_ROLES=Admin:admin"}, "Roles"},
+		"two permissions": {[]string{issuer, audience, "OIDC_ROLES=Admin:ADMIN:WRITE"}, "Roles"},
+		"trailing comma":  {[]string{issuer, audience, "OIDC_ROLES=Admin:ADMIN,"}, "Roles"},
 	} {
 		_, err := config.Load[jwtauth.OIDCConfig](c.environ)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

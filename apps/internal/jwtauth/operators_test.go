@@ -20,10 +20,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/session"
 )
 
-// abe is an operator.
+// abe is the object id of an operator.
 const abe = "690222be-ff1a-4d56-abd1-7e4f7d38e474"
 
-// both is a service that takes the tokens of our issuer and of an Entra.
+// both is a service that accepts the tokens of our issuer and of an Entra.
 type both struct {
 	t        *testing.T
 	ours     *authtest.Issuer
@@ -40,8 +40,8 @@ func newBoth(t *testing.T, state sessions) *both {
 	return b
 }
 
-// enter returns as whom a token is let in.
-func (b *both) enter(token string) (jwtauth.Principal, *httptest.ResponseRecorder) {
+// authenticate returns the principal of a request with token, and the response.
+func (b *both) authenticate(token string) (jwtauth.Principal, *httptest.ResponseRecorder) {
 	b.t.Helper()
 	var as jwtauth.Principal
 	answer := send(b.auth.Middleware(principal), "Bearer "+token)
@@ -53,10 +53,10 @@ func (b *both) enter(token string) (jwtauth.Principal, *httptest.ResponseRecorde
 	return as, answer
 }
 
-func TestOperatorsAreLetInByTheirRoles(t *testing.T) {
+func TestOperatorsHaveThePermissionsOfTheirRoles(t *testing.T) {
 	t.Parallel()
 	b := newBoth(t, sessions{record: live})
-	app := b.entra.Claims(abe, "ServiceAccount") // an application for itself
+	app := b.entra.Claims(abe, "ServiceAccount") // an application without a user
 	delete(app, "scp")
 	app["idtyp"], app["azpacr"] = "app", "1"
 	v1 := b.entra.Claims(abe, "Admin")
@@ -68,40 +68,40 @@ func TestOperatorsAreLetInByTheirRoles(t *testing.T) {
 		token       string
 		permissions []string
 	}{
-		"administrator":     {b.entra.Token(abe, "Admin"), []string{"ADMIN"}},
-		"several roles":     {b.entra.Token(abe, "User", "Admin", "Admin", "Gardener"), []string{"ADMIN"}},
-		"user":              {b.entra.Token(abe, "User"), nil},
-		"service":           {b.entra.Sign(authtest.EntraKeyID, app), nil},
-		"version 1.0":       {b.entra.Sign(authtest.EntraKeyID, v1), []string{"ADMIN"}},
-		"ES256":             {b.entra.Sign("ec", b.entra.Claims(abe, "Admin")), []string{"ADMIN"}},
-		"object id in caps": {b.entra.Token("690222BE-FF1A-4D56-ABD1-7E4F7D38E474", "Admin"), []string{"ADMIN"}},
+		"administrator": {b.entra.Token(abe, "Admin"), []string{"ADMIN"}},
+		"several roles": {b.entra.Token(abe, "User", "Admin", "Admin", "Gardener"), []string{"ADMIN"}},
+		"user":          {b.entra.Token(abe, "User"), nil},
+		"service":       {b.entra.Sign(authtest.EntraKeyID, app), nil},
+		"version 1.0":   {b.entra.Sign(authtest.EntraKeyID, v1), []string{"ADMIN"}},
+		"ES256":         {b.entra.Sign("ec", b.entra.Claims(abe, "Admin")), []string{"ADMIN"}},
+		"upper-case id": {b.entra.Token("690222BE-FF1A-4D56-ABD1-7E4F7D38E474", "Admin"), []string{"ADMIN"}},
 	} {
-		got, answer := b.enter(c.token)
+		got, answer := b.authenticate(c.token)
 		want := jwtauth.Principal{UserID: "entra:" + abe, Permissions: c.permissions}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %d %s (-want +got):\n%s", name, answer.Code, answer.Body, diff)
 		}
 	}
-	ours, answer := b.enter(b.ours.Token(t, jwtauth.Principal{UserID: live.UserID, SessionID: "s1"}))
+	ours, answer := b.authenticate(b.ours.Token(t, jwtauth.Principal{UserID: live.UserID, SessionID: "s1"}))
 	if ours.UserID != live.UserID {
 		t.Errorf("our own token: %d %s", answer.Code, answer.Body)
 	}
 }
 
-func TestOperatorsAreRefusedByAllElse(t *testing.T) {
+func TestInvalidOperatorTokensAreRejected(t *testing.T) {
 	t.Parallel()
 	b := newBoth(t, sessions{record: live})
 	for name, token := range badOperatorTokens(t, b) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, answer := b.enter(token)
+			_, answer := b.authenticate(token)
 			wantRefusal(t, answer, http.StatusUnauthorized, "UNAUTHENTICATED")
 		})
 	}
 }
 
-// badOperatorTokens are those that somebody may try who has no token of an
-// operator: with another's signature, or of another kind.
+// badOperatorTokens returns invalid tokens: forged, of another issuer, or of
+// another kind.
 func badOperatorTokens(t *testing.T, b *both) map[string]string {
 	t.Helper()
 	now := time.Now()
@@ -129,20 +129,20 @@ func badOperatorTokens(t *testing.T, b *both) map[string]string {
 	admin := b.entra.Claims(abe, "Admin")
 	return map[string]string{
 		"other tenant":               other.Token(abe, "Admin"),
-		"other tenant in this name":  other.Sign(authtest.EntraKeyID, admin),
+		"forged by other tenant":     other.Sign(authtest.EntraKeyID, admin),
 		"no issuer":                  changed("iss", nil),
-		"issuer of a longer name":    changed("iss", b.entra.Config().Issuer+"/"),
+		"issuer with a suffix":       changed("iss", b.entra.Config().Issuer+"/"),
 		"other audience":             changed("aud", "00000003-0000-0000-c000-000000000000"),
 		"no audience":                changed("aud", nil),
 		"expired":                    changed("exp", now.Add(-time.Minute).Unix()),
 		"never expires":              changed("exp", nil),
 		"not valid yet":              changed("nbf", now.Add(time.Minute).Unix()),
-		"valid since nobody knows":   changed("nbf", nil),
+		"no nbf":                     changed("nbf", nil),
 		"issued in the future":       changed("iat", now.Add(time.Minute).Unix()),
-		"issued nobody knows when":   changed("iat", nil),
-		"nobody":                     changed("oid", nil),
-		"object id of another form":  changed("oid", "root"),
-		"roles of another form":      changed("roles", "Admin"),
+		"no iat":                     changed("iat", nil),
+		"no oid":                     changed("oid", nil),
+		"malformed oid":              changed("oid", "root"),
+		"roles is no array":          changed("roles", "Admin"),
 		"ID token":                   changed("azp", nil),
 		"ID token with a nonce":      changed("nonce", "n"),
 		"ID token of a hybrid flow":  changed("c_hash", "h"),
@@ -161,7 +161,7 @@ func badOperatorTokens(t *testing.T, b *both) map[string]string {
 	}
 }
 
-// signAny signs what no issuer would.
+// signAny signs any claims by any method.
 func signAny(t *testing.T, method jwt.SigningMethod, kid string, key any, c jwt.Claims) string {
 	t.Helper()
 	token := jwt.NewWithClaims(method, c)
@@ -175,27 +175,27 @@ func signAny(t *testing.T, method jwt.SigningMethod, kid string, key any, c jwt.
 	return text
 }
 
-// An ES256 key that the other issuer publishes under the id of one of ours
-// speaks for nobody of ours, and the other way round.
-func TestNeitherIssuerSpeaksForTheOther(t *testing.T) {
+// TestIssuersCannotForgeEachOthersTokens even if both publish an ES256 key with
+// the same id.
+func TestIssuersCannotForgeEachOthersTokens(t *testing.T) {
 	t.Parallel()
 	b := newBoth(t, sessions{record: live})
 	b.entra.Publish(authtest.KeyID, newIssuer(t, "ec").keys["ec"])
 	admin := b.ours.Claims(jwtauth.Principal{UserID: live.UserID, SessionID: "s1"})
 	for name, token := range map[string]string{
-		"theirs in our name": b.entra.Sign(authtest.KeyID, admin),
-		"ours in their name": b.ours.Sign(t, b.entra.Claims(abe, "Admin")),
+		"their key, our claims": b.entra.Sign(authtest.KeyID, admin),
+		"our key, their claims": b.ours.Sign(t, b.entra.Claims(abe, "Admin")),
 	} {
-		_, answer := b.enter(token)
+		_, answer := b.authenticate(token)
 		t.Log(name)
 		wantRefusal(t, answer, http.StatusUnauthorized, "UNAUTHENTICATED")
 	}
-	if as, answer := b.enter(b.entra.Sign(authtest.KeyID, b.entra.Claims(abe, "Admin"))); !as.Has("ADMIN") {
-		t.Errorf("theirs in their name: %d %s", answer.Code, answer.Body)
+	if as, answer := b.authenticate(b.entra.Sign(authtest.KeyID, b.entra.Claims(abe, "Admin"))); !as.Has("ADMIN") {
+		t.Errorf("their key, their claims: %d %s", answer.Code, answer.Body)
 	}
 }
 
-func TestWithoutARoleOfOursNobodyIsLetIn(t *testing.T) {
+func TestOperatorsWithoutKnownRoleAreForbidden(t *testing.T) {
 	t.Parallel()
 	b := newBoth(t, sessions{record: live})
 	without := b.entra.Claims(abe)
@@ -207,18 +207,18 @@ func TestWithoutARoleOfOursNobodyIsLetIn(t *testing.T) {
 		"other case":   b.entra.Token(abe, "admin"),
 		"a permission": b.entra.Token(abe, "ADMIN"),
 	} {
-		_, answer := b.enter(token)
+		_, answer := b.authenticate(token)
 		t.Log(name)
 		wantRefusal(t, answer, http.StatusForbidden, "PERMISSION_DENIED")
 		as, err := jwtauth.NewOperators(b.entra.Config(), time.Now).Verify(t.Context(), token)
 		if diff := cmp.Diff(jwtauth.Principal{UserID: "entra:" + abe}, as); !errors.Is(err, jwtauth.ErrNoRole) || diff != "" {
-			t.Errorf("%s: %v, who is it (-want +got):\n%s", name, err, diff)
+			t.Errorf("%s: %v, principal (-want +got):\n%s", name, err, diff)
 		}
 	}
 }
 
-// The session store does not concern who has no session there, and neither
-// does anything that needs one.
+// TestOperatorsHaveNoSession checks that operators can write during an outage of
+// the session store, but not use routes that require a session.
 func TestOperatorsHaveNoSession(t *testing.T) {
 	t.Parallel()
 	b := newBoth(t, sessions{err: session.ErrUnavailable})
@@ -236,17 +236,17 @@ func TestOperatorsHaveNoSession(t *testing.T) {
 	}
 }
 
-func TestWithoutAnIssuerThereAreNoOperators(t *testing.T) {
+func TestOperatorsAreRejectedWithoutIssuer(t *testing.T) {
 	t.Parallel()
 	entra, ours := authtest.NewEntra(t, time.Now), authtest.NewIssuer(t, time.Now)
 	if operators := jwtauth.NewOperators(jwtauth.OIDCConfig{}, time.Now); operators != nil {
-		t.Fatal("there are operators")
+		t.Fatal("NewOperators without an issuer is not nil")
 	}
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(ours.Config, ours.Keys(), time.Now), sessions{record: live}, prometheus.NewRegistry()).
 		Admit(jwtauth.NewOperators(jwtauth.OIDCConfig{}, time.Now))
 	wantRefusal(t, send(auth.Middleware(principal), "Bearer "+entra.Token(abe, "Admin")), http.StatusUnauthorized, "UNAUTHENTICATED")
 	if entra.Fetches() != 0 {
-		t.Error("somebody was asked")
+		t.Error("the issuer's keys were fetched")
 	}
 }
 
@@ -260,13 +260,13 @@ func FuzzOperators(f *testing.F) {
 	f.Add(`eyJhbGciOiJSUzI1NiIsImtpZCI6ImVudHJhLWtleSJ9.e30.AA`)
 	f.Add(`eyJhbGciOiJub25lIn0.eyJpc3MiOltdfQ.`)
 	f.Fuzz(func(t *testing.T, token string) {
-		operators.Claimed(token)
+		operators.Matches(token)
 		_, err := operators.Verify(t.Context(), token)
 		if err == nil && token != good {
-			t.Errorf("accepted what nobody signed: %s", token)
+			t.Errorf("accepted an unsigned token: %s", token)
 		}
 		if err != nil && !errors.Is(err, jwtauth.ErrInvalidToken) {
-			t.Errorf("a bad token is taken for a fault of ours: %v", err)
+			t.Errorf("error is not ErrInvalidToken: %v", err)
 		}
 	})
 }

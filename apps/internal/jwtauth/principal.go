@@ -5,19 +5,19 @@ import (
 	"slices"
 )
 
-// Principal is who sends a request.
+// Principal is the user or operator that sends a request.
 type Principal struct {
-	UserID      string // of operators "entra:" and their object id
+	UserID      string // for operators "entra:" and the object id
 	CustomerID  string
 	Lines       []string // digits
 	Permissions []string
-	SessionID   string // empty for operators, who have none
-	// Degraded says that the session store could not be asked: the permissions
-	// are those of the token, and a revocation may be missed.
+	SessionID   string // empty for operators
+	// Degraded is set if the session store was unavailable: the permissions are
+	// those of the token, and a revocation may be missed.
 	Degraded bool
 }
 
-// Owns reports whether the line with these digits is the principal's.
+// Owns reports whether the principal has the line with these digits.
 func (p Principal) Owns(line string) bool { return slices.Contains(p.Lines, line) }
 
 // Has reports whether the principal has a permission.
@@ -25,13 +25,13 @@ func (p Principal) Has(permission string) bool { return slices.Contains(p.Permis
 
 type principalKey struct{}
 
-// WithPrincipal returns a context of a request that p sends.
+// WithPrincipal returns a context with p.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
-// From returns who sends the request that ctx belongs to: the zero Principal,
-// which owns nothing and may do nothing, outside Authenticator.Middleware.
+// From returns the principal of ctx's request. Outside of Authenticator.Middleware
+// it is the zero Principal, which has no lines and no permissions.
 func From(ctx context.Context) Principal {
 	p, _ := ctx.Value(principalKey{}).(Principal)
 	return p

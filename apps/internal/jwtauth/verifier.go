@@ -1,6 +1,5 @@
-// Package jwtauth decides who sends a request: it verifies access tokens
-// against the issuer's published keys, in process, and asks for the session
-// behind them.
+// Package jwtauth authenticates requests: it verifies access tokens with the
+// issuer's published keys, in process, and looks up their sessions.
 package jwtauth
 
 import (
@@ -19,7 +18,7 @@ const (
 	TypeRefresh = "refresh"
 )
 
-// Claims are those of our tokens.
+// Claims are the claims of our tokens.
 type Claims struct {
 	jwt.RegisteredClaims
 	SessionID   string   `json:"sid"`
@@ -29,25 +28,25 @@ type Claims struct {
 	Permissions []string `json:"permissions,omitempty"`
 }
 
-// ErrInvalidToken is returned for a token that is malformed, forged, expired,
-// of another issuer, audience or type.
+// ErrInvalidToken is returned for a token that is malformed, forged or expired, or
+// has the wrong issuer, audience or type.
 var ErrInvalidToken = errors.New("jwtauth: invalid token")
 
-// Config names whose tokens are taken.
+// Config holds the issuer and audience of accepted tokens.
 type Config struct {
 	Issuer   string `env:"TOKEN_ISSUER" envDefault:"phonebill-auth"`
 	Audience string `env:"TOKEN_AUDIENCE" envDefault:"phonebill"`
 }
 
 const (
-	// verifiedAge is how long a verified token is remembered. Checking an
-	// ES256 signature costs more than all else in a warm request.
+	// verifiedAge is how long a verified token is cached. Verifying an ES256
+	// signature costs more than the rest of a request that hits all caches.
 	verifiedAge = 30 * time.Second
-	// maxVerified bounds memory: a token is about 700 bytes.
+	// maxVerified is the size of the cache; a token has about 700 bytes.
 	maxVerified = 5_000
 )
 
-// Verifier checks tokens.
+// Verifier verifies our own tokens. It is safe for concurrent use.
 type Verifier struct {
 	keys     Keys
 	now      func() time.Time
@@ -55,8 +54,8 @@ type Verifier struct {
 	verified *otter.Cache[string, *Claims]
 }
 
-// NewVerifier returns a verifier of ES256 tokens that cfg's issuer signed with
-// one of keys for cfg's audience.
+// NewVerifier returns a verifier of ES256 tokens of cfg's issuer and audience,
+// signed by one of keys.
 func NewVerifier(cfg Config, keys Keys, now func() time.Time) *Verifier {
 	return &Verifier{
 		keys:   keys,
@@ -69,9 +68,9 @@ func NewVerifier(cfg Config, keys Keys, now func() time.Time) *Verifier {
 	}
 }
 
-// Verify returns the claims of a token of the given type. The claims are
-// shared: do not change them. It returns ErrInvalidToken, or ErrNoKeys if the
-// issuer's keys cannot be had.
+// Verify returns the claims of a token of type typ. They are shared and must not be
+// modified. It returns ErrInvalidToken, or ErrNoKeys if the issuer's keys cannot be
+// fetched.
 func (v *Verifier) Verify(ctx context.Context, token, typ string) (*Claims, error) {
 	claims, ok := v.verified.GetIfPresent(token)
 	if !ok {
@@ -89,7 +88,7 @@ func (v *Verifier) Verify(ctx context.Context, token, typ string) (*Claims, erro
 
 func (v *Verifier) parse(ctx context.Context, token string) (*Claims, error) {
 	claims := &Claims{}
-	if err := read(ctx, v.parser, v.keys, token, claims); err != nil {
+	if err := verify(ctx, v.parser, v.keys, token, claims); err != nil {
 		return nil, err
 	}
 	if claims.SessionID == "" || claims.Subject == "" {
@@ -98,7 +97,7 @@ func (v *Verifier) parse(ctx context.Context, token string) (*Claims, error) {
 	return claims, nil
 }
 
-// newParser returns a parser of the tokens that cfg names.
+// newParser returns a parser of tokens of cfg's issuer and audience.
 func newParser(cfg Config, now func() time.Time, methods ...jwt.SigningMethod) *jwt.Parser {
 	algorithms := make([]string, len(methods))
 	for i, method := range methods {
@@ -110,16 +109,16 @@ func newParser(cfg Config, now func() time.Time, methods ...jwt.SigningMethod) *
 		jwt.WithAudience(cfg.Audience),
 		jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(),
-		jwt.WithLeeway(5*time.Second), // between clocks of different hosts
+		jwt.WithLeeway(5*time.Second), // clock skew
 		jwt.WithTimeFunc(now),
 		jwt.WithStrictDecoding(),
 	)
 }
 
-// read puts the claims of a token into claims if one of keys has signed it and
-// parser takes it. It returns ErrInvalidToken or ErrNoKeys.
-func read(ctx context.Context, parser *jwt.Parser, keys Keys, token string, claims jwt.Claims) error {
-	// The decoder passes over line ends: a token must have one form only.
+// verify verifies token with keys and decodes it into claims. It returns
+// ErrInvalidToken or ErrNoKeys.
+func verify(ctx context.Context, parser *jwt.Parser, keys Keys, token string, claims jwt.Claims) error {
+	// base64 ignores CR and LF, but a token must have only one valid encoding.
 	if strings.ContainsAny(token, "\r\n") {
 		return ErrInvalidToken
 	}

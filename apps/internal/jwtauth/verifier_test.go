@@ -30,14 +30,14 @@ func readSet(i *issuer) (jwtauth.LocalKeys, error) {
 	return func(context.Context) (map[string]crypto.PublicKey, error) { return keys, err }, err
 }
 
-func TestVerifyTakesOurTokens(t *testing.T) {
+func TestVerifyAcceptsValidTokens(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "k1", "k2")
 	verifier := jwtauth.NewVerifier(cfg, i.static(), time.Now)
 	want := claims(time.Now())
 	for _, kid := range []string{"k1", "k2"} {
 		token := i.token(kid, want)
-		for range 2 { // the second time from memory
+		for range 2 { // the second time from the cache
 			got, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess)
 			if err != nil {
 				t.Fatal(err)
@@ -52,7 +52,7 @@ func TestVerifyTakesOurTokens(t *testing.T) {
 	}
 }
 
-func TestVerifyRefusesEverythingElse(t *testing.T) {
+func TestVerifyRejectsInvalidTokens(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "k1")
 	verifier := jwtauth.NewVerifier(cfg, i.static(), time.Now)
@@ -68,7 +68,7 @@ func TestVerifyRefusesEverythingElse(t *testing.T) {
 	}
 }
 
-// badTokens are all the tokens that we know to be tried.
+// badTokens returns malformed, forged, expired and foreign tokens.
 func badTokens(t *testing.T, i *issuer) map[string]string {
 	t.Helper()
 	now := time.Now()
@@ -98,16 +98,16 @@ func badTokens(t *testing.T, i *issuer) map[string]string {
 		"unsigned":                     parts[0] + "." + parts[1] + ".",
 		"no signature":                 parts[0] + "." + parts[1],
 		"changed payload":              parts[0] + "." + payload(admin) + "." + parts[2],
-		"another's signature":          sign(t, jwt.SigningMethodES256, "k1", newKey(t, elliptic.P256()), claims(now)),
+		"signature by another key":     sign(t, jwt.SigningMethodES256, "k1", newKey(t, elliptic.P256()), claims(now)),
 		"alg none":                     sign(t, jwt.SigningMethodNone, "k1", jwt.UnsafeAllowNoneSignatureType, admin),
 		"HS256 with public key":        sign(t, jwt.SigningMethodHS256, "k1", public, admin),
 		"HS256 with public key in PEM": sign(t, jwt.SigningMethodHS256, "k1", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), admin),
 		"ES384":                        sign(t, jwt.SigningMethodES384, "k1", newKey(t, elliptic.P384()), admin),
 		"unknown kid":                  sign(t, jwt.SigningMethodES256, "k9", i.keys["k1"], claims(now)),
 		"no kid":                       sign(t, jwt.SigningMethodES256, "", i.keys["k1"], claims(now)),
-		"other issuer":                 changed(func(c *jwtauth.Claims) { c.Issuer = "somebody" }),
+		"other issuer":                 changed(func(c *jwtauth.Claims) { c.Issuer = "other" }),
 		"no issuer":                    changed(func(c *jwtauth.Claims) { c.Issuer = "" }),
-		"other audience":               changed(func(c *jwtauth.Claims) { c.Audience = jwt.ClaimStrings{"somebody"} }),
+		"other audience":               changed(func(c *jwtauth.Claims) { c.Audience = jwt.ClaimStrings{"other"} }),
 		"no audience":                  changed(func(c *jwtauth.Claims) { c.Audience = nil }),
 		"expired":                      changed(func(c *jwtauth.Claims) { c.ExpiresAt = jwt.NewNumericDate(now.Add(-time.Second)) }),
 		"never expires":                changed(func(c *jwtauth.Claims) { c.ExpiresAt = nil }),
@@ -120,7 +120,7 @@ func badTokens(t *testing.T, i *issuer) map[string]string {
 	}
 }
 
-func TestARememberedTokenDoesNotOutliveItself(t *testing.T) {
+func TestCachedTokenExpires(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "k1")
 	now := time.Now()
@@ -133,17 +133,17 @@ func TestARememberedTokenDoesNotOutliveItself(t *testing.T) {
 	if err := verify(); err != nil {
 		t.Fatal(err)
 	}
-	now = now.Add(life - time.Second)
+	now = now.Add(tokenAge - time.Second)
 	if err := verify(); err != nil {
-		t.Errorf("before it expires: %v", err)
+		t.Errorf("before expiry: %v", err)
 	}
 	now = now.Add(time.Second)
 	if err := verify(); !errors.Is(err, jwtauth.ErrInvalidToken) {
-		t.Errorf("when it has expired: %v", err)
+		t.Errorf("after expiry: %v", err)
 	}
 }
 
-func TestATokenIsRememberedAsWhatItIs(t *testing.T) {
+func TestCachedRefreshTokenIsNoAccessToken(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "k1")
 	verifier := jwtauth.NewVerifier(cfg, i.static(), time.Now)
@@ -154,11 +154,11 @@ func TestATokenIsRememberedAsWhatItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrInvalidToken) {
-		t.Errorf("a refresh token was taken for an access token: %v", err)
+		t.Errorf("a refresh token is accepted as an access token: %v", err)
 	}
 }
 
-func TestAWithdrawnKeyEndsRememberedTokens(t *testing.T) {
+func TestCachedTokenOfWithdrawnKeyExpires(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		i := newIssuer(t, "k1", "k2")
@@ -176,16 +176,16 @@ func TestAWithdrawnKeyEndsRememberedTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		i.set(func() { delete(i.keys, "k1") })
-		pass(30 * time.Second)
+		advance(30 * time.Second)
 		if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrInvalidToken) {
 			t.Errorf("got %v", err)
 		}
 	})
 }
 
-// TestATokenHasOneForm refuses what decodes to the same signature: whoever
-// keeps a list of tokens, or a cache, must not meet a token twice.
-func TestATokenHasOneForm(t *testing.T) {
+// TestOnlyTheCanonicalEncodingIsAccepted tries other encodings of a valid token,
+// which would evade caches and lists of tokens.
+func TestOnlyTheCanonicalEncodingIsAccepted(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "k1")
 	now := time.Now()
@@ -199,7 +199,7 @@ func TestATokenHasOneForm(t *testing.T) {
 	unused := string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[strings.IndexByte(
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", last)|1])
 	for name, token := range map[string]string{
-		"a line end behind": good + "\n", "a line end within": good[:half] + "\r\n" + good[half:], "padding": good + "==", "unused bits": good[:len(good)-1] + unused,
+		"trailing LF": good + "\n", "CR LF inside": good[:half] + "\r\n" + good[half:], "padding": good + "==", "unused bits": good[:len(good)-1] + unused,
 	} {
 		if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrInvalidToken) {
 			t.Errorf("%s: %v", name, err)
@@ -222,10 +222,10 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		_, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess)
 		if err == nil && !strings.HasPrefix(token, signed) {
-			t.Errorf("accepted what nobody signed: %s", token)
+			t.Errorf("accepted an unsigned token: %s", token)
 		}
 		if err != nil && !errors.Is(err, jwtauth.ErrInvalidToken) {
-			t.Errorf("a bad token is taken for a fault of ours: %v", err)
+			t.Errorf("error is not ErrInvalidToken: %v", err)
 		}
 	})
 }

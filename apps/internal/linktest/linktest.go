@@ -1,5 +1,5 @@
-// Package linktest puts a link between a test and a server that the test can
-// cut, let hang and mend. Only tests may import it.
+// Package linktest is a TCP proxy with network faults: a test can cut connections,
+// make them hang and restore them. Only tests may import it.
 package linktest
 
 import (
@@ -10,27 +10,27 @@ import (
 	"testing"
 )
 
-// Link is a TCP connection to a server.
+// Link is a TCP proxy to a server.
 type Link struct {
 	listener net.Listener
 	target   string
 	running  sync.WaitGroup
 
-	mu    sync.Mutex
-	isCut bool
-	open  map[net.Conn]struct{}
-	flows chan struct{} // closed while bytes pass
+	mu     sync.Mutex
+	isCut  bool
+	conns  map[net.Conn]struct{}
+	resume chan struct{} // closed unless the link hangs
 }
 
-// Start listens, until the test ends, for what shall reach target.
+// Start starts a proxy to target, which runs until the test ends.
 func Start(t testing.TB, target string) *Link {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("linktest: %v", err)
 	}
-	l := &Link{listener: listener, target: target, open: make(map[net.Conn]struct{}), flows: make(chan struct{})}
-	close(l.flows)
+	l := &Link{listener: listener, target: target, conns: make(map[net.Conn]struct{}), resume: make(chan struct{})}
+	close(l.resume)
 	l.running.Go(l.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -40,110 +40,109 @@ func Start(t testing.TB, target string) *Link {
 	return l
 }
 
-// Address is where to connect to.
+// Address returns the listening address.
 func (l *Link) Address() string { return l.listener.Addr().String() }
 
-// Port is the one of Address.
+// Port returns the listening port.
 func (l *Link) Port() string {
 	_, port, _ := net.SplitHostPort(l.Address())
 	return port
 }
 
-// Cut closes all connections and accepts no more that last.
+// Cut closes all connections, and new ones at once, until Mend.
 func (l *Link) Cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.isCut = true
-	for conn := range l.open {
+	for conn := range l.conns {
 		_ = conn.Close()
 	}
-	l.flow()
+	l.unblock()
 }
 
-// Hang keeps connections and what they carry, and accepts others: nothing comes
-// of either until Mend.
+// Hang keeps connections open and accepts new ones, but forwards no data until Mend.
 func (l *Link) Hang() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.flow() // whoever hangs already goes on and hangs again
-	l.flows = make(chan struct{})
+	l.unblock() // writes of an earlier Hang
+	l.resume = make(chan struct{})
 }
 
-// Mend lets connections, and what they carry, through again.
+// Mend restores the link after Cut or Hang. Data held back by Hang is forwarded.
 func (l *Link) Mend() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.isCut = false
-	l.flow()
+	l.unblock()
 }
 
-// flow ends what hangs.
-func (l *Link) flow() {
+// unblock unblocks the writes of a link that hangs.
+func (l *Link) unblock() {
 	select {
-	case <-l.flows:
+	case <-l.resume:
 	default:
-		close(l.flows)
+		close(l.resume)
 	}
 }
 
 func (l *Link) accept() {
 	for {
-		near, err := l.listener.Accept()
+		client, err := l.listener.Accept()
 		if err != nil {
 			return
 		}
-		l.running.Go(func() { l.join(near) })
+		l.running.Go(func() { l.forward(client) })
 	}
 }
 
-// join copies between the two ends until either closes.
-func (l *Link) join(near net.Conn) {
-	defer l.drop(near)
-	if !l.keep(near) {
+// forward copies between client and server until either closes its connection.
+func (l *Link) forward(client net.Conn) {
+	defer l.remove(client)
+	if !l.add(client) {
 		return
 	}
-	far, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", l.target) // cut by the link, not by a context
+	server, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", l.target) // ended by Cut, not by a context
 	if err != nil {
 		return
 	}
-	defer l.drop(far)
-	if !l.keep(far) {
+	defer l.remove(server)
+	if !l.add(server) {
 		return
 	}
 	l.running.Go(func() {
-		defer l.drop(near)
-		_, _ = io.Copy(passage{l, near}, far)
+		defer l.remove(client)
+		_, _ = io.Copy(writer{l, client}, server)
 	})
-	_, _ = io.Copy(passage{l, far}, near)
+	_, _ = io.Copy(writer{l, server}, client)
 }
 
-// passage is an end of a connection, to which bytes come while they flow.
-type passage struct {
+// writer writes to a connection and blocks while the link hangs.
+type writer struct {
 	link *Link
 	conn net.Conn
 }
 
-func (p passage) Write(data []byte) (int, error) {
-	p.link.mu.Lock()
-	flows := p.link.flows
-	p.link.mu.Unlock()
-	<-flows
-	return p.conn.Write(data)
+func (w writer) Write(data []byte) (int, error) {
+	w.link.mu.Lock()
+	resume := w.link.resume
+	w.link.mu.Unlock()
+	<-resume
+	return w.conn.Write(data)
 }
 
-// keep remembers a connection, unless the link is cut.
-func (l *Link) keep(conn net.Conn) bool {
+// add adds a connection for Cut to close. It reports false if the link is cut.
+func (l *Link) add(conn net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.isCut {
-		l.open[conn] = struct{}{}
+		l.conns[conn] = struct{}{}
 	}
 	return !l.isCut
 }
 
-func (l *Link) drop(conn net.Conn) {
+func (l *Link) remove(conn net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.open, conn)
+	delete(l.conns, conn)
 	_ = conn.Close()
 }

@@ -1,6 +1,5 @@
-// Package msisdn handles Korean mobile line numbers (MSISDNs in national
-// form). It is shared because masking them in logs is everybody's duty and
-// must be done one way.
+// Package msisdn parses and masks Korean line numbers (MSISDNs in national form).
+// All services use it, so that logs mask them in the same way.
 package msisdn
 
 import (
@@ -10,14 +9,14 @@ import (
 	"strings"
 )
 
-// Number is a line number as digits, for instance "01012345678". It never
-// prints itself in full: String, and with it every log and error, is masked.
+// Number is the digits of a line number, for instance "01012345678". String and
+// LogValue mask it, so that logs and errors never contain the full number.
 type Number string
 
-// ErrFormat is returned for text that is no Korean mobile number.
+// ErrFormat is returned for text that is not a Korean mobile number.
 var ErrFormat = errors.New("msisdn: want 010 and eight digits, with or without dashes")
 
-// Only 010 numbers exist since the 2021 end of the 01X ranges.
+// Since 2021 all mobile numbers begin with 010.
 var pattern = regexp.MustCompile(`^010(?:[0-9]{8}|-[0-9]{4}-[0-9]{4})$`)
 
 // Parse accepts "01012345678" and "010-1234-5678" and returns the digits. It
@@ -29,7 +28,7 @@ func Parse(text string) (Number, error) {
 	return Number(strings.ReplaceAll(text, "-", "")), nil
 }
 
-// Digits returns the full number, for storage and for the owner's eyes.
+// Digits returns the full number, for storage and for its owner.
 func (n Number) Digits() string { return string(n) }
 
 // Digits returns the full numbers of lines, for storage.

@@ -35,7 +35,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestNumberNeverPrintsInFull(t *testing.T) {
+func TestNumberIsMaskedInTextAndLogs(t *testing.T) {
 	t.Parallel()
 	n, err := msisdn.Parse("010-1234-5678")
 	if err != nil {

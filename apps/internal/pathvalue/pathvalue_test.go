@@ -16,7 +16,7 @@ import (
 
 const id = "0199f5d4-7b3a-7c6e-8a55-0a1b2c3d4e5f"
 
-// TestUUID sends paths as clients write them.
+// TestUUID requests paths with canonical and other UUIDs.
 func TestUUID(t *testing.T) {
 	t.Parallel()
 	router := mux.NewRouter().SkipClean(true)
@@ -36,7 +36,7 @@ func TestUUID(t *testing.T) {
 		got = ""
 		router.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/things/"+text, http.NoBody))
 		if got != want {
-			t.Errorf("%s is %q", text, got)
+			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}
 }
@@ -49,7 +49,7 @@ func FuzzParseUUID(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := pathvalue.ParseUUID(text)
 		if (err == nil) != form.MatchString(text) || err == nil && got != text {
-			t.Errorf("%q is read as %q, %v", text, got, err)
+			t.Errorf("ParseUUID(%q) = %q, %v", text, got, err)
 		}
 	})
 }

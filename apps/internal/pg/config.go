@@ -8,28 +8,26 @@ import (
 	"strings"
 )
 
-// Config names a database. The password is a secret, named, not given.
+// Config configures the connections to a database.
 type Config struct {
-	// Host is the server, or several of them separated by commas, each with a
-	// port of its own or Port: a primary and its standbys. Connections go to
-	// the one that writes.
+	// Host is one server or several, separated by commas, each host[:port]: a primary
+	// and its standbys. Connections go to the primary.
 	Host string `env:"DB_HOST" envDefault:"127.0.0.1"`
 	Port int    `env:"DB_PORT" envDefault:"5432"`
 	Name string `env:"DB_NAME,required"`
 	User string `env:"DB_USER,required"`
-	// PasswordSecret is the name of the secret that holds the password. It is
-	// not asked for where PGPASSFILE gives one.
+	// PasswordSecret is the name of the secret with the password. It is not read if
+	// PGPASSFILE has a password.
 	PasswordSecret string `env:"DB_PASSWORD_SECRET,required"`
 	SSLMode        string `env:"DB_SSLMODE" envDefault:"disable"`
-	// MaxConns bounds the pool. Replicas times this must stay below the
-	// server's max_connections.
+	// MaxConns is the size of the pool. MaxConns times the number of replicas must
+	// be below the server's max_connections.
 	MaxConns int32 `env:"DB_MAX_CONNS" envDefault:"10"`
-	// Pooler says what answers at Host and Port: none (PostgreSQL itself),
-	// session or transaction (a connection pooler such as pgbouncer in that
-	// mode). With transaction, DirectPort is required.
+	// Pooler is the mode of the connection pooler (such as pgbouncer) at Host and
+	// Port, or none. With transaction, DirectPort is required.
 	Pooler Pooler `env:"DB_POOLER" envDefault:"none"`
-	// DirectHost and DirectPort lead past the pooler to PostgreSQL itself, for
-	// LISTEN, session locks and migrations. DirectHost is Host if empty.
+	// DirectHost and DirectPort are the address of PostgreSQL behind the pooler, for
+	// LISTEN, session locks and migrations. DirectHost defaults to Host.
 	DirectHost string `env:"DB_DIRECT_HOST"`
 	DirectPort int    `env:"DB_DIRECT_PORT"`
 }
@@ -44,7 +42,7 @@ const (
 	PoolerTransaction Pooler = "transaction"
 )
 
-// Validate reports every value that cannot be right.
+// Validate implements config.Validator.
 func (c *Config) Validate() error {
 	var faults []error
 	if c.MaxConns < 1 || !isPort(c.Port) {
@@ -53,14 +51,14 @@ func (c *Config) Validate() error {
 	switch c.Pooler {
 	case "", PoolerNone, PoolerSession:
 		if c.DirectHost != "" || c.DirectPort != 0 {
-			faults = append(faults, errors.New("DB_DIRECT_HOST and DB_DIRECT_PORT are for DB_POOLER=transaction only"))
+			faults = append(faults, errors.New("DB_DIRECT_HOST and DB_DIRECT_PORT require DB_POOLER=transaction"))
 		}
 	case PoolerTransaction:
 		if !isPort(c.DirectPort) {
-			faults = append(faults, errors.New("DB_POOLER=transaction needs DB_DIRECT_PORT, the port of PostgreSQL itself: LISTEN, session locks and migrations do not pass a pooler in transaction mode"))
+			faults = append(faults, errors.New("DB_POOLER=transaction requires DB_DIRECT_PORT, the port of PostgreSQL itself: LISTEN, session locks and migrations do not work through a pooler in transaction mode"))
 		}
 		if c.DirectPort == c.Port && (c.DirectHost == "" || c.DirectHost == c.Host) {
-			faults = append(faults, errors.New("DB_DIRECT_HOST and DB_DIRECT_PORT lead to the pooler"))
+			faults = append(faults, errors.New("DB_DIRECT_HOST and DB_DIRECT_PORT are the pooler's address"))
 		}
 	default:
 		faults = append(faults, fmt.Errorf("DB_POOLER must be none, session or transaction, not %q", c.Pooler))
@@ -70,10 +68,10 @@ func (c *Config) Validate() error {
 
 func isPort(port int) bool { return port >= 1 && port <= 65535 }
 
-// pooled reports whether two statements may reach two sessions of the server.
+// pooled reports whether two statements may run in different server sessions.
 func (c *Config) pooled() bool { return c.Pooler == PoolerTransaction }
 
-// Direct returns the configuration of connections to the server itself.
+// Direct returns the configuration of connections that bypass the pooler.
 func (c *Config) Direct() Config {
 	d := *c
 	if !c.pooled() {
@@ -87,8 +85,8 @@ func (c *Config) Direct() Config {
 	return d
 }
 
-// dsn returns the configuration in libpq's form of keywords and values, which
-// takes several hosts.
+// dsn returns the configuration as a libpq keyword/value string, which supports
+// several hosts.
 func (c *Config) dsn() string {
 	var hosts, ports []string
 	for host := range strings.SplitSeq(c.Host, ",") {

@@ -14,39 +14,41 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgerr"
 )
 
-// A pool follows a failover by four rules. A new connection goes to the host
-// that writes, and to one that only reads if there is no other, so that reads go
-// on; of several hosts the one that was right last is tried first. A connection
-// whose server refuses to write is closed at once. One whose server says that it
-// only reads is replaced after readOnlyLife. One whose server is silent is given
-// up by pingTimeout and keepAlive.
+// A pool follows a failover by four rules:
+//   - A new connection goes to a host that accepts writes, or if there is none, to
+//     a read-only one, so that reads go on. The last primary is tried first.
+//   - A connection whose server rejects a write is closed at once.
+//   - A connection whose server reports that it is read-only is replaced after
+//     readOnlyLife.
+//   - A connection whose server does not respond is closed by pingTimeout or keepAlive.
 
-// readOnlyLife is how long a connection to a server that only reads is used
-// before the hosts are asked again which of them writes.
+// readOnlyLife is how long a connection to a read-only server is used before the
+// pool looks for a primary again.
 const readOnlyLife = 3 * time.Second
 
-// rounds is how often a connection attempt goes through the hosts: the first
-// looks for one that writes, the second takes one that reads, and one more is
-// for a password that changes meanwhile.
+// rounds is how often a connection attempt tries all hosts: the first round looks
+// for a primary, the second accepts a read-only server, and the third is for a
+// password that is rotated meanwhile.
 const rounds = 3
 
-var errReadOnly = errors.New("the server does not write")
+var errReadOnly = errors.New("server is read-only")
 
-// keepSession is pgconn's OnPgError: false closes the connection.
+// keepSession is a pgconn OnPgError: false closes the connection.
 func keepSession(_ *pgconn.PgConn, fault *pgconn.PgError) bool { return !pgerr.EndsSession(fault) }
 
-// readOnly reports what the server of a connection has said about itself since
-// version 14. A pooler may not pass it on.
+// readOnly reports whether the server of a connection has announced that it is
+// read-only, as servers since version 14 do. Poolers may not forward that.
 func readOnly(conn *pgconn.PgConn) bool {
 	return conn.ParameterStatus("in_hot_standby") == "on" || conn.ParameterStatus("default_transaction_read_only") == "on"
 }
 
-// readOnlySince is the key of the time since when a connection is known to be
-// read-only, in its CustomData.
+// readOnlySince is the CustomData key of the time at which a connection was found
+// to be read-only.
 const readOnlySince = "phonebill read-only since"
 
-// leaveReadOnly is pgxpool's PrepareConn: false replaces the connection.
-func leaveReadOnly(_ context.Context, conn *pgx.Conn) (bool, error) {
+// expireReadOnly is a pgxpool PrepareConn. It returns false, which makes the pool
+// replace the connection, after readOnlyLife.
+func expireReadOnly(_ context.Context, conn *pgx.Conn) (bool, error) {
 	data := conn.PgConn().CustomData()
 	if !readOnly(conn.PgConn()) {
 		delete(data, readOnlySince)
@@ -63,7 +65,7 @@ func leaveReadOnly(_ context.Context, conn *pgx.Conn) (bool, error) {
 // hosts are the servers of a database.
 type hosts struct {
 	all  []*pgconn.FallbackConfig
-	best atomic.Int64 // the index of the one that wrote last
+	best atomic.Int64 // the index of the last known primary
 }
 
 func newHosts(conn *pgx.ConnConfig) *hosts {
@@ -74,14 +76,14 @@ func newHosts(conn *pgx.ConnConfig) *hosts {
 // attempt is one attempt to connect.
 type attempt struct {
 	*hosts
-	first    int             // the host that is tried first
-	dialled  atomic.Int64    // pgconn dials to cancel a statement, too, at any time
-	readOnly map[string]bool // the addresses of servers that only read
+	first    int             // the index of the host that is tried first
+	dialled  atomic.Int64    // atomic, as pgconn also dials to cancel statements
+	readOnly map[string]bool // the addresses of read-only servers
 	dial     pgconn.DialFunc
 	validate pgconn.ValidateConnectFunc
 }
 
-// set has conn try the hosts in order.
+// set makes conn try the hosts, the last known primary first.
 func (h *hosts) set(conn *pgx.ConnConfig) {
 	a := &attempt{
 		hosts: h, first: int(h.best.Load()), readOnly: map[string]bool{},
@@ -90,7 +92,7 @@ func (h *hosts) set(conn *pgx.ConnConfig) {
 	order := slices.Concat(h.all[a.first:], h.all[:a.first])
 	conn.Host, conn.Port, conn.TLSConfig = order[0].Host, order[0].Port, order[0].TLSConfig
 	conn.Fallbacks = slices.Repeat(order, rounds)[1:]
-	conn.DialFunc, conn.ValidateConnect = a.count, a.judge
+	conn.DialFunc, conn.ValidateConnect = a.count, a.accept
 }
 
 func (a *attempt) count(ctx context.Context, network, address string) (net.Conn, error) {
@@ -98,13 +100,13 @@ func (a *attempt) count(ctx context.Context, network, address string) (net.Conn,
 	return a.dial(ctx, network, address)
 }
 
-// judge is pgconn's ValidateConnect: an error has the next host tried.
-func (a *attempt) judge(ctx context.Context, session *pgconn.PgConn) error {
+// accept is a pgconn ValidateConnect: after an error pgconn tries the next host.
+func (a *attempt) accept(ctx context.Context, session *pgconn.PgConn) error {
 	if err := a.validate(ctx, session); err != nil {
 		return err
 	}
 	if address := session.Conn().RemoteAddr().String(); !readOnly(session) {
-		// Right where each host has one address; the order is all it decides.
+		// Exact if each host has one address. Otherwise only the order is wrong.
 		a.best.Store((int64(a.first) + a.dialled.Load() - 1) % int64(len(a.all)))
 	} else if !a.readOnly[address] {
 		a.readOnly[address] = true

@@ -18,14 +18,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-// to returns the configuration of a pool of some servers.
+// to returns the configuration of a pool that connects to servers.
 func to(servers ...*pgtest.Server) pg.Config {
 	return pg.Config{Host: pgtest.Addresses(servers...), Port: 5432, Name: "postgres", User: "postgres", SSLMode: "disable", MaxConns: 8, PasswordSecret: "p"}
 }
 
 func anyPassword(string) (string, error) { return "any", nil }
 
-// until waits until do succeeds.
+// until retries do until it succeeds.
 func until(t *testing.T, what string, do func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -45,11 +45,10 @@ func until(t *testing.T, what string, do func(ctx context.Context) error) {
 	}
 }
 
-// clients write and read through an HTTP handler that translates nothing, each
-// its own ids, until stop.
+// clients are goroutines that write and read through HTTP handlers until stop.
 type clients struct {
-	answers  [600]atomic.Int32
-	accepted sync.Map // the ids of writes that were answered 200
+	answers  [600]atomic.Int32 // by status
+	accepted sync.Map          // the ids of writes that were answered 200
 	next     atomic.Int32
 	group    sync.WaitGroup
 	stop     context.CancelFunc
@@ -108,7 +107,7 @@ func (c *clients) end() {
 	c.group.Wait()
 }
 
-// more waits until n further writes are answered 200.
+// more waits until n more writes are answered 200.
 func (c *clients) more(t *testing.T, n int) {
 	t.Helper()
 	size := func() (size int) {
@@ -124,90 +123,90 @@ func (c *clients) more(t *testing.T, n int) {
 	})
 }
 
+// refused waits until a request is answered 503.
 func (c *clients) refused(t *testing.T) {
 	t.Helper()
 	before := c.answers[http.StatusServiceUnavailable].Load()
-	until(t, "refusing", func(context.Context) error {
+	until(t, "unavailable", func(context.Context) error {
 		if c.answers[http.StatusServiceUnavailable].Load() == before {
-			return fmt.Errorf("not one 503")
+			return fmt.Errorf("no 503")
 		}
 		return nil
 	})
 }
 
-func TestAFailoverIs503AndLosesNothing(t *testing.T) {
+func TestFailoverLosesNoAcceptedWrite(t *testing.T) {
 	t.Parallel()
 	primary, standby := pgtest.NewPair(t)
 	primary.Exec(t, "CREATE TABLE customer (id integer PRIMARY KEY)")
 	pool := open(t, to(primary, standby), anyPassword)
-	told := listen(t, pool)
-	told.want(t, "listening false")
-	told.want(t, "listening true")
+	calls := listen(t, pool)
+	calls.want(t, "listening false")
+	calls.want(t, "listening true")
 	c := start(t, pool)
 	c.more(t, 50)
 
 	primary.Kill(t)
-	c.refused(t) // writes; the standby answers reads
+	c.refused(t) // writes only, as the standby serves reads
 	standby.Promote(t)
 	c.more(t, 50)
 	c.end()
 
-	told.want(t, "listening false")
-	told.want(t, "listening true")
+	calls.want(t, "listening false")
+	calls.want(t, "listening true")
 	exec(t, pool, "SELECT pg_notify('one', 'after')")
-	told.want(t, "one after")
+	calls.want(t, "one after")
 	c.accepted.Range(func(id, _ any) bool {
 		if query[int](t, pool, "SELECT count(*) FROM customer WHERE id = $1", id) != 1 {
-			t.Errorf("write %d was accepted and is lost", id)
+			t.Errorf("accepted write %d is lost", id)
 		}
 		return true
 	})
 }
 
-func TestAPoolLeavesAPrimaryThatHasBecomeReadOnly(t *testing.T) {
+func TestPoolLeavesPrimaryThatBecomesReadOnly(t *testing.T) {
 	t.Parallel()
 	primary, standby := pgtest.NewPair(t)
 	primary.Exec(t, "CREATE TABLE customer (id integer PRIMARY KEY)")
 	pool := open(t, to(primary, standby), anyPassword)
-	told := listen(t, pool)
-	told.want(t, "listening false")
-	told.want(t, "listening true")
+	calls := listen(t, pool)
+	calls.want(t, "listening false")
+	calls.want(t, "listening true")
 	c := start(t, pool)
 	c.more(t, 20)
 
-	primary.SetReadOnly(t, true) // but alive
+	primary.SetReadOnly(t, true)
 	c.refused(t)
 	if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM customer").Scan(new(int)); err != nil {
-		t.Errorf("read while nobody writes: %v", err)
+		t.Errorf("read without a primary: %v", err)
 	}
 	standby.Promote(t)
 	c.more(t, 20)
 	c.end()
-	told.want(t, "listening false")
-	told.want(t, "listening true")
+	calls.want(t, "listening false")
+	calls.want(t, "listening true")
 
-	until(t, "away from the old primary", func(ctx context.Context) error {
-		return nobodyAt(ctx, pool, primary.Address())
+	until(t, "disconnected from the old primary", func(ctx context.Context) error {
+		return noneTo(ctx, pool, primary.Address())
 	})
 }
 
-// nobodyAt returns an error if a connection of pool leads to an address.
-func nobodyAt(ctx context.Context, pool *pgxpool.Pool, address string) error {
-	for range pool.Config().MaxConns { // all of them at once
+// noneTo returns an error if pool has a connection to address.
+func noneTo(ctx context.Context, pool *pgxpool.Pool, address string) error {
+	for range pool.Config().MaxConns { // acquires all connections
 		conn, err := pool.Acquire(ctx)
 		if err != nil {
 			return err
 		}
 		defer conn.Release()
 		if conn.Conn().PgConn().Conn().RemoteAddr().String() == address {
-			return fmt.Errorf("a connection to %s is left", address)
+			return fmt.Errorf("connection to %s", address)
 		}
 	}
 	return nil
 }
 
-// A server whose disk is full reads on and comes back by itself.
-func TestReadsGoOnWhileTheOnlyServerIsReadOnly(t *testing.T) {
+func TestReadsWorkWhileTheOnlyServerIsReadOnly(t *testing.T) {
 	t.Parallel()
 	primary, _ := pgtest.NewPair(t)
 	primary.Exec(t, "CREATE TABLE customer (id integer PRIMARY KEY)")
@@ -229,7 +228,7 @@ func TestReadsGoOnWhileTheOnlyServerIsReadOnly(t *testing.T) {
 	})
 }
 
-func TestServersThatAreTooBusyOrStartingAre503(t *testing.T) {
+func TestServerConditionsAreAnsweredWith503(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"25006", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P04", "57P05", "08000", "08003", "08006", "58030"} {
 		t.Run(code, func(t *testing.T) {

@@ -6,13 +6,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// clockSkew is how far an id's time may be from its row's: they are taken one
-// after the other.
+// clockSkew is the maximum difference between the time of an id and of its row,
+// which may be taken from different clocks.
 const clockSkew = time.Minute
 
-// Span returns a canonical UUID version 7 (RFC 9562), and the times between which
-// its row was made, which tell the partition to look into. Text that is no such
-// id is not ok, and neither is another form of one.
+// Span parses a canonical UUID version 7 (RFC 9562) and returns the range of times
+// of its row, which selects the partition. Ok is false for any other text.
 func Span(text string) (id string, from, until time.Time, ok bool) {
 	parsed, err := uuid.Parse(text)
 	if err != nil || parsed.Version() != 7 || parsed.String() != text {

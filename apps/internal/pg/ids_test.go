@@ -12,15 +12,15 @@ import (
 
 func TestSpan(t *testing.T) {
 	t.Parallel()
-	made := time.Now()
+	now := time.Now()
 	want := uuid.Must(uuid.NewV7()).String()
 	id, from, until, ok := pg.Span(want)
-	if !ok || id != want || !from.Before(made) || !until.After(made) || until.Sub(from) != 2*time.Minute {
+	if !ok || id != want || !from.Before(now) || !until.After(now) || until.Sub(from) != 2*time.Minute {
 		t.Errorf("%s, %s to %s, %t", id, from, until, ok)
 	}
 	for _, text := range []string{strings.ToUpper(want), "{" + want + "}", "urn:uuid:" + want, strings.ReplaceAll(want, "-", ""), "", "42", uuid.NewString(), want + "0", "00000000-0000-0000-0000-000000000000"} {
 		if id, _, _, ok := pg.Span(text); ok {
-			t.Errorf("%q passes for %s", text, id)
+			t.Errorf("%q is accepted as %s", text, id)
 		}
 	}
 }

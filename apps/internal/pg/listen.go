@@ -11,14 +11,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Listener is told what NOTIFY says on some channels of a database. Its
-// functions are called one after the other and should return at once.
+// Listener receives the notifications of some channels. Its functions are called
+// sequentially and must not block.
 type Listener struct {
-	// Channels are the names to listen to, unquoted.
+	// Channels are the names of the channels, unquoted.
 	Channels []string
-	// Listening is called with true when listening has begun: whatever was said
-	// before, this process may have missed. It is called with false when it is
-	// interrupted, and before it begins.
+	// Listening is called with true when LISTEN has succeeded; earlier notifications
+	// may have been missed. It is called with false at the start and when the
+	// connection is lost.
 	Listening func(bool)
 	// Notified is called with each notification.
 	Notified func(channel, payload string)
@@ -48,45 +48,45 @@ func Listeners(all ...Listener) Listener {
 }
 
 const (
-	// silence is how long a connection may say nothing before it is asked
-	// whether it is still there.
-	silence = 3 * time.Second
-	// probe is how long it may take to answer that, and to be connected.
-	probe = 2 * time.Second
-	// reconnect is the pause before another attempt to connect.
-	reconnect = 500 * time.Millisecond
+	// probeInterval is the time without a notification after which the connection
+	// is probed.
+	probeInterval = 3 * time.Second
+	// probeTimeout is the timeout of a probe, and of connecting.
+	probeTimeout = 2 * time.Second
+	// reconnectPause is the time between attempts to connect.
+	reconnectPause = 500 * time.Millisecond
 )
 
-// Listen listens until ctx ends, on a connection of its own to a server that
-// writes, where notifications come from. A connection that is lost, has died
-// silently or whose server has stopped writing is replaced. An interruption is
-// logged once, however long it lasts.
+// Listen listens until ctx ends, on its own connection to the primary. It replaces
+// a connection that is lost or dead, or whose server has become read-only. It logs
+// an interruption once, however long it lasts.
 func Listen(ctx context.Context, direct Direct, log *slog.Logger, l Listener) {
 	l.Listening(false)
 	interrupted := false
 	for ctx.Err() == nil {
-		began, err := l.listen(ctx, direct)
-		if err != nil && ctx.Err() == nil && (began || !interrupted) {
-			log.WarnContext(ctx, "listening to the database interrupted", "error", err)
+		started, err := l.listen(ctx, direct)
+		if err != nil && ctx.Err() == nil && (started || !interrupted) {
+			log.WarnContext(ctx, "database listener failed", "error", err)
 			interrupted = true
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(reconnect):
+		case <-time.After(reconnectPause):
 		}
 	}
 }
 
-// listen listens on one connection. It reports whether listening began.
-func (l Listener) listen(ctx context.Context, direct Direct) (began bool, err error) {
+// listen listens on one connection until it fails. It reports whether LISTEN
+// succeeded.
+func (l Listener) listen(ctx context.Context, direct Direct) (started bool, err error) {
 	conn, err := l.connect(ctx, direct)
 	if err != nil {
 		return false, err
 	}
 	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), probe)
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 		defer cancel()
-		_ = conn.Close(closing) // nothing is left to be said on it
+		_ = conn.Close(closing)
 	}()
 	l.Listening(true)
 	defer l.Listening(false)
@@ -97,17 +97,16 @@ func (l Listener) listen(ctx context.Context, direct Direct) (began bool, err er
 	}
 }
 
-// connect takes a connection out of the pool for good: one that listens is of
-// no use to others.
+// connect removes a connection from the pool and executes LISTEN on it.
 func (l Listener) connect(ctx context.Context, direct Direct) (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, probe)
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	pooled, err := direct.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	conn := pooled.Hijack()
-	if err := writes(ctx, conn); err != nil {
+	if err := checkWritable(ctx, conn); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen: %w", err), conn.Close(ctx))
 	}
 	for _, channel := range l.Channels {
@@ -118,33 +117,34 @@ func (l Listener) connect(ctx context.Context, direct Direct) (*pgx.Conn, error)
 	return conn, nil
 }
 
-// next passes on one notification, or finds the connection alive after silence.
+// next handles one notification, or probes the connection after probeInterval.
 func (l Listener) next(ctx context.Context, conn *pgx.Conn) error {
-	waiting, cancel := context.WithTimeout(ctx, silence)
+	waiting, cancel := context.WithTimeout(ctx, probeInterval)
 	defer cancel()
-	said, err := conn.WaitForNotification(waiting)
+	notification, err := conn.WaitForNotification(waiting)
 	if err == nil {
-		l.Notified(said.Channel, said.Payload)
+		l.Notified(notification.Channel, notification.Payload)
 		return nil
 	}
 	if ctx.Err() != nil || waiting.Err() == nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	asking, stop := context.WithTimeout(ctx, probe)
+	probing, stop := context.WithTimeout(ctx, probeTimeout)
 	defer stop()
-	if err := writes(asking, conn); err != nil {
+	if err := checkWritable(probing, conn); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	return nil
 }
 
-// writes returns an error if the server of conn is gone or only reads.
-func writes(ctx context.Context, conn *pgx.Conn) error {
-	var only string
-	if err := conn.QueryRow(ctx, "SHOW transaction_read_only").Scan(&only); err != nil {
+// checkWritable returns an error if the server of conn does not respond or is
+// read-only.
+func checkWritable(ctx context.Context, conn *pgx.Conn) error {
+	var readOnly string
+	if err := conn.QueryRow(ctx, "SHOW transaction_read_only").Scan(&readOnly); err != nil {
 		return err
 	}
-	if only == "on" {
+	if readOnly == "on" {
 		return errReadOnly
 	}
 	return nil

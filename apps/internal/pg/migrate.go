@@ -11,19 +11,16 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// versionTable is where tern keeps the number of the last migration applied.
+// versionTable is the table in which tern stores the number of the last migration.
 const versionTable = "public.schema_version"
 
-// Versions are the numbers of the last migration that a database had before a run
-// of Migrate, and has after it.
+// Versions are a database's migration numbers before and after Migrate.
 type Versions struct{ Before, After int32 }
 
-// Migrate brings the database to the newest of migrations, numbered SQL files
-// in tern's format, and returns the versions it had and has. Each runs in a
-// transaction of its own; two runs at once wait for one another. A database
-// that is newer already is left as it is: a release that was rolled back works
-// with it too. It passes a connection pooler by, since the lock that replicas wait
-// for belongs to a session.
+// Migrate applies migrations, numbered SQL files in tern's format, each in its own
+// transaction. A lock serializes concurrent runs. A database with a newer version
+// is left unchanged, as after a rollback of a release. Migrate bypasses a connection
+// pooler, because the lock belongs to a session.
 func Migrate(ctx context.Context, cfg Config, secrets sidecar.Secrets, migrations fs.FS) (Versions, error) {
 	direct := cfg.Direct()
 	connConfig, err := pgx.ParseConfig(direct.dsn())

@@ -12,7 +12,7 @@ import (
 
 const divider = "\n---- create above / drop below ----\n"
 
-// steps returns tables and the given migrations that come after it.
+// steps returns tables followed by the given migrations.
 func steps(sql ...string) fstest.MapFS {
 	migrations := fstest.MapFS{"001_customer.sql": tables["001_customer.sql"]}
 	for i, text := range sql {
@@ -22,7 +22,7 @@ func steps(sql ...string) fstest.MapFS {
 	return migrations
 }
 
-func TestMigrateGoesToTheNewestVersionAndStaysThere(t *testing.T) {
+func TestMigrateIsIdempotent(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
 	migrations := steps("CREATE TABLE second ();", "CREATE TABLE third ();")
@@ -35,7 +35,7 @@ func TestMigrateGoesToTheNewestVersionAndStaysThere(t *testing.T) {
 	exec(t, database.Pool, "SELECT FROM second, third")
 }
 
-func TestMigrationsOfReplicasWaitForOneAnother(t *testing.T) {
+func TestConcurrentMigrationsAreSerialized(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
 	migrations := steps("CREATE TABLE second (); SELECT pg_sleep(0.1);", "CREATE TABLE third ();")
@@ -50,7 +50,7 @@ func TestMigrationsOfReplicasWaitForOneAnother(t *testing.T) {
 	group.Wait()
 }
 
-func TestReplicasMayCreateTheFirstVersionTogether(t *testing.T) {
+func TestConcurrentMigrationsOfEmptyDatabase(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
 	exec(t, database.Pool, "DROP TABLE schema_version, customer, note")
@@ -65,27 +65,26 @@ func TestReplicasMayCreateTheFirstVersionTogether(t *testing.T) {
 	group.Wait()
 }
 
-func TestABrokenMigrationLeavesNothing(t *testing.T) {
+func TestFailedMigrationIsRolledBack(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
 	_, err := pg.Migrate(t.Context(), database.Config, passwordOf(database),
 		steps("CREATE TABLE second ();", "CREATE TABLE third (); SELECT FROM nowhere;"))
 	if err == nil || !strings.Contains(err.Error(), "003_third.sql") {
-		t.Errorf("the error does not tell which: %v", err)
+		t.Errorf("the error does not name the file: %v", err)
 	}
 	exec(t, database.Pool, "SELECT FROM second")
 	if query[bool](t, database.Pool, "SELECT to_regclass('third') IS NOT NULL") {
-		t.Error("half a migration was left")
+		t.Error("the failed migration is not rolled back")
 	}
 	if version, err := pg.Migrate(t.Context(), database.Config, passwordOf(database),
 		steps("CREATE TABLE second ();", "CREATE TABLE third ();")); err != nil || version.After != 3 {
-		t.Errorf("after it was mended: version %d, %v", version, err)
+		t.Errorf("corrected migration: version %d, %v", version, err)
 	}
 }
 
-// A release that is rolled back runs its older migrations against the database
-// that the newer one has migrated already.
-func TestANewerDatabaseIsLeftAsItIs(t *testing.T) {
+// TestNewerDatabaseIsUnchanged covers a release that is rolled back.
+func TestNewerDatabaseIsUnchanged(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, steps("CREATE TABLE second ();"))
 	version, err := pg.Migrate(t.Context(), database.Config, passwordOf(database), tables)
@@ -95,14 +94,14 @@ func TestANewerDatabaseIsLeftAsItIs(t *testing.T) {
 	exec(t, database.Pool, "SELECT FROM second")
 }
 
-func TestMigrateTellsWhatItLacks(t *testing.T) {
+func TestMigrateFailsWithoutPasswordOrMigrations(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
-	away := secretsFunc(func(string) (string, error) { return "", errAway })
-	if _, err := pg.Migrate(t.Context(), database.Config, away, tables); err == nil || !strings.Contains(err.Error(), errAway.Error()) {
+	failing := secretsFunc(func(string) (string, error) { return "", errUnavailable })
+	if _, err := pg.Migrate(t.Context(), database.Config, failing, tables); err == nil || !strings.Contains(err.Error(), errUnavailable.Error()) {
 		t.Errorf("without a password: %v", err)
 	}
 	if _, err := pg.Migrate(t.Context(), database.Config, passwordOf(database), fstest.MapFS{}); err == nil {
-		t.Error("no migrations, no error")
+		t.Error("no error without migrations")
 	}
 }

@@ -10,65 +10,63 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Partitions keeps a table that is partitioned by month, by range on a
-// timestamptz, supplied with partitions and free of what is too old. The
-// table's months are those of UTC. A default partition must exist: it takes
-// rows that come before their month has a partition, should upkeep have failed
-// that long. The next upkeep moves them to where they belong.
+// Partitions creates and drops the partitions of a table that is partitioned by
+// month in UTC, by range of a timestamptz. The table must have a default partition,
+// which takes rows whose month has no partition because maintenance has failed for
+// long. The next maintenance moves them.
 type Partitions struct {
 	Table string // unquoted, trusted
 	Keep  int    // months kept besides the current one
-	// Seal, if any, is the trigger function that refuses TRUNCATE. Partitions do
-	// not inherit triggers of that kind: each gets one, called like it.
+	// Seal is the trigger function that rejects TRUNCATE, or empty. Partitions do
+	// not inherit such triggers, so each gets its own, with the name of the function.
 	Seal string // unquoted, trusted
 }
 
-// ahead is how many months beyond the current one get a partition in advance.
+// ahead is the number of months after the current one that have partitions.
 const ahead = 2
 
-// lockTimeout bounds the wait for a lock: whoever wants to use the table
-// meanwhile waits too. Upkeep can do its work another time.
+// lockTimeout is how long Maintain waits for a lock, since other statements queue
+// behind it. It can be retried later.
 const lockTimeout = "1s"
 
-// Maintain creates the missing partitions around now and drops those that are
-// wholly older than the months kept. It may run on every replica at once. It
-// returns an error, having changed nothing, if the table is in use for longer
-// than a second.
+// Maintain creates the partitions around now and drops those older than the months
+// kept. Replicas may call it concurrently. If the table is locked for longer than
+// lockTimeout, it changes nothing and returns an error.
 func (p Partitions) Maintain(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '"+lockTimeout+"'"); err != nil {
 			return err
 		}
-		// One upkeep at a time: concurrent DDL on one table deadlocks.
+		// Serialize replicas: concurrent DDL on one table deadlocks.
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext($1))", "partitions "+p.Table); err != nil {
 			return err
 		}
-		if err := p.supply(ctx, tx, now); err != nil {
+		if err := p.createAll(ctx, tx, now); err != nil {
 			return err
 		}
 		return p.drop(ctx, tx, now)
 	})
 	if err != nil {
-		return fmt.Errorf("partitions of %s: %w", p.Table, err)
+		return fmt.Errorf("maintain partitions of %s: %w", p.Table, err)
 	}
 	return nil
 }
 
-// supply creates the partitions from last month, for rows that come late over
-// midnight, to those in advance, and those of rows that have none.
-func (p Partitions) supply(ctx context.Context, tx pgx.Tx, now time.Time) error {
+// createAll creates the partitions from the previous month, for rows written late,
+// to ahead months after the current one, and those of rows in the default partition.
+func (p Partitions) createAll(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	var months []time.Time
 	for i := -1; i <= ahead; i++ {
 		months = append(months, month(now, i))
 	}
-	strays, err := p.strays(ctx, tx)
+	rest, err := p.defaultPartition(ctx, tx)
 	if err != nil {
 		return err
 	}
-	if len(strays.months) == 0 {
+	if len(rest.months) == 0 {
 		return p.create(ctx, tx, months)
 	}
-	return strays.move(ctx, tx, func() error { return p.create(ctx, tx, append(months, strays.months...)) })
+	return rest.move(ctx, tx, func() error { return p.create(ctx, tx, append(months, rest.months...)) })
 }
 
 func (p Partitions) create(ctx context.Context, tx pgx.Tx, months []time.Time) error {
@@ -84,7 +82,7 @@ func (p Partitions) create(ctx context.Context, tx pgx.Tx, months []time.Time) e
 	return p.seal(ctx, tx)
 }
 
-// seal gives their trigger to the partitions that have none yet.
+// seal creates the trigger Seal on the partitions that lack it.
 func (p Partitions) seal(ctx context.Context, tx pgx.Tx) error {
 	if p.Seal == "" {
 		return nil
@@ -97,12 +95,12 @@ func (p Partitions) seal(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	open, err := pgx.CollectRows(rows, pgx.RowTo[string]) // quoted by the server
+	unsealed, err := pgx.CollectRows(rows, pgx.RowTo[string]) // quoted by the server
 	if err != nil {
 		return err
 	}
 	name := pgx.Identifier{p.Seal}.Sanitize()
-	for _, partition := range open {
+	for _, partition := range unsealed {
 		_, err := tx.Exec(ctx, fmt.Sprintf(
 			"CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s()", name, partition, name))
 		if err != nil {
@@ -136,26 +134,26 @@ func (p Partitions) drop(ctx context.Context, tx pgx.Tx, now time.Time) error {
 
 func (p Partitions) name(from time.Time) string { return p.Table + "_" + from.Format("200601") }
 
-// month returns the start of the month that lies n months after t's.
+// month returns the start of the month n months after t's month, in UTC.
 func month(t time.Time, n int) time.Time {
 	t = t.UTC()
 	return time.Date(t.Year(), t.Month()+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
 }
 
-// upkeepInterval is far below the month that a missed upkeep may take.
+// upkeepInterval is the time between calls of Maintain, far below a month.
 const upkeepInterval = 6 * time.Hour
 
-// upkeepRetry is how soon a failed upkeep is tried again.
+// upkeepRetry is the time to the next attempt if Maintain fails.
 const upkeepRetry = time.Minute
 
-// Upkeep maintains tables at once and then regularly, until ctx ends. Failures
-// are logged and tried again.
+// Upkeep calls Maintain for tables at once and then every upkeepInterval, until ctx
+// ends. It logs failures and retries.
 func Upkeep(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time, tables ...Partitions) {
 	for {
 		next := upkeepInterval
 		for _, table := range tables {
 			if err := table.Maintain(ctx, pool, now()); err != nil && ctx.Err() == nil {
-				log.ErrorContext(ctx, "partition upkeep failed", "error", err)
+				log.ErrorContext(ctx, "partition maintenance failed", "error", err)
 				next = upkeepRetry
 			}
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-// events has what makes rows hard to move: generated columns.
+// events has generated columns, which must not be copied when rows are moved.
 var events = fstest.MapFS{"001_event.sql": {Data: []byte(`
 CREATE TABLE event (
     id   bigint GENERATED ALWAYS AS IDENTITY,
@@ -55,7 +55,7 @@ func insert(t *testing.T, pool *pgxpool.Pool, times ...string) {
 	}
 }
 
-// partitions lists them with the number of their rows: "event_202601 1".
+// partitions returns the partitions with the number of their rows: "202601 1".
 func partitions(t *testing.T, pool *pgxpool.Pool) []string {
 	t.Helper()
 	rows, err := pool.Query(t.Context(), "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'event'::regclass ORDER BY 1")
@@ -79,7 +79,7 @@ func wantPartitions(t *testing.T, pool *pgxpool.Pool, want ...string) {
 	}
 }
 
-func TestPartitionsAreMadeInAdvanceAndDroppedWhenOld(t *testing.T) {
+func TestPartitionsAreCreatedAheadAndDroppedWhenExpired(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, events).Pool
 	maintain(t, pool, "2026-11-22")
@@ -88,17 +88,17 @@ func TestPartitionsAreMadeInAdvanceAndDroppedWhenOld(t *testing.T) {
 	maintain(t, pool, "2026-11-22")
 	wantPartitions(t, pool, "202610 1", "202611 1", "202612 1", "202701 1", "default 0")
 
-	maintain(t, pool, "2027-01-31") // the oldest of the months kept is October
+	maintain(t, pool, "2027-01-31") // the oldest month kept is October
 	wantPartitions(t, pool, "202610 1", "202611 1", "202612 1", "202701 1", "202702 0", "202703 0", "default 0")
 	maintain(t, pool, "2027-02-01")
 	wantPartitions(t, pool, "202611 1", "202612 1", "202701 1", "202702 0", "202703 0", "202704 0", "default 0")
 }
 
-func TestRowsWithoutAMonthAreKeptAndMovedLater(t *testing.T) {
+func TestRowsInTheDefaultPartitionAreMoved(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, events).Pool
 	maintain(t, pool, "2026-01-15")
-	// Upkeep then fails for months.
+	// No maintenance until September.
 	insert(t, pool, "2026-05-31T23:59:59Z", "2026-06-01T00:00:00Z", "2026-06-02T00:00:00Z", "2026-09-01T00:00:00Z")
 	wantPartitions(t, pool, "202512 0", "202601 0", "202602 0", "202603 0", "default 4")
 
@@ -107,13 +107,13 @@ func TestRowsWithoutAMonthAreKeptAndMovedLater(t *testing.T) {
 		wantPartitions(t, pool, "202606 2", "202608 0", "202609 1", "202610 0", "202611 0", "default 0")
 	}
 	if n := query[int](t, pool, "SELECT count(*)::integer FROM event WHERE loud = upper(note) AND id > 0"); n != 3 {
-		t.Errorf("%d rows are as they were", n)
+		t.Errorf("%d rows unchanged, want 3", n)
 	}
 	insert(t, pool, "2026-09-11T00:00:00Z", "2030-01-01T00:00:00Z")
 	wantPartitions(t, pool, "202606 2", "202608 0", "202609 2", "202610 0", "202611 0", "default 1")
 }
 
-func TestReplicasMayMaintainTogether(t *testing.T) {
+func TestConcurrentMaintainIsSerialized(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, events).Pool
 	insert(t, pool, "2026-11-01T00:00:00Z")
@@ -129,8 +129,8 @@ func TestReplicasMayMaintainTogether(t *testing.T) {
 	wantPartitions(t, pool, "202610 0", "202611 1", "202612 0", "202701 0", "default 0")
 }
 
-// A statement that waits for a lock makes all later ones wait behind it.
-func TestUpkeepDoesNotHoldUpReaders(t *testing.T) {
+// TestMaintainTimesOutOnLock, as later statements queue behind a waiting lock.
+func TestMaintainTimesOutOnLock(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, events).Pool
 	maintain(t, pool, "2026-11-22")
@@ -140,10 +140,10 @@ func TestUpkeepDoesNotHoldUpReaders(t *testing.T) {
 		}
 		start := time.Now()
 		if err := kept.Maintain(t.Context(), pool, day("2027-06-01")); err == nil {
-			t.Error("partitions were dropped below a reader")
+			t.Error("no error although the table is locked")
 		}
 		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("waited %s for the reader", took)
+			t.Errorf("waited %s for the lock", took)
 		}
 		return nil
 	})
@@ -153,7 +153,7 @@ func TestUpkeepDoesNotHoldUpReaders(t *testing.T) {
 	maintain(t, pool, "2027-06-01")
 }
 
-func TestMaintainTellsThatATableIsNotFit(t *testing.T) {
+func TestMaintainRejectsUnsuitableTables(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, events).Pool
 	exec(t, pool, "CREATE TABLE plain (at timestamptz); CREATE TABLE bare (at timestamptz) PARTITION BY RANGE (at)")
@@ -165,7 +165,7 @@ func TestMaintainTellsThatATableIsNotFit(t *testing.T) {
 	}
 }
 
-func TestUpkeepRunsAtOnceUntilItIsStopped(t *testing.T) {
+func TestUpkeepRunsAtOnceAndStopsWithContext(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, events).Pool
 	ctx, stop := context.WithCancel(t.Context())
@@ -183,7 +183,7 @@ func TestUpkeepRunsAtOnceUntilItIsStopped(t *testing.T) {
 	}
 	stop()
 	<-ended
-	if n := strings.Count(log.String(), "partition upkeep failed"); n != 1 {
+	if n := strings.Count(log.String(), "partition maintenance failed"); n != 1 {
 		t.Errorf("%d failures logged: %s", n, log.String())
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// retrial is how often passwords are tried while the server accepts none.
-const retrial = 100 * time.Millisecond
+// passwordPause is the time between attempts while the server accepts no password.
+const passwordPause = 100 * time.Millisecond
 
 // SQLSTATE codes, PostgreSQL manual, appendix A.
 const (
@@ -24,19 +24,19 @@ const (
 	invalidAuthorization = "28000"
 )
 
-// password is the secret that opens a database. It may be rotated at any time,
-// the role's and the secret's in either order.
+// password is the password of a database. It may be rotated at any time: role and
+// secret may change in either order.
 type password struct {
 	secrets sidecar.Secrets
 	name    string
 
 	mu       sync.Mutex
-	accepted string // by the server, last
+	accepted string // the password last accepted by the server
 }
 
-// set prepares conn, which must have fallbacks, to be opened with the password:
-// should the server refuse it, a fallback is opened with another one. A password
-// that a password file gave is kept.
+// set sets the password of conn, which must have fallbacks: if the server rejects
+// the password, the next fallback uses another one. A password from a password file
+// is kept.
 func (p *password) set(ctx context.Context, conn *pgx.ConnConfig) error {
 	if conn.Password != "" {
 		return nil
@@ -45,56 +45,56 @@ func (p *password) set(ctx context.Context, conn *pgx.ConnConfig) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", pgerr.ErrNoPassword, err)
 	}
-	opening := &opening{password: p, plain: conn.Copy(), secret: secret}
+	login := &login{password: p, plain: conn.Copy(), secret: secret}
 	conn.Password = secret
-	conn.OnPgError = opening.fault
-	conn.AfterNetConnect = opening.dialled
-	conn.AfterConnect = opening.opened
+	conn.OnPgError = login.onError
+	conn.AfterNetConnect = login.afterDial
+	conn.AfterConnect = login.afterConnect
 	return nil
 }
 
-// opening is one connection on its way. A pool has no second chance for one
-// that was refused, it would fail a request; so it is given one here.
-type opening struct {
+// login is one attempt to connect. pgxpool does not retry a connection whose
+// password is rejected, which would fail a request; login does.
+type login struct {
 	*password
-	plain   *pgx.ConnConfig // without what is done here
-	secret  string          // that is tried
-	refused bool
+	plain    *pgx.ConnConfig // without the hooks of login
+	secret   string          // the password in use
+	rejected bool
 }
 
-// fault is pgconn's OnPgError. A refused password it shows as a refusal of
-// another kind: pgconn would not try again.
-func (o *opening) fault(conn *pgconn.PgConn, fault *pgconn.PgError) bool {
-	if refused(fault) {
-		o.refused, fault.Code = true, invalidAuthorization
+// onError is a pgconn OnPgError. It changes the code of a rejected password, as
+// pgconn would not try the fallbacks.
+func (l *login) onError(conn *pgconn.PgConn, fault *pgconn.PgError) bool {
+	if rejected(fault) {
+		l.rejected, fault.Code = true, invalidAuthorization
 	}
-	return o.plain.OnPgError(conn, fault)
+	return l.plain.OnPgError(conn, fault)
 }
 
-// dialled is pgconn's AfterNetConnect. After a refusal it waits for a password
-// that is accepted.
-func (o *opening) dialled(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
-	if !o.refused {
+// afterDial is a pgconn AfterNetConnect. After a rejection it waits for a password
+// that the server accepts.
+func (l *login) afterDial(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	if !l.rejected {
 		return conn, nil
 	}
-	o.refused = false
+	l.rejected = false
 	var err error
-	o.secret, err = o.find(ctx, o.plain)
-	config.Password = o.secret
+	l.secret, err = l.find(ctx, l.plain)
+	config.Password = l.secret
 	return conn, err
 }
 
-// opened is pgconn's AfterConnect.
-func (o *opening) opened(context.Context, *pgconn.PgConn) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.accepted = o.secret
+// afterConnect is a pgconn AfterConnect.
+func (l *login) afterConnect(context.Context, *pgconn.PgConn) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accepted = l.secret
 	return nil
 }
 
-// find returns the password that the server accepts: what the secret store has
-// now, or what was accepted before. It tries for as long as ctx allows, because
-// the role and the secret do not change at the same instant.
+// find returns a password that the server accepts: the current secret or the
+// password accepted before. It retries until ctx ends, because role and secret do
+// not change at the same time.
 func (p *password) find(ctx context.Context, conn *pgx.ConnConfig) (string, error) {
 	for {
 		secret, err := p.secrets.Reread(ctx, p.name)
@@ -102,12 +102,12 @@ func (p *password) find(ctx context.Context, conn *pgx.ConnConfig) (string, erro
 			return "", fmt.Errorf("%w: %w", pgerr.ErrNoPassword, err)
 		}
 		for _, candidate := range []string{secret, p.last()} {
-			if err = try(ctx, conn, candidate); !refused(err) {
+			if err = try(ctx, conn, candidate); !rejected(err) {
 				return candidate, err
 			}
 		}
 		select {
-		case <-time.After(retrial):
+		case <-time.After(passwordPause):
 		case <-ctx.Done():
 			return "", err
 		}
@@ -120,7 +120,7 @@ func (p *password) last() string {
 	return p.accepted
 }
 
-// try opens a connection and closes it.
+// try opens and closes a connection with a password.
 func try(ctx context.Context, conn *pgx.ConnConfig, secret string) error {
 	trial := conn.Copy()
 	trial.Password = secret
@@ -128,12 +128,12 @@ func try(ctx context.Context, conn *pgx.ConnConfig, secret string) error {
 	if err != nil {
 		return err
 	}
-	_ = opened.Close(ctx) // it has told what we wanted to know
+	_ = opened.Close(ctx)
 	return nil
 }
 
-// refused reports whether the server did not accept the password.
-func refused(err error) bool {
+// rejected reports whether the server has rejected the password.
+func rejected(err error) bool {
 	fault, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && fault.Code == invalidPassword
 }

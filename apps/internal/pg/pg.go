@@ -1,6 +1,6 @@
 // Package pg connects a service to its PostgreSQL database: pools, failover,
-// migrations, notifications, monthly partitions. SQL itself belongs to the
-// services, and package pgerr classifies errors.
+// password rotation, migrations, notifications and monthly partitions. Package
+// pgerr classifies errors.
 package pg
 
 import (
@@ -17,23 +17,22 @@ import (
 )
 
 const (
-	// connectTimeout bounds the opening of a connection to one host, with the
-	// wait for a password that is being rotated.
+	// connectTimeout is the timeout of connecting to one host, including the wait
+	// for a password that is being rotated.
 	connectTimeout = 2 * time.Second
-	// pingTimeout bounds the check of a connection that was idle: a server that
-	// died without a word does not answer.
+	// pingTimeout is the timeout of the check of an idle connection, which may be
+	// dead.
 	pingTimeout = time.Second
-	// directConns bounds the pool past a pooler. A connection that listens
-	// leaves the pool.
+	// directConns is the size of the pool that bypasses a pooler, in addition to
+	// connections that listen.
 	directConns = 2
 )
 
-// keepAlive finds within 11 s that the server of a quiet connection is gone.
+// keepAlive detects a dead connection within 11 s.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}
 
-// Open returns a pool that connects when it is first used. A rotated password
-// is taken up by each new connection; those that are open stay open. The pool
-// follows a failover, as failover.go describes.
+// Open returns a pool that connects at its first use. New connections use a rotated
+// password; existing ones stay open. The pool follows a failover, see failover.go.
 func Open(cfg Config, secrets sidecar.Secrets) (*pgxpool.Pool, error) {
 	poolConfig, err := poolConfig(cfg, secrets)
 	if err != nil {
@@ -61,30 +60,29 @@ func poolConfig(cfg Config, secrets sidecar.Secrets) (*pgxpool.Config, error) {
 		hosts.set(conn)
 		return secret.set(ctx, conn)
 	}
-	poolConfig.PrepareConn = leaveReadOnly
+	poolConfig.PrepareConn = expireReadOnly
 	return poolConfig, nil
 }
 
-// prepare sets what all connections have in common.
+// prepare sets the options that all connections share.
 func prepare(conn *pgx.ConnConfig, cfg Config) {
 	conn.ConnectTimeout = connectTimeout
 	conn.DialFunc = (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext
 	conn.OnPgError = keepSession
 	if cfg.pooled() {
-		// A statement that one session of the server has prepared, another does
-		// not know. This mode describes a statement once, in a session of its
-		// own, and from then on sends it whole, in one round trip.
+		// Prepared statements exist in one server session only. This mode describes
+		// each statement once and then sends its text in one round trip.
 		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	conn.ValidateConnect = rejectPooler(cfg)
 }
 
-// Direct is a pool of connections to the server itself, past a connection
-// pooler: for LISTEN and for locks that outlive a transaction.
+// Direct is a pool of connections that bypass a connection pooler, for LISTEN and
+// session locks.
 type Direct struct{ *pgxpool.Pool }
 
-// OpenDirect returns the Direct beside pool, which is pool where no pooler in
-// transaction mode is between.
+// OpenDirect returns the Direct of cfg. It is pool itself unless cfg has a pooler in
+// transaction mode.
 func OpenDirect(cfg Config, pool *pgxpool.Pool, secrets sidecar.Secrets) (Direct, error) {
 	if !cfg.pooled() {
 		return Direct{pool}, nil
@@ -93,7 +91,7 @@ func OpenDirect(cfg Config, pool *pgxpool.Pool, secrets sidecar.Secrets) (Direct
 	return Direct{direct}, err
 }
 
-// Ping is the readiness check of a database. Its error names no host, user or
+// Ping returns a health.Check of the database. Its errors contain no host, user or
 // statement.
 func Ping(pool *pgxpool.Pool) func(context.Context) error {
 	return func(ctx context.Context) error {

@@ -14,62 +14,62 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-func TestOpenConnectsWhenItIsFirstUsed(t *testing.T) {
+func TestOpenConnectsAtFirstUse(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
 	var (
-		asked atomic.Int32
-		away  atomic.Bool
+		reads   atomic.Int32
+		failing atomic.Bool
 	)
-	away.Store(true)
+	failing.Store(true)
 	pool := open(t, database.Config, func(name string) (string, error) {
-		asked.Add(1)
-		if away.Load() {
-			return "", errAway
+		reads.Add(1)
+		if failing.Load() {
+			return "", errUnavailable
 		}
 		return passwordOf(database)(name)
 	})
-	if n := asked.Load(); n != 0 {
-		t.Errorf("asked for the password %d times before the first use", n)
+	if n := reads.Load(); n != 0 {
+		t.Errorf("%d reads of the password before the first use", n)
 	}
-	if _, err := pool.Exec(t.Context(), "SELECT 1"); !errors.Is(err, errAway) || !pgerr.Unavailable(err) {
+	if _, err := pool.Exec(t.Context(), "SELECT 1"); !errors.Is(err, errUnavailable) || !pgerr.Unavailable(err) {
 		t.Errorf("without a password: %v", err)
 	}
-	away.Store(false)
+	failing.Store(false)
 	if user := query[string](t, pool, "SELECT current_user"); user != database.Config.User {
 		t.Errorf("connected as %q", user)
 	}
 }
 
-func TestAPasswordFileComesBeforeTheSecret(t *testing.T) { // not parallel: the file is named by the environment
+func TestPasswordFileHasPriorityOverSecret(t *testing.T) { // not parallel: it sets an environment variable
 	database := pgtest.New(t, tables)
 	file := filepath.Join(t.TempDir(), "pgpass")
-	line := fmt.Sprintf("%s:%d:%s:%s:%s\n", database.Config.Host, database.Config.Port, database.Config.Name, database.Config.User, database.Password)
-	if err := os.WriteFile(file, []byte(line), 0o600); err != nil {
+	entry := fmt.Sprintf("%s:%d:%s:%s:%s\n", database.Config.Host, database.Config.Port, database.Config.Name, database.Config.User, database.Password)
+	if err := os.WriteFile(file, []byte(entry), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PGPASSFILE", file)
-	pool := open(t, database.Config, func(string) (string, error) { return "", errAway })
+	pool := open(t, database.Config, func(string) (string, error) { return "", errUnavailable })
 	query[int](t, pool, "SELECT 1")
 }
 
-func TestPingTellsOperatorsNoInternals(t *testing.T) {
+func TestPingErrorHidesInternals(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
-	lines, cfg := between(t, database.Config)
+	proxy, cfg := between(t, database.Config)
 	pool := open(t, cfg, passwordOf(database))
 	if err := pg.Ping(pool)(t.Context()); err != nil {
 		t.Errorf("ping: %v", err)
 	}
-	_ = lines.listener.Close()
-	lines.cut()
+	_ = proxy.listener.Close()
+	proxy.cut()
 	err := pg.Ping(pool)(t.Context())
 	if err == nil {
-		t.Fatal("pinged a server that is away")
+		t.Fatal("no error from an unreachable server")
 	}
 	for _, internal := range []string{cfg.Host, cfg.User, cfg.Name} {
 		if strings.Contains(err.Error(), internal) {
-			t.Errorf("%q tells %q", err, internal)
+			t.Errorf("%q contains %q", err, internal)
 		}
 	}
 }
@@ -97,8 +97,8 @@ func TestUndefinedTable(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
 	_, err := database.Pool.Exec(t.Context(), "SELECT * FROM nowhere")
-	if !pgerr.IsUndefinedTable(fmt.Errorf("read: %w", err)) || pgerr.IsUndefinedTable(errAway) || pgerr.IsUndefinedTable(nil) {
-		t.Errorf("misjudged %v", err)
+	if !pgerr.IsUndefinedTable(fmt.Errorf("read: %w", err)) || pgerr.IsUndefinedTable(errUnavailable) || pgerr.IsUndefinedTable(nil) {
+		t.Errorf("wrong result for %v", err)
 	}
 }
 

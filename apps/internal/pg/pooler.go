@@ -8,13 +8,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// errPooler says what is wrong where a pooler answers that the configuration
-// does not name. Prepared statements would fail now and then, and LISTEN would
-// hear nothing.
+// errPooler is returned for a pooler that is not configured: prepared statements
+// would fail at random, and LISTEN would receive nothing.
 var errPooler = errors.New("a connection pooler answers instead of PostgreSQL: set DB_POOLER to its mode and, for the mode transaction, DB_DIRECT_PORT to the port of PostgreSQL itself")
 
-// rejectPooler returns the pgconn.ValidateConnectFunc that refuses a pooler where
-// cfg has none. A pooler tells clients made-up process ids.
+// rejectPooler returns a pgconn.ValidateConnectFunc that returns errPooler if the
+// process id of a connection is not the server's. Poolers send random ones. It does
+// nothing if cfg has a pooler.
 func rejectPooler(cfg Config) pgconn.ValidateConnectFunc {
 	if cfg.Pooler != "" && cfg.Pooler != PoolerNone {
 		return func(context.Context, *pgconn.PgConn) error { return nil }

@@ -14,10 +14,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-// TestAPoolerInTransactionMode sends each way of a statement over sessions that
-// change, many at once: with prepared statements, some would meet a session that
-// does not know them, or knows another one of the same name.
-func TestAPoolerInTransactionMode(t *testing.T) {
+// TestPoolerInTransactionMode executes statements in all ways concurrently, while
+// the server session changes. Prepared statements would fail, being unknown in a
+// session or having the name of another one.
+func TestPoolerInTransactionMode(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
 	cfg := pgtest.Pooled(t, database)
@@ -67,7 +67,7 @@ func everyWay(ctx context.Context, pool beginner, id int) error {
 	return err
 }
 
-func TestListenAndMigrateGoPastThePooler(t *testing.T) {
+func TestListenAndMigrateBypassThePooler(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
 	cfg := pgtest.Pooled(t, database)
@@ -77,14 +77,14 @@ func TestListenAndMigrateGoPastThePooler(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(direct.Close)
-	told := listen(t, direct.Pool)
-	told.want(t, "listening false")
-	told.want(t, "listening true")
+	calls := listen(t, direct.Pool)
+	calls.want(t, "listening false")
+	calls.want(t, "listening true")
 	exec(t, pool, "SELECT pg_notify('one', 'through the pooler')")
-	told.want(t, "one through the pooler")
+	calls.want(t, "one through the pooler")
 
 	var group sync.WaitGroup
-	for range 5 { // each waits for the session lock of another
+	for range 5 { // serialized by a session lock
 		group.Go(func() {
 			if version, err := pg.Migrate(t.Context(), cfg, passwordOf(database), steps("CREATE TABLE second ();")); err != nil || version.After != 2 {
 				t.Errorf("version %+v, %v", version, err)
@@ -94,7 +94,7 @@ func TestListenAndMigrateGoPastThePooler(t *testing.T) {
 	group.Wait()
 }
 
-func TestAPoolerThatIsNotConfiguredIsRefused(t *testing.T) {
+func TestUnconfiguredPoolerIsRejected(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
 	cfg := pgtest.Pooled(t, database)
@@ -111,7 +111,7 @@ func TestAPoolerThatIsNotConfiguredIsRefused(t *testing.T) {
 	}
 }
 
-func TestHalfAPoolerIsRefusedAtStart(t *testing.T) {
+func TestPoolerConfigIsValidated(t *testing.T) {
 	t.Parallel()
 	base := pg.Config{Host: "h", Port: 6432, MaxConns: 1}
 	with := func(change func(*pg.Config)) pg.Config {
@@ -121,9 +121,9 @@ func TestHalfAPoolerIsRefusedAtStart(t *testing.T) {
 	}
 	for want, cfg := range map[string]pg.Config{
 		"":                                     with(func(c *pg.Config) { c.Pooler, c.DirectPort = pg.PoolerTransaction, 5432 }),
-		"needs DB_DIRECT_PORT":                 with(func(c *pg.Config) { c.Pooler = pg.PoolerTransaction }),
-		"lead to the pooler":                   with(func(c *pg.Config) { c.Pooler, c.DirectPort = pg.PoolerTransaction, 6432 }),
-		"are for DB_POOLER=transaction only":   with(func(c *pg.Config) { c.DirectPort = 5432 }),
+		"requires DB_DIRECT_PORT":              with(func(c *pg.Config) { c.Pooler = pg.PoolerTransaction }),
+		"are the pooler's address":             with(func(c *pg.Config) { c.Pooler, c.DirectPort = pg.PoolerTransaction, 6432 }),
+		"require DB_POOLER=transaction":        with(func(c *pg.Config) { c.DirectPort = 5432 }),
 		"must be none, session or transaction": with(func(c *pg.Config) { c.Pooler = "statement" }),
 	} {
 		err := cfg.Validate()

@@ -17,13 +17,13 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-// rotation is a role whose password changes, and a secret store that lags.
+// rotation is a role whose password is rotated, and a secret store with a cache.
 type rotation struct {
 	t        *testing.T
 	database *pgtest.Database
 	role     string
 
-	cached, stored atomic.Value // what Secret gives, and what Reread finds
+	cached, stored atomic.Value // returned by Secret and by Reread
 	rereads        atomic.Int32
 }
 
@@ -66,16 +66,15 @@ func (r *rotation) open() *pgxpool.Pool {
 	return pool
 }
 
-// TestPasswordsAreRotatedUnderLoad changes the role's password and the secret
-// in both orders while the database is used, and has every connection opened
-// anew after each step. No statement fails.
+// TestPasswordsAreRotatedUnderLoad changes role and secret in both orders under
+// load, and reopens every connection after each step. No statement fails.
 func TestPasswordsAreRotatedUnderLoad(t *testing.T) {
 	t.Parallel()
 	r := newRotation(t)
 	pool := r.open()
 	var (
-		statements [4]atomic.Int64  // of each worker
-		done       [4]chan struct{} // receives each, while somebody waits; closed when the worker ends
+		statements [4]atomic.Int64  // by worker
+		done       [4]chan struct{} // receives a value per statement while it is read; closed when the worker ends
 		stop       = make(chan struct{})
 		group      sync.WaitGroup
 	)
@@ -110,15 +109,15 @@ func TestPasswordsAreRotatedUnderLoad(t *testing.T) {
 		}
 	}
 	work()
-	r.stored.Store("second") // the secret first: the service has not seen it
+	r.stored.Store("second") // the secret first, not in the cache yet
 	work()
 	r.alterRole("second")
 	work()
 	if r.rereads.Load() == 0 {
-		t.Error("the refusal was no reason to ask again")
+		t.Error("the rejected password did not cause a Reread")
 	}
 
-	r.stored.Store("third") // the secret first: the service has seen it
+	r.stored.Store("third") // the secret first, in the cache
 	r.cached.Store("third")
 	work()
 	r.alterRole("third")
@@ -138,7 +137,7 @@ func TestPasswordsAreRotatedUnderLoad(t *testing.T) {
 	t.Logf("%d statements", total)
 }
 
-func TestARefusedPasswordIsNotTriedForEver(t *testing.T) {
+func TestRejectedPasswordTimesOut(t *testing.T) {
 	t.Parallel()
 	r := newRotation(t)
 	pool := r.open()
@@ -150,7 +149,7 @@ func TestARefusedPasswordIsNotTriedForEver(t *testing.T) {
 	}
 	for _, secret := range []string{"first", "another"} {
 		if strings.Contains(err.Error(), secret) {
-			t.Errorf("the error tells a password: %v", err)
+			t.Errorf("the error contains a password: %v", err)
 		}
 	}
 	r.stored.Store("another")

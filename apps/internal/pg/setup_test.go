@@ -18,9 +18,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var errAway = errors.New("secret store is away")
+var errUnavailable = errors.New("secret store unavailable")
 
-// secretsFunc is a secret store.
+// secretsFunc is a secret store without a cache.
 type secretsFunc func(name string) (string, error)
 
 func (f secretsFunc) Secret(_ context.Context, name string) (string, error) { return f(name) }
@@ -28,7 +28,7 @@ func (f secretsFunc) Secret(_ context.Context, name string) (string, error) { re
 // Reread implements sidecar.Secrets.
 func (f secretsFunc) Reread(_ context.Context, name string) (string, error) { return f(name) }
 
-// passwordOf is the secret store that knows a database's password.
+// passwordOf returns a secret store with a database's password.
 func passwordOf(database *pgtest.Database) secretsFunc {
 	return func(name string) (string, error) {
 		if name != database.Config.PasswordSecret {
@@ -72,7 +72,7 @@ func query[T any](t *testing.T, pool *pgxpool.Pool, sql string, args ...any) T {
 	return value
 }
 
-// network stands between a pool and its server, and can fail.
+// network is a TCP proxy between a pool and its server that can fail.
 type network struct {
 	listener net.Listener
 	server   string
@@ -83,7 +83,7 @@ type network struct {
 	conns []net.Conn
 }
 
-// between returns a network to the server of cfg, and cfg as it is behind it.
+// between returns a network to the server of cfg, and cfg with its address.
 func between(t *testing.T, cfg pg.Config) (*network, pg.Config) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -104,20 +104,20 @@ func between(t *testing.T, cfg pg.Config) (*network, pg.Config) {
 
 func (n *network) serve() {
 	for {
-		near, err := n.listener.Accept()
+		client, err := n.listener.Accept()
 		if err != nil {
 			return
 		}
-		far, err := net.Dial("tcp", n.server)
+		server, err := net.Dial("tcp", n.server)
 		if err != nil {
-			_ = near.Close()
+			_ = client.Close()
 			continue
 		}
 		n.mu.Lock()
-		n.conns = append(n.conns, near, far)
+		n.conns = append(n.conns, client, server)
 		n.mu.Unlock()
-		n.group.Go(func() { n.copy(near, far) })
-		n.group.Go(func() { n.copy(far, near) })
+		n.group.Go(func() { n.copy(client, server) })
+		n.group.Go(func() { n.copy(server, client) })
 	}
 }
 
@@ -141,7 +141,7 @@ func (n *network) copy(to, from net.Conn) {
 	}
 }
 
-// cut ends all connections, as a server does that is killed.
+// cut closes all connections.
 func (n *network) cut() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -151,7 +151,7 @@ func (n *network) cut() {
 	n.conns = nil
 }
 
-// hang loses everything sent from now on, or no more.
+// hang sets whether all data is dropped.
 func (n *network) hang(hung bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-func TestUnavailableIsWhatTheStatementIsNotToBlameFor(t *testing.T) {
+func TestUnavailableBySQLState(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, tables).Pool
 	raise := func(code string) func(ctx context.Context) error {
@@ -61,7 +61,7 @@ func TestUnavailableIsWhatTheStatementIsNotToBlameFor(t *testing.T) {
 			t.Parallel()
 			err := tc.do(t.Context())
 			if err == nil || pgerr.Unavailable(fmt.Errorf("wrapped: %w", err)) != tc.want {
-				t.Errorf("judged otherwise than %t: %v", tc.want, err)
+				t.Errorf("want %t: %v", tc.want, err)
 			}
 		})
 	}
@@ -70,8 +70,8 @@ func TestUnavailableIsWhatTheStatementIsNotToBlameFor(t *testing.T) {
 	}
 }
 
-// TestUnavailableWhenTheConnectionIsLost uses the ways in which statements
-// travel that the services use.
+// TestUnavailableWhenTheConnectionIsLost executes statements in all ways that the
+// services use.
 func TestUnavailableWhenTheConnectionIsLost(t *testing.T) {
 	t.Parallel()
 	ways := map[string]func(ctx context.Context, pool *pgxpool.Pool) error{
@@ -101,23 +101,23 @@ func TestUnavailableWhenTheConnectionIsLost(t *testing.T) {
 			return err
 		},
 	}
-	losses := map[string]func(t *testing.T, database *pgtest.Database, lines *network){
+	losses := map[string]func(t *testing.T, database *pgtest.Database, proxy *network){
 		"backend terminated": func(t *testing.T, database *pgtest.Database, _ *network) { t.Helper(); terminate(t, database) },
-		"connection cut":     func(_ *testing.T, _ *pgtest.Database, lines *network) { lines.cut() },
+		"connection cut":     func(_ *testing.T, _ *pgtest.Database, proxy *network) { proxy.cut() },
 	}
 	for way, do := range ways {
 		for loss, lose := range losses {
 			t.Run(way+", "+loss, func(t *testing.T) {
 				t.Parallel()
 				database := pgtest.New(t, tables)
-				lines, cfg := between(t, database.Config)
+				proxy, cfg := between(t, database.Config)
 				pool := open(t, cfg, passwordOf(database))
 				failed := make(chan error, 1)
 				go func() { failed <- do(t.Context(), pool) }()
 				awaitStatement(t, database)
-				lose(t, database, lines)
+				lose(t, database, proxy)
 				if err := <-failed; !pgerr.Unavailable(err) {
-					t.Errorf("not taken for unavailable: %v", err)
+					t.Errorf("not Unavailable: %v", err)
 				}
 				query[int](t, pool, "SELECT 1") // the pool recovers
 			})
@@ -127,7 +127,7 @@ func TestUnavailableWhenTheConnectionIsLost(t *testing.T) {
 
 const others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 
-// awaitStatement returns once another session is at work.
+// awaitStatement waits until another session executes a statement.
 func awaitStatement(t *testing.T, database *pgtest.Database) {
 	t.Helper()
 	for query[int](t, database.Pool, "SELECT count(*)::integer "+others+" AND (query LIKE '%pg_sleep%' OR query ILIKE 'copy%') AND state = 'active'") == 0 {
@@ -147,22 +147,22 @@ func terminate(t *testing.T, database *pgtest.Database) {
 func TestUnavailableWhenTheServerCannotBeReached(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, tables)
-	lines, cfg := between(t, database.Config)
+	proxy, cfg := between(t, database.Config)
 	cfg.MaxConns = 1
 	pool := open(t, cfg, passwordOf(database))
 	query[int](t, pool, "SELECT 1")
 
 	t.Run("idle connection terminated", func(t *testing.T) {
 		terminate(t, database)
-		// The first statement may find out; none may be taken for wrong.
+		// The first statement may fail, but only as Unavailable.
 		if _, err := pool.Exec(t.Context(), "SELECT 1"); err != nil && !pgerr.Unavailable(err) {
 			t.Errorf("got %v", err)
 		}
 		query[int](t, pool, "SELECT 1")
 	})
-	t.Run("caller left", func(t *testing.T) {
-		ctx, leave := context.WithCancel(t.Context())
-		leave()
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
 		if _, err := pool.Exec(ctx, "SELECT 1"); !errors.Is(err, context.Canceled) || pgerr.Unavailable(err) {
 			t.Errorf("got %v", err)
 		}
@@ -176,10 +176,10 @@ func TestUnavailableWhenTheServerCannotBeReached(t *testing.T) {
 		wantUnavailable(t, pool, 10*time.Millisecond)
 	})
 	t.Run("hung", func(t *testing.T) {
-		lines.hang(true)
+		proxy.hang(true)
 		wantUnavailable(t, pool, 50*time.Millisecond)
-		lines.hang(false)
-		lines.cut()
+		proxy.hang(false)
+		proxy.cut()
 	})
 	t.Run("pool closed", func(t *testing.T) {
 		closed := open(t, database.Config, passwordOf(database))
@@ -187,8 +187,8 @@ func TestUnavailableWhenTheServerCannotBeReached(t *testing.T) {
 		wantUnavailable(t, closed, time.Second)
 	})
 	t.Run("refused", func(t *testing.T) {
-		_ = lines.listener.Close()
-		lines.cut()
+		_ = proxy.listener.Close()
+		proxy.cut()
 		wantUnavailable(t, pool, 10*time.Second)
 	})
 }
@@ -198,6 +198,6 @@ func wantUnavailable(t *testing.T, pool *pgxpool.Pool, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	if _, err := pool.Exec(ctx, "SELECT 1"); !pgerr.Unavailable(err) {
-		t.Errorf("not taken for unavailable: %v", err)
+		t.Errorf("not Unavailable: %v", err)
 	}
 }

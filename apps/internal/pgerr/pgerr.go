@@ -1,5 +1,5 @@
-// Package pgerr classifies the errors of PostgreSQL. Package problem asks it
-// what a client is answered; package pg opens the connections.
+// Package pgerr classifies the errors of PostgreSQL. Package problem uses it to
+// choose the response to a client, package pg to manage connections.
 package pgerr
 
 import (
@@ -20,11 +20,11 @@ const (
 	lockNotAvailable    = "55P03"
 )
 
-// ErrNoPassword means that the secret store did not give the password.
+// ErrNoPassword means that the secret store did not return the password.
 var ErrNoPassword = errors.New("no database password from the secret store")
 
-// IsUniqueViolation reports whether err is the violation of a unique
-// constraint, and of which.
+// IsUniqueViolation reports whether err is the violation of a unique constraint,
+// and returns the constraint's name.
 func IsUniqueViolation(err error) (constraint string, ok bool) {
 	if fault, is := errors.AsType[*pgconn.PgError](err); is && fault.Code == uniqueViolation {
 		return fault.ConstraintName, true
@@ -32,32 +32,32 @@ func IsUniqueViolation(err error) (constraint string, ok bool) {
 	return "", false
 }
 
-// IsUndefinedTable reports whether a table is missing: the database has not
-// been migrated.
+// IsUndefinedTable reports whether err is caused by a missing table, as in a
+// database that is not migrated.
 func IsUndefinedTable(err error) bool {
 	fault, is := errors.AsType[*pgconn.PgError](err)
 	return is && fault.Code == undefinedTable
 }
 
-// Unavailable reports whether err means that the server could not be reached
-// or could not serve: the statement itself is not to blame and may be repeated
-// later, if repeating it does no harm. It is false for a caller that left.
+// Unavailable reports whether err means that the server could not be reached or
+// could not execute the statement for reasons of its own. The statement may be
+// retried if it is idempotent. It is false if the caller has cancelled.
 func Unavailable(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return false
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return true // whatever the server said, it has seen no statement
+		return true // no statement has been sent
 	}
 	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return cannotServe(fault)
 	}
-	return lost(err)
+	return connectionLost(err)
 }
 
-// EndsSession reports whether fault makes its connection useless: the server
-// closes it, or does not write, as a primary that a failover has demoted. A new
-// connection may find the server that does.
+// EndsSession reports whether the connection must be closed after fault: the server
+// closes it, or is read-only, as a primary demoted by a failover. A new connection
+// may reach the new primary.
 func EndsSession(fault *pgconn.PgError) bool {
 	switch fault.SeverityUnlocalized {
 	case "FATAL", "PANIC":
@@ -66,13 +66,14 @@ func EndsSession(fault *pgconn.PgError) bool {
 	return fault.Code == readOnlyTransaction
 }
 
-// cannotServe goes by the class of the code.
+// cannotServe reports whether fault is a condition of the server, by its SQLSTATE
+// class.
 func cannotServe(fault *pgconn.PgError) bool {
 	if EndsSession(fault) || fault.Code == lockNotAvailable || len(fault.Code) < 2 {
 		return true
 	}
 	switch fault.Code[:2] {
-	case "08", "53", "57", "58": // connection, resources, operator, system
+	case "08", "53", "57", "58": // connection, resources, operator intervention, system
 		return true
 	case "40": // serialization failure, deadlock
 		return true
@@ -80,11 +81,10 @@ func cannotServe(fault *pgconn.PgError) bool {
 	return false
 }
 
-// lost reports whether a connection broke or was never had. Arguments that
-// cannot be encoded and results that cannot be scanned are errors of the
-// client's side too, but will not get better.
-func lost(err error) bool {
-	if _, ok := errors.AsType[net.Error](err); ok { // timeouts among them
+// connectionLost reports whether a connection broke or could not be opened. It is
+// false for arguments that cannot be encoded and results that cannot be scanned.
+func connectionLost(err error) bool {
+	if _, ok := errors.AsType[net.Error](err); ok { // includes timeouts
 		return true
 	}
 	for _, cause := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, pgconn.ErrConnClosed, puddle.ErrClosedPool, ErrNoPassword} {

@@ -8,9 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Content returns everything that the tables of pool's database hold, each
-// value as text and as its bytes, for a test to search for what must not be
-// there.
+// Content returns the content of all tables of pool's database, each value as text
+// and as raw bytes. Tests search it for data that must not be stored in clear.
 func Content(tb testing.TB, pool *pgxpool.Pool) []byte {
 	tb.Helper()
 	rows, err := pool.Query(tb.Context(), `

@@ -1,5 +1,5 @@
-// Package pgtest gives each test a PostgreSQL database of its own, cloned from
-// a template that was migrated once. Only tests may import it.
+// Package pgtest creates a PostgreSQL database for each test by cloning a migrated
+// template. It also starts servers and poolers. Only tests may import it.
 package pgtest
 
 import (
@@ -21,26 +21,26 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
-// serverVariable names a PostgreSQL server as superuser: postgres://u:p@h:p/db.
+// serverVariable is the environment variable with the URL of a PostgreSQL server,
+// as superuser: postgres://user:password@host:port/database.
 const serverVariable = "PHONEBILL_TEST_POSTGRES_URL"
 
-// Database is a test's own database. It is dropped when the test ends.
+// Database is the database of one test. It is dropped when the test ends.
 type Database struct {
 	Pool     *pgxpool.Pool
 	Config   pg.Config
 	Password string
 }
 
-// Step migrates what is not in SQL files, after them.
+// Step is a migration in Go that runs after the SQL migrations.
 type Step struct {
-	// Name tells steps apart. It must change when the step does.
+	// Name identifies the step. It must change when Apply changes.
 	Name  string
 	Apply func(ctx context.Context, pool *pgxpool.Pool) error
 }
 
-// New returns a database with migrations and then steps applied. Without a
-// server the test is skipped, or fails where PHONEBILL_TEST_REQUIRED or CI is
-// set.
+// New returns a database to which migrations and steps are applied. Without a
+// server the test is skipped, or fails where PHONEBILL_TEST_REQUIRED or CI is set.
 func New(t testing.TB, migrations fs.FS, steps ...Step) *Database {
 	t.Helper()
 	server := serverURL(t)
@@ -72,13 +72,13 @@ func serverURL(t testing.TB) *url.URL {
 	}
 	server, err := url.Parse(text)
 	if err != nil {
-		t.Fatalf("pgtest: %s is no URL", serverVariable)
+		t.Fatalf("pgtest: %s is not a URL", serverVariable)
 	}
 	return server
 }
 
-// Missing skips a test that needs what the environment variable names, or
-// fails it where nothing may be missing.
+// Missing skips a test because an environment variable is not set, or fails it
+// where PHONEBILL_TEST_REQUIRED or CI is set.
 func Missing(t testing.TB, variable string) {
 	t.Helper()
 	if os.Getenv("PHONEBILL_TEST_REQUIRED") != "" || os.Getenv("CI") != "" {
@@ -87,11 +87,11 @@ func Missing(t testing.TB, variable string) {
 	t.Skipf("%s is not set: make test sets it", variable)
 }
 
-// prepareTemplate makes sure that a database with exactly these migrations
-// exists. Test binaries that run at the same time share it.
-func prepareTemplate(ctx context.Context, t testing.TB, server *url.URL, wanted schema) string {
+// prepareTemplate returns the name of a template database with the schema, which it
+// creates if needed. Concurrent test binaries share it.
+func prepareTemplate(ctx context.Context, t testing.TB, server *url.URL, s schema) string {
 	t.Helper()
-	name := "template_" + wanted.digest(t)
+	name := "template_" + s.digest(t)
 	admin(ctx, t, server, func(conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtext($1))", name); err != nil {
 			return err
@@ -99,16 +99,16 @@ func prepareTemplate(ctx context.Context, t testing.TB, server *url.URL, wanted 
 		var exists bool
 		err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&exists)
 		if err != nil || exists {
-			return err // the lock ends with the connection
+			return err // closing the connection releases the lock
 		}
-		return createTemplate(ctx, conn, server, name, wanted)
+		return createTemplate(ctx, conn, server, name, s)
 	})
 	return name
 }
 
-// createTemplate migrates under another name first, so that a run which dies
-// halfway leaves no half template.
-func createTemplate(ctx context.Context, conn *pgx.Conn, server *url.URL, name string, wanted schema) error {
+// createTemplate creates the template under a temporary name and renames it, so
+// that a run that is killed leaves no incomplete template.
+func createTemplate(ctx context.Context, conn *pgx.Conn, server *url.URL, name string, s schema) error {
 	draft := name + "_draft"
 	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+ident(draft)); err != nil {
 		return err
@@ -116,14 +116,14 @@ func createTemplate(ctx context.Context, conn *pgx.Conn, server *url.URL, name s
 	if _, err := conn.Exec(ctx, "CREATE DATABASE "+ident(draft)); err != nil {
 		return err
 	}
-	if err := wanted.apply(ctx, in(server, draft).String()); err != nil {
+	if err := s.apply(ctx, in(server, draft).String()); err != nil {
 		return err
 	}
 	_, err := conn.Exec(ctx, fmt.Sprintf("ALTER DATABASE %s RENAME TO %s", ident(draft), ident(name)))
 	return err
 }
 
-// schema is what a template has.
+// schema is the migrations of a template.
 type schema struct {
 	migrations fs.FS
 	steps      []Step
@@ -148,7 +148,7 @@ func (s schema) apply(ctx context.Context, address string) error {
 	return err
 }
 
-// digest tells schemas apart.
+// digest returns a hash of the schema.
 func (s schema) digest(t testing.TB) string {
 	t.Helper()
 	sum := sha256.New()

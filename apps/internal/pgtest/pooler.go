@@ -14,12 +14,12 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
-// poolerVariable names the program of pgbouncer.
+// poolerVariable is the environment variable with the path of pgbouncer.
 const poolerVariable = "PHONEBILL_TEST_PGBOUNCER"
 
-// Pooled returns the configuration of database behind a pgbouncer of the test's
-// own in transaction mode. It goes round its sessions of the server, so that
-// statements change them all the time.
+// Pooled starts a pgbouncer in transaction mode for the test and returns the
+// configuration of database behind it. Its round robin changes the server session
+// with every transaction.
 func Pooled(t testing.TB, database *Database) pg.Config {
 	t.Helper()
 	binary := os.Getenv(poolerVariable)
@@ -95,5 +95,5 @@ func awaitPort(t testing.TB, port int) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	t.Fatalf("nothing listens on port %d", port)
+	t.Fatalf("port %d does not accept connections", port)
 }

@@ -18,11 +18,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// binVariable names the folder of PostgreSQL's programs.
+// binVariable is the environment variable with the folder of PostgreSQL's programs.
 const binVariable = "PHONEBILL_TEST_POSTGRES_BIN"
 
-// Server is a PostgreSQL server of a test's own, which the test may stop, promote
-// and break. Its superuser is postgres, and it trusts the loopback address.
+// Server is a PostgreSQL server that belongs to one test, which may kill or promote
+// it. Its superuser postgres needs no password on the loopback address.
 type Server struct {
 	Port int
 
@@ -30,8 +30,8 @@ type Server struct {
 	cmd *exec.Cmd
 }
 
-// NewPair returns a primary and a standby that follows it. A commit waits for
-// the standby: what the primary has confirmed, the standby has.
+// NewPair starts a primary and its standby. Replication is synchronous: the standby
+// has every transaction that the primary has confirmed.
 func NewPair(t testing.TB) (primary, standby *Server) {
 	t.Helper()
 	primary, standby = newServer(t), newServer(t)
@@ -54,10 +54,10 @@ func newServer(t testing.TB) *Server {
 	return s
 }
 
-// home returns a folder of the server's user that ends with the test.
+// home returns a folder that the server's user owns. It is removed when the test ends.
 func home(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pgtest") //nolint:usetesting // t.TempDir is below a folder that is ours alone
+	dir, err := os.MkdirTemp("", "pgtest") //nolint:usetesting // the server's user cannot read the parent of t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,8 @@ func home(t testing.TB) string {
 	return dir
 }
 
-// owner returns who runs servers, nil for us: PostgreSQL refuses root.
+// owner returns the user that runs servers, or nil for the current one. PostgreSQL
+// does not run as root.
 func owner(t testing.TB) *syscall.Credential {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -108,39 +109,38 @@ func (s *Server) Start(t testing.TB) {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s.await(t, "it answers", "SELECT true")
+	s.await(t, "ready", "SELECT true")
 }
 
-// Kill ends the server and its sessions at once.
+// Kill stops the server at once (immediate shutdown).
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	if s.cmd == nil {
 		return
 	}
-	_ = s.cmd.Process.Signal(syscall.SIGQUIT) // it may have ended
+	_ = s.cmd.Process.Signal(syscall.SIGQUIT) // fails if the server has exited
 	_ = s.cmd.Wait()
 	s.cmd = nil
 }
 
-// Promote has a standby take over and waits until it writes.
+// Promote promotes a standby and waits until it accepts writes.
 func (s *Server) Promote(t testing.TB) {
 	t.Helper()
 	s.Exec(t, "SELECT pg_promote(wait => false)")
-	s.await(t, "it writes", "SELECT NOT pg_is_in_recovery()")
-	s.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = ''") // nobody follows it
+	s.await(t, "promoted", "SELECT NOT pg_is_in_recovery()")
+	s.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = ''") // it has no standby
 	s.Exec(t, "SELECT pg_reload_conf()")
 }
 
-// SetReadOnly has the server refuse to write, as one does whose disk is full or
-// that is about to hand over, or no more.
+// SetReadOnly sets whether the server rejects writes, as during a switchover.
 func (s *Server) SetReadOnly(t testing.TB, only bool) {
 	t.Helper()
-	// The session that says so must be able to.
+	// ALTER SYSTEM fails in a read-only session.
 	s.Exec(t, "SET default_transaction_read_only = off", "ALTER SYSTEM SET default_transaction_read_only = "+strconv.FormatBool(only), "SELECT pg_reload_conf()")
-	s.await(t, "it has read its configuration", "SELECT current_setting('default_transaction_read_only')::boolean = "+strconv.FormatBool(only))
+	s.await(t, "reconfigured", "SELECT current_setting('default_transaction_read_only')::boolean = "+strconv.FormatBool(only))
 }
 
-// Exec runs statements as superuser in a session of their own.
+// Exec executes statements as superuser in one session.
 func (s *Server) Exec(t testing.TB, statements ...string) {
 	t.Helper()
 	if err := s.session("postgres", func(ctx context.Context, conn *pgx.Conn) error {
@@ -165,16 +165,16 @@ func (s *Server) session(database string, do func(context.Context, *pgx.Conn) er
 	return errors.Join(do(ctx, conn), conn.Close(ctx))
 }
 
-// await waits until a question is answered with true.
-func (s *Server) await(t testing.TB, what, question string) {
+// await waits until query returns true.
+func (s *Server) await(t testing.TB, state, query string) {
 	t.Helper()
 	var err error
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
-		var yes bool
+		var ok bool
 		err = s.session("postgres", func(ctx context.Context, conn *pgx.Conn) error {
-			return conn.QueryRow(ctx, question).Scan(&yes)
+			return conn.QueryRow(ctx, query).Scan(&ok)
 		})
-		if err == nil && yes {
+		if err == nil && ok {
 			return
 		}
 		select {
@@ -182,18 +182,18 @@ func (s *Server) await(t testing.TB, what, question string) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	t.Fatalf("the server on port %d: never %s: %v", s.Port, what, err)
+	t.Fatalf("server on port %d: not %s in time: %v", s.Port, state, err)
 }
 
-// URL returns how the superuser reaches a database.
+// URL returns the URL of a database as superuser.
 func (s *Server) URL(database string) string {
 	return "postgres://postgres@" + s.Address() + "/" + database + "?sslmode=disable"
 }
 
-// Address is where the server answers, host:port.
+// Address returns the server's address, host:port.
 func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
-// Addresses is what DB_HOST names of several servers.
+// Addresses returns the value of DB_HOST for several servers.
 func Addresses(servers ...*Server) string {
 	all := make([]string, len(servers))
 	for i, s := range servers {

@@ -9,17 +9,16 @@ import (
 )
 
 const (
-	// sidecarTimeout bounds how long a command waits for its sidecar, which in
-	// turn waits for what its components connect to.
+	// sidecarTimeout is how long a command waits for its sidecar, which itself waits
+	// for its components' backends.
 	sidecarTimeout = 60 * time.Second
-	// sidecarInterval is how often it is looked for.
+	// sidecarInterval is the time between health checks.
 	sidecarInterval = 100 * time.Millisecond
 )
 
-// awaited are the secrets of a command that is started at the same time as its
-// sidecar, as a Job's container is: the first thing asked for waits until the
-// sidecar is there. A command that has its password from a file asks for none,
-// and needs no sidecar.
+// awaited reads the secrets of a command that starts at the same time as its
+// sidecar, as in a Kubernetes Job: Secret waits until the sidecar is healthy. A
+// command that reads its password from a file needs no sidecar.
 type awaited struct{ *sidecar.Client }
 
 // Secret implements sidecar.Secrets.

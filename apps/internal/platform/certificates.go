@@ -1,7 +1,6 @@
 package platform
 
 import (
-	// The image of a service holds nothing but its program: where the system
-	// has no certificates of public authorities, these verify servers.
+	// The images have no root certificates; these are used if the system has none.
 	_ "golang.org/x/crypto/x509roots/fallback"
 )

@@ -18,12 +18,12 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// Command is one thing that a service's binary can do. Its context ends when
-// the process is asked to stop.
+// Command is a subcommand of a service's binary. Its context ends at SIGINT or
+// SIGTERM.
 type Command func(ctx context.Context, args []string) error
 
-// Main runs the command that args name, "serve" if none, and returns the exit
-// code: 0, 1 if it failed, 2 if there is no such command.
+// Main runs the command args[0], by default "serve", and returns the exit code: 0,
+// 1 if it failed, 2 if it is unknown.
 func Main(args []string, errors io.Writer, commands map[string]Command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -43,8 +43,8 @@ func Main(args []string, errors io.Writer, commands map[string]Command) int {
 	return 0
 }
 
-// Configured returns a command that reads its configuration from environ when
-// it is run, so that one command does not ask for the settings of another.
+// Configured returns a command that loads its configuration from environ when it
+// runs, so that each command requires only its own settings.
 func Configured[T any](environ []string, command func(T) Command) Command {
 	return func(ctx context.Context, args []string) error {
 		cfg, err := config.Load[T](environ)
@@ -55,45 +55,44 @@ func Configured[T any](environ []string, command func(T) Command) Command {
 	}
 }
 
-// DatabaseConfig is what a command needs that only touches the database.
+// DatabaseConfig is the configuration of a command that uses only the database.
 type DatabaseConfig struct {
 	Database pg.Config
 	Sidecar  sidecar.Config
 }
 
 const (
-	// startTimeout bounds a start: nothing in it waits for others.
+	// startTimeout bounds a start, which does not wait for other services.
 	startTimeout = 15 * time.Second
-	// stopTimeout bounds a stop: the drain of the HTTP server and the writing
-	// of what is buffered.
+	// stopTimeout bounds a stop, which drains the HTTP server and writes buffered
+	// rows.
 	stopTimeout = 20 * time.Second
 )
 
-// Serve is the command that runs the graph of options until the process is
-// asked to stop, and then stops it in order.
+// Serve returns the command that runs the fx app of options until ctx ends, and
+// then stops it.
 func Serve(options ...fx.Option) Command {
 	return func(ctx context.Context, _ []string) error {
 		app := fx.New(options...)
-		// Neither is cut short by the request to stop: what has been started is
-		// stopped.
-		lasting := context.WithoutCancel(ctx)
-		starting, cancel := context.WithTimeout(lasting, startTimeout)
+		// A signal must not cancel start or stop.
+		uncancelled := context.WithoutCancel(ctx)
+		starting, cancel := context.WithTimeout(uncancelled, startTimeout)
 		defer cancel()
 		if err := app.Start(starting); err != nil {
 			return err
 		}
 		<-ctx.Done()
-		stopping, cancel := context.WithTimeout(lasting, stopTimeout)
+		stopping, cancel := context.WithTimeout(uncancelled, stopTimeout)
 		defer cancel()
 		return app.Stop(stopping)
 	}
 }
 
-// Step migrates what is not in SQL files of ours.
+// Step is a migration in Go that runs after the SQL migrations.
 type Step func(ctx context.Context, pool *pgxpool.Pool) error
 
-// Migrate is the command that brings a service's database to the newest of
-// migrations, then takes steps, and says which version that is.
+// Migrate returns the command that applies migrations and then steps to a service's
+// database, and prints its version.
 func Migrate(environ []string, migrations fs.FS, steps ...Step) Command {
 	return Configured(environ, func(cfg DatabaseConfig) Command { return migrate(cfg, migrations, steps) })
 }
@@ -111,7 +110,7 @@ func migrate(cfg DatabaseConfig, migrations fs.FS, steps []Step) Command {
 		if err != nil {
 			return err
 		}
-		pool, err := pg.Open(cfg.Database.Direct(), secrets) // steps take locks
+		pool, err := pg.Open(cfg.Database.Direct(), secrets) // steps hold session locks
 		if err != nil {
 			return err
 		}
@@ -126,7 +125,7 @@ func migrate(cfg DatabaseConfig, migrations fs.FS, steps []Step) Command {
 	}
 }
 
-// migrated says what a migration did.
+// migrated returns the text that Migrate prints.
 func migrated(database string, versions pg.Versions, took time.Duration) string {
 	if versions.Before == versions.After {
 		return fmt.Sprintf("database %s: at version %d, nothing to migrate", database, versions.After)

@@ -7,7 +7,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
-func TestMigrateSaysWhatItDid(t *testing.T) {
+func TestMigrateOutput(t *testing.T) {
 	t.Parallel()
 	for want, versions := range map[string]pg.Versions{
 		"database auth: migrated from version 0 to 12 in 1.5s": {Before: 0, After: 12},

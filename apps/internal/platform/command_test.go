@@ -23,11 +23,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// An otter cache that is dropped ends its goroutine when the garbage collector has seen that.
+	// The clean-up goroutine of an otter cache ends when the cache is garbage collected.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"))
 }
 
-func TestMainRunsTheCommandThatIsNamed(t *testing.T) {
+func TestMainRunsTheNamedCommand(t *testing.T) {
 	t.Parallel()
 	var ran []string
 	command := func(name string, err error) platform.Command {
@@ -55,12 +55,12 @@ func TestMainRunsTheCommandThatIsNamed(t *testing.T) {
 		var errs bytes.Buffer
 		code := platform.Main(strings.Fields(tc.args), &errs, commands)
 		if code != tc.code || strings.Join(ran, " ") != tc.ran || errs.String() != tc.err {
-			t.Errorf("%q: code %d, ran %v, said %q", tc.args, code, ran, errs.String())
+			t.Errorf("%q: code %d, ran %v, printed %q", tc.args, code, ran, errs.String())
 		}
 	}
 }
 
-func TestASignalEndsTheCommand(t *testing.T) { //nolint:paralleltest // the whole process gets the signal
+func TestSignalEndsTheCommand(t *testing.T) { //nolint:paralleltest // the signal goes to the whole process
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		code := platform.Main(nil, &bytes.Buffer{}, map[string]platform.Command{
 			"serve": func(ctx context.Context, _ []string) error {
@@ -77,7 +77,7 @@ func TestASignalEndsTheCommand(t *testing.T) { //nolint:paralleltest // the whol
 	}
 }
 
-func TestConfiguredAsksForItsOwnSettingsOnly(t *testing.T) {
+func TestConfiguredRequiresItsOwnSettingsOnly(t *testing.T) {
 	t.Parallel()
 	type settings struct {
 		Name string `env:"NAME,required"`
@@ -114,7 +114,7 @@ func TestServeStartsAndStopsInOrder(t *testing.T) {
 	}
 }
 
-func TestServeUndoesAStartThatFails(t *testing.T) {
+func TestServeStopsAfterFailedStart(t *testing.T) {
 	t.Parallel()
 	var stopped bool
 	broken := errors.New("port taken")
@@ -126,11 +126,11 @@ func TestServeUndoesAStartThatFails(t *testing.T) {
 		t.Errorf("got %v, stopped %t", err, stopped)
 	}
 	if err := platform.Serve(fx.NopLogger, fx.Invoke(func() error { return broken }))(t.Context(), nil); !errors.Is(err, broken) {
-		t.Errorf("a graph that cannot be built: %v", err)
+		t.Errorf("constructor that fails: %v", err)
 	}
 }
 
-func TestMigrateTakesThePasswordFromTheSidecar(t *testing.T) {
+func TestMigrateReadsThePasswordFromTheSidecar(t *testing.T) {
 	t.Parallel()
 	first := fstest.MapFS{"001_first.sql": {Data: []byte("CREATE TABLE first ();\n---- create above / drop below ----\n")}}
 	second := fstest.MapFS{"001_first.sql": first["001_first.sql"], "002_second.sql": {Data: []byte("CREATE TABLE second ();\n")}}
@@ -155,16 +155,16 @@ func TestMigrateTakesThePasswordFromTheSidecar(t *testing.T) {
 	}
 }
 
-func TestMigrateWaitsForASidecarThatComesLater(t *testing.T) {
+func TestMigrateWaitsForTheSidecar(t *testing.T) {
 	t.Parallel()
 	first := fstest.MapFS{"001_first.sql": {Data: []byte("CREATE TABLE first ();\n---- create above / drop below ----\n")}}
 	second := fstest.MapFS{"001_first.sql": first["001_first.sql"], "002_later.sql": {Data: []byte("CREATE TABLE later ();\n")}}
 	database := pgtest.New(t, first)
 	dapr := daprtest.Start(t, daprtest.Options{AppID: "migrate-later-test", Secrets: map[string]string{"the-password": database.Password}})
-	// What stands for the sidecar's health is away at first.
-	asked := 0
+	// A fake of the sidecar's health endpoint fails twice.
+	checks := 0
 	health := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if asked++; asked < 3 {
+		if checks++; checks < 3 {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
 		}
@@ -179,7 +179,7 @@ func TestMigrateWaitsForASidecarThatComesLater(t *testing.T) {
 	if err := platform.Migrate(environ, second)(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := database.Pool.Exec(t.Context(), "SELECT FROM later"); err != nil || asked < 3 {
-		t.Errorf("asked %d times: %v", asked, err)
+	if _, err := database.Pool.Exec(t.Context(), "SELECT FROM later"); err != nil || checks < 3 {
+		t.Errorf("%d health checks: %v", checks, err)
 	}
 }

@@ -1,6 +1,6 @@
-// Package platform puts the shared plumbing into a service's object graph:
-// which values every service gets, and in which order they start and stop.
-// It is the only package here that knows fx.
+// Package platform provides the shared packages as fx modules, with the order in
+// which they start and stop, and the commands of a service. It is the only package
+// in apps/internal that imports fx.
 package platform
 
 import (
@@ -27,17 +27,17 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// Service names the service whose graph it is.
+// Service is the name of the service.
 type Service string
 
 // OpenAPI is the service's OpenAPI document.
 type OpenAPI []byte
 
-// Base gives every service its log, metrics, tracer, clock, health registry
-// and sidecar. It needs telemetry.Config and sidecar.Config.
+// Base provides logger, metrics, tracer, clock, health registry and sidecar client.
+// It requires telemetry.Config and sidecar.Config.
 func Base(service Service) fx.Option {
 	return fx.Options(
-		// Outside the module: within one it would be the module's own logger.
+		// Outside of the module, as within it the logger would be the module's only.
 		fx.WithLogger(func(log *slog.Logger) fxevent.Logger {
 			events := &fxevent.SlogLogger{Logger: log}
 			events.UseLogLevel(slog.LevelDebug)
@@ -57,50 +57,50 @@ func Base(service Service) fx.Option {
 	)
 }
 
-// newChecks returns the checks of readiness. What they find missing is in the log:
-// who looks for the reason of a pod that is not ready gets no answer from the pod.
+// newChecks returns a health registry that logs changes, as Kubernetes does not
+// show the body of a failed readiness probe.
 func newChecks(log *slog.Logger) *health.Registry {
 	checks := health.NewRegistry()
 	checks.OnChange(func(name string, now health.Component) {
 		if now.Reason != "" {
-			log.Warn("dependency is missing", slog.String("dependency", name), slog.String("reason", now.Reason))
+			log.Warn("dependency down", slog.String("dependency", name), slog.String("reason", now.Reason))
 			return
 		}
-		log.Info("dependency is back", slog.String("dependency", name))
+		log.Info("dependency up", slog.String("dependency", name))
 	})
 	return checks
 }
 
-// Database gives a pool that readiness depends on, and the pg.Direct beside it.
-// It needs pg.Config.
+// Database provides the connection pool and pg.Direct. Readiness requires the
+// database once. It requires pg.Config.
 var Database = fx.Module("database", fx.Provide(newPool, newDirect))
 
-// HTTP serves the httpserver.Registrar. It needs httpserver.Config and OpenAPI.
+// HTTP serves the httpserver.Registrar. It requires httpserver.Config and OpenAPI.
 var HTTP = fx.Module("http", fx.Provide(newServer), fx.Invoke(func(*httpserver.Server) {}))
 
-// SessionConfig names the state store of sessions.
+// SessionConfig configures the session store.
 type SessionConfig struct {
 	Store string `env:"SESSION_STORE" envDefault:"session-store"`
 }
 
-// Sessions gives the session store and its cache. Readiness names the store but
-// does not wait for it: reads go on without. It needs SessionConfig.
+// Sessions provides the session store and its cache. Readiness reports the store
+// but does not require it, as reads work without it. It requires SessionConfig.
 var Sessions = fx.Module("sessions", fx.Provide(newSessions, session.NewCached))
 
-// IssuerConfig names the app that publishes the keys of our tokens.
+// IssuerConfig configures the issuer of our tokens: the app that publishes its keys.
 type IssuerConfig struct {
 	AppID string `env:"AUTH_APP_ID" envDefault:"auth-service"`
 }
 
-// Authentication verifies tokens against the keys that the auth service
-// publishes, and sessions against Sessions. Readiness waits for the keys. It
-// needs jwtauth.Config, IssuerConfig and what Authenticator needs.
+// Authentication provides an Authenticator that verifies tokens with the keys
+// published by the auth service. Readiness requires the keys. It requires
+// IssuerConfig, Sessions and the configuration of Authenticator.
 var Authentication = fx.Options(fx.Module("authentication", fx.Provide(newKeys)), Authenticator)
 
-// Authenticator is Authentication for a service that has a jwtauth.Keys of its
-// own. Operators are admitted too, if jwtauth.OIDCConfig names their issuer.
-// Readiness names that one but does not wait for it: customers do without. It
-// needs jwtauth.Config and jwtauth.OIDCConfig.
+// Authenticator is Authentication for a service that provides its own jwtauth.Keys.
+// It accepts operators too, if jwtauth.OIDCConfig has an issuer. Readiness reports
+// that issuer but does not require it, as customers do not need it. It requires
+// jwtauth.Config and jwtauth.OIDCConfig.
 var Authenticator = fx.Module("authenticator", fx.Provide(jwtauth.NewVerifier, newOperators, newAuthenticator))
 
 func newOperators(cfg jwtauth.OIDCConfig, checks *health.Registry, now func() time.Time) *jwtauth.Operators {
@@ -129,8 +129,8 @@ func newSessions(cfg SessionConfig, dapr *sidecar.Client, checks *health.Registr
 	return store
 }
 
-// newLogger makes its logger the process's own too, so that libraries that ask
-// for none do not write lines of another kind.
+// newLogger also sets the default logger of slog, so that libraries log in the same
+// format.
 func newLogger(service Service, cfg telemetry.Config) *slog.Logger {
 	log := telemetry.NewLogger(os.Stdout, string(service), cfg.Level)
 	slog.SetDefault(log)
@@ -182,7 +182,7 @@ func newDirect(lc fx.Lifecycle, cfg pg.Config, pool *pgxpool.Pool, secrets sidec
 	return direct, nil
 }
 
-// serverParams are what the server needs from the graph.
+// serverParams are the parameters of newServer.
 type serverParams struct {
 	fx.In
 
@@ -204,8 +204,8 @@ func newServer(lc fx.Lifecycle, p serverParams) *httpserver.Server {
 	return server
 }
 
-// Background runs work while the service runs: work's context ends when the
-// service stops, which waits for work to return.
+// Background runs work in a goroutine from start to stop. Stop cancels work's
+// context and waits until work returns.
 func Background(lc fx.Lifecycle, work func(ctx context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -223,16 +223,16 @@ func Background(lc fx.Lifecycle, work func(ctx context.Context)) {
 			case <-done:
 				return nil
 			case <-stop.Done():
-				return fmt.Errorf("background work goes on: %w", stop.Err())
+				return fmt.Errorf("stop background work: %w", stop.Err())
 			}
 		},
 	})
 }
 
-// Audit puts denied accesses on record in the service's database: also the
-// service's own refusals of the given codes. It stands around the routes that
-// HTTP serves, so it must not be within a module. It needs groupcommit.Metrics
-// and Database; the upkeep of audit.Table is the service's.
+// Audit records denied accesses, including errors with the given codes, in the
+// service's database. It decorates the routes that HTTP serves, so it must not be
+// inside a module. It requires groupcommit.Metrics and Database. The service must
+// maintain audit.Table.
 func Audit(codes ...string) fx.Option {
 	return fx.Options(
 		fx.Module("audit", fx.Provide(

@@ -26,32 +26,32 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// greeter is a service's API.
+// greeter is the API of a service.
 type greeter struct{}
 
 func (greeter) Register(r *mux.Router) {
 	r.HandleFunc("/hello", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
 }
 
-// graph is what a service puts together, with nothing around it alive.
+// graph returns the modules of a service none of whose dependencies are running.
 func graph(t *testing.T) fx.Option {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := listener.Addr().(*net.TCPAddr).Port
+	unused := listener.Addr().(*net.TCPAddr).Port
 	_ = listener.Close()
 	return fx.Options(
 		fx.Supply(
 			telemetry.Config{Level: 100}, // silent
-			sidecar.Config{HTTPPort: nobody, GRPCPort: nobody, SecretStore: "secret-store"},
+			sidecar.Config{HTTPPort: unused, GRPCPort: unused, SecretStore: "secret-store"},
 			httpserver.Config{Addr: "127.0.0.1:0", MaxInFlight: 10, MaxBody: 1 << 10, Drain: 5 * time.Second},
-			pg.Config{Host: "127.0.0.1", Port: nobody, Name: "x", User: "x", SSLMode: "disable", MaxConns: 1, PasswordSecret: "password"},
+			pg.Config{Host: "127.0.0.1", Port: unused, Name: "x", User: "x", SSLMode: "disable", MaxConns: 1, PasswordSecret: "password"},
 			platform.SessionConfig{Store: "session-store"},
 			platform.IssuerConfig{AppID: "auth-service"},
 			jwtauth.Config{Issuer: "i", Audience: "a"},
-			jwtauth.OIDCConfig{Issuer: "http://127.0.0.1:" + strconv.Itoa(nobody), Audience: "a"},
+			jwtauth.OIDCConfig{Issuer: "http://127.0.0.1:" + strconv.Itoa(unused), Audience: "a"},
 			platform.OpenAPI("openapi: 3.1.0"),
 			fx.Annotate(greeter{}, fx.As(new(httpserver.Registrar))),
 		),
@@ -59,17 +59,17 @@ func graph(t *testing.T) fx.Option {
 	)
 }
 
-// use makes the graph build what a service of ours needs.
+// use makes fx construct the values that services use.
 var use = fx.Invoke(func(*jwtauth.Authenticator, *pgxpool.Pool) {})
 
-func TestTheModulesFitTogether(t *testing.T) {
+func TestModulesAreComplete(t *testing.T) {
 	t.Parallel()
 	if err := fx.ValidateApp(graph(t), use); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestAServiceStartsWithNothingAroundItAndSaysSo(t *testing.T) {
+func TestServiceStartsWithoutDependenciesAndIsNotReady(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	var server *httpserver.Server
@@ -84,7 +84,7 @@ func TestAServiceStartsWithNothingAroundItAndSaysSo(t *testing.T) {
 		t.Fatalf("not started: %v", err)
 	}
 	if slog.Default().Enabled(t.Context(), slog.LevelError) {
-		t.Error("libraries log to somewhere else")
+		t.Error("the default logger is not the service's")
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	if code, text := get(t, client, server, "/hello"); code != http.StatusOK || text != "hello" {
@@ -128,12 +128,12 @@ func get(t *testing.T, client *http.Client, server *httpserver.Server, path stri
 	return resp.StatusCode, string(text)
 }
 
-// lifecycle keeps the hooks that Background appends.
+// lifecycle records the hooks that Background appends.
 type lifecycle struct{ hooks []fx.Hook }
 
 func (l *lifecycle) Append(hook fx.Hook) { l.hooks = append(l.hooks, hook) }
 
-func TestBackgroundWorkIsWaitedFor(t *testing.T) {
+func TestStopWaitsForBackgroundWork(t *testing.T) {
 	t.Parallel()
 	for took, want := range map[time.Duration]error{time.Second: nil, time.Minute: context.DeadlineExceeded} {
 		t.Run(strconv.FormatBool(want == nil), func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestBackgroundWorkIsWaitedFor(t *testing.T) {
 				finished := false
 				platform.Background(&lc, func(ctx context.Context) {
 					<-ctx.Done()
-					pass(took)
+					advance(took)
 					finished = true
 				})
 				if err := lc.hooks[0].OnStart(t.Context()); err != nil {
@@ -155,11 +155,11 @@ func TestBackgroundWorkIsWaitedFor(t *testing.T) {
 				if !errors.Is(err, want) || (want == nil) != (err == nil && finished) {
 					t.Errorf("stop after %s of work: %v, finished %t", took, err, finished)
 				}
-				pass(took)
+				advance(took)
 			})
 		})
 	}
 }
 
-// pass lets time go by, on the clock of the test's bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+// advance advances the clock of the synctest bubble.
+func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

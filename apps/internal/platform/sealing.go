@@ -15,8 +15,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// Sealing gives the keyring with which a service seals what it keeps. Readiness
-// waits for its keys. It needs seal.Config.
+// Sealing provides the keyring that seals stored values. Readiness requires its
+// keys. It requires seal.Config.
 var Sealing = fx.Module("sealing", fx.Provide(newKeyring))
 
 func newKeyring(cfg seal.Config, secrets sidecar.Secrets, log *slog.Logger, checks *health.Registry) *seal.Keyring {
@@ -25,15 +25,15 @@ func newKeyring(cfg seal.Config, secrets sidecar.Secrets, log *slog.Logger, chec
 	return keyring
 }
 
-// SealedConfig is what a command needs that touches what is sealed.
+// SealedConfig is the configuration of a command that uses sealed values.
 type SealedConfig struct {
 	DatabaseConfig
 	Data seal.Config
 }
 
-// Reseal is the command that seals with the newest key whatever is sealed with
-// an older one or still in clear, and says how much that was. It fails if
-// something cannot be opened, and when it succeeds the older keys may go.
+// Reseal returns the command that reseals the values of tables that are in clear or
+// sealed with another key than the primary one, and prints how many. It fails if a
+// value cannot be opened. After it succeeds the older keys may be removed.
 func Reseal(environ []string, tables func(*pgxpool.Pool) []seal.Table) Command {
 	return Configured(environ, func(cfg SealedConfig) Command {
 		return func(ctx context.Context, _ []string) error {
@@ -66,7 +66,7 @@ func reseal(ctx context.Context, keyring *seal.Keyring, tables []seal.Table) err
 		}
 	}
 	if unreadable > 0 {
-		return fmt.Errorf("%d rows cannot be opened: put back the key that they were sealed with", unreadable)
+		return fmt.Errorf("%d rows cannot be opened: restore the key that sealed them", unreadable)
 	}
 	return nil
 }

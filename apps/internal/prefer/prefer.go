@@ -1,4 +1,4 @@
-// Package prefer reads the preferences of clients (RFC 7240).
+// Package prefer parses the Prefer header (RFC 7240).
 package prefer
 
 import (
@@ -8,41 +8,39 @@ import (
 	"time"
 )
 
-// Preferences are those that a server of ours can apply.
+// Preferences are the preferences that our services support.
 type Preferences struct {
-	// Async is respond-async: the client does not want to wait for the outcome.
+	// Async is respond-async: the client does not wait for the outcome.
 	Async bool
-	// Wait is how long the client waits, and nil if it does not say.
+	// Wait is how long the client waits, or nil.
 	Wait *time.Duration
 }
 
-// Read returns the preferences in all Prefer headers. Of a preference that is
-// named several times the first counts. One that is unknown, or not as RFC 7240
-// has it, is ignored.
+// Read parses all Prefer headers. If a preference occurs several times, the first
+// one counts. Unknown and malformed preferences are ignored.
 func Read(header http.Header) Preferences {
 	var p Preferences
 	seen := map[string]bool{}
 	for _, element := range split(strings.Join(header.Values("Prefer"), ","), ',') {
-		preference := split(element, ';')[0] // none of ours has parameters
+		preference := split(element, ';')[0] // without parameters, as ours have none
 		name, value, _ := strings.Cut(preference, "=")
 		name = strings.ToLower(trim(name))
 		if seen[name] {
 			continue
 		}
 		seen[name] = true
-		p.take(name, unquote(trim(value)))
+		p.set(name, unquote(trim(value)))
 	}
 	return p
 }
 
-// maxDigits bounds the number of a wait: whatever has more is no shorter than a
-// year, and no request lasts so long.
+// maxDigits is the maximum number of digits of a wait in seconds, three years.
 const maxDigits = 8
 
-func (p *Preferences) take(name, value string) {
+func (p *Preferences) set(name, value string) {
 	switch name {
 	case "respond-async":
-		p.Async = value == "" // RFC 7240, section 2: an empty value is none
+		p.Async = value == "" // RFC 7240, section 2: an empty value is no value
 	case "wait":
 		seconds, err := strconv.ParseUint(value, 10, 32)
 		if err == nil && len(value) <= maxDigits {
@@ -52,8 +50,8 @@ func (p *Preferences) take(name, value string) {
 	}
 }
 
-// Limit returns how long to wait for an outcome: as the client prefers, within
-// limit.
+// Limit returns how long to wait for an outcome: as long as the client prefers, but
+// at most limit.
 func (p Preferences) Limit(limit time.Duration) time.Duration {
 	switch {
 	case p.Wait != nil:
@@ -64,8 +62,8 @@ func (p Preferences) Limit(limit time.Duration) time.Duration {
 	return limit
 }
 
-// Applied says in the headers of an answer which preferences were applied: the
-// wait if it is within limit, and respond-async if the answer is one to it.
+// Applied sets Preference-Applied: wait if it is at most limit, and respond-async if
+// async reports that the response is asynchronous.
 func (p Preferences) Applied(header http.Header, limit time.Duration, async bool) {
 	var applied []string
 	if async && p.Async {
@@ -79,8 +77,8 @@ func (p Preferences) Applied(header http.Header, limit time.Duration, async bool
 	}
 }
 
-// split returns the parts of text between separators that are not within a quoted
-// string. A string that does not end reaches to the end of text.
+// split splits text at separators outside of quoted strings. An unterminated quoted
+// string extends to the end of text.
 func split(text string, separator byte) []string {
 	var parts []string
 	start, quoted := 0, false
@@ -100,7 +98,7 @@ func split(text string, separator byte) []string {
 
 func trim(text string) string { return strings.Trim(text, " \t") }
 
-// unquote returns the text of a quoted string, and any other text as it is.
+// unquote returns the content of a quoted string. Other text is unchanged.
 func unquote(text string) string {
 	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
 		return text

@@ -23,11 +23,11 @@ func TestRead(t *testing.T) {
 		want    prefer.Preferences
 	}{
 		"nothing":                   {nil, prefer.Preferences{}},
-		"asynchronously":            {[]string{"respond-async"}, prefer.Preferences{Async: true}},
+		"respond-async":             {[]string{"respond-async"}, prefer.Preferences{Async: true}},
 		"any case":                  {[]string{"Respond-ASYNC"}, prefer.Preferences{Async: true}},
 		"parameters":                {[]string{"respond-async; x=1; y"}, prefer.Preferences{Async: true}},
 		"an empty value":            {[]string{`respond-async=""`}, prefer.Preferences{Async: true}},
-		"a value that it has not":   {[]string{"respond-async=1"}, prefer.Preferences{}},
+		"value of respond-async":    {[]string{"respond-async=1"}, prefer.Preferences{}},
 		"a longer name":             {[]string{"respond-asynchronously"}, prefer.Preferences{}},
 		"both":                      {[]string{"respond-async, wait=5"}, prefer.Preferences{Async: true, Wait: seconds(5)}},
 		"several headers":           {[]string{"wait=5", "respond-async"}, prefer.Preferences{Async: true, Wait: seconds(5)}},
@@ -40,11 +40,11 @@ func TestRead(t *testing.T) {
 		"a negative wait":           {[]string{"wait=-1"}, prefer.Preferences{}},
 		"a sign":                    {[]string{"wait=+1"}, prefer.Preferences{}},
 		"a fraction":                {[]string{"wait=1.5"}, prefer.Preferences{}},
-		"a wait without end":        {[]string{"wait=99999999999999999999"}, prefer.Preferences{}},
+		"too long a wait":           {[]string{"wait=99999999999999999999"}, prefer.Preferences{}},
 		"within a quoted string":    {[]string{`foo="a, respond-async, wait=1"`}, prefer.Preferences{}},
 		"behind a quoted string":    {[]string{`foo="a\", b", respond-async`}, prefer.Preferences{Async: true}},
 		"in a parameter":            {[]string{"foo; respond-async; wait=1"}, prefer.Preferences{}},
-		"a string that never ends":  {[]string{`foo="a, respond-async`}, prefer.Preferences{}},
+		"unterminated string":       {[]string{`foo="a, respond-async`}, prefer.Preferences{}},
 		"other languages":           {[]string{"비동기, respond-async"}, prefer.Preferences{Async: true}},
 		"others (RFC 7240, 4)":      {[]string{"return=minimal, handling=strict, respond-async"}, prefer.Preferences{Async: true}},
 		"a parameter of wait":       {[]string{"wait=5;x=6"}, prefer.Preferences{Wait: seconds(5)}},
@@ -69,12 +69,12 @@ func TestLimitAndApplied(t *testing.T) {
 		applied string
 	}{
 		"nothing":            {prefer.Preferences{}, false, most, ""},
-		"202 unasked":        {prefer.Preferences{}, true, most, ""},
-		"asynchronously":     {prefer.Preferences{Async: true}, true, 0, "respond-async"},
-		"done all the same":  {prefer.Preferences{Async: true}, false, 0, ""},
-		"shorter":            {prefer.Preferences{Wait: seconds(3)}, false, 3 * time.Second, "wait=3"},
-		"not at all":         {prefer.Preferences{Wait: seconds(0)}, false, 0, "wait=0"},
-		"longer than we can": {prefer.Preferences{Wait: seconds(60)}, false, most, ""},
+		"202 by default":     {prefer.Preferences{}, true, most, ""},
+		"respond-async":      {prefer.Preferences{Async: true}, true, 0, "respond-async"},
+		"done at once":       {prefer.Preferences{Async: true}, false, 0, ""},
+		"shorter than limit": {prefer.Preferences{Wait: seconds(3)}, false, 3 * time.Second, "wait=3"},
+		"no wait":            {prefer.Preferences{Wait: seconds(0)}, false, 0, "wait=0"},
+		"longer than limit":  {prefer.Preferences{Wait: seconds(60)}, false, most, ""},
 		"both":               {prefer.Preferences{Async: true, Wait: seconds(3)}, true, 3 * time.Second, "respond-async, wait=3"},
 		"both, done in time": {prefer.Preferences{Async: true, Wait: seconds(3)}, false, 3 * time.Second, "wait=3"},
 	} {
@@ -86,8 +86,8 @@ func TestLimitAndApplied(t *testing.T) {
 	}
 }
 
-// FuzzRead sends any preferences: what is read is in them, and what stands before
-// all others counts.
+// FuzzRead checks that parsed preferences occur in the text, and that no text hides
+// the preferences before it.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
 		"", "respond-async", "wait=5, respond-async", `foo="a, respond-async"`, `wait="\"`, "\x00", strings.Repeat(",", 1000), `a="`, `\`, "wait=99999999",
@@ -97,7 +97,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		got := prefer.Read(http.Header{"Prefer": {text}})
 		if got.Async && !strings.Contains(strings.ToLower(text), "respond-async") || got.Wait != nil && *got.Wait < 0 {
-			t.Errorf("%q is %+v", text, got)
+			t.Errorf("%q: got %+v", text, got)
 		}
 		first := prefer.Read(http.Header{"Prefer": {"respond-async, wait=7", text}})
 		if !first.Async || first.Wait == nil || *first.Wait != 7*time.Second {

@@ -1,10 +1,9 @@
-// Package problem defines the one error type that may reach a client.
+// Package problem defines the only error type that clients see.
 //
-// A use case that refuses something returns a *Error: a kind (what sort of
-// refusal), a stable code for programs and a Korean message for people.
-// A database that does not serve is DATABASE_UNAVAILABLE. Every other error is a
-// fault of ours; From turns it into INTERNAL_ERROR, whose text tells nothing
-// about the inside.
+// A use case returns a *Error: a kind, a stable code for programs and a Korean
+// message for users. From converts all other errors, to DATABASE_UNAVAILABLE if the
+// database is unavailable and otherwise to INTERNAL_ERROR, so that no internal text
+// reaches a client.
 package problem
 
 import (
@@ -14,10 +13,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgerr"
 )
 
-// Kind is the sort of a refusal. Package httpjson maps it to an HTTP status.
+// Kind is the kind of an error. Package httpjson maps it to an HTTP status.
 type Kind uint8
 
-// The kinds. The zero value is a fault of ours.
+// The kinds. The zero value is an internal error.
 const (
 	Internal Kind = iota
 	Invalid
@@ -33,15 +32,15 @@ const (
 	Unavailable
 )
 
-// Error is a refusal that a client may see, with the exception of its cause.
-// It is immutable: the With methods return changed copies, so that packages
-// may keep ready-made values in variables.
+// Error is an error that clients may see, except for its cause. It is immutable:
+// the With methods return changed copies, so that packages can declare errors as
+// variables.
 type Error struct {
 	Kind    Kind
 	Code    string // stable, upper snake case English
-	Message string // Korean, for people
-	Details any    // optional, marshalled as it is
-	// RetryAfter is when a retry makes sense; zero means the client is not told.
+	Message string // Korean, for users
+	Details any    // optional, marshalled as JSON
+	// RetryAfter is the value of the Retry-After header; 0 omits it.
 	RetryAfter time.Duration
 
 	cause error
@@ -52,7 +51,7 @@ func New(kind Kind, code, message string) *Error {
 	return &Error{Kind: kind, Code: code, Message: message}
 }
 
-// Error returns the code and the cause: a text for logs, never for clients.
+// Error returns the code and the cause, for logs only.
 func (e *Error) Error() string {
 	if e.cause != nil {
 		return e.Code + ": " + e.cause.Error()
@@ -60,16 +59,16 @@ func (e *Error) Error() string {
 	return e.Code
 }
 
-// Unwrap returns the cause, which is nil for a plain refusal.
+// Unwrap returns the cause, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Is reports whether target is an Error of the same code.
+// Is reports whether target is an Error with the same code.
 func (e *Error) Is(target error) bool {
 	other, ok := target.(*Error)
 	return ok && other.Code == e.Code
 }
 
-// WithCause returns a copy that remembers what led to it.
+// WithCause returns a copy with err as its cause.
 func (e *Error) WithCause(err error) *Error {
 	c := *e
 	c.cause = err
@@ -83,24 +82,24 @@ func (e *Error) WithDetails(details any) *Error {
 	return &c
 }
 
-// FieldErrors are the details of a refused form: a message for each field.
+// FieldErrors are the details of a validation error: a message for each field.
 type FieldErrors struct {
 	Fields map[string]string `json:"fieldErrors"`
 }
 
-// WithFields returns a copy whose details name what is wrong with each field.
+// WithFields returns a copy whose details are FieldErrors.
 func (e *Error) WithFields(fields map[string]string) *Error {
 	return e.WithDetails(FieldErrors{Fields: fields})
 }
 
-// After returns a copy that tells the client to retry after d.
+// After returns a copy with d as RetryAfter.
 func (e *Error) After(d time.Duration) *Error {
 	c := *e
 	c.RetryAfter = d
 	return &c
 }
 
-// Refusals that any service may return.
+// Errors that any service may return.
 var (
 	ErrInternal   = New(Internal, "INTERNAL_ERROR", "일시적인 오류가 발생했습니다. 잠시 후 다시 시도해 주세요.")
 	ErrValidation = New(Invalid, "VALIDATION_ERROR", "입력값이 올바르지 않습니다.")
@@ -109,10 +108,10 @@ var (
 	ErrOverloaded = New(Unavailable, "OVERLOADED", "요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Second)
 )
 
-// From returns err as an Error: itself if it is one, ErrDatabase with err as its
-// cause if the database did not serve or a deadline passed, ErrInternal with err
-// as its cause if not, nil for nil. Storage packages need not translate what
-// pgerr.Unavailable reports: this is the place that does.
+// From returns err as an Error: the Error that err wraps if there is one, else
+// ErrDatabase if the database was unavailable or a deadline has passed
+// (pgerr.Unavailable), else ErrInternal, both with err as their cause. It returns nil
+// for nil.
 func From(err error) *Error {
 	if err == nil {
 		return nil

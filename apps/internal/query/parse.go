@@ -12,20 +12,20 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 )
 
-// declaring is a handler with the names of the parameters that it takes.
+// declaring is a handler with the names of its query parameters.
 type declaring struct {
 	http.Handler
 
 	names []string
 }
 
-// Declare returns h as the handler of a route that takes the parameters of these
-// names. A route whose handler is not declared takes none.
+// Declare returns a handler for a route with the query parameters names. A route
+// whose handler was not returned by Declare has none.
 func Declare(h http.Handler, names ...string) http.Handler {
 	return declaring{Handler: h, names: names}
 }
 
-// declared returns the parameters that the route of r takes.
+// declared returns the names of the query parameters of r's route.
 func declared(r *http.Request) []string {
 	route := mux.CurrentRoute(r)
 	if route == nil {
@@ -38,9 +38,9 @@ func declared(r *http.Request) []string {
 	return handler.names
 }
 
-// Middleware answers 400 to requests whose query is not well-formed or has a
-// parameter that the route does not declare. It belongs on the router itself, so
-// that it covers every route.
+// Middleware answers 400 to requests whose query is malformed or has a parameter
+// that the route does not declare. The root router must use it, so that it applies
+// to every route.
 func Middleware(next http.Handler) http.Handler {
 	return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		if err := New(r).Err(); err != nil {
@@ -51,29 +51,28 @@ func Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// Bounds of what an answer repeats of a query.
+// Limits of the part of a query that a response repeats.
 const (
 	maxFaults = 16
 	maxName   = 64 // bytes
 )
 
-// parse reads the pairs of a raw query into the reader: each declared parameter
-// once, with a value, percent-encoded UTF-8. Pieces between two ampersands that
-// are empty are no pairs.
+// parse parses a raw query into values and faults. Each parameter must be declared
+// and occur once, with a value in percent-encoded UTF-8. Empty pairs are ignored.
 func (r *Reader) parse(raw string, names []string) {
 	for pair := range strings.SplitSeq(raw, "&") {
 		if pair == "" {
 			continue
 		}
-		name, fault := r.take(pair, names)
+		name, fault := r.parsePair(pair, names)
 		if fault != "" && len(r.faults) < maxFaults {
-			r.faults[shown(name)] = fault
+			r.faults[truncate(name)] = fault
 		}
 	}
 }
 
-// take keeps the value of a pair, or returns what is wrong with it.
-func (r *Reader) take(pair string, names []string) (name, fault string) {
+// parsePair stores the value of a pair, or returns a message for the client.
+func (r *Reader) parsePair(pair string, names []string) (name, fault string) {
 	rawName, rawValue, _ := strings.Cut(pair, "=")
 	name, nameErr := url.QueryUnescape(rawName)
 	value, valueErr := url.QueryUnescape(rawValue)
@@ -99,11 +98,11 @@ func (r *Reader) take(pair string, names []string) (name, fault string) {
 }
 
 func (r *Reader) has(name string) bool {
-	_, given := r.values[name]
-	return given
+	_, ok := r.values[name]
+	return ok
 }
 
-// shown returns a name as an answer repeats it.
-func shown(name string) string {
+// truncate returns a name as valid UTF-8 of at most maxName bytes, for responses.
+func truncate(name string) string {
 	return strings.ToValidUTF8(name[:min(len(name), maxName)], "\uFFFD")
 }

@@ -1,6 +1,5 @@
-// Package query reads the parameters of requests. Routes declare the parameters
-// that they take; whatever is wrong with a query is a validation problem that
-// names all of it at once.
+// Package query parses query parameters. Routes declare their parameters; all
+// faults of a query are reported in one validation problem.
 package query
 
 import (
@@ -15,8 +14,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// Reader reads the parameters that a route has declared. What is missing takes
-// its default; what is wrong shows in Err.
+// Reader reads the declared parameters of a request. Its methods return defaults
+// for missing and invalid parameters and record the faults for Err.
 type Reader struct {
 	declared []string
 	values   map[string]string
@@ -30,12 +29,12 @@ func New(r *http.Request) *Reader {
 	return reader
 }
 
-// Lookup returns the text of a parameter as it was sent, or "" for one that is
-// missing, wrong by itself or not declared.
+// Lookup returns the decoded text of a parameter, or "" if it is missing, malformed
+// or not declared.
 func (r *Reader) Lookup(name string) string { return r.values[name] }
 
-// get returns the value of a parameter, or "". It panics for one that the route
-// has not declared, which no request could have.
+// get returns the text of a parameter, or "". It panics if the route has not
+// declared it, as no request could contain it.
 func (r *Reader) get(name string) string {
 	if !slices.Contains(r.declared, name) {
 		panic("query: the route does not declare " + name)
@@ -43,8 +42,7 @@ func (r *Reader) get(name string) string {
 	return r.values[name]
 }
 
-// Err returns a validation problem with a message for each parameter that is
-// wrong, or nil.
+// Err returns a validation problem with a message for each fault, or nil.
 func (r *Reader) Err() error {
 	if len(r.faults) == 0 {
 		return nil
@@ -52,7 +50,7 @@ func (r *Reader) Err() error {
 	return problem.ErrValidation.WithFields(r.faults)
 }
 
-// Number returns a whole number from 1 to limit.
+// Number returns an integer between 1 and limit, or fallback.
 func (r *Reader) Number(name string, fallback, limit int) int {
 	text := r.get(name)
 	if text == "" {
@@ -66,8 +64,8 @@ func (r *Reader) Number(name string, fallback, limit int) int {
 	return n
 }
 
-// Text returns a parameter that matches pattern; message says in Korean what
-// that means.
+// Text returns a parameter that must match pattern, or "". Message is the Korean
+// message of a fault.
 func (r *Reader) Text(name string, pattern *regexp.Regexp, message string) string {
 	return Parsed(r, name, message, func(text string) (string, error) {
 		if !pattern.MatchString(text) {
@@ -77,36 +75,36 @@ func (r *Reader) Text(name string, pattern *regexp.Regexp, message string) strin
 	})
 }
 
-// Time returns a time as RFC 3339 has it, or zero if the parameter is missing.
+// Time returns a time in the format of RFC 3339, or the zero time.
 func (r *Reader) Time(name string) time.Time {
 	return Parsed(r, name, "일시는 RFC 3339 형식이어야 합니다.", func(text string) (at time.Time, err error) {
 		return at, at.UnmarshalText([]byte(text)) // stricter than time.Parse
 	})
 }
 
-// Parsed returns what parse makes of a parameter, or zero if the parameter is
-// missing; message says in Korean what parse takes.
+// Parsed returns a parameter parsed by parse, or the zero value. Message is the
+// Korean message of a fault.
 func Parsed[T any](r *Reader, name, message string, parse func(text string) (T, error)) T {
-	var none T
+	var zero T
 	text := r.get(name)
 	if text == "" {
-		return none
+		return zero
 	}
 	value, err := parse(text)
 	if err != nil {
 		r.faults[name] = message
-		return none
+		return zero
 	}
 	return value
 }
 
-// Line returns a line number, or none if the parameter is missing.
+// Line returns a line number, and whether the parameter was given.
 func (r *Reader) Line(name string) (line msisdn.Number, given bool) {
 	line = Parsed(r, name, "회선 번호는 010-1234-5678 또는 01012345678 형식이어야 합니다.", msisdn.Parse)
 	return line, r.get(name) != ""
 }
 
-// OneOf returns a parameter that may only be one of values, or empty.
+// OneOf returns a parameter that must be one of values, or "".
 func OneOf[T ~string](r *Reader, name string, values ...T) T {
 	value := T(r.get(name))
 	if value == "" || slices.Contains(values, value) {
@@ -120,12 +118,12 @@ func OneOf[T ~string](r *Reader, name string, values ...T) T {
 	return ""
 }
 
-// Days returns the time from the start of startDate to the end of endDate, two
-// days in a place. A zero time is no bound.
-func (r *Reader) Days(place *time.Location) (from, until time.Time) {
-	from = r.day("startDate", place)
-	if end := r.day("endDate", place); !end.IsZero() {
-		until = end.AddDate(0, 0, 1) // the last day counts
+// Days returns the range from the start of startDate (inclusive) to the end of
+// endDate (exclusive), both days in zone. Zero times are open ends.
+func (r *Reader) Days(zone *time.Location) (from, until time.Time) {
+	from = r.day("startDate", zone)
+	if end := r.day("endDate", zone); !end.IsZero() {
+		until = end.AddDate(0, 0, 1) // includes endDate
 	}
 	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
 		r.faults["startDate"] = "시작일은 종료일보다 늦을 수 없습니다."
@@ -133,17 +131,17 @@ func (r *Reader) Days(place *time.Location) (from, until time.Time) {
 	return from, until
 }
 
-func (r *Reader) day(name string, place *time.Location) time.Time {
+func (r *Reader) day(name string, zone *time.Location) time.Time {
 	return Parsed(r, name, "날짜는 YYYY-MM-DD 형식이어야 합니다.", func(text string) (time.Time, error) {
-		return time.ParseInLocation(time.DateOnly, text, place)
+		return time.ParseInLocation(time.DateOnly, text, zone)
 	})
 }
 
-// MaxPageSize is how many items a page may have (product.md, history).
+// MaxPageSize is the maximum number of items on a page (product.md, history).
 const MaxPageSize = 100
 
-// Page returns the page that page and size ask for. Only the first depth items
-// can be paged through.
+// Page returns the page of the parameters page and size, which defaults to size. It
+// must end within the first depth items.
 func (r *Reader) Page(size, depth int) Page {
 	page := Page{Number: r.Number("page", 1, depth), Size: r.Number("size", size, MaxPageSize)}
 	if page.Number*page.Size > depth {
@@ -155,10 +153,10 @@ func (r *Reader) Page(size, depth int) Page {
 // Page is a part of a list.
 type Page struct {
 	Number int // from 1
-	Size   int // how many items it has at most
+	Size   int // maximum number of items
 }
 
-// Count returns how many pages a list of total items has.
+// Count returns the number of pages of total items.
 func (p Page) Count(total int) int { return (total + p.Size - 1) / p.Size }
 
 // HasNext reports whether there is a page after this one.
@@ -167,5 +165,5 @@ func (p Page) HasNext(total int) bool { return p.Number < p.Count(total) }
 // HasPrevious reports whether there is a page before this one.
 func (p Page) HasPrevious() bool { return p.Number > 1 }
 
-// Offset is how many items come before the page.
+// Offset returns the number of items before the page.
 func (p Page) Offset() int { return (p.Number - 1) * p.Size }

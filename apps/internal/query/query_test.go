@@ -24,18 +24,18 @@ var seoul = time.FixedZone("KST", 9*60*60)
 
 type color string
 
-// routed returns a request with a query, as the handler of its route gets it.
+// routed returns a request with a query, as received by the handler of its route.
 func routed(t testing.TB, text string) *http.Request {
 	t.Helper()
 	var got *http.Request
 	router := mux.NewRouter()
-	note := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r })
-	router.Handle("/", query.Declare(note, "line", "startDate", "endDate", "page", "size", "color"))
+	capture := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r })
+	router.Handle("/", query.Declare(capture, "line", "startDate", "endDate", "page", "size", "color"))
 	router.ServeHTTP(httptest.NewRecorder(), &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: text}})
 	return got
 }
 
-// read reads every kind of parameter.
+// read reads a parameter of every type.
 func read(t testing.TB, text string) (got []any, faults map[string]string) {
 	t.Helper()
 	r := query.New(routed(t, text))
@@ -61,7 +61,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestEverythingGiven(t *testing.T) {
+func TestAllParameters(t *testing.T) {
 	t.Parallel()
 	got, faults := read(t, "page=10&size=100&line=010-1234-5678&startDate=2026-07-01&endDate=2026-07-01&color=blue")
 	want := []any{
@@ -115,7 +115,7 @@ func TestFaults(t *testing.T) {
 		}
 		for _, name := range want {
 			if faults[name] == "" {
-				t.Errorf("%s: %s is not named", text, name)
+				t.Errorf("%s: no fault of %s", text, name)
 			}
 		}
 	}
@@ -124,11 +124,11 @@ func TestFaults(t *testing.T) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		page            query.Page
-		total           int
-		count           int
-		next, previous  bool
-		itemsBeforeThis int
+		page           query.Page
+		total          int
+		count          int
+		next, previous bool
+		offset         int
 	}{
 		{query.Page{Number: 1, Size: 10}, 0, 0, false, false, 0},
 		{query.Page{Number: 1, Size: 10}, 10, 1, false, false, 0},
@@ -137,14 +137,14 @@ func TestPages(t *testing.T) {
 		{query.Page{Number: 9, Size: 10}, 11, 2, false, true, 80},
 	} {
 		p := c.page
-		if p.Count(c.total) != c.count || p.HasNext(c.total) != c.next || p.HasPrevious() != c.previous || p.Offset() != c.itemsBeforeThis {
+		if p.Count(c.total) != c.count || p.HasNext(c.total) != c.next || p.HasPrevious() != c.previous || p.Offset() != c.offset {
 			t.Errorf("%+v of %d items: %d pages, next %t, previous %t, offset %d",
 				p, c.total, p.Count(c.total), p.HasNext(c.total), p.HasPrevious(), p.Offset())
 		}
 	}
 }
 
-// TestPairs holds what is no fault: empty pieces, and a name of any encoding.
+// TestPairs checks that empty pairs and percent-encoded names are accepted.
 func TestPairs(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"&", "color=red&", "&&color=red", "colo%72=red", "color=r%65d"} {
@@ -155,7 +155,7 @@ func TestPairs(t *testing.T) {
 	}
 }
 
-func TestAnswersRepeatNoMoreThanABound(t *testing.T) {
+func TestFaultsAreLimited(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
 	for n := range 100 {
@@ -167,13 +167,13 @@ func TestAnswersRepeatNoMoreThanABound(t *testing.T) {
 	}
 	for name := range faults {
 		if len(name) > 64 {
-			t.Errorf("a name of %d bytes", len(name))
+			t.Errorf("name of %d bytes", len(name))
 		}
 	}
 }
 
-// TestMiddlewareRefusesWhatIsNotDeclared also where a handler reads no query.
-func TestMiddlewareRefusesWhatIsNotDeclared(t *testing.T) {
+// TestMiddlewareRejectsUndeclaredParameters even if the handler does not read them.
+func TestMiddlewareRejectsUndeclaredParameters(t *testing.T) {
 	t.Parallel()
 	done := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	router := mux.NewRouter()
@@ -198,11 +198,11 @@ func TestMiddlewareRefusesWhatIsNotDeclared(t *testing.T) {
 	}
 }
 
-func TestAHandlerReadsWhatItsRouteDeclares(t *testing.T) {
+func TestReadingUndeclaredParameterPanics(t *testing.T) {
 	t.Parallel()
 	defer func() {
 		if recover() == nil {
-			t.Error("a parameter that no route declares was read")
+			t.Error("no panic")
 		}
 	}()
 	query.New(routed(t, "")).Time("until")
@@ -216,17 +216,17 @@ func FuzzReader(f *testing.F) {
 		got, faults := read(t, text)
 		page := got[0].(query.Page)
 		if len(faults) == 0 && (page.Number < 1 || page.Size < 1 || page.Number*page.Size > depth) {
-			t.Errorf("%q asks for %+v", text, page)
+			t.Errorf("%q: page %+v", text, page)
 		}
 		if values, err := url.ParseQuery(text); len(faults) == 0 {
-			// What is taken means to everybody else what it means here.
+			// Valid queries mean the same to net/url.
 			if err != nil || values.Get("color") != string(got[5].(color)) {
-				t.Errorf("%q is %v, %v", text, values, err)
+				t.Errorf("%q: net/url parses %v, %v", text, values, err)
 			}
 		}
 		for name := range faults {
 			if !utf8.ValidString(name) {
-				t.Errorf("%q: names %q", text, name)
+				t.Errorf("%q: invalid UTF-8 in %q", text, name)
 			}
 		}
 	})

@@ -1,5 +1,5 @@
-// Package redistest runs a Redis of a test's own, which the test may fill, flush,
-// kill and demote. Only tests may import it.
+// Package redistest runs a Redis for one test, which may fill, flush, kill and
+// demote it. Only tests may import it.
 package redistest
 
 import (
@@ -20,10 +20,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-// binaryVariable names the redis-server to run.
+// binaryVariable is the environment variable with the path of redis-server.
 const binaryVariable = "PHONEBILL_TEST_REDIS_SERVER"
 
-// Server is a Redis without a password that keeps nothing when it ends.
+// Server is a Redis without password and persistence.
 type Server struct {
 	t       testing.TB
 	address string
@@ -31,7 +31,8 @@ type Server struct {
 	cmd     *exec.Cmd
 }
 
-// Start starts a server with further settings, such as "maxmemory", "8mb".
+// Start starts a server until the test ends. Settings are pairs of name and value,
+// such as "maxmemory", "8mb".
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	if os.Getenv(binaryVariable) == "" {
@@ -42,7 +43,7 @@ func Start(t testing.TB, settings ...string) *Server {
 		t.Fatal(err)
 	}
 	address := listener.Addr().String()
-	_, port, _ := net.SplitHostPort(address) // it is one
+	_, port, _ := net.SplitHostPort(address) // never fails
 	_ = listener.Close()
 	args := []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir()}
 	for i := 0; i < len(settings); i += 2 {
@@ -54,20 +55,20 @@ func Start(t testing.TB, settings ...string) *Server {
 	return s
 }
 
-// Address is where the server answers, host:port.
+// Address returns the server's address, host:port.
 func (s *Server) Address() string { return s.address }
 
-// Kill ends the server at once.
+// Kill kills the server.
 func (s *Server) Kill() {
 	if s.cmd == nil {
 		return
 	}
-	_ = s.cmd.Process.Kill() // it may have ended
+	_ = s.cmd.Process.Kill() // fails if the server has exited
 	_ = s.cmd.Wait()
 	s.cmd = nil
 }
 
-// Restart starts the server again after Kill, empty, and waits until it answers.
+// Restart starts the server again after Kill, empty, and waits until it is ready.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.cmd = exec.Command(os.Getenv(binaryVariable), s.args...)
@@ -88,21 +89,21 @@ func (s *Server) Restart() {
 	s.t.Fatalf("redis does not answer: %v", err)
 }
 
-// Do runs a command and returns a simple answer, number or text.
+// Do executes a command and returns its reply, which must not be an array.
 func (s *Server) Do(command ...string) string {
 	s.t.Helper()
-	answer, err := s.do(command...)
+	reply, err := s.do(command...)
 	if err != nil {
 		s.t.Fatalf("redis %s: %v", command[0], err)
 	}
-	return answer
+	return reply
 }
 
-// Stat returns a number of INFO.
+// Stat returns a numeric field of INFO.
 func (s *Server) Stat(name string) int {
 	s.t.Helper()
-	for line := range strings.Lines(s.Do("INFO")) {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(line), name+":"); ok {
+	for field := range strings.Lines(s.Do("INFO")) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(field), name+":"); ok {
 			n, err := strconv.Atoi(text)
 			if err != nil {
 				s.t.Fatal(err)
@@ -110,11 +111,12 @@ func (s *Server) Stat(name string) int {
 			return n
 		}
 	}
-	s.t.Fatalf("redis has no %s", name)
+	s.t.Fatalf("INFO has no field %s", name)
 	return 0
 }
 
-// fill writes hashes as large as a sealed bill, as the state component does.
+// fill writes hashes of the form of the state component's and the size of a sealed
+// bill.
 const fill = `
 for i = ARGV[2], ARGV[2] + ARGV[3] - 1 do
     redis.call('HSET', ARGV[1] .. i, 'data', string.rep('x', 2000), 'version', 1)
@@ -122,8 +124,8 @@ for i = ARGV[2], ARGV[2] + ARGV[3] - 1 do
 end
 return 'OK'`
 
-// Fill writes count keys named prefix0, prefix1 and so on, of 2 kB each. Its
-// error is the server's that takes no more.
+// Fill writes count keys of 2 kB: prefix0, prefix1 and so on. It returns an error if
+// the server rejects a write.
 func (s *Server) Fill(prefix string, count int) error {
 	const chunk = 100
 	for from := 0; from < count; from += chunk {
@@ -154,21 +156,21 @@ func (s *Server) do(command ...string) (string, error) {
 	if _, err := io.WriteString(conn, request.String()); err != nil {
 		return "", err
 	}
-	return answer(bufio.NewReader(conn))
+	return readReply(bufio.NewReader(conn))
 }
 
-// answer reads one reply of the protocol that is no list.
-func answer(reader *bufio.Reader) (string, error) {
-	line, err := reader.ReadString('\n')
+// readReply reads a reply of the Redis protocol that is not an array.
+func readReply(reader *bufio.Reader) (string, error) {
+	reply, err := reader.ReadString('\n')
 	if err != nil {
 		return "", err
 	}
-	line = strings.TrimSpace(line)
-	switch line[0] {
+	reply = strings.TrimSpace(reply)
+	switch reply[0] {
 	case '-':
-		return "", errors.New(line[1:])
+		return "", errors.New(reply[1:])
 	case '$':
-		size, err := strconv.Atoi(line[1:])
+		size, err := strconv.Atoi(reply[1:])
 		if err != nil || size < 0 {
 			return "", err
 		}
@@ -176,5 +178,5 @@ func answer(reader *bufio.Reader) (string, error) {
 		_, err = io.ReadFull(reader, text)
 		return string(text), err
 	}
-	return line[1:], nil
+	return reply[1:], nil
 }

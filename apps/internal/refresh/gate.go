@@ -6,42 +6,40 @@ import (
 	"time"
 )
 
-// Gate bounds how often somebody's demand makes a source be read at once,
-// ahead of its time: one reading goes on at a time, whoever demands one
-// meanwhile shares it, and the next may begin a pause after it has ended.
+// Gate limits on-demand refreshes of a source: concurrent callers share one refresh
+// (single flight), and the next starts no sooner than a pause after its end.
 type Gate struct {
 	pause time.Duration
 	now   func() time.Time
 
-	mu      sync.Mutex
-	reading chan struct{} // closed when the reading ends; nil while there is none
-	ended   time.Time     // when the last one did
-	err     error         // what it came to
+	mu    sync.Mutex
+	done  chan struct{} // closed when the refresh ends; nil if none is running
+	ended time.Time     // end of the last refresh
+	err   error         // its result
 }
 
-// NewGate returns a gate that keeps pause between readings.
+// NewGate returns a gate with a pause between refreshes.
 func NewGate(pause time.Duration, now func() time.Time) *Gate {
 	return &Gate{pause: pause, now: now}
 }
 
-// Again waits for one reading and returns its error. Within the pause it reads
-// nothing and returns at once what the last reading came to. The reading is not
-// ended by its caller's going away, because others may wait for it too: read
-// must come to an end by itself.
-func (g *Gate) Again(ctx context.Context, read func(context.Context) error) error {
+// Do calls refresh, or waits for a running call, and returns its error. Within the
+// pause it returns the result of the last call at once. The end of ctx ends the wait
+// but not refresh, as others may wait for it; refresh needs its own timeout.
+func (g *Gate) Do(ctx context.Context, refresh func(context.Context) error) error {
 	g.mu.Lock()
-	if g.reading == nil && !g.ended.IsZero() && g.now().Sub(g.ended) < g.pause {
+	if g.done == nil && !g.ended.IsZero() && g.now().Sub(g.ended) < g.pause {
 		defer g.mu.Unlock()
 		return g.err
 	}
-	if g.reading == nil {
-		g.reading = make(chan struct{})
-		go g.run(context.WithoutCancel(ctx), read)
+	if g.done == nil {
+		g.done = make(chan struct{})
+		go g.run(context.WithoutCancel(ctx), refresh)
 	}
-	reading := g.reading
+	done := g.done
 	g.mu.Unlock()
 	select {
-	case <-reading:
+	case <-done:
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		return g.err
@@ -50,11 +48,11 @@ func (g *Gate) Again(ctx context.Context, read func(context.Context) error) erro
 	}
 }
 
-func (g *Gate) run(ctx context.Context, read func(context.Context) error) {
-	err := read(ctx)
+func (g *Gate) run(ctx context.Context, refresh func(context.Context) error) {
+	err := refresh(ctx)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.err, g.ended = err, g.now()
-	close(g.reading)
-	g.reading = nil
+	close(g.done)
+	g.done = nil
 }

@@ -11,22 +11,22 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/refresh"
 )
 
-func TestGateSharesOneReadingAndKeepsAPause(t *testing.T) {
+func TestGateSharesRefreshesAndKeepsThePause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const pause, takes = 2 * time.Second, 100 * time.Millisecond
 		gate := refresh.NewGate(pause, time.Now)
-		readings, fault := 0, error(nil)
-		read := func(context.Context) error {
-			readings++
-			pass(takes)
+		calls, fault := 0, error(nil)
+		load := func(context.Context) error {
+			calls++
+			advance(takes)
 			return fault
 		}
 		flood := func() {
 			var group sync.WaitGroup
 			for range 50 {
 				group.Go(func() {
-					if err := gate.Again(t.Context(), read); !errors.Is(err, fault) {
+					if err := gate.Do(t.Context(), load); !errors.Is(err, fault) {
 						t.Errorf("got %v, want %v", err, fault)
 					}
 				})
@@ -35,38 +35,38 @@ func TestGateSharesOneReadingAndKeepsAPause(t *testing.T) {
 		}
 		flood()
 		flood() // within the pause
-		if readings != 1 {
-			t.Fatalf("%d readings", readings)
+		if calls != 1 {
+			t.Fatalf("%d calls, want 1", calls)
 		}
-		pass(pause)
-		fault = errors.New("away")
+		advance(pause)
+		fault = errors.New("unavailable")
 		flood()
-		flood() // is told what the last reading came to
-		if readings != 2 {
-			t.Fatalf("%d readings", readings)
+		flood() // returns the last error
+		if calls != 2 {
+			t.Fatalf("%d calls, want 2", calls)
 		}
 	})
 }
 
-func TestGateReadingOutlivesItsCaller(t *testing.T) {
+func TestRefreshContinuesWhenCallerIsCancelled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		gate := refresh.NewGate(time.Second, time.Now)
 		done := false
-		ctx, leave := context.WithTimeout(t.Context(), time.Second)
-		defer leave()
-		err := gate.Again(ctx, func(ctx context.Context) error {
-			pass(3 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := gate.Do(ctx, func(ctx context.Context) error {
+			advance(3 * time.Second)
 			done = ctx.Err() == nil
 			return ctx.Err()
 		})
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		pass(3 * time.Second)
+		advance(3 * time.Second)
 		synctest.Wait()
 		if !done {
-			t.Error("the reading ended with its caller")
+			t.Error("the refresh was cancelled with its caller")
 		}
 	})
 }

@@ -1,6 +1,5 @@
-// Package refresh says when a value that is kept is read again: by an otter
-// cache in the background, so that nobody waits for it, or at once because
-// somebody has found it out of date.
+// Package refresh limits how often cached values are refreshed: in the background by
+// an otter cache (After), or on demand (Gate).
 package refresh
 
 import (
@@ -9,15 +8,15 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// After has a value read again by the first use after age. If that fails, the
-// value stays and the next attempt is made no sooner than pause later. (Otter's
-// own calculators let every use try again at once: a source that is away would
-// be asked as often as the cache.)
+// After returns a calculator that refreshes a value at its first use after age. If
+// the refresh fails, the value is kept and the next attempt starts no sooner than
+// after pause. (With otter's own calculators, every use retries at once: during an
+// outage the source would be called as often as the cache.)
 func After[K comparable, V any](age, pause time.Duration) otter.RefreshCalculator[K, V] {
 	return AfterFunc[K](func(V) time.Duration { return age }, pause)
 }
 
-// AfterFunc is After for values that know their own age.
+// AfterFunc is After with an age that depends on the value.
 func AfterFunc[K comparable, V any](age func(value V) time.Duration, pause time.Duration) otter.RefreshCalculator[K, V] {
 	return calculator[K, V]{age: age, pause: pause}
 }

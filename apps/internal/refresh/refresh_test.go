@@ -17,21 +17,21 @@ const (
 	pause = 10 * time.Second
 )
 
-// source counts how often it is asked and may be away.
+// source counts its loads, which fail while it is down.
 type source struct {
-	asked int
-	away  bool
+	loads int
+	down  bool
 }
 
 func (s *source) load(context.Context, string) (int, error) {
-	s.asked++
-	if s.away {
-		return 0, errors.New("away")
+	s.loads++
+	if s.down {
+		return 0, errors.New("unavailable")
 	}
-	return s.asked, nil
+	return s.loads, nil
 }
 
-// within runs test with a cache over a source, on a clock of its own.
+// within runs test with a cache over a source, in a synctest bubble.
 func within(t *testing.T, test func(s *source, get func() int)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -44,50 +44,50 @@ func within(t *testing.T, test func(s *source, get func() int)) {
 			if err != nil {
 				t.Errorf("get: %v", err)
 			}
-			synctest.Wait() // for a reload in the background
+			synctest.Wait() // for a background refresh
 			return value
 		})
 	})
 }
 
-func TestAValueIsReadAgainInTheBackground(t *testing.T) {
+func TestValueIsRefreshedInTheBackground(t *testing.T) {
 	t.Parallel()
 	within(t, func(s *source, get func() int) {
 		get()
-		pass(age - time.Second)
-		if get(); s.asked != 1 {
-			t.Errorf("asked %d times before its time", s.asked)
+		advance(age - time.Second)
+		if get(); s.loads != 1 {
+			t.Errorf("%d loads before age, want 1", s.loads)
 		}
-		pass(time.Second)
-		if got := get(); got != 1 || s.asked != 2 {
-			t.Errorf("got %d, asked %d times: want the old value and one reload", got, s.asked)
+		advance(time.Second)
+		if got := get(); got != 1 || s.loads != 2 {
+			t.Errorf("got %d, %d loads; want the old value and a refresh", got, s.loads)
 		}
-		if got := get(); got != 2 || s.asked != 2 {
-			t.Errorf("got %d, asked %d times: want the new value", got, s.asked)
+		if got := get(); got != 2 || s.loads != 2 {
+			t.Errorf("got %d, %d loads; want the new value", got, s.loads)
 		}
 	})
 }
 
-func TestASourceThatIsAwayIsLeftAlone(t *testing.T) {
+func TestFailedRefreshIsRetriedAfterThePause(t *testing.T) {
 	t.Parallel()
 	within(t, func(s *source, get func() int) {
 		get()
-		s.away = true
-		pass(age)
+		s.down = true
+		advance(age)
 		for range 100 {
 			get()
 		}
-		if s.asked != 2 {
-			t.Errorf("asked %d times at once", s.asked-1)
+		if s.loads != 2 {
+			t.Errorf("%d refreshes within the pause, want 1", s.loads-1)
 		}
-		s.away = false
-		pass(pause)
+		s.down = false
+		advance(pause)
 		get()
-		if got := get(); got != 3 || s.asked != 3 {
-			t.Errorf("got %d, asked %d times: want the value it has after its return", got, s.asked)
+		if got := get(); got != 3 || s.loads != 3 {
+			t.Errorf("got %d, %d loads; want the new value", got, s.loads)
 		}
 	})
 }
 
-// pass lets time go by, on the clock of the test's bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+// advance advances the clock of the synctest bubble.
+func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

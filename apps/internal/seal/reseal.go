@@ -5,58 +5,57 @@ import (
 	"fmt"
 )
 
-// Row is a value that a table keeps.
+// Row is a stored value.
 type Row struct {
-	Key     []string // where it is, in the table's own terms
-	Version string   // is another when the row was changed
-	Place   string   // what it is sealed for
+	Key     []string // identifies the row in its table
+	Version string   // changes with every update of the row
+	Place   string   // see Keyring.Seal
 	Sealed  []byte
-	Clear   []byte // what it is instead, if written by software that did not seal
+	Clear   []byte // the value in clear, if written before values were sealed
 }
 
 // Table is a table with sealed values.
 type Table interface {
-	// Name is for reports.
+	// Name returns the table's name for reports.
 	Name() string
-	// Outdated returns up to limit rows, in the order of their keys, that come
-	// after the row with the key after (nil: from the first) and hold a value in
-	// clear or one that does not begin with primary.
+	// Outdated returns up to limit rows, ordered by key, whose value is in clear or
+	// does not begin with primary. It begins behind the key after, or at the first
+	// row if after is nil.
 	Outdated(ctx context.Context, primary []byte, after []string, limit int) ([]Row, error)
-	// Replace puts sealed into the rows, in one transaction, each unless its
-	// version is another by now.
+	// Replace stores sealed in rows, in one transaction. It skips rows whose version
+	// has changed.
 	Replace(ctx context.Context, rows []Row, sealed [][]byte) error
 }
 
-// Report is what Reseal did to a table.
+// Report is the result of Reseal for a table.
 type Report struct {
-	Resealed   int // rows, some of which may have been changed by others meanwhile
+	Resealed   int // rows, including those skipped because of a concurrent update
 	Unreadable int // rows that no key opens
 }
 
-// batch is how many rows are read, and written in a transaction.
+// batch is the number of rows per transaction.
 const batch = 500
 
-// Reseal seals with the primary key what is sealed with another one or kept in
-// clear, so that the other keys can be removed. Interrupted, it goes on where it
-// was: what is done is not done again. Rows that cannot be opened stay as they
-// are and are counted.
+// Reseal seals the values of table with the primary key that are in clear or sealed
+// with another key, so that the other keys can be removed. After an interruption it
+// continues where it stopped. Rows that cannot be opened are counted and not changed.
 func Reseal(ctx context.Context, keyring *Keyring, table Table) (Report, error) {
 	total := Report{}
 	for {
-		done, err := pass(ctx, keyring, table)
+		done, err := resealOnce(ctx, keyring, table)
 		total.Resealed += done.Resealed
 		total.Unreadable = done.Unreadable
 		if err != nil {
 			return total, fmt.Errorf("reseal %s: %w", table.Name(), err)
 		}
-		if done.Resealed == 0 { // nobody has written with another key meanwhile
+		if done.Resealed == 0 { // no concurrent write with another key
 			return total, nil
 		}
 	}
 }
 
-// pass goes through a table once.
-func pass(ctx context.Context, keyring *Keyring, table Table) (Report, error) {
+// resealOnce reseals the rows of a table in one pass.
+func resealOnce(ctx context.Context, keyring *Keyring, table Table) (Report, error) {
 	var (
 		done  Report
 		after []string
@@ -83,7 +82,7 @@ func pass(ctx context.Context, keyring *Keyring, table Table) (Report, error) {
 	}
 }
 
-// renew seals anew those of the rows that can be opened, which it returns too.
+// renew reseals rows. It returns the rows that can be opened and their new values.
 func (k *Keyring) renew(ctx context.Context, rows []Row) (readable []Row, sealed [][]byte, err error) {
 	for _, row := range rows {
 		plain := row.Clear

@@ -15,7 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// memory is a table of names by number.
+// memory is a seal.Table in memory.
 type memory struct {
 	rows    map[string]seal.Row
 	replace func() error // called before rows are replaced
@@ -42,7 +42,7 @@ func (m *memory) Replace(_ context.Context, rows []seal.Row, sealed [][]byte) er
 		return err
 	}
 	for i, row := range rows {
-		if held := m.rows[row.Key[0]]; bytes.Equal(held.Sealed, row.Sealed) && bytes.Equal(held.Clear, row.Clear) {
+		if current := m.rows[row.Key[0]]; bytes.Equal(current.Sealed, row.Sealed) && bytes.Equal(current.Clear, row.Clear) {
 			m.rows[row.Key[0]] = seal.Row{Key: row.Key, Place: row.Place, Sealed: sealed[i]}
 		}
 	}
@@ -59,7 +59,7 @@ func (m *memory) put(t *testing.T, keyring *seal.Keyring, n int) {
 	m.rows[key] = seal.Row{Key: []string{key}, Place: "memory " + key, Sealed: text}
 }
 
-// check opens every row with the keys that are left.
+// check opens every row.
 func (m *memory) check(t *testing.T, keyring *seal.Keyring) {
 	t.Helper()
 	for _, row := range m.rows {
@@ -69,12 +69,12 @@ func (m *memory) check(t *testing.T, keyring *seal.Keyring) {
 	}
 }
 
-func TestResealMakesOldKeysDispensable(t *testing.T) {
+func TestOldKeysCanBeRemovedAfterReseal(t *testing.T) {
 	t.Parallel()
 	store := sealtest.NewStore(sealtest.Keyset(t))
 	keyring := store.Keyring()
 	table := &memory{rows: map[string]seal.Row{}}
-	const many = 1_234 // several batches
+	const many = 1_234 // three batches
 	for n := range many {
 		table.put(t, keyring, n)
 	}
@@ -86,7 +86,7 @@ func TestResealMakesOldKeysDispensable(t *testing.T) {
 	promoted := sealtest.Promoted(t, sealtest.Added(t, old))
 	store.Put(promoted)
 
-	// It is interrupted, and a replica writes with the old key meanwhile.
+	// Reseal is interrupted, and a replica writes with the old key meanwhile.
 	interrupted := errors.New("interrupted")
 	batches := 0
 	table.replace = func() error {
@@ -103,7 +103,7 @@ func TestResealMakesOldKeysDispensable(t *testing.T) {
 	table.replace = func() error {
 		if batches++; batches == 4 {
 			table.put(t, lagging, 0)
-			table.put(t, lagging, many-1) // is about to be replaced: must not be
+			table.put(t, lagging, many-1) // in this batch: must not be overwritten
 		}
 		return nil
 	}
@@ -118,7 +118,7 @@ func TestResealMakesOldKeysDispensable(t *testing.T) {
 	table.check(t, keyring)
 }
 
-func TestResealCountsWhatItCannotOpen(t *testing.T) {
+func TestResealCountsUnreadableRows(t *testing.T) {
 	t.Parallel()
 	table := &memory{rows: map[string]seal.Row{}, replace: func() error { return nil }}
 	keyring := sealtest.Keyring(t)

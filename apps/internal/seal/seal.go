@@ -1,12 +1,10 @@
-// Package seal encrypts what a service keeps, so that a copy of a database or
-// of a cache tells nothing: AES-GCM by Tink, under a keyset from the secret
-// store.
+// Package seal encrypts stored values with AES-GCM by Tink, under a keyset from the
+// secret store, so that a copy of a database or cache reveals nothing.
 //
-// What is sealed belongs to its place, such as one row of one table: copied to
-// another place it cannot be opened. It begins with the id of its key, so that
-// keys can be exchanged one after the other while services run: add a key, make
-// it the primary one when every replica knows it, reseal what is kept (see
-// Reseal), remove the old key.
+// A sealed value is bound to its place, such as one row of one table, as associated
+// data: copied to another place it cannot be opened. It begins with the id of its
+// key, so that keys can be rotated without downtime: add a key, make it primary when
+// every replica has it, reseal the stored values (see Reseal), remove the old key.
 package seal
 
 import (
@@ -28,44 +26,44 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// Config names the secret.
+// Config configures the keyset.
 type Config struct {
-	// KeysetSecret is a Tink keyset of AEAD keys as JSON, in clear: the secret
-	// store is what protects it.
+	// KeysetSecret is the name of a secret with a Tink keyset of AEAD keys in
+	// cleartext JSON.
 	KeysetSecret string `env:"DATA_KEYSET_SECRET,required,notEmpty"`
-	// KeysetFile is a file to read the keyset from instead, for commands that
-	// run without a sidecar.
+	// KeysetFile is a file with the keyset, which replaces the secret in commands
+	// without a sidecar.
 	KeysetFile string `env:"DATA_KEYSET_FILE"`
 }
 
-// Errors of sealing and opening.
+// The errors of a Keyring.
 var (
-	// ErrNoKeys is returned while the keyset cannot be read, or is none.
+	// ErrNoKeys is returned if no valid keyset has been read yet.
 	ErrNoKeys = errors.New("seal: no keys")
-	// ErrUnknownKey is returned for what was sealed with a key that is not in
-	// the keyset, or not any more.
+	// ErrUnknownKey is returned for a value sealed with a key that is not in the
+	// keyset.
 	ErrUnknownKey = errors.New("seal: sealed with a key that is not in the keyset")
-	// ErrBroken is returned for what was changed, or belongs somewhere else.
-	ErrBroken = errors.New("seal: not sealed here, or changed since")
+	// ErrBroken is returned for a value that was modified or sealed for another place.
+	ErrBroken = errors.New("seal: modified or sealed for another place")
 )
 
-// Secrets gives the keyset. See sidecar.Secrets.
+// Secrets reads the keyset. See sidecar.Secrets.
 type Secrets interface {
 	Secret(ctx context.Context, name string) (string, error)
 	Reread(ctx context.Context, name string) (string, error)
 }
 
-// Keyring seals and opens. It looks at the secret each time, and so uses new
-// keys as soon as Secrets tells them. It is safe for concurrent use.
+// Keyring seals and opens values. It reads the secret at each call, so it uses new
+// keys as soon as Secrets returns them. It is safe for concurrent use.
 type Keyring struct {
 	secrets Secrets
 	name    string
 	log     *slog.Logger
 	keys    atomic.Pointer[keys]
-	refused atomic.Pointer[string] // the keyset that was last found unusable
+	invalid atomic.Pointer[string] // the last keyset that was invalid
 }
 
-// file is a keyset in a file, which has no other secret.
+// file is a Secrets that returns the content of a file.
 type file string
 
 // Secret implements Secrets.
@@ -77,8 +75,7 @@ func (f file) Secret(context.Context, string) (string, error) {
 // Reread implements Secrets.
 func (f file) Reread(ctx context.Context, name string) (string, error) { return f.Secret(ctx, name) }
 
-// NewKeyring returns the keyring whose keyset is the secret, or the file, that
-// cfg names.
+// NewKeyring returns the keyring of cfg's secret or file.
 func NewKeyring(cfg Config, secrets Secrets, log *slog.Logger) *Keyring {
 	if cfg.KeysetFile != "" {
 		secrets = file(cfg.KeysetFile)
@@ -86,7 +83,8 @@ func NewKeyring(cfg Config, secrets Secrets, log *slog.Logger) *Keyring {
 	return &Keyring{secrets: secrets, name: cfg.KeysetSecret, log: log}
 }
 
-// Seal encrypts plain for its place. It returns ErrNoKeys.
+// Seal encrypts plain and binds it to place, which Open requires again. It returns
+// ErrNoKeys.
 func (k *Keyring) Seal(ctx context.Context, plain []byte, place string) ([]byte, error) {
 	keys, err := k.current(ctx)
 	if err != nil {
@@ -99,9 +97,9 @@ func (k *Keyring) Seal(ctx context.Context, plain []byte, place string) ([]byte,
 	return sealed, nil
 }
 
-// Open returns what was sealed for a place. It returns ErrNoKeys, ErrUnknownKey
-// or ErrBroken. For an unknown key it looks whether the secret has it by now:
-// another replica may have learned it earlier.
+// Open decrypts a value that was sealed for place. It returns ErrNoKeys,
+// ErrUnknownKey or ErrBroken. If the key is unknown, it rereads the secret first, as
+// another replica may already use a new key.
 func (k *Keyring) Open(ctx context.Context, sealed []byte, place string) ([]byte, error) {
 	keys, err := k.current(ctx)
 	if err != nil {
@@ -111,14 +109,14 @@ func (k *Keyring) Open(ctx context.Context, sealed []byte, place string) ([]byte
 	if !errors.Is(err, ErrUnknownKey) {
 		return plain, err
 	}
-	text, failed := k.secrets.Reread(ctx, k.name)
-	if failed != nil || text == keys.text || k.take(ctx, text) != nil {
+	text, rereadErr := k.secrets.Reread(ctx, k.name)
+	if rereadErr != nil || text == keys.text || k.use(ctx, text) != nil {
 		return nil, err
 	}
 	return k.keys.Load().open(sealed, place)
 }
 
-// SealJSON is Seal for a value.
+// SealJSON seals value as JSON.
 func (k *Keyring) SealJSON(ctx context.Context, value any, place string) ([]byte, error) {
 	plain, err := json.Marshal(value)
 	if err != nil {
@@ -127,20 +125,20 @@ func (k *Keyring) SealJSON(ctx context.Context, value any, place string) ([]byte
 	return k.Seal(ctx, plain, place)
 }
 
-// OpenJSON is Open into the value that into points to.
+// OpenJSON opens a value sealed by SealJSON and decodes it into the pointer into.
 func (k *Keyring) OpenJSON(ctx context.Context, sealed []byte, place string, into any) error {
 	plain, err := k.Open(ctx, sealed, place)
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(plain, into); err != nil {
-		return fmt.Errorf("seal: what was sealed is not what is expected: %w", err)
+		return fmt.Errorf("seal: decode: %w", err)
 	}
 	return nil
 }
 
-// Primary returns what everything begins with that is sealed with the key of
-// now. It returns ErrNoKeys.
+// Primary returns the prefix of values sealed with the primary key. It returns
+// ErrNoKeys.
 func (k *Keyring) Primary(ctx context.Context) ([]byte, error) {
 	keys, err := k.current(ctx)
 	if err != nil {
@@ -149,54 +147,54 @@ func (k *Keyring) Primary(ctx context.Context) ([]byte, error) {
 	return bytes.Clone(keys.primary), nil
 }
 
-// Ready returns ErrNoKeys until the keyset has been read.
+// Ready is a health.Check. It returns ErrNoKeys until the keyset has been read.
 func (k *Keyring) Ready(ctx context.Context) error {
 	_, err := k.current(ctx)
 	return err
 }
 
-// current returns the keys of now. A keyset that cannot be used does not take
-// the place of one that can: a slip of the pen must not close all data.
+// current returns the keys of the current secret. An invalid keyset does not replace
+// a valid one, so that a typo does not make all data unreadable.
 func (k *Keyring) current(ctx context.Context) (*keys, error) {
-	known := k.keys.Load()
+	keys := k.keys.Load()
 	text, err := k.secrets.Secret(ctx, k.name)
-	if err == nil && (known == nil || known.text != text) {
-		err = k.take(ctx, text)
-		known = k.keys.Load()
+	if err == nil && (keys == nil || keys.text != text) {
+		err = k.use(ctx, text)
+		keys = k.keys.Load()
 	}
-	if known == nil {
+	if keys == nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrNoKeys, k.name, err)
 	}
-	return known, nil
+	return keys, nil
 }
 
-// take makes the keyset in text the one of now. It looks at a bad one once.
-func (k *Keyring) take(ctx context.Context, text string) error {
-	if refused := k.refused.Load(); refused != nil && *refused == text {
+// use makes the keyset in text the current one. An invalid keyset is logged once.
+func (k *Keyring) use(ctx context.Context, text string) error {
+	if invalid := k.invalid.Load(); invalid != nil && *invalid == text {
 		return errKeyset
 	}
-	read, err := parse(text)
+	parsed, err := parse(text)
 	if err != nil {
-		k.refused.Store(&text)
-		k.log.ErrorContext(ctx, "keyset cannot be used", "secret", k.name, "error", err)
+		k.invalid.Store(&text)
+		k.log.ErrorContext(ctx, "keyset invalid", "secret", k.name, "error", err)
 		return err
 	}
-	k.keys.Store(read)
+	k.keys.Store(parsed)
 	return nil
 }
 
 const (
-	// mark and the four bytes of a key's id are Tink's own prefix.
-	mark       = 1
-	prefixSize = 5
+	// tinkVersion and the four bytes of a key's id are Tink's output prefix.
+	tinkVersion = 1
+	prefixSize  = 5
 )
 
-// keys are a keyset that can be used.
+// keys are a parsed keyset.
 type keys struct {
-	text    string // as the secret store has it
+	text    string // from the secret store
 	aead    tink.AEAD
-	primary []byte
-	ids     map[string]bool // the prefixes of all keys
+	primary []byte          // the prefix of the primary key
+	enabled map[string]bool // by prefix
 }
 
 func (k *keys) open(sealed []byte, place string) ([]byte, error) {
@@ -204,16 +202,14 @@ func (k *keys) open(sealed []byte, place string) ([]byte, error) {
 	switch {
 	case err == nil:
 		return plain, nil
-	case len(sealed) >= prefixSize && sealed[0] == mark && !k.know(sealed):
+	case len(sealed) >= prefixSize && sealed[0] == tinkVersion && !k.enabled[string(sealed[:prefixSize])]:
 		return nil, ErrUnknownKey
 	}
-	return nil, ErrBroken // Tink does not tell more
+	return nil, ErrBroken // Tink returns no details
 }
 
-func (k *keys) know(sealed []byte) bool { return k.ids[string(sealed[:prefixSize])] }
-
-// errKeyset is what is wrong with a keyset. It tells nothing of it.
-var errKeyset = errors.New("no Tink keyset of AEAD keys in JSON")
+// errKeyset is returned for an invalid keyset. It does not quote the keyset.
+var errKeyset = errors.New("not a Tink keyset of AEAD keys in JSON")
 
 func parse(text string) (*keys, error) {
 	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(strings.NewReader(text)))
@@ -224,16 +220,16 @@ func parse(text string) (*keys, error) {
 	if err != nil {
 		return nil, errKeyset
 	}
-	read := &keys{text: text, aead: primitive, ids: map[string]bool{}}
+	parsed := &keys{text: text, aead: primitive, enabled: map[string]bool{}}
 	for _, info := range handle.KeysetInfo().GetKeyInfo() {
 		if info.GetOutputPrefixType() != tinkpb.OutputPrefixType_TINK {
-			return nil, errors.New("every key must have Tink's output prefix, which tells what it has sealed")
+			return nil, errors.New("a key has no Tink output prefix")
 		}
-		prefix := binary.BigEndian.AppendUint32([]byte{mark}, info.GetKeyId())
-		read.ids[string(prefix)] = info.GetStatus() == tinkpb.KeyStatusType_ENABLED
+		prefix := binary.BigEndian.AppendUint32([]byte{tinkVersion}, info.GetKeyId())
+		parsed.enabled[string(prefix)] = info.GetStatus() == tinkpb.KeyStatusType_ENABLED
 		if info.GetKeyId() == handle.KeysetInfo().GetPrimaryKeyId() {
-			read.primary = prefix
+			parsed.primary = prefix
 		}
 	}
-	return read, nil
+	return parsed, nil
 }

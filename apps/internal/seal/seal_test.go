@@ -40,21 +40,21 @@ func opens(t *testing.T, keyring *seal.Keyring, text []byte) {
 	}
 }
 
-func TestWhatIsSealedTellsNothingAndOpens(t *testing.T) {
+func TestSealedValueIsRandomizedAndOpens(t *testing.T) {
 	t.Parallel()
 	keyring := sealtest.Keyring(t)
 	first, second := sealed(t, keyring), sealed(t, keyring)
 	if bytes.Contains(first, []byte(secret)) || bytes.Equal(first, second) {
-		t.Error("it tells what it is, or that it is the same as another")
+		t.Error("the sealed value contains the plaintext, or equal values have equal ciphertexts")
 	}
 	opens(t, keyring, first)
 	primary, err := keyring.Primary(t.Context())
 	if err != nil || !bytes.HasPrefix(first, primary) {
-		t.Errorf("does not begin with its key %x: %v", primary, err)
+		t.Errorf("does not begin with the primary key's prefix %x: %v", primary, err)
 	}
 }
 
-func TestWhatDoesNotBelongDoesNotOpen(t *testing.T) {
+func TestForeignOrModifiedValuesDoNotOpen(t *testing.T) {
 	t.Parallel()
 	keyring := sealtest.Keyring(t)
 	whole := sealed(t, keyring)
@@ -65,13 +65,13 @@ func TestWhatDoesNotBelongDoesNotOpen(t *testing.T) {
 		place string
 		want  error
 	}{
-		"of another row":      {whole, "bill_archive 01087654321 2026-11", seal.ErrBroken},
-		"changed":             {changed, place, seal.ErrBroken},
-		"cut":                 {whole[:6], place, seal.ErrBroken},
-		"nothing":             {nil, place, seal.ErrBroken},
-		"clear":               {[]byte(`{"customerName":"x"}`), place, seal.ErrBroken},
-		"of somebody's keys":  {sealed(t, sealtest.Keyring(t)), place, seal.ErrUnknownKey},
-		"a key's prefix only": {[]byte{1, 0, 0, 0, 0}, place, seal.ErrUnknownKey},
+		"other place":    {whole, "bill_archive 01087654321 2026-11", seal.ErrBroken},
+		"modified":       {changed, place, seal.ErrBroken},
+		"truncated":      {whole[:6], place, seal.ErrBroken},
+		"empty":          {nil, place, seal.ErrBroken},
+		"clear":          {[]byte(`{"customerName":"x"}`), place, seal.ErrBroken},
+		"other keyset":   {sealed(t, sealtest.Keyring(t)), place, seal.ErrUnknownKey},
+		"unknown prefix": {[]byte{1, 0, 0, 0, 0}, place, seal.ErrUnknownKey},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,16 +94,16 @@ func TestJSON(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if err := keyring.OpenJSON(t.Context(), text, place, new([]string)); err == nil {
-		t.Error("opened into what it is not")
+		t.Error("decoded into a value of another type")
 	}
 	if _, err := keyring.SealJSON(t.Context(), func() {}, place); err == nil {
-		t.Error("sealed what is no JSON")
+		t.Error("sealed a value that has no JSON")
 	}
 }
 
-// TestKeysAreExchangedWhileReplicasRun has two replicas, of which one sees each
-// step of a rotation later than the other.
-func TestKeysAreExchangedWhileReplicasRun(t *testing.T) {
+// TestKeysAreRotatedWhileReplicasRun with two replicas, one of which sees each step
+// of the rotation later than the other.
+func TestKeysAreRotatedWhileReplicasRun(t *testing.T) {
 	t.Parallel()
 	one := sealtest.Keyset(t)
 	early, late := sealtest.NewStore(one), sealtest.NewStore(one)
@@ -135,14 +135,14 @@ func TestKeysAreExchangedWhileReplicasRun(t *testing.T) {
 	check("promoted, seen by both")
 	early.Put(sealtest.Reduced(t, three))
 	if _, err := replicas[0].Open(t.Context(), all[0], place); !errors.Is(err, seal.ErrUnknownKey) {
-		t.Errorf("what was not resealed before its key was removed: %v", err)
+		t.Errorf("value of a removed key: %v", err)
 	}
 	opens(t, replicas[0], all[len(all)-1])
 }
 
-// TestAKeyOfAnotherReplicaIsLookedFor has a key made the primary one at once,
-// before every replica can know it.
-func TestAKeyOfAnotherReplicaIsLookedFor(t *testing.T) {
+// TestUnknownKeyCausesReread with a key that becomes primary before every replica
+// has it.
+func TestUnknownKeyCausesReread(t *testing.T) {
 	t.Parallel()
 	one := sealtest.Keyset(t)
 	two := sealtest.Promoted(t, sealtest.Added(t, one))
@@ -153,27 +153,27 @@ func TestAKeyOfAnotherReplicaIsLookedFor(t *testing.T) {
 	opens(t, keyring, sealed(t, sealtest.NewStore(two).Keyring()))
 }
 
-func TestWithoutKeysNothingIsSealed(t *testing.T) {
+func TestOperationsFailWithoutKeys(t *testing.T) {
 	t.Parallel()
 	store := sealtest.NewStore("")
-	away := errors.New("away")
-	store.Fail(away)
+	unavailable := errors.New("unavailable")
+	store.Fail(unavailable)
 	keyring := store.Keyring()
 	_, sealErr := keyring.Seal(t.Context(), nil, place)
 	_, openErr := keyring.Open(t.Context(), nil, place)
 	_, primaryErr := keyring.Primary(t.Context())
 	for _, err := range []error{sealErr, openErr, primaryErr, keyring.Ready(t.Context())} {
-		if !errors.Is(err, seal.ErrNoKeys) || !errors.Is(err, away) {
+		if !errors.Is(err, seal.ErrNoKeys) || !errors.Is(err, unavailable) {
 			t.Errorf("got %v", err)
 		}
 	}
 	store.Put(sealtest.Keyset(t))
 	text := sealed(t, keyring)
-	store.Fail(away)
-	opens(t, keyring, text) // known keys stay known
+	store.Fail(unavailable)
+	opens(t, keyring, text) // with the keys read before
 }
 
-func TestAKeysetInAFile(t *testing.T) {
+func TestKeysetFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keyset")
 	keyring := seal.NewKeyring(seal.Config{KeysetSecret: "x", KeysetFile: path}, nil, slog.New(slog.DiscardHandler))
@@ -186,7 +186,7 @@ func TestAKeysetInAFile(t *testing.T) {
 	opens(t, keyring, sealed(t, keyring))
 }
 
-func TestABadKeysetDoesNotReplaceAGoodOne(t *testing.T) {
+func TestInvalidKeysetDoesNotReplaceValidOne(t *testing.T) {
 	t.Parallel()
 	store := sealtest.NewStore(sealtest.Keyset(t))
 	var log bytes.Buffer
@@ -200,23 +200,23 @@ func TestABadKeysetDoesNotReplaceAGoodOne(t *testing.T) {
 		store.Put(good[:len(good)/2])
 		opens(t, keyring, text)
 	}
-	if told := log.String(); strings.Count(told, "data-keyset") != 1 || strings.Contains(told, good[20:60]) {
-		t.Errorf("the log tells: %s", told)
+	if logged := log.String(); strings.Count(logged, "data-keyset") != 1 || strings.Contains(logged, good[20:60]) {
+		t.Errorf("logged %s", logged)
 	}
 }
 
-func TestWhatIsNoKeysetIsRefused(t *testing.T) {
+func TestInvalidKeysets(t *testing.T) {
 	t.Parallel()
 	raw, err := keyset.NewHandle(aead.AES256GCMNoPrefixKeyTemplate())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var nameless bytes.Buffer
-	if err := insecurecleartextkeyset.Write(raw, keyset.NewJSONWriter(&nameless)); err != nil {
+	var noPrefix bytes.Buffer
+	if err := insecurecleartextkeyset.Write(raw, keyset.NewJSONWriter(&noPrefix)); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"empty": "", "text": "hunter2", "another object": "{}", "a key without a name": nameless.String(),
+		"empty": "", "text": "hunter2", "empty object": "{}", "key without prefix": noPrefix.String(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -237,15 +237,15 @@ func FuzzOpen(f *testing.F) {
 	f.Add(whole, place+" ")
 	f.Add(whole[:5], place)
 	f.Add([]byte(`{"value":{}}`), place)
-	f.Fuzz(func(t *testing.T, text []byte, where string) {
-		plain, err := keyring.Open(t.Context(), text, where)
-		if err == nil && (!bytes.Equal(text, whole) || where != place) {
+	f.Fuzz(func(t *testing.T, text []byte, other string) {
+		plain, err := keyring.Open(t.Context(), text, other)
+		if err == nil && (!bytes.Equal(text, whole) || other != place) {
 			t.Errorf("opened to %q", plain)
 		}
 	})
 }
 
-// BenchmarkSeal is what a bill of 1 KB pays.
+// BenchmarkSeal measures a value of 1 KB, the size of a bill.
 func BenchmarkSeal(b *testing.B) {
 	keyring := sealtest.Keyring(b)
 	plain := bytes.Repeat([]byte("x"), 1<<10)

@@ -1,5 +1,4 @@
-// Package sealedrows is what resealing needs of a table in PostgreSQL: which of
-// its rows are to be sealed anew, and how they are replaced.
+// Package sealedrows implements seal.Table for tables in PostgreSQL.
 package sealedrows
 
 import (
@@ -12,24 +11,23 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/seal"
 )
 
-// Table is a table with one sealed column. Both statements name a row by the
+// Table is a table with one sealed column. Both statements identify a row by the
 // columns of its key, as text.
 type Table struct {
 	Pool *pgxpool.Pool
-	// Label is the table's name.
+	// Label is the table's name for reports.
 	Label string
-	// First is a key that comes before all others.
+	// First is a key that sorts before all others.
 	First []string
-	// Select returns rows in the order of their keys: the key as an array of
-	// texts, xmin as text, the sealed column, and what is in clear or null. Its
-	// parameters are $1, what needs not be sealed anew begins with; $2, how many
-	// rows; $3 and so on, the key after which to begin.
+	// Select returns rows that must be resealed, ordered by key: the key as an array
+	// of text, xmin as text, the sealed column, and the value in clear or null. Its
+	// parameters are $1, the prefix of values that need not be resealed; $2, the
+	// limit; $3 and so on, the key after which to begin.
 	Select string
-	// Update stores a sealed value and forgets the one in clear. Its parameters
-	// are $1, the value; $2, the xmin that the row must have; $3 and so on, its
-	// key.
+	// Update stores a sealed value and removes the one in clear. Its parameters are
+	// $1, the value; $2, the xmin that the row must have; $3 and so on, the key.
 	Update string
-	// Place returns what the value of a row is sealed for.
+	// Place returns the place of the value of a row (see seal.Keyring.Seal).
 	Place func(key []string) string
 }
 
@@ -61,7 +59,7 @@ func (t Table) Outdated(ctx context.Context, primary []byte, after []string, lim
 
 // Replace implements seal.Table.
 func (t Table) Replace(ctx context.Context, rows []seal.Row, sealed [][]byte) error {
-	batch := &pgx.Batch{} // one transaction and one round trip
+	batch := &pgx.Batch{} // one transaction, one round trip
 	for i, row := range rows {
 		batch.Queue(t.Update, append([]any{sealed[i], row.Version}, values(row.Key)...)...)
 	}

@@ -1,5 +1,5 @@
-// Package sealtest gives tests the keysets that a secret store would have, and
-// exchanges their keys as an operator would.
+// Package sealtest provides keysets, the steps of a key rotation, and a fake secret
+// store. Only tests may import it.
 package sealtest
 
 import (
@@ -33,7 +33,7 @@ func Keyring(tb testing.TB) *seal.Keyring {
 	return NewStore(Keyset(tb)).Keyring()
 }
 
-// Added returns the keyset with one key more, which does not seal yet.
+// Added returns the keyset with a new key that is not primary.
 func Added(tb testing.TB, keys string) string {
 	tb.Helper()
 	return change(tb, keys, func(manager *keyset.Manager, _ uint32) error {
@@ -42,7 +42,7 @@ func Added(tb testing.TB, keys string) string {
 	})
 }
 
-// Promoted returns the keyset with its last key as the primary one.
+// Promoted returns the keyset with its last key as primary.
 func Promoted(tb testing.TB, keys string) string {
 	tb.Helper()
 	return change(tb, keys, func(manager *keyset.Manager, last uint32) error { return manager.SetPrimary(last) })
@@ -68,18 +68,18 @@ func Reduced(tb testing.TB, keys string) string {
 	return finish(tb, manager)
 }
 
-// Store is a secret store with one keyset, as a replica sees it.
+// Store is the cached secret store of one replica, with one keyset.
 type Store struct {
 	mu   sync.Mutex
 	keys string
-	next string // what the replica has not seen yet; "": nothing
+	next string // returned by Reread first, if not empty
 	err  error
 }
 
-// NewStore returns a store that has keys.
+// NewStore returns a store with the keyset keys.
 func NewStore(keys string) *Store { return &Store{keys: keys} }
 
-// Keyring returns a keyring on the store, as each replica has its own.
+// Keyring returns a new keyring that reads from the store.
 func (s *Store) Keyring() *seal.Keyring {
 	return seal.NewKeyring(seal.Config{KeysetSecret: "data-keyset"}, s, slog.New(slog.DiscardHandler))
 }
@@ -87,10 +87,11 @@ func (s *Store) Keyring() *seal.Keyring {
 // Put replaces the keyset.
 func (s *Store) Put(keys string) { s.set(keys, nil) }
 
-// Fail makes the store unreachable.
+// Fail makes all reads return err.
 func (s *Store) Fail(err error) { s.set("", err) }
 
-// Announce replaces the keyset for those only who read it again.
+// Announce replaces the keyset when Reread is next called; until then Secret returns
+// the old one.
 func (s *Store) Announce(keys string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

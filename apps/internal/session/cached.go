@@ -11,30 +11,30 @@ import (
 )
 
 const (
-	// maxAge bounds how long a change of a session may go unseen: product
-	// rule, "within 5 s".
+	// maxAge is the maximum age of a cached session. The product rule is that a
+	// change takes effect within 5 s.
 	maxAge = 5 * time.Second
-	// refreshAge is when a session in use is read again in the background, so
-	// that its user does not wait for the store every five seconds.
+	// refreshAge is the age at which a session in use is refreshed in the background,
+	// so that its requests need not wait for the store.
 	refreshAge = 3 * time.Second
-	// refreshPause is how soon a read that failed is tried again.
+	// refreshPause is the time between attempts of a refresh that fails.
 	refreshPause = time.Second
-	// maxSessions bounds memory: at most a few MiB.
+	// maxSessions is the size of the cache, a few MiB.
 	maxSessions = 20_000
-	// touchShare is the part of its idle time after which a session in use is
-	// prolonged.
+	// touchShare is the divisor of the idle time after which a session in use is
+	// extended.
 	touchShare = 10
 )
 
-// Cached answers whether sessions live, from memory for up to 5 s. It also
-// keeps sessions in use from ending: it prolongs their life in the store.
+// Cached is a cache of live sessions with a maximum age of 5 s. It also extends the
+// sessions that are in use.
 type Cached struct {
 	store *Store
 	now   func() time.Time
 	cache *otter.Cache[string, lookup]
 }
 
-// lookup is an answer of the store; that a session has ended is one as well.
+// lookup is a result of the store. That a session has ended is cached too.
 type lookup struct {
 	record Record
 	ended  bool
@@ -43,25 +43,25 @@ type lookup struct {
 
 // NewCached returns a cache over store.
 func NewCached(store *Store, now func() time.Time) *Cached {
-	// An answer ages from the question on: a slow store has looked long before
-	// it says what it saw.
-	rest := func(e otter.Entry[string, lookup]) time.Duration {
-		return max(maxAge-now().Sub(e.Value.asOf), time.Nanosecond) // 0 would mean for ever
+	// The age counts from the start of the call, as a slow store may have read the
+	// session long before it responds.
+	remaining := func(e otter.Entry[string, lookup]) time.Duration {
+		return max(maxAge-now().Sub(e.Value.asOf), time.Nanosecond) // otter never expires 0
 	}
 	return &Cached{
 		store: store,
 		now:   now,
 		cache: otter.Must(&otter.Options[string, lookup]{
 			MaximumSize:       maxSessions,
-			ExpiryCalculator:  otter.ExpiryWritingFunc(rest),
+			ExpiryCalculator:  otter.ExpiryWritingFunc(remaining),
 			RefreshCalculator: refresh.After[string, lookup](refreshAge, refreshPause),
-			Logger:            &otter.NoopLogger{}, // a store that is away is told by those who then fail
+			Logger:            &otter.NoopLogger{}, // Get returns the errors
 		}),
 	}
 }
 
-// Get returns a live session. It returns ErrEnded, or ErrUnavailable if the
-// store cannot be asked and was not asked within the last 5 s.
+// Get returns a live session. It returns ErrEnded, or ErrUnavailable if the store is
+// unavailable and the session is not in the cache.
 func (c *Cached) Get(ctx context.Context, id string) (Record, error) {
 	found, err := c.cache.Get(ctx, id, otter.LoaderFunc[string, lookup](c.load))
 	if err != nil {
@@ -73,13 +73,12 @@ func (c *Cached) Get(ctx context.Context, id string) (Record, error) {
 	return found.record, nil
 }
 
-// Forget drops what is known of a session, so that a change made here is seen
-// here at once.
+// Forget removes a session from the cache, so that a change by this replica takes
+// effect on it at once.
 func (c *Cached) Forget(id string) { c.cache.Invalidate(id) }
 
 func (c *Cached) load(ctx context.Context, id string) (lookup, error) {
-	// Several requests may wait for this one read: the first of them going
-	// away must not fail the others.
+	// Concurrent requests share this read, so it must not end with the first of them.
 	ctx = context.WithoutCancel(ctx)
 	asOf := c.now()
 	record, etag, err := c.store.Get(ctx, id)
@@ -93,9 +92,8 @@ func (c *Cached) load(ctx context.Context, id string) (lookup, error) {
 	return lookup{record: record, asOf: asOf}, nil
 }
 
-// touch prolongs a session that has used up a share of its idle time. If
-// somebody else changed it meanwhile, or the store fails, the next use will
-// try again: nothing is lost but a little of the prolongation.
+// touch extends a session that has not been extended for a share of its idle time.
+// It ignores conflicts and errors of the store, as the next load tries again.
 func (c *Cached) touch(ctx context.Context, id string, record Record, etag string) {
 	if c.now().Sub(record.TouchedAt) < record.Idle/touchShare {
 		return

@@ -13,11 +13,10 @@ import (
 
 const (
 	id   = "session"
-	rule = 5 * time.Second // a change counts everywhere within
+	rule = 5 * time.Second // within which a change takes effect on all replicas
 )
 
-// cachedTest is a store, and the cache of one replica over it, on a clock of
-// its own.
+// cachedTest is a store and the cache of one replica in a synctest bubble.
 type cachedTest struct {
 	t      *testing.T
 	state  *memory
@@ -34,11 +33,11 @@ func withCached(t *testing.T, test func(c *cachedTest)) {
 		defer c.cached.StopGoroutines()
 		begin(t, store, id, record())
 		test(c)
-		pass(time.Minute) // what goes on in the background comes to its end
+		advance(time.Minute) // background refreshes end
 	})
 }
 
-// want checks what the replica says of the session.
+// want checks the error of the replica's Get.
 func (c *cachedTest) want(want error) {
 	c.t.Helper()
 	got, err := c.cached.Get(c.t.Context(), id)
@@ -48,13 +47,13 @@ func (c *cachedTest) want(want error) {
 	}
 }
 
-// endElsewhere ends the session as another replica does.
+// endElsewhere ends the session in the store only, as another replica does.
 func (c *cachedTest) endElsewhere() {
 	c.t.Helper()
 	wantErr(c.t, nil, c.store.End(c.t.Context(), id))
 }
 
-func TestRequestsOfASessionShareOneRead(t *testing.T) {
+func TestConcurrentGetsShareOneRead(t *testing.T) {
 	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.state.set(func(m *memory) { m.slow, m.gets = time.Millisecond, 0 })
@@ -69,16 +68,16 @@ func TestRequestsOfASessionShareOneRead(t *testing.T) {
 	})
 }
 
-func TestAnEndElsewhereCountsWithinFiveSeconds(t *testing.T) {
+func TestEndOnOtherReplicaTakesEffectWithinFiveSeconds(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		slow time.Duration // the store
-		busy bool          // there are requests all the time
+		slow time.Duration // latency of the store
+		busy bool          // continuous requests
 	}{
-		"busy session":             {0, true},
-		"quiet session":            {0, false},
-		"busy session, slow store": {time.Second, true},
-		"quiet, slow store":        {time.Second, false},
+		"busy":             {0, true},
+		"idle":             {0, false},
+		"busy, slow store": {time.Second, true},
+		"idle, slow store": {time.Second, false},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +86,7 @@ func TestAnEndElsewhereCountsWithinFiveSeconds(t *testing.T) {
 				c.state.set(func(m *memory) { m.slow = tc.slow })
 				var first sync.WaitGroup
 				first.Go(func() { c.want(nil) })
-				pass(tc.slow / 2) // a slow store has been read and has not answered yet
+				advance(tc.slow / 2) // the store has read but not responded
 				synctest.Wait()
 				c.state.set(func(m *memory) { m.slow = 0 })
 				c.endElsewhere()
@@ -96,16 +95,16 @@ func TestAnEndElsewhereCountsWithinFiveSeconds(t *testing.T) {
 				first.Wait()
 				for tc.busy && time.Since(ended) < rule {
 					_, _ = c.cached.Get(c.t.Context(), id)
-					pass(100 * time.Millisecond)
+					advance(100 * time.Millisecond)
 				}
-				pass(rule - time.Since(ended))
+				advance(rule - time.Since(ended))
 				c.want(session.ErrEnded)
 			})
 		})
 	}
 }
 
-func TestAnEndHereCountsAtOnce(t *testing.T) {
+func TestEndTakesEffectAtOnceAfterForget(t *testing.T) {
 	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.want(nil)
@@ -115,17 +114,17 @@ func TestAnEndHereCountsAtOnce(t *testing.T) {
 		gets, _ := c.state.counts()
 		c.want(session.ErrEnded)
 		if again, _ := c.state.counts(); again != gets {
-			t.Error("that a session has ended is not remembered")
+			t.Error("the end of a session is not cached")
 		}
 	})
 }
 
-func TestAReadUnderWayDoesNotBringBackWhatWasForgotten(t *testing.T) {
+func TestReadInProgressDoesNotUndoForget(t *testing.T) {
 	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.state.set(func(m *memory) { m.slow = time.Second })
 		var early sync.WaitGroup
-		early.Go(func() { c.want(session.ErrEnded) }) // reads again once it learns that it was forgotten
+		early.Go(func() { c.want(session.ErrEnded) }) // otter repeats the load after Forget
 		synctest.Wait()
 		c.state.set(func(m *memory) { m.slow = 0 })
 		c.endElsewhere()
@@ -136,83 +135,83 @@ func TestAReadUnderWayDoesNotBringBackWhatWasForgotten(t *testing.T) {
 	})
 }
 
-func TestKnownSessionsBridgeAShortOutage(t *testing.T) {
+func TestCachedSessionsSurviveShortOutage(t *testing.T) {
 	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.want(nil)
-		c.state.set(func(m *memory) { m.away, m.gets = true, 0 })
+		c.state.set(func(m *memory) { m.down, m.gets = true, 0 })
 		for range 49 {
-			pass(100 * time.Millisecond)
+			advance(100 * time.Millisecond)
 			c.want(nil)
 		}
 		if gets, _ := c.state.counts(); gets > 3 {
-			t.Errorf("a store that is away was asked %d times in 5 s", gets)
+			t.Errorf("%d reads in 5 s of outage", gets)
 		}
-		pass(time.Second)
+		advance(time.Second)
 		c.want(session.ErrUnavailable)
-		c.state.set(func(m *memory) { m.away = false })
+		c.state.set(func(m *memory) { m.down = false })
 		c.want(nil)
 	})
 }
 
-func TestUseKeepsASessionAlive(t *testing.T) {
+func TestUseExtendsSession(t *testing.T) {
 	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.state.set(func(m *memory) { m.sets = 0 })
 		for range 24 * 60 {
-			pass(time.Minute)
+			advance(time.Minute)
 			c.want(nil)
 		}
-		// Every tenth of its idle time, not with every request.
+		// Once per tenth of the idle time, not with every request.
 		if _, sets := c.state.counts(); sets > int(24*time.Hour/(idle/10))+1 {
-			t.Errorf("prolonged %d times a day", sets)
+			t.Errorf("extended %d times a day", sets)
 		}
-		pass(idle + rule)
+		advance(idle + rule)
 		c.want(session.ErrEnded)
 	})
 }
 
-func TestAProlongationThatFailsHarmsNobody(t *testing.T) {
+func TestFailedExtensionIsIgnored(t *testing.T) {
 	t.Parallel()
 	withCached(t, func(c *cachedTest) {
-		state := &writesFail{memory: c.state}
+		state := &readOnly{memory: c.state}
 		cached := session.NewCached(session.NewStore(state), time.Now)
 		defer cached.StopGoroutines()
-		pass(idle / 2)
-		if _, err := cached.Get(c.t.Context(), id); err != nil || state.refused != 1 {
-			t.Errorf("got %v after %d writes", err, state.refused)
+		advance(idle / 2)
+		if _, err := cached.Get(c.t.Context(), id); err != nil || state.writes != 1 {
+			t.Errorf("got %v after %d writes", err, state.writes)
 		}
 	})
 }
 
-// writesFail is a store that can be read only.
-type writesFail struct {
+// readOnly is a store whose writes fail.
+type readOnly struct {
 	*memory
 
-	refused int
+	writes int
 }
 
-func (s *writesFail) SetIf(context.Context, string, []byte, string, time.Duration) error {
-	s.refused++
+func (s *readOnly) SetIf(context.Context, string, []byte, string, time.Duration) error {
+	s.writes++
 	return errors.New("read only")
 }
 
-func TestARequestThatLeavesFailsNoOther(t *testing.T) {
+func TestCancelledRequestDoesNotFailOthers(t *testing.T) {
 	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		c.state.set(func(m *memory) { m.slow = time.Second })
-		ctx, leave := context.WithCancel(c.t.Context())
+		ctx, cancel := context.WithCancel(c.t.Context())
 		var group sync.WaitGroup
 		group.Go(func() { _, _ = c.cached.Get(ctx, id) })
 		synctest.Wait()
 		group.Go(func() { c.want(nil) })
 		synctest.Wait()
-		leave()
+		cancel()
 		group.Wait()
 	})
 }
 
-func TestUseKeepsNoSessionAliveBeyondItsEnd(t *testing.T) {
+func TestUseDoesNotExtendSessionBeyondEndsAt(t *testing.T) {
 	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		const long = 2 * idle
@@ -223,17 +222,17 @@ func TestUseKeepsNoSessionAliveBeyondItsEnd(t *testing.T) {
 			if _, err := c.cached.Get(c.t.Context(), "limited"); err != nil {
 				c.t.Fatalf("%s before its end: %v", time.Until(limited.EndsAt), err)
 			}
-			pass(time.Minute)
+			advance(time.Minute)
 		}
 		_, err := c.cached.Get(c.t.Context(), "limited")
 		wantErr(c.t, session.ErrEnded, err)
-		pass(time.Second)
-		_, _, err = c.store.Get(c.t.Context(), "limited") // nothing is left behind either
+		advance(time.Second)
+		_, _, err = c.store.Get(c.t.Context(), "limited") // the store has expired it too
 		wantErr(c.t, session.ErrEnded, err)
 	})
 }
 
-func TestASessionEndsInTimeAlsoWhereItIsRemembered(t *testing.T) {
+func TestCachedSessionEndsAtEndsAt(t *testing.T) {
 	t.Parallel()
 	withCached(t, func(c *cachedTest) {
 		limited := record()
@@ -241,10 +240,10 @@ func TestASessionEndsInTimeAlsoWhereItIsRemembered(t *testing.T) {
 		begin(c.t, c.store, "limited", limited)
 		_, err := c.cached.Get(c.t.Context(), "limited")
 		wantErr(c.t, nil, err)
-		pass(2 * time.Second)
+		advance(2 * time.Second)
 		_, err = c.cached.Get(c.t.Context(), "limited")
 		wantErr(c.t, nil, err)
-		pass(time.Second)
+		advance(time.Second)
 		_, err = c.cached.Get(c.t.Context(), "limited")
 		wantErr(c.t, session.ErrEnded, err)
 	})

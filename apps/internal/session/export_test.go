@@ -1,5 +1,4 @@
 package session
 
-// StopGoroutines ends the cache's own goroutine, for tests on a clock of their
-// own.
+// StopGoroutines stops the cache's goroutines, for tests in a synctest bubble.
 func (c *Cached) StopGoroutines() { c.cache.StopAllGoroutines() }

@@ -10,15 +10,15 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// memory is a state store that treats ETags as Redis does. The contract test
-// holds it to the real ones.
+// memory is a fake state store that treats ETags as Redis does. TestStore runs the
+// same contract against it and the real ones.
 type memory struct {
 	mu      sync.Mutex
 	entries map[string]entry
 	version int
 
-	away       bool
-	slow       time.Duration // between reading and answering
+	down       bool
+	slow       time.Duration // between read and response
 	gets, sets int
 }
 
@@ -34,7 +34,7 @@ func newMemory() *memory { return &memory{entries: map[string]entry{}} }
 
 func (m *memory) Get(_ context.Context, key string) (value []byte, etag string, err error) {
 	found, ok, err := m.read(key)
-	pass(m.pause())
+	advance(m.latency())
 	if err != nil {
 		return nil, "", err
 	}
@@ -48,14 +48,14 @@ func (m *memory) read(key string) (entry, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.gets++
-	if m.away {
+	if m.down {
 		return entry{}, false, sidecar.ErrUnavailable
 	}
 	found, ok := m.entries[key]
 	return found, ok && time.Now().Before(found.expires), nil
 }
 
-func (m *memory) pause() time.Duration {
+func (m *memory) latency() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.slow
@@ -65,10 +65,10 @@ func (m *memory) SetIf(_ context.Context, key string, value []byte, etag string,
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sets++
-	if m.away {
+	if m.down {
 		return sidecar.ErrUnavailable
 	}
-	// A key that is gone takes any ETag.
+	// A missing key accepts any ETag.
 	if found, ok := m.entries[key]; ok && time.Now().Before(found.expires) && found.etag != etag {
 		return sidecar.ErrConflict
 	}
@@ -77,19 +77,19 @@ func (m *memory) SetIf(_ context.Context, key string, value []byte, etag string,
 	return nil
 }
 
-// set changes how the store behaves, or counts anew.
+// set changes the store's fields under its lock.
 func (m *memory) set(change func(m *memory)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	change(m)
 }
 
-// counts returns how many reads and writes there have been.
+// counts returns the numbers of reads and writes.
 func (m *memory) counts() (gets, sets int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.gets, m.sets
 }
 
-// pass lets time go by, on the clock of the test's bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+// advance advances the clock of the synctest bubble.
+func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

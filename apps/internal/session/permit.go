@@ -6,26 +6,24 @@ import (
 	"time"
 )
 
-// permitAttempts bounds how often Permit loses against concurrent changes.
+// permitAttempts is how often Permit tries to write after concurrent changes.
 const permitAttempts = 5
 
-// Permit replaces what a live session may do. It does not prolong the session:
-// that is for its user to do. It returns ErrEnded, ErrUnavailable, or
-// ErrConflict if others keep changing the session.
+// Permit replaces the permissions of a live session without extending it. It returns
+// ErrEnded, ErrUnavailable, or ErrConflict after permitAttempts concurrent changes.
 func (s *Store) Permit(ctx context.Context, id string, permissions []string, now time.Time) error {
 	for range permitAttempts {
 		record, etag, err := s.Get(ctx, id)
 		if err != nil {
 			return err
 		}
-		rest := record.life() - now.Sub(record.TouchedAt)
-		if rest <= 0 {
-			return ErrEnded // as good as: the store counts in whole seconds
+		remaining := record.life() - now.Sub(record.TouchedAt)
+		if remaining <= 0 {
+			return ErrEnded // the store, whose TTLs are in seconds, may still have it
 		}
 		record.Permissions = permissions
-		// Also if they are the same: whoever changes the session with what he read
-		// before must fail.
-		err = s.write(ctx, id, record, etag, min(rest, record.life()))
+		// Written even if unchanged, so that concurrent updates with the old ETag fail.
+		err = s.write(ctx, id, record, etag, min(remaining, record.life()))
 		if !errors.Is(err, ErrConflict) {
 			return err
 		}

@@ -1,7 +1,6 @@
-// Package session is the contract about sessions between the auth service,
-// which begins and ends them, and the services that honour them. A session
-// lives in the shared state store under its id; when its record is gone, its
-// tokens are worth nothing.
+// Package session stores sessions. The auth service creates and ends them; all
+// services check them. A session is a record in the shared state store. Without the
+// record, the session's tokens are invalid.
 package session
 
 import (
@@ -14,58 +13,57 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// Record is what the store keeps of a session.
+// Record is the stored state of a session.
 type Record struct {
 	UserID string `json:"userId"`
-	// Permissions are those of now: a revocation changes them here, while the
-	// tokens already given out still tell the old ones.
+	// Permissions are the current permissions. A revocation changes them here, while
+	// issued tokens still contain the old ones.
 	Permissions []string `json:"permissions"`
-	// Lines are the digits of the line numbers that the user may see.
+	// Lines are the digits of the user's line numbers.
 	Lines []string `json:"lines"`
-	// RefreshID is the id of the one refresh token that is still unused.
+	// RefreshID is the id of the current refresh token.
 	RefreshID string `json:"refreshId"`
-	// UsedRefreshID is the id of the refresh token that was used last, at
-	// RefreshedAt; "" if none was.
+	// UsedRefreshID is the id of the previous refresh token, used at RefreshedAt, or
+	// "".
 	UsedRefreshID string    `json:"usedRefreshId,omitempty"`
 	RefreshedAt   time.Time `json:"refreshedAt,omitzero"`
-	// Idle is how long the session lives without being used.
+	// Idle is how long the session lives without use.
 	Idle time.Duration `json:"idle"`
-	// TouchedAt is when its life was last prolonged.
+	// TouchedAt is when the session was last extended.
 	TouchedAt time.Time `json:"touchedAt"`
-	// EndsAt is when the session is over however much it is used; zero means
-	// that there is no such time.
+	// EndsAt is when the session ends regardless of use; zero means never.
 	EndsAt time.Time `json:"endsAt,omitzero"`
-	// Ended marks a session that End has ended.
+	// Ended is the tombstone of a session ended by End.
 	Ended bool `json:"ended,omitempty"`
 }
 
 // over reports whether a session has reached its end at now.
 func (r Record) over(now time.Time) bool { return !r.EndsAt.IsZero() && !now.Before(r.EndsAt) }
 
-// life is how long the session lives from TouchedAt on if nobody uses it.
+// life returns how long the session lives after TouchedAt without use.
 func (r Record) life() time.Duration {
 	if r.EndsAt.IsZero() {
 		return r.Idle
 	}
-	return max(min(r.Idle, r.EndsAt.Sub(r.TouchedAt)), time.Second) // 0 would mean for ever
+	return max(min(r.Idle, r.EndsAt.Sub(r.TouchedAt)), time.Second) // a TTL of 0 would never expire
 }
 
-// tombstone is how long the record of an ended session stays. Were it deleted,
-// a prolongation that is under way at that moment would write it again: Redis
-// takes any ETag for a key that is gone. It is longer than a call may last.
+// tombstone is the TTL of the tombstone of an ended session. If the record were
+// deleted, a concurrent extension could restore it, since Redis accepts any ETag for
+// a missing key. It is longer than the timeout of a call.
 const tombstone = time.Minute
 
-// endAttempts bounds how often End loses against concurrent changes.
+// endAttempts is how often End tries to write after concurrent changes.
 const endAttempts = 5
 
-// Errors of sessions.
+// The errors of a Store.
 var (
-	ErrEnded       = errors.New("session: ended or never begun")
-	ErrConflict    = errors.New("session: changed by somebody else")
-	ErrUnavailable = errors.New("session: store cannot be reached")
+	ErrEnded       = errors.New("session: ended or unknown")
+	ErrConflict    = errors.New("session: changed concurrently")
+	ErrUnavailable = errors.New("session: store unavailable")
 )
 
-// State is the part of a state store that sessions need.
+// State is the state store of a Store.
 type State interface {
 	Get(ctx context.Context, key string) (value []byte, etag string, err error)
 	SetIf(ctx context.Context, key string, value []byte, etag string, ttl time.Duration) error
@@ -73,14 +71,13 @@ type State interface {
 
 var _ State = (*sidecar.State)(nil)
 
-// Store reads and writes sessions by their ids.
+// Store reads and writes sessions by id.
 type Store struct{ state State }
 
-// NewStore returns the store of sessions kept in state.
+// NewStore returns a store on state.
 func NewStore(state State) *Store { return &Store{state: state} }
 
-// Get returns a session and the ETag to change it with. It returns ErrEnded or
-// ErrUnavailable.
+// Get returns a session and its ETag. It returns ErrEnded or ErrUnavailable.
 func (s *Store) Get(ctx context.Context, id string) (Record, string, error) {
 	value, etag, err := s.state.Get(ctx, id)
 	if err != nil {
@@ -96,21 +93,20 @@ func (s *Store) Get(ctx context.Context, id string) (Record, string, error) {
 	return record, etag, nil
 }
 
-// Create begins a session under an id that must be new. It returns
+// Create creates a session with a new id. It returns ErrConflict if the id exists, or
 // ErrUnavailable.
 func (s *Store) Create(ctx context.Context, id string, record Record) error {
 	return s.Update(ctx, id, record, "")
 }
 
-// Update replaces a session if its ETag is still etag, and prolongs it by
-// record.Idle, but not beyond record.EndsAt. It returns ErrConflict or
-// ErrUnavailable.
+// Update replaces a session and extends it by record.Idle, but not beyond
+// record.EndsAt. It returns ErrConflict if its ETag is not etag, or ErrUnavailable.
 func (s *Store) Update(ctx context.Context, id string, record Record, etag string) error {
 	return s.write(ctx, id, record, etag, record.life())
 }
 
-// End ends a session. One that has ended already is no error. It returns
-// ErrUnavailable, or ErrConflict if others keep changing the session.
+// End ends a session. It returns nil if the session has already ended,
+// ErrUnavailable, or ErrConflict after endAttempts concurrent changes.
 func (s *Store) End(ctx context.Context, id string) error {
 	for range endAttempts {
 		_, etag, err := s.Get(ctx, id)
@@ -128,9 +124,9 @@ func (s *Store) End(ctx context.Context, id string) error {
 	return ErrConflict
 }
 
-// Health tells whether the store answers.
+// Health is a health.Check of the state store.
 func (s *Store) Health(ctx context.Context) error {
-	_, _, err := s.Get(ctx, "health") // no session's id: those are random
+	_, _, err := s.Get(ctx, "health") // session ids are random
 	if err == nil || errors.Is(err, ErrEnded) {
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// An otter cache that is dropped ends its goroutine when the garbage collector has seen that.
+	// The clean-up goroutine of an otter cache ends when the cache is garbage collected.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"))
 }
 
@@ -29,8 +29,7 @@ func record() session.Record {
 	}
 }
 
-// TestStore holds the state stores that sessions may live in, and the one that
-// other tests use, to one contract.
+// TestStore runs one contract against the supported state stores and the fake.
 func TestStore(t *testing.T) {
 	t.Parallel()
 	t.Run("memory", func(t *testing.T) { contract(t, newMemory()) })
@@ -48,13 +47,13 @@ func contract(t *testing.T, state session.State) {
 	t.Parallel()
 	store := session.NewStore(state)
 	tests := map[string]func(t *testing.T, id string){
-		"never begun": func(t *testing.T, id string) {
+		"unknown": func(t *testing.T, id string) {
 			t.Helper()
 			_, _, err := store.Get(t.Context(), id)
 			wantErr(t, session.ErrEnded, err)
 			wantErr(t, nil, store.End(t.Context(), id))
 		},
-		"begun": func(t *testing.T, id string) {
+		"created": func(t *testing.T, id string) {
 			t.Helper()
 			want := record()
 			begin(t, store, id, want)
@@ -64,7 +63,7 @@ func contract(t *testing.T, state session.State) {
 			}
 			wantErr(t, session.ErrConflict, store.Create(t.Context(), id, want))
 		},
-		"changed": func(t *testing.T, id string) {
+		"updated": func(t *testing.T, id string) {
 			t.Helper()
 			begin(t, store, id, record())
 			got, etag := read(t, store, id)
@@ -82,7 +81,7 @@ func contract(t *testing.T, state session.State) {
 			for range 2 {
 				wantErr(t, nil, store.End(t.Context(), id))
 			}
-			// Whoever read it before cannot bring it back.
+			// An ETag read before the end does not restore the session.
 			wantErr(t, session.ErrConflict, store.Update(t.Context(), id, seen, etag))
 			_, _, err := store.Get(t.Context(), id)
 			wantErr(t, session.ErrEnded, err)
@@ -98,7 +97,7 @@ func contract(t *testing.T, state session.State) {
 	}
 }
 
-// endWhileInUse ends a session that several requests prolong all the time.
+// endWhileInUse ends a session that is extended concurrently.
 func endWhileInUse(t *testing.T, store *session.Store, id string) {
 	t.Helper()
 	begin(t, store, id, record())
@@ -132,16 +131,16 @@ func endWhileInUse(t *testing.T, store *session.Store, id string) {
 	wantErr(t, session.ErrEnded, err)
 }
 
-func TestFaultsOfTheStoreAreTold(t *testing.T) {
+func TestStoreErrors(t *testing.T) {
 	t.Parallel()
 	state := newMemory()
 	store := session.NewStore(state)
 	wantErr(t, nil, state.SetIf(t.Context(), "garbage", []byte("{"), "", idle))
 	if _, _, err := store.Get(t.Context(), "garbage"); err == nil || errors.Is(err, session.ErrEnded) || errors.Is(err, session.ErrUnavailable) {
-		t.Errorf("a broken record: %v", err)
+		t.Errorf("malformed record: %v", err)
 	}
 	wantErr(t, nil, store.Health(t.Context()))
-	state.set(func(m *memory) { m.away = true })
+	state.set(func(m *memory) { m.down = true })
 	for name, do := range map[string]func() error{
 		"get":    func() error { _, _, err := store.Get(t.Context(), "id"); return err },
 		"create": func() error { return store.Create(t.Context(), "id", record()) },
@@ -154,19 +153,19 @@ func TestFaultsOfTheStoreAreTold(t *testing.T) {
 	}
 }
 
-func TestACallerThatLeftIsNotTheStoresFault(t *testing.T) {
+func TestCancellationIsNotUnavailable(t *testing.T) {
 	t.Parallel()
-	store := session.NewStore(leavingState{newMemory()})
+	store := session.NewStore(cancelledState{newMemory()})
 	_, _, err := store.Get(t.Context(), "id")
 	if wantErr(t, context.Canceled, err); errors.Is(err, session.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// leavingState is asked by somebody who leaves.
-type leavingState struct{ *memory }
+// cancelledState returns context.Canceled from Get.
+type cancelledState struct{ *memory }
 
-func (leavingState) Get(context.Context, string) (value []byte, etag string, err error) {
+func (cancelledState) Get(context.Context, string) (value []byte, etag string, err error) {
 	return nil, "", context.Canceled
 }
 

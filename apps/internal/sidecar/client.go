@@ -1,8 +1,8 @@
-// Package sidecar talks to the Dapr sidecar beside the service: secrets and
-// state by the SDK, other apps by HTTP through it.
+// Package sidecar is the client of the Dapr sidecar: secrets, state and publishing
+// by the SDK, service invocation by HTTP.
 //
-// Nothing here retries or breaks circuits: that is the business of
-// resiliency/, which the sidecar applies.
+// It has no retries or circuit breakers. Those are policies in resiliency/, which
+// the sidecar applies.
 package sidecar
 
 import (
@@ -24,22 +24,22 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// Config says where the sidecar is. Dapr itself sets these variables.
+// Config configures a Client. Dapr sets the ports and tokens.
 type Config struct {
 	HTTPPort int `env:"DAPR_HTTP_PORT" envDefault:"3500"`
 	GRPCPort int `env:"DAPR_GRPC_PORT" envDefault:"50001"`
-	// Token is what the sidecar demands of us, where it demands anything. It
-	// is a variable because Dapr injects it as one.
+	// Token is the API token that the sidecar requires, or empty. Dapr injects it as
+	// an environment variable.
 	Token string `env:"DAPR_API_TOKEN" json:"-"`
-	// AppToken is what the sidecar shows us, where it shows anything.
+	// AppToken is the token that the sidecar sends to the app, or empty.
 	AppToken string `env:"APP_API_TOKEN" json:"-"`
-	// SecretStore is the component that holds our secrets.
+	// SecretStore is the name of the secret store component.
 	SecretStore string `env:"SECRET_STORE" envDefault:"secret-store"`
-	// SecretAge is how long a secret is used before it is read again.
+	// SecretAge is the age at which a cached secret is refreshed.
 	SecretAge time.Duration `env:"SECRET_AGE" envDefault:"1m"`
 }
 
-// Validate refuses secrets that would never be read again, or all the time.
+// Validate implements config.Validator.
 func (c *Config) Validate() error {
 	if c.SecretAge < time.Second {
 		return errors.New("SECRET_AGE must be at least 1s")
@@ -47,20 +47,19 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// callTimeout bounds a state call to a sidecar that does not answer at all. It is
-// longer than all attempts together that resiliency/ makes.
+// callTimeout is the timeout of a state call. It is longer than all attempts of
+// resiliency/ together.
 const callTimeout = 1500 * time.Millisecond
 
-// reconnect is how often a sidecar that is away is tried. It is near and ours
-// alone: by default, gRPC would let minutes pass after it has come back.
+// reconnect is the backoff of connection attempts. The default of gRPC grows to two
+// minutes, too long for a sidecar that restarts.
 var reconnect = grpc.ConnectParams{
 	Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
 	MinConnectTimeout: time.Second,
 }
 
-// Client is the connection to the sidecar. It connects when it is first used
-// and again whenever the sidecar comes back, so that creating it never waits
-// and an app may start before its sidecar.
+// Client is the connection to the sidecar. It connects at its first use and
+// reconnects after a failure, so an app may start before its sidecar.
 type Client struct {
 	cfg     Config
 	conn    *grpc.ClientConn
@@ -69,10 +68,10 @@ type Client struct {
 	secrets *secrets
 }
 
-// silenceSDK keeps the SDK from printing lines of its own among our JSON.
+// silenceSDK disables the SDK's log, which is not JSON.
 var silenceSDK = sync.OnceFunc(func() { dapr.SetLogger(nil) })
 
-// New returns a client. Close it when done.
+// New returns a client, which the caller must close.
 func New(cfg Config) (*Client, error) {
 	silenceSDK()
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.GRPCPort))
@@ -90,7 +89,7 @@ func New(cfg Config) (*Client, error) {
 		sdk:  dapr.NewClientWithConnection(conn),
 		http: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
-			MaxIdleConns:        512, // no connection churn up to the server's own limit
+			MaxIdleConns:        512, // the server's MaxInFlight
 			MaxIdleConnsPerHost: 512,
 			IdleConnTimeout:     90 * time.Second,
 		},
@@ -99,8 +98,8 @@ func New(cfg Config) (*Client, error) {
 	return client, nil
 }
 
-// callMetadata adds the token and the trace to each call: the SDK adds neither
-// to a connection that it did not open itself.
+// callMetadata adds the API token and the trace to each call, which the SDK does not
+// do on a connection that it has not opened itself.
 func callMetadata(token string) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		if token != "" {
@@ -121,14 +120,14 @@ func (c metadataCarrier) Get(key string) string { return c[key] }
 func (c metadataCarrier) Set(key, value string) { c[key] = value }
 func (c metadataCarrier) Keys() []string        { return nil }
 
-// Close ends the connections.
+// Close closes the connections.
 func (c *Client) Close() error {
 	c.http.CloseIdleConnections()
 	return c.conn.Close()
 }
 
-// Health tells whether the sidecar can be reached and has its components
-// loaded. It does not ask whether the sidecar sees us: it waits for us.
+// Health is a health.Check: the sidecar is reachable and has loaded its components.
+// It does not check whether the sidecar reaches the app, which it waits for.
 func (c *Client) Health(ctx context.Context) error {
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(c.cfg.HTTPPort))
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v1.0/healthz/outbound", http.NoBody)
@@ -137,7 +136,7 @@ func (c *Client) Health(ctx context.Context) error {
 	}
 	resp, err := c.http.RoundTrip(req)
 	if err != nil {
-		return errors.New("sidecar cannot be reached")
+		return errors.New("sidecar unreachable")
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusNoContent {

@@ -31,11 +31,11 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("without a sidecar: %q, %v", got, err)
 	}
 	if got, err := client.Secret(t.Context(), "unread"); err == nil || strings.Contains(err.Error(), "s3cret") {
-		t.Errorf("never read: got %q, %v", got, err)
+		t.Errorf("not cached: got %q, %v", got, err)
 	}
 }
 
-func TestAnAppMayStartBeforeItsSidecar(t *testing.T) {
+func TestClientConnectsWhenSidecarStartsLater(t *testing.T) {
 	t.Parallel()
 	dapr := daprtest.Start(t, daprtest.Options{
 		AppID:     "late-test",
@@ -61,8 +61,7 @@ func TestAnAppMayStartBeforeItsSidecar(t *testing.T) {
 	}
 }
 
-// within repeats do until it succeeds, and returns its last error if that
-// takes too long.
+// within retries do until it succeeds, and returns its last error after limit.
 func within(t *testing.T, limit time.Duration, do func(context.Context) error) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -75,7 +74,7 @@ func within(t *testing.T, limit time.Duration, do func(context.Context) error) e
 	}
 }
 
-func TestALongOutageIsNoticedToEnd(t *testing.T) {
+func TestReconnectBackoffStaysShort(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -88,9 +87,9 @@ func TestALongOutageIsNoticedToEnd(t *testing.T) {
 	}
 	defer func() { _ = client.Close() }()
 
-	const attempts = 8 // by then a wait that doubles would have grown to minutes
+	const attempts = 8 // the default backoff would have grown to minutes
 	reached := make(chan error, 1)
-	go func() { reached <- hangUp(listener, attempts) }()
+	go func() { reached <- closeConns(listener, attempts) }()
 	_, _, err = client.State("state").Get(t.Context(), "key")
 	wantErr(t, sidecar.ErrUnavailable, err)
 	select {
@@ -101,8 +100,8 @@ func TestALongOutageIsNoticedToEnd(t *testing.T) {
 	}
 }
 
-// hangUp ends n connections as soon as they are made.
-func hangUp(listener net.Listener, n int) error {
+// closeConns accepts n connections and closes each at once.
+func closeConns(listener net.Listener, n int) error {
 	for range n {
 		conn, err := listener.Accept()
 		if err != nil {
@@ -113,9 +112,9 @@ func hangUp(listener net.Listener, n int) error {
 	return nil
 }
 
-func TestCloseEndsWhatWaits(t *testing.T) {
+func TestCloseEndsWaitingCalls(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts and says nothing, as a hung sidecar
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // never responds, like a hung sidecar
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +139,7 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 	}
 }
 
-func TestAHungSidecarIsGivenUp(t *testing.T) {
+func TestCallToHungSidecarTimesOut(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -156,6 +155,6 @@ func TestAHungSidecarIsGivenUp(t *testing.T) {
 	_, _, err = client.State("s").Get(t.Context(), "key")
 	wantErr(t, sidecar.ErrUnavailable, err)
 	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("waited %s for it", took)
+		t.Errorf("took %s", took)
 	}
 }

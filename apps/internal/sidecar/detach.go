@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// detach runs call and returns what it returns, or ctx's error once ctx ends.
-// The call itself does not end with ctx: it has a context that only bound ends.
+// detach runs call and returns its result, or ctx's error when ctx ends. The call
+// itself is not cancelled with ctx but by timeout.
 //
-// The sidecar counts a call that is cut off as a failure of whatever it calls.
-// If callers could cut calls off, a few clients that send requests and leave
-// would open a circuit breaker for all.
-func detach[T any](ctx context.Context, bound time.Duration, call func(ctx context.Context) (T, error)) (T, error) {
+// The sidecar counts a cancelled call as a failure of the called app or component.
+// If clients could cancel calls, a few that disconnect would open a circuit breaker
+// for all.
+func detach[T any](ctx context.Context, timeout time.Duration, call func(ctx context.Context) (T, error)) (T, error) {
 	type outcome struct {
 		value T
 		err   error
 	}
-	var none T
+	var zero T
 	if err := ctx.Err(); err != nil {
-		return none, err
+		return zero, err
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 		defer cancel()
 		value, err := call(ctx)
 		done <- outcome{value, err}
@@ -31,6 +31,6 @@ func detach[T any](ctx context.Context, bound time.Duration, call func(ctx conte
 	case got := <-done:
 		return got.value, got.err
 	case <-ctx.Done():
-		return none, ctx.Err()
+		return zero, ctx.Err()
 	}
 }

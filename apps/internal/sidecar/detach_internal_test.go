@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-const detachBound = 8 * time.Second
+const detachTimeout = 8 * time.Second
 
-func TestDetachedCallOutlivesItsCaller(t *testing.T) {
+func TestDetachedCallContinuesAfterCancellation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ctx, leave := context.WithTimeout(t.Context(), time.Second)
-		defer leave()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
 		var ended error
 		finished := make(chan struct{})
 		start := time.Now()
-		_, err := detach(ctx, detachBound, func(ctx context.Context) (int, error) {
+		_, err := detach(ctx, detachTimeout, func(ctx context.Context) (int, error) {
 			defer close(finished)
 			select {
 			case <-time.After(2 * time.Second):
@@ -39,25 +39,25 @@ func TestDetachedCallOutlivesItsCaller(t *testing.T) {
 	})
 }
 
-func TestDetachedCallIsBounded(t *testing.T) {
+func TestDetachedCallTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		_, err := detach(t.Context(), detachBound, func(ctx context.Context) (int, error) {
+		_, err := detach(t.Context(), detachTimeout, func(ctx context.Context) (int, error) {
 			<-ctx.Done()
 			return 0, ctx.Err()
 		})
-		if took := time.Since(start); took != detachBound || !errors.Is(err, context.DeadlineExceeded) {
+		if took := time.Since(start); took != detachTimeout || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v after %s", err, took)
 		}
 	})
 }
 
-func TestCallerThatHasLeftCallsNothing(t *testing.T) {
+func TestCancelledContextMakesNoCall(t *testing.T) {
 	t.Parallel()
-	ctx, leave := context.WithCancel(t.Context())
-	leave()
-	_, err := detach(ctx, detachBound, func(context.Context) (int, error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := detach(ctx, detachTimeout, func(context.Context) (int, error) {
 		t.Error("called")
 		return 0, nil
 	})
@@ -66,9 +66,9 @@ func TestCallerThatHasLeftCallsNothing(t *testing.T) {
 	}
 }
 
-// TestInvocationIsNotCutOff looks at what the sidecar sees of a caller that
-// leaves.
-func TestInvocationIsNotCutOff(t *testing.T) {
+// TestInvocationContinuesAfterCancellation checks the context of the request at the
+// sidecar.
+func TestInvocationContinuesAfterCancellation(t *testing.T) {
 	t.Parallel()
 	arrived, release, seen := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -78,10 +78,10 @@ func TestInvocationIsNotCutOff(t *testing.T) {
 	}))
 	defer server.Close()
 	transport := &invoker{app: "app", address: server.Listener.Addr().String(), next: &http.Transport{DisableKeepAlives: true}}
-	ctx, leave := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-arrived
-		leave()
+		cancel()
 	}()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app/path", http.NoBody)
 	if err != nil {

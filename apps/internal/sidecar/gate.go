@@ -10,19 +10,19 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// tokenHeader carries the token of either direction: what the sidecar demands
-// of us, and what it shows us.
+// tokenHeader carries the API token from app to sidecar, and the app token from
+// sidecar to app.
 const tokenHeader = "dapr-api-token" //nolint:gosec // the name of a header
 
-// ErrInternal refuses a request to a route that only a sidecar may use.
+// ErrInternal is returned for a request that does not come from the sidecar.
 var ErrInternal = problem.New(problem.Forbidden, "INTERNAL_ONLY", "내부 호출만 허용됩니다.")
 
-// Gate keeps out whoever does not come through the sidecar. It belongs on every
-// route that is for other services or for events: the ingress routes none of
-// them, but an ingress may be set up wrongly, and is not the only way to a pod.
+// Gate rejects requests that do not come from the sidecar. Every route for other
+// services or for events must use it: the ingress does not expose these routes, but
+// it may be misconfigured, and pods can be reached without it.
 type Gate struct{ token [sha256.Size]byte }
 
-// NewGate returns the gate of the app that cfg's sidecar belongs to.
+// NewGate returns a gate for cfg.AppToken.
 func NewGate(cfg Config) *Gate {
 	gate := &Gate{}
 	if cfg.AppToken != "" {
@@ -31,8 +31,8 @@ func NewGate(cfg Config) *Gate {
 	return gate
 }
 
-// Middleware answers 403 to requests without the token that the sidecar shows.
-// Where there is no such token, the sidecar is known by being on this host.
+// Middleware answers 403 to requests without the app token. If none is configured,
+// it accepts requests from the loopback address.
 func (g *Gate) Middleware(next http.Handler) http.Handler {
 	return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		if !g.admits(r) {
@@ -48,6 +48,6 @@ func (g *Gate) admits(r *http.Request) bool {
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)
 		return err == nil && peer.Addr().Unmap().IsLoopback()
 	}
-	shown := sha256.Sum256([]byte(r.Header.Get(tokenHeader)))
-	return subtle.ConstantTimeCompare(shown[:], g.token[:]) == 1
+	sent := sha256.Sum256([]byte(r.Header.Get(tokenHeader)))
+	return subtle.ConstantTimeCompare(sent[:], g.token[:]) == 1
 }

@@ -9,24 +9,24 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-func TestGateLetsOnlyTheSidecarThrough(t *testing.T) {
+func TestGateAcceptsTheSidecarOnly(t *testing.T) {
 	t.Parallel()
-	const near, mapped, far = "127.0.0.1:40000", "[::ffff:127.0.0.1]:40000", "10.0.0.7:40000"
+	const local, mapped, remote = "127.0.0.1:40000", "[::ffff:127.0.0.1]:40000", "10.0.0.7:40000"
 	for name, tc := range map[string]struct {
-		token, shown, peer string
-		status             int
+		token, sent, peer string
+		status            int
 	}{
-		"its token":                    {"secret", "secret", near, http.StatusNoContent},
-		"its token, from another host": {"secret", "secret", far, http.StatusNoContent},
-		"no token":                     {"secret", "", near, http.StatusForbidden},
-		"another token":                {"secret", "secreT", near, http.StatusForbidden},
-		"a part of the token":          {"secret", "secre", near, http.StatusForbidden},
-		"none set, same host":          {"", "", near, http.StatusNoContent},
-		"none set, same host, IPv6":    {"", "", "[::1]:40000", http.StatusNoContent},
-		"none set, same host, mapped":  {"", "", mapped, http.StatusNoContent},
-		"none set, another host":       {"", "", far, http.StatusForbidden},
-		"none set, but one is shown":   {"", "secret", far, http.StatusForbidden},
-		"none set, no address":         {"", "", "", http.StatusForbidden},
+		"token":                        {"secret", "secret", local, http.StatusNoContent},
+		"token from another host":      {"secret", "secret", remote, http.StatusNoContent},
+		"no token":                     {"secret", "", local, http.StatusForbidden},
+		"wrong token":                  {"secret", "secreT", local, http.StatusForbidden},
+		"prefix of the token":          {"secret", "secre", local, http.StatusForbidden},
+		"none configured, loopback":    {"", "", local, http.StatusNoContent},
+		"none configured, IPv6":        {"", "", "[::1]:40000", http.StatusNoContent},
+		"none configured, IPv4-mapped": {"", "", mapped, http.StatusNoContent},
+		"none configured, other host":  {"", "", remote, http.StatusForbidden},
+		"none configured, one sent":    {"", "secret", remote, http.StatusForbidden},
+		"none configured, no address":  {"", "", "", http.StatusForbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +36,7 @@ func TestGateLetsOnlyTheSidecarThrough(t *testing.T) {
 			}))
 			r := httptest.NewRequest(http.MethodPost, "/events/something", http.NoBody)
 			r.RemoteAddr = tc.peer
-			r.Header.Set("dapr-api-token", tc.shown)
+			r.Header.Set("dapr-api-token", tc.sent)
 			answer := httptest.NewRecorder()
 			served.ServeHTTP(answer, r)
 			if answer.Code != tc.status {

@@ -18,10 +18,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// Reason says why a call did not reach the other app, or was given up.
+// Reason is the reason of an InvokeError.
 type Reason string
 
-// The reasons, as the sidecar's texts tell them apart.
+// The reasons, as far as the sidecar's messages distinguish them.
 const (
 	BreakerOpen Reason = "breaker open"
 	Timeout     Reason = "timeout"
@@ -29,9 +29,8 @@ const (
 	Unreachable Reason = "unreachable"
 )
 
-// InvokeError is a failure of the call itself, never an answer of the other
-// app. Unless its Reason is BreakerOpen or Refused, the other app may have
-// done what it was asked.
+// InvokeError is a failure of the call itself, not a response of the called app.
+// Unless its Reason is BreakerOpen or Refused, the app may have handled the request.
 type InvokeError struct {
 	App    string
 	Reason Reason
@@ -43,13 +42,12 @@ func (e *InvokeError) Error() string {
 	return fmt.Sprintf("invoke %s: %s: %v", e.App, e.Reason, e.Cause)
 }
 
-// Unwrap returns what the sidecar or the network said.
+// Unwrap returns the error of the sidecar or the network.
 func (e *InvokeError) Unwrap() error { return e.Cause }
 
-// Invoker returns a transport whose requests go to the app called appID
-// through the sidecar, whatever host their URL names. Any status the app
-// answers with is passed on; what the sidecar itself says becomes an
-// *InvokeError.
+// Invoker returns a transport that sends all requests to the app appID through the
+// sidecar; the host of their URLs is ignored. It returns responses of the app with
+// any status. Errors of the sidecar itself are *InvokeError.
 func (c *Client) Invoker(appID string) http.RoundTripper {
 	return &invoker{
 		app:     appID,
@@ -64,16 +62,15 @@ type invoker struct {
 	next                http.RoundTripper
 }
 
-// invokeTimeout bounds a call to a sidecar that does not answer at all. It is
-// longer than all attempts together that resiliency/ makes.
+// invokeTimeout is the timeout of a call. It is longer than all attempts of
+// resiliency/ together.
 const invokeTimeout = 8 * time.Second
 
-// maxAnswer bounds an answer, in bytes: it is the most that a sidecar takes.
+// maxAnswer is the maximum size of a response in bytes, the sidecar's own limit.
 const maxAnswer = 4 << 20
 
-// RoundTrip returns the whole answer, which was read by the time it returns.
-// When the request's context ends it returns at once, but the call goes on; see
-// detach.
+// RoundTrip implements http.RoundTripper. It reads the whole body. When the
+// request's context ends it returns, but the call continues; see detach.
 func (i *invoker) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := detach(r.Context(), invokeTimeout, func(ctx context.Context) (*http.Response, error) {
 		return i.call(r.WithContext(ctx))
@@ -88,7 +85,7 @@ func (i *invoker) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// call sends r to the sidecar and reads the answer.
+// call sends r to the sidecar and reads the response.
 func (i *invoker) call(r *http.Request) (*http.Response, error) {
 	resp, err := i.next.RoundTrip(i.redirect(r))
 	if err != nil {
@@ -97,7 +94,7 @@ func (i *invoker) call(r *http.Request) (*http.Response, error) {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(body) > maxAnswer {
-		err = errors.New("answer is too large")
+		err = errors.New("response too large")
 	}
 	if err != nil {
 		return nil, i.unanswered(r.Context(), err)
@@ -128,21 +125,22 @@ func (i *invoker) redirect(r *http.Request) *http.Request {
 	return out
 }
 
-// failure returns what the sidecar itself reports, which it marks with an error
-// code in the body, or nil for an answer of the app.
+// failure returns an InvokeError if the response is an error of the sidecar itself,
+// which has an error code in the body, or nil for a response of the app.
 func (i *invoker) failure(status int, body []byte) error {
 	if status < http.StatusBadRequest {
 		return nil
 	}
-	var said struct{ ErrorCode, Message string }
-	_ = json.Unmarshal(body, &said) // what is not JSON has no such code
-	if !strings.HasPrefix(said.ErrorCode, "ERR_") {
+	var report struct{ ErrorCode, Message string }
+	_ = json.Unmarshal(body, &report) // a body of the app may be anything
+	if !strings.HasPrefix(report.ErrorCode, "ERR_") {
 		return nil
 	}
-	return &InvokeError{App: i.app, Reason: reason(status, said.Message), Cause: fmt.Errorf("%s: %s", said.ErrorCode, said.Message)}
+	return &InvokeError{App: i.app, Reason: reason(status, report.Message), Cause: fmt.Errorf("%s: %s", report.ErrorCode, report.Message)}
 }
 
-// reason reads the sidecar's text: it answers 500 to nearly everything.
+// reason derives the reason from the sidecar's message, as nearly all its errors have
+// the status 500.
 func reason(code int, message string) Reason {
 	switch {
 	case code == http.StatusForbidden, code == http.StatusUnauthorized:

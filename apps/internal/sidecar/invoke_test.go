@@ -24,8 +24,8 @@ const (
 	trip       = 3 // failures
 )
 
-// policies are those of the test: what the repository's own do to KOS is
-// proved by the services' component tests.
+// policies are the test's own. The services' component tests cover those in
+// resiliency/.
 var policies = fmt.Sprintf(`apiVersion: dapr.io/v1alpha1
 kind: Resiliency
 metadata: {name: test}
@@ -38,11 +38,11 @@ spec:
     apps:
       upstream: {timeout: quick}
       fragile: {timeout: quick, circuitBreaker: quick}
-      deserted: {timeout: quick, circuitBreaker: quick}
-      nobody: {timeout: quick}
+      cancelled: {timeout: quick, circuitBreaker: quick}
+      absent: {timeout: quick}
 `, appTimeout, trip)
 
-// upstream is an app whose path says what it answers.
+// upstream starts an app whose responses depend on the path.
 func upstream(t *testing.T) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,14 +79,14 @@ func TestInvoker(t *testing.T) {
 			policies,
 			daprtest.HTTPEndpoint("upstream", url),
 			daprtest.HTTPEndpoint("fragile", url),
-			daprtest.HTTPEndpoint("deserted", url),
-			daprtest.HTTPEndpoint("nobody", "http://"+unusedAddress(t)),
+			daprtest.HTTPEndpoint("cancelled", url),
+			daprtest.HTTPEndpoint("absent", "http://"+unusedAddress(t)),
 		},
 	})
 	client := dapr.Client()
-	t.Run("request arrives", func(t *testing.T) { arrives(t, client.Invoker("upstream")) })
-	t.Run("answers of the app", func(t *testing.T) { passesOn(t, client.Invoker("upstream")) })
-	t.Run("large failure", func(t *testing.T) {
+	t.Run("request", func(t *testing.T) { testRequest(t, client.Invoker("upstream")) })
+	t.Run("responses of the app", func(t *testing.T) { testResponses(t, client.Invoker("upstream")) })
+	t.Run("large error", func(t *testing.T) {
 		t.Parallel()
 		if _, text := answer(t, client.Invoker("upstream"), "/large"); len(text) != 40<<10 {
 			t.Errorf("%d bytes", len(text))
@@ -105,11 +105,11 @@ func TestInvoker(t *testing.T) {
 			t.Errorf("got %v", fault)
 		}
 	})
-	t.Run("callers that leave", func(t *testing.T) { survivesLeaving(t, client.Invoker("deserted")) })
-	t.Run("breaker", func(t *testing.T) { breaks(t, client.Invoker("fragile")) })
+	t.Run("cancelled calls", func(t *testing.T) { testCancellation(t, client.Invoker("cancelled")) })
+	t.Run("circuit breaker", func(t *testing.T) { testBreaker(t, client.Invoker("fragile")) })
 	t.Run("unreachable app", func(t *testing.T) {
 		t.Parallel()
-		wantReason(t, client.Invoker("nobody"), "/", sidecar.Unreachable)
+		wantReason(t, client.Invoker("absent"), "/", sidecar.Unreachable)
 	})
 	t.Run("unreachable sidecar", func(t *testing.T) {
 		t.Parallel()
@@ -125,7 +125,8 @@ func TestInvoker(t *testing.T) {
 	})
 }
 
-func arrives(t *testing.T, transport http.RoundTripper) {
+// testRequest checks that method, query, headers, trace and body reach the app.
+func testRequest(t *testing.T, transport http.RoundTripper) {
 	t.Helper()
 	t.Parallel()
 	const traceID = "ab000000000000000000000000000001"
@@ -133,7 +134,7 @@ func arrives(t *testing.T, transport http.RoundTripper) {
 		TraceID: trace.TraceID{0xab, 15: 1}, SpanID: trace.SpanID{1},
 	}))
 	body := `{"lineNumber":"01012345678"}`
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://whoever/echo?a=b", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://ignored/echo?a=b", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,12 +155,13 @@ func arrives(t *testing.T, transport http.RoundTripper) {
 	if diff := cmp.Diff([]string{"POST", "a=b", "Bearer", "token", traceID}, append(seen[:4], strings.Split(seen[4], "-")[1])); diff != "" {
 		t.Errorf("the app saw (-want +got):\n%s", diff)
 	}
-	if req.URL.Host != "whoever" || req.Header.Get("dapr-app-id") != "" {
+	if req.URL.Host != "ignored" || req.Header.Get("dapr-app-id") != "" {
 		t.Error("the caller's request was changed")
 	}
 }
 
-func passesOn(t *testing.T, transport http.RoundTripper) {
+// testResponses checks that responses of the app with any status are returned.
+func testResponses(t *testing.T, transport http.RoundTripper) {
 	t.Helper()
 	t.Parallel()
 	for _, status := range []int{200, 201, 400, 401, 403, 404, 409, 429, 500, 502, 503} {
@@ -171,7 +173,8 @@ func passesOn(t *testing.T, transport http.RoundTripper) {
 	}
 }
 
-func breaks(t *testing.T, transport http.RoundTripper) {
+// testBreaker checks that consecutive failures open the circuit breaker.
+func testBreaker(t *testing.T, transport http.RoundTripper) {
 	t.Helper()
 	t.Parallel()
 	for range trip {
@@ -182,20 +185,20 @@ func breaks(t *testing.T, transport http.RoundTripper) {
 	start := time.Now()
 	wantReason(t, transport, "/503/breaks", sidecar.BreakerOpen)
 	if took := time.Since(start); took > appTimeout {
-		t.Errorf("an open breaker took %s", took)
+		t.Errorf("the open breaker took %s", took)
 	}
-	// Of an app, Dapr keeps a breaker for each path; of an HTTPEndpoint only one.
+	// Dapr has a breaker per path for an app, but only one for an HTTPEndpoint.
 	wantReason(t, transport, "/200/another", sidecar.BreakerOpen)
 }
 
-// survivesLeaving lets more callers leave than open the breaker.
-func survivesLeaving(t *testing.T, transport http.RoundTripper) {
+// testCancellation checks that cancelled calls do not open the circuit breaker.
+func testCancellation(t *testing.T, transport http.RoundTripper) {
 	t.Helper()
 	t.Parallel()
 	for range 3 * trip {
-		ctx, leave := context.WithTimeout(t.Context(), appTimeout/10)
+		ctx, cancel := context.WithTimeout(t.Context(), appTimeout/10)
 		_, err := transport.RoundTrip(request(ctx, t, "/slow"))
-		leave()
+		cancel()
 		_ = wantInvokeError(t, err, sidecar.Timeout)
 	}
 	if resp, _ := answer(t, transport, "/slow"); resp.StatusCode != http.StatusOK {
@@ -241,7 +244,7 @@ func request(ctx context.Context, t *testing.T, path string) *http.Request {
 	return req
 }
 
-// unusedAddress is one where nobody listens.
+// unusedAddress returns an address on which no process listens.
 func unusedAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.DiscardHandler)) // otter tells it of reloads that fail
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // otter logs reloads that fail
 	goleak.VerifyTestMain(m)
 }

@@ -9,25 +9,25 @@ import (
 	dapr "github.com/dapr/go-sdk/client"
 )
 
-// publishTimeout bounds a call to a sidecar that does not answer at all. It is
-// longer than all attempts together that resiliency/ makes.
+// publishTimeout is the timeout of a call. It is longer than all attempts of
+// resiliency/ together.
 const publishTimeout = 5 * time.Second
 
-// Event is something that has happened, told to whom it may concern.
+// Event is an event to publish.
 type Event struct {
-	// ID is the same whenever the same event is published: consumers know a
-	// repetition by it.
+	// ID identifies the event. It is the same if the event is published again, so
+	// that consumers recognize duplicates.
 	ID string
 	// Type is the event's name with its version, and its topic:
 	// "product.changed.v1".
 	Type string
-	// Data is told as JSON.
+	// Data is marshalled as JSON.
 	Data any
 }
 
-// Publish hands an event to the broker of a component, as a CloudEvent on the
-// topic that its type names. When it returns nil the broker has the event; it
-// may have it also when an error is returned.
+// Publish publishes an event to a pub/sub component as a CloudEvent, on the topic
+// e.Type. If it returns nil, the broker has the event. If it returns an error, the
+// broker may have it.
 func (c *Client) Publish(ctx context.Context, component string, e Event) error {
 	data, err := json.Marshal(e.Data)
 	if err != nil {

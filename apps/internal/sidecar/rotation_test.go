@@ -8,9 +8,9 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// TestARotatedSecretComesThroughTheSidecar replaces a secret in the store while
-// it is read all the time: nobody is ever left without.
-func TestARotatedSecretComesThroughTheSidecar(t *testing.T) {
+// TestRotatedSecretIsReadWithoutErrors replaces a secret in the store while it is
+// read continuously.
+func TestRotatedSecretIsReadWithoutErrors(t *testing.T) {
 	t.Parallel()
 	dapr := daprtest.Start(t, daprtest.Options{AppID: "rotation", Secrets: map[string]string{"key": "old"}})
 	cfg := dapr.Config()
@@ -35,8 +35,8 @@ func TestARotatedSecretComesThroughTheSidecar(t *testing.T) {
 	for get() != "new" {
 		select {
 		case <-deadline:
-			t.Fatal("it is never seen")
-		case <-time.After(20 * time.Millisecond): // the next look
+			t.Fatal("the new secret is not returned")
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

@@ -12,34 +12,31 @@ import (
 )
 
 const (
-	// secretTimeout bounds a call to a sidecar that does not answer at all. It is
-	// longer than all attempts together that resiliency/ makes.
+	// secretTimeout is the timeout of a call. It is longer than all attempts of
+	// resiliency/ together.
 	secretTimeout = 5 * time.Second
-	// secretPause is how soon a secret that could not be read again is tried
-	// anew.
+	// secretPause is the time between attempts of a refresh that fails.
 	secretPause = 10 * time.Second
-	// rereadPause is how soon a secret is read again on demand: a server that
-	// refuses us for another reason than a rotation costs the store one call in
-	// this time.
+	// rereadPause is the minimum time between rereads of a secret, so that a server
+	// that rejects credentials for other reasons costs the store one call per pause.
 	rereadPause = time.Second
 )
 
-// Secrets gives secrets by name.
+// Secrets reads secrets by name.
 type Secrets interface {
-	// Secret returns the secret called name, never empty. It fails while the
-	// secret store cannot be reached and the secret has not been read before.
+	// Secret returns a secret, which is never empty. It returns an error if the secret
+	// is not cached and the secret store is unavailable.
 	Secret(ctx context.Context, name string) (string, error)
-	// Reread is Secret for somebody who was refused with what Secret gave: the
-	// secret may have been rotated since it was read. It asks the store at once,
-	// unless that was done less than a second ago. While the store is away it
-	// returns the secret as it was.
+	// Reread reads the secret from the store, unless that was done within the last
+	// second. Callers use it when a server has rejected the result of Secret, as the
+	// secret may have been rotated. If the store is unavailable, it returns the cached
+	// secret.
 	Reread(ctx context.Context, name string) (string, error)
 }
 
 var _ Secrets = (*Client)(nil)
 
-// secrets keeps what was read: a known secret stays usable while the store is
-// away.
+// secrets caches secrets without expiry, so that they survive an outage of the store.
 type secrets struct {
 	cache *otter.Cache[string, string]
 	load  otter.Loader[string, string]
@@ -48,8 +45,8 @@ type secrets struct {
 	gates map[string]*refresh.Gate // by name
 }
 
-// newSecrets returns secrets that are read again, in the background, when they
-// are used after age: the delay after which a rotated one is seen.
+// newSecrets returns secrets that are refreshed in the background at their first use
+// after age.
 func newSecrets(age time.Duration, read func(ctx context.Context, name string) (string, error)) *secrets {
 	return &secrets{
 		cache: otter.Must(&otter.Options[string, string]{
@@ -68,9 +65,9 @@ func (s *secrets) get(ctx context.Context, name string) (string, error) {
 	return value, nil
 }
 
-// reread leaves the known value in place if the store cannot be asked.
+// reread refreshes the cached secret. If that fails, the cached one is kept.
 func (s *secrets) reread(ctx context.Context, name string) error {
-	return s.gate(name).Again(ctx, func(ctx context.Context) error {
+	return s.gate(name).Do(ctx, func(ctx context.Context) error {
 		result := <-s.cache.Refresh(ctx, name, s.load)
 		return result.Err
 	})
@@ -98,8 +95,8 @@ func (c *Client) Reread(ctx context.Context, name string) (string, error) {
 	return c.secrets.get(ctx, name)
 }
 
-// readSecret asks the secret store. All our secrets have one value, under
-// their own name, as Azure Key Vault has it.
+// readSecret reads a secret from the store. Each secret has one value, under its own
+// name, as in Azure Key Vault.
 func (c *Client) readSecret(ctx context.Context, name string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, secretTimeout)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 
 const secretAge = time.Minute
 
-// store is a secret store on a clock of its own.
+// store is a fake secret store with a latency.
 type store struct {
 	value string
 	err   error
@@ -20,36 +20,36 @@ type store struct {
 
 func (s *store) read(ctx context.Context, _ string) (string, error) {
 	s.reads++
-	pass(10 * time.Millisecond)
+	advance(10 * time.Millisecond)
 	return s.value, errors.Join(s.err, ctx.Err())
 }
 
-// settle lets a reload in the background come to its end.
+// settle waits for background refreshes.
 func settle() {
-	pass(time.Second)
+	advance(time.Second)
 	synctest.Wait()
 }
 
-func TestARotatedSecretIsSeenThoughItsReadersAreInAHurry(t *testing.T) {
+func TestSecretIsRefreshedThoughRequestsAreCancelled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{value: "old"}
 		client := &Client{secrets: newSecrets(secretAge, s.read)}
 		get := func() string {
-			ctx, leave := context.WithCancel(t.Context()) // as of a request that is answered before the reload is done
+			ctx, cancel := context.WithCancel(t.Context()) // as of a request that ends before the refresh
 			value, err := client.Secret(ctx, "key")
 			if err != nil {
 				t.Errorf("secret: %v", err)
 			}
-			leave()
+			cancel()
 			settle()
 			return value
 		}
 		get()
 		s.value = "new"
-		pass(secretAge)
+		advance(secretAge)
 		if got := get(); got != "old" {
-			t.Errorf("got %q, want the old one at once", got)
+			t.Errorf("got %q, want the old value", got)
 		}
 		if got := get(); got != "new" || s.reads != 2 {
 			t.Errorf("got %q after %d reads", got, s.reads)
@@ -57,7 +57,7 @@ func TestARotatedSecretIsSeenThoughItsReadersAreInAHurry(t *testing.T) {
 	})
 }
 
-func TestAKnownSecretOutlivesItsStore(t *testing.T) {
+func TestCachedSecretSurvivesOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{value: "known"}
@@ -65,21 +65,21 @@ func TestAKnownSecretOutlivesItsStore(t *testing.T) {
 		if _, err := client.Secret(t.Context(), "key"); err != nil {
 			t.Fatal(err)
 		}
-		s.err = errors.New("away")
+		s.err = errors.New("unavailable")
 		for range 5 {
-			pass(secretAge)
+			advance(secretAge)
 			if got, err := client.Secret(t.Context(), "key"); got != "known" || err != nil {
 				t.Errorf("got %q, %v", got, err)
 			}
 			settle()
 		}
 		if _, err := client.Secret(t.Context(), "other"); !errors.Is(err, s.err) {
-			t.Errorf("a secret never read: %v", err)
+			t.Errorf("secret that is not cached: %v", err)
 		}
 	})
 }
 
-func TestASecretIsReadAgainOnDemandWithinBounds(t *testing.T) {
+func TestRereadIsRateLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{value: "old"}
@@ -93,25 +93,25 @@ func TestASecretIsReadAgainOnDemandWithinBounds(t *testing.T) {
 		}
 		want("old", 1)
 		s.value = "new"
-		want("old", 1) // not within the pause
-		pass(rereadPause)
+		want("old", 1) // within the pause
+		advance(rereadPause)
 		var group sync.WaitGroup
 		for range 100 {
 			group.Go(func() { want("new", 2) })
 		}
 		group.Wait()
-		s.err = errors.New("away")
-		pass(rereadPause)
+		s.err = errors.New("unavailable")
+		advance(rereadPause)
 		want("new", 3)
-		ctx, leave := context.WithCancel(t.Context())
-		leave()
-		pass(rereadPause)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		advance(rereadPause)
 		if _, err := client.Reread(ctx, "key"); !errors.Is(err, context.Canceled) {
-			t.Errorf("somebody who left got %v", err)
+			t.Errorf("cancelled: %v", err)
 		}
 		settle()
 	})
 }
 
-// pass lets time go by, on the clock of the test's bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+// advance advances the clock of the synctest bubble.
+func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

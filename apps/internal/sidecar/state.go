@@ -12,20 +12,20 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Errors of a state store.
+// The errors of a State.
 var (
 	ErrNotFound    = errors.New("state: no such key")
-	ErrConflict    = errors.New("state: changed by somebody else")
-	ErrUnavailable = errors.New("state: store cannot be reached")
+	ErrConflict    = errors.New("state: changed concurrently")
+	ErrUnavailable = errors.New("state: store unavailable")
 )
 
-// State is one state store component.
+// State is a state store component.
 type State struct {
 	client *Client
 	store  string
 }
 
-// State returns the store of the component called store.
+// State returns the state store component with the name store.
 func (c *Client) State(store string) *State { return &State{client: c, store: store} }
 
 // Get returns the value of key and its ETag, or ErrNotFound or ErrUnavailable.
@@ -42,24 +42,23 @@ func (s *State) Get(ctx context.Context, key string) (value []byte, etag string,
 	return item.Value, item.Etag, nil
 }
 
-// Set writes the value of key, whatever it was. It is forgotten after ttl,
-// which is rounded up to whole seconds. Do not mix Set and SetIf on one key:
-// Redis then refuses Set for ever.
+// Set writes the value of key unconditionally. It expires after ttl, which is
+// rounded up to whole seconds. Set and SetIf must not be mixed on one key, as Redis
+// then rejects every Set.
 func (s *State) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
 	return s.fault(ctx, "set", s.do(ctx, func(ctx context.Context) error {
 		return s.client.sdk.SaveState(ctx, s.store, key, value, expiry(ttl))
 	}))
 }
 
-// SetIf writes the value of key if its ETag is still etag, or if it does not
-// exist and etag is "". It returns ErrConflict otherwise.
+// SetIf writes the value of key if its ETag is etag, or if key does not exist and
+// etag is "". Otherwise it returns ErrConflict.
 func (s *State) SetIf(ctx context.Context, key string, value []byte, etag string, ttl time.Duration) error {
 	err := s.do(ctx, func(ctx context.Context) error {
 		return s.client.sdk.SaveStateWithETag(ctx, s.store, key, value, etag, expiry(ttl),
 			dapr.WithConcurrency(dapr.StateConcurrencyFirstWrite), dapr.WithConsistency(dapr.StateConsistencyStrong))
 	})
-	// Redis calls it an internal error, not a conflict, that a key to be created
-	// is there.
+	// The Redis component reports an existing key as an internal error, not a conflict.
 	if etag == "" && status.Code(err) == codes.Internal {
 		if _, _, missing := s.Get(ctx, key); missing == nil {
 			return fmt.Errorf("set %s: %w", s.store, ErrConflict)
@@ -68,14 +67,14 @@ func (s *State) SetIf(ctx context.Context, key string, value []byte, etag string
 	return s.fault(ctx, "set", err)
 }
 
-// Delete removes key. A key that does not exist is no error.
+// Delete removes key. It returns nil if key does not exist.
 func (s *State) Delete(ctx context.Context, key string) error {
 	return s.fault(ctx, "delete", s.do(ctx, func(ctx context.Context) error {
 		return s.client.sdk.DeleteState(ctx, s.store, key, nil)
 	}))
 }
 
-// do makes a call that goes on when its caller leaves; see detach.
+// do makes a call that is not cancelled with ctx; see detach.
 func (s *State) do(ctx context.Context, call func(ctx context.Context) error) error {
 	_, err := detach(ctx, callTimeout, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, call(ctx)
@@ -88,8 +87,8 @@ func expiry(ttl time.Duration) map[string]string {
 	return map[string]string{"ttlInSeconds": strconv.FormatInt(seconds, 10)}
 }
 
-// fault translates an error of the SDK. Its text names the store but no key:
-// keys may be personal. A caller that has left is not the store's fault.
+// fault translates an error of the SDK. Its text names the store but not the key,
+// which may be personal data. A cancellation is not ErrUnavailable.
 func (s *State) fault(ctx context.Context, op string, err error) error {
 	switch {
 	case err == nil:

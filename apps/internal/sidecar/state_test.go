@@ -14,7 +14,7 @@ import (
 
 const ttl = time.Minute
 
-// TestState holds every store that an operator may choose to one contract.
+// TestState runs one contract against every supported store.
 func TestState(t *testing.T) {
 	t.Parallel()
 	dapr := daprtest.Start(t, daprtest.Options{
@@ -27,15 +27,15 @@ func TestState(t *testing.T) {
 	}
 	t.Run("missing store", func(t *testing.T) {
 		t.Parallel()
-		if _, _, err := client.State("nobody").Get(t.Context(), "key"); !errors.Is(err, sidecar.ErrUnavailable) {
+		if _, _, err := client.State("absent").Get(t.Context(), "key"); !errors.Is(err, sidecar.ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}
 	})
-	// Were this no longer so, sessions would need no tombstones.
-	t.Run("redis takes any ETag for a missing key", func(t *testing.T) {
+	// The reason for the tombstones of sessions.
+	t.Run("redis accepts any ETag for a missing key", func(t *testing.T) {
 		t.Parallel()
 		if err := client.State("redis").SetIf(t.Context(), rand.Text(), []byte("1"), "7", ttl); err != nil {
-			t.Errorf("it refused one: %v", err)
+			t.Errorf("rejected: %v", err)
 		}
 	})
 }
@@ -58,7 +58,7 @@ func contract(t *testing.T, state *sidecar.State) {
 			wantErr(t, nil, state.Delete(t.Context(), key))
 			wantErr(t, sidecar.ErrNotFound, get(t, state, key).err)
 		},
-		"bytes as they are": func(t *testing.T, key string) {
+		"binary value": func(t *testing.T, key string) {
 			t.Helper()
 			value := "\x00\xff" + `"}` + strings.Repeat("가", 100)
 			wantErr(t, nil, state.Set(t.Context(), key, []byte(value), ttl))
@@ -70,7 +70,7 @@ func contract(t *testing.T, state *sidecar.State) {
 			wantErr(t, sidecar.ErrConflict, state.SetIf(t.Context(), key, []byte("second"), "", ttl))
 			wantValue(t, state, key, "first")
 		},
-		"change what was read": func(t *testing.T, key string) {
+		"conditional update": func(t *testing.T, key string) {
 			t.Helper()
 			wantErr(t, nil, state.SetIf(t.Context(), key, []byte("one"), "", ttl))
 			seen := get(t, state, key)
@@ -78,28 +78,28 @@ func contract(t *testing.T, state *sidecar.State) {
 			wantErr(t, sidecar.ErrConflict, state.SetIf(t.Context(), key, []byte("three"), seen.etag, ttl))
 			wantValue(t, state, key, "two")
 		},
-		"forgotten after its time": func(t *testing.T, key string) {
+		"expiry": func(t *testing.T, key string) {
 			t.Helper()
-			wantErr(t, nil, state.Set(t.Context(), key, []byte("short"), time.Millisecond)) // a second, rounded up
+			wantErr(t, nil, state.Set(t.Context(), key, []byte("short"), time.Millisecond)) // rounded up to a second
 			wantValue(t, state, key, "short")
-			for look := time.NewTicker(50 * time.Millisecond); get(t, state, key).err == nil; <-look.C {
+			for tick := time.NewTicker(50 * time.Millisecond); get(t, state, key).err == nil; <-tick.C {
 				if t.Context().Err() != nil {
-					t.Fatal("never forgotten")
+					t.Fatal("not expired")
 				}
 			}
 			wantErr(t, sidecar.ErrNotFound, get(t, state, key).err)
 		},
-		"caller left": func(t *testing.T, key string) {
+		"cancelled": func(t *testing.T, key string) {
 			t.Helper()
-			ctx, leave := context.WithCancel(t.Context())
-			leave()
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
 			_, _, err := state.Get(ctx, key)
 			wantErr(t, context.Canceled, err)
 			if errors.Is(err, sidecar.ErrUnavailable) {
-				t.Errorf("blamed on the store: %v", err)
+				t.Errorf("got %v", err)
 			}
 		},
-		"errors tell no key": func(t *testing.T, key string) {
+		"errors hide the key": func(t *testing.T, key string) {
 			t.Helper()
 			wantErr(t, nil, state.SetIf(t.Context(), key, []byte("one"), "", ttl))
 			err := state.SetIf(t.Context(), key, []byte("two"), "999", ttl)

@@ -14,20 +14,20 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// TestTokensBetweenAppAndSidecar runs an app and a sidecar that show one
-// another tokens, as they do wherever the environment sets them.
+// TestTokensBetweenAppAndSidecar runs an app and a sidecar that authenticate each
+// other by tokens.
 func TestTokensBetweenAppAndSidecar(t *testing.T) {
 	t.Parallel()
-	const demanded, shown = "what the sidecar demands", "what the sidecar shows"
-	gate := sidecar.NewGate(sidecar.Config{AppToken: shown})
+	const apiToken, appToken = "api token", "app token"
+	gate := sidecar.NewGate(sidecar.Config{AppToken: appToken})
 	app := httptest.NewServer(gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "come in")
+		_, _ = io.WriteString(w, "ok")
 	})))
 	t.Cleanup(app.Close)
 	id := "tokens-" + strings.ToLower(t.Name())
 	dapr := daprtest.Start(t, daprtest.Options{
 		AppID: id, AppPort: app.Listener.Addr().(*net.TCPAddr).Port,
-		Env:       []string{"DAPR_API_TOKEN=" + demanded, "APP_API_TOKEN=" + shown},
+		Env:       []string{"DAPR_API_TOKEN=" + apiToken, "APP_API_TOKEN=" + appToken},
 		Secrets:   map[string]string{"key": "value"},
 		Resources: []string{daprtest.MemoryState(t, "store"), daprtest.MemoryPubSub("pubsub")},
 	})
@@ -35,9 +35,9 @@ func TestTokensBetweenAppAndSidecar(t *testing.T) {
 		token string
 		works bool
 	}{
-		"the token":     {demanded, true},
-		"no token":      {"", false},
-		"another token": {shown, false},
+		"API token":   {apiToken, true},
+		"no token":    {"", false},
+		"wrong token": {appToken, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := dapr.Config()
@@ -53,7 +53,7 @@ func TestTokensBetweenAppAndSidecar(t *testing.T) {
 			for what, err := range map[string]error{
 				"secret":  secret,
 				"state":   client.State("store").Set(ctx, "k", []byte("v"), time.Minute),
-				"publish": client.Publish(ctx, "pubsub", sidecar.Event{ID: "1", Type: "told"}),
+				"publish": client.Publish(ctx, "pubsub", sidecar.Event{ID: "1", Type: "topic"}),
 				"invoke":  invoke(ctx, client.Invoker(id)),
 			} {
 				if (err == nil) != tc.works {
@@ -61,16 +61,16 @@ func TestTokensBetweenAppAndSidecar(t *testing.T) {
 				}
 			}
 			if err := client.Health(ctx); err != nil {
-				t.Errorf("health needs no token: %v", err)
+				t.Errorf("health, which needs no token: %v", err)
 			}
 		})
 	}
 	if err := invoke(t.Context(), http.DefaultTransport, app.URL); err == nil {
-		t.Error("the app let in who came past its sidecar")
+		t.Error("the app accepts a request that bypasses the sidecar")
 	}
 }
 
-// invoke fails unless the app lets the request in.
+// invoke returns an error unless the app accepts the request.
 func invoke(ctx context.Context, transport http.RoundTripper, url ...string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, append(url, "http://app")[0]+"/internal/something", http.NoBody)
 	if err != nil {
@@ -81,7 +81,7 @@ func invoke(ctx context.Context, transport http.RoundTripper, url ...string) err
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "come in" {
+	if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "ok" {
 		return io.ErrUnexpectedEOF
 	}
 	return nil

@@ -1,5 +1,4 @@
-// Package telemetry provides what a service tells about itself: one
-// structured log, one metrics registry, one tracer.
+// Package telemetry provides the logger, metrics registry and tracer of a service.
 package telemetry
 
 import (
@@ -11,37 +10,36 @@ import (
 )
 
 const (
-	// maxLine bounds a line. The Dapr CLI reads an app's output by lines of at
-	// most 64 KiB and stops reading, which blocks the app, at a longer one.
-	maxLine = 60 << 10
-	// maxAttr bounds one attribute's text, so that one long text leaves the
-	// rest of its record readable.
+	// maxRecord is the maximum size of a log record in bytes. The Dapr CLI stops
+	// reading an app's output, which blocks the app, at 64 KiB without a newline.
+	maxRecord = 60 << 10
+	// maxAttr is the maximum size of an attribute in bytes, so that one long text does
+	// not hide the other attributes.
 	maxAttr = 4 << 10
 )
 
-// Config says how much a service tells, and to whom.
+// Config configures logging and tracing.
 type Config struct {
 	// Level is DEBUG, INFO, WARN or ERROR.
 	Level slog.Level `env:"LOG_LEVEL" envDefault:"INFO"`
-	// OTLPEndpoint is the URL of an OpenTelemetry collector (gRPC). Empty: no
-	// traces leave the process, but every request still has a trace id.
+	// OTLPEndpoint is the URL of an OpenTelemetry collector (gRPC). If empty, no
+	// traces are exported, but every request has a trace id.
 	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
-	// SampleRatio is the share of traces exported when the caller did not
-	// decide, 0 to 1.
+	// SampleRatio is the share of traces that are exported, 0 to 1, unless the caller
+	// has decided.
 	SampleRatio float64 `env:"TRACE_SAMPLE_RATIO" envDefault:"0.1"`
 }
 
-// NewLogger returns a logger that writes JSON lines for service to w. Long texts
-// are cut at 4 KiB; of a record that is still longer than 60 KiB only the
-// beginning is told. A line number that got into a text, such as the one of a
-// foreign error, is masked: those who log are to do so before.
+// NewLogger returns a logger that writes newline-delimited JSON for service to w. It
+// truncates texts to maxAttr and records to maxRecord. It masks line numbers in texts,
+// such as those of foreign errors, as a safety net: callers must mask them too.
 func NewLogger(w io.Writer, service string, level slog.Level) *slog.Logger {
-	handler := slog.NewJSONHandler(lineWriter{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: tidy})
+	handler := slog.NewJSONHandler(recordWriter{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: sanitize})
 	return slog.New(handler).With("service", service)
 }
 
-// tidy cuts attributes that are too long for a line and masks line numbers.
-func tidy(_ []string, attr slog.Attr) slog.Attr {
+// sanitize truncates attributes and masks line numbers.
+func sanitize(_ []string, attr slog.Attr) slog.Attr {
 	switch attr.Value.Kind() {
 	case slog.KindString:
 		attr.Value = slog.StringValue(mask(cut(attr.Value.String())))
@@ -49,18 +47,18 @@ func tidy(_ []string, attr slog.Attr) slog.Attr {
 		if err, ok := attr.Value.Any().(error); ok {
 			attr.Value = slog.StringValue(mask(cut(err.Error())))
 		}
-	default: // short by nature
+	default: // numbers, times and the like
 	}
 	return attr
 }
 
-// lineNumber is a mobile number, with or without dashes, that is not a part of a
+// lineNumber matches a mobile number, with or without dashes, that is not part of a
 // longer word such as an id.
 var lineNumber = regexp.MustCompile(`\b(01[016-9])-?[0-9]{3,4}-?([0-9]{4})\b`)
 
 // mask hides the middle of line numbers.
 func mask(text string) string {
-	if !strings.Contains(text, "01") { // nearly always, and far cheaper
+	if !strings.Contains(text, "01") { // the common case, far cheaper
 		return text
 	}
 	return lineNumber.ReplaceAllString(text, "$1-****-$2")
@@ -73,22 +71,22 @@ func cut(text string) string {
 	return text
 }
 
-// lineWriter replaces a line that is too long by one that tells its beginning.
-// slog writes each record in one call.
-type lineWriter struct{ w io.Writer }
+// recordWriter replaces a record that is too long by one with its beginning. slog
+// writes each record in one call.
+type recordWriter struct{ w io.Writer }
 
-func (l lineWriter) Write(line []byte) (int, error) {
-	if len(line) <= maxLine {
-		return l.w.Write(line)
+func (r recordWriter) Write(record []byte) (int, error) {
+	if len(record) <= maxRecord {
+		return r.w.Write(record)
 	}
 	short, err := json.Marshal(map[string]any{
-		"level": slog.LevelError, "msg": "log record too long", "bytes": len(line), "begin": string(line[:maxAttr]),
+		"level": slog.LevelError, "msg": "log record too long", "bytes": len(record), "begin": string(record[:maxAttr]),
 	})
 	if err != nil {
 		return 0, err
 	}
-	if _, err := l.w.Write(append(short, '\n')); err != nil {
+	if _, err := r.w.Write(append(short, '\n')); err != nil {
 		return 0, err
 	}
-	return len(line), nil
+	return len(record), nil
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// pipeLimit is the longest line that the Dapr CLI reads.
+// pipeLimit is the longest record that the Dapr CLI reads, in bytes.
 const pipeLimit = 64 << 10
 
-func TestLinesStayReadableWhateverIsLogged(t *testing.T) {
+func TestLongRecordsAreTruncatedToValidJSON(t *testing.T) {
 	t.Parallel()
 	const size = 100 << 10
 	tests := map[string]struct {
@@ -36,13 +36,13 @@ func TestLinesStayReadableWhateverIsLogged(t *testing.T) {
 			var out bytes.Buffer
 			telemetry.NewLogger(&out, "test", slog.LevelInfo).LogAttrs(t.Context(), slog.LevelInfo, tc.message, tc.attrs...)
 			if out.Len() >= pipeLimit || bytes.Count(out.Bytes(), []byte("\n")) != 1 {
-				t.Errorf("%d bytes, %d lines", out.Len(), bytes.Count(out.Bytes(), []byte("\n")))
+				t.Errorf("%d bytes, %d records", out.Len(), bytes.Count(out.Bytes(), []byte("\n")))
 			}
 			if !json.Valid(out.Bytes()) {
 				t.Errorf("not JSON: %.200s", out.Bytes())
 			}
 			if !strings.Contains(out.String(), "service") || !strings.Contains(out.String(), "test") {
-				t.Errorf("does not tell the service: %.200s", out.Bytes())
+				t.Errorf("no service: %.200s", out.Bytes())
 			}
 		})
 	}

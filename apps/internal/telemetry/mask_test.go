@@ -10,7 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-func TestNoLineNumberReachesTheLog(t *testing.T) {
+func TestLoggerMasksLineNumbers(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"Key (line_number)=(01012345678) already exists": "(010-****-5678)",

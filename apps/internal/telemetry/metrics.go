@@ -5,9 +5,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// NewRegistry returns a registry that holds the Go runtime's and the process's
-// own metrics, and the program's version. Every service has its own registry:
-// nothing is global.
+// NewRegistry returns a registry with the metrics of the Go runtime, the process and
+// the program's version. The global registry of Prometheus is not used.
 func NewRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Record collects what the one log record of a request will say. It is safe
-// for concurrent use.
+// Record collects the attributes of a request's log record. It is safe for
+// concurrent use.
 type Record struct {
 	mu    sync.Mutex
 	attrs []slog.Attr
@@ -21,8 +21,8 @@ func WithRecord(ctx context.Context, record *Record) context.Context {
 	return context.WithValue(ctx, recordKey{}, record)
 }
 
-// Annotate adds attributes to the log record of the request that ctx belongs
-// to. Outside a request it does nothing.
+// Annotate adds attributes to the log record of ctx's request. Outside of a request
+// it does nothing.
 func Annotate(ctx context.Context, attrs ...slog.Attr) {
 	if record, ok := ctx.Value(recordKey{}).(*Record); ok {
 		record.mu.Lock()
@@ -31,8 +31,8 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 	}
 }
 
-// Fault notes that the request failed through a fault of ours: its record
-// becomes an error record that tells err.
+// Fault makes the log record of ctx's request an error record with err. It is for
+// faults of the server.
 func Fault(ctx context.Context, err error) {
 	if record, ok := ctx.Value(recordKey{}).(*Record); ok {
 		record.mu.Lock()
@@ -41,7 +41,7 @@ func Fault(ctx context.Context, err error) {
 	}
 }
 
-// Emit writes the record to log, once, with its own and the given attributes.
+// Emit writes the record to log with the given attributes and its own.
 func (r *Record) Emit(ctx context.Context, log *slog.Logger, attrs ...slog.Attr) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-func TestRecordTellsWhatItWasAnnotatedWith(t *testing.T) {
+func TestRecordHasAnnotations(t *testing.T) {
 	t.Parallel()
 	var (
 		out    bytes.Buffer
@@ -27,14 +27,14 @@ func TestRecordTellsWhatItWasAnnotatedWith(t *testing.T) {
 	group.Wait()
 	record.Emit(ctx, telemetry.NewLogger(&out, "test", slog.LevelInfo), slog.Int("status", 200))
 
-	line := decode(t, &out)
+	got := decode(t, &out)
 	for i := range notes {
-		if line[fmt.Sprintf("note%d", i)] != float64(i) {
-			t.Errorf("note %d is %v", i, line[fmt.Sprintf("note%d", i)])
+		if got[fmt.Sprintf("note%d", i)] != float64(i) {
+			t.Errorf("note %d is %v", i, got[fmt.Sprintf("note%d", i)])
 		}
 	}
-	if line["status"] != float64(200) || line["level"] != "INFO" || line["error"] != nil {
-		t.Errorf("got %v", line)
+	if got["status"] != float64(200) || got["level"] != "INFO" || got["error"] != nil {
+		t.Errorf("got %v", got)
 	}
 }
 
@@ -47,12 +47,12 @@ func TestFaultMakesAnErrorRecord(t *testing.T) {
 	ctx := telemetry.WithRecord(t.Context(), &record)
 	telemetry.Fault(ctx, errors.New("disk full"))
 	record.Emit(ctx, telemetry.NewLogger(&out, "test", slog.LevelInfo))
-	if line := decode(t, &out); line["level"] != "ERROR" || line["error"] != "disk full" {
-		t.Errorf("got %v", line)
+	if got := decode(t, &out); got["level"] != "ERROR" || got["error"] != "disk full" {
+		t.Errorf("got %v", got)
 	}
 }
 
-func TestOutsideARequestNothingIsNoted(t *testing.T) {
+func TestAnnotateOutsideOfRequestDoesNothing(t *testing.T) {
 	t.Parallel()
 	telemetry.Annotate(t.Context(), slog.String("a", "b"))
 	telemetry.Fault(t.Context(), errors.New("x"))
@@ -61,15 +61,15 @@ func TestOutsideARequestNothingIsNoted(t *testing.T) {
 	}
 }
 
-// decode returns the one line of out.
+// decode returns the only record in out.
 func decode(t *testing.T, out *bytes.Buffer) map[string]any {
 	t.Helper()
 	if n := bytes.Count(out.Bytes(), []byte("\n")); n != 1 {
-		t.Fatalf("%d lines:\n%s", n, out)
+		t.Fatalf("%d records:\n%s", n, out)
 	}
-	var line map[string]any
-	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+	var record map[string]any
+	if err := json.Unmarshal(out.Bytes(), &record); err != nil {
 		t.Fatal(err)
 	}
-	return line
+	return record
 }

@@ -13,9 +13,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// NewTracerProvider returns the provider of service's spans. Without an OTLP
-// endpoint nothing is exported, but spans still have ids, so that a client can
-// name its request. Shut the provider down to flush what is left.
+// NewTracerProvider returns the tracer provider of a service. Without an OTLP
+// endpoint it exports nothing, but spans have ids, which clients get as trace ids.
+// Its Shutdown flushes buffered spans.
 func NewTracerProvider(ctx context.Context, cfg Config, service string) (*sdktrace.TracerProvider, error) {
 	if cfg.OTLPEndpoint == "" {
 		return sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample())), nil
@@ -32,8 +32,7 @@ func NewTracerProvider(ctx context.Context, cfg Config, service string) (*sdktra
 	), nil
 }
 
-// TraceID returns the id of the trace that ctx belongs to, in hexadecimal, or
-// "" outside a trace.
+// TraceID returns the id of ctx's trace in hexadecimal, or "" outside of a trace.
 func TraceID(ctx context.Context) string {
 	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
 		return span.TraceID().String()
@@ -41,12 +40,12 @@ func TraceID(ctx context.Context) string {
 	return ""
 }
 
-// Extract returns ctx within the trace that the W3C headers name, if any.
+// Extract returns ctx with the trace of the W3C headers, if any.
 func Extract(ctx context.Context, header http.Header) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))
 }
 
-// Inject writes the trace of ctx into carrier as W3C headers.
+// Inject writes ctx's trace into carrier as W3C headers.
 func Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
 	propagation.TraceContext{}.Inject(ctx, carrier)
 }

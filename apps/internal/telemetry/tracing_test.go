@@ -14,17 +14,17 @@ const (
 	parent   = "00-" + parentID + "-00f067aa0ba902b7-01"
 )
 
-func TestSpansHaveIDsWithoutACollector(t *testing.T) {
+func TestSpansHaveIDsWithoutCollector(t *testing.T) {
 	t.Parallel()
 	provider, err := telemetry.NewTracerProvider(t.Context(), telemetry.Config{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	tests := map[string]struct{ traceparent, want string }{
-		"new trace":            {"", ""},
-		"continued":            {parent, parentID},
-		"what Dapr sends":      {"00-00000000000000000000000000000000-0000000000000000-00", ""},
-		"malformed is ignored": {"00-nonsense", ""},
+		"new trace": {"", ""},
+		"continued": {parent, parentID},
+		"all zeros": {"00-00000000000000000000000000000000-0000000000000000-00", ""},
+		"malformed": {"00-nonsense", ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -40,15 +40,15 @@ func TestSpansHaveIDsWithoutACollector(t *testing.T) {
 			sent := http.Header{}
 			telemetry.Inject(ctx, propagation.HeaderCarrier(sent))
 			if got := telemetry.TraceID(telemetry.Extract(t.Context(), sent)); got != id {
-				t.Errorf("the next service sees trace %q, want %q", got, id)
+				t.Errorf("injected trace %q, want %q", got, id)
 			}
 		})
 	}
 }
 
-func TestTracerNeedsNoCollectorToStart(t *testing.T) {
+func TestTracerStartsWithoutCollector(t *testing.T) {
 	t.Parallel()
-	// Nobody listens there; exporting fails in the background.
+	// An unused port: exporting fails in the background.
 	cfg := telemetry.Config{OTLPEndpoint: "http://127.0.0.1:1", SampleRatio: 1}
 	provider, err := telemetry.NewTracerProvider(t.Context(), cfg, "test")
 	if err != nil {

@@ -2,12 +2,10 @@ package telemetry
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Version names the release that this program was built as. The linker sets it
-// where images are built; elsewhere nobody has released anything.
+// Version is the release of this program. The linker sets it in images.
 var Version = "development"
 
-// newVersionMetric returns a metric that is always 1: its label says which
-// version runs, so that a graph can show who was replaced when.
+// newVersionMetric returns a metric that is always 1, with the version as its label.
 func newVersionMetric() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "build_info",

@@ -6,7 +6,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-func TestMetricsNameTheVersion(t *testing.T) {
+func TestRegistryHasVersion(t *testing.T) {
 	t.Parallel()
 	families, err := telemetry.NewRegistry().Gather()
 	if err != nil {

@@ -20,27 +20,27 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// world is a sidecar with the repository's own components and policies, on two
-// Redis of the test's own, and an app that hears events.
-type world struct {
+// fixture is a sidecar with the repository's components and policies, its two Redis,
+// and an app that receives events.
+type fixture struct {
 	t            *testing.T
 	redis, cache *redistest.Server
 	dapr         *daprtest.Sidecar
 	client       *sidecar.Client
 	sessions     *session.Store
 
-	mu    sync.Mutex
-	heard map[string]bool
+	mu        sync.Mutex
+	delivered map[string]bool // event ids
 }
 
-// The app has an id of a real one, which the components' scopes name.
+// app is an app id in the scopes of the components.
 const app = "bill-inquiry-service"
 
-func newWorld(t *testing.T) *world {
+func setup(t *testing.T) *fixture {
 	t.Helper()
-	w := &world{t: t, redis: redistest.Start(t, "maxmemory-policy", "noeviction"), heard: map[string]bool{}}
+	w := &fixture{t: t, redis: redistest.Start(t, "maxmemory-policy", "noeviction"), delivered: map[string]bool{}}
 	w.cache = redistest.Start(t, "maxmemory", "8mb", "maxmemory-policy", "allkeys-lfu")
-	id := app + "-" + strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) // nobody else's on this machine
+	id := app + "-" + strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) // unique
 	var resources []string
 	for _, name := range []string{"session-store", "cache-store", "pubsub", "product-changed"} {
 		text, err := os.ReadFile("../../../components/local/" + name + ".yaml")
@@ -62,8 +62,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// serve is the app.
-func (w *world) serve() int {
+// serve starts the app and returns its port.
+func (w *fixture) serve() int {
 	w.t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -73,7 +73,7 @@ func (w *world) serve() int {
 		var event struct{ ID string }
 		if r.URL.Path == "/events/product-changed" && json.NewDecoder(r.Body).Decode(&event) == nil {
 			w.mu.Lock()
-			w.heard[event.ID] = true
+			w.delivered[event.ID] = true
 			w.mu.Unlock()
 		}
 	})}
@@ -82,11 +82,11 @@ func (w *world) serve() int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// hears publishes until an event comes.
-func (w *world) hears(when string) {
+// publish publishes events until one is delivered.
+func (w *fixture) publish(when string) {
 	w.t.Helper()
 	n := 0
-	w.until("an event "+when, func(ctx context.Context) error {
+	w.until("event "+when, func(ctx context.Context) error {
 		n++
 		id := when + strconv.Itoa(n)
 		if err := w.client.Publish(ctx, "pubsub", sidecar.Event{ID: id, Type: "product.changed.v1", Data: map[string]string{}}); err != nil {
@@ -94,21 +94,21 @@ func (w *world) hears(when string) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(time.Second): // it takes a few milliseconds
+		case <-time.After(time.Second): // usually a few milliseconds
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if !w.heard[id] {
+		if !w.delivered[id] {
 			return errors.New("not delivered")
 		}
 		return nil
 	})
 }
 
-// logsIn opens a session and sees it.
-func (w *world) logsIn(id string) {
+// login creates a session and reads it.
+func (w *fixture) login(id string) {
 	w.t.Helper()
-	w.until("a session "+id, func(ctx context.Context) error {
+	w.until("session "+id, func(ctx context.Context) error {
 		now := time.Now()
 		err := w.sessions.Create(ctx, id, session.Record{UserID: "u", Idle: time.Hour, EndsAt: now.Add(time.Hour), TouchedAt: now})
 		if err != nil && !errors.Is(err, session.ErrConflict) {
@@ -119,7 +119,7 @@ func (w *world) logsIn(id string) {
 	})
 }
 
-func (w *world) until(what string, do func(ctx context.Context) error) {
+func (w *fixture) until(what string, do func(ctx context.Context) error) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
@@ -138,8 +138,8 @@ func (w *world) until(what string, do func(ctx context.Context) error) {
 	}
 }
 
-// records counts what the sidecar logs while do runs.
-func (w *world) records(do func()) int {
+// records returns the number of records that the sidecar logs during do.
+func (w *fixture) records(do func()) int {
 	before := strings.Count(w.dapr.Log(), "\n")
 	do()
 	return strings.Count(w.dapr.Log(), "\n") - before
@@ -147,78 +147,77 @@ func (w *world) records(do func()) int {
 
 func TestFlushedRedis(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.logsIn("before")
-	w.hears("before")
+	w := setup(t)
+	w.login("before")
+	w.publish("before")
 	n := w.records(func() {
 		w.redis.Do("FLUSHALL")
 		if _, _, err := w.sessions.Get(t.Context(), "before"); !errors.Is(err, session.ErrEnded) {
-			t.Errorf("a session that is flushed away: %v", err)
+			t.Errorf("flushed session: %v", err)
 		}
-		w.logsIn("after")
-		w.logsIn("before") // also under the key that was there
-		w.hears("after")
+		w.login("after")
+		w.login("before") // the same key again
+		w.publish("after")
 	})
 	if n > 20 {
 		t.Errorf("the sidecar logged %d records:\n%s", n, w.dapr.Log())
 	}
 }
 
-// away is how long Redis is gone, and rate how many records a second the sidecar
-// may log meanwhile, for its one subscription.
 const (
-	away = 10 * time.Second
-	rate = 5
+	outage  = 10 * time.Second
+	maxRate = 5 // records that the sidecar may log per second of outage
 )
 
-func TestRedisIsKilledAndComesBackEmpty(t *testing.T) {
+func TestRedisIsRestartedEmpty(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.logsIn("before")
-	w.hears("before")
+	w := setup(t)
+	w.login("before")
+	w.publish("before")
 	n := w.records(func() {
 		w.redis.Kill()
 		w.withoutWrites()
 		w.redis.Restart()
 	})
-	t.Logf("%d records in %s", n, away)
-	if n > rate*int(away/time.Second) {
-		t.Errorf("the sidecar logged %d records in %s:\n%.5000s", n, away, w.dapr.Log())
+	t.Logf("%d records in %s", n, outage)
+	if n > maxRate*int(outage/time.Second) {
+		t.Errorf("the sidecar logged %d records in %s:\n%.5000s", n, outage, w.dapr.Log())
 	}
-	w.logsIn("after")
-	w.hears("after")
+	w.login("after")
+	w.publish("after")
 }
 
-// A failover leaves connections at a server that is now a replica.
+// TestRedisIsDemotedAndPromoted covers a failover, after which connections lead to a
+// replica.
 func TestRedisIsDemotedAndPromoted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.logsIn("before")
-	w.hears("before")
+	w := setup(t)
+	w.login("before")
+	w.publish("before")
 	n := w.records(func() {
 		w.redis.Do("REPLICAOF", "127.0.0.1", "1")
 		w.withoutWrites()
 		w.redis.Do("REPLICAOF", "NO", "ONE")
 	})
-	t.Logf("%d records in %s", n, away)
-	if n > rate*int(away/time.Second) {
-		t.Errorf("the sidecar logged %d records in %s:\n%.5000s", n, away, w.dapr.Log())
+	t.Logf("%d records in %s", n, outage)
+	if n > maxRate*int(outage/time.Second) {
+		t.Errorf("the sidecar logged %d records in %s:\n%.5000s", n, outage, w.dapr.Log())
 	}
 	if _, _, err := w.sessions.Get(t.Context(), "before"); err != nil {
-		t.Errorf("the session of before: %v", err)
+		t.Errorf("session from before the failover: %v", err)
 	}
-	w.logsIn("after")
-	w.hears("after")
+	w.login("after")
+	w.publish("after")
 }
 
-// withoutWrites tries to log in for a while, which is refused in time.
-func (w *world) withoutWrites() {
+// withoutWrites creates sessions during the outage, which must fail within 5 s.
+func (w *fixture) withoutWrites() {
 	w.t.Helper()
-	for i, end := 0, time.Now().Add(away); time.Now().Before(end); i++ {
+	for i, end := 0, time.Now().Add(outage); time.Now().Before(end); i++ {
 		start := time.Now()
 		err := w.sessions.Create(w.t.Context(), fmt.Sprint("meanwhile ", i), session.Record{UserID: "u", Idle: time.Hour, EndsAt: start.Add(time.Hour), TouchedAt: start})
 		if !errors.Is(err, session.ErrUnavailable) || time.Since(start) > 5*time.Second {
-			w.t.Errorf("login while nothing can be written: %v after %s", err, time.Since(start))
+			w.t.Errorf("login during the outage: %v after %s", err, time.Since(start))
 		}
 		select {
 		case <-w.t.Context().Done():
@@ -227,26 +226,26 @@ func (w *world) withoutWrites() {
 	}
 }
 
-// TestFullCaches fills the Redis of the caches until it evicts, several times
-// over, while sessions and events go on.
+// TestFullCaches fills the caches' Redis until it evicts, several times over, and
+// checks that sessions and events are not affected.
 func TestFullCaches(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := setup(t)
 	cache := w.client.State("cache-store")
-	w.logsIn("before")
+	w.login("before")
 	for round := range 3 {
 		if err := w.cache.Fill(fmt.Sprint("phonebill-cache||bill ", round, " "), 8000); err != nil {
-			t.Fatalf("the caches refuse: %v", err)
+			t.Fatalf("write to full cache: %v", err)
 		}
-		w.logsIn(fmt.Sprint("round ", round))
-		w.hears(fmt.Sprint("round ", round))
+		w.login(fmt.Sprint("round ", round))
+		w.publish(fmt.Sprint("round ", round))
 		key := fmt.Sprint("bill ", round)
 		if err := cache.SetIf(t.Context(), key, []byte("new"), "", time.Hour); err != nil {
-			t.Errorf("a new bill is not cached: %v", err)
+			t.Errorf("new bill is not cached: %v", err)
 		}
 	}
 	if n := w.cache.Stat("evicted_keys"); n == 0 {
-		t.Error("nothing was evicted: the caches were not full")
+		t.Error("nothing was evicted")
 	}
 	if n := w.redis.Stat("evicted_keys"); n != 0 {
 		t.Errorf("%d sessions or events were evicted", n)

@@ -18,7 +18,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
-// clock is one that a test moves.
+// clock is a clock that a test advances.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -32,8 +32,8 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
-// passPause lets an unknown key be looked for again.
-func (c *clock) passPause() {
+// skipPause advances the clock until an unknown key id may cause a fetch again.
+func (c *clock) skipPause() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(unknownPause)
@@ -46,51 +46,51 @@ func wantOperator(t *testing.T, operators *jwtauth.Operators, token string, want
 	}
 }
 
-func TestTheIssuerRotatesItsKeys(t *testing.T) {
+func TestExternalKeysAreRotated(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	entra := authtest.NewEntra(t, c.Now)
 	operators := jwtauth.NewOperators(entra.Config(), c.Now)
 	wantOperator(t, operators, entra.Token(abe, "Admin"), nil)
 	if n := entra.Fetches(); n != 2 {
-		t.Errorf("%d fetches: want discovery and keys", n)
+		t.Errorf("%d fetches, want 2 (discovery and keys)", n)
 	}
 	entra.AddKey("next")
-	c.passPause()
+	c.skipPause()
 	wantOperator(t, operators, entra.Sign("next", entra.Claims(abe, "Admin")), nil)
-	wantOperator(t, operators, entra.Token(abe, "Admin"), nil) // the old one is still published
+	wantOperator(t, operators, entra.Token(abe, "Admin"), nil) // the old key is still published
 	if n := entra.Fetches(); n != 4 {
-		t.Errorf("%d fetches in all", n)
+		t.Errorf("%d fetches, want 4", n)
 	}
 }
 
-func TestTheAddressOfKeysMayBeConfigured(t *testing.T) {
+func TestConfiguredJWKSURLSkipsDiscovery(t *testing.T) {
 	t.Parallel()
 	entra := authtest.NewEntra(t, time.Now)
-	entra.SayIssuer("https://somebody.example") // which nobody reads
+	entra.SetIssuer("https://other.example") // not read
 	cfg := entra.Config()
 	cfg.JWKSURL = entra.KeysURL()
 	wantOperator(t, jwtauth.NewOperators(cfg, time.Now), entra.Token(abe, "Admin"), nil)
 	if n := entra.Fetches(); n != 1 {
-		t.Errorf("%d fetches", n)
+		t.Errorf("%d fetches, want 1", n)
 	}
 }
 
-// While the issuer is away its tokens get 503, it is not asked for each of them,
-// and our own tokens do without it.
-func TestAnIssuerOfOperatorsThatIsAway(t *testing.T) {
+// TestExternalIssuerOutage checks that operators get 503 without a fetch for each
+// request, that our own tokens still work, and that cached keys stay valid.
+func TestExternalIssuerOutage(t *testing.T) {
 	t.Parallel()
 	b := newBoth(t, sessions{record: live})
 	b.entra.GoAway(true)
 	for range 20 {
-		_, answer := b.enter(b.entra.Token(abe, "Admin"))
+		_, answer := b.authenticate(b.entra.Token(abe, "Admin"))
 		wantRefusal(t, answer, http.StatusServiceUnavailable, "AUTH_UNAVAILABLE")
-		if as, answer := b.enter(b.ours.Token(t, jwtauth.Principal{UserID: live.UserID, SessionID: "s1"})); as.UserID != live.UserID {
+		if as, answer := b.authenticate(b.ours.Token(t, jwtauth.Principal{UserID: live.UserID, SessionID: "s1"})); as.UserID != live.UserID {
 			t.Errorf("ours: %d %s", answer.Code, answer.Body)
 		}
 	}
 	if n := b.entra.Fetches(); n > 2 {
-		t.Errorf("it was asked %d times", n)
+		t.Errorf("%d fetches, want at most 2", n)
 	}
 
 	c := newClock()
@@ -99,18 +99,18 @@ func TestAnIssuerOfOperatorsThatIsAway(t *testing.T) {
 		t.Errorf("health: %v", err)
 	}
 	b.entra.GoAway(false)
-	c.passPause()
+	c.skipPause()
 	if err := operators.Health(t.Context()); err != nil {
-		t.Errorf("health after its return: %v", err)
+		t.Errorf("health after recovery: %v", err)
 	}
-	b.entra.GoAway(true) // what is known stays good
+	b.entra.GoAway(true)
 	wantOperator(t, operators, b.entra.Token(abe, "Admin"), nil)
 	if err := operators.Health(t.Context()); err != nil {
-		t.Errorf("health with known keys: %v", err)
+		t.Errorf("health with cached keys: %v", err)
 	}
 }
 
-func TestAFloodOfInventedKeysIsNotPassedOnToOperatorsIssuer(t *testing.T) {
+func TestFloodOfUnknownKeyIDsIsNotForwardedToExternalIssuer(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	entra := authtest.NewEntra(t, c.Now)
@@ -122,14 +122,14 @@ func TestAFloodOfInventedKeysIsNotPassedOnToOperatorsIssuer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.passPause()
+	c.skipPause()
 	var group sync.WaitGroup
 	for n := range 20 {
-		token := signAny(t, jwt.SigningMethodRS256, fmt.Sprintf("invented-%d", n), key, entra.Claims(abe, "Admin"))
+		token := signAny(t, jwt.SigningMethodRS256, fmt.Sprintf("unknown-%d", n), key, entra.Claims(abe, "Admin"))
 		for range 10 {
 			group.Go(func() {
 				_, err := operators.Verify(t.Context(), token)
-				// A few are told that too many wait.
+				// ErrNoKeys if too many requests are waiting.
 				if !errors.Is(err, jwtauth.ErrInvalidToken) && !errors.Is(err, jwtauth.ErrNoKeys) {
 					t.Errorf("got %v", err)
 				}
@@ -139,21 +139,20 @@ func TestAFloodOfInventedKeysIsNotPassedOnToOperatorsIssuer(t *testing.T) {
 	}
 	group.Wait()
 	if n := entra.Fetches() - before; n != 2 {
-		t.Errorf("%d fetches", n)
+		t.Errorf("%d fetches, want 2", n)
 	}
-	entra.AddKey("next") // and still a true one is found in time
-	c.passPause()
+	entra.AddKey("next")
+	c.skipPause()
 	wantOperator(t, operators, entra.Sign("next", entra.Claims(abe, "Admin")), nil)
 }
 
-// An issuer that hangs holds a few requests and no more.
-func TestFewWaitForAnIssuerThatHangs(t *testing.T) {
+func TestHungExternalIssuerBlocksFewRequests(t *testing.T) {
 	t.Parallel()
-	const few = 32
-	asked, answer := make(chan struct{}, 1), make(chan struct{})
+	const limit = 32
+	requested, release := make(chan struct{}, 1), make(chan struct{})
 	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		asked <- struct{}{}
-		<-answer
+		requested <- struct{}{}
+		<-release
 	}))
 	defer hanging.Close()
 	entra := authtest.NewEntra(t, time.Now)
@@ -161,25 +160,25 @@ func TestFewWaitForAnIssuerThatHangs(t *testing.T) {
 	cfg.JWKSURL = hanging.URL
 	operators := jwtauth.NewOperators(cfg, time.Now)
 	token := entra.Token(abe, "Admin")
-	ended := make(chan error, 2*few)
-	for range 2 * few {
+	ended := make(chan error, 2*limit)
+	for range 2 * limit {
 		go func() {
 			_, err := operators.Verify(t.Context(), token)
 			ended <- err
 		}()
 	}
-	<-asked
-	for n := range 2 * few {
-		if n == few {
-			close(answer) // half of them waited for this
+	<-requested
+	for n := range 2 * limit {
+		if n == limit {
+			close(release) // only the requests that hold a slot are left
 		}
-		if err := <-ended; !errors.Is(err, jwtauth.ErrNoKeys) || (n < few) != strings.Contains(err.Error(), "too many") {
-			t.Errorf("the %dth that ended: %v", n+1, err)
+		if err := <-ended; !errors.Is(err, jwtauth.ErrNoKeys) || (n < limit) != strings.Contains(err.Error(), "too many") {
+			t.Errorf("request %d: %v", n+1, err)
 		}
 	}
 }
 
-func TestWhatIsPublishedAtTheWrongPlace(t *testing.T) {
+func TestInvalidDiscoveryDocuments(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		want    string
@@ -191,11 +190,11 @@ func TestWhatIsPublishedAtTheWrongPlace(t *testing.T) {
 		"all tenants": {"another issuer", func(base string, w http.ResponseWriter) {
 			_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, base+"/{tenantid}/v2.0", base+"/keys")
 		}},
-		"keys over a wire": {"jwks_uri must begin with https", func(base string, w http.ResponseWriter) {
+		"keys over http": {"jwks_uri must begin with https", func(base string, w http.ResponseWriter) {
 			_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":"http://keys.example/keys"}`, base)
 		}},
-		"no address of keys": {"jwks_uri must be", func(base string, w http.ResponseWriter) { _, _ = fmt.Fprintf(w, `{"issuer":%q}`, base) }},
-		"elsewhere": {"status 302", func(base string, w http.ResponseWriter) {
+		"no jwks_uri": {"jwks_uri must be", func(base string, w http.ResponseWriter) { _, _ = fmt.Fprintf(w, `{"issuer":%q}`, base) }},
+		"redirect": {"status 302", func(base string, w http.ResponseWriter) {
 			w.Header().Set("Location", base+"/elsewhere")
 			w.WriteHeader(http.StatusFound)
 		}},
@@ -221,16 +220,16 @@ func TestWhatIsPublishedAtTheWrongPlace(t *testing.T) {
 			cfg.Issuer = base
 			_, err := jwtauth.NewOperators(cfg, time.Now).Verify(t.Context(), entra.Sign(authtest.EntraKeyID, claims))
 			if !errors.Is(err, jwtauth.ErrNoKeys) || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want one that says %q", err, c.want)
+				t.Errorf("got %v, want text %q", err, c.want)
 			}
 			if path := <-fetched; path != "/.well-known/openid-configuration" || len(fetched) != 0 {
-				t.Errorf("fetched %s and %d more", path, len(fetched))
+				t.Errorf("fetched %s and %d others", path, len(fetched))
 			}
 		})
 	}
 }
 
-func TestShortKeysSignNothing(t *testing.T) {
+func TestShortRSAKeysAreRejected(t *testing.T) {
 	t.Parallel()
 	entra := authtest.NewEntra(t, time.Now)
 	short, err := rsa.GenerateKey(rand.Reader, 1024)
