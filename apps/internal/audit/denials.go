@@ -78,8 +78,8 @@ func About(ctx context.Context, text string) {
 	}
 }
 
-// Around wraps routes so that their denials are recorded.
-func (d *Denials) Around(routes httpserver.Registrar) httpserver.Registrar {
+// Wrap wraps routes so that their denials are recorded.
+func (d *Denials) Wrap(routes httpserver.Registrar) httpserver.Registrar {
 	return recorded{routes: routes, denials: d}
 }
 
@@ -90,12 +90,12 @@ type recorded struct {
 
 // Register implements httpserver.Registrar.
 func (a recorded) Register(r *mux.Router) {
-	r.Use(a.denials.watch)
+	r.Use(a.denials.middleware)
 	a.routes.Register(r)
 }
 
-// watch calls observe for every error that next answers.
-func (d *Denials) watch(next http.Handler) http.Handler {
+// middleware calls observe for every error that next answers.
+func (d *Denials) middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), subjectKey{}, &subject{})
 		next.ServeHTTP(w, r.WithContext(httpjson.WithObserver(ctx, d.observe)))

@@ -76,7 +76,7 @@ func serve(t *testing.T) *service {
 	s.handler = httpserver.New(httpserver.Config{MaxInFlight: 8, MaxBody: 1024}, httpserver.Deps{
 		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), Tracer: noop.NewTracerProvider().Tracer(""),
 		Health: health.NewRegistry(), Now: time.Now,
-	}, nil, denials.Around(routes{s.auth})).Handler()
+	}, nil, denials.Wrap(routes{s.auth})).Handler()
 	return s
 }
 

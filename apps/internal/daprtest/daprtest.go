@@ -70,7 +70,7 @@ func Start(t testing.TB, opts Options) *Sidecar {
 	t.Helper()
 	binary := os.Getenv(binaryVariable)
 	if binary == "" {
-		pgtest.Missing(t, binaryVariable)
+		pgtest.SkipOrFail(t, binaryVariable)
 	}
 	dir := t.TempDir()
 	ports := freePorts(t, 5)

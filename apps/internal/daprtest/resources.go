@@ -25,7 +25,7 @@ func RedisState(t testing.TB, name string) string {
 	t.Helper()
 	address := os.Getenv(redisVariable)
 	if address == "" {
-		pgtest.Missing(t, redisVariable)
+		pgtest.SkipOrFail(t, redisVariable)
 	}
 	return component(name, "state.redis", map[string]string{
 		"redisHost":     address,
@@ -55,7 +55,7 @@ func RedisPubSub(t testing.TB, name string) string {
 	t.Helper()
 	address := os.Getenv(redisVariable)
 	if address == "" {
-		pgtest.Missing(t, redisVariable)
+		pgtest.SkipOrFail(t, redisVariable)
 	}
 	return component(name, "pubsub.redis", map[string]string{
 		"redisHost":     address,

@@ -39,7 +39,7 @@ func NewConsumer(log *slog.Logger, registerer prometheus.Registerer) *Consumer {
 // The statuses of a response to the sidecar.
 const (
 	success = "SUCCESS"
-	again   = "RETRY"
+	retry   = "RETRY"
 	drop    = "DROP"
 )
 
@@ -48,13 +48,13 @@ const (
 // returns an error, the event is delivered again, unless the error is ErrPoison.
 func Handle[T any](c *Consumer, typ string, handle func(ctx context.Context, data T) error) http.Handler {
 	return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		err := deliver(r, typ, handle)
+		err := handleRequest(r, typ, handle)
 		status, outcome := success, "handled"
 		switch {
 		case errors.Is(err, ErrPoison):
 			status, outcome = drop, "poison"
 		case err != nil:
-			status, outcome = again, "failed"
+			status, outcome = retry, "failed"
 		}
 		if err != nil {
 			c.log.WarnContext(r.Context(), "event not handled", "type", typ, "outcome", outcome, "error", err)
@@ -70,7 +70,7 @@ type cloudEvent struct {
 	Data jsontext.Value `json:"data"`
 }
 
-func deliver[T any](r *http.Request, typ string, handle func(ctx context.Context, data T) error) error {
+func handleRequest[T any](r *http.Request, typ string, handle func(ctx context.Context, data T) error) error {
 	var (
 		event cloudEvent
 		data  T

@@ -61,10 +61,10 @@ func TestHandle(t *testing.T) {
 					seen = g.Name
 					return test.err
 				})
-			answer := httptest.NewRecorder()
-			handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/events/greeted", strings.NewReader(test.body)))
-			if want := fmt.Sprintf("{\"status\":%q}\n", test.status); answer.Code != http.StatusOK || answer.Body.String() != want || seen != test.seen {
-				t.Errorf("got %d %s, handled %q, want %s and %q", answer.Code, answer.Body, seen, want, test.seen)
+			rec := httptest.NewRecorder()
+			handler.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/events/greeted", strings.NewReader(test.body)))
+			if want := fmt.Sprintf("{\"status\":%q}\n", test.status); rec.Code != http.StatusOK || rec.Body.String() != want || seen != test.seen {
+				t.Errorf("got %d %s, handled %q, want %s and %q", rec.Code, rec.Body, seen, want, test.seen)
 			}
 			want := strings.NewReader(fmt.Sprintf(`
 # HELP phonebill_events_consumed_total Events delivered, by type and outcome: handled, failed (and delivered again) or poison.

@@ -32,11 +32,11 @@ func FuzzHandle(f *testing.F) {
 				handled = true
 				return nil
 			})
-		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/events/greeted", strings.NewReader(string(body))))
+		rec := httptest.NewRecorder()
+		handler.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/events/greeted", strings.NewReader(string(body))))
 		var got struct{ Status string }
-		if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil || answer.Code != http.StatusOK {
-			t.Fatalf("answered %d %s", answer.Code, answer.Body)
+		if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil || rec.Code != http.StatusOK {
+			t.Fatalf("answered %d %s", rec.Code, rec.Body)
 		}
 		if want := map[bool]string{true: "SUCCESS", false: "DROP"}[handled]; got.Status != want {
 			t.Errorf("status %s, but handled is %t", got.Status, handled)

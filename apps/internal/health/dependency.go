@@ -45,8 +45,8 @@ type run struct {
 type need int
 
 const (
-	never   need = iota
-	atFirst      // until the check has succeeded once
+	never     need = iota
+	atStartup      // until the check has succeeded once
 	always
 )
 
@@ -54,7 +54,7 @@ const (
 func (d *dependency) required() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.need == always || d.need == atFirst && !d.succeeded
+	return d.need == always || d.need == atStartup && !d.succeeded
 }
 
 // state returns the result of the check, or errHung as the reason after

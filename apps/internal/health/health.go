@@ -30,18 +30,18 @@ func (r *Registry) Register(name string, check Check) {
 	r.add(name, &dependency{check: check, need: always})
 }
 
-// RegisterFirst adds the check of a dependency that readiness requires until it
+// RegisterStartup adds the check of a dependency that readiness requires until it
 // has succeeded once; from then on it is only reported. It is for dependencies
 // that all replicas share: a release that cannot reach one must not be rolled
 // out, but during a later outage, which affects all replicas alike, each continues
 // with cached data.
-func (r *Registry) RegisterFirst(name string, check Check) {
-	r.add(name, &dependency{check: check, need: atFirst})
+func (r *Registry) RegisterStartup(name string, check Check) {
+	r.add(name, &dependency{check: check, need: atStartup})
 }
 
-// Watch adds the check of a dependency that is reported but not required: the
+// RegisterOptional adds the check of a dependency that is reported but not required: the
 // service is degraded without it, but not useless.
-func (r *Registry) Watch(name string, check Check) {
+func (r *Registry) RegisterOptional(name string, check Check) {
 	r.add(name, &dependency{check: check})
 }
 

@@ -27,10 +27,10 @@ func TestReadinessReportsDependencyAndReason(t *testing.T) {
 	registry.Register("database", func(context.Context) error { return errors.New("database does not answer") })
 	registry.Register("sidecar", succeed)
 
-	answer := httptest.NewRecorder()
-	registry.Readiness(answer, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
-	if answer.Code != http.StatusServiceUnavailable {
-		t.Errorf("status %d", answer.Code)
+	rec := httptest.NewRecorder()
+	registry.Readiness(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	if rec.Code != http.StatusServiceUnavailable {
+		t.Errorf("status %d", rec.Code)
 	}
 	want := map[string]any{
 		"status": "DOWN",
@@ -39,7 +39,7 @@ func TestReadinessReportsDependencyAndReason(t *testing.T) {
 			"sidecar":  map[string]any{"status": "UP"},
 		},
 	}
-	if diff := cmp.Diff(want, decode(t, answer)); diff != "" {
+	if diff := cmp.Diff(want, decode(t, rec)); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)
 	}
 }
@@ -64,11 +64,11 @@ func TestOnChangeIsCalledOncePerChange(t *testing.T) {
 	}
 }
 
-func TestWatchedDependencyIsReportedButNotRequired(t *testing.T) {
+func TestOptionalDependencyIsReportedButNotRequired(t *testing.T) {
 	t.Parallel()
 	registry := health.NewRegistry()
 	registry.Register("database", succeed)
-	registry.Watch("session-store", func(context.Context) error { return errors.New("store does not answer") })
+	registry.RegisterOptional("session-store", func(context.Context) error { return errors.New("store does not answer") })
 	want := health.Report{Status: "UP", Components: map[string]health.Component{
 		"database": {Status: "UP"}, "session-store": {Status: "DOWN", Reason: "store does not answer"},
 	}}
@@ -77,11 +77,11 @@ func TestWatchedDependencyIsReportedButNotRequired(t *testing.T) {
 	}
 }
 
-func TestFirstDependencyIsRequiredUntilItSucceeds(t *testing.T) {
+func TestStartupDependencyIsRequiredUntilItSucceeds(t *testing.T) {
 	t.Parallel()
 	registry := health.NewRegistry()
 	var down atomic.Bool
-	registry.RegisterFirst("database", func(context.Context) error {
+	registry.RegisterStartup("database", func(context.Context) error {
 		if down.Load() {
 			return errors.New("database does not answer")
 		}
@@ -106,10 +106,10 @@ func TestReadyWithAllOrNoDependencies(t *testing.T) {
 		t.Errorf("empty registry: %+v", report)
 	}
 	registry.Register("sidecar", succeed)
-	answer := httptest.NewRecorder()
-	registry.Readiness(answer, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
-	if got := answer.Header().Get("Content-Type"); answer.Code != http.StatusOK || got != "application/json" {
-		t.Errorf("status %d, content type %q", answer.Code, got)
+	rec := httptest.NewRecorder()
+	registry.Readiness(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	if got := rec.Header().Get("Content-Type"); rec.Code != http.StatusOK || got != "application/json" {
+		t.Errorf("status %d, content type %q", rec.Code, got)
 	}
 }
 
@@ -120,10 +120,10 @@ func TestLivenessChecksNoDependency(t *testing.T) {
 		t.Error("liveness checked a dependency")
 		return errors.New("down")
 	})
-	answer := httptest.NewRecorder()
-	registry.Liveness(answer, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
-	if answer.Code != http.StatusOK || decode(t, answer)["status"] != "UP" {
-		t.Errorf("%d %s", answer.Code, answer.Body)
+	rec := httptest.NewRecorder()
+	registry.Liveness(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	if rec.Code != http.StatusOK || decode(t, rec)["status"] != "UP" {
+		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
 }
 
@@ -185,11 +185,11 @@ func TestProbesOfAHungDependencyShareOneCheck(t *testing.T) {
 	})
 }
 
-func decode(t *testing.T, answer *httptest.ResponseRecorder) map[string]any {
+func decode(t *testing.T, rec *httptest.ResponseRecorder) map[string]any {
 	t.Helper()
 	var body map[string]any
-	if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
-		t.Fatalf("%s: %v", answer.Body, err)
+	if err := json.Unmarshal(rec.Body.Bytes(), &body); err != nil {
+		t.Fatalf("%s: %v", rec.Body, err)
 	}
 	return body
 }

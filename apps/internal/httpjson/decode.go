@@ -36,13 +36,13 @@ func Decode(r *http.Request, v any) error {
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return refusal(err)
+		return toProblem(err)
 	}
 	if strings.TrimSpace(string(body)) == "null" {
 		return ErrMalformed // json.Unmarshal accepts null for any type
 	}
 	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err != nil {
-		return refusal(err)
+		return toProblem(err)
 	}
 	return nil
 }
@@ -67,8 +67,8 @@ func checkMedia(header http.Header) error {
 	return nil
 }
 
-// refusal returns the problem for an error from reading or decoding a body.
-func refusal(err error) error {
+// toProblem returns the problem for an error from reading or decoding a body.
+func toProblem(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return ErrTooLarge.WithCause(err)
 	}

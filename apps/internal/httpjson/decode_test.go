@@ -150,9 +150,9 @@ func TestUnsupportedMediaHeaders(t *testing.T) {
 		httpjson.ErrEncoding:  {"", "identity"},
 		httpjson.ErrMalformed: {"", ""},
 	} {
-		answer := httptest.NewRecorder()
-		httpjson.Fail(answer, httptest.NewRequest(http.MethodPost, "/", http.NoBody), err)
-		if got := [2]string{answer.Header().Get("Accept"), answer.Header().Get("Accept-Encoding")}; got != want {
+		rec := httptest.NewRecorder()
+		httpjson.Fail(rec, httptest.NewRequest(http.MethodPost, "/", http.NoBody), err)
+		if got := [2]string{rec.Header().Get("Accept"), rec.Header().Get("Accept-Encoding")}; got != want {
 			t.Errorf("%v: %q, want %q", err, got, want)
 		}
 	}
@@ -182,15 +182,15 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		refusal, ok := errors.AsType[*problem.Error](err)
-		if !ok || refusal.Kind == problem.Internal {
+		p, ok := errors.AsType[*problem.Error](err)
+		if !ok || p.Kind == problem.Internal {
 			t.Fatalf("an invalid body is reported as an internal error: %v", err)
 		}
-		answer := httptest.NewRecorder()
-		httpjson.Fail(answer, httptest.NewRequest(http.MethodPost, "/", http.NoBody), err)
-		if answer.Code < 400 || answer.Code > 499 {
-			t.Fatalf("answered %d", answer.Code)
+		rec := httptest.NewRecorder()
+		httpjson.Fail(rec, httptest.NewRequest(http.MethodPost, "/", http.NoBody), err)
+		if rec.Code < 400 || rec.Code > 499 {
+			t.Fatalf("answered %d", rec.Code)
 		}
-		decodeFailure(t, answer)
+		decodeFailure(t, rec)
 	})
 }

@@ -43,7 +43,7 @@ func TestEnvelopes(t *testing.T) {
 		"flat": {func(w http.ResponseWriter, _ *http.Request) error {
 			return httpjson.Write(w, http.StatusOK, map[string]string{"access_token": "a<b>&"})
 		}, http.StatusOK},
-		"refusal": {func(http.ResponseWriter, *http.Request) error {
+		"problem": {func(http.ResponseWriter, *http.Request) error {
 			return fmt.Errorf("register: %w", errTaken)
 		}, http.StatusConflict},
 		"fields": {func(http.ResponseWriter, *http.Request) error {
@@ -62,18 +62,18 @@ func TestEnvelopes(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer := httptest.NewRecorder()
-			tc.handler.ServeHTTP(answer, tracedRequest(t))
-			if answer.Code != tc.status {
-				t.Errorf("status %d, want %d", answer.Code, tc.status)
+			rec := httptest.NewRecorder()
+			tc.handler.ServeHTTP(rec, tracedRequest(t))
+			if rec.Code != tc.status {
+				t.Errorf("status %d, want %d", rec.Code, tc.status)
 			}
 			if diff := cmp.Diff(
 				map[string]string{"type": "application/json", "cache": "no-store"},
-				map[string]string{"type": answer.Header().Get("Content-Type"), "cache": answer.Header().Get("Cache-Control")},
+				map[string]string{"type": rec.Header().Get("Content-Type"), "cache": rec.Header().Get("Cache-Control")},
 			); diff != "" {
 				t.Errorf("headers (-want +got):\n%s", diff)
 			}
-			golden(t, name, answer.Body.Bytes())
+			golden(t, name, rec.Body.Bytes())
 		})
 	}
 }
@@ -112,11 +112,11 @@ func TestStatusOfEachKind(t *testing.T) {
 		problem.UnsupportedMedia: 415, problem.Unprocessable: 422, problem.TooManyRequests: 429, problem.Unavailable: 503,
 	}
 	for kind, want := range tests {
-		answer := fail(t, problem.New(kind, "CODE", "메시지"))
-		if answer.Code != want {
-			t.Errorf("kind %d: status %d, want %d", kind, answer.Code, want)
+		rec := fail(t, problem.New(kind, "CODE", "메시지"))
+		if rec.Code != want {
+			t.Errorf("kind %d: status %d, want %d", kind, rec.Code, want)
 		}
-		if got := answer.Header().Get("WWW-Authenticate"); (got == "Bearer") != (want == 401) {
+		if got := rec.Header().Get("WWW-Authenticate"); (got == "Bearer") != (want == 401) {
 			t.Errorf("status %d: WWW-Authenticate %q", want, got)
 		}
 	}
@@ -128,8 +128,8 @@ func TestRetryAfterIsRoundedUp(t *testing.T) {
 		0: "", time.Millisecond: "1", time.Second: "1", 1500 * time.Millisecond: "2", 30 * time.Minute: "1800",
 	}
 	for after, want := range tests {
-		answer := fail(t, problem.New(problem.Unavailable, "CODE", "메시지").After(after))
-		if got := answer.Header().Get("Retry-After"); got != want {
+		rec := fail(t, problem.New(problem.Unavailable, "CODE", "메시지").After(after))
+		if got := rec.Header().Get("Retry-After"); got != want {
 			t.Errorf("%s: Retry-After %q, want %q", after, got, want)
 		}
 	}
@@ -140,11 +140,11 @@ func TestClientDisconnectIsNotLoggedAsError(t *testing.T) {
 	var record telemetry.Record
 	ctx, cancel := context.WithCancel(telemetry.WithRecord(t.Context(), &record))
 	cancel()
-	answer := httptest.NewRecorder()
+	rec := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
-	httpjson.Fail(answer, r, fmt.Errorf("query: %w", context.Canceled))
-	if answer.Code != 499 || answer.Body.Len() != 0 {
-		t.Errorf("answered %d %s", answer.Code, answer.Body)
+	httpjson.Fail(rec, r, fmt.Errorf("query: %w", context.Canceled))
+	if rec.Code != 499 || rec.Body.Len() != 0 {
+		t.Errorf("answered %d %s", rec.Code, rec.Body)
 	}
 	if logged := emit(t, &record); strings.Contains(logged, "ERROR") {
 		t.Errorf("logged as an error: %s", logged)
@@ -153,8 +153,8 @@ func TestClientDisconnectIsNotLoggedAsError(t *testing.T) {
 
 func TestInternalCancellationIsAFault(t *testing.T) {
 	t.Parallel()
-	if answer := fail(t, context.Canceled); answer.Code != http.StatusInternalServerError {
-		t.Errorf("answered %d although the client is connected", answer.Code)
+	if rec := fail(t, context.Canceled); rec.Code != http.StatusInternalServerError {
+		t.Errorf("answered %d although the client is connected", rec.Code)
 	}
 }
 
@@ -164,7 +164,7 @@ func TestFailuresAreAddedToTheLogRecord(t *testing.T) {
 		err         error
 		level, text string
 	}{
-		"refusal":     {errTaken.WithCause(errors.New("inside")), "INFO", `"code":"LINE_TAKEN"`},
+		"problem":     {errTaken.WithCause(errors.New("inside")), "INFO", `"code":"LINE_TAKEN"`},
 		"fault":       {errors.New("inside"), "ERROR", "inside"},
 		"by design":   {problem.New(problem.Unavailable, "QUEUED", "메시지"), "INFO", `"code":"QUEUED"`},
 		"unavailable": {problem.New(problem.Unavailable, "UNAVAILABLE", "메시지").WithCause(errors.New("inside")), "ERROR", "inside"},
@@ -174,13 +174,13 @@ func TestFailuresAreAddedToTheLogRecord(t *testing.T) {
 			t.Parallel()
 			var record telemetry.Record
 			r := httptest.NewRequestWithContext(telemetry.WithRecord(t.Context(), &record), http.MethodGet, "/", http.NoBody)
-			answer := httptest.NewRecorder()
-			httpjson.Fail(answer, r, tc.err)
+			rec := httptest.NewRecorder()
+			httpjson.Fail(rec, r, tc.err)
 			if logged := emit(t, &record); !strings.Contains(logged, tc.level) || !strings.Contains(logged, tc.text) {
 				t.Errorf("logged %s", logged)
 			}
-			if strings.Contains(answer.Body.String(), "inside") {
-				t.Errorf("the response leaks the cause: %s", answer.Body)
+			if strings.Contains(rec.Body.String(), "inside") {
+				t.Errorf("the response leaks the cause: %s", rec.Body)
 			}
 		})
 	}
@@ -188,9 +188,9 @@ func TestFailuresAreAddedToTheLogRecord(t *testing.T) {
 
 func fail(t *testing.T, err error) *httptest.ResponseRecorder {
 	t.Helper()
-	answer := httptest.NewRecorder()
-	httpjson.Fail(answer, httptest.NewRequest(http.MethodGet, "/", http.NoBody), err)
-	return answer
+	rec := httptest.NewRecorder()
+	httpjson.Fail(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody), err)
+	return rec
 }
 
 func emit(t *testing.T, record *telemetry.Record) string {
@@ -200,17 +200,17 @@ func emit(t *testing.T, record *telemetry.Record) string {
 	return out.String()
 }
 
-func decodeFailure(t *testing.T, answer *httptest.ResponseRecorder) {
+func decodeFailure(t *testing.T, rec *httptest.ResponseRecorder) {
 	t.Helper()
 	var body struct {
 		Success bool
 		Error   struct{ Code, Message string }
 		Message string
 	}
-	if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
-		t.Fatalf("%s: %v", answer.Body, err)
+	if err := json.Unmarshal(rec.Body.Bytes(), &body); err != nil {
+		t.Fatalf("%s: %v", rec.Body, err)
 	}
 	if body.Success || body.Error.Code == "" || body.Message == "" || body.Message != body.Error.Message {
-		t.Fatalf("no failure envelope: %s", answer.Body)
+		t.Fatalf("no failure envelope: %s", rec.Body)
 	}
 }

@@ -65,8 +65,8 @@ func ClientAddr(ctx context.Context) netip.Addr {
 	return addr
 }
 
-// noteClient stores the client address in the context, for ClientAddr.
-func noteClient(proxies Proxies, next http.Handler) http.Handler {
+// withClientAddr stores the client address in the context, for ClientAddr.
+func withClientAddr(proxies Proxies, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), clientKey{}, proxies.client(r))
 		next.ServeHTTP(w, r.WithContext(ctx))

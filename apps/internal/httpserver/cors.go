@@ -34,9 +34,9 @@ func secureScheme(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1")
 }
 
-// allow adds CORS headers for origins to next. Clients send a bearer token, so
+// withCORS adds CORS headers for origins to next. Clients send a bearer token, so
 // browser credentials such as cookies are not allowed.
-func allow(origins Origins, next http.Handler) http.Handler {
+func withCORS(origins Origins, next http.Handler) http.Handler {
 	if len(origins) == 0 {
 		return next
 	}

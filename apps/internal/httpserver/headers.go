@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// secure sets securityHeaders on every response. A route may override them, for
+// withSecurityHeaders sets securityHeaders on every response. A route may override them, for
 // instance to make a public response cacheable.
-func secure(hsts time.Duration, next http.Handler) http.Handler {
+func withSecurityHeaders(hsts time.Duration, next http.Handler) http.Handler {
 	headers := securityHeaders(hsts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		maps.Copy(w.Header(), headers)

@@ -85,9 +85,9 @@ func from(origin, method string) (request, preflight *http.Request) {
 func TestCORSAllowsConfiguredOriginsOnly(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		allowed        httpserver.Origins
-		origin, method string
-		want, may      bool // the request, the preflight
+		allowed            httpserver.Origins
+		origin, method     string
+		request, preflight bool // the request, the preflight
 	}{
 		"none configured": {nil, page, http.MethodPost, false, false},
 		"allowed":         {httpserver.Origins{page}, page, http.MethodPost, true, true},
@@ -106,7 +106,7 @@ func TestCORSAllowsConfiguredOriginsOnly(t *testing.T) {
 			for kind, r := range map[string]*http.Request{"request": request, "preflight": preflight} {
 				header := f.do(t, r).Header()
 				want := ""
-				if kind == "request" && c.want || kind == "preflight" && c.may {
+				if kind == "request" && c.request || kind == "preflight" && c.preflight {
 					want = c.origin
 				}
 				if got := header.Get("Access-Control-Allow-Origin"); got != want {

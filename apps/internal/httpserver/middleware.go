@@ -26,14 +26,14 @@ func stack(cfg Config, deps Deps, api Registrar, actuators []string) http.Handle
 	router := mux.NewRouter().SkipClean(true) // a path that is not clean gets 404, not a redirect
 	router.NotFoundHandler = unmatched(router, actuators)
 	router.MethodNotAllowedHandler = router.NotFoundHandler
-	router.Use(noteRoute, query.Middleware)
+	router.Use(withRoute, query.Middleware)
 	api.Register(router)
 
 	metrics := newMetrics(deps.Registry)
-	inner := limitBody(cfg.MaxBody, head(router))
+	inner := limitBody(cfg.MaxBody, headAsGet(router))
 	inner = shed(cfg.MaxInFlight, metrics, inner)
-	inner = noteClient(cfg.TrustedProxies, inner)
-	inner = allow(cfg.Origins, inner)
+	inner = withClientAddr(cfg.TrustedProxies, inner)
+	inner = withCORS(cfg.Origins, inner)
 	return &observer{deps: deps, metrics: metrics, next: inner}
 }
 
@@ -87,9 +87,9 @@ type observation struct {
 
 type observationKey struct{}
 
-// noteRoute passes the template of the matched route to the observer, such as
+// withRoute passes the template of the matched route to the observer, such as
 // "/users/{userId}". Paths are not logged, as they hold ids.
-func noteRoute(next http.Handler) http.Handler {
+func withRoute(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
 			if template, err := mux.CurrentRoute(r).GetPathTemplate(); err == nil {

@@ -56,16 +56,16 @@ func TestRequestIsLoggedAndCountedOnceByRoute(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := setup(t, defaults(), api)
-			answer := f.do(t, httptest.NewRequest(tc.method, tc.target, http.NoBody))
-			if answer.Code != tc.status {
-				t.Errorf("status %d, want %d", answer.Code, tc.status)
+			rec := f.do(t, httptest.NewRequest(tc.method, tc.target, http.NoBody))
+			if rec.Code != tc.status {
+				t.Errorf("status %d, want %d", rec.Code, tc.status)
 			}
 			record := f.log.record(t)
 			method := tc.method
 			if method == "SECRET77" {
 				method = "OTHER"
 			}
-			want := map[string]any{"route": tc.route, "status": float64(tc.status), "method": method, "bytes": float64(answer.Body.Len())}
+			want := map[string]any{"route": tc.route, "status": float64(tc.status), "method": method, "bytes": float64(rec.Body.Len())}
 			got := map[string]any{"route": record["route"], "status": record["status"], "method": record["method"], "bytes": record["bytes"]}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("record (-want +got):\n%s", diff)
@@ -101,11 +101,11 @@ func TestTraceIsContinued(t *testing.T) {
 	f := setup(t, defaults(), api)
 	r := get("/api/v1/broken/1")
 	r.Header.Set("Traceparent", "00-"+id+"-00f067aa0ba902b7-01")
-	answer := f.do(t, r)
+	rec := f.do(t, r)
 	if got := f.log.record(t)["trace_id"]; got != id {
 		t.Errorf("logged trace %v", got)
 	}
-	if got := traceID(t, answer); got != id {
+	if got := traceID(t, rec); got != id {
 		t.Errorf("response has trace %q", got)
 	}
 }
@@ -113,27 +113,27 @@ func TestTraceIsContinued(t *testing.T) {
 func TestPanicIsAnsweredWith500(t *testing.T) {
 	t.Parallel()
 	f := setup(t, defaults(), api)
-	answer := f.do(t, get("/api/v1/panics"))
-	if answer.Code != http.StatusInternalServerError || strings.Contains(answer.Body.String(), "out of order") {
-		t.Errorf("answered %d %s", answer.Code, answer.Body)
+	rec := f.do(t, get("/api/v1/panics"))
+	if rec.Code != http.StatusInternalServerError || strings.Contains(rec.Body.String(), "out of order") {
+		t.Errorf("answered %d %s", rec.Code, rec.Body)
 	}
 	record := f.log.record(t)
 	text, _ := record["error"].(string)
 	if record["level"] != "ERROR" || !strings.Contains(text, "out of order") || !strings.Contains(text, "middleware_test.go") {
 		t.Errorf("record %v", record)
 	}
-	if id := traceID(t, answer); len(id) != 32 || id != record["trace_id"] {
+	if id := traceID(t, rec); len(id) != 32 || id != record["trace_id"] {
 		t.Errorf("response has trace %q, log %v", id, record["trace_id"])
 	}
 }
 
-func traceID(t *testing.T, answer *httptest.ResponseRecorder) string {
+func traceID(t *testing.T, rec *httptest.ResponseRecorder) string {
 	t.Helper()
 	var failure struct {
 		Error struct{ TraceID string }
 	}
-	if err := json.Unmarshal(answer.Body.Bytes(), &failure); err != nil {
-		t.Fatalf("%s: %v", answer.Body, err)
+	if err := json.Unmarshal(rec.Body.Bytes(), &failure); err != nil {
+		t.Fatalf("%s: %v", rec.Body, err)
 	}
 	return failure.Error.TraceID
 }
@@ -201,8 +201,8 @@ func TestBodyLimit(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
-		if answer := f.do(t, r); answer.Code != want {
-			t.Errorf("%d bytes: status %d, want %d", len(body), answer.Code, want)
+		if rec := f.do(t, r); rec.Code != want {
+			t.Errorf("%d bytes: status %d, want %d", len(body), rec.Code, want)
 		}
 	}
 }

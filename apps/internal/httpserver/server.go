@@ -121,10 +121,10 @@ func routes(cfg Config, deps Deps, openapi []byte, api Registrar) http.Handler {
 		"/openapi.yaml":              document(openapi),
 	}
 	rest := stack(cfg, deps, api, slices.Collect(maps.Keys(actuators)))
-	return secure(cfg.HSTS, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return withSecurityHeaders(cfg.HSTS, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		actuator, ok := actuators[r.URL.Path]
 		if ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-			head(actuator).ServeHTTP(w, r)
+			headAsGet(actuator).ServeHTTP(w, r)
 			return
 		}
 		rest.ServeHTTP(w, r)
@@ -150,7 +150,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.listener = listener
 	go func() {
 		defer close(s.served)
-		if err := s.http.Serve(refusing{listener, s.cfg.HSTS}); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(builtinErrorListener{listener, s.cfg.HSTS}); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("http server failed", "error", err)
 		}
 	}()

@@ -47,24 +47,24 @@ func TestRequestsAboveMaxInFlightAreShed(t *testing.T) {
 	var group sync.WaitGroup
 	for range limit {
 		group.Go(func() {
-			if answer := f.do(t, get("/held")); answer.Code != http.StatusOK {
-				t.Errorf("a request within the limit got %d", answer.Code)
+			if rec := f.do(t, get("/held")); rec.Code != http.StatusOK {
+				t.Errorf("a request within the limit got %d", rec.Code)
 			}
 		})
 		<-g.entered
 	}
 	for range more {
-		answer := f.do(t, get("/held"))
-		if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") != "1" {
-			t.Errorf("answered %d, Retry-After %q", answer.Code, answer.Header().Get("Retry-After"))
+		rec := f.do(t, get("/held"))
+		if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") != "1" {
+			t.Errorf("answered %d, Retry-After %q", rec.Code, rec.Header().Get("Retry-After"))
 		}
 	}
 	actuatorsAnswer(t, f)
 	close(g.open)
 	group.Wait()
 
-	if answer := f.do(t, get("/held")); answer.Code != http.StatusOK {
-		t.Errorf("still shedding: %d", answer.Code)
+	if rec := f.do(t, get("/held")); rec.Code != http.StatusOK {
+		t.Errorf("still shedding: %d", rec.Code)
 	}
 	if shed := f.metric(t, "phonebill_http_requests_shed_total"); shed != more {
 		t.Errorf("%v counted as shed, want %d", shed, more)
@@ -86,9 +86,9 @@ func actuatorsAnswer(t *testing.T, f *fixture) {
 		"/actuator/prometheus":       "phonebill_http_requests_shed_total",
 		"/openapi.yaml":              "openapi: 3.1.0",
 	} {
-		answer := f.do(t, get(path))
-		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), want) {
-			t.Errorf("%s answered %d %.200s", path, answer.Code, answer.Body)
+		rec := f.do(t, get(path))
+		if rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), want) {
+			t.Errorf("%s answered %d %.200s", path, rec.Code, rec.Body)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func TestStopLetsRunningRequestsFinish(t *testing.T) {
 	<-g.entered
 	stopped := make(chan error, 1)
 	go func() { stopped <- f.Stop(context.Background()) }()
-	awaitRefusal(t, f)
+	awaitClosed(t, f)
 	select {
 	case err := <-stopped:
 		t.Fatalf("stopped while a request was running: %v", err)
@@ -131,13 +131,13 @@ func TestStopSendsConnectionCloseDuringLeave(t *testing.T) {
 	start(t, f)
 	client := newClient(t)
 	closes := func() bool {
-		answer, err := client.Post("http://"+f.Addr()+"/nowhere", "application/json", strings.NewReader("{}"))
+		resp, err := client.Post("http://"+f.Addr()+"/nowhere", "application/json", strings.NewReader("{}"))
 		if err != nil {
 			t.Fatalf("request refused during Leave: %v", err)
 		}
-		_, _ = io.Copy(io.Discard, answer.Body)
-		_ = answer.Body.Close()
-		return answer.Close
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		return resp.Close
 	}
 	if closes() {
 		t.Error("connection closed before Stop")
@@ -158,7 +158,7 @@ func TestStopSendsConnectionCloseDuringLeave(t *testing.T) {
 	if err := <-stopped; err != nil && !errors.Is(err, context.Canceled) { // a connection may still have been open
 		t.Errorf("stop: %v", err)
 	}
-	awaitRefusal(t, f)
+	awaitClosed(t, f)
 }
 
 func TestStopClosesRequestsAfterDrain(t *testing.T) {
@@ -243,8 +243,8 @@ func fetch(client *http.Client, f *fixture) string {
 	return fmt.Sprintf("%d %s", resp.StatusCode, text)
 }
 
-// awaitRefusal returns once new requests are refused.
-func awaitRefusal(t *testing.T, f *fixture) {
+// awaitClosed waits until the server accepts no connections.
+func awaitClosed(t *testing.T, f *fixture) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
 	for end := time.Now().Add(waitLimit); time.Now().Before(end); {

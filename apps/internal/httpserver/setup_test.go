@@ -60,9 +60,9 @@ func setup(t testing.TB, cfg httpserver.Config, register routes) *fixture {
 // do sends a request to the handler, without a socket.
 func (f *fixture) do(t testing.TB, r *http.Request) *httptest.ResponseRecorder {
 	t.Helper()
-	answer := httptest.NewRecorder()
-	f.Handler().ServeHTTP(answer, r)
-	return answer
+	rec := httptest.NewRecorder()
+	f.Handler().ServeHTTP(rec, r)
+	return rec
 }
 
 // metric returns the sum of the counters or gauges called name whose labels have

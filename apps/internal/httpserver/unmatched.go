@@ -32,7 +32,7 @@ func clampMethod(method string) string {
 // method gets 405. It matches the routes itself, because mux loses the mismatch of
 // a route in a subrouter when it tries the next one. Actuators allow GET only.
 func unmatched(router *mux.Router, actuators []string) http.Handler {
-	return refuseMethod(func(r *http.Request) []string {
+	return methodNotAllowed(func(r *http.Request) []string {
 		if slices.Contains(actuators, r.URL.Path) {
 			return []string{http.MethodGet}
 		}
@@ -40,9 +40,9 @@ func unmatched(router *mux.Router, actuators []string) http.Handler {
 	})
 }
 
-// refuseMethod answers OPTIONS with the methods that allowed returns, and any
+// methodNotAllowed answers OPTIONS with the methods that allowed returns, and any
 // other method with 405. GET implies HEAD.
-func refuseMethod(allowed func(r *http.Request) []string) http.Handler {
+func methodNotAllowed(allowed func(r *http.Request) []string) http.Handler {
 	return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		allow := allowed(r)
 		if len(allow) == 0 {
@@ -60,9 +60,9 @@ func refuseMethod(allowed func(r *http.Request) []string) http.Handler {
 	})
 }
 
-// head passes HEAD requests to next as GET and discards the body (RFC 9110, section
+// headAsGet passes HEAD requests to next as GET and discards the body (RFC 9110, section
 // 9.3.2), so that routes need not handle HEAD.
-func head(next http.Handler) http.Handler {
+func headAsGet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodHead {
 			next.ServeHTTP(w, r)
@@ -70,18 +70,18 @@ func head(next http.Handler) http.Handler {
 		}
 		get := r.WithContext(r.Context())
 		get.Method = http.MethodGet
-		next.ServeHTTP(bodiless{w}, get)
+		next.ServeHTTP(discardBody{w}, get)
 	})
 }
 
-// bodiless discards the body of a response.
-type bodiless struct{ http.ResponseWriter }
+// discardBody discards the body of a response.
+type discardBody struct{ http.ResponseWriter }
 
 // Write implements io.Writer.
-func (w bodiless) Write(body []byte) (int, error) { return len(body), nil }
+func (w discardBody) Write(body []byte) (int, error) { return len(body), nil }
 
 // Unwrap supports http.ResponseController.
-func (w bodiless) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w discardBody) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // matches reports whether the path of r has a route for method.
 func matches(router *mux.Router, r *http.Request, method string) bool {

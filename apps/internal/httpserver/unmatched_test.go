@@ -31,19 +31,19 @@ func TestMethods(t *testing.T) {
 		"/actuator/health": "GET, HEAD, OPTIONS", "/openapi.yaml": "GET, HEAD, OPTIONS",
 	} {
 		for method, want := range map[string]int{http.MethodOptions: http.StatusNoContent, http.MethodPatch: http.StatusMethodNotAllowed} {
-			answer := f.do(t, httptest.NewRequest(method, path, http.NoBody))
-			if answer.Code != want || answer.Header().Get("Allow") != allow {
-				t.Errorf("%s %s: %d, Allow %q, want %d, %q", method, path, answer.Code, answer.Header().Get("Allow"), want, allow)
+			rec := f.do(t, httptest.NewRequest(method, path, http.NoBody))
+			if rec.Code != want || rec.Header().Get("Allow") != allow {
+				t.Errorf("%s %s: %d, Allow %q, want %d, %q", method, path, rec.Code, rec.Header().Get("Allow"), want, allow)
 			}
 		}
 	}
 	for _, method := range []string{http.MethodOptions, http.MethodHead, http.MethodGet} {
-		if answer := f.do(t, httptest.NewRequest(method, "/api/other", http.NoBody)); answer.Code != http.StatusNotFound || answer.Header().Get("Allow") != "" {
-			t.Errorf("%s: %d, Allow %q", method, answer.Code, answer.Header().Get("Allow"))
+		if rec := f.do(t, httptest.NewRequest(method, "/api/other", http.NoBody)); rec.Code != http.StatusNotFound || rec.Header().Get("Allow") != "" {
+			t.Errorf("%s: %d, Allow %q", method, rec.Code, rec.Header().Get("Allow"))
 		}
 	}
-	if answer := f.do(t, httptest.NewRequest(http.MethodHead, "/jobs", http.NoBody)); answer.Code != http.StatusMethodNotAllowed {
-		t.Errorf("HEAD without GET: %d", answer.Code)
+	if rec := f.do(t, httptest.NewRequest(http.MethodHead, "/jobs", http.NoBody)); rec.Code != http.StatusMethodNotAllowed {
+		t.Errorf("HEAD without GET: %d", rec.Code)
 	}
 }
 

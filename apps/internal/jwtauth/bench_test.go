@@ -19,13 +19,13 @@ func BenchmarkMiddleware(b *testing.B) {
 	handler := auth.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 	r.Header.Set("Authorization", "Bearer "+i.token("k1", claims(time.Now())))
-	answer := httptest.NewRecorder()
+	rec := httptest.NewRecorder()
 	b.ReportAllocs()
 	for b.Loop() {
-		handler.ServeHTTP(answer, r)
+		handler.ServeHTTP(rec, r)
 	}
-	if answer.Code != http.StatusOK {
-		b.Fatal(answer.Code)
+	if rec.Code != http.StatusOK {
+		b.Fatal(rec.Code)
 	}
 }
 

@@ -83,10 +83,10 @@ func TestExternalIssuerOutage(t *testing.T) {
 	b := newBoth(t, sessions{record: live})
 	b.entra.GoAway(true)
 	for range 20 {
-		_, answer := b.authenticate(b.entra.Token(abe, "Admin"))
-		wantRefusal(t, answer, http.StatusServiceUnavailable, "AUTH_UNAVAILABLE")
-		if as, answer := b.authenticate(b.ours.Token(t, jwtauth.Principal{UserID: live.UserID, SessionID: "s1"})); as.UserID != live.UserID {
-			t.Errorf("ours: %d %s", answer.Code, answer.Body)
+		_, rec := b.authenticate(b.entra.Token(abe, "Admin"))
+		wantProblem(t, rec, http.StatusServiceUnavailable, "AUTH_UNAVAILABLE")
+		if as, rec := b.authenticate(b.ours.Token(t, jwtauth.Principal{UserID: live.UserID, SessionID: "s1"})); as.UserID != live.UserID {
+			t.Errorf("ours: %d %s", rec.Code, rec.Body)
 		}
 	}
 	if n := b.entra.Fetches(); n > 2 {

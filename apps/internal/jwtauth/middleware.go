@@ -103,17 +103,17 @@ func (a *Authenticator) authenticate(r *http.Request) (Principal, error) {
 	}
 	if a.operators != nil && a.operators.Matches(token) {
 		principal, err := a.operators.Verify(r.Context(), token)
-		return principal, refusal(err)
+		return principal, toProblem(err)
 	}
 	claims, err := a.verifier.Verify(r.Context(), token, TypeAccess)
 	if err != nil {
-		return Principal{}, refusal(err)
+		return Principal{}, toProblem(err)
 	}
 	return a.principal(r.Context(), claims)
 }
 
-// refusal returns the problem for an error from verifying a token.
-func refusal(err error) error {
+// toProblem returns the problem for an error from verifying a token.
+func toProblem(err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -150,7 +150,7 @@ func (a *Authenticator) principal(ctx context.Context, claims *Claims) (Principa
 
 // Require answers 403 to principals without permission.
 func Require(permission string) mux.MiddlewareFunc {
-	return gate(func(p Principal) error {
+	return check(func(p Principal) error {
 		if !p.Has(permission) {
 			return ErrPermission
 		}
@@ -161,7 +161,7 @@ func Require(permission string) mux.MiddlewareFunc {
 // RefuseDegraded answers 503 while the session store is unavailable. Every route
 // that writes must use it.
 func RefuseDegraded(next http.Handler) http.Handler {
-	return gate(func(p Principal) error {
+	return check(func(p Principal) error {
 		if p.Degraded {
 			return ErrSessionUnavailable
 		}
@@ -172,7 +172,7 @@ func RefuseDegraded(next http.Handler) http.Handler {
 // RequireSession answers 403 to principals without a session, which are operators.
 // Every route on sessions and accounts must use it.
 func RequireSession(next http.Handler) http.Handler {
-	return gate(func(p Principal) error {
+	return check(func(p Principal) error {
 		if p.SessionID == "" {
 			return ErrNoSession
 		}
@@ -180,10 +180,10 @@ func RequireSession(next http.Handler) http.Handler {
 	})(next)
 }
 
-func gate(check func(Principal) error) mux.MiddlewareFunc {
+func check(condition func(Principal) error) mux.MiddlewareFunc {
 	return func(next http.Handler) http.Handler {
 		return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
-			if err := check(From(r.Context())); err != nil {
+			if err := condition(From(r.Context())); err != nil {
 				return err
 			}
 			next.ServeHTTP(w, r)

@@ -38,9 +38,9 @@ func send(handler http.Handler, authorization string) *httptest.ResponseRecorder
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
-	answer := httptest.NewRecorder()
-	handler.ServeHTTP(answer, r)
-	return answer
+	rec := httptest.NewRecorder()
+	handler.ServeHTTP(rec, r)
+	return rec
 }
 
 func TestMiddlewareAcceptsLiveSessions(t *testing.T) {
@@ -53,13 +53,13 @@ func TestMiddlewareAcceptsLiveSessions(t *testing.T) {
 	}
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(cfg, i.static(), time.Now), sessions{record: live}, prometheus.NewRegistry())
 	for _, scheme := range []string{"Bearer ", "bearer ", "BEARER "} {
-		answer := send(auth.Middleware(principal), scheme+token)
+		rec := send(auth.Middleware(principal), scheme+token)
 		var got jwtauth.Principal
-		if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil {
+		if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); answer.Code != http.StatusOK || diff != "" {
-			t.Errorf("%s: status %d (-want +got):\n%s", scheme, answer.Code, diff)
+		if diff := cmp.Diff(want, got); rec.Code != http.StatusOK || diff != "" {
+			t.Errorf("%s: status %d (-want +got):\n%s", scheme, rec.Code, diff)
 		}
 	}
 }
@@ -92,26 +92,26 @@ func TestMiddlewareRejects(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(cfg, tc.keys, time.Now), tc.sessions, prometheus.NewRegistry())
-			answer := send(auth.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			rec := send(auth.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 				t.Error("the request was accepted")
 			})), tc.authorization)
-			wantRefusal(t, answer, tc.status, tc.code)
+			wantProblem(t, rec, tc.status, tc.code)
 		})
 	}
 }
 
-func wantRefusal(t *testing.T, answer *httptest.ResponseRecorder, status int, code string) {
+func wantProblem(t *testing.T, rec *httptest.ResponseRecorder, status int, code string) {
 	t.Helper()
 	var body struct {
 		Error struct{ Code string }
 	}
-	if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
-		t.Fatalf("%s: %v", answer.Body, err)
+	if err := json.Unmarshal(rec.Body.Bytes(), &body); err != nil {
+		t.Fatalf("%s: %v", rec.Body, err)
 	}
-	if answer.Code != status || body.Error.Code != code {
-		t.Errorf("got %d %s, want %d %s", answer.Code, body.Error.Code, status, code)
+	if rec.Code != status || body.Error.Code != code {
+		t.Errorf("got %d %s, want %d %s", rec.Code, body.Error.Code, status, code)
 	}
-	if after := answer.Header().Get("Retry-After"); (after != "") != (status == http.StatusServiceUnavailable) {
+	if after := rec.Header().Get("Retry-After"); (after != "") != (status == http.StatusServiceUnavailable) {
 		t.Errorf("Retry-After %q", after)
 	}
 }
@@ -132,19 +132,19 @@ func TestSessionStoreOutageAllowsReadsOnly(t *testing.T) {
 			registry := prometheus.NewRegistry()
 			auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(cfg, i.static(), time.Now), tc.sessions, registry)
 			var got jwtauth.Principal
-			answer := send(auth.Middleware(principal), token)
-			if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil || answer.Code != http.StatusOK || got.Degraded != tc.degraded {
-				t.Errorf("read: %d %+v, %v", answer.Code, got, err)
+			rec := send(auth.Middleware(principal), token)
+			if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil || rec.Code != http.StatusOK || got.Degraded != tc.degraded {
+				t.Errorf("read: %d %+v, %v", rec.Code, got, err)
 			}
 			if !got.Owns("01012345678") || !got.Has("BILL_INQUIRY") {
 				t.Errorf("read as %+v", got)
 			}
-			answer = send(auth.Middleware(jwtauth.RefuseDegraded(principal)), token)
-			if tc.write && answer.Code != http.StatusOK {
-				t.Errorf("write: %d", answer.Code)
+			rec = send(auth.Middleware(jwtauth.RefuseDegraded(principal)), token)
+			if tc.write && rec.Code != http.StatusOK {
+				t.Errorf("write: %d", rec.Code)
 			}
 			if !tc.write {
-				wantRefusal(t, answer, http.StatusServiceUnavailable, "SESSION_STORE_UNAVAILABLE")
+				wantProblem(t, rec, http.StatusServiceUnavailable, "SESSION_STORE_UNAVAILABLE")
 			}
 			count, err := testutil.GatherAndCount(registry)
 			if err != nil || count != 1 {
@@ -171,12 +171,12 @@ func TestRequireChecksPermissionsOfTheSession(t *testing.T) {
 	i := newIssuer(t, "k1")
 	token := "Bearer " + i.token("k1", claims(time.Now())) // has both permissions
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(cfg, i.static(), time.Now), sessions{record: live}, prometheus.NewRegistry())
-	if answer := send(auth.Middleware(jwtauth.Require("BILL_INQUIRY")(principal)), token); answer.Code != http.StatusOK {
-		t.Errorf("granted permission: %d", answer.Code)
+	if rec := send(auth.Middleware(jwtauth.Require("BILL_INQUIRY")(principal)), token); rec.Code != http.StatusOK {
+		t.Errorf("granted permission: %d", rec.Code)
 	}
-	wantRefusal(t, send(auth.Middleware(jwtauth.Require("PRODUCT_CHANGE")(principal)), token), http.StatusForbidden, "PERMISSION_DENIED")
+	wantProblem(t, send(auth.Middleware(jwtauth.Require("PRODUCT_CHANGE")(principal)), token), http.StatusForbidden, "PERMISSION_DENIED")
 	// Without the middleware there is no principal.
-	wantRefusal(t, send(jwtauth.Require("BILL_INQUIRY")(principal), token), http.StatusForbidden, "PERMISSION_DENIED")
+	wantProblem(t, send(jwtauth.Require("BILL_INQUIRY")(principal), token), http.StatusForbidden, "PERMISSION_DENIED")
 }
 
 func TestZeroPrincipalHasNoRights(t *testing.T) {

@@ -19,7 +19,7 @@ var ErrNoRole = errors.New("jwtauth: no known role")
 // no colon.
 const operatorPrefix = "entra:"
 
-// Operators verifies the access tokens of operators, whose accounts are in
+// Operators verifies the access tokens of system operators, whose accounts are in
 // Microsoft Entra ID. It is safe for concurrent use.
 type Operators struct {
 	issuer string

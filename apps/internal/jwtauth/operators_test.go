@@ -44,13 +44,13 @@ func newBoth(t *testing.T, state sessions) *both {
 func (b *both) authenticate(token string) (jwtauth.Principal, *httptest.ResponseRecorder) {
 	b.t.Helper()
 	var as jwtauth.Principal
-	answer := send(b.auth.Middleware(principal), "Bearer "+token)
-	if answer.Code == http.StatusOK {
-		if err := json.Unmarshal(answer.Body.Bytes(), &as); err != nil {
+	rec := send(b.auth.Middleware(principal), "Bearer "+token)
+	if rec.Code == http.StatusOK {
+		if err := json.Unmarshal(rec.Body.Bytes(), &as); err != nil {
 			b.t.Fatal(err)
 		}
 	}
-	return as, answer
+	return as, rec
 }
 
 func TestOperatorsHaveThePermissionsOfTheirRoles(t *testing.T) {
@@ -76,15 +76,15 @@ func TestOperatorsHaveThePermissionsOfTheirRoles(t *testing.T) {
 		"ES256":         {b.entra.Sign("ec", b.entra.Claims(abe, "Admin")), []string{"ADMIN"}},
 		"upper-case id": {b.entra.Token("690222BE-FF1A-4D56-ABD1-7E4F7D38E474", "Admin"), []string{"ADMIN"}},
 	} {
-		got, answer := b.authenticate(c.token)
+		got, rec := b.authenticate(c.token)
 		want := jwtauth.Principal{UserID: "entra:" + abe, Permissions: c.permissions}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: %d %s (-want +got):\n%s", name, answer.Code, answer.Body, diff)
+			t.Errorf("%s: %d %s (-want +got):\n%s", name, rec.Code, rec.Body, diff)
 		}
 	}
-	ours, answer := b.authenticate(b.ours.Token(t, jwtauth.Principal{UserID: live.UserID, SessionID: "s1"}))
+	ours, rec := b.authenticate(b.ours.Token(t, jwtauth.Principal{UserID: live.UserID, SessionID: "s1"}))
 	if ours.UserID != live.UserID {
-		t.Errorf("our own token: %d %s", answer.Code, answer.Body)
+		t.Errorf("our own token: %d %s", rec.Code, rec.Body)
 	}
 }
 
@@ -94,8 +94,8 @@ func TestInvalidOperatorTokensAreRejected(t *testing.T) {
 	for name, token := range badOperatorTokens(t, b) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, answer := b.authenticate(token)
-			wantRefusal(t, answer, http.StatusUnauthorized, "UNAUTHENTICATED")
+			_, rec := b.authenticate(token)
+			wantProblem(t, rec, http.StatusUnauthorized, "UNAUTHENTICATED")
 		})
 	}
 }
@@ -186,12 +186,12 @@ func TestIssuersCannotForgeEachOthersTokens(t *testing.T) {
 		"their key, our claims": b.entra.Sign(authtest.KeyID, admin),
 		"our key, their claims": b.ours.Sign(t, b.entra.Claims(abe, "Admin")),
 	} {
-		_, answer := b.authenticate(token)
+		_, rec := b.authenticate(token)
 		t.Log(name)
-		wantRefusal(t, answer, http.StatusUnauthorized, "UNAUTHENTICATED")
+		wantProblem(t, rec, http.StatusUnauthorized, "UNAUTHENTICATED")
 	}
-	if as, answer := b.authenticate(b.entra.Sign(authtest.KeyID, b.entra.Claims(abe, "Admin"))); !as.Has("ADMIN") {
-		t.Errorf("their key, their claims: %d %s", answer.Code, answer.Body)
+	if as, rec := b.authenticate(b.entra.Sign(authtest.KeyID, b.entra.Claims(abe, "Admin"))); !as.Has("ADMIN") {
+		t.Errorf("their key, their claims: %d %s", rec.Code, rec.Body)
 	}
 }
 
@@ -207,9 +207,9 @@ func TestOperatorsWithoutKnownRoleAreForbidden(t *testing.T) {
 		"other case":   b.entra.Token(abe, "admin"),
 		"a permission": b.entra.Token(abe, "ADMIN"),
 	} {
-		_, answer := b.authenticate(token)
+		_, rec := b.authenticate(token)
 		t.Log(name)
-		wantRefusal(t, answer, http.StatusForbidden, "PERMISSION_DENIED")
+		wantProblem(t, rec, http.StatusForbidden, "PERMISSION_DENIED")
 		as, err := jwtauth.NewOperators(b.entra.Config(), time.Now).Verify(t.Context(), token)
 		if diff := cmp.Diff(jwtauth.Principal{UserID: "entra:" + abe}, as); !errors.Is(err, jwtauth.ErrNoRole) || diff != "" {
 			t.Errorf("%s: %v, principal (-want +got):\n%s", name, err, diff)
@@ -224,15 +224,15 @@ func TestOperatorsHaveNoSession(t *testing.T) {
 	b := newBoth(t, sessions{err: session.ErrUnavailable})
 	token := "Bearer " + b.entra.Token(abe, "Admin")
 	write := b.auth.Middleware(jwtauth.RefuseDegraded(jwtauth.Require("ADMIN")(principal)))
-	if answer := send(write, token); answer.Code != http.StatusOK {
-		t.Errorf("administration: %d %s", answer.Code, answer.Body)
+	if rec := send(write, token); rec.Code != http.StatusOK {
+		t.Errorf("administration: %d %s", rec.Code, rec.Body)
 	}
-	wantRefusal(t, send(b.auth.Middleware(jwtauth.RequireSession(principal)), token), http.StatusForbidden, "SESSION_REQUIRED")
-	wantRefusal(t, send(b.auth.Middleware(jwtauth.Require("BILL_INQUIRY")(principal)), token), http.StatusForbidden, "PERMISSION_DENIED")
+	wantProblem(t, send(b.auth.Middleware(jwtauth.RequireSession(principal)), token), http.StatusForbidden, "SESSION_REQUIRED")
+	wantProblem(t, send(b.auth.Middleware(jwtauth.Require("BILL_INQUIRY")(principal)), token), http.StatusForbidden, "PERMISSION_DENIED")
 
 	ours := "Bearer " + b.ours.Token(t, jwtauth.Principal{UserID: live.UserID, SessionID: "s1"})
-	if answer := send(b.auth.Middleware(jwtauth.RequireSession(principal)), ours); answer.Code != http.StatusOK {
-		t.Errorf("ours: %d %s", answer.Code, answer.Body)
+	if rec := send(b.auth.Middleware(jwtauth.RequireSession(principal)), ours); rec.Code != http.StatusOK {
+		t.Errorf("ours: %d %s", rec.Code, rec.Body)
 	}
 }
 
@@ -244,7 +244,7 @@ func TestOperatorsAreRejectedWithoutIssuer(t *testing.T) {
 	}
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(ours.Config, ours.Keys(), time.Now), sessions{record: live}, prometheus.NewRegistry()).
 		Admit(jwtauth.NewOperators(jwtauth.OIDCConfig{}, time.Now))
-	wantRefusal(t, send(auth.Middleware(principal), "Bearer "+entra.Token(abe, "Admin")), http.StatusUnauthorized, "UNAUTHENTICATED")
+	wantProblem(t, send(auth.Middleware(principal), "Bearer "+entra.Token(abe, "Admin")), http.StatusUnauthorized, "UNAUTHENTICATED")
 	if entra.Fetches() != 0 {
 		t.Error("the issuer's keys were fetched")
 	}

@@ -68,7 +68,7 @@ func serverURL(t testing.TB) *url.URL {
 	t.Helper()
 	text := os.Getenv(serverVariable)
 	if text == "" {
-		Missing(t, serverVariable)
+		SkipOrFail(t, serverVariable)
 	}
 	server, err := url.Parse(text)
 	if err != nil {
@@ -77,9 +77,9 @@ func serverURL(t testing.TB) *url.URL {
 	return server
 }
 
-// Missing skips a test because an environment variable is not set, or fails it
+// SkipOrFail skips a test because an environment variable is not set, or fails it
 // where PHONEBILL_TEST_REQUIRED or CI is set.
-func Missing(t testing.TB, variable string) {
+func SkipOrFail(t testing.TB, variable string) {
 	t.Helper()
 	if os.Getenv("PHONEBILL_TEST_REQUIRED") != "" || os.Getenv("CI") != "" {
 		t.Fatalf("%s is not set: run the tests with make test", variable)

@@ -24,7 +24,7 @@ func Pooled(t testing.TB, database *Database) pg.Config {
 	t.Helper()
 	binary := os.Getenv(poolerVariable)
 	if binary == "" {
-		Missing(t, poolerVariable)
+		SkipOrFail(t, poolerVariable)
 	}
 	port, dir := freePort(t), home(t)
 	direct := database.Config

@@ -16,20 +16,20 @@ const (
 	sidecarInterval = 100 * time.Millisecond
 )
 
-// awaited reads the secrets of a command that starts at the same time as its
+// waitingSecrets reads the secrets of a command that starts at the same time as its
 // sidecar, as in a Kubernetes Job: Secret waits until the sidecar is healthy. A
 // command that reads its password from a file needs no sidecar.
-type awaited struct{ *sidecar.Client }
+type waitingSecrets struct{ *sidecar.Client }
 
 // Secret implements sidecar.Secrets.
-func (a awaited) Secret(ctx context.Context, name string) (string, error) {
+func (a waitingSecrets) Secret(ctx context.Context, name string) (string, error) {
 	if err := a.await(ctx); err != nil {
 		return "", err
 	}
 	return a.Client.Secret(ctx, name)
 }
 
-func (a awaited) await(ctx context.Context) error {
+func (a waitingSecrets) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sidecarTimeout)
 	defer cancel()
 	tick := time.NewTicker(sidecarInterval)

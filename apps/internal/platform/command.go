@@ -104,7 +104,7 @@ func migrate(cfg DatabaseConfig, migrations fs.FS, steps []Step) Command {
 			return err
 		}
 		defer func() { _ = client.Close() }()
-		secrets := awaited{client}
+		secrets := waitingSecrets{client}
 		start := time.Now()
 		versions, err := pg.Migrate(ctx, cfg.Database, secrets, migrations)
 		if err != nil {

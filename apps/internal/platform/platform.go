@@ -106,7 +106,7 @@ var Authenticator = fx.Module("authenticator", fx.Provide(jwtauth.NewVerifier, n
 func newOperators(cfg jwtauth.OIDCConfig, checks *health.Registry, now func() time.Time) *jwtauth.Operators {
 	operators := jwtauth.NewOperators(cfg, now)
 	if operators != nil {
-		checks.Watch("operator-issuer", operators.Health)
+		checks.RegisterOptional("operator-issuer", operators.Health)
 	}
 	return operators
 }
@@ -125,7 +125,7 @@ func newKeys(cfg IssuerConfig, dapr *sidecar.Client, checks *health.Registry, no
 
 func newSessions(cfg SessionConfig, dapr *sidecar.Client, checks *health.Registry) *session.Store {
 	store := session.NewStore(dapr.State(cfg.Store))
-	checks.Watch("session-store", store.Health)
+	checks.RegisterOptional("session-store", store.Health)
 	return store
 }
 
@@ -166,7 +166,7 @@ func newPool(lc fx.Lifecycle, cfg pg.Config, secrets sidecar.Secrets, checks *he
 	if err != nil {
 		return nil, err
 	}
-	checks.RegisterFirst("database", pg.Ping(pool))
+	checks.RegisterStartup("database", pg.Ping(pool))
 	lc.Append(fx.StopHook(pool.Close))
 	return pool, nil
 }
@@ -242,7 +242,7 @@ func Audit(codes ...string) fx.Option {
 			},
 		)),
 		fx.Decorate(func(routes httpserver.Registrar, denials *audit.Denials) httpserver.Registrar {
-			return denials.Around(routes)
+			return denials.Wrap(routes)
 		}),
 	)
 }

@@ -42,7 +42,7 @@ func Reseal(environ []string, tables func(*pgxpool.Pool) []seal.Table) Command {
 				return err
 			}
 			defer func() { _ = client.Close() }()
-			secrets := awaited{client}
+			secrets := waitingSecrets{client}
 			pool, err := pg.Open(cfg.Database, secrets)
 			if err != nil {
 				return err

@@ -11,8 +11,8 @@ import (
 
 func TestFromKeepsProblemsAndHidesOtherErrors(t *testing.T) {
 	t.Parallel()
-	refusal := problem.New(problem.Conflict, "LINE_TAKEN", "이미 등록된 회선입니다.")
-	if got := problem.From(fmt.Errorf("register: %w", refusal)); got != refusal {
+	p := problem.New(problem.Conflict, "LINE_TAKEN", "이미 등록된 회선입니다.")
+	if got := problem.From(fmt.Errorf("register: %w", p)); got != p {
 		t.Errorf("wrapped problem became %v", got)
 	}
 	fault := errors.New("dial tcp 10.0.0.1: refused")

@@ -43,11 +43,11 @@ func read(t testing.TB, text string) (got []any, faults map[string]string) {
 	from, until := r.Days(seoul)
 	got = []any{r.Page(20, depth), line.Digits(), given, from, until, query.OneOf(r, "color", color("red"), color("blue"))}
 	if err := r.Err(); err != nil {
-		refusal, ok := errors.AsType[*problem.Error](err)
+		p, ok := errors.AsType[*problem.Error](err)
 		if !ok || !errors.Is(err, problem.ErrValidation) {
 			t.Fatal(err)
 		}
-		faults = refusal.Details.(problem.FieldErrors).Fields
+		faults = p.Details.(problem.FieldErrors).Fields
 	}
 	return got, faults
 }
@@ -189,10 +189,10 @@ func TestMiddlewareRejectsUndeclaredParameters(t *testing.T) {
 		"/declared?size=1": 204, "/declared?size=1&x=1": 400,
 	} {
 		for method, prefix := range map[string]string{http.MethodGet: "", http.MethodPost: "/sub"} {
-			answer := httptest.NewRecorder()
-			router.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), method, prefix+target, http.NoBody))
-			if answer.Code != want {
-				t.Errorf("%s %s%s: %d, want %d: %s", method, prefix, target, answer.Code, want, answer.Body)
+			rec := httptest.NewRecorder()
+			router.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), method, prefix+target, http.NoBody))
+			if rec.Code != want {
+				t.Errorf("%s %s%s: %d, want %d: %s", method, prefix, target, rec.Code, want, rec.Body)
 			}
 		}
 	}

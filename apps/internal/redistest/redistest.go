@@ -36,7 +36,7 @@ type Server struct {
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	if os.Getenv(binaryVariable) == "" {
-		pgtest.Missing(t, binaryVariable)
+		pgtest.SkipOrFail(t, binaryVariable)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -67,7 +67,7 @@ func (c *Cached) Get(ctx context.Context, id string) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	if found.ended || found.record.over(c.now()) {
+	if found.ended || found.record.expired(c.now()) {
 		return Record{}, ErrEnded
 	}
 	return found.record, nil
@@ -82,7 +82,7 @@ func (c *Cached) load(ctx context.Context, id string) (lookup, error) {
 	ctx = context.WithoutCancel(ctx)
 	asOf := c.now()
 	record, etag, err := c.store.Get(ctx, id)
-	if errors.Is(err, ErrEnded) || err == nil && record.over(asOf) {
+	if errors.Is(err, ErrEnded) || err == nil && record.expired(asOf) {
 		return lookup{ended: true, asOf: asOf}, nil
 	}
 	if err != nil {

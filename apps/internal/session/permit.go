@@ -17,13 +17,13 @@ func (s *Store) Permit(ctx context.Context, id string, permissions []string, now
 		if err != nil {
 			return err
 		}
-		remaining := record.life() - now.Sub(record.TouchedAt)
+		remaining := record.lifetime() - now.Sub(record.TouchedAt)
 		if remaining <= 0 {
 			return ErrEnded // the store, whose TTLs are in seconds, may still have it
 		}
 		record.Permissions = permissions
 		// Written even if unchanged, so that concurrent updates with the old ETag fail.
-		err = s.write(ctx, id, record, etag, min(remaining, record.life()))
+		err = s.write(ctx, id, record, etag, min(remaining, record.lifetime()))
 		if !errors.Is(err, ErrConflict) {
 			return err
 		}

@@ -37,11 +37,11 @@ type Record struct {
 	Ended bool `json:"ended,omitempty"`
 }
 
-// over reports whether a session has reached its end at now.
-func (r Record) over(now time.Time) bool { return !r.EndsAt.IsZero() && !now.Before(r.EndsAt) }
+// expired reports whether a session has reached its end at now.
+func (r Record) expired(now time.Time) bool { return !r.EndsAt.IsZero() && !now.Before(r.EndsAt) }
 
-// life returns how long the session lives after TouchedAt without use.
-func (r Record) life() time.Duration {
+// lifetime returns how long the session lives after TouchedAt without use.
+func (r Record) lifetime() time.Duration {
 	if r.EndsAt.IsZero() {
 		return r.Idle
 	}
@@ -102,7 +102,7 @@ func (s *Store) Create(ctx context.Context, id string, record Record) error {
 // Update replaces a session and extends it by record.Idle, but not beyond
 // record.EndsAt. It returns ErrConflict if its ETag is not etag, or ErrUnavailable.
 func (s *Store) Update(ctx context.Context, id string, record Record, etag string) error {
-	return s.write(ctx, id, record, etag, record.life())
+	return s.write(ctx, id, record, etag, record.lifetime())
 }
 
 // End ends a session. It returns nil if the session has already ended,

@@ -37,13 +37,13 @@ func TestGateAcceptsTheSidecarOnly(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/events/something", http.NoBody)
 			r.RemoteAddr = tc.peer
 			r.Header.Set("dapr-api-token", tc.sent)
-			answer := httptest.NewRecorder()
-			served.ServeHTTP(answer, r)
-			if answer.Code != tc.status {
-				t.Errorf("got %d, want %d", answer.Code, tc.status)
+			rec := httptest.NewRecorder()
+			served.ServeHTTP(rec, r)
+			if rec.Code != tc.status {
+				t.Errorf("got %d, want %d", rec.Code, tc.status)
 			}
-			if refused := strings.Contains(answer.Body.String(), "INTERNAL_ONLY"); refused != (tc.status == http.StatusForbidden) {
-				t.Errorf("answer %s", answer.Body)
+			if refused := strings.Contains(rec.Body.String(), "INTERNAL_ONLY"); refused != (tc.status == http.StatusForbidden) {
+				t.Errorf("answer %s", rec.Body)
 			}
 		})
 	}

@@ -88,7 +88,7 @@ func TestInvoker(t *testing.T) {
 	t.Run("responses of the app", func(t *testing.T) { testResponses(t, client.Invoker("upstream")) })
 	t.Run("large error", func(t *testing.T) {
 		t.Parallel()
-		if _, text := answer(t, client.Invoker("upstream"), "/large"); len(text) != 40<<10 {
+		if _, text := roundTrip(t, client.Invoker("upstream"), "/large"); len(text) != 40<<10 {
 			t.Errorf("%d bytes", len(text))
 		}
 	})
@@ -165,7 +165,7 @@ func testResponses(t *testing.T, transport http.RoundTripper) {
 	t.Helper()
 	t.Parallel()
 	for _, status := range []int{200, 201, 400, 401, 403, 404, 409, 429, 500, 502, 503} {
-		resp, text := answer(t, transport, fmt.Sprintf("/%d/own", status))
+		resp, text := roundTrip(t, transport, fmt.Sprintf("/%d/own", status))
 		want := fmt.Sprintf(`{"success":false,"error":{"code":"APP_%d"}}`, status)
 		if resp.StatusCode != status || text != want || resp.Header.Get("Retry-After") != "7" {
 			t.Errorf("%d: got %d %s %v", status, resp.StatusCode, text, resp.Header)
@@ -178,7 +178,7 @@ func testBreaker(t *testing.T, transport http.RoundTripper) {
 	t.Helper()
 	t.Parallel()
 	for range trip {
-		if resp, _ := answer(t, transport, "/503/breaks"); resp.StatusCode != http.StatusServiceUnavailable {
+		if resp, _ := roundTrip(t, transport, "/503/breaks"); resp.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("got %d", resp.StatusCode)
 		}
 	}
@@ -201,12 +201,12 @@ func testCancellation(t *testing.T, transport http.RoundTripper) {
 		cancel()
 		_ = wantInvokeError(t, err, sidecar.Timeout)
 	}
-	if resp, _ := answer(t, transport, "/slow"); resp.StatusCode != http.StatusOK {
+	if resp, _ := roundTrip(t, transport, "/slow"); resp.StatusCode != http.StatusOK {
 		t.Errorf("got %d", resp.StatusCode)
 	}
 }
 
-func answer(t *testing.T, transport http.RoundTripper, path string) (*http.Response, string) {
+func roundTrip(t *testing.T, transport http.RoundTripper, path string) (*http.Response, string) {
 	t.Helper()
 	resp, err := transport.RoundTrip(request(t.Context(), t, path))
 	if err != nil {

@@ -34,7 +34,7 @@ func (s *State) Get(ctx context.Context, key string) (value []byte, etag string,
 		return s.client.sdk.GetState(ctx, s.store, key, nil)
 	})
 	if err != nil {
-		return nil, "", s.fault(ctx, "get", err)
+		return nil, "", s.translate(ctx, "get", err)
 	}
 	if len(item.Value) == 0 {
 		return nil, "", ErrNotFound
@@ -46,7 +46,7 @@ func (s *State) Get(ctx context.Context, key string) (value []byte, etag string,
 // rounded up to whole seconds. Set and SetIf must not be mixed on one key, as Redis
 // then rejects every Set.
 func (s *State) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	return s.fault(ctx, "set", s.do(ctx, func(ctx context.Context) error {
+	return s.translate(ctx, "set", s.do(ctx, func(ctx context.Context) error {
 		return s.client.sdk.SaveState(ctx, s.store, key, value, expiry(ttl))
 	}))
 }
@@ -64,12 +64,12 @@ func (s *State) SetIf(ctx context.Context, key string, value []byte, etag string
 			return fmt.Errorf("set %s: %w", s.store, ErrConflict)
 		}
 	}
-	return s.fault(ctx, "set", err)
+	return s.translate(ctx, "set", err)
 }
 
 // Delete removes key. It returns nil if key does not exist.
 func (s *State) Delete(ctx context.Context, key string) error {
-	return s.fault(ctx, "delete", s.do(ctx, func(ctx context.Context) error {
+	return s.translate(ctx, "delete", s.do(ctx, func(ctx context.Context) error {
 		return s.client.sdk.DeleteState(ctx, s.store, key, nil)
 	}))
 }
@@ -87,9 +87,9 @@ func expiry(ttl time.Duration) map[string]string {
 	return map[string]string{"ttlInSeconds": strconv.FormatInt(seconds, 10)}
 }
 
-// fault translates an error of the SDK. Its text names the store but not the key,
+// translate translates an error of the SDK. Its text names the store but not the key,
 // which may be personal data. A cancellation is not ErrUnavailable.
-func (s *State) fault(ctx context.Context, op string, err error) error {
+func (s *State) translate(ctx context.Context, op string, err error) error {
 	switch {
 	case err == nil:
 		return nil

@@ -11,24 +11,24 @@ import (
 	"time"
 )
 
-// refusing is a listener that replaces the responses of net/http itself, to requests
+// builtinErrorListener is a listener that replaces the responses of net/http itself, to requests
 // that it cannot parse and so passes to no handler, by the failure envelope.
-type refusing struct {
+type builtinErrorListener struct {
 	net.Listener
 
 	hsts time.Duration
 }
 
 // Accept returns the next connection.
-func (l refusing) Accept() (net.Conn, error) {
+func (l builtinErrorListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return refusingConn{conn, l.hsts}, nil
+	return builtinErrorConn{conn, l.hsts}, nil
 }
 
-type refusingConn struct {
+type builtinErrorConn struct {
 	net.Conn
 
 	hsts time.Duration
@@ -36,7 +36,7 @@ type refusingConn struct {
 
 // CloseWrite closes the write side, so that the client can read the response before
 // net/http closes the connection.
-func (c refusingConn) CloseWrite() error {
+func (c builtinErrorConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
@@ -44,19 +44,19 @@ func (c refusingConn) CloseWrite() error {
 }
 
 // Write replaces p if it is a response of net/http itself, which is a single write.
-func (c refusingConn) Write(p []byte) (int, error) {
-	if !isRefusal(p) {
+func (c builtinErrorConn) Write(p []byte) (int, error) {
+	if !isBuiltinError(p) {
 		return c.Conn.Write(p)
 	}
-	if _, err := c.Conn.Write(refusalFor(p, c.hsts)); err != nil {
+	if _, err := c.Conn.Write(errorResponse(p, c.hsts)); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-// isRefusal reports whether p is an error response of net/http itself. It has
+// isBuiltinError reports whether p is an error response of net/http itself. It has
 // exactly these two headers, in this order.
-func isRefusal(p []byte) bool {
+func isBuiltinError(p []byte) bool {
 	if !bytes.HasPrefix(p, []byte("HTTP/1.1 ")) {
 		return false
 	}
@@ -64,9 +64,9 @@ func isRefusal(p []byte) bool {
 	return bytes.HasPrefix(headers, []byte("Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"))
 }
 
-// refusalFor returns the replacement of an error response of net/http. All of them
+// errorResponse returns the replacement of an error response of net/http. All of them
 // become 4xx, even the 501 for an unknown transfer encoding.
-func refusalFor(p []byte, hsts time.Duration) []byte {
+func errorResponse(p []byte, hsts time.Duration) []byte {
 	status, code, message := http.StatusBadRequest, "INVALID_REQUEST", "올바르지 않은 요청입니다."
 	if bytes.HasPrefix(p, []byte("HTTP/1.1 431 ")) {
 		status, code, message = http.StatusRequestHeaderFieldsTooLarge, "HEADER_TOO_LARGE", "요청 헤더가 너무 큽니다."
