@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	id   = "session"
-	rule = 5 * time.Second // within which a change takes effect on all replicas
+	id       = "session"
+	maxDelay = 5 * time.Second // within which a change takes effect on all replicas
 )
 
 // cachedTest is a store and the cache of one replica in a synctest bubble.
@@ -93,11 +93,11 @@ func TestEndOnOtherReplicaTakesEffectWithinFiveSeconds(t *testing.T) {
 				ended := time.Now()
 				c.state.set(func(m *memory) { m.slow = tc.slow })
 				first.Wait()
-				for tc.busy && time.Since(ended) < rule {
+				for tc.busy && time.Since(ended) < maxDelay {
 					_, _ = c.cached.Get(c.t.Context(), id)
 					advance(100 * time.Millisecond)
 				}
-				advance(rule - time.Since(ended))
+				advance(maxDelay - time.Since(ended))
 				c.want(session.ErrEnded)
 			})
 		})
@@ -166,7 +166,7 @@ func TestUseExtendsSession(t *testing.T) {
 		if _, sets := c.state.counts(); sets > int(24*time.Hour/(idle/10))+1 {
 			t.Errorf("extended %d times a day", sets)
 		}
-		advance(idle + rule)
+		advance(idle + maxDelay)
 		c.want(session.ErrEnded)
 	})
 }
