@@ -93,7 +93,7 @@ func (s *service) get(path, sessionID string) {
 // getWithToken requests path with a token, or without one if token is "".
 func (s *service) getWithToken(path, token string) {
 	s.t.Helper()
-	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, path, http.NoBody)
+	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, path, nil)
 	r.RemoteAddr = "192.0.2.7:4000"
 	r.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	if token != "" {

@@ -28,7 +28,7 @@ func TestReadinessReportsDependencyAndReason(t *testing.T) {
 	registry.Register("sidecar", succeed)
 
 	rec := httptest.NewRecorder()
-	registry.Readiness(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	registry.Readiness(rec, httptest.NewRequest(http.MethodGet, "/", nil))
 	if rec.Code != http.StatusServiceUnavailable {
 		t.Errorf("status %d", rec.Code)
 	}
@@ -107,7 +107,7 @@ func TestReadyWithAllOrNoDependencies(t *testing.T) {
 	}
 	registry.Register("sidecar", succeed)
 	rec := httptest.NewRecorder()
-	registry.Readiness(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	registry.Readiness(rec, httptest.NewRequest(http.MethodGet, "/", nil))
 	if got := rec.Header().Get("Content-Type"); rec.Code != http.StatusOK || got != "application/json" {
 		t.Errorf("status %d, content type %q", rec.Code, got)
 	}
@@ -121,7 +121,7 @@ func TestLivenessChecksNoDependency(t *testing.T) {
 		return errors.New("down")
 	})
 	rec := httptest.NewRecorder()
-	registry.Liveness(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	registry.Liveness(rec, httptest.NewRequest(http.MethodGet, "/", nil))
 	if rec.Code != http.StatusOK || decode(t, rec)["status"] != "UP" {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}

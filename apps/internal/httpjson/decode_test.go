@@ -151,7 +151,7 @@ func TestUnsupportedMediaHeaders(t *testing.T) {
 		httpjson.ErrMalformed: {"", ""},
 	} {
 		rec := httptest.NewRecorder()
-		httpjson.Fail(rec, httptest.NewRequest(http.MethodPost, "/", http.NoBody), err)
+		httpjson.Fail(rec, httptest.NewRequest(http.MethodPost, "/", nil), err)
 		if got := [2]string{rec.Header().Get("Accept"), rec.Header().Get("Accept-Encoding")}; got != want {
 			t.Errorf("%v: %q, want %q", err, got, want)
 		}
@@ -187,7 +187,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("an invalid body is reported as an internal error: %v", err)
 		}
 		rec := httptest.NewRecorder()
-		httpjson.Fail(rec, httptest.NewRequest(http.MethodPost, "/", http.NoBody), err)
+		httpjson.Fail(rec, httptest.NewRequest(http.MethodPost, "/", nil), err)
 		if rec.Code < 400 || rec.Code > 499 {
 			t.Fatalf("answered %d", rec.Code)
 		}

@@ -84,7 +84,7 @@ func tracedRequest(t *testing.T) *http.Request {
 	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{0xab, 15: 1}, SpanID: trace.SpanID{1},
 	}))
-	return httptest.NewRequestWithContext(ctx, http.MethodPost, "/", http.NoBody)
+	return httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
 }
 
 func golden(t *testing.T, name string, got []byte) {
@@ -141,7 +141,7 @@ func TestClientDisconnectIsNotLoggedAsError(t *testing.T) {
 	ctx, cancel := context.WithCancel(telemetry.WithRecord(t.Context(), &record))
 	cancel()
 	rec := httptest.NewRecorder()
-	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	httpjson.Fail(rec, r, fmt.Errorf("query: %w", context.Canceled))
 	if rec.Code != 499 || rec.Body.Len() != 0 {
 		t.Errorf("answered %d %s", rec.Code, rec.Body)
@@ -173,7 +173,7 @@ func TestFailuresAreAddedToTheLogRecord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var record telemetry.Record
-			r := httptest.NewRequestWithContext(telemetry.WithRecord(t.Context(), &record), http.MethodGet, "/", http.NoBody)
+			r := httptest.NewRequestWithContext(telemetry.WithRecord(t.Context(), &record), http.MethodGet, "/", nil)
 			rec := httptest.NewRecorder()
 			httpjson.Fail(rec, r, tc.err)
 			if logged := emit(t, &record); !strings.Contains(logged, tc.level) || !strings.Contains(logged, tc.text) {
@@ -189,7 +189,7 @@ func TestFailuresAreAddedToTheLogRecord(t *testing.T) {
 func fail(t *testing.T, err error) *httptest.ResponseRecorder {
 	t.Helper()
 	rec := httptest.NewRecorder()
-	httpjson.Fail(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody), err)
+	httpjson.Fail(rec, httptest.NewRequest(http.MethodGet, "/", nil), err)
 	return rec
 }
 

@@ -48,7 +48,7 @@ func TestClientAddrTrustsConfiguredProxiesOnly(t *testing.T) {
 			f := setup(t, cfg, func(r *mux.Router) {
 				r.HandleFunc("/", func(_ http.ResponseWriter, r *http.Request) { got = httpserver.ClientAddr(r.Context()).String() })
 			})
-			r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.RemoteAddr = tc.peer
 			r.Header["X-Forwarded-For"] = tc.forwarded
 			f.do(t, r)

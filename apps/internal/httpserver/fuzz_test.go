@@ -31,7 +31,7 @@ func FuzzForwardedFor(f *testing.F) {
 	})
 	f.Fuzz(func(t *testing.T, claimed string) {
 		for _, header := range [][]string{{claimed + ", 198.51.100.7"}, {claimed, "198.51.100.7"}} {
-			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 			r.RemoteAddr, r.Header["X-Forwarded-For"] = "10.1.2.3:4000", header
 			served.do(t, r)
 			if got != peer {

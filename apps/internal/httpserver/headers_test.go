@@ -73,9 +73,9 @@ const page = "https://app.example.com"
 
 // from returns a request from an origin and its preflight request.
 func from(origin, method string) (request, preflight *http.Request) {
-	request = httptest.NewRequest(method, "/bill", http.NoBody)
+	request = httptest.NewRequest(method, "/bill", nil)
 	request.Header.Set("Origin", origin)
-	preflight = httptest.NewRequest(http.MethodOptions, "/bill", http.NoBody)
+	preflight = httptest.NewRequest(http.MethodOptions, "/bill", nil)
 	preflight.Header.Set("Origin", origin)
 	preflight.Header.Set("Access-Control-Request-Method", method)
 	preflight.Header.Set("Access-Control-Request-Headers", "authorization,content-type,idempotency-key,prefer")

@@ -56,7 +56,7 @@ func TestRequestIsLoggedAndCountedOnceByRoute(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := setup(t, defaults(), api)
-			rec := f.do(t, httptest.NewRequest(tc.method, tc.target, http.NoBody))
+			rec := f.do(t, httptest.NewRequest(tc.method, tc.target, nil))
 			if rec.Code != tc.status {
 				t.Errorf("status %d, want %d", rec.Code, tc.status)
 			}

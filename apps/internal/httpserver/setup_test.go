@@ -145,7 +145,7 @@ func (b *logBuffer) record(t testing.TB) map[string]any {
 }
 
 func get(target string) *http.Request {
-	return httptest.NewRequest(http.MethodGet, target, http.NoBody)
+	return httptest.NewRequest(http.MethodGet, target, nil)
 }
 
 func body(t testing.TB, r io.Reader) string {

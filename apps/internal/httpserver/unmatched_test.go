@@ -31,18 +31,18 @@ func TestMethods(t *testing.T) {
 		"/actuator/health": "GET, HEAD, OPTIONS", "/openapi.yaml": "GET, HEAD, OPTIONS",
 	} {
 		for method, want := range map[string]int{http.MethodOptions: http.StatusNoContent, http.MethodPatch: http.StatusMethodNotAllowed} {
-			rec := f.do(t, httptest.NewRequest(method, path, http.NoBody))
+			rec := f.do(t, httptest.NewRequest(method, path, nil))
 			if rec.Code != want || rec.Header().Get("Allow") != allow {
 				t.Errorf("%s %s: %d, Allow %q, want %d, %q", method, path, rec.Code, rec.Header().Get("Allow"), want, allow)
 			}
 		}
 	}
 	for _, method := range []string{http.MethodOptions, http.MethodHead, http.MethodGet} {
-		if rec := f.do(t, httptest.NewRequest(method, "/api/other", http.NoBody)); rec.Code != http.StatusNotFound || rec.Header().Get("Allow") != "" {
+		if rec := f.do(t, httptest.NewRequest(method, "/api/other", nil)); rec.Code != http.StatusNotFound || rec.Header().Get("Allow") != "" {
 			t.Errorf("%s: %d, Allow %q", method, rec.Code, rec.Header().Get("Allow"))
 		}
 	}
-	if rec := f.do(t, httptest.NewRequest(http.MethodHead, "/jobs", http.NoBody)); rec.Code != http.StatusMethodNotAllowed {
+	if rec := f.do(t, httptest.NewRequest(http.MethodHead, "/jobs", nil)); rec.Code != http.StatusMethodNotAllowed {
 		t.Errorf("HEAD without GET: %d", rec.Code)
 	}
 }
@@ -52,8 +52,8 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 	t.Parallel()
 	f := setup(t, defaults(), things)
 	for _, path := range []string{"/api/things", "/api/things?x=1", "/api/other", "/openapi.yaml", "/actuator/health"} {
-		get := f.do(t, httptest.NewRequest(http.MethodGet, path, http.NoBody))
-		head := f.do(t, httptest.NewRequest(http.MethodHead, path, http.NoBody))
+		get := f.do(t, httptest.NewRequest(http.MethodGet, path, nil))
+		head := f.do(t, httptest.NewRequest(http.MethodHead, path, nil))
 		if get.Code != head.Code || head.Body.Len() != 0 || get.Body.Len() == 0 {
 			t.Errorf("%s: GET %d, HEAD %d with %q", path, get.Code, head.Code, head.Body)
 		}

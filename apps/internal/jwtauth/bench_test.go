@@ -17,7 +17,7 @@ func BenchmarkMiddleware(b *testing.B) {
 	i := newIssuer(b, "k1")
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(cfg, i.static(), time.Now), sessions{record: live}, prometheus.NewRegistry())
 	handler := auth.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+i.token("k1", claims(time.Now())))
 	rec := httptest.NewRecorder()
 	b.ReportAllocs()

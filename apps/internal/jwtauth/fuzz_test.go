@@ -33,7 +33,7 @@ func FuzzAuthorization(f *testing.F) {
 	}
 	bearerToken := regexp.MustCompile(`^[ \t]*(?i:bearer)[ \t]+TOKEN[ \t]*$`)
 	f.Fuzz(func(t *testing.T, header string) {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.Header["Authorization"] = []string{strings.Replace(header, "TOKEN", token, 1)}
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)

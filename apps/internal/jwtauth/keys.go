@@ -141,7 +141,7 @@ func (k *RemoteKeys) fetch(ctx context.Context, _ string) (keySet, error) {
 
 // readJSON decodes the JSON document at url, up to maxKeySet bytes.
 func readJSON(ctx context.Context, client *http.Client, url string, v any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}

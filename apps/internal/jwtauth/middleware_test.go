@@ -34,7 +34,7 @@ var principal = httpjson.Handler(func(w http.ResponseWriter, r *http.Request) er
 })
 
 func send(handler http.Handler, authorization string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}

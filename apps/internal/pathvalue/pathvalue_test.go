@@ -34,7 +34,7 @@ func TestUUID(t *testing.T) {
 		"%EF%BC%90199f5d4-7b3a-7c6e-8a55-0a1b2c3d4e5f": "", "%ff": "",
 	} {
 		got = ""
-		router.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/things/"+text, http.NoBody))
+		router.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/things/"+text, nil))
 		if got != want {
 			t.Errorf("%s: got %q, want %q", text, got, want)
 		}

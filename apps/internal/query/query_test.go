@@ -190,7 +190,7 @@ func TestMiddlewareRejectsUndeclaredParameters(t *testing.T) {
 	} {
 		for method, prefix := range map[string]string{http.MethodGet: "", http.MethodPost: "/sub"} {
 			rec := httptest.NewRecorder()
-			router.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), method, prefix+target, http.NoBody))
+			router.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), method, prefix+target, nil))
 			if rec.Code != want {
 				t.Errorf("%s %s%s: %d, want %d: %s", method, prefix, target, rec.Code, want, rec.Body)
 			}

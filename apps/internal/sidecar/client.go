@@ -130,7 +130,7 @@ func (c *Client) Close() error {
 // It does not check whether the sidecar reaches the app, which it waits for.
 func (c *Client) Health(ctx context.Context) error {
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(c.cfg.HTTPPort))
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v1.0/healthz/outbound", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v1.0/healthz/outbound", nil)
 	if err != nil {
 		return fmt.Errorf("sidecar health: %w", err)
 	}

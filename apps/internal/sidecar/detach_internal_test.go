@@ -83,7 +83,7 @@ func TestInvocationContinuesAfterCancellation(t *testing.T) {
 		<-arrived
 		cancel()
 	}()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app/path", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app/path", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func TestGateAcceptsTheSidecarOnly(t *testing.T) {
 			served := gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusNoContent)
 			}))
-			r := httptest.NewRequest(http.MethodPost, "/events/something", http.NoBody)
+			r := httptest.NewRequest(http.MethodPost, "/events/something", nil)
 			r.RemoteAddr = tc.peer
 			r.Header.Set("dapr-api-token", tc.sent)
 			rec := httptest.NewRecorder()

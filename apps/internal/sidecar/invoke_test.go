@@ -237,7 +237,7 @@ func wantInvokeError(t *testing.T, err error, want sidecar.Reason) error {
 
 func request(ctx context.Context, t *testing.T, path string) *http.Request {
 	t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app"+path, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app"+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func TestTokensBetweenAppAndSidecar(t *testing.T) {
 
 // invoke returns an error unless the app accepts the request.
 func invoke(ctx context.Context, transport http.RoundTripper, url ...string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, append(url, "http://app")[0]+"/internal/something", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, append(url, "http://app")[0]+"/internal/something", nil)
 	if err != nil {
 		return err
 	}
