@@ -4,8 +4,8 @@
 // Usage:
 //
 //	auth-service [serve]                 run the server
-//	auth-service migrate                 bring the database to this version
-//	auth-service reseal                  seal what is kept with the newest key
+//	auth-service migrate                 migrate the database to this version
+//	auth-service reseal                  seal stored values with the newest key
 //	auth-service create-admin --user-id X [--password-stdin]
 //	                                     create an administrator
 //	auth-service seed-demo [--users N]   add the demo users and N load-test users

@@ -8,8 +8,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/session"
 )
 
-// TestAdministrationReachesOtherServices: what the store says is what every
-// service goes by within the 5 s that it remembers a session.
+// TestAdministrationReachesOtherServices checks the session in the store, which other services
+// cache for at most 5 s.
 func TestAdministrationReachesOtherServices(t *testing.T) {
 	t.Parallel()
 	s := start(t)

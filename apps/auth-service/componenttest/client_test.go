@@ -15,14 +15,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// answer is what a test sees of a response.
+// answer is a response.
 type answer struct {
 	status int
 	header http.Header
 	body   map[string]any
 }
 
-// text returns a member of the body that is text.
+// text returns a text member of the body.
 func (a answer) text(name string) string {
 	text, _ := a.body[name].(string)
 	return text
@@ -43,7 +43,7 @@ func (a answer) want(t *testing.T, status int, code string) {
 	}
 }
 
-// wantRetryLater checks for a 503 that says when to come back.
+// wantRetryLater checks for a 503 with Retry-After.
 func (a answer) wantRetryLater(t *testing.T, code string) {
 	t.Helper()
 	a.want(t, http.StatusServiceUnavailable, code)
@@ -90,13 +90,12 @@ func (s *system) post(path, access string, in any) answer {
 	return s.call(http.MethodPost, path, access, in)
 }
 
-// form is an object in a request.
+// form is a JSON object of a request.
 type form map[string]any
 
 const password = "correct horse 1!"
 
-// addUsers puts users into the database. How they get there otherwise is for
-// the tests of registration.
+// addUsers inserts users into the database, bypassing registration.
 func (s *system) addUsers() {
 	s.t.Helper()
 	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
@@ -112,15 +111,15 @@ func (s *system) addUsers() {
 	}
 }
 
-// at returns the same system, seen from an address.
+// at returns a client of the same system with another source address.
 func (s *system) at(address string) *system {
 	elsewhere := *s
 	elsewhere.from = address
 	return &elsewhere
 }
 
-// enter tries to log in.
-func (s *system) enter(userID, password string) answer {
+// tryLogin sends a login.
+func (s *system) tryLogin(userID, password string) answer {
 	s.t.Helper()
 	return s.post("/api/v1/auth/login", "", form{"userId": userID, "password": password})
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-// TestAnEmptyDatabaseBecomesADemo runs the commands that `make run` runs.
-func TestAnEmptyDatabaseBecomesADemo(t *testing.T) {
+// TestSeedDemoOnEmptyDatabase runs the commands that `make run` runs.
+func TestSeedDemoOnEmptyDatabase(t *testing.T) {
 	t.Parallel()
 	s := prepareOn(t, emptyDatabase(t), noKOS)
 	commands := app.Commands(s.environ)
@@ -22,7 +22,7 @@ func TestAnEmptyDatabaseBecomesADemo(t *testing.T) {
 	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM app_user").Scan(&users))
 	same(t, users, 56)
 	if bytes.Contains(pgtest.Content(t, s.database.Pool), []byte("홍길동")) {
-		t.Error("the database tells a name")
+		t.Error("a name is in the database in clear text")
 	}
 	must(t, commands["reseal"](t.Context(), nil))
 
@@ -32,12 +32,12 @@ func TestAnEmptyDatabaseBecomesADemo(t *testing.T) {
 		s.post("/api/v1/auth/login", "", form{"userId": id, "password": seed.Password}).want(t, 200, "")
 	}
 	if err := commands["seed-demo"](t.Context(), []string{"--users", "many"}); err == nil {
-		t.Error("a number that is none was taken")
+		t.Error("an invalid number was accepted")
 	}
 }
 
-// TestTheFirstAdministratorIsCreatedByACommand with a password that is drawn.
-func TestTheFirstAdministratorIsCreatedByACommand(t *testing.T) {
+// TestCreateAdminWithGeneratedPassword creates the first administrator.
+func TestCreateAdminWithGeneratedPassword(t *testing.T) {
 	t.Parallel()
 	s := prepareOn(t, emptyDatabase(t), noKOS)
 	commands := app.Commands(s.environ)
@@ -45,7 +45,7 @@ func TestTheFirstAdministratorIsCreatedByACommand(t *testing.T) {
 	must(t, commands["create-admin"](t.Context(), []string{"--user-id", "chief"}))
 	for _, args := range [][]string{{"--user-id", "chief"}, {"--user-id", "c"}, {}} {
 		if err := commands["create-admin"](t.Context(), args); err == nil {
-			t.Errorf("%v was taken", args)
+			t.Errorf("%v was accepted", args)
 		}
 	}
 	var permission, granted string

@@ -1,6 +1,6 @@
-// Package componenttest drives the whole service against a real PostgreSQL, a
-// real Redis and a real daprd with this repository's configuration and
-// resiliency. Every answer is checked against the OpenAPI document.
+// Package componenttest tests the service as a whole against PostgreSQL, Redis and daprd with the
+// configuration and resiliency of this repository. It checks every answer against the OpenAPI
+// document.
 package componenttest
 
 import (
@@ -34,7 +34,7 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
-		// A cache's clean-up ends when the cache is collected, whenever that is.
+		// The cleanup goroutine of a cache ends when the cache is garbage-collected.
 		goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"),
 		goleak.Cleanup(func(code int) {
 			kostest.Clean()
@@ -42,10 +42,10 @@ func TestMain(m *testing.M) {
 		}))
 }
 
-// patience bounds the wait for what must come to be.
-const patience = 30 * time.Second
+// waitLimit bounds the wait for a condition.
+const waitLimit = 30 * time.Second
 
-// system is the service with all that it needs.
+// system is the service with its dependencies.
 type system struct {
 	t        *testing.T
 	key      tokentest.Key // signs the tokens
@@ -58,29 +58,29 @@ type system struct {
 	environ  []string
 
 	url    string
-	from   string // what the proxy says of where requests come from
+	from   string // source address, as sent by the proxy
 	client *http.Client
-	plain  *http.Client // for what no OpenAPI document describes
+	plain  *http.Client // for routes outside the OpenAPI document
 }
 
-// foreign are secrets that the store has and the service may not read.
+// foreign are secrets in the store that the service may not read.
 var foreign = []string{"redis-auth-key", "database-password-bill-inquiry", "kos-mock-config"}
 
-// noKOS is where KOS does not answer.
+// noKOS is an address without a KOS.
 const noKOS = "http://127.0.0.1:1"
 
-// prepare gives a test everything but the running service. KOS is at kosURL.
+// prepare sets up everything but the service itself, with KOS at kosURL.
 func prepare(t *testing.T, kosURL string) *system {
 	t.Helper()
 	return prepareOn(t, pgtest.New(t, postgres.Migrations()), kosURL)
 }
 
-// prepareOn is prepare with a certain database.
+// prepareOn is prepare with an existing database.
 func prepareOn(t *testing.T, database *pgtest.Database, kosURL string) *system {
 	t.Helper()
 	s := &system{t: t, key: tokentest.NewKey(t, "signer"), keyset: sealtest.Keyset(t), database: database}
 	s.redis = linktest.Start(t, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"))
-	// All that these tests do passes a connection pooler in transaction mode.
+	// All queries of these tests pass a connection pooler in transaction mode.
 	pooled := pgtest.Pooled(t, s.database)
 	s.postgres = linktest.Start(t, net.JoinHostPort(pooled.Host, strconv.Itoa(pooled.Port)))
 	s.options = s.sidecar(kosURL)
@@ -98,12 +98,12 @@ func prepareOn(t *testing.T, database *pgtest.Database, kosURL string) *system {
 	}
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
-	s.plain = &http.Client{Transport: base, Timeout: patience}
-	s.client = &http.Client{Transport: openapitest.Load(t, api.OpenAPI).Transport(base), Timeout: patience}
+	s.plain = &http.Client{Transport: base, Timeout: waitLimit}
+	s.client = &http.Client{Transport: openapitest.Load(t, api.OpenAPI).Transport(base), Timeout: waitLimit}
 	return s
 }
 
-// emptyDatabase returns a database in which there is nothing yet.
+// emptyDatabase returns a database without tables.
 func emptyDatabase(t *testing.T) *pgtest.Database {
 	t.Helper()
 	database := pgtest.New(t, postgres.Migrations())
@@ -112,8 +112,8 @@ func emptyDatabase(t *testing.T) *pgtest.Database {
 	return database
 }
 
-// sidecar describes the sidecar: as in development, but with components that
-// lead to this test's own stores.
+// sidecar returns the sidecar's options: those of development, with components that use this test's
+// own stores.
 func (s *system) sidecar(kosURL string) daprtest.Options {
 	secrets := map[string]string{
 		"jwt-signing-key":          tokentest.Set(s.t, s.key),
@@ -139,8 +139,8 @@ func (s *system) sidecar(kosURL string) daprtest.Options {
 	}
 }
 
-// start returns a test's own service, ready, with the users user0001 and
-// user0002 and the administrator root0001. What environ says wins.
+// start returns a ready service of the test's own, with the users user0001 and user0002 and the
+// administrator root0001. environ overrides the defaults.
 func start(t *testing.T, environ ...string) *system {
 	t.Helper()
 	s := prepare(t, noKOS)
@@ -160,7 +160,7 @@ func (s *system) serve() {
 	service := fx.New(app.Graph(cfg), fx.Populate(&server))
 	must(s.t, service.Start(s.t.Context()))
 	s.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 		defer cancel()
 		must(s.t, service.Stop(ctx))
 	})
@@ -172,7 +172,7 @@ func (s *system) awaitReady() {
 	s.await(func() bool { return s.readiness().Status == "UP" })
 }
 
-// readiness is what the service says of itself.
+// readiness returns the readiness report.
 func (s *system) readiness() (report struct {
 	Status     string
 	Components map[string]struct{ Status, Reason string }
@@ -202,11 +202,11 @@ func (s *system) await(holds func() bool) {
 // awaitThat polls a condition until it holds.
 func awaitThat(t *testing.T, holds func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(waitLimit)
 	for !holds() {
 		select {
 		case <-deadline:
-			t.Fatal("it never came to be")
+			t.Fatal("condition did not hold in time")
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// guesses makes n wrong guesses at once and returns what was answered. Each
-// comes from an address of its own: no throttle stands in for the lock. That the
-// answers are as documented is for other tests: a thousand take their time.
+// guesses sends n parallel logins with a wrong password and counts the answers by code. Each comes
+// from its own address, to keep the throttle out of the way. The answers are not checked against
+// the OpenAPI document, which would be slow for a thousand.
 func guesses(s *system, userID string, n int, elsewhere ...*system) map[string]int {
 	var (
 		group   sync.WaitGroup
@@ -24,7 +24,7 @@ func guesses(s *system, userID string, n int, elsewhere ...*system) map[string]i
 		group.Go(func() {
 			door := doors[i%len(doors)].at(fmt.Sprintf("198.51.%d.%d", i/250, i%250))
 			door.client = door.plain
-			a := door.enter(userID, "wrong password")
+			a := door.tryLogin(userID, "wrong password")
 			mu.Lock()
 			defer mu.Unlock()
 			answers[a.code()]++
@@ -34,7 +34,7 @@ func guesses(s *system, userID string, n int, elsewhere ...*system) map[string]i
 	return answers
 }
 
-func TestOfAThousandParallelGuessesFiveAreLookedAt(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
+func TestParallelGuessesAreLimitedToFive(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
 	s := start(t)
 	other := s.replica()
 	owner := s.login("user0001")
@@ -45,16 +45,16 @@ func TestOfAThousandParallelGuessesFiveAreLookedAt(t *testing.T) { //nolint:para
 		t.Errorf("answers were %v", answers)
 	}
 	same(t, s.hashed()+other.hashed()-before, 5)
-	s.enter("user0001", password).want(t, http.StatusUnauthorized, "AUTH_003") // right, but locked
-	other.enter("user0001", password).want(t, http.StatusUnauthorized, "AUTH_003")
+	s.tryLogin("user0001", password).want(t, http.StatusUnauthorized, "AUTH_003") // the right password during a lock-out
+	other.tryLogin("user0001", password).want(t, http.StatusUnauthorized, "AUTH_003")
 
-	// Nothing happens to the owner's session, nor to anybody else.
+	// Sessions of the owner and of others are not affected.
 	s.get("/api/v1/auth/verify", owner.text("access_token")).want(t, http.StatusOK, "")
 	s.refresh(owner.text("refresh_token")).want(t, http.StatusOK, "")
 	s.login("user0002")
 }
 
-// metric returns the value of a metric that has no labels.
+// metric returns the value of a metric without labels.
 func (s *system) metric(name string) (value float64) {
 	s.t.Helper()
 	s.actuator("/actuator/prometheus", func(resp *http.Response) {
@@ -70,23 +70,23 @@ func (s *system) metric(name string) (value float64) {
 	return value
 }
 
-// hashed returns how many passwords the service has looked at.
+// hashed returns the number of passwords the service has verified.
 func (s *system) hashed() int {
 	s.t.Helper()
 	return int(s.metric("phonebill_auth_password_hash_seconds_count"))
 }
 
-func TestAnIDThatNobodyHasLocksLikeAnyOther(t *testing.T) {
+func TestUnknownIDLocksLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	known, unknown := guesses(s, "user0001", 12), guesses(s, "nobody01", 12)
+	known, unknown := guesses(s, "user0001", 12), guesses(s, "absent01", 12)
 	same(t, unknown["AUTH_001"]+unknown["AUTH_002"]*10, known["AUTH_001"]+known["AUTH_002"]*10)
-	for _, id := range []string{"user0001", "nobody01"} {
-		s.enter(id, password).want(t, http.StatusUnauthorized, "AUTH_003")
+	for _, id := range []string{"user0001", "absent01"} {
+		s.tryLogin(id, password).want(t, http.StatusUnauthorized, "AUTH_003")
 	}
 }
 
-func TestALockEndsByItself(t *testing.T) {
+func TestLockExpires(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	guesses(s, "user0001", 12)
@@ -98,7 +98,7 @@ func TestALockEndsByItself(t *testing.T) {
 	same(t, left, 0)
 }
 
-func TestGuessesAtTheCurrentPasswordLock(t *testing.T) {
+func TestWrongCurrentPasswordLocks(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	access := s.login("user0001").text("access_token")
@@ -110,29 +110,29 @@ func TestGuessesAtTheCurrentPasswordLock(t *testing.T) {
 	s.post(path, access, guess).want(t, http.StatusUnauthorized, "AUTH_002")
 	right := form{"currentPassword": password, "newPassword": "battery staple 2!"}
 	s.post(path, access, right).want(t, http.StatusUnauthorized, "AUTH_003")
-	s.enter("user0001", password).want(t, http.StatusUnauthorized, "AUTH_003")
+	s.tryLogin("user0001", password).want(t, http.StatusUnauthorized, "AUTH_003")
 	s.get("/api/v1/auth/verify", access).want(t, http.StatusOK, "")
 }
 
-func TestFailuresOfAnAddressUseUpItsBudget(t *testing.T) {
+func TestFailuresExhaustTheBudgetOfAnAddress(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_LOGIN=8/10m", "THROTTLE_LOGIN_USER=6/10m")
 	here, there := s.at("203.0.113.1"), s.at("203.0.113.2")
 	here.login("user0001")
 	for i := range 8 {
-		here.enter(fmt.Sprintf("nobody%d", i), "wrong password").want(t, http.StatusUnauthorized, "AUTH_001")
+		here.tryLogin(fmt.Sprintf("absent%d", i), "wrong password").want(t, http.StatusUnauthorized, "AUTH_001")
 	}
-	limited := here.enter("user0002", password)
+	limited := here.tryLogin("user0002", password)
 	limited.want(t, http.StatusTooManyRequests, "RATE_LIMITED")
-	if seconds, err := strconv.Atoi(limited.header.Get("Retry-After")); err != nil || seconds < 1 || seconds > 150 { // a token comes back every 75 s
+	if seconds, err := strconv.Atoi(limited.header.Get("Retry-After")); err != nil || seconds < 1 || seconds > 150 { // the budget refills by one every 75 s
 		t.Errorf("Retry-After is %q", limited.header.Get("Retry-After"))
 	}
-	here.login("user0001") // who is known there
+	here.login("user0001") // who has logged in from there before
 	there.login("user0002")
 }
 
-func TestAFloodOfLoginsIsRefusedAtOnce(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
-	// Hashes that take long enough for a flood to meet them.
+func TestLoginFloodIsRefusedAtOnce(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
+	// Hashing is slow enough for the logins to pile up.
 	s := start(t, "PASSWORD_MEMORY_KIB=8192", "PASSWORD_ITERATIONS=8", "PASSWORD_CONCURRENCY=1", "PASSWORD_QUEUE=4", "PASSWORD_MAX_WAIT=20s")
 	var (
 		group   sync.WaitGroup
@@ -141,9 +141,9 @@ func TestAFloodOfLoginsIsRefusedAtOnce(t *testing.T) { //nolint:paralleltest // 
 	)
 	for i := range 200 {
 		group.Go(func() {
-			a := s.at(fmt.Sprintf("198.51.100.%d", i)).enter(fmt.Sprintf("nobody%d", i), "wrong password")
+			a := s.at(fmt.Sprintf("198.51.100.%d", i)).tryLogin(fmt.Sprintf("absent%d", i), "wrong password")
 			if a.status == http.StatusTooManyRequests && a.header.Get("Retry-After") == "" {
-				t.Error("nobody is told when to come back")
+				t.Error("a refusal lacks Retry-After")
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -156,13 +156,13 @@ func TestAFloodOfLoginsIsRefusedAtOnce(t *testing.T) { //nolint:paralleltest // 
 	}
 	var counted int
 	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT coalesce(sum(failures), 0) FROM login_attempt").Scan(&counted))
-	same(t, counted, answers["AUTH_001"]) // what nobody looked at counts for nobody
+	same(t, counted, answers["AUTH_001"]) // a refusal without verification is not counted
 	if s.metric("phonebill_auth_password_refused_total") == 0 {
-		t.Error("no refusal is counted")
+		t.Error("the metric counts no refusal")
 	}
 }
 
-func TestAnOldHashIsRenewedAtTheNextLogin(t *testing.T) {
+func TestOutdatedHashIsRenewedAtLogin(t *testing.T) {
 	t.Parallel()
 	s := start(t, "PASSWORD_ITERATIONS=2")
 	var before, after string

@@ -8,9 +8,9 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 )
 
-// TestARecycledLineIsRegisteredByItsNewCustomer has KOS give a line to another
-// customer, while the former one has an account and a session.
-func TestARecycledLineIsRegisteredByItsNewCustomer(t *testing.T) {
+// TestRecycledLineIsRegisteredByItsNewCustomer has KOS give a line to another customer while the
+// former one has an account and a session.
+func TestRecycledLineIsRegisteredByItsNewCustomer(t *testing.T) {
 	t.Parallel()
 	k := kostest.Start(t, app.Name)
 	s := prepare(t, k.URL)
@@ -22,7 +22,7 @@ func TestARecycledLineIsRegisteredByItsNewCustomer(t *testing.T) {
 	next := customer(form{"userId": "next0001", "customerId": "NEW900", "lineNumber": line})
 	s.post(path, "", former).want(t, http.StatusCreated, "")
 	session := s.login("former01")
-	s.post(path, "", next).want(t, http.StatusConflict, "LINE_TAKEN") // KOS says it is the former one's
+	s.post(path, "", next).want(t, http.StatusConflict, "LINE_TAKEN") // for KOS it is still the former customer's
 
 	k.Move(line, "NEW900", "나새로온")
 	thief := customer(form{"userId": "thief", "customerId": "NEW901", "lineNumber": line})
@@ -31,7 +31,7 @@ func TestARecycledLineIsRegisteredByItsNewCustomer(t *testing.T) {
 	s.post(path, "", next).wantRetryLater(t, "KOS_UNAVAILABLE")
 	same(t, s.registered(check, "CUST001", line), true)
 	k.Behave("product-inquiry", map[string]any{})
-	s.await(func() bool { return s.post(path, "", next).status == http.StatusCreated }) // once the breaker lets calls pass
+	s.await(func() bool { return s.post(path, "", next).status == http.StatusCreated }) // once the breaker is closed
 
 	same(t, s.registered(check, "CUST001", line), false)
 	same(t, s.registered(check, "NEW900", line), true)
@@ -39,7 +39,7 @@ func TestARecycledLineIsRegisteredByItsNewCustomer(t *testing.T) {
 	s.post(path, "", customer(form{"userId": "former02", "customerId": "CUST001", "lineNumber": "01090000900"})).
 		want(t, http.StatusConflict, "CUSTOMER_TAKEN")
 
-	// Both accounts go on, each with its own customer.
+	// Both accounts keep working, each with its own customer.
 	s.refresh(session.text("refresh_token")).want(t, http.StatusOK, "")
 	for id, want := range map[string]string{"former01": "CUST001", "next0001": "NEW900"} {
 		grant := s.login(id)
@@ -52,7 +52,7 @@ func TestARecycledLineIsRegisteredByItsNewCustomer(t *testing.T) {
 	s.wantMoveOnRecord("former01", "010-****-5678")
 }
 
-// registered is what other services learn about a line.
+// registered returns what other services are answered about a line.
 func (s *system) registered(path, customerID, line string) bool {
 	s.t.Helper()
 	a := s.post(path, "", form{"customerId": customerID, "lineNumber": line})
@@ -60,8 +60,8 @@ func (s *system) registered(path, customerID, line string) bool {
 	return a.body["registered"] == true
 }
 
-// wantMoveOnRecord checks what administrators see of a move: both accounts in the
-// list of users, and in the trail an event about the former customer.
+// wantMoveOnRecord checks that administrators see both accounts in the list of users, and an audit
+// event about the former customer.
 func (s *system) wantMoveOnRecord(former, masked string) {
 	s.t.Helper()
 	admin := s.login("root0001").text("access_token")

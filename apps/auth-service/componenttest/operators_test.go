@@ -8,9 +8,9 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/authtest"
 )
 
-// TestOperatorsOfEntraIDAdminister, which is on record, and while Entra ID is
-// away the service is ready and customers go on.
-func TestOperatorsOfEntraIDAdminister(t *testing.T) {
+// TestEntraOperatorsAdminister also checks the audit trail, and that the service is ready and
+// serves customers while Entra ID is unavailable.
+func TestEntraOperatorsAdminister(t *testing.T) {
 	t.Parallel()
 	const abe = "690222be-ff1a-4d56-abd1-7e4f7d38e474"
 	entra := authtest.NewEntra(t, time.Now)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTheServiceWaitsForItsSidecar(t *testing.T) {
+func TestServiceWaitsForItsSidecar(t *testing.T) {
 	t.Parallel()
 	s := prepare(t, noKOS)
 	s.dapr.Kill()
@@ -36,7 +36,7 @@ func TestSessionStoreOutage(t *testing.T) {
 	credentials := form{"userId": "user0001", "password": password}
 
 	s.redis.Cut()
-	// Known to live a moment ago, the session is cached; that passes.
+	// The session is cached as live for a moment.
 	s.await(func() bool { return s.post("/api/v1/auth/logout", access, nil).code() == "SESSION_STORE_UNAVAILABLE" })
 	for _, path := range []string{"/api/v1/auth/verify", "/api/v1/auth/permissions", "/api/v1/auth/user-info", "/api/v1/users/user0001"} {
 		s.get(path, access).want(t, http.StatusOK, "")
@@ -64,7 +64,7 @@ func TestDatabaseOutage(t *testing.T) {
 	s.get("/api/v1/auth/user-info", grant.text("access_token")).wantRetryLater(t, "DATABASE_UNAVAILABLE")
 	s.get("/api/v1/auth/verify", grant.text("access_token")).want(t, http.StatusOK, "")
 	same(t, s.readiness().Components["database"].Status, "DOWN")
-	same(t, s.readiness().Status, "UP") // what needs none goes on
+	same(t, s.readiness().Status, "UP") // the session alone suffices
 
 	s.postgres.Mend()
 	s.await(func() bool { return s.readiness().Components["database"].Status == "UP" })
@@ -72,8 +72,8 @@ func TestDatabaseOutage(t *testing.T) {
 	s.post("/api/v1/auth/logout", grant.text("access_token"), nil).want(t, http.StatusOK, "")
 }
 
-// TestOnlyOwnSecretsCanBeRead proves the configuration of development: what is
-// not the service's is denied, also to whoever takes the service over.
+// TestOnlyOwnSecretsCanBeRead checks the secret scopes of the development configuration: secrets of
+// others are denied, also to an attacker who controls the service.
 func TestOnlyOwnSecretsCanBeRead(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -109,7 +109,7 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 		if strings.Contains(string(text), "user0001") {
-			t.Error("a metric tells who it was")
+			t.Error("a metric contains a user id")
 		}
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// rows returns a list in an answer.
+// rows returns a list member of the body.
 func (a answer) rows(name string) []map[string]any {
 	list, _ := a.body[name].([]any)
 	rows := make([]map[string]any, len(list))
@@ -62,20 +62,20 @@ func instant(t *testing.T, value any) time.Time {
 	return at
 }
 
-func TestUsersSeeWhoLoggedIn(t *testing.T) {
+func TestUsersSeeTheirLoginHistory(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	const path = "/api/v1/auth/login-history"
 	guesses(s, "user0001", 5)
-	s.at("203.0.113.9").enter("user0001", password)
-	s.enter("nobody01", "wrong password")
+	s.at("203.0.113.9").tryLogin("user0001", password)
+	s.tryLogin("unknown01", "wrong password")
 	_, err := s.database.Pool.Exec(t.Context(), "DELETE FROM login_attempt")
 	must(t, err)
 	access := s.at("203.0.113.1").login("user0001").text("access_token")
 	stranger := s.login("user0002").text("access_token")
 
 	var a answer
-	s.await(func() bool { // the last ones may be written a moment later
+	s.await(func() bool { // the last entries are written in the background
 		a = s.get(path+"?size=3", access)
 		return a.body["total_items"] == 7.0
 	})
@@ -95,7 +95,7 @@ func TestUsersSeeWhoLoggedIn(t *testing.T) {
 	var kept string
 	must(t, s.database.Pool.QueryRow(t.Context(),
 		"SELECT coalesce(string_agg(h::text, ' '), '') FROM login_history h WHERE user_id IS NULL").Scan(&kept))
-	if kept == "" || strings.Contains(kept, "nobody01") {
-		t.Errorf("kept of what nobody has as an id: %q", kept)
+	if kept == "" || strings.Contains(kept, "absent01") {
+		t.Errorf("history contains an unknown id: %q", kept)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 )
 
-// customer is the registration of a customer whose line KOS does not know.
+// customer returns a registration of a customer whose line KOS does not know.
 func customer(changes form) form {
 	in := form{
 		"userId": "newuser01", "customerId": "NEW001", "lineNumber": "010-9000-0001",
@@ -34,7 +34,7 @@ func TestRegistration(t *testing.T) {
 	s.addUsers()
 	const path = "/api/v1/auth/register"
 
-	t.Run("of a line that KOS does not know", func(t *testing.T) {
+	t.Run("line unknown to KOS", func(t *testing.T) {
 		a := s.post(path, "", customer(nil))
 		a.want(t, http.StatusCreated, "")
 		same(t, a.body, map[string]any{
@@ -43,7 +43,7 @@ func TestRegistration(t *testing.T) {
 		})
 		same(t, s.login("newuser01").text("line_number"), "01090000001")
 	})
-	t.Run("of what is taken", func(t *testing.T) {
+	t.Run("taken names", func(t *testing.T) {
 		for code, in := range map[string]form{
 			"USER_ID_TAKEN":  {"userId": "user0001"},
 			"CUSTOMER_TAKEN": {"userId": "newuser02", "customerId": "CUST01"},
@@ -52,7 +52,7 @@ func TestRegistration(t *testing.T) {
 			s.post(path, "", customer(in)).want(t, http.StatusConflict, code)
 		}
 	})
-	t.Run("of a line of KOS's", func(t *testing.T) {
+	t.Run("line known to KOS", func(t *testing.T) {
 		stranger := customer(form{"userId": "thief", "customerId": "NEW003", "lineNumber": "01012345678"})
 		s.post(path, "", stranger).want(t, http.StatusConflict, "LINE_TAKEN")
 		suspended := customer(form{"userId": "thief", "customerId": "NEW003", "lineNumber": "010-0000-0000"})
@@ -60,32 +60,32 @@ func TestRegistration(t *testing.T) {
 		owner := customer(form{"userId": "owner", "customerId": "CUST001", "lineNumber": "01012345678"})
 		s.post(path, "", owner).want(t, http.StatusCreated, "")
 	})
-	t.Run("while KOS is away", func(t *testing.T) {
+	t.Run("KOS unavailable", func(t *testing.T) {
 		late := customer(form{"userId": "late", "customerId": "NEW004", "lineNumber": "01090000004"})
 		k.Behave("product-inquiry", map[string]any{"outageSeconds": 3600})
 		s.post(path, "", late).wantRetryLater(t, "KOS_UNAVAILABLE")
 		var there bool
 		must(t, s.database.Pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM app_user WHERE user_id = 'late')").Scan(&there))
 		same(t, there, false)
-		s.post(path, "", customer(nil)).want(t, http.StatusConflict, "USER_ID_TAKEN") // needs no KOS
+		s.post(path, "", customer(nil)).want(t, http.StatusConflict, "USER_ID_TAKEN") // is answered without KOS
 	})
 }
 
-// newcomer is a customer with a line of his own.
+// newcomer returns a registration of a customer with a line of their own.
 func newcomer(n int) form {
 	return customer(form{
 		"userId": fmt.Sprintf("newcomer%02d", n), "customerId": fmt.Sprintf("NEW%03d", n), "lineNumber": fmt.Sprintf("0109000%04d", n),
 	})
 }
 
-func TestRegistrationKeepsToKOSsLimit(t *testing.T) {
+func TestRegistrationRespectsTheKOSRateLimit(t *testing.T) {
 	t.Parallel()
 	const path = "/api/v1/auth/register"
-	t.Run("as it was agreed", func(t *testing.T) {
+	t.Run("configured limit", func(t *testing.T) {
 		t.Parallel()
 		k := kostest.Start(t, app.Name)
 		s := prepare(t, k.URL)
-		s.environ = append(s.environ, "KOS_PRODUCT_INQUIRY_PER_MINUTE=2") // one at once, one a minute
+		s.environ = append(s.environ, "KOS_PRODUCT_INQUIRY_PER_MINUTE=2") // a burst of one, one a minute
 		s.serve()
 		s.awaitReady()
 		s.post(path, "", newcomer(1)).want(t, http.StatusCreated, "")
@@ -97,7 +97,7 @@ func TestRegistrationKeepsToKOSsLimit(t *testing.T) {
 		}
 		same(t, k.Calls("product-inquiry"), 1)
 	})
-	t.Run("as KOS wants it now", func(t *testing.T) {
+	t.Run("limit lowered by a 429 of KOS", func(t *testing.T) {
 		t.Parallel()
 		k := kostest.Start(t, app.Name)
 		s := prepare(t, k.URL)
@@ -108,7 +108,7 @@ func TestRegistrationKeepsToKOSsLimit(t *testing.T) {
 		s.post(path, "", newcomer(2)).wantRetryLater(t, "KOS_BUSY")
 		calls := k.Calls("product-inquiry")
 		s.post(path, "", newcomer(3)).wantRetryLater(t, "KOS_BUSY")
-		same(t, k.Calls("product-inquiry"), calls) // nobody asks before the time that KOS named
+		same(t, k.Calls("product-inquiry"), calls) // no calls before KOS's Retry-After is over
 		s.await(func() (shown bool) {
 			s.actuator("/actuator/prometheus", func(resp *http.Response) {
 				text, err := io.ReadAll(resp.Body)
@@ -119,7 +119,7 @@ func TestRegistrationKeepsToKOSsLimit(t *testing.T) {
 			return shown
 		})
 	})
-	t.Run("which cannot be looked up", func(t *testing.T) {
+	t.Run("budget table missing", func(t *testing.T) {
 		t.Parallel()
 		k := kostest.Start(t, app.Name)
 		s := prepare(t, k.URL)
@@ -132,7 +132,7 @@ func TestRegistrationKeepsToKOSsLimit(t *testing.T) {
 	})
 }
 
-func TestRegistrationsCanBeChecked(t *testing.T) {
+func TestCheckRegistrationEndpoint(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	const path = "/internal/registrations/check"

@@ -20,8 +20,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
-// replica returns a second one of the service: with a sidecar of its own, on
-// the same database and session store.
+// replica starts a second replica of the service, with its own sidecar, on the same database and
+// session store.
 func (s *system) replica() *system {
 	s.t.Helper()
 	other := *s
@@ -33,7 +33,7 @@ func (s *system) replica() *system {
 	return &other
 }
 
-// setSecret rotates one secret of a replica's store.
+// setSecret replaces one secret in a replica's store.
 func (s *system) setSecret(name, value string) {
 	s.t.Helper()
 	secrets := maps.Clone(s.options.Secrets)
@@ -54,12 +54,12 @@ func (s *system) published() (ids []string) {
 	return ids
 }
 
-// replicas are the service as its users have it: every request goes to any one.
+// replicas are replicas behind a random load balancer.
 type replicas []*system
 
 func (r replicas) any() *system { return r[rand.IntN(len(r))] }
 
-// RoundTrip lets other services fetch the keys from any replica.
+// RoundTrip lets other services fetch the keys from a random replica.
 func (r replicas) RoundTrip(req *http.Request) (*http.Response, error) {
 	out := req.Clone(req.Context())
 	out.URL.Host = r.any().url[len("http://"):]
@@ -73,11 +73,11 @@ func (r replicas) await(publish ...string) {
 	}
 }
 
-// user works for as long as he is let: he refreshes his tokens and shows them,
-// to any replica and to another service.
+// user is a client that refreshes its tokens and presents them, to random replicas and to another
+// service.
 type user struct {
 	rounds atomic.Int64
-	signer atomic.Value // the id of the key of the tokens that he holds
+	signer atomic.Value // key id of the present tokens
 }
 
 func (u *user) work(r replicas, elsewhere *jwtauth.Verifier, stop <-chan struct{}) error {
@@ -116,9 +116,8 @@ func signerOf(token string) (string, error) {
 	return id, nil
 }
 
-// TestSigningKeysAreRotatedUnderLoad adds a key, waits until it signs, and
-// takes the old one away, while users work on two replicas that see each change
-// at different times. No request fails.
+// TestSigningKeysAreRotatedUnderLoad adds a key, waits until it signs, and removes the old one,
+// while users work on two replicas that see each change at different times. No request may fail.
 func TestSigningKeysAreRotatedUnderLoad(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
 	first := prepare(t, noKOS)
 	first.environ = append(first.environ, "SECRET_AGE=1s", "TOKEN_KEY_LEAD=8s")
@@ -157,7 +156,7 @@ func TestSigningKeysAreRotatedUnderLoad(t *testing.T) { //nolint:paralleltest //
 	first.await(allHold("signer", 5))
 
 	fresh := tokentest.NewKey(t, "fresh")
-	for _, replica := range both { // one after the other
+	for _, replica := range both { // one replica after the other
 		replica.setSecret("jwt-signing-key", tokentest.Set(t, fresh, first.key))
 		replicas{replica}.await("fresh", "signer")
 	}

@@ -19,7 +19,7 @@ func same(t *testing.T, got, want any) {
 	}
 }
 
-func TestFromLoginToLogout(t *testing.T) {
+func TestLoginRefreshLogout(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	first := s.login("user0001")
@@ -48,19 +48,19 @@ func TestFromLoginToLogout(t *testing.T) {
 	s.refresh(second.text("refresh_token")).want(t, http.StatusUnauthorized, "REFRESH_TOKEN_INVALID")
 }
 
-// otherService is what a service without a cache sees of sessions.
+// otherService returns another service's view of sessions, without a cache.
 func (s *system) otherService() *session.Store {
 	s.t.Helper()
 	return session.NewStore(s.dapr.Client().State("session-store"))
 }
 
-// sessionOf returns the id of the session of an answer with tokens.
+// sessionOf returns the session id in an answer with tokens.
 func (s *system) sessionOf(a answer) string {
 	s.t.Helper()
 	return claimsOf(s.t, a.text("access_token")).SessionID
 }
 
-func TestSessionsLastAsAskedFor(t *testing.T) {
+func TestSessionLifetimes(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for autoLogin, want := range map[bool]time.Duration{false: 30 * time.Minute, true: 24 * time.Hour} {
@@ -72,7 +72,7 @@ func TestSessionsLastAsAskedFor(t *testing.T) {
 	}
 }
 
-func TestAUsedRefreshTokenEndsTheSession(t *testing.T) {
+func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 	t.Parallel()
 	s := start(t, "SESSION_REFRESH_GRACE=0s")
 	first, other := s.login("user0001"), s.login("user0001")
@@ -85,9 +85,9 @@ func TestAUsedRefreshTokenEndsTheSession(t *testing.T) {
 	s.get("/api/v1/auth/verify", other.text("access_token")).want(t, http.StatusOK, "")
 }
 
-// TestParallelRefreshesAllGoOn also sees to it that nobody else notices: the
-// sidecar's circuit breaker takes conflicts for failures of the store.
-func TestParallelRefreshesAllGoOn(t *testing.T) {
+// TestParallelRefreshesSucceed also checks that other clients are not affected by the sidecar's
+// circuit breaker, which counts conflicts as failures of the store.
+func TestParallelRefreshesSucceed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	first := s.login("user0001")
@@ -95,7 +95,7 @@ func TestParallelRefreshesAllGoOn(t *testing.T) {
 	var (
 		group  sync.WaitGroup
 		mu     sync.Mutex
-		tokens = make(map[string]string) // by their ids
+		tokens = make(map[string]string) // by token id
 	)
 	for range 16 {
 		group.Go(func() {
@@ -111,7 +111,7 @@ func TestParallelRefreshesAllGoOn(t *testing.T) {
 	for _, next := range tokens {
 		s.refresh(next).want(t, http.StatusOK, "")
 	}
-	// The one before the last: no client asks that late.
+	// The last but one token is outside the grace period.
 	s.refresh(token).want(t, http.StatusUnauthorized, "REFRESH_TOKEN_INVALID")
 	s.get("/api/v1/auth/verify", first.text("access_token")).want(t, http.StatusUnauthorized, "UNAUTHENTICATED")
 	s.login("user0001")
@@ -146,10 +146,10 @@ func TestChangePassword(t *testing.T) {
 	s.post("/api/v1/auth/login", "", form{"userId": "user0001", "password": changed}).want(t, http.StatusOK, "")
 }
 
-func TestAnAdministratorSeesOthers(t *testing.T) {
+func TestAdministratorSeesOtherUsers(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.login("root0001").text("access_token")
 	same(t, s.get("/api/v1/users/user0001", root).text("line_number"), "01077770001")
-	s.get("/api/v1/users/nobody", root).want(t, http.StatusNotFound, "USER_NOT_FOUND")
+	s.get("/api/v1/users/absent", root).want(t, http.StatusNotFound, "USER_NOT_FOUND")
 }

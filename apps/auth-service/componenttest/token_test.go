@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
-// claimsOf reads a token without verifying it.
+// claimsOf parses a token without verification.
 func claimsOf(t *testing.T, text string) *jwtauth.Claims {
 	t.Helper()
 	claims := &jwtauth.Claims{}
@@ -22,7 +22,7 @@ func claimsOf(t *testing.T, text string) *jwtauth.Claims {
 	return claims
 }
 
-// forge signs what a genuine token says, changed, under its key's id.
+// forge signs changed claims of a genuine token, under the genuine key id.
 func forge(t *testing.T, genuine string, method jwt.SigningMethod, key any, change func(*jwtauth.Claims)) string {
 	t.Helper()
 	claims := claimsOf(t, genuine)
@@ -44,7 +44,7 @@ func TestOnlyGenuineAccessTokensAreAccepted(t *testing.T) {
 	own := func(change func(*jwtauth.Claims)) string {
 		return forge(t, genuine, jwt.SigningMethodES256, s.key.Private, change)
 	}
-	// That all else in a forgery is right shows in one that nothing is wrong with.
+	// A forgery without changes is accepted, so that each case fails only for its own change.
 	s.get("/api/v1/auth/verify", own(unchanged)).want(t, http.StatusOK, "")
 
 	for name, text := range map[string]string{
@@ -57,8 +57,8 @@ func TestOnlyGenuineAccessTokensAreAccepted(t *testing.T) {
 		"more rights":   tampered(t, genuine),
 		"expired":       own(func(c *jwtauth.Claims) { c.ExpiresAt = jwt.NewNumericDate(time.Now().Add(-time.Minute)) }),
 		"eternal":       own(func(c *jwtauth.Claims) { c.ExpiresAt = nil }),
-		"other issuer":  own(func(c *jwtauth.Claims) { c.Issuer = "somebody" }),
-		"for others":    own(func(c *jwtauth.Claims) { c.Audience = jwt.ClaimStrings{"somebody"} }),
+		"other issuer":  own(func(c *jwtauth.Claims) { c.Issuer = "another issuer" }),
+		"for others":    own(func(c *jwtauth.Claims) { c.Audience = jwt.ClaimStrings{"another audience"} }),
 		"no session":    own(func(c *jwtauth.Claims) { c.SessionID = "" }),
 		"other session": own(func(c *jwtauth.Claims) { c.SessionID = "invented" }),
 		"other user":    own(func(c *jwtauth.Claims) { c.Subject = "user0001" }),
@@ -71,7 +71,7 @@ func TestOnlyGenuineAccessTokensAreAccepted(t *testing.T) {
 	}
 }
 
-// tampered changes what a token says and leaves its signature.
+// tampered changes the claims of a token and keeps its signature.
 func tampered(t *testing.T, genuine string) string {
 	t.Helper()
 	claims := claimsOf(t, genuine)
@@ -99,7 +99,7 @@ func TestOnlyGenuineRefreshTokensAreAccepted(t *testing.T) {
 		s.refresh(text).want(t, http.StatusUnauthorized, "REFRESH_TOKEN_INVALID")
 		t.Log(name)
 	}
-	s.refresh(genuine).want(t, http.StatusOK, "") // none of these ended the session
+	s.refresh(genuine).want(t, http.StatusOK, "") // the forgeries have not ended the session
 }
 
 func TestPublishedKeysVerifyTokens(t *testing.T) {
@@ -112,7 +112,7 @@ func TestPublishedKeysVerifyTokens(t *testing.T) {
 	if strings.Contains(string(published), `"d":`) {
 		t.Fatal("a private key is published")
 	}
-	// As any other service does it: over HTTP, from this very service.
+	// The keys are fetched over HTTP, as another service does.
 	keys := jwtauth.NewRemoteKeys(s.plain.Transport, s.url+"/.well-known/jwks.json", time.Now)
 	verifier := jwtauth.NewVerifier(jwtauth.Config{Issuer: "phonebill-auth", Audience: "phonebill"}, keys, time.Now)
 	claims, err := verifier.Verify(t.Context(), text, jwtauth.TypeAccess)

@@ -1,5 +1,4 @@
-// Package app puts the service together: its object graph, its configuration
-// and its commands.
+// Package app assembles the service: its dependency graph, configuration and commands.
 package app
 
 import (
@@ -33,10 +32,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// Name is the service's name: its folder and its Dapr app-id.
+// Name is the service's name, which is also its folder and its Dapr app id.
 const Name = "auth-service"
 
-// Graph is the server, from the outside in.
+// Graph returns the dependency graph of the server, from the inbound side to the outbound one.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
 		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Store, cfg.KOS, cfg.Limits, cfg.Names, cfg.Operators,
@@ -83,7 +82,7 @@ func lifetimes(cfg Config) identity.Lifetimes {
 	}
 }
 
-// apiParams are what the API needs from the graph.
+// apiParams are the dependencies of the API.
 type apiParams struct {
 	fx.In
 
@@ -103,7 +102,7 @@ func newAPI(p apiParams) httpserver.Registrar {
 	})
 }
 
-// useCaseParams are what the use cases need from the graph.
+// useCaseParams are the dependencies of the use cases.
 type useCaseParams struct {
 	fx.In
 
@@ -141,7 +140,7 @@ func newAdministration(p useCaseParams) *identity.Administration {
 	return identity.NewAdministration(p.Store, p.Store, p.Sessions, p.Recorder, p.Now)
 }
 
-// keysParams are what the signing keys need from the graph.
+// keysParams are the dependencies of the signing keys.
 type keysParams struct {
 	fx.In
 
@@ -153,7 +152,7 @@ type keysParams struct {
 	Now     func() time.Time
 }
 
-// newKeys makes readiness wait for the signing keys.
+// newKeys returns the signing keys and makes readiness depend on them.
 func newKeys(lc fx.Lifecycle, p keysParams) *token.Keys {
 	keys := token.NewKeys(token.KeysParams{
 		Secrets: p.Secrets, Secret: p.Config.KeySecret, Ledger: p.Store, Lead: p.Config.KeyLead, Log: p.Log, Now: p.Now,
@@ -163,7 +162,7 @@ func newKeys(lc fx.Lifecycle, p keysParams) *token.Keys {
 	return keys
 }
 
-// kosParams are what the way to KOS needs from the graph.
+// kosParams are the dependencies of the KOS client.
 type kosParams struct {
 	fx.In
 
@@ -180,13 +179,13 @@ func newKOS(p kosParams) *kos.Carrier {
 	return kos.New(client, p.Budget)
 }
 
-// newBudget returns the right of all replicas together to ask KOS.
+// newBudget returns the KOS budget that all replicas share.
 func newBudget(pool *pgxpool.Pool, limits LimitConfig, metrics *kosbudget.Metrics) *kosbudget.Budget {
 	return metrics.Measure(kosbudget.New(pool, Name, kos.ProductInquiry, kosbudget.PerMinute(limits.Lines)))
 }
 
-// measure keeps the metrics of the budget, which it needs to be there, up to
-// date.
+// measure updates the metrics of the budget. It takes the budget as a parameter so that fx creates
+// it first.
 func measure(lc fx.Lifecycle, metrics *kosbudget.Metrics, _ *kosbudget.Budget, log *slog.Logger) {
 	platform.Background(lc, func(ctx context.Context) { metrics.Watch(ctx, log) })
 }
@@ -195,7 +194,7 @@ func newAnnouncer(cfg EventConfig, dapr *sidecar.Client, log *slog.Logger, regis
 	return events.NewAnnouncer(dapr, cfg.PubSub, log, registerer)
 }
 
-// announce publishes logins.
+// announce starts publishing login events.
 func announce(lc fx.Lifecycle, announcer *events.Announcer) { platform.Background(lc, announcer.Run) }
 
 func newHistoryWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[identity.Login] {

@@ -66,20 +66,20 @@ func TestConfigReportsAllFaults(t *testing.T) {
 		environ []string
 		want    []string
 	}{
-		"nothing is set": {nil, []string{"DB_NAME", "DB_USER", "DB_PASSWORD_SECRET", "KOS_CREDENTIALS_SECRET", "DATA_KEYSET_SECRET"}},
-		"much is wrong": {
+		"nothing set": {nil, []string{"DB_NAME", "DB_USER", "DB_PASSWORD_SECRET", "KOS_CREDENTIALS_SECRET", "DATA_KEYSET_SECRET"}},
+		"several faults": {
 			append([]string{"SESSION_IDLE=0s", "TOKEN_ACCESS_TTL=0s", "PASSWORD_ITERATIONS=0", "KOS_PRODUCT_INQUIRY_PER_MINUTE=0"}, required...),
 			[]string{"SESSION_IDLE", "TOKEN_ACCESS_TTL", "PASSWORD_ITERATIONS", "KOS_PRODUCT_INQUIRY_PER_MINUTE"},
 		},
-		"auto-login is shorter": {
+		"auto-login shorter": {
 			append([]string{"SESSION_AUTO_LOGIN_IDLE=1m"}, required...),
 			[]string{"SESSION_AUTO_LOGIN_IDLE"},
 		},
-		"no rate": {
+		"zero rate": {
 			append([]string{"THROTTLE_LOGIN=many"}, required...),
 			[]string{"Login"},
 		},
-		"a grace for thieves": {
+		"grace too long": {
 			append([]string{"SESSION_ABSOLUTE=1m", "SESSION_REFRESH_GRACE=1h"}, required...),
 			[]string{"SESSION_ABSOLUTE", "SESSION_REFRESH_GRACE"},
 		},
@@ -88,11 +88,11 @@ func TestConfigReportsAllFaults(t *testing.T) {
 			t.Parallel()
 			_, err := config.Load[app.Config](c.environ)
 			if err == nil {
-				t.Fatal("it was accepted")
+				t.Fatal("invalid configuration was accepted")
 			}
 			for _, variable := range c.want {
 				if !strings.Contains(err.Error(), variable) {
-					t.Errorf("%s is not named in: %v", variable, err)
+					t.Errorf("%s is missing in: %v", variable, err)
 				}
 			}
 		})
@@ -113,8 +113,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestLifetimesReachTheDomain guards the one place where durations of the same
-// type could be mixed up.
+// TestLifetimesReachTheDomain guards against swapped durations of the same type.
 func TestLifetimesReachTheDomain(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Load[app.Config](append([]string{

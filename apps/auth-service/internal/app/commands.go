@@ -21,7 +21,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// Commands are what the binary can do, configured by environ.
+// Commands returns the commands of the binary, configured by environ.
 func Commands(environ []string) map[string]platform.Command {
 	return map[string]platform.Command{
 		"serve":        platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
@@ -32,7 +32,7 @@ func Commands(environ []string) map[string]platform.Command {
 	}
 }
 
-// seedDemo adds the demo users, and as many for load tests as --users says.
+// seedDemo adds the demo users, and as many load-test users as the flag --users gives.
 func seedDemo(cfg seedConfig) platform.Command {
 	return func(ctx context.Context, args []string) error {
 		flags := flag.NewFlagSet("seed-demo", flag.ContinueOnError)
@@ -58,10 +58,10 @@ func seedDemo(cfg seedConfig) platform.Command {
 	}
 }
 
-// progressEvery is how often a long seed says how far it is.
+// progressEvery is the interval of progress messages of a long seed.
 const progressEvery = 5 * time.Second
 
-// seedOutput says what a seed does.
+// seedOutput prints the progress and the result of a seed.
 type seedOutput struct {
 	out         io.Writer
 	users       int
@@ -69,7 +69,7 @@ type seedOutput struct {
 	now         func() time.Time
 }
 
-// progress says how many users are done, now and then.
+// progress prints the number of users added so far, at most once per progressEvery.
 func (o *seedOutput) progress(done int) {
 	now := o.now()
 	if now.Sub(o.start) < progressEvery || now.Sub(o.last) < progressEvery || done == o.users {
@@ -79,7 +79,7 @@ func (o *seedOutput) progress(done int) {
 	_, _ = fmt.Fprintf(o.out, "%d of %d users for load tests after %s\n", done, o.users, now.Sub(o.start).Round(time.Second))
 }
 
-// done says what was done, also by a seed that failed in the middle.
+// done prints the result, also of a seed that failed part of the way.
 func (o *seedOutput) done(report seed.Report) error {
 	_, err := fmt.Fprintf(o.out, "demo users: %d added, %d were there already\n", report.Demo.Added, report.Demo.Present)
 	if err != nil || o.users == 0 {

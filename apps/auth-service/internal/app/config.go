@@ -17,8 +17,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// Config is everything that an operator may set for the server. It holds no
-// secret, only their names.
+// Config is the configuration of the server. It contains no secrets, only their names.
 type Config struct {
 	HTTP      httpserver.Config
 	Telemetry telemetry.Config
@@ -37,14 +36,13 @@ type Config struct {
 	Events    EventConfig
 }
 
-// LimitConfig is how often all replicas together ask KOS within any minute. It
-// is a little below the 100 that KOS allows us, since the sidecar repeats calls
-// that fail.
+// LimitConfig is the KOS rate limit that all replicas share, per minute. It is slightly below the
+// 100 that KOS accepts, because the sidecar retries failed calls.
 type LimitConfig struct {
 	Lines int `env:"KOS_PRODUCT_INQUIRY_PER_MINUTE" envDefault:"96"`
 }
 
-// Validate reports a limit that lets nothing through.
+// Validate returns an error for a limit below 1.
 func (c *LimitConfig) Validate() error {
 	if c.Lines < 1 {
 		return errors.New("KOS_PRODUCT_INQUIRY_PER_MINUTE must be positive")
@@ -52,28 +50,27 @@ func (c *LimitConfig) Validate() error {
 	return nil
 }
 
-// EventConfig names the component that carries events.
+// EventConfig names the pub/sub component.
 type EventConfig struct {
 	PubSub string `env:"PUBSUB" envDefault:"pubsub"`
 }
 
-// SessionConfig is how long sessions live.
+// SessionConfig sets the lifetimes of sessions.
 type SessionConfig struct {
-	// Idle is how long they live without being used.
+	// Idle is the lifetime of a session that is not used.
 	Idle time.Duration `env:"SESSION_IDLE" envDefault:"30m"`
-	// Absolute is how long they live however much they are used.
+	// Absolute is the maximum lifetime of a session.
 	Absolute time.Duration `env:"SESSION_ABSOLUTE" envDefault:"12h"`
-	// AutoLoginIdle and AutoLoginAbsolute are those of sessions whose user asked
-	// to stay logged in.
+	// AutoLoginIdle and AutoLoginAbsolute apply to sessions with auto-login.
 	AutoLoginIdle     time.Duration `env:"SESSION_AUTO_LOGIN_IDLE" envDefault:"24h"`
 	AutoLoginAbsolute time.Duration `env:"SESSION_AUTO_LOGIN_ABSOLUTE" envDefault:"720h"`
-	// RefreshGrace is how long after its use a refresh token may be used again
-	// by a client that asked twice at once; 0 means never.
+	// RefreshGrace is how long after its first use a refresh token is accepted again, for a client
+	// that sends two refreshes at once; 0 disables it.
 	RefreshGrace time.Duration `env:"SESSION_REFRESH_GRACE" envDefault:"5s"`
 }
 
-// Validate refuses sessions that end before they are used, and a grace in which
-// a thief has time.
+// Validate returns an error for sessions that expire immediately, and for a grace period long
+// enough to exploit a stolen token.
 func (c *SessionConfig) Validate() error {
 	var faults []error
 	if c.Idle < time.Second || c.AutoLoginIdle < c.Idle {
@@ -88,7 +85,7 @@ func (c *SessionConfig) Validate() error {
 	return errors.Join(faults...)
 }
 
-// seedConfig is what the command needs that adds users.
+// seedConfig is the configuration of the commands that create users.
 type seedConfig struct {
 	Database pg.Config
 	Data     seal.Config

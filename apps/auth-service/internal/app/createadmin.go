@@ -24,36 +24,36 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// createAdmin creates an administrator. The password comes from the standard
-// input, or is drawn and shown this once; there is none by default.
+// createAdmin creates an administrator. The password is read from the standard input, or generated
+// and printed once; there is no default password.
 func createAdmin(cfg seedConfig) platform.Command {
 	return func(ctx context.Context, args []string) error {
 		flags := flag.NewFlagSet("create-admin", flag.ContinueOnError)
 		userID := flags.String("user-id", "", "id of the new administrator")
-		given := flags.Bool("password-stdin", false, "read the password from the standard input instead of drawing one")
+		given := flags.Bool("password-stdin", false, "read the password from the standard input instead of generating one")
 		if err := flags.Parse(args); err != nil {
 			return err
 		}
-		secret := rand.Text() // 128 bits or more
+		secret := rand.Text() // at least 128 bits
 		if *given {
 			var err error
 			if secret, err = readPassword(os.Stdin); err != nil {
 				return err
 			}
 		}
-		if err := found(ctx, cfg, identity.LoginRequest{UserID: *userID, Password: secret}); err != nil {
+		if err := bootstrapAdministrator(ctx, cfg, identity.LoginRequest{UserID: *userID, Password: secret}); err != nil {
 			return err
 		}
-		said := fmt.Sprintf("administrator %s created\n", *userID)
+		message := fmt.Sprintf("administrator %s created\n", *userID)
 		if !*given {
-			said += fmt.Sprintf("password, shown this once: %s\n", secret)
+			message += fmt.Sprintf("password, shown only once: %s\n", secret)
 		}
-		_, err := io.WriteString(os.Stdout, said)
+		_, err := io.WriteString(os.Stdout, message)
 		return err
 	}
 }
 
-func found(ctx context.Context, cfg seedConfig, in identity.LoginRequest) error {
+func bootstrapAdministrator(ctx context.Context, cfg seedConfig, in identity.LoginRequest) error {
 	dapr, err := sidecar.New(cfg.Sidecar)
 	if err != nil {
 		return err
@@ -66,10 +66,10 @@ func found(ctx context.Context, cfg seedConfig, in identity.LoginRequest) error 
 	defer pool.Close()
 	store := postgres.NewStore(pool, seal.NewKeyring(cfg.Data, dapr, slog.Default()), time.Now)
 	hasher := password.New(cfg.Password, prometheus.NewRegistry())
-	return identity.FoundAdministrator(ctx, store, hasher, in, time.Now())
+	return identity.BootstrapAdministrator(ctx, store, hasher, in, time.Now())
 }
 
-// readPassword returns the first line.
+// readPassword returns the first line of r.
 func readPassword(r io.Reader) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(r, 1024)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {

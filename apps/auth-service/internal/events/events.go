@@ -1,6 +1,5 @@
-// Package events tells other services that somebody has logged in, so that they
-// may get ready for what usually comes next. Nothing depends on it: an event
-// that cannot be told is dropped, and no login waits for one.
+// Package events publishes login events, so that other services can prefetch. Publishing is best
+// effort: an event that cannot be published is dropped, and no login waits for one.
 package events
 
 import (
@@ -18,11 +17,11 @@ import (
 // UserLoggedIn is the type of the event, and its topic.
 const UserLoggedIn = "user.logged-in.v1"
 
-// LoggedIn is what the event tells. The lines are personal: whoever gets the
-// event must not log them.
+// LoggedIn is the payload of the event. Line numbers are personal data: consumers must not log
+// them.
 type LoggedIn struct {
 	EventID    string   `json:"eventId"`
-	CustomerID string   `json:"customerId"` // whose lines they are
+	CustomerID string   `json:"customerId"` // customer that the lines belong to
 	Lines      []string `json:"lines"`
 }
 
@@ -32,13 +31,13 @@ type Publisher interface {
 }
 
 const (
-	// room is how many events may wait to be published; more are dropped.
-	room = 256
-	// atATime is how many are published at a time.
-	atATime = 4
+	// queueSize is how many events may wait to be published; further ones are dropped.
+	queueSize = 256
+	// parallelism is the number of goroutines that publish.
+	parallelism = 4
 )
 
-// Announcer publishes logins, in the background.
+// Announcer publishes login events in the background.
 type Announcer struct {
 	publisher Publisher
 	component string
@@ -47,24 +46,23 @@ type Announcer struct {
 	published *prometheus.CounterVec
 }
 
-// NewAnnouncer returns an announcer that publishes over a pub/sub component
-// while Run runs.
+// NewAnnouncer returns an announcer that publishes through a pub/sub component while Run runs.
 func NewAnnouncer(publisher Publisher, component string, log *slog.Logger, registerer prometheus.Registerer) *Announcer {
 	a := &Announcer{
-		publisher: publisher, component: component, log: log, waiting: make(chan LoggedIn, room),
+		publisher: publisher, component: component, log: log, waiting: make(chan LoggedIn, queueSize),
 		published: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_events_published_total",
-			Help: "Events to be published, by type and outcome: published, failed or dropped (too many waited).",
+			Help: "Events to be published, by type and outcome: published, failed or dropped (the queue was full).",
 		}, []string{"type", "outcome"}),
 	}
 	registerer.MustRegister(a.published)
 	return a
 }
 
-// LoggedIn has it published that a user has logged in. It returns at once.
+// LoggedIn enqueues the login event of a user. It does not block.
 func (a *Announcer) LoggedIn(user identity.User) {
 	if user.Line == "" {
-		return // nobody can get ready for anything
+		return // no lines to prefetch
 	}
 	select {
 	case a.waiting <- LoggedIn{EventID: rand.Text(), CustomerID: user.CustomerID, Lines: []string{user.Line.Digits()}}:
@@ -77,12 +75,12 @@ func (a *Announcer) count(outcome string) {
 	a.published.WithLabelValues(UserLoggedIn, outcome).Inc()
 }
 
-// Run publishes what has happened until ctx ends. What waits then is dropped.
+// Run publishes enqueued events until ctx ends. Events still in the queue are dropped then.
 func (a *Announcer) Run(ctx context.Context) {
-	var publishers sync.WaitGroup
-	defer publishers.Wait()
-	for range atATime {
-		publishers.Go(func() {
+	var group sync.WaitGroup
+	defer group.Wait()
+	for range parallelism {
+		group.Go(func() {
 			for {
 				select {
 				case <-ctx.Done():
@@ -98,26 +96,26 @@ func (a *Announcer) Run(ctx context.Context) {
 func (a *Announcer) publish(ctx context.Context, e LoggedIn) {
 	err := a.publisher.Publish(ctx, a.component, sidecar.Event{ID: e.EventID, Type: UserLoggedIn, Data: e})
 	if err != nil {
-		a.log.WarnContext(ctx, "login not published", "error", err)
+		a.log.WarnContext(ctx, "publish login event failed", "error", err)
 		a.count("failed")
 		return
 	}
 	a.count("published")
 }
 
-// Sessions are identity.Sessions whose logins are published.
+// Sessions wraps identity.Sessions and publishes an event for every login.
 type Sessions struct {
 	*identity.Sessions
 
 	announcer *Announcer
 }
 
-// NewSessions returns sessions whose logins announcer publishes.
+// NewSessions returns sessions that announce logins to announcer.
 func NewSessions(sessions *identity.Sessions, announcer *Announcer) *Sessions {
 	return &Sessions{Sessions: sessions, announcer: announcer}
 }
 
-// Login is that of identity.Sessions.
+// Login calls identity.Sessions.Login and announces a success.
 func (s *Sessions) Login(ctx context.Context, in identity.LoginRequest) (identity.Grant, error) {
 	grant, err := s.Sessions.Login(ctx, in)
 	if err == nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// broker takes events, slowly.
+// broker is a slow publisher.
 type broker struct {
 	mu   sync.Mutex
 	took time.Duration
@@ -40,7 +40,7 @@ func (b *broker) Publish(ctx context.Context, component string, e sidecar.Event)
 	return nil
 }
 
-// publishing runs test on a clock of its own, with events being published.
+// publishing runs test in a synctest bubble with a running announcer.
 func publishing(t *testing.T, b *broker, test func(a *events.Announcer)) (outcomes map[string]float64) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
@@ -53,7 +53,7 @@ func publishing(t *testing.T, b *broker, test func(a *events.Announcer)) (outcom
 			a.Run(ctx)
 		}()
 		test(a)
-		time.Sleep(time.Hour) //nolint:forbidigo // on the bubble's clock; nobody waits for it
+		time.Sleep(time.Hour) //nolint:forbidigo // on the bubble's clock; it takes no real time
 		stop()
 		<-done
 	})
@@ -64,7 +64,7 @@ func publishing(t *testing.T, b *broker, test func(a *events.Announcer)) (outcom
 	outcomes = map[string]float64{}
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
-			outcomes[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue() // the other is the type
+			outcomes[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue() // the other label is the type
 		}
 	}
 	return outcomes
@@ -72,12 +72,12 @@ func publishing(t *testing.T, b *broker, test func(a *events.Announcer)) (outcom
 
 var user = identity.User{ID: "testuser01", CustomerID: "CUST001", Line: "01012345678"}
 
-func TestALoginIsPublished(t *testing.T) {
+func TestLoginIsPublished(t *testing.T) {
 	t.Parallel()
 	b := &broker{}
 	publishing(t, b, func(a *events.Announcer) {
 		a.LoggedIn(user)
-		a.LoggedIn(identity.User{ID: "admin01"}) // has no line
+		a.LoggedIn(identity.User{ID: "admin01"}) // without a line
 	})
 	if len(b.got) != 1 {
 		t.Fatalf("published %+v", b.got)
@@ -88,7 +88,7 @@ func TestALoginIsPublished(t *testing.T) {
 	}
 }
 
-func TestNoLoginWaitsForABroker(t *testing.T) {
+func TestLoginDoesNotWaitForTheBroker(t *testing.T) {
 	t.Parallel()
 	outcomes := publishing(t, &broker{took: time.Minute}, func(a *events.Announcer) {
 		start := time.Now()
@@ -104,7 +104,7 @@ func TestNoLoginWaitsForABroker(t *testing.T) {
 	}
 }
 
-func TestABrokerThatIsAwayFailsNobody(t *testing.T) {
+func TestBrokerOutageDoesNotFailLogins(t *testing.T) {
 	t.Parallel()
 	outcomes := publishing(t, &broker{err: errors.New("away")}, func(a *events.Announcer) { a.LoggedIn(user) })
 	if outcomes["failed"] != 1 {

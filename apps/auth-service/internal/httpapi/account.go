@@ -9,7 +9,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pathvalue"
 )
 
-// account is a user as clients see one.
+// account is the JSON form of a user.
 type account struct {
 	UserID        string   `json:"user_id"`
 	UserName      string   `json:"user_name"`
@@ -27,7 +27,7 @@ func accountOf(u identity.User) account {
 	}
 }
 
-// listOf makes an empty JSON array of nothing, instead of null.
+// listOf returns a non-nil slice, so that an empty list is encoded as [] instead of null.
 func listOf(permissions []string) []string {
 	if permissions == nil {
 		return []string{}
@@ -42,7 +42,7 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 		LineNumber string `json:"lineNumber"`
 		UserName   string `json:"userName"`
 		Password   string `json:"password"`
-		// Existing clients send it; what a customer may do is not theirs to say.
+		// Existing clients send permissions. They are ignored: customers do not choose them.
 		Permissions []string `json:"permissions"`
 	}
 	if err := httpjson.Decode(r, &in); err != nil {
@@ -80,13 +80,13 @@ func (a *API) user(w http.ResponseWriter, r *http.Request) error {
 	id, err := pathvalue.Get(r, "userId", identity.ParseUserID, identity.ErrUserNotFound)
 	p := jwtauth.From(r.Context())
 	if id == p.UserID || !p.Has(identity.PermissionAdmin) {
-		return a.showUser(w, r, id) // an id that nobody can have is refused as a stranger's
+		return a.showUser(w, r, id) // for an id of invalid form the answer is that for another user
 	}
 	if err != nil {
 		return err
 	}
-	// An administrator's look at others is administration, which trusts no
-	// token whose session cannot be seen.
+	// An administrator who reads another user's account is subject to the checks of administration,
+	// which require a session that is known to be live.
 	if p.Degraded {
 		return jwtauth.ErrSessionUnavailable
 	}

@@ -14,8 +14,7 @@ import (
 
 const registration = `{"userId":"park","customerId":"CUST9","lineNumber":"010-5555-6666","userName":"박민수","password":"new password","permissions":["ADMIN"]}`
 
-// park is what that registration creates; the permission it asks for is not the
-// client's to give.
+// park is the result of that registration, which ignores the requested permission.
 var park = map[string]any{
 	"user_id": "park", "user_name": "박민수", "customer_id": "CUST9", "line_number": "01055556666",
 	"account_status": "ACTIVE", "permissions": []any{"BILL_INQUIRY", "PRODUCT_CHANGE"},
@@ -40,8 +39,8 @@ func TestRegisterNamesTheFields(t *testing.T) {
 	same(t, got, []string{"lineNumber", "password"})
 }
 
-// TestANameThatIsNoneIsRefused: and one of before stays readable.
-func TestANameThatIsNoneIsRefused(t *testing.T) {
+// TestInvalidNameIsRefused also checks that an older invalid name stays readable.
+func TestInvalidNameIsRefused(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	for _, name := range []string{`\u202e박민수`, `박\u200b민수`, `\u3164`, `\u0301`, `  `, `\u0000`} {
@@ -67,7 +66,7 @@ func TestChangePassword(t *testing.T) {
 	w.get("/api/v1/auth/verify", there).want(t, 401, "UNAUTHENTICATED")
 }
 
-func TestUserInfoIsAsStoredNow(t *testing.T) {
+func TestUserInfoReadsTheCurrentUser(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	access, _ := w.login("kim")
@@ -85,18 +84,17 @@ func TestUser(t *testing.T) {
 	root, _ := w.login("root")
 	same(t, w.get("/api/v1/users/kim", kim).body["user_id"], any("kim"))
 	same(t, w.get("/api/v1/users/kim", root).body["user_id"], any("kim"))
-	w.get("/api/v1/users/nobody", root).want(t, 404, "USER_NOT_FOUND")
+	w.get("/api/v1/users/absent", root).want(t, 404, "USER_NOT_FOUND")
 	w.get("/api/v1/users/kim", "").want(t, 401, "UNAUTHENTICATED")
 
-	stranger, nobody := w.get("/api/v1/users/lee", kim), w.get("/api/v1/users/nobody", kim)
+	stranger, absent := w.get("/api/v1/users/lee", kim), w.get("/api/v1/users/absent", kim)
 	stranger.want(t, 403, "FORBIDDEN")
-	if diff := cmp.Diff(withoutTrace(stranger), withoutTrace(nobody)); diff != "" {
-		t.Errorf("the answer tells whether somebody exists:\n%s", diff)
+	if diff := cmp.Diff(withoutTrace(stranger), withoutTrace(absent)); diff != "" {
+		t.Errorf("the answer reveals whether a user exists:\n%s", diff)
 	}
 }
 
-// withoutTrace returns the body of a failure without what differs between any
-// two answers.
+// withoutTrace returns the body of an error without the parts that differ between any two answers.
 func withoutTrace(a answer) map[string]any {
 	if failure, ok := a.body["error"].(map[string]any); ok {
 		delete(failure, "traceId")
@@ -178,7 +176,8 @@ func TestCheckRegistration(t *testing.T) {
 		`{"customerId":"CUST1","lineNumber":"010-1111-2222"}`: true,
 		`{"customerId":"CUST1","lineNumber":"01033334444"}`:   false,
 		`{"customerId":"CUST9","lineNumber":"01099999999"}`:   false,
-		// No registration can have these. A refusal would count in the breaker.
+		// No registration can have these. They are no error, because refusals count in the caller's
+		// circuit breaker.
 		`{"customerId":"C","lineNumber":"01011112222"}`:    false,
 		`{"customerId":"고객","lineNumber":"01011112222"}`:   false,
 		`{"customerId":"CUST1","lineNumber":"0101111222"}`: false,
@@ -188,7 +187,7 @@ func TestCheckRegistration(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotThere(t *testing.T) {
+func TestUnknownRoutes(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	access, _ := w.login("kim")

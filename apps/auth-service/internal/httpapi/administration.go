@@ -9,14 +9,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
-// defaultPageSize is how many items a page has unless asked otherwise.
+// defaultPageSize is the number of items per page without the parameter size.
 const defaultPageSize = 20
 
-// memberOf is a user as an administrator sees one: with a lock that users are
-// not told of.
+// memberOf returns the JSON form of a user for administrators. Unlike accountOf it shows a
+// lock-out.
 func memberOf(m identity.Member) account {
 	shown := accountOf(m.User)
-	shown.AccountStatus = string(m.Standing())
+	shown.AccountStatus = string(m.EffectiveStatus())
 	return shown
 }
 
@@ -58,8 +58,7 @@ func readUserFilter(r *http.Request) (identity.UserFilter, error) {
 
 var errPermission = fieldFault("code", "ADMIN, BILL_INQUIRY, PRODUCT_CHANGE 중 하나여야 합니다.")
 
-// act returns a handler of an administrative act about the user in the path,
-// and the permission if there is one.
+// act returns the handler of an administrative act on the user, and permission if any, in the path.
 func (a *API) act(action identity.Action) httpjson.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		id, err := pathvalue.Get(r, "userId", identity.ParseUserID, identity.ErrUserNotFound)

@@ -11,7 +11,7 @@ func (w *world) remove(path, access string) answer {
 	return w.call(http.MethodDelete, path, access, "")
 }
 
-// listed returns the ids of a page of users.
+// listed returns the user ids on a page.
 func (a answer) listed() []string {
 	ids := []string{}
 	users, _ := a.body["users"].([]any)
@@ -60,7 +60,7 @@ func TestPermissionsAreGrantedAndRevoked(t *testing.T) {
 
 	w.post("/api/v1/users/kim/permissions/ADMIN/grant", root, "").want(t, 409, "PERMISSION_UNFIT")
 	w.post("/api/v1/users/kim/permissions/ALL/grant", root, "").want(t, 400, "VALIDATION_ERROR")
-	w.post("/api/v1/users/nobody/permissions/ADMIN/grant", root, "").want(t, 404, "USER_NOT_FOUND")
+	w.post("/api/v1/users/absent/permissions/ADMIN/grant", root, "").want(t, 404, "USER_NOT_FOUND")
 	w.get("/api/v1/users/kim%00", root).want(t, 404, "USER_NOT_FOUND")
 	w.post("/api/v1/users/kim%00/suspend", root, "").want(t, 404, "USER_NOT_FOUND")
 	w.remove("/api/v1/users/root/permissions/ADMIN", root).want(t, 409, "OWN_ACCOUNT")
@@ -79,7 +79,7 @@ func TestUsersAreSuspendedAndReinstated(t *testing.T) {
 	w.post("/api/v1/users/root/suspend", root, "").want(t, 409, "OWN_ACCOUNT")
 }
 
-func TestALockIsShownToAdministratorsOnly(t *testing.T) {
+func TestLockIsShownToAdministratorsOnly(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	root, _ := w.login("root")
@@ -92,7 +92,7 @@ func TestALockIsShownToAdministratorsOnly(t *testing.T) {
 	same(t, w.get("/api/v1/users?status=LOCKED", root).listed(), []string{})
 }
 
-func TestAdministrationIsForAdministratorsInALiveSession(t *testing.T) {
+func TestAdministrationNeedsAnAdministratorInALiveSession(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	root, _ := w.login("root")

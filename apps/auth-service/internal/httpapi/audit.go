@@ -10,11 +10,11 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
-// seoul is where days begin (product.md). Korea has had no summer time since
-// 1988.
+// seoul is the time zone of dates in the API (product.md). Korea has not used daylight saving time
+// since 1988.
 var seoul = time.FixedZone("KST", 9*60*60)
 
-// event is an event of the audit trail as administrators see it.
+// event is the JSON form of an audit event.
 type event struct {
 	EventID   string    `json:"event_id"`
 	At        time.Time `json:"at"`
@@ -46,7 +46,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	size := filter.Size
-	filter.Size++ // one more tells whether there is a next page
+	filter.Size++ // one more than the page, to know whether there is a next page
 	found, err := a.admin.Events(r.Context(), filter)
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Write(w, http.StatusOK, out)
 }
 
-// wordPattern is what the texts of events consist of.
+// wordPattern matches the texts that audit events consist of.
 var wordPattern = regexp.MustCompile(`^[ -~]{1,200}$`)
 
 func readAuditFilter(r *http.Request) (audit.Filter, error) {

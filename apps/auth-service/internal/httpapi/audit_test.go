@@ -12,7 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/audit"
 )
 
-func TestTheTrailIsRead(t *testing.T) {
+func TestAuditTrailIsRead(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	root, _ := w.login("root")
@@ -38,7 +38,7 @@ func TestTheTrailIsRead(t *testing.T) {
 	same(t, w.trail.Filter.Before.String(), next)
 }
 
-func TestTheTrailIsFiltered(t *testing.T) {
+func TestAuditTrailIsFiltered(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	root, _ := w.login("root")

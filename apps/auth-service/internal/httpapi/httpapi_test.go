@@ -35,11 +35,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// A cache's clean-up ends when the cache is collected, whenever that is.
+	// The cleanup goroutine of a cache ends when the cache is garbage-collected.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"))
 }
 
-// world is the API over the real domain and tokens, with stores in memory.
+// world is the API over the real domain and tokens with in-memory stores.
 type world struct {
 	t       *testing.T
 	client  *http.Client
@@ -52,17 +52,17 @@ type world struct {
 	secrets secrets
 	log     *syncBuffer
 
-	operators *jwtauth.Operators // nil: there are none
+	operators *jwtauth.Operators // nil: none configured
 }
 
-// setup returns a world in which kim, lee and the administrator root exist.
-// Every answer is checked against the OpenAPI document.
+// setup returns a world with the users kim and lee and the administrator root. Every answer is
+// checked against the OpenAPI document.
 func setup(t *testing.T) *world {
 	t.Helper()
 	return setupWith(t, wide)
 }
 
-// setupWith is setup with other budgets for those who fail, and changes.
+// setupWith is setup with other throttle budgets and changes.
 func setupWith(t *testing.T, budgets throttle.Config, changes ...func(*world)) *world {
 	t.Helper()
 	w := &world{
@@ -93,7 +93,7 @@ func setupWith(t *testing.T, budgets throttle.Config, changes ...func(*world)) *
 	return w
 }
 
-// api puts the service together, as package app does.
+// api assembles the service like package app.
 func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 	names := jwtauth.Config{Issuer: "issuer", Audience: "audience"}
 	keys := token.NewKeys(token.KeysParams{
@@ -122,12 +122,12 @@ func (w *world) api(registry *prometheus.Registry) *httpapi.API {
 	})
 }
 
-// wide are budgets that no test uses up that is not about them.
+// wide are budgets that are never used up by tests of other things.
 var wide = throttle.Config{Login: much, LoginUser: much, Refresh: much, Password: much, Register: much}
 
 var much = throttle.Rate{Burst: 1_000, Over: time.Minute}
 
-// secrets are a token.Secrets.
+// secrets is an in-memory token.Secrets.
 type secrets map[string]string
 
 // Secret implements token.Secrets.
@@ -141,7 +141,7 @@ func (s secrets) Secret(_ context.Context, name string) (string, error) {
 // Reread implements token.Secrets.
 func (s secrets) Reread(ctx context.Context, name string) (string, error) { return s.Secret(ctx, name) }
 
-// seen is what services see of sessions: a jwtauth.Sessions.
+// seen is the view that services have of sessions: a jwtauth.Sessions.
 type seen struct{ store *identitytest.Sessions }
 
 // Get implements jwtauth.Sessions.
@@ -156,7 +156,7 @@ func (s seen) Get(ctx context.Context, id string) (session.Record, error) {
 	return session.Record{UserID: live.UserID, Permissions: live.Permissions, Lines: live.Lines}, nil
 }
 
-// syncBuffer collects the log of a server.
+// syncBuffer collects a server's log.
 type syncBuffer struct {
 	mu  sync.Mutex
 	all bytes.Buffer
@@ -175,7 +175,7 @@ func (b *syncBuffer) String() string {
 	return b.all.String()
 }
 
-// answer is what a test sees of a response.
+// answer is a response.
 type answer struct {
 	status int
 	header http.Header
@@ -188,7 +188,7 @@ func (a answer) code() any {
 	return failure["code"]
 }
 
-// fields returns the names of the fields that a failure complains about.
+// fields returns the invalid fields that a validation error names.
 func (a answer) fields() []string {
 	failure, _ := a.body["error"].(map[string]any)
 	details, _ := failure["details"].(map[string]any)
@@ -200,7 +200,7 @@ func (a answer) fields() []string {
 	return names
 }
 
-// call sends body, JSON unless empty, with the access token, if any.
+// call sends body as JSON, unless empty, with the access token, if any.
 func (w *world) call(method, path, access, body string) answer {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(body))

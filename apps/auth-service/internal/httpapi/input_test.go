@@ -16,8 +16,7 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// TestEveryRouteRefusesBadInput sends every operation of the document what none
-// may take.
+// TestEveryRouteRefusesBadInput sends invalid input to every operation of the document.
 func TestEveryRouteRefusesBadInput(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -33,7 +32,7 @@ func TestEveryRouteRefusesBadInput(t *testing.T) {
 	}, api.OpenAPI, w.api(registry))
 	access.Input(t, api.OpenAPI, server.Handler(), func(r *http.Request, rule access.Rule) {
 		if rule == access.Internal {
-			r.RemoteAddr = "127.0.0.1:1" // the sidecar
+			r.RemoteAddr = "127.0.0.1:1" // the sidecar's address
 			return
 		}
 		r.Header.Set("Authorization", "Bearer "+tokens[rule == access.Admin])

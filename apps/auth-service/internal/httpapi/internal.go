@@ -8,9 +8,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
 )
 
-// jwks publishes the keys that verify tokens. The services that fetch them keep
-// them; a shared cache may too, for a part of the time that a new key is
-// published before it signs.
+// jwks serves the keys that verify tokens. Services cache them. A shared cache may do so too, for a
+// part of the time between the publication of a key and its first signature.
 func (a *API) jwks(w http.ResponseWriter, r *http.Request) error {
 	set, err := a.keys.Set(r.Context())
 	if err != nil {
@@ -19,8 +18,8 @@ func (a *API) jwks(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "public, max-age=60")
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", set.ETag)
-	// The set is served whole and as it is. ServeContent would refuse a bad range or
-	// condition without the envelope of failures.
+	// The whole set is written directly: http.ServeContent would answer an invalid range or
+	// condition without the error envelope.
 	for _, condition := range []string{"Range", "If-Match"} {
 		r.Header.Del(condition)
 	}
@@ -28,8 +27,8 @@ func (a *API) jwks(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// checkRegistration tells another service whether a line belongs to a customer
-// here. It refuses nothing that the service's own clients can say.
+// checkRegistration reports to another service whether a line belongs to a customer here. It
+// accepts every id and line number that a client of that service can send.
 func (a *API) checkRegistration(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		CustomerID string `json:"customerId"`

@@ -10,21 +10,21 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
-// abe is an operator.
+// abe is the object id of an operator.
 const abe = "690222be-ff1a-4d56-abd1-7e4f7d38e474"
 
-// withOperators is setup where a tenant of Entra ID is known.
+// withOperators is setup with a tenant of Entra ID.
 func withOperators(t *testing.T) (*world, *authtest.Entra) {
 	t.Helper()
 	entra := authtest.NewEntra(t, time.Now)
 	return setupWith(t, wide, func(w *world) { w.operators = jwtauth.NewOperators(entra.Config(), time.Now) }), entra
 }
 
-func TestOperatorsAdministerByTheirRole(t *testing.T) {
+func TestOperatorRoleAdministers(t *testing.T) {
 	t.Parallel()
 	w, entra := withOperators(t)
 	admin, user := entra.Token(abe, "Admin"), entra.Token(abe, "User")
-	w.live.Fail(identity.ErrSessionStore) // which concerns who has a session
+	w.live.Fail(identity.ErrSessionStore) // which concerns callers with a session only
 	same(t, w.get("/api/v1/users", admin).listed(), []string{"kim", "lee", "root"})
 	same(t, w.get("/api/v1/users/kim", admin).body["user_id"], any("kim"))
 	w.get("/api/v1/users", user).want(t, 403, "PERMISSION_DENIED")
@@ -38,7 +38,7 @@ func TestOperatorsAdministerByTheirRole(t *testing.T) {
 	w.post("/api/v1/users/root/suspend", admin, "").want(t, 409, "LAST_ADMINISTRATOR")
 }
 
-func TestOperatorsAreToldWhoTheyAre(t *testing.T) {
+func TestOperatorsCanVerifyTheirToken(t *testing.T) {
 	t.Parallel()
 	w, entra := withOperators(t)
 	for role, permissions := range map[string][]any{"Admin": {"ADMIN"}, "User": {}, "ServiceAccount": {}} {
@@ -51,7 +51,7 @@ func TestOperatorsAreToldWhoTheyAre(t *testing.T) {
 	}
 }
 
-func TestOperatorsHaveNoAccountAndNoSessionHere(t *testing.T) {
+func TestOperatorsHaveNoAccountOrSession(t *testing.T) {
 	t.Parallel()
 	w, entra := withOperators(t)
 	token := entra.Token(abe, "Admin")
@@ -72,7 +72,7 @@ func TestOperatorsHaveNoAccountAndNoSessionHere(t *testing.T) {
 	w.get("/api/v1/users/entra:"+abe, token).want(t, 404, "USER_NOT_FOUND")
 }
 
-func TestCustomersDoWithoutTheOperatorsIssuer(t *testing.T) {
+func TestCustomersDoNotDependOnTheOperatorIssuer(t *testing.T) {
 	t.Parallel()
 	w, entra := withOperators(t)
 	entra.GoAway(true)

@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
-// ownSession is a session as its user sees it.
+// ownSession is the JSON form of a session for its user.
 type ownSession struct {
 	SessionID  string    `json:"session_id"`
 	CreatedAt  time.Time `json:"created_at"`
@@ -43,7 +43,7 @@ func (a *API) ownSessions(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Write(w, http.StatusOK, answer{sessions})
 }
 
-// addressOf returns null for an address that nobody knows.
+// addressOf returns nil for an unknown address.
 func addressOf(address netip.Addr) *string {
 	if !address.IsValid() {
 		return nil
@@ -63,7 +63,7 @@ func (a *API) endOwnSession(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Write(w, http.StatusOK, done{Success: true, Message: "해당 세션에서 로그아웃되었습니다."})
 }
 
-// login is an entry of the login history.
+// login is the JSON form of an entry of the login history.
 type login struct {
 	Time      time.Time             `json:"time"`
 	Outcome   identity.LoginOutcome `json:"outcome"`

@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/throttle"
 )
 
-func TestFiveFailuresLock(t *testing.T) {
+func TestFifthFailureLocksTheID(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	guess := `{"userId":"kim","password":"wrong password"}`
@@ -22,9 +22,9 @@ func TestFiveFailuresLock(t *testing.T) {
 	w.post("/api/v1/auth/login", "", guess).want(t, 401, "AUTH_003")
 }
 
-// TestEachRouteThatMayBeGuessedAtIsThrottled has budgets of one failure, and for
-// registrations of one: the second is refused whatever it is.
-func TestEachRouteThatMayBeGuessedAtIsThrottled(t *testing.T) {
+// TestGuessableRoutesAreThrottled sets budgets of one failure, and of one registration: the second
+// request is refused.
+func TestGuessableRoutesAreThrottled(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		path, body string
@@ -43,7 +43,7 @@ func TestEachRouteThatMayBeGuessedAtIsThrottled(t *testing.T) {
 			same(t, w.post(c.path, access, c.body).status, c.first)
 			limited := w.post(c.path, access, c.body)
 			limited.want(t, http.StatusTooManyRequests, "RATE_LIMITED")
-			// Up to 10 s later than it must be: others may share the address.
+			// The retry time includes up to 10 s of jitter, because others may share the address.
 			if after, err := strconv.Atoi(limited.header.Get("Retry-After")); err != nil || after < 3600 || after > 3610 {
 				t.Errorf("Retry-After is %q", limited.header.Get("Retry-After"))
 			}
@@ -51,7 +51,7 @@ func TestEachRouteThatMayBeGuessedAtIsThrottled(t *testing.T) {
 	}
 }
 
-func TestWhatIsNobodysAttemptCostsNothing(t *testing.T) {
+func TestOutagesAndInvalidFormsAreNotCharged(t *testing.T) {
 	t.Parallel()
 	one := throttle.Rate{Burst: 1, Over: time.Hour}
 	w := setupWith(t, throttle.Config{Login: one, LoginUser: one, Refresh: one, Password: one, Register: one})

@@ -8,8 +8,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
-// The answers below are what the session says, which is what every service goes
-// by; no query is needed.
+// The handlers below answer from the session alone, as the other services do; they do not query the
+// database.
 
 func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
 	type answer struct {

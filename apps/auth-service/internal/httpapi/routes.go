@@ -1,5 +1,4 @@
-// Package httpapi serves the auth service's HTTP API, as api/openapi.yaml
-// describes it.
+// Package httpapi serves the HTTP API of the auth service, described in api/openapi.yaml.
 package httpapi
 
 import (
@@ -19,24 +18,23 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// Sessions are the use cases of login, refresh and logout. The errors are those
-// of identity.Sessions.
+// Sessions are the use cases of login, refresh and logout. Its errors are those of
+// identity.Sessions.
 type Sessions interface {
 	Login(ctx context.Context, in identity.LoginRequest) (identity.Grant, error)
 	Refresh(ctx context.Context, refreshToken string) (identity.Grant, error)
 	Logout(ctx context.Context, sessionID string) error
 }
 
-// Own are the use cases of users about their own sessions and logins. The
-// errors are those of identity.Sessions.
+// Own are the use cases on a user's own sessions and logins. Its errors are those of
+// identity.Sessions.
 type Own interface {
 	Own(ctx context.Context, caller identity.Caller) ([]identity.Session, error)
 	EndOwn(ctx context.Context, caller identity.Caller, id string) error
 	Logins(ctx context.Context, caller identity.Caller, page, size int) (identity.LoginPage, error)
 }
 
-// Accounts are the use cases about users. The errors are those of
-// identity.Accounts.
+// Accounts are the use cases on users. Its errors are those of identity.Accounts.
 type Accounts interface {
 	Register(ctx context.Context, in identity.Registration) (identity.User, error)
 	ChangePassword(ctx context.Context, caller identity.Caller, in identity.ChangePasswordRequest) error
@@ -44,7 +42,7 @@ type Accounts interface {
 	Registered(ctx context.Context, customerID, lineNumber string) (bool, error)
 }
 
-// Administration are the use cases of administrators. The errors are those of
+// Administration are the use cases of administrators. Its errors are those of
 // identity.Administration.
 type Administration interface {
 	Users(ctx context.Context, filter identity.UserFilter) (identity.UserPage, error)
@@ -53,9 +51,9 @@ type Administration interface {
 	Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error)
 }
 
-// Keys gives the key set to publish.
+// Keys returns the public key set.
 type Keys interface {
-	// Set returns token.ErrNoKey while there is none.
+	// Set returns the key set, or token.ErrNoKey.
 	Set(ctx context.Context) (*token.Set, error)
 }
 
@@ -71,16 +69,16 @@ type API struct {
 	gate     *sidecar.Gate
 }
 
-// Params is what an API needs.
+// Params are the dependencies of an API.
 type Params struct {
 	Sessions Sessions
 	Own      Own
 	Accounts Accounts
 	Admin    Administration
 	Keys     Keys
-	Auth     *jwtauth.Authenticator // callers prove themselves to it
+	Auth     *jwtauth.Authenticator // authenticates callers
 	Throttle *throttle.Throttle
-	Gate     *sidecar.Gate // other services come through it
+	Gate     *sidecar.Gate // authenticates other services
 }
 
 // New returns the API over the use cases.
@@ -91,23 +89,22 @@ func New(p Params) *API {
 	}
 }
 
-// Register implements httpserver.Registrar. The routes are grouped by who may
-// call them.
+// Register implements httpserver.Registrar. The routes are grouped by the required authentication.
 func (a *API) Register(r *mux.Router) {
-	// Anybody.
+	// Public.
 	post(r, "/api/v1/auth/register", throttled(a.throttle.Register, all, a.register))
 	post(r, "/api/v1/auth/login", a.login)
 	post(r, "/api/v1/auth/refresh", throttled(a.throttle.Refresh, failed, a.refresh))
 
-	// Anybody; the ingress does not route it.
+	// Public, but not routed by the ingress.
 	get(r, "/.well-known/jwks.json", a.jwks)
 
-	// Other services, through the sidecar.
+	// Other services, through their sidecars.
 	internal := r.NewRoute().Subrouter()
 	internal.Use(a.gate.Middleware)
 	post(internal, "/internal/registrations/check", a.checkRegistration)
 
-	// Whoever has a token, ours or an operator's.
+	// Any valid token, of this service or of the operators' identity provider.
 	user := r.NewRoute().Subrouter()
 	user.Use(a.auth.Middleware)
 	get(user, "/api/v1/auth/verify", a.verify)
@@ -115,21 +112,21 @@ func (a *API) Register(r *mux.Router) {
 	post(user, "/api/v1/auth/permissions/check", a.checkPermission)
 	get(user, "/api/v1/users/{userId}", a.user)
 
-	// Users, about their accounts and sessions, which are ours.
+	// Users with a session of this service, for their own accounts and sessions.
 	own := user.NewRoute().Subrouter()
 	own.Use(jwtauth.RequireSession)
 	get(own, "/api/v1/auth/user-info", a.userInfo)
 	get(own, "/api/v1/auth/sessions", a.ownSessions)
 	get(own, "/api/v1/auth/login-history", a.logins, "page", "size")
 
-	// The same, for what changes something: the session must be known to live.
+	// The same, for requests that change something: the session must be known to be live.
 	change := own.NewRoute().Subrouter()
 	change.Use(jwtauth.RefuseDegraded)
 	post(change, "/api/v1/auth/logout", a.logout)
 	post(change, "/api/v1/auth/change-password", throttled(a.throttle.ChangePassword, failed, a.changePassword))
 	remove(change, "/api/v1/auth/sessions/{sessionId}", a.endOwnSession)
 
-	// Administrators, in a session that is known to live, and operators.
+	// Administrators in a session that is known to be live, and operators.
 	admin := user.NewRoute().Subrouter()
 	admin.Use(jwtauth.RefuseDegraded, jwtauth.Require(identity.PermissionAdmin))
 	get(admin, "/api/v1/users", a.users, "query", "status", "page", "size")
@@ -141,7 +138,7 @@ func (a *API) Register(r *mux.Router) {
 	get(admin, "/api/v1/auth/audit", a.events, "actor", "target", "action", "outcome", "startDate", "endDate", "size", "before")
 }
 
-// get adds a route that takes the parameters of these names.
+// get adds a route that accepts the named query parameters.
 func get(r *mux.Router, path string, h httpjson.Handler, parameters ...string) {
 	r.Handle(path, query.Declare(h, parameters...)).Methods(http.MethodGet)
 }
@@ -154,7 +151,7 @@ func remove(r *mux.Router, path string, h httpjson.Handler) {
 	r.Handle(path, h).Methods(http.MethodDelete)
 }
 
-// caller returns who sends r, for the use cases.
+// caller returns the authenticated caller of r.
 func caller(r *http.Request) identity.Caller {
 	p := jwtauth.From(r.Context())
 	return identity.Caller{
@@ -162,12 +159,12 @@ func caller(r *http.Request) identity.Caller {
 	}
 }
 
-// fieldFault refuses a request for one of its fields.
+// fieldFault returns a validation error for one field.
 func fieldFault(field, message string) error {
 	return problem.ErrValidation.WithFields(map[string]string{field: message})
 }
 
-// done is the answer to what has no other.
+// done is the answer of requests that return no data.
 type done struct {
 	Success bool   `json:"success"`
 	Message string `json:"message"`

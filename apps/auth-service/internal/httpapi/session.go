@@ -9,8 +9,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
-// tokens is the answer to a login and a refresh (RFC 6749, section 5.1, and
-// what the existing client reads beside it).
+// tokens is the answer to a login and a refresh: RFC 6749, section 5.1, and the members that the
+// existing client reads in addition.
 type tokens struct {
 	AccessToken  string  `json:"access_token"`
 	RefreshToken string  `json:"refresh_token"`
@@ -29,7 +29,7 @@ func tokensOf(g identity.Grant) tokens {
 	}
 }
 
-// orNull makes JSON null of text that is not there.
+// orNull returns nil for empty text.
 func orNull(text string) *string {
 	if text == "" {
 		return nil
@@ -46,7 +46,7 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 	if err := httpjson.Decode(r, &in); err != nil {
 		return err
 	}
-	grant, err := a.enter(r, identity.LoginRequest{
+	grant, err := a.throttledLogin(r, identity.LoginRequest{
 		UserID: in.UserID, Password: in.Password, AutoLogin: in.AutoLogin, Client: clientOf(r),
 	})
 	if err != nil {
@@ -55,8 +55,8 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Write(w, http.StatusOK, tokensOf(grant))
 }
 
-// enter logs somebody in who has not failed too often.
-func (a *API) enter(r *http.Request, in identity.LoginRequest) (grant identity.Grant, err error) {
+// throttledLogin calls the login use case within the throttle.
+func (a *API) throttledLogin(r *http.Request, in identity.LoginRequest) (grant identity.Grant, err error) {
 	done, err := a.throttle.Login(in.Client.Address, in.UserID)
 	if err != nil {
 		return identity.Grant{}, err
@@ -64,18 +64,18 @@ func (a *API) enter(r *http.Request, in identity.LoginRequest) (grant identity.G
 	defer func() { done(failed(err)) }()
 	grant, err = a.sessions.Login(r.Context(), in)
 	if err == nil {
-		a.throttle.Welcome(in.Client.Address, in.UserID)
+		a.throttle.LoginSucceeded(in.Client.Address, in.UserID)
 	}
 	return grant, err
 }
 
-// refreshRequest names the token as OAuth 2 does, or as the existing client.
+// refreshRequest carries the token by its OAuth 2 name or by the existing client's.
 type refreshRequest struct {
 	Snake string `json:"refresh_token"`
 	Camel string `json:"refreshToken"`
 }
 
-// token returns the one token of the request.
+// token returns the token of the request, which must contain exactly one.
 func (in refreshRequest) token() (string, error) {
 	switch {
 	case in.Snake == "" && in.Camel == "":
@@ -104,7 +104,7 @@ func (a *API) refresh(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Write(w, http.StatusOK, tokensOf(grant))
 }
 
-// logout ignores the body: existing clients send one.
+// logout ignores the body, because existing clients send one.
 func (a *API) logout(w http.ResponseWriter, r *http.Request) error {
 	if err := a.sessions.Logout(r.Context(), jwtauth.From(r.Context()).SessionID); err != nil {
 		return err

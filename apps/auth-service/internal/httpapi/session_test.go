@@ -9,7 +9,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 )
 
-func TestLoginAnswersLikeOAuth(t *testing.T) {
+func TestLoginAnswerFollowsOAuth(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	a := w.post("/api/v1/auth/login", "", `{"userId":"kim","password":"`+identitytest.Password+`","autoLogin":true}`)
@@ -47,7 +47,7 @@ func TestLoginRefusals(t *testing.T) {
 		code   string
 	}{
 		"wrong password": {`{"userId":"kim","password":"wrong password"}`, 401, "AUTH_001"},
-		"wrong id":       {`{"userId":"nobody","password":"wrong password"}`, 401, "AUTH_001"},
+		"unknown id":     {`{"userId":"unknown","password":"wrong password"}`, 401, "AUTH_001"},
 		"nothing":        {`{}`, 400, "VALIDATION_ERROR"},
 		"another type":   {`{"userId":1,"password":"wrong password"}`, 400, "VALIDATION_ERROR"},
 		"more fields":    {`{"userId":"kim","password":"wrong password","admin":true}`, 400, "VALIDATION_ERROR"},
@@ -69,7 +69,7 @@ func TestLoginMessagesAreKorean(t *testing.T) {
 	same(t, a.body["success"], any(false))
 }
 
-func TestRefreshTakesEitherName(t *testing.T) {
+func TestRefreshAcceptsBothTokenNames(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	_, refresh := w.login("kim")
@@ -113,7 +113,7 @@ func TestLogout(t *testing.T) {
 	w.post("/api/v1/auth/refresh", "", `{"refresh_token":"`+refresh+`"}`).want(t, 401, "REFRESH_TOKEN_INVALID")
 }
 
-func TestWithoutTheSessionStoreReadsGoOnAndWritesDoNot(t *testing.T) {
+func TestSessionStoreOutageAllowsReadsOnly(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	access, refresh := w.login("kim")
@@ -154,11 +154,11 @@ func TestNoPersonalDataIsLogged(t *testing.T) {
 	w.post("/api/v1/auth/refresh", "", `{"refresh_token":"`+refresh+`"}`)
 	log := w.log.String()
 	if strings.Count(log, "\n") != 6 {
-		t.Errorf("not one record a request:\n%s", log)
+		t.Errorf("want one log record per request:\n%s", log)
 	}
 	for _, personal := range []string{"kim", "CUST", "0101111", "5555", "박민수", "password\"", identitytest.Password, access, refresh} {
 		if strings.Contains(log, personal) {
-			t.Errorf("the log tells %q:\n%s", personal, log)
+			t.Errorf("the log contains %q:\n%s", personal, log)
 		}
 	}
 }

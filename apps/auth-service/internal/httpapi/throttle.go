@@ -12,8 +12,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// throttled lets requests through to next as begin allows, by where they come
-// from. Those that costs says so of are on their account.
+// throttled passes requests to next as begin allows for their address. A request is charged to the
+// address's budget if costs returns true for its result.
 func throttled(begin func(netip.Addr) (throttle.Done, error), costs func(error) bool, next httpjson.Handler) httpjson.Handler {
 	return func(w http.ResponseWriter, r *http.Request) (err error) {
 		done, err := begin(httpserver.ClientAddr(r.Context()))
@@ -25,16 +25,15 @@ func throttled(begin func(netip.Addr) (throttle.Done, error), costs func(error) 
 	}
 }
 
-// all costs, however it goes.
+// all charges every request.
 func all(error) bool { return true }
 
-// failed reports whether somebody could not prove what he claimed. That
-// something is down, or a form wrong, is nobody's attempt at anything.
+// failed charges failed authentication only. Outages and invalid forms are not attempts.
 func failed(err error) bool {
 	return err != nil && (problem.From(err).Kind == problem.Unauthenticated || errors.Is(err, identity.ErrCurrentPassword))
 }
 
-// clientOf returns where a request comes from.
+// clientOf returns the origin of a request.
 func clientOf(r *http.Request) identity.Client {
 	return identity.NewClient(httpserver.ClientAddr(r.Context()), r.UserAgent())
 }

@@ -7,43 +7,41 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Caller is who asks.
+// Caller is the authenticated user of a request.
 type Caller struct {
 	UserID, SessionID string
 	Permissions       []string
-	Address           string // of the client, for the trail
+	Address           string // client address, for the audit trail
 }
 
-// User returns an account to its owner. Everybody else gets ErrForbidden,
-// whether or not there is such an account; for administrators, see
-// Administration.
+// User returns an account to its owner. For any other caller it returns ErrForbidden, whether or
+// not the account exists; administrators use Administration.
 func (a *Accounts) User(ctx context.Context, caller Caller, id string) (User, error) {
 	if canonical(id) != canonical(caller.UserID) {
 		return User{}, ErrForbidden
 	}
 	user, err := a.Users.User(ctx, id)
 	if id != caller.UserID && (errors.Is(err, ErrUserNotFound) || err == nil && user.ID != caller.UserID) {
-		return User{}, ErrForbidden // somebody whose id differs from the caller's in nothing but case
+		return User{}, ErrForbidden // another user, whose id differs from the caller's only in case
 	}
 	return user, err
 }
 
-// ChangePasswordRequest replaces the caller's password.
+// ChangePasswordRequest is the request to replace the caller's password.
 type ChangePasswordRequest struct {
 	Current, New string
 }
 
-// ChangePassword replaces the caller's password and ends all other sessions of
-// the caller: whoever else knows the old password is out. It returns
-// ErrValidation, ErrCurrentPassword, ErrLocking, ErrLocked, or a TooManyRequests
-// or Unavailable problem, and then the old password is still the one. A wrong
-// password counts like one at a login: whoever finds a session open may not
-// guess in it.
+// ChangePassword replaces the caller's password and ends all other sessions of the caller, which
+// locks out an attacker with the old password. It returns ErrValidation, ErrCurrentPassword,
+// ErrLocking, ErrLocked, or a TooManyRequests or Unavailable problem, and leaves the old password
+// in place then. A wrong password counts as a failed login, so that an open session cannot be used
+// to guess it.
 func (a *Accounts) ChangePassword(ctx context.Context, caller Caller, in ChangePasswordRequest) error {
 	if err := in.validate(); err != nil {
 		return err
 	}
-	account, err := a.Guard.prove(ctx, caller.UserID, in.Current)
+	account, err := a.Guard.authenticate(ctx, caller.UserID, in.Current)
 	if errors.Is(err, ErrCredentials) {
 		return ErrCurrentPassword
 	}
@@ -58,7 +56,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, caller Caller, in ChangeP
 	return a.Credentials.ReplacePassword(ctx, change, a.endSessions)
 }
 
-// endSessions ends sessions, a few at a time: there may be many.
+// endSessions ends sessions with bounded parallelism, because there may be many.
 func (a *Accounts) endSessions(ctx context.Context, ids []string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)

@@ -10,7 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// form is a registration that nothing is wrong with.
+// form returns a valid registration.
 func form() identity.Registration {
 	return identity.Registration{
 		UserID: "park", CustomerID: "CUST9", LineNumber: "010-5555-6666", UserName: " 박민수 ", Password: "new password",
@@ -30,15 +30,15 @@ func TestRegister(t *testing.T) {
 	wantError(t, err, nil)
 }
 
-func TestRegisterAsksTheCarrier(t *testing.T) {
+func TestRegisterChecksTheLineWithTheCarrier(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		customer string // of the line at the carrier
+		customer string // customer of the line in KOS
 		want     error
 	}{
-		"its own line":                 {"CUST9", nil},
-		"a stranger's line":            {"CUST8", identity.ErrLineTaken},
-		"a line of nobody we may know": {"", identity.ErrLineTaken},
+		"its own line":              {"CUST9", nil},
+		"another customer's":        {"CUST8", identity.ErrLineTaken},
+		"an undisclosed customer's": {"", identity.ErrLineTaken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,7 +50,7 @@ func TestRegisterAsksTheCarrier(t *testing.T) {
 	}
 }
 
-func TestRegisterWithoutTheCarrierIsRefused(t *testing.T) {
+func TestRegisterNeedsTheCarrier(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.carrier.Fault = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "")
@@ -60,7 +60,7 @@ func TestRegisterWithoutTheCarrierIsRefused(t *testing.T) {
 	wantError(t, err, identity.ErrUserNotFound)
 }
 
-func TestRegisterRefusesWhatIsTaken(t *testing.T) {
+func TestRegisterRefusesTakenNames(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(in *identity.Registration)
@@ -82,20 +82,20 @@ func TestRegisterRefusesWhatIsTaken(t *testing.T) {
 	}
 }
 
-// TestTheCarrierDecidesWhoseATakenLineIs registers with the line of kim's account.
-func TestTheCarrierDecidesWhoseATakenLineIs(t *testing.T) {
+// TestCarrierDecidesAboutTakenLine registers with the line of kim's account.
+func TestCarrierDecidesAboutTakenLine(t *testing.T) {
 	t.Parallel()
 	away := problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "")
 	for name, c := range map[string]struct {
 		carrier identitytest.Carrier
 		want    error
 	}{
-		"the registering customer's":  {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST9"}}, nil},
-		"still kim's":                 {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST1"}}, identity.ErrLineTaken},
-		"a third customer's":          {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST8"}}, identity.ErrLineTaken},
-		"of a customer not to be had": {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: ""}}, identity.ErrLineTaken},
-		"not known":                   {identitytest.Carrier{}, identity.ErrLineTaken},
-		"not to be asked":             {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST9"}, Fault: away}, away},
+		"the registering customer": {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST9"}}, nil},
+		"kim's customer":           {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST1"}}, identity.ErrLineTaken},
+		"a third customer":         {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST8"}}, identity.ErrLineTaken},
+		"undisclosed customer":     {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: ""}}, identity.ErrLineTaken},
+		"unknown line":             {identitytest.Carrier{}, identity.ErrLineTaken},
+		"carrier unavailable":      {identitytest.Carrier{Customers: map[msisdn.Number]string{kim.Line: "CUST9"}, Fault: away}, away},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -112,12 +112,12 @@ func TestTheCarrierDecidesWhoseATakenLineIs(t *testing.T) {
 			} else {
 				same(t, w.passwords.Work(), 0)
 			}
-			w.login(t) // kim's account goes on
+			w.login(t) // kim's account keeps working
 		})
 	}
 }
 
-// wantLine checks whether the user's line belongs to the user.
+// wantLine checks whether the line is registered for the user.
 func (w *world) wantLine(t *testing.T, u identity.User, want bool) {
 	t.Helper()
 	got, err := w.accounts.Registered(t.Context(), u.CustomerID, u.Line.Digits())
@@ -131,13 +131,13 @@ func TestRegisterValidates(t *testing.T) {
 		change func(in *identity.Registration)
 		field  string
 	}{
-		"id":              {func(in *identity.Registration) { in.UserID = "p" }, "userId"},
-		"customer":        {func(in *identity.Registration) { in.CustomerID = "고객" }, "customerId"},
-		"line":            {func(in *identity.Registration) { in.LineNumber = "02-123-4567" }, "lineNumber"},
-		"no name":         {func(in *identity.Registration) { in.UserName = " \t " }, "userName"},
-		"long name":       {func(in *identity.Registration) { in.UserName = strings.Repeat("박", 51) }, "userName"},
-		"name of control": {func(in *identity.Registration) { in.UserName = "박\x00민수" }, "userName"},
-		"password":        {func(in *identity.Registration) { in.Password = "short" }, "password"},
+		"id":                        {func(in *identity.Registration) { in.UserID = "p" }, "userId"},
+		"customer":                  {func(in *identity.Registration) { in.CustomerID = "고객" }, "customerId"},
+		"line":                      {func(in *identity.Registration) { in.LineNumber = "02-123-4567" }, "lineNumber"},
+		"no name":                   {func(in *identity.Registration) { in.UserName = " \t " }, "userName"},
+		"long name":                 {func(in *identity.Registration) { in.UserName = strings.Repeat("박", 51) }, "userName"},
+		"control character in name": {func(in *identity.Registration) { in.UserName = "박\x00민수" }, "userName"},
+		"password":                  {func(in *identity.Registration) { in.Password = "short" }, "password"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -177,10 +177,10 @@ func TestRegistered(t *testing.T) {
 	same(t, got, false)
 }
 
-func TestUserIsForItself(t *testing.T) {
+func TestUserIsReadableByItsOwnerOnly(t *testing.T) {
 	t.Parallel()
 	user := identity.Caller{UserID: "kim", Permissions: kim.Permissions}
-	for id, want := range map[string]error{"kim": nil, "lee": identity.ErrForbidden, "nobody": identity.ErrForbidden} {
+	for id, want := range map[string]error{"kim": nil, "lee": identity.ErrForbidden, "absent": identity.ErrForbidden} {
 		got, err := setup().accounts.User(t.Context(), user, id)
 		wantError(t, err, want)
 		if want == nil {
@@ -197,7 +197,7 @@ func TestChangePassword(t *testing.T) {
 	wantError(t, w.accounts.ChangePassword(t.Context(), w.caller(t, here), in), nil)
 
 	if !w.live.Lives(w.session(t, here)) || w.live.Lives(w.session(t, there)) {
-		t.Error("not exactly the other session ended")
+		t.Error("want exactly the other session ended")
 	}
 	same(t, w.recorder.Counts()["ended password_change"], 1)
 	_, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
@@ -210,7 +210,7 @@ func TestChangePasswordRefusals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		in    identity.ChangePasswordRequest
-		field string // "" if it is not for its form
+		field string // "" if the form is valid
 	}{
 		"wrong":   {in: identity.ChangePasswordRequest{Current: "wrong password", New: "battery staple"}},
 		"missing": {identity.ChangePasswordRequest{New: "battery staple"}, "currentPassword"},
@@ -234,7 +234,7 @@ func TestChangePasswordRefusals(t *testing.T) {
 	}
 }
 
-func TestChangePasswordLeavesThePasswordWhenASessionCannotEnd(t *testing.T) {
+func TestChangePasswordFailsWhenASessionCannotEnd(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	here := w.login(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/audit"
 )
 
-// Action is what an administrator does to a user.
+// Action is the kind of an administrative act.
 type Action string
 
 // The actions.
@@ -27,20 +27,20 @@ const (
 type Act struct {
 	By         Caller
 	Action     Action
-	UserID     string // of whom it is about
-	Permission string // of a grant or a revocation
+	UserID     string // the user acted on
+	Permission string // of a grant or revocation
 }
 
-// Standing is what a decision about a user goes by.
-type Standing struct {
+// UserState is the state of a user that a decision is based on.
+type UserState struct {
 	User     User
-	Sessions []string // the ids of those that may live
-	// LastAdministrator says that nobody else who may log in has ADMIN.
+	Sessions []string // ids of the sessions that may be live
+	// LastAdministrator is true if no other active user has ADMIN.
 	LastAdministrator bool
 }
 
-// Administration are the use cases of administrators. It is safe for concurrent
-// use. All its methods trust that the caller is one.
+// Administration are the use cases of administrators. It is safe for concurrent use. Its methods do
+// not check that the caller is an administrator.
 type Administration struct {
 	directory Directory
 	trail     Trail
@@ -62,8 +62,7 @@ func (a *Administration) Users(ctx context.Context, filter UserFilter) (UserPage
 	return a.directory.Members(ctx, filter, a.now())
 }
 
-// Events returns a part of the audit trail, the newest events first. It returns
-// ErrDatabase.
+// Events returns a part of the audit trail, newest events first. It returns ErrDatabase.
 func (a *Administration) Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error) {
 	for _, id := range []*string{&filter.Actor, &filter.Target} {
 		if err := a.register(ctx, id); err != nil {
@@ -73,8 +72,8 @@ func (a *Administration) Events(ctx context.Context, filter audit.Filter) ([]aud
 	return a.trail.Events(ctx, filter)
 }
 
-// register makes the id of a user that in which it was registered, which is how
-// the trail has it. What is none stays as it is.
+// register replaces an id by its registered spelling, which the audit trail uses. It leaves an
+// unknown id as it is.
 func (a *Administration) register(ctx context.Context, id *string) error {
 	member, err := a.User(ctx, *id)
 	if errors.Is(err, ErrUserNotFound) {
@@ -86,7 +85,7 @@ func (a *Administration) register(ctx context.Context, id *string) error {
 	return err
 }
 
-// User returns ErrUserNotFound if there is none of that id, or ErrDatabase.
+// User returns the user with the id. It returns ErrUserNotFound or ErrDatabase.
 func (a *Administration) User(ctx context.Context, id string) (Member, error) {
 	if !idPattern.MatchString(id) {
 		return Member{}, ErrUserNotFound
@@ -94,39 +93,39 @@ func (a *Administration) User(ctx context.Context, id string) (Member, error) {
 	return a.directory.Member(ctx, id, a.now())
 }
 
-// Perform carries out an act and returns the user as of then. Whatever it takes
-// away is gone for every service within 5 s once it has returned, and gone in
-// part at most if it failed; what it gives is given as soon. An act that changes
-// nothing is none the less on record.
+// Perform carries out an act and returns the resulting user. All services enforce it within 5 s
+// after Perform returns; if Perform fails, a part of what the act takes away may already be gone.
+// An act that changes nothing is audited too.
 //
-// It returns ErrValidation, ErrUserNotFound, ErrOwnAccount,
-// ErrLastAdministrator, ErrPermissionUnfit or an Unavailable problem.
+// It returns ErrValidation, ErrUserNotFound, ErrOwnAccount, ErrLastAdministrator,
+// ErrPermissionUnfit or an Unavailable problem.
 func (a *Administration) Perform(ctx context.Context, act Act) (Member, error) {
 	if err := act.validate(); err != nil {
 		return Member{}, err
 	}
-	user, err := a.directory.Decide(ctx, act, a.now(), func(ctx context.Context, s Standing) (User, error) {
+	user, err := a.directory.Decide(ctx, act, a.now(), func(ctx context.Context, s UserState) (User, error) {
 		after, err := act.apply(s)
 		if err != nil || !act.takes() {
 			return after, err
 		}
-		// Before it is stored: an act that was not enforced did not happen.
+		// A restriction is enforced before it is stored, so that a stored one is always in force.
 		return after, a.enforce(ctx, after, s.Sessions)
 	})
 	if err != nil || act.Action != ActionGrant {
 		return user, err
 	}
-	// After it was stored: a session may never do more than what is on record.
-	return user, a.directory.Hold(ctx, act.UserID, func(ctx context.Context, s Standing) error {
+	// An extension is enforced after it is stored, so that no session may do more than is on
+	// record.
+	return user, a.directory.Hold(ctx, act.UserID, func(ctx context.Context, s UserState) error {
 		return a.enforce(ctx, s.User, s.Sessions)
 	})
 }
 
-// takes reports whether the act takes something away.
+// takes reports whether the act restricts the user.
 func (act Act) takes() bool { return act.Action == ActionRevoke || act.Action == ActionSuspend }
 
-// apply returns what becomes of the user, or why that must not be.
-func (act Act) apply(s Standing) (User, error) {
+// apply returns the user after the act, or the error that forbids it.
+func (act Act) apply(s UserState) (User, error) {
 	after := s.User
 	switch act.Action {
 	case ActionGrant:
@@ -137,7 +136,7 @@ func (act Act) apply(s Standing) (User, error) {
 		after.Status = StatusSuspended
 	case ActionReinstate:
 		after.Status = StatusActive
-	case ActionUnlock: // the attempts to log in are no part of a user
+	case ActionUnlock: // failed attempts are not part of a user
 	}
 	if !s.User.administers() || after.administers() {
 		return after, nil
@@ -151,13 +150,12 @@ func (act Act) apply(s Standing) (User, error) {
 	return after, nil
 }
 
-// administers reports whether the user is an administrator who may log in.
+// administers reports whether the user is an active administrator.
 func (u User) administers() bool {
 	return u.Status == StatusActive && slices.Contains(u.Permissions, PermissionAdmin)
 }
 
-// with returns u with a permission. ADMIN is no customer's, and the others are
-// nobody else's.
+// with returns u with a permission added. Customers cannot have ADMIN, staff can have nothing else.
 func (u User) with(permission string) (User, error) {
 	if (permission == PermissionAdmin) != (u.Line == "") {
 		return User{}, ErrPermissionUnfit
@@ -173,10 +171,10 @@ func (u User) without(permission string) User {
 	return u
 }
 
-// enforcers is how many sessions are changed at once: a user may have many.
+// enforcers is the number of sessions that are updated in parallel.
 const enforcers = 8
 
-// enforce makes sessions what u may do now.
+// enforce applies the permissions of u to its sessions.
 func (a *Administration) enforce(ctx context.Context, u User, sessions []string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(enforcers)

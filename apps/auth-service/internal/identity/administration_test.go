@@ -12,12 +12,12 @@ var (
 	both = []string{identity.PermissionBillInquiry, identity.PermissionProductChange}
 )
 
-// act is one of root's.
+// act returns an act of root.
 func act(action identity.Action, userID, permission string) identity.Act {
 	return identity.Act{By: root, Action: action, UserID: userID, Permission: permission}
 }
 
-// permitted returns what the session of a grant may do.
+// permitted returns the permissions of a grant's session.
 func (w *world) permitted(t *testing.T, g identity.Grant) []string {
 	t.Helper()
 	session, _, err := w.live.Get(t.Context(), w.session(t, g))
@@ -25,7 +25,7 @@ func (w *world) permitted(t *testing.T, g identity.Grant) []string {
 	return session.Permissions
 }
 
-func TestARevocationReachesLiveSessions(t *testing.T) {
+func TestRevocationReachesLiveSessions(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	here, there := w.login(t), w.login(t)
@@ -48,15 +48,15 @@ func TestARevocationReachesLiveSessions(t *testing.T) {
 	})
 }
 
-func TestASuspensionEndsSessions(t *testing.T) {
+func TestSuspensionEndsSessions(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	grant := w.login(t)
 	member, err := w.admin.Perform(t.Context(), act(identity.ActionSuspend, "kim", ""))
 	wantError(t, err, nil)
-	same(t, member.Standing(), identity.StatusSuspended)
+	same(t, member.EffectiveStatus(), identity.StatusSuspended)
 	if w.live.Lives(w.session(t, grant)) {
-		t.Error("the session goes on")
+		t.Error("the session is live")
 	}
 	same(t, w.recorder.Counts()["ended suspended"], 1)
 	_, err = w.sessions.Refresh(t.Context(), grant.Refresh)
@@ -69,7 +69,7 @@ func TestASuspensionEndsSessions(t *testing.T) {
 	w.login(t)
 }
 
-func TestWhatCannotBeEnforcedDoesNotHappen(t *testing.T) {
+func TestUnenforcedRestrictionIsNotStored(t *testing.T) {
 	t.Parallel()
 	for name, taking := range map[string]identity.Act{
 		"revocation": act(identity.ActionRevoke, "kim", identity.PermissionProductChange),
@@ -90,9 +90,9 @@ func TestWhatCannotBeEnforcedDoesNotHappen(t *testing.T) {
 	}
 }
 
-// TestAGrantIsOnRecordBeforeItIsInForce is the same the other way round: no
-// session may do what nobody is on record for.
-func TestAGrantIsOnRecordBeforeItIsInForce(t *testing.T) {
+// TestGrantIsStoredBeforeItIsEnforced is the converse for grants: no session may have a permission
+// that is not on record.
+func TestGrantIsStoredBeforeItIsEnforced(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.store.Change("kim", func(a *identity.Account) { a.Permissions = nil })
@@ -109,15 +109,15 @@ func TestAGrantIsOnRecordBeforeItIsInForce(t *testing.T) {
 	w.live.Fail(nil)
 	same(t, len(w.store.Acts()), 1)
 	_, err = w.admin.Perform(t.Context(), act(identity.ActionGrant, "kim", identity.PermissionBillInquiry))
-	wantError(t, err, nil) // once more, and it is
+	wantError(t, err, nil) // a retry enforces it
 	same(t, w.permitted(t, grant), []string{identity.PermissionBillInquiry})
 }
 
-func TestASessionThatIsGoneHindersNoRevocation(t *testing.T) {
+func TestEndedSessionDoesNotPreventRevocation(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	gone := w.login(t)
-	wantError(t, w.live.End(t.Context(), w.session(t, gone)), nil) // the index still has it
+	wantError(t, w.live.End(t.Context(), w.session(t, gone)), nil) // the index still lists it
 	_, err := w.admin.Perform(t.Context(), act(identity.ActionRevoke, "kim", identity.PermissionProductChange))
 	wantError(t, err, nil)
 }
@@ -137,9 +137,9 @@ func TestAdministrationRefusals(t *testing.T) {
 	}{
 		"ADMIN for a customer":         {act: act(identity.ActionGrant, "kim", identity.PermissionAdmin), want: identity.ErrPermissionUnfit},
 		"bills for staff":              {act: act(identity.ActionGrant, "root", identity.PermissionBillInquiry), want: identity.ErrPermissionUnfit},
-		"ADMIN from himself":           {act: act(identity.ActionRevoke, "root", identity.PermissionAdmin), prepare: two, want: identity.ErrOwnAccount},
+		"ADMIN from oneself":           {act: act(identity.ActionRevoke, "root", identity.PermissionAdmin), prepare: two, want: identity.ErrOwnAccount},
 		"himself":                      {act: act(identity.ActionSuspend, "root", ""), prepare: two, want: identity.ErrOwnAccount},
-		"nobody":                       {act: act(identity.ActionSuspend, "nobody", ""), want: identity.ErrUserNotFound},
+		"absent":                       {act: act(identity.ActionSuspend, "absent", ""), want: identity.ErrUserNotFound},
 		"another administrator's":      {act: act(identity.ActionRevoke, "root2", identity.PermissionAdmin), prepare: two},
 		"of a suspended administrator": {act: act(identity.ActionRevoke, "root2", identity.PermissionAdmin), prepare: idle},
 	} {
@@ -152,19 +152,19 @@ func TestAdministrationRefusals(t *testing.T) {
 			_, err := w.admin.Perform(t.Context(), c.act)
 			wantError(t, err, c.want)
 			if recorded := len(w.store.Acts()) > 0; recorded != (c.want == nil) {
-				t.Errorf("on record: %t", recorded)
+				t.Errorf("recorded: %t", recorded)
 			}
 		})
 	}
 }
 
-// TestTheLastAdministratorStays even if two demote each other: the session of
-// the second one may still say ADMIN.
-func TestTheLastAdministratorStays(t *testing.T) {
+// TestLastAdministratorStays covers two administrators who demote each other: the session of the
+// second may still have ADMIN.
+func TestLastAdministratorStays(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	for _, action := range []identity.Act{act(identity.ActionRevoke, "root", identity.PermissionAdmin), act(identity.ActionSuspend, "root", "")} {
-		action.By.UserID = "root2" // who was one
+		action.By.UserID = "root2" // a former administrator
 		_, err := w.admin.Perform(t.Context(), action)
 		wantError(t, err, identity.ErrLastAdministrator)
 	}
@@ -177,15 +177,15 @@ func TestUnlock(t *testing.T) {
 	page, err := w.admin.Users(t.Context(), identity.UserFilter{Status: identity.StatusLocked, Page: 1, Size: 10})
 	wantError(t, err, nil)
 	same(t, page, identity.UserPage{Members: []identity.Member{{User: kim.User, Locked: true}}, Total: 1})
-	same(t, page.Members[0].Standing(), identity.StatusLocked)
+	same(t, page.Members[0].EffectiveStatus(), identity.StatusLocked)
 	member, err := w.admin.User(t.Context(), "kim")
 	wantError(t, err, nil)
 	same(t, member, page.Members[0])
-	_, err = w.admin.User(t.Context(), "nobody")
+	_, err = w.admin.User(t.Context(), "absent")
 	wantError(t, err, identity.ErrUserNotFound)
 	member, err = w.admin.Perform(t.Context(), act(identity.ActionUnlock, "kim", ""))
 	wantError(t, err, nil)
-	same(t, member.Standing(), identity.StatusActive)
+	same(t, member.EffectiveStatus(), identity.StatusActive)
 }
 
 func TestAdministrationValidates(t *testing.T) {

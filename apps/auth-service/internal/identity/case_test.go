@@ -8,7 +8,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/audit"
 )
 
-// twins adds users whose ids differ in nothing but case, from before they had to.
+// twins adds two users whose ids differ only in case, as from before migration 010.
 func (w *world) twins() {
 	for id, line := range map[string]string{"Twin": "1", "tWIN": "2"} {
 		account := identitytest.Customer(id, "CUST-T"+line, "")
@@ -17,13 +17,13 @@ func (w *world) twins() {
 	}
 }
 
-func TestALoginTakesEitherCase(t *testing.T) {
+func TestLoginIgnoresCase(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	for _, id := range []string{"kim", "KIM", "Kim"} {
 		grant, err := w.sessions.Login(t.Context(), credentials(id, identitytest.Password))
 		wantError(t, err, nil)
-		same(t, grant.User, kim.User) // with the id as registered
+		same(t, grant.User, kim.User) // with the registered spelling
 		session, _, err := w.live.Get(t.Context(), w.session(t, grant))
 		wantError(t, err, nil)
 		same(t, session.UserID, "kim")
@@ -34,7 +34,7 @@ func TestALoginTakesEitherCase(t *testing.T) {
 	}
 }
 
-func TestTwinsLogInByTheExactSpelling(t *testing.T) {
+func TestTwinsLogInByExactSpelling(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.twins()
@@ -48,12 +48,12 @@ func TestTwinsLogInByTheExactSpelling(t *testing.T) {
 	in := form()
 	in.UserID = "twin"
 	_, err := w.accounts.Register(t.Context(), in)
-	wantError(t, err, identity.ErrUserIDTaken) // there will be no third
+	wantError(t, err, identity.ErrUserIDTaken) // no third can be registered
 }
 
-// TestTwinsAreLockedEachByItself: else one of them could reset what is counted of
-// guesses at the password of the other, by a login of its own.
-func TestTwinsAreLockedEachByItself(t *testing.T) {
+// TestTwinsAreLockedSeparately: with a shared count, one of them could reset the failures of
+// guesses at the other by logging in.
+func TestTwinsAreLockedSeparately(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.twins()
@@ -65,12 +65,12 @@ func TestTwinsAreLockedEachByItself(t *testing.T) {
 	wantError(t, err, nil)
 }
 
-func TestAnotherCaseIsNotAnotherGuess(t *testing.T) {
+func TestAttemptsIgnoreCase(t *testing.T) {
 	t.Parallel()
 	for name, ids := range map[string][]string{
-		"a user":            {"kim", "Kim", "KIM", "kIm", "kiM"},
-		"registered so":     {"Park", "park", "PARK", "pARK", "parK"},
-		"an id of nobody's": {"nobody", "Nobody", "NOBODY", "nObody", "noBody"},
+		"a user":               {"kim", "Kim", "KIM", "kIm", "kiM"},
+		"a user in mixed case": {"Park", "park", "PARK", "pARK", "parK"},
+		"an unknown id":        {"absent", "Absent", "ABSENT", "aBsent", "abSent"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,7 +85,7 @@ func TestAnotherCaseIsNotAnotherGuess(t *testing.T) {
 				wantError(t, err, identity.ErrLocked)
 			}
 			same(t, w.passwords.Work(), 5)
-			if name == "an id of nobody's" {
+			if name == "an unknown id" {
 				return
 			}
 			_, err := w.admin.Perform(t.Context(), act(identity.ActionUnlock, ids[2], ""))
@@ -96,7 +96,7 @@ func TestAnotherCaseIsNotAnotherGuess(t *testing.T) {
 	}
 }
 
-func TestAnIDThatDiffersInCaseOnlyIsTaken(t *testing.T) {
+func TestIDInAnotherCaseIsTaken(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	in := form()
@@ -105,7 +105,7 @@ func TestAnIDThatDiffersInCaseOnlyIsTaken(t *testing.T) {
 	wantError(t, err, identity.ErrUserIDTaken)
 }
 
-func TestUsersAreFoundByEitherCase(t *testing.T) {
+func TestUserLookupIgnoresCase(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.twins()
@@ -127,8 +127,8 @@ func TestUsersAreFoundByEitherCase(t *testing.T) {
 	same(t, w.store.Acts()[0].UserID, "kim")
 }
 
-// TestAnAdministratorIsHimselfInEveryCase: no spelling gets round the rule.
-func TestAnAdministratorIsHimselfInEveryCase(t *testing.T) {
+// TestOwnAccountRuleIgnoresCase: no spelling circumvents the rule.
+func TestOwnAccountRuleIgnoresCase(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.store.Put(identitytest.Staff("root2"))
@@ -136,11 +136,11 @@ func TestAnAdministratorIsHimselfInEveryCase(t *testing.T) {
 	wantError(t, err, identity.ErrOwnAccount)
 }
 
-func TestTheTrailIsSearchedByTheIDAsRegistered(t *testing.T) {
+func TestAuditSearchUsesTheRegisteredID(t *testing.T) {
 	t.Parallel()
 	w, trail := setup(), &identitytest.Trail{}
 	admin := identity.NewAdministration(w.store, trail, w.live, w.recorder, w.clock.Now)
-	for asked, want := range map[string]string{"KIM": "kim", "nobody": "nobody", "Nobody": "Nobody", "entra:1": "entra:1", "": ""} {
+	for asked, want := range map[string]string{"KIM": "kim", "absent": "absent", "Absent": "Absent", "entra:1": "entra:1", "": ""} {
 		_, err := admin.Events(t.Context(), audit.Filter{Actor: asked, Target: asked})
 		wantError(t, err, nil)
 		same(t, []string{trail.Filter.Actor, trail.Filter.Target}, []string{want, want})

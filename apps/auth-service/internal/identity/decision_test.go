@@ -8,8 +8,8 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 )
 
-// decided is a session store in which an administrator decides on a user just
-// before each of the first sessions is stored.
+// decided is a session store in which an administrator's decision precedes the creation of each of
+// the first sessions.
 type decided struct {
 	identity.SessionStore
 
@@ -25,7 +25,7 @@ func (d *decided) Create(ctx context.Context, s identity.Session) error {
 	return d.SessionStore.Create(ctx, s)
 }
 
-func TestLoginGoesAlongWithDecisionsOfAdministrators(t *testing.T) {
+func TestLoginRetriesAfterConcurrentDecisions(t *testing.T) {
 	t.Parallel()
 	for decisions, want := range map[int]error{1: nil, 3: nil, 100: identity.ErrAccountChanged} {
 		w := setup()

@@ -9,44 +9,42 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/audit"
 )
 
-// Member is a user as administrators see one.
+// Member is a user as administrators see it.
 type Member struct {
 	User
-	// Locked says that too many passwords were wrong: the user cannot log in
-	// for a while, but sessions go on.
+	// Locked is true during a lock-out: logins are refused, but sessions continue.
 	Locked bool
 }
 
-// Standing returns what the account is: StatusLocked if that keeps its user from
-// logging in, else the status of the user.
-func (m Member) Standing() Status {
+// EffectiveStatus returns StatusLocked for an active user during a lock-out, otherwise the status
+// of the user.
+func (m Member) EffectiveStatus() Status {
 	if m.Locked && m.Status == StatusActive {
 		return StatusLocked
 	}
 	return m.Status
 }
 
-// UserFilter chooses a page of users.
+// UserFilter selects a page of users.
 type UserFilter struct {
-	// Query is how the id, the customer id or the line begins; "" is all.
+	// Query is a prefix of the user id, the customer id or the line number; "" matches all.
 	Query string
-	// Status is "" for all.
+	// Status "" matches all.
 	Status Status
-	Page   int // from 1
+	Page   int // 1-based
 	Size   int
 }
 
-// UserPage is a page of users, by id.
+// UserPage is a page of users, ordered by id.
 type UserPage struct {
 	Members []Member
-	Total   int // of the filter's users, up to MaxListed
+	Total   int // matching users, at most MaxListed
 }
 
-// MaxListed is how many users may be paged through: whoever looks for one
-// beyond asks more precisely.
+// MaxListed is how many users can be paged through. To reach others, clients use a narrower query.
 const MaxListed = 10_000
 
-// queryPattern is what ids and line numbers consist of.
+// queryPattern matches prefixes of ids and line numbers.
 var queryPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{0,20}$`)
 
 func (f UserFilter) validate() error {
@@ -69,36 +67,33 @@ func (act Act) validate() error {
 	return faults.err()
 }
 
-// Directory keeps users for those who administer them, and a trail of what
-// those did. Every method may return ErrDatabase.
+// Directory stores users for administration, and an audit trail of the acts. Every method may
+// return ErrDatabase.
 type Directory interface {
-	// Members returns the page that filter chooses; who is locked is said as of
-	// now.
+	// Members returns the page that filter selects, with lock-outs as of now.
 	Members(ctx context.Context, filter UserFilter, now time.Time) (UserPage, error)
-	// Member returns ErrUserNotFound if there is none of that id.
+	// Member returns the user with the id, or ErrUserNotFound.
 	Member(ctx context.Context, id string, now time.Time) (Member, error)
-	// Decide lets decide settle what becomes of the user that act is about, and
-	// stores that together with the act, or neither; a user who is not active
-	// any more has no sessions, one who is unlocked no failed attempts. As long
-	// as decide runs nobody else decides about the user, and no session of the
-	// user begins or is refreshed. It returns ErrUserNotFound or decide's error.
-	Decide(ctx context.Context, act Act, now time.Time, decide func(ctx context.Context, s Standing) (User, error)) (Member, error)
-	// Hold calls f as Decide calls decide, for a user of whom nothing changes.
-	Hold(ctx context.Context, userID string, f func(ctx context.Context, s Standing) error) error
+	// Decide calls decide with the state of the user of act, and stores the result together with
+	// the act in one transaction. A user who is no longer active loses all sessions, an unlocked
+	// one all failed attempts. While decide runs, no other decision about the user is made and no
+	// session of the user is opened or refreshed. It returns ErrUserNotFound or the error of decide.
+	Decide(ctx context.Context, act Act, now time.Time, decide func(ctx context.Context, s UserState) (User, error)) (Member, error)
+	// Hold calls f under the same locks as Decide, without a change to the user.
+	Hold(ctx context.Context, userID string, f func(ctx context.Context, s UserState) error) error
 }
 
-// Trail reads what is on record.
+// Trail reads the audit trail.
 type Trail interface {
-	// Events returns the events that filter chooses, the newest first.
+	// Events returns the events that filter selects, newest first.
 	Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error)
 }
 
-// LiveSessions are sessions that must do as they are told. Both methods may
-// return ErrSessionStore.
+// LiveSessions changes live sessions. Both methods may return ErrSessionStore.
 type LiveSessions interface {
-	// Permit replaces what a live session may do, and nothing else of it: it
-	// does not live longer. It returns ErrNoSession if it does not live.
+	// Permit replaces the permissions of a live session and does not extend it. It returns
+	// ErrNoSession if the session is not live.
 	Permit(ctx context.Context, id string, permissions []string) error
-	// End ends a session. One that has ended is no error.
+	// End ends a session. It returns nil for one that has ended already.
 	End(ctx context.Context, id string) error
 }

@@ -6,29 +6,28 @@ import (
 	"time"
 )
 
-// Product rule: after so many failures in a row an id is locked for a while.
+// Product rule: MaxFailures failures in a row lock an id for a while.
 const (
 	MaxFailures = 5
 	LockTime    = 30 * time.Minute
-	// FailuresFade is how long after the last one failures are forgotten.
+	// FailuresFade is how long after the last failure the count is reset.
 	FailuresFade = 24 * time.Hour
 )
 
-// turnWait bounds the wait of an attempt for those before it at the same id.
-const turnWait = 3 * time.Second
+// lockWait bounds how long an attempt waits for earlier attempts at the same id.
+const lockWait = 3 * time.Second
 
-// settleTime bounds how long the outcome of an attempt takes to be written.
+// settleTime bounds the write of an attempt's outcome.
 const settleTime = 5 * time.Second
 
-// Guard stands between those who claim an id and its password: it lets no more
-// than MaxFailures guesses in a row be looked at, however many are made at
-// once, on however many replicas. It is safe for concurrent use.
+// Guard verifies credentials. It allows MaxFailures guesses in a row at an id, however many are
+// made in parallel and on however many replicas. It is safe for concurrent use.
 type Guard struct {
 	GuardParams
-	turns turns
+	locks keyedLock
 }
 
-// GuardParams is what a Guard needs.
+// GuardParams are the dependencies of a Guard.
 type GuardParams struct {
 	Credentials Credentials
 	Passwords   Passwords
@@ -38,21 +37,19 @@ type GuardParams struct {
 // NewGuard returns a Guard.
 func NewGuard(params GuardParams) *Guard { return &Guard{GuardParams: params} }
 
-// prove returns the account whose credentials these are. Otherwise it returns
-// ErrCredentials, ErrLocking for the failure that locks the id, ErrLocked, or a
-// TooManyRequests or Unavailable problem; of the account then only the id, "" if
-// there is none, for the record. The work is the same whether or not there is
-// such a user.
+// authenticate returns the account with the id if the password is right. Otherwise it returns
+// ErrCredentials, ErrLocking for the failure that locks the id, ErrLocked, or a TooManyRequests or
+// Unavailable problem; the returned account then carries only the id, for the login history, or ""
+// if there is none. The work is the same whether or not the user exists.
 //
-// Attempts are counted by the id as it was registered, or by one of all spellings
-// of an id that nobody has: another case is not another guess. Attempts at one id
-// take turns, so that somebody who logs in several times at
-// once is not taken for a guesser.
-func (g *Guard) prove(ctx context.Context, id, password string) (Account, error) {
+// Attempts are counted by the registered id, and for an unknown id by its canonical spelling:
+// another case is not another guess. Attempts at one id are serialized, so that parallel logins
+// with the right password do not count as failures.
+func (g *Guard) authenticate(ctx context.Context, id, password string) (Account, error) {
 	if err := g.Passwords.Admit(); err != nil {
 		return Account{}, err
 	}
-	done, err := g.turn(ctx, canonical(id))
+	done, err := g.lock(ctx, canonical(id))
 	if err != nil {
 		return Account{}, err
 	}
@@ -61,7 +58,7 @@ func (g *Guard) prove(ctx context.Context, id, password string) (Account, error)
 	if err != nil && !errors.Is(err, ErrUserNotFound) {
 		return Account{}, err
 	}
-	key := account.ID // as registered, whatever case was typed
+	key := account.ID // the registered spelling
 	if key == "" {
 		key = canonical(id)
 	}
@@ -75,21 +72,21 @@ func (g *Guard) prove(ctx context.Context, id, password string) (Account, error)
 	return account, nil
 }
 
-// turn waits for a turn at an id. It returns ErrCrowd if that does not come
-// soon, and the context's error if that ends first.
-func (g *Guard) turn(ctx context.Context, id string) (done func(), err error) {
-	soon, cancel := context.WithTimeout(ctx, turnWait)
+// lock waits for earlier attempts at an id. It returns ErrTooManyConcurrent after lockWait, and the
+// context's error if that ends first.
+func (g *Guard) lock(ctx context.Context, id string) (done func(), err error) {
+	soon, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	done, err = g.turns.take(soon, id)
+	done, err = g.locks.lock(soon, id)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return nil, g.turns.crowd(id).WithCause(err)
+		return nil, g.locks.overloaded(id).WithCause(err)
 	}
 	return done, err
 }
 
-// attempt counts an attempt, and then looks whether it is right, and if so
-// whether the hash is outdated. It is counted only when its turn has come: who
-// waits in vain has not guessed. A process that dies after that leaves it counted.
+// attempt counts an attempt, verifies the password, and reports whether the hash is outdated. The
+// attempt is counted just before verification, so that one that times out while it waits does not
+// count. If the process dies during verification, the attempt stays counted.
 func (g *Guard) attempt(ctx context.Context, id, password string, account Account) (outdated bool, err error) {
 	var count int
 	right, outdated, err := g.Passwords.Verify(ctx, password, account.PasswordHash, func(ctx context.Context) (err error) {
@@ -99,7 +96,7 @@ func (g *Guard) attempt(ctx context.Context, id, password string, account Accoun
 	if err != nil {
 		return false, err
 	}
-	// A client that left meanwhile changes nothing about the outcome.
+	// The outcome is written even if the client has disconnected.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	switch {
@@ -111,8 +108,8 @@ func (g *Guard) attempt(ctx context.Context, id, password string, account Accoun
 	return false, ErrCredentials
 }
 
-// renewed returns the account with the password hashed anew. That it cannot be
-// done now harms nobody: there will be another login.
+// renewed returns the account with the password hashed with the current parameters. A failure is
+// ignored: the next login tries again.
 func (g *Guard) renewed(ctx context.Context, account Account, password string) Account {
 	hash, err := g.Passwords.Hash(ctx, password)
 	if err != nil {

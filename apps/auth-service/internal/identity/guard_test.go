@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// guess logs in as id with a wrong password and wants to be refused so.
+// guess logs in as id with wrong passwords and checks the errors.
 func (w *world) guess(t *testing.T, id string, want ...error) {
 	t.Helper()
 	for _, refusal := range want {
@@ -22,12 +22,12 @@ func (w *world) guess(t *testing.T, id string, want ...error) {
 	}
 }
 
-// four are the failures before the one that locks.
+// four are the errors before the failure that locks.
 var four = []error{identity.ErrCredentials, identity.ErrCredentials, identity.ErrCredentials, identity.ErrCredentials}
 
-func TestTheFifthFailureLocks(t *testing.T) {
+func TestFifthFailureLocks(t *testing.T) {
 	t.Parallel()
-	for name, id := range map[string]string{"a user": "kim", "nobody": "nobody"} {
+	for name, id := range map[string]string{"a user": "kim", "unknown id": "absent"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := setup()
@@ -35,9 +35,9 @@ func TestTheFifthFailureLocks(t *testing.T) {
 			w.guess(t, id, identity.ErrLocking)
 			same(t, w.passwords.Work(), 5)
 			_, err := w.sessions.Login(t.Context(), credentials(id, identitytest.Password))
-			wantError(t, err, identity.ErrLocked) // right or wrong
+			wantError(t, err, identity.ErrLocked) // whether right or wrong
 			w.guess(t, id, identity.ErrLocked)
-			same(t, w.passwords.Work(), 5) // nobody looked
+			same(t, w.passwords.Work(), 5) // no verification during the lock-out
 			same(t, w.recorder.Counts(), map[string]int{"login rejected": 4, "login locked": 3})
 		})
 	}
@@ -45,7 +45,7 @@ func TestTheFifthFailureLocks(t *testing.T) {
 	same(t, problem.From(identity.ErrLocked).Code, "AUTH_003")
 }
 
-func TestALockEndsAndASuccessResets(t *testing.T) {
+func TestLockExpiresAndSuccessResets(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.guess(t, "kim", four...)
@@ -57,7 +57,7 @@ func TestALockEndsAndASuccessResets(t *testing.T) {
 	w.guess(t, "kim", four...)
 }
 
-func TestALockLeavesSessionsAlone(t *testing.T) {
+func TestLockDoesNotAffectSessions(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	grant := w.login(t)
@@ -67,7 +67,7 @@ func TestALockLeavesSessionsAlone(t *testing.T) {
 	same(t, w.live.Lives(w.session(t, grant)), true)
 }
 
-func TestParallelGuessesAreNoMoreThanFive(t *testing.T) {
+func TestParallelGuessesAreAtMostFive(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	var (
@@ -78,7 +78,7 @@ func TestParallelGuessesAreNoMoreThanFive(t *testing.T) {
 		group.Go(func() {
 			_, err := replicas[i%len(replicas)].Login(t.Context(), credentials("kim", "wrong password"))
 			if !errors.Is(err, identity.ErrCredentials) && !errors.Is(err, identity.ErrLocking) &&
-				!errors.Is(err, identity.ErrLocked) && !errors.Is(err, identity.ErrCrowd) {
+				!errors.Is(err, identity.ErrLocked) && !errors.Is(err, identity.ErrTooManyConcurrent) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -88,24 +88,24 @@ func TestParallelGuessesAreNoMoreThanFive(t *testing.T) {
 	w.guess(t, "kim", identity.ErrLocked)
 }
 
-// replica returns the use cases as they run in another process.
+// replica returns the use cases of another process.
 func (w *world) replica() *identity.Sessions {
 	params := w.sessions.SessionsParams
 	params.Guard = identity.NewGuard(params.Guard.GuardParams)
 	return identity.NewSessions(params)
 }
 
-func TestNobodyWaitsLongForThoseBefore(t *testing.T) {
+func TestWaitForEarlierAttemptsIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := setup()
 		release := make(chan struct{})
-		w.passwords.OnVerify = func() { <-release } // the first one takes its time
+		w.passwords.OnVerify = func() { <-release } // the first attempt takes long
 		var group sync.WaitGroup
 		group.Go(func() { w.guess(t, "kim", identity.ErrCredentials) })
 		synctest.Wait()
 		start := time.Now()
-		w.guess(t, "kim", identity.ErrCrowd)
+		w.guess(t, "kim", identity.ErrTooManyConcurrent)
 		same(t, time.Since(start), 3*time.Second)
 		ctx, leave := context.WithCancel(t.Context())
 		leave()
@@ -117,7 +117,7 @@ func TestNobodyWaitsLongForThoseBefore(t *testing.T) {
 	})
 }
 
-func TestManyLoginsAtOnceAreNoGuesses(t *testing.T) {
+func TestParallelCorrectLoginsSucceed(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	var group sync.WaitGroup
@@ -132,7 +132,7 @@ func TestManyLoginsAtOnceAreNoGuesses(t *testing.T) {
 	w.guess(t, "kim", four...)
 }
 
-func TestAnAttemptThatNobodyLookedAtDoesNotCount(t *testing.T) {
+func TestUnverifiedAttemptIsNotCounted(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	busy := problem.New(problem.TooManyRequests, "RATE_LIMITED", "")
@@ -146,19 +146,19 @@ func TestAnAttemptThatNobodyLookedAtDoesNotCount(t *testing.T) {
 	same(t, w.recorder.Counts()["login busy"], 10)
 }
 
-func TestAFullHouseIsToldBeforeAnythingIsDone(t *testing.T) {
+func TestOverloadIsReportedBeforeAnyWork(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.passwords.Full = problem.New(problem.TooManyRequests, "RATE_LIMITED", "")
-	w.store.Fail(identity.ErrDatabase) // which nobody is asked
+	w.store.Fail(identity.ErrDatabase) // the store is not called
 	_, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
 	wantError(t, err, w.passwords.Full)
 	same(t, w.passwords.Work(), 0)
 }
 
-// TestAClientThatLeavesHidesNoFailure: else a guesser would leave before each
-// answer, and see by the time it takes what is not counted.
-func TestAClientThatLeavesHidesNoFailure(t *testing.T) {
+// TestCancelledAttemptIsCounted: otherwise an attacker could disconnect before each answer and
+// learn the result from its duration, uncounted.
+func TestCancelledAttemptIsCounted(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	for range identity.MaxFailures {
@@ -166,7 +166,7 @@ func TestAClientThatLeavesHidesNoFailure(t *testing.T) {
 		w.passwords.OnVerify = leave
 		_, err := w.sessions.Login(ctx, credentials("kim", "wrong password"))
 		if err == nil {
-			t.Error("it was let in")
+			t.Error("the wrong password was accepted")
 		}
 	}
 	w.guess(t, "kim", identity.ErrLocked)
@@ -191,7 +191,7 @@ func TestWrongCurrentPasswordsCount(t *testing.T) {
 	wantError(t, w.accounts.ChangePassword(t.Context(), caller, right), nil)
 }
 
-func TestAnOldHashIsRenewedAtTheNextLogin(t *testing.T) {
+func TestOutdatedHashIsRenewedAtLogin(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	old := func(a *identity.Account) { a.PasswordHash = identitytest.OldHashOf(identitytest.Password) }
@@ -202,7 +202,7 @@ func TestAnOldHashIsRenewedAtTheNextLogin(t *testing.T) {
 	}
 	w.store.Change("kim", old)
 	w.guess(t, "kim", identity.ErrCredentials)
-	same(t, hash(), identitytest.OldHashOf(identitytest.Password)) // a guess proves nothing
+	same(t, hash(), identitytest.OldHashOf(identitytest.Password)) // a wrong password renews nothing
 	w.login(t)
 	same(t, hash(), identitytest.HashOf(identitytest.Password))
 	work := w.passwords.Work()
@@ -210,7 +210,7 @@ func TestAnOldHashIsRenewedAtTheNextLogin(t *testing.T) {
 	same(t, w.passwords.Work(), work+1)
 }
 
-func TestARenewalThatFailsHarmsNobody(t *testing.T) {
+func TestFailedHashRenewalIsIgnored(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.store.Change("kim", func(a *identity.Account) { a.PasswordHash = identitytest.OldHashOf(identitytest.Password) })
@@ -218,7 +218,7 @@ func TestARenewalThatFailsHarmsNobody(t *testing.T) {
 	w.login(t)
 }
 
-func TestLoginsAreRemembered(t *testing.T) {
+func TestLoginsAreRecorded(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	from := identity.NewClient(identitytest.Address, "Browser/1.0")
@@ -231,7 +231,7 @@ func TestLoginsAreRemembered(t *testing.T) {
 	for range identity.MaxFailures + 1 {
 		in("kim", "wrong password")
 	}
-	in("my-secret-password", "wrong password") // typed into the wrong field
+	in("my-secret-password", "wrong password") // a password typed into the wrong field
 	in("kim", "short")
 	var got []identity.LoginOutcome
 	for _, login := range w.history.All() {
@@ -249,7 +249,7 @@ func TestLoginsAreRemembered(t *testing.T) {
 	same(t, page.Logins[0].Outcome, identity.LoginRefused)
 }
 
-func TestLoginsThatNobodyJudgedAreNotRemembered(t *testing.T) {
+func TestUnverifiedLoginsAreNotRecorded(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.tokens.Fault = identity.ErrDatabase
@@ -258,7 +258,7 @@ func TestLoginsThatNobodyJudgedAreNotRemembered(t *testing.T) {
 	same(t, len(w.history.All()), 0)
 }
 
-func TestClientsAreFitToBeKept(t *testing.T) {
+func TestNewClientSanitizesTheAgent(t *testing.T) {
 	t.Parallel()
 	long := make([]byte, 10_000)
 	for i := range long {

@@ -13,17 +13,17 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Client is where a request comes from.
+// Client is the origin of a request.
 type Client struct {
-	Address netip.Addr // the zero Addr if nobody knows
-	Agent   string     // what the client calls itself, see NewClient
+	Address netip.Addr // zero if unknown
+	Agent   string     // the User-Agent, see NewClient
 }
 
-// maxAgent bounds what is kept of a client's name, in bytes.
+// maxAgent limits the stored User-Agent, in bytes.
 const maxAgent = 200
 
-// NewClient returns a Client whose agent is fit to be kept and shown: in NFC,
-// short, and without what is not text.
+// NewClient returns a Client whose agent is safe to store and show: in NFC, truncated to maxAgent,
+// without characters that are not text.
 func NewClient(address netip.Addr, agent string) Client {
 	agent = norm.NFC.String(agent)
 	agent = strings.Map(func(r rune) rune {
@@ -35,39 +35,39 @@ func NewClient(address netip.Addr, agent string) Client {
 	return Client{Address: address, Agent: agent}
 }
 
-// Equal reports whether both are the same.
+// Equal reports whether c and other are the same.
 func (c Client) Equal(other Client) bool { return c == other }
 
 // Login is an entry of the login history.
 type Login struct {
 	ID      string
 	At      time.Time
-	UserID  string // "" if nobody has the id that was given
+	UserID  string // "" if no user has the id
 	Outcome LoginOutcome
 	Client  Client
 }
 
-// LoginOutcome is how a login went, for its user to see.
+// LoginOutcome is the result of a login as its user sees it.
 type LoginOutcome string
 
 // The outcomes of logins.
 const (
 	LoginSucceeded LoginOutcome = "SUCCESS"
 	LoginFailed    LoginOutcome = "FAILED"  // wrong password
-	LoginLocked    LoginOutcome = "LOCKED"  // wrong password, which locked the id
-	LoginRefused   LoginOutcome = "REFUSED" // because the id was locked
+	LoginLocked    LoginOutcome = "LOCKED"  // wrong password, and the id is locked now
+	LoginRefused   LoginOutcome = "REFUSED" // the id was locked
 )
 
-// LoginPage is a part of a user's login history, newest first.
+// LoginPage is a page of a user's login history, newest first.
 type LoginPage struct {
 	Logins []Login
-	Total  int // of the user, but at most MaxLoginDepth
+	Total  int // all entries of the user, at most MaxLoginDepth
 }
 
-// MaxLoginDepth is how many entries of a history may be paged through.
+// MaxLoginDepth is how many entries of a history can be paged through.
 const MaxLoginDepth = 1_000
 
-// record adds a login to the history, if its credentials were judged.
+// record appends a login to the history if its credentials were verified.
 func (s *Sessions) record(ctx context.Context, userID string, client Client, err error) {
 	var outcome LoginOutcome
 	switch {
@@ -85,8 +85,8 @@ func (s *Sessions) record(ctx context.Context, userID string, client Client, err
 	s.History.AppendLogin(ctx, Login{ID: rand.Text(), At: s.Now(), UserID: userID, Outcome: outcome, Client: client})
 }
 
-// Logins returns a page of the caller's logins, counted from 1. Page times size
-// may not exceed MaxLoginDepth. It returns ErrDatabase.
+// Logins returns a page of the caller's logins; pages are 1-based. Page times size must not exceed
+// MaxLoginDepth. It returns ErrDatabase.
 func (s *Sessions) Logins(ctx context.Context, caller Caller, page, size int) (LoginPage, error) {
 	return s.History.Logins(ctx, caller.UserID, page, size)
 }

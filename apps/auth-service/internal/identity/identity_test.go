@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// world is the domain with doubles for all that it needs.
+// world is the domain with test doubles for its dependencies.
 type world struct {
 	sessions *identity.Sessions
 	accounts *identity.Accounts
@@ -34,7 +34,7 @@ var (
 	lee = identitytest.Customer("lee", "CUST2", "01033334444")
 )
 
-// setup returns a world in which kim, lee and the administrator root exist.
+// setup returns a world with the users kim and lee and the administrator root.
 func setup() *world {
 	clock := &identitytest.Clock{}
 	w := &world{
@@ -64,10 +64,10 @@ func setup() *world {
 	return w
 }
 
-// grace is how long after its use a refresh token may be used again.
+// grace is the grace period of refresh tokens in these tests.
 const grace = 5 * time.Second
 
-// login returns what kim gets.
+// login returns a grant for kim.
 func (w *world) login(t *testing.T) identity.Grant {
 	t.Helper()
 	grant, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
@@ -81,7 +81,7 @@ func (w *world) caller(t *testing.T, g identity.Grant) identity.Caller {
 	return identity.Caller{UserID: "kim", SessionID: w.session(t, g), Permissions: g.User.Permissions}
 }
 
-// session returns the id of the session of a grant.
+// session returns the session id of a grant.
 func (w *world) session(t *testing.T, g identity.Grant) string {
 	t.Helper()
 	token, err := w.tokens.ReadRefresh(t.Context(), g.Refresh)
@@ -122,17 +122,17 @@ func faultyFields(t *testing.T, err error) map[string]bool {
 	return fields
 }
 
-func TestMemoryIsAStore(t *testing.T) {
+func TestMemoryFulfilsStoreContract(t *testing.T) {
 	t.Parallel()
 	identitytest.RunStore(t, func(_ *testing.T, now func() time.Time) identitytest.Store { return identitytest.NewMemory(now) })
 }
 
-func TestMemoryIsALoginHistory(t *testing.T) {
+func TestMemoryFulfilsLoginHistoryContract(t *testing.T) {
 	t.Parallel()
 	identitytest.RunLoginHistory(t, &identitytest.History{})
 }
 
-func TestMemoryIsASessionStore(t *testing.T) {
+func TestMemoryFulfilsSessionStoreContract(t *testing.T) {
 	t.Parallel()
 	identitytest.RunSessionStore(t, func(*testing.T) identitytest.SessionStore { return identitytest.NewSessions() })
 }

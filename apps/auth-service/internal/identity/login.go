@@ -8,16 +8,16 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// LoginRequest is what somebody claims to be.
+// LoginRequest contains the claimed credentials.
 type LoginRequest struct {
 	UserID, Password string
-	// AutoLogin asks for a session that outlives a night.
+	// AutoLogin requests a session with the longer lifetimes.
 	AutoLogin bool
 	Client    Client
 }
 
-// Login begins a session. It returns ErrValidation, ErrCredentials, ErrLocking,
-// ErrLocked, or a TooManyRequests or Unavailable problem.
+// Login opens a session. It returns ErrValidation, ErrCredentials, ErrLocking, ErrLocked, or a
+// TooManyRequests or Unavailable problem.
 func (s *Sessions) Login(ctx context.Context, in LoginRequest) (Grant, error) {
 	grant, err := s.login(ctx, in)
 	s.Recorder.Login(outcome(err))
@@ -31,7 +31,7 @@ func (s *Sessions) login(ctx context.Context, in LoginRequest) (Grant, error) {
 	if err := in.validate(); err != nil {
 		return Grant{}, err
 	}
-	account, err := s.Guard.prove(ctx, in.UserID, in.Password)
+	account, err := s.Guard.authenticate(ctx, in.UserID, in.Password)
 	if err != nil {
 		s.record(ctx, account.ID, in.Client, err)
 		return Grant{}, err
@@ -44,11 +44,11 @@ func (s *Sessions) login(ctx context.Context, in LoginRequest) (Grant, error) {
 	return grant, err
 }
 
-// maxDecisions is how many decisions of administrators a login goes along with.
+// maxDecisions bounds the retries of a login because of concurrent decisions of administrators.
 const maxDecisions = 5
 
-// beginAnew is begin with what the user may do now. The password stays proven as
-// long as its hash is the one that was compared.
+// beginAnew calls begin with the user's current permissions. The password is not verified again:
+// Open compares the hash with the one that was verified.
 func (s *Sessions) beginAnew(ctx context.Context, proven Account, in LoginRequest) (Grant, error) {
 	account, err := s.Guard.Credentials.Account(ctx, proven.ID)
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Sessions) beginAnew(ctx context.Context, proven Account, in LoginReques
 	return s.begin(ctx, account, in)
 }
 
-// begin begins a session of somebody who has proven to be account's user.
+// begin opens a session for an authenticated account.
 func (s *Sessions) begin(ctx context.Context, account Account, in LoginRequest) (Grant, error) {
 	session := s.Lifetimes.begin(s.Now(), in.AutoLogin, in.Client).of(account.User)
 	pair, err := s.Tokens.Issue(ctx, account.User, session)
@@ -68,15 +68,15 @@ func (s *Sessions) begin(ctx context.Context, account Account, in LoginRequest) 
 	if err := s.Store.Create(ctx, session); err != nil {
 		return Grant{}, err
 	}
-	// The index has the last word: a password change either finds the session
-	// there or makes this fail. Nobody has the tokens of one that failed.
+	// The index decides about a concurrent password change: the change either finds this session in
+	// the index or makes Open fail. In the latter case no tokens have been returned.
 	if err := s.Index.Open(ctx, session, account.PasswordHash, s.until(session)); err != nil {
 		return Grant{}, err
 	}
 	return Grant{TokenPair: pair, User: account.User}, nil
 }
 
-// until returns when a session is over that is not refreshed any more.
+// until returns when a session ends that is not refreshed again.
 func (s *Sessions) until(session Session) time.Time {
 	until := s.Now().Add(s.Lifetimes.Refresh)
 	if session.EndsAt.Before(until) {

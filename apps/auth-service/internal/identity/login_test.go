@@ -11,14 +11,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-func TestLoginBeginsASession(t *testing.T) {
+func TestLoginOpensASession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		autoLogin      bool
 		idle, absolute time.Duration
 	}{
-		"for half an hour": {false, 30 * time.Minute, 12 * time.Hour},
-		"for a day":        {true, 24 * time.Hour, 720 * time.Hour},
+		"default":    {false, 30 * time.Minute, 12 * time.Hour},
+		"auto-login": {true, 24 * time.Hour, 720 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -57,15 +57,15 @@ func TestLoginOfStaffHasNoLine(t *testing.T) {
 	}
 }
 
-func TestLoginRefusalsAreAlike(t *testing.T) {
+func TestLoginRefusalsAreIndistinguishable(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		id, password string
 		prepare      func(w *world)
 	}{
 		"wrong password": {id: "kim", password: "wrong password"},
-		"wrong id":       {id: "nobody", password: identitytest.Password},
-		"both wrong":     {id: "nobody", password: "wrong password"},
+		"unknown id":     {id: "absent", password: identitytest.Password},
+		"both wrong":     {id: "absent", password: "wrong password"},
 		"suspended": {id: "kim", password: identitytest.Password, prepare: func(w *world) {
 			w.store.Change("kim", func(a *identity.Account) { a.Status = identity.StatusSuspended })
 		}},
@@ -79,7 +79,7 @@ func TestLoginRefusalsAreAlike(t *testing.T) {
 			_, err := w.sessions.Login(t.Context(), credentials(c.id, c.password))
 			wantError(t, err, identity.ErrCredentials)
 			same(t, problem.From(err).Code, "AUTH_001")
-			same(t, w.passwords.Work(), 1) // neither less nor more than for anybody else
+			same(t, w.passwords.Work(), 1) // the same work as for an existing user
 			same(t, w.live.Count(), 0)
 			same(t, w.recorder.Counts(), map[string]int{"login rejected": 1})
 		})
@@ -111,7 +111,7 @@ func TestLoginValidates(t *testing.T) {
 	}
 }
 
-func TestLoginGivesNothingWhenSomethingIsAway(t *testing.T) {
+func TestLoginFailsDuringOutages(t *testing.T) {
 	t.Parallel()
 	down := problem.New(problem.Unavailable, "DOWN", "")
 	for name, fail := range map[string]func(w *world){
@@ -140,7 +140,7 @@ func TestLogoutEndsOneSession(t *testing.T) {
 	wantError(t, w.sessions.Logout(t.Context(), id), nil)
 	wantError(t, w.sessions.Logout(t.Context(), id), nil)
 	if w.live.Lives(id) || !w.live.Lives(w.session(t, second)) {
-		t.Error("not exactly the one session ended")
+		t.Error("want exactly the one session ended")
 	}
 	same(t, w.store.Indexed("kim"), []string{w.session(t, second)})
 	_, err := w.sessions.Refresh(t.Context(), first.Refresh)
@@ -154,7 +154,7 @@ func TestLogoutWorksWithoutTheDatabase(t *testing.T) {
 	w.store.Fail(errors.New("down"))
 	wantError(t, w.sessions.Logout(t.Context(), id), nil)
 	if w.live.Lives(id) {
-		t.Error("the session lives")
+		t.Error("the session is live")
 	}
 }
 

@@ -10,15 +10,14 @@ import (
 
 const maxUserName = 50
 
-// parseName returns a person's name in NFC and without the spaces around it, and
-// reports whether it is one: 1 to 50 characters, a letter among them.
+// parseName returns a person's name in NFC without surrounding spaces, and reports whether it is
+// valid: 1 to 50 characters, at least one of them a letter.
 //
-// A name consists of letters with their marks, digits, punctuation and single
-// spaces, in any script. All else is refused: symbols and emoji, and whatever is
-// not to be seen or changes how the rest is seen, such as control and format
-// characters (the direction of text; also ZWJ and ZWNJ, which a few names in
-// Sinhala and Persian are written with and can do without), variation selectors
-// and fillers.
+// A name consists of letters with their marks, digits, punctuation and single spaces, in any
+// script. Everything else is refused: symbols, emoji, and characters that are invisible or change
+// how others are displayed, such as control and format characters (including bidirectional
+// controls, and ZWJ and ZWNJ, which some Sinhala and Persian names use but do not need), variation
+// selectors and fillers.
 func parseName(text string) (name string, ok bool) {
 	name = strings.TrimFunc(norm.NFC.String(text), func(r rune) bool { return unicode.Is(unicode.Zs, r) })
 	if utf8.RuneCountInString(name) > maxUserName {
@@ -37,12 +36,11 @@ func parseName(text string) (name string, ok bool) {
 	return name, letters > 0
 }
 
-// inName are the characters of names, but for marks and spaces.
+// inName are the characters allowed in names, besides marks and spaces.
 var inName = []*unicode.RangeTable{unicode.L, unicode.Nd, unicode.Nl, unicode.P}
 
-// notInName are those of inName and those marks that are not to be seen by
-// themselves or not at all. Of conjoining jamo NFC leaves those that make up no
-// syllable of today's Korean.
+// notInName are letters and marks that are not visible by themselves. Conjoining jamo are among
+// them: NFC composes those of modern Korean syllables, so that only others remain.
 var notInName = []*unicode.RangeTable{
 	unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, conjoiningJamo,
 }

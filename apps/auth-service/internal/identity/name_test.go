@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-func TestNamesOfPeopleAreTaken(t *testing.T) {
+func TestValidNamesAreAccepted(t *testing.T) {
 	t.Parallel()
 	for language, name := range map[string]string{
 		"Korean": "홍길동", "Korean, rare syllable": "갂뷁", "Korean, compatibility jamo": "ㄱ씨", "Hanja": "洪吉童",
@@ -24,7 +24,7 @@ func TestNamesOfPeopleAreTaken(t *testing.T) {
 		"Chinese": "欧阳娜娜", "Mongolian": "Чингис", "Georgian": "შოთა", "Armenian": "Հայկ", "Greek": "Ελένη", "Amharic": "አበበ",
 		"Cherokee": "ᏣᎳᎩ", "Igbo, no composed form": "Ụ̀zọ̀", "50 characters": strings.Repeat("박", 50),
 	} {
-		for form, text := range map[string]string{"as it is": name, "decomposed": norm.NFD.String(name), "with spaces around": "\u3000 " + name + "\u00a0"} {
+		for form, text := range map[string]string{"unchanged": name, "decomposed": norm.NFD.String(name), "with spaces around": "\u3000 " + name + "\u00a0"} {
 			t.Run(language+", "+form, func(t *testing.T) {
 				t.Parallel()
 				got, ok := parseName(text)
@@ -36,7 +36,7 @@ func TestNamesOfPeopleAreTaken(t *testing.T) {
 	}
 }
 
-// Each of these is refused by itself and within a name.
+// unfit are refused alone and within a name.
 var unfit = map[string]string{
 	"null": "\x00", "newline": "\n", "tabulator": "\t", "escape": "\x1b", "C1 control": "\u0085",
 	"line separator": "\u2028", "paragraph separator": "\u2029",
@@ -54,12 +54,12 @@ var unfit = map[string]string{
 	"two spaces": "박  민수", "ideographic space": "박\u3000민수", "no-break space": "박\u00a0민수",
 }
 
-func TestWhatIsNotAName(t *testing.T) {
+func TestInvalidNamesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, text := range unfit {
 		for where, text := range map[string]string{"alone": text, "at the beginning": text + "박", "inside": "박" + text + "민수", "at the end": "박" + text} {
 			if strings.Contains(name, "space") && where != "inside" && name != "zero width space" {
-				continue // there it is trimmed
+				continue // trimmed there
 			}
 			t.Run(name+", "+where, func(t *testing.T) {
 				t.Parallel()
@@ -83,7 +83,7 @@ func TestWhatIsNotAName(t *testing.T) {
 	}
 }
 
-// FuzzName checks what holds for every name that is taken, in any form.
+// FuzzName checks the invariants of every accepted name, in any normalization form.
 func FuzzName(f *testing.F) {
 	for _, text := range unfit {
 		f.Add("박" + text + "민수")

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// MaxOwnSessions is how many sessions a user is shown.
+// MaxOwnSessions is how many of their sessions users see.
 const MaxOwnSessions = 100
 
-// Own returns the live sessions of the caller, newest first, MaxOwnSessions at
-// most. It returns ErrSessionStore or ErrDatabase.
+// Own returns the live sessions of the caller, newest first, at most MaxOwnSessions. It returns
+// ErrSessionStore or ErrDatabase.
 func (s *Sessions) Own(ctx context.Context, caller Caller) ([]Session, error) {
 	indexed, err := s.Index.Sessions(ctx, caller.UserID)
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *Sessions) Own(ctx context.Context, caller Caller) ([]Session, error) {
 		group.Go(func() error {
 			live, _, err := s.Store.Get(ctx, indexed[i].ID)
 			if errors.Is(err, ErrNoSession) || err == nil && live.over(s.Now()) {
-				indexed[i].ID = "" // its row stays for a while
+				indexed[i].ID = "" // ended, but its row has not expired yet
 				return nil
 			}
 			indexed[i].UsedAt, indexed[i].EndsAt = live.UsedAt, live.EndsAt
@@ -37,8 +37,8 @@ func (s *Sessions) Own(ctx context.Context, caller Caller) ([]Session, error) {
 	return slices.DeleteFunc(indexed, func(session Session) bool { return session.ID == "" }), nil
 }
 
-// EndOwn ends a session of the caller. It returns ErrSessionNotFound if there
-// is none of that id or it is somebody else's, or ErrSessionStore.
+// EndOwn ends a session of the caller. It returns ErrSessionNotFound for an unknown session and for
+// one of another user, or ErrSessionStore.
 func (s *Sessions) EndOwn(ctx context.Context, caller Caller, id string) error {
 	session, _, err := s.Store.Get(ctx, id)
 	if errors.Is(err, ErrNoSession) || err == nil && session.UserID != caller.UserID {

@@ -14,7 +14,7 @@ func TestOwnSessions(t *testing.T) {
 	first := w.session(t, w.login(t))
 	w.clock.Pass(time.Minute)
 	gone := w.session(t, w.login(t))
-	wantError(t, w.live.End(t.Context(), gone), nil) // its row is still there
+	wantError(t, w.live.End(t.Context(), gone), nil) // its row still exists
 	w.clock.Pass(time.Minute)
 	in := credentials("kim", identitytest.Password)
 	in.AutoLogin, in.Client = true, identity.NewClient(identitytest.Address, "Browser/1.0")
@@ -27,7 +27,7 @@ func TestOwnSessions(t *testing.T) {
 	wantError(t, err, nil)
 	for i := range own {
 		if own[i].UsedAt.IsZero() {
-			t.Errorf("nobody knows when %s was used", own[i].ID)
+			t.Errorf("last use of %s is missing", own[i].ID)
 		}
 		own[i].UsedAt = time.Time{}
 	}

@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// ErrFormat is returned for text that is not of the form that is asked for.
+// ErrFormat is returned for text of the wrong format.
 var ErrFormat = errors.New("identity: not of the form")
 
-// ParseUserID returns text if it has the form of a user id, or ErrFormat.
+// ParseUserID returns text if it is a well-formed user id, otherwise ErrFormat.
 func ParseUserID(text string) (string, error) {
 	if !idPattern.MatchString(text) {
 		return "", ErrFormat
@@ -17,11 +17,11 @@ func ParseUserID(text string) (string, error) {
 	return text, nil
 }
 
-// sessionIDPattern is what rand.Text returns.
+// sessionIDPattern matches the output of rand.Text.
 var sessionIDPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
-// ParseSessionID returns text if it has the form of a session id, or ErrFormat:
-// the id becomes a key of the state store, whose own keys contain "||".
+// ParseSessionID returns text if it is a well-formed session id, otherwise ErrFormat. The id
+// becomes a key of the state store, where "||" is a separator.
 func ParseSessionID(text string) (string, error) {
 	if !sessionIDPattern.MatchString(text) {
 		return "", ErrFormat
@@ -29,7 +29,7 @@ func ParseSessionID(text string) (string, error) {
 	return text, nil
 }
 
-// ParsePermission returns text if it is the code of a permission, or ErrFormat.
+// ParsePermission returns text if it is the code of a permission, otherwise ErrFormat.
 func ParsePermission(text string) (string, error) {
 	if !slices.Contains([]string{PermissionAdmin, PermissionBillInquiry, PermissionProductChange}, text) {
 		return "", ErrFormat

@@ -10,9 +10,9 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 )
 
-// TestOfAPasswordOnlyTheLengthCounts keeps rules of composition out, and limits
-// in bytes: a password in Korean may be as long as one in English.
-func TestOfAPasswordOnlyTheLengthCounts(t *testing.T) {
+// TestPasswordRuleIsLengthOnly excludes composition rules, and limits in bytes: a Korean password
+// may be as long as an English one.
+func TestPasswordRuleIsLengthOnly(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		password string
@@ -24,7 +24,7 @@ func TestOfAPasswordOnlyTheLengthCounts(t *testing.T) {
 		"50 of Korean":            {strings.Repeat("밀", 50), true},
 		"outside the first plane": {strings.Repeat("\U0001F512", 8), true},
 		"7":                       {"aaaaaaa", false},
-		"51, not cut":             {strings.Repeat("a", 51), false},
+		"51, not truncated":       {strings.Repeat("a", 51), false},
 		"8 syllables, decomposed": {norm.NFD.String("비밀번호여덟글자"), true},
 		"50, decomposed":          {norm.NFD.String(strings.Repeat("밀", 50)), true},
 		"7 syllables, decomposed": {norm.NFD.String("비밀번호일곱자"), false},
@@ -46,7 +46,7 @@ func TestOfAPasswordOnlyTheLengthCounts(t *testing.T) {
 	}
 }
 
-func TestAPasswordIsTheSameInEveryNormalizationForm(t *testing.T) {
+func TestPasswordIsTheSameInEveryNormalizationForm(t *testing.T) {
 	t.Parallel()
 	const korean = "비밀번호여덟글자"
 	mac := norm.NFD.String(korean)
@@ -66,7 +66,7 @@ func TestAPasswordIsTheSameInEveryNormalizationForm(t *testing.T) {
 
 			caller := identity.Caller{UserID: in.UserID, SessionID: w.session(t, grant)}
 			err = w.accounts.ChangePassword(t.Context(), caller, identity.ChangePasswordRequest{Current: c.set, New: c.typed})
-			same(t, faultyFields(t, err), map[string]bool{"newPassword": true}) // it is the same
+			same(t, faultyFields(t, err), map[string]bool{"newPassword": true}) // the new password equals the old one
 			change := identity.ChangePasswordRequest{Current: c.typed, New: c.set + "!"}
 			wantError(t, w.accounts.ChangePassword(t.Context(), caller, change), nil)
 			_, err = w.sessions.Login(t.Context(), credentials(in.UserID, c.typed+"!"))
@@ -75,9 +75,9 @@ func TestAPasswordIsTheSameInEveryNormalizationForm(t *testing.T) {
 	}
 }
 
-// TestAHashOfDecomposedTextIsRenewed covers hashes made before passwords were
-// normalized, also of passwords that would be too short by now.
-func TestAHashOfDecomposedTextIsRenewed(t *testing.T) {
+// TestHashOfDecomposedTextIsRenewed covers hashes from before normalization, also of passwords that
+// would now be too short.
+func TestHashOfDecomposedTextIsRenewed(t *testing.T) {
 	t.Parallel()
 	for name, mac := range map[string]string{
 		"8 syllables": norm.NFD.String("비밀번호여덟글자"), "4 syllables": norm.NFD.String("비밀번호"),
@@ -93,14 +93,14 @@ func TestAHashOfDecomposedTextIsRenewed(t *testing.T) {
 				wantError(t, err, nil)
 				same(t, account.PasswordHash, identitytest.HashOf(norm.NFC.String(mac)))
 			}
-			same(t, w.passwords.Work(), 4) // two to verify, one to renew, and then one
+			same(t, w.passwords.Work(), 4) // two to verify, one to renew, then one
 		})
 	}
 }
 
-// TestWhatIsTypedDecidesTheWork: of a password that is not in NFC two hashes are
-// computed, whether or not there is such a user, and whatever hash it has.
-func TestWhatIsTypedDecidesTheWork(t *testing.T) {
+// TestTypedTextDeterminesTheWork: for a password that is not in NFC two hashes are computed,
+// whether or not the user exists and whatever its hash.
+func TestTypedTextDeterminesTheWork(t *testing.T) {
 	t.Parallel()
 	mac := norm.NFD.String("비밀번호여덟글자")
 	for name, c := range map[string]struct {
@@ -113,7 +113,7 @@ func TestWhatIsTypedDecidesTheWork(t *testing.T) {
 			t.Parallel()
 			w := setup()
 			w.store.Change("lee", func(a *identity.Account) { a.PasswordHash = identitytest.HashOf(mac) })
-			for i, id := range []string{"kim", "lee", "nobody"} {
+			for i, id := range []string{"kim", "lee", "absent"} {
 				_, err := w.sessions.Login(t.Context(), credentials(id, c.typed))
 				wantError(t, err, identity.ErrCredentials)
 				same(t, w.passwords.Work(), c.want*(i+1))

@@ -7,100 +7,94 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Ids of users that come from outside are found in any case, for they are unique
-// without regard to it. Those that were registered before they had to be, and
-// differ in nothing but case, are each found by the exact spelling only. What is
-// returned has the id as it was registered, and so have sessions and attempts.
+// User ids are unique regardless of case, and lookups ignore case. Older ids that differ only in
+// case are found by their exact spelling. Returned values, sessions and attempts contain the
+// registered spelling.
 
-// Every method below may also return ErrDatabase or ErrSessionStore (for what
-// it is kept in), or the error of a context that ended.
+// Every method below may also return ErrDatabase or ErrSessionStore, depending on where the data is
+// stored, or the error of an ended context.
 
-// Users keeps users. Implementations are safe for concurrent use, like those
-// of all interfaces here.
+// Users stores users. Implementations of it and of all interfaces below are safe for concurrent
+// use.
 type Users interface {
 	Registry
 
-	// User returns ErrUserNotFound if there is none of that id.
+	// User returns the user with the id, or ErrUserNotFound.
 	User(ctx context.Context, id string) (User, error)
 	// Registered reports whether the line belongs to the customer's account.
 	Registered(ctx context.Context, customerID string, line msisdn.Number) (bool, error)
 }
 
-// Registry takes new users.
+// Registry creates users.
 type Registry interface {
-	// Available returns ErrUserIDTaken, ErrCustomerTaken or, with the least
-	// weight, ErrLineTaken if one of u's belongs to another account. A line belongs
-	// to its present customer's account alone, see CreateHolder.
+	// Available returns ErrUserIDTaken, ErrCustomerTaken or ErrLineTaken, in this order of
+	// precedence, if a name of u is taken. A line belongs to the account of its present customer
+	// only, see CreateHolder.
 	Available(ctx context.Context, u User) error
 	// Create stores a new user. It returns the errors of Available.
 	Create(ctx context.Context, a Account) error
-	// CreateHolder is Create for the customer that the carrier names as the line's
-	// present one. Another customer's account that has the line keeps it as a moved
-	// line, which no longer belongs to it. The move is audited, in one transaction
-	// with the new user.
+	// CreateHolder is Create for the present customer of a line, as confirmed by KOS. Another
+	// customer's account with the line keeps it as a moved line, which no longer belongs to it. The
+	// move is audited in the transaction that creates the user.
 	CreateHolder(ctx context.Context, a Account) error
 }
 
-// Credentials keeps what users prove themselves with.
+// Credentials stores password hashes.
 type Credentials interface {
-	// Account returns ErrUserNotFound if there is none of that id.
+	// Account returns the account with the id, or ErrUserNotFound.
 	Account(ctx context.Context, id string) (Account, error)
-	// ReplacePassword changes the hash from c.From to c.To and forgets all
-	// sessions of the user but c.Keep. Before that takes effect it calls end
-	// with their ids; if end fails, nothing has changed. It returns
-	// ErrCurrentPassword if the hash is not c.From any more.
+	// ReplacePassword changes the hash from c.From to c.To and removes all sessions of the user but
+	// c.Keep from the index. Before the commit it calls end with their ids; if end fails, nothing
+	// changes. It returns ErrCurrentPassword if the hash is no longer c.From.
 	ReplacePassword(ctx context.Context, c PasswordChange, end func(ctx context.Context, ids []string) error) error
-	// RenewHash replaces the hash from of a password by another one of the same
-	// password, and tells whether it did: not if the hash is not from any more.
+	// RenewHash replaces the hash from by another hash of the same password. It returns false if
+	// the hash is no longer from.
 	RenewHash(ctx context.Context, userID, from, to string) (bool, error)
 }
 
-// Attempts counts failures in a row by the id that was claimed, whether or not
-// somebody has it. All replicas count together.
+// Attempts counts consecutive failures by the claimed id, whether or not a user has it. All
+// replicas share the counts.
 type Attempts interface {
-	// Take counts an attempt as a failure, for the time being, and returns how
-	// many there are now. The one that makes MaxFailures locks the id. It
-	// returns ErrLocked, and counts nothing, if the id is locked.
+	// Take counts an attempt as a failure in advance, and returns the number of failures. The
+	// attempt that reaches MaxFailures locks the id. It returns ErrLocked, without counting, if the
+	// id is locked.
 	Take(ctx context.Context, id string) (int, error)
-	// Reset forgets all failures; it also unlocks.
+	// Reset removes all failures, which also unlocks the id.
 	Reset(ctx context.Context, id string) error
 }
 
-// LoginHistory remembers logins.
+// LoginHistory stores logins.
 type LoginHistory interface {
-	// AppendLogin hands over an entry. It waits for the database for a moment
-	// only; later the entry is written in the background.
+	// AppendLogin adds an entry. It waits for the database briefly; after that the entry is written
+	// in the background.
 	AppendLogin(ctx context.Context, l Login)
-	// Logins returns a page of a user's entries. Entries that are nobody's are
-	// in no page.
+	// Logins returns a page of a user's entries. Entries without a user are on no page.
 	Logins(ctx context.Context, userID string, page, size int) (LoginPage, error)
 }
 
-// PasswordChange replaces one password hash by another.
+// PasswordChange replaces a password hash.
 type PasswordChange struct {
 	UserID, From, To string
-	Keep             string // the session in which it was asked for
+	Keep             string // the session that requested the change
 }
 
-// SessionIndex remembers which sessions each user has. Whether a session is
-// alive is for the SessionStore to say.
+// SessionIndex stores which sessions each user has. Whether a session is live is decided by the
+// SessionStore.
 type SessionIndex interface {
-	// Open adds a session, to be forgotten at until. It returns ErrCredentials
-	// if the user's password hash is not passwordHash any more or the user is
-	// not active, and ErrAccountChanged if the user may do other things than the
-	// session by now.
+	// Open adds a session that expires at until. It returns ErrCredentials if the user's password
+	// hash is not passwordHash or the user is not active, and ErrAccountChanged if the user's
+	// permissions differ from the session's.
 	Open(ctx context.Context, s Session, passwordHash string, until time.Time) error
-	// Extend moves the end of a session to until and returns its user as of
-	// now, or ErrUserNotFound if the session or the user is not known any more.
+	// Extend moves the end of a session to until and returns its current user, or ErrUserNotFound
+	// if the session or the user does not exist.
 	Extend(ctx context.Context, id string, until time.Time) (User, error)
 	// Close removes a session.
 	Close(ctx context.Context, id string) error
-	// Sessions returns what it knows of the newest MaxOwnSessions sessions of a
-	// user: their ids and origins.
+	// Sessions returns ids and origins of the newest MaxOwnSessions sessions of a user.
 	Sessions(ctx context.Context, userID string) ([]Session, error)
 }
 
-// SessionStore keeps live sessions, for all services to see.
+// SessionStore stores live sessions. All services read it.
 type SessionStore interface {
 	// Create stores a new session.
 	Create(ctx context.Context, s Session) error
@@ -109,43 +103,40 @@ type SessionStore interface {
 	// Update replaces a session that is still at version, or returns
 	// ErrSessionChanged.
 	Update(ctx context.Context, s Session, version string) error
-	// End ends a session. One that has ended is no error.
+	// End ends a session. It returns nil for one that has ended already.
 	End(ctx context.Context, id string) error
 }
 
-// Passwords hashes passwords. All methods that return an error return a
-// TooManyRequests problem when there is too much to do.
+// Passwords hashes passwords. Every method returns a TooManyRequests problem under overload.
 type Passwords interface {
-	// Admit tells whether there is room for more work at this moment, before
-	// anything else is done for it.
+	// Admit returns an error if there is no capacity now. Callers use it to fail before other work.
 	Admit() error
 	// Hash returns the hash of a password, in NFC.
 	Hash(ctx context.Context, password string) (string, error)
-	// Verify reports whether hash is that of the password, and if so whether it
-	// is not one as Hash makes it now. With an empty hash, nobody's, it is false
-	// after the same work. It calls begin when there is nothing left to wait for;
-	// if that fails, it returns that error and has not looked.
+	// Verify reports whether password matches hash, and if so whether the hash is outdated. An
+	// empty hash stands for an unknown user: Verify returns false after the same work. It calls
+	// begin after all waiting and directly before the comparison, and returns begin's error without
+	// comparing.
 	Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (right, outdated bool, err error)
 }
 
-// Tokens signs and reads tokens. Both methods may return an Unavailable problem
-// when there is no key.
+// Tokens signs and reads tokens. Both methods may return an Unavailable problem when there is no
+// key.
 type Tokens interface {
-	// Issue signs a pair for u in s; its refresh token has the id s.RefreshID.
+	// Issue signs a token pair for u in s; the refresh token gets the id s.RefreshID.
 	Issue(ctx context.Context, u User, s Session) (TokenPair, error)
-	// ReadRefresh returns ErrRefreshToken for whatever is no valid refresh token.
+	// ReadRefresh returns ErrRefreshToken for anything that is not a valid refresh token.
 	ReadRefresh(ctx context.Context, text string) (RefreshToken, error)
 }
 
-// Carrier is KOS, which knows whose the lines are.
+// Carrier is KOS, which knows the customer of each line.
 type Carrier interface {
-	// Customer returns the id of the customer whose line it is, or "" if the
-	// carrier does not tell, and whether it knows the line at all. It returns
-	// an Unavailable problem if the carrier cannot be asked.
+	// Customer returns the id of the line's customer, or "" if KOS does not disclose it, and
+	// whether the line exists. It returns an Unavailable problem if KOS cannot be reached.
 	Customer(ctx context.Context, line msisdn.Number) (id string, known bool, err error)
 }
 
-// Recorder counts what happens, for those who run the service.
+// Recorder counts events for the metrics.
 type Recorder interface {
 	Login(Outcome)
 	Refresh(Outcome)
@@ -153,21 +144,21 @@ type Recorder interface {
 	SessionsEnded(reason EndReason, count int)
 }
 
-// Outcome is how a login or a refresh went.
+// Outcome is the result of a login or a refresh.
 type Outcome string
 
 // The outcomes.
 const (
 	OutcomeSuccess  Outcome = "success"
-	OutcomeRejected Outcome = "rejected" // wrong credentials, no valid token
+	OutcomeRejected Outcome = "rejected" // wrong credentials, invalid token
 	OutcomeReused   Outcome = "reused"   // a refresh token that was used before
-	OutcomeLocked   Outcome = "locked"   // the id is locked, or is now
-	OutcomeExpired  Outcome = "expired"  // the session has lasted as long as it may
-	OutcomeBusy     Outcome = "busy"     // more than is worked on at once
-	OutcomeError    Outcome = "error"    // through no fault of the caller
+	OutcomeLocked   Outcome = "locked"   // the id is locked, or has become so
+	OutcomeExpired  Outcome = "expired"  // the session reached its maximum lifetime
+	OutcomeBusy     Outcome = "busy"     // over capacity
+	OutcomeError    Outcome = "error"    // a failure that the caller did not cause
 )
 
-// EndReason is why a session ended before its time.
+// EndReason is why a session ended before it expired.
 type EndReason string
 
 // The reasons.
@@ -175,8 +166,8 @@ const (
 	EndLogout         EndReason = "logout"
 	EndPasswordChange EndReason = "password_change"
 	EndTokenReuse     EndReason = "token_reuse"
-	EndUserGone       EndReason = "user_gone" // removed or suspended, found out at a refresh
+	EndUserGone       EndReason = "user_gone" // removed or suspended, detected at a refresh
 	EndSuspended      EndReason = "suspended"
-	EndExpired        EndReason = "expired" // it has lasted as long as it may
+	EndExpired        EndReason = "expired" // reached its maximum lifetime
 	EndByUser         EndReason = "by_user" // in another session
 )

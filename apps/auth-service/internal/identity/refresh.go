@@ -9,18 +9,18 @@ import (
 // Causes of an ErrRefreshToken.
 var (
 	errReused  = errors.New("identity: refresh token used before")
-	errExpired = errors.New("identity: session has lasted as long as it may")
+	errExpired = errors.New("identity: session reached its maximum lifetime")
 )
 
-// refreshAttempts bounds how often a refresh starts over because the session
-// changed meanwhile. Mostly that is a service that prolonged its life.
+// refreshAttempts bounds the retries of a refresh because of concurrent changes of the session,
+// mostly by a service that extends it.
 const refreshAttempts = 5
 
-// Refresh exchanges a refresh token for a new pair. The token is good for one
-// use; presenting it again ends the session, because one of two holders has
-// stolen it. But a moment after its use it may be one client that asked twice:
-// then the second answer brings the same new refresh token, by its id. It
-// returns ErrRefreshToken, or a TooManyRequests or Unavailable problem.
+// Refresh exchanges a refresh token for a new pair. A token can be used once; its reuse ends the
+// session, because one of two holders must have stolen it. Within Lifetimes.Grace after the first
+// use, reuse is taken for a client that sent two requests at once, and the second answer contains
+// the same new refresh token id. It returns ErrRefreshToken, or a TooManyRequests or Unavailable
+// problem.
 func (s *Sessions) Refresh(ctx context.Context, text string) (Grant, error) {
 	grant, err := s.refresh(ctx, text)
 	s.Recorder.Refresh(outcome(err))
@@ -32,7 +32,7 @@ func (s *Sessions) refresh(ctx context.Context, text string) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	done, err := s.turns.take(ctx, token.SessionID)
+	done, err := s.locks.lock(ctx, token.SessionID)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -47,10 +47,10 @@ func (s *Sessions) refresh(ctx context.Context, text string) (Grant, error) {
 	return Grant{}, ErrSessionStore.WithCause(ErrSessionChanged)
 }
 
-// exchange makes one attempt to replace token by a refresh token of the id
-// next. It returns ErrSessionChanged if somebody else was faster, or if the
-// session was written but the store's answer got lost and the sidecar wrote
-// again: then the following attempt finds next in its place.
+// exchange makes one attempt to replace token by a refresh token with the id next. It returns
+// ErrSessionChanged if a concurrent request changed the session. It also does so if the write
+// succeeded but its response was lost and the sidecar retried it; the next attempt then finds next
+// in the session.
 func (s *Sessions) exchange(ctx context.Context, token RefreshToken, next string) (Grant, error) {
 	session, version, err := s.Store.Get(ctx, token.SessionID)
 	if errors.Is(err, ErrNoSession) {
@@ -62,11 +62,11 @@ func (s *Sessions) exchange(ctx context.Context, token RefreshToken, next string
 	if session.over(s.Now()) {
 		return Grant{}, s.refuse(ctx, session.ID, EndExpired, errExpired)
 	}
-	used := session.RefreshID == token.ID // for the first time, that is
+	used := session.RefreshID == token.ID // first use
 	if !used && session.RefreshID != next && !s.inGrace(session, token) {
 		return Grant{}, s.refuse(ctx, session.ID, EndTokenReuse, errReused)
 	}
-	user, err := s.holder(ctx, session)
+	user, err := s.sessionUser(ctx, session)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -84,14 +84,14 @@ func (s *Sessions) exchange(ctx context.Context, token RefreshToken, next string
 	return Grant{TokenPair: pair, User: user}, nil
 }
 
-// inGrace reports whether token was used a moment ago.
+// inGrace reports whether token was used within the grace period.
 func (s *Sessions) inGrace(session Session, token RefreshToken) bool {
 	return session.UsedRefreshID == token.ID && s.Now().Sub(session.RefreshedAt) < s.Lifetimes.Grace
 }
 
-// holder returns the user of a session, who goes on with it. What the user may
-// do is read anew: that is how a change gets into tokens.
-func (s *Sessions) holder(ctx context.Context, session Session) (User, error) {
+// sessionUser returns the current user of a session and extends the session in the index. Changed
+// permissions enter the tokens this way.
+func (s *Sessions) sessionUser(ctx context.Context, session Session) (User, error) {
 	user, err := s.Index.Extend(ctx, session.ID, s.until(session))
 	if err == nil && user.Status != StatusActive {
 		err = ErrUserNotFound

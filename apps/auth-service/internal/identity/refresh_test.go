@@ -41,7 +41,7 @@ func TestReuseEndsTheSession(t *testing.T) {
 	w.clock.Pass(grace)
 	_, err = w.sessions.Refresh(t.Context(), first.Refresh)
 	wantError(t, err, identity.ErrRefreshToken)
-	_, err = w.sessions.Refresh(t.Context(), second.Refresh) // the right one, too late
+	_, err = w.sessions.Refresh(t.Context(), second.Refresh) // the current token, after the session has ended
 	wantError(t, err, identity.ErrRefreshToken)
 	_, err = w.sessions.Refresh(t.Context(), other.Refresh)
 	wantError(t, err, nil)
@@ -52,8 +52,7 @@ func TestReuseEndsTheSession(t *testing.T) {
 	})
 }
 
-// TestReuseOfAnOlderTokenHasNoGrace: only the token used last may be in the
-// hands of a client that asked twice.
+// TestReuseOfAnOlderTokenHasNoGrace: the grace period applies to the token used last only.
 func TestReuseOfAnOlderTokenHasNoGrace(t *testing.T) {
 	t.Parallel()
 	w := setup()
@@ -67,7 +66,7 @@ func TestReuseOfAnOlderTokenHasNoGrace(t *testing.T) {
 	same(t, w.live.Count(), 0)
 }
 
-func TestAClientThatAsksTwiceAtOnceGoesOn(t *testing.T) {
+func TestDuplicateRefreshWithinGraceSucceeds(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	first := w.login(t)
@@ -77,7 +76,7 @@ func TestAClientThatAsksTwiceAtOnceGoesOn(t *testing.T) {
 	w.store.Change("kim", func(a *identity.Account) { a.Permissions = []string{identity.PermissionBillInquiry} })
 	again, err := w.sessions.Refresh(t.Context(), first.Refresh)
 	wantError(t, err, nil)
-	same(t, w.refreshID(t, again), w.refreshID(t, second)) // one and the same, so that either may go on
+	same(t, w.refreshID(t, again), w.refreshID(t, second)) // the same id, so that the client may continue with either
 	same(t, again.User.Permissions, []string{identity.PermissionBillInquiry})
 
 	third, err := w.sessions.Refresh(t.Context(), again.Refresh)
@@ -88,7 +87,7 @@ func TestAClientThatAsksTwiceAtOnceGoesOn(t *testing.T) {
 	same(t, w.recorder.Counts()["refresh success"], 4)
 }
 
-// refreshID returns the id of the refresh token of a grant.
+// refreshID returns the refresh token id of a grant.
 func (w *world) refreshID(t *testing.T, g identity.Grant) string {
 	t.Helper()
 	token, err := w.tokens.ReadRefresh(t.Context(), g.Refresh)
@@ -96,9 +95,9 @@ func (w *world) refreshID(t *testing.T, g identity.Grant) string {
 	return token.ID
 }
 
-// TestOfTwoParallelRefreshesBothGoOn has the other refresh on another replica:
-// here they would wait for one another.
-func TestOfTwoParallelRefreshesBothGoOn(t *testing.T) {
+// TestParallelRefreshesOnTwoReplicas refreshes on another replica, because within one they are
+// serialized.
+func TestParallelRefreshesOnTwoReplicas(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	replica := identity.NewSessions(w.sessions.SessionsParams)
@@ -116,14 +115,14 @@ func TestOfTwoParallelRefreshesBothGoOn(t *testing.T) {
 	same(t, w.live.Count(), 1)
 }
 
-func TestNoRefreshOutlastsTheSession(t *testing.T) {
+func TestRefreshEndsWithTheSession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		autoLogin bool
 		absolute  time.Duration
 	}{
-		"of a day":   {false, 12 * time.Hour},
-		"of a month": {true, 720 * time.Hour},
+		"default":    {false, 12 * time.Hour},
+		"auto-login": {true, 720 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +146,7 @@ func TestNoRefreshOutlastsTheSession(t *testing.T) {
 	}
 }
 
-func TestRefreshSurvivesAProlongation(t *testing.T) {
+func TestRefreshRetriesAfterConcurrentExtension(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	grant := w.login(t)
@@ -163,13 +162,13 @@ func TestRefreshSurvivesAProlongation(t *testing.T) {
 	same(t, touches, 2)
 }
 
-func TestRefreshKnowsItsOwnWrite(t *testing.T) {
+func TestRefreshRecognisesItsOwnRepeatedWrite(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	first := w.login(t)
 	w.live.AfterUpdate = func() error {
 		w.live.AfterUpdate = nil
-		return identity.ErrSessionChanged // written twice by the sidecar: the second time the version is old
+		return identity.ErrSessionChanged // repeated by the sidecar, which makes the version outdated
 	}
 	second, err := w.sessions.Refresh(t.Context(), first.Refresh)
 	wantError(t, err, nil)
@@ -177,7 +176,7 @@ func TestRefreshKnowsItsOwnWrite(t *testing.T) {
 	wantError(t, err, nil)
 }
 
-func TestRefreshGivesUpOnASessionThatKeepsChanging(t *testing.T) {
+func TestRefreshRetriesAreBounded(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	grant := w.login(t)
@@ -199,7 +198,7 @@ func TestLogoutDuringRefreshWins(t *testing.T) {
 	same(t, w.live.Count(), 0)
 }
 
-func TestRefreshOfAUserWhoIsGone(t *testing.T) {
+func TestRefreshOfRemovedUserEndsTheSession(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	grant := w.login(t)
@@ -210,7 +209,7 @@ func TestRefreshOfAUserWhoIsGone(t *testing.T) {
 	same(t, w.recorder.Counts()["ended user_gone"], 1)
 }
 
-func TestRefreshLosesNothingInAnOutage(t *testing.T) {
+func TestRefreshTokenSurvivesOutages(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fail func(w *world, err error)
@@ -234,7 +233,7 @@ func TestRefreshLosesNothingInAnOutage(t *testing.T) {
 	}
 }
 
-func TestRefreshRefusesWhatIsNoRefreshToken(t *testing.T) {
+func TestRefreshRefusesOtherTokens(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	grant := w.login(t)

@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// Accounts are the use cases about users. It is safe for concurrent use.
+// Accounts are the use cases on users. It is safe for concurrent use.
 type Accounts struct {
 	AccountsParams
 }
 
-// AccountsParams is what Accounts needs.
+// AccountsParams are the dependencies of Accounts.
 type AccountsParams struct {
 	Users       Users
 	Credentials Credentials
@@ -24,23 +24,22 @@ type AccountsParams struct {
 // NewAccounts returns the use cases.
 func NewAccounts(params AccountsParams) *Accounts { return &Accounts{params} }
 
-// Registration is the form with which a customer creates an account. What the
-// customer may do is not on it: a new customer gets the permissions of all.
+// Registration is the request to create a customer's account. It has no permissions: every new
+// customer gets the same ones.
 type Registration struct {
 	UserID, CustomerID, LineNumber, UserName, Password string
 }
 
-// Register creates an account. It returns ErrValidation, ErrUserIDTaken,
-// ErrCustomerTaken, ErrLineTaken, or an Unavailable problem: without the
-// carrier's word on the line nobody is registered with it. If another account
-// has the line, the carrier decides whose it is: a number may have been given to
-// another customer since.
+// Register creates an account. It returns ErrValidation, ErrUserIDTaken, ErrCustomerTaken,
+// ErrLineTaken, or an Unavailable problem: a line is not registered without confirmation by KOS. If
+// another account has the line, KOS decides whose it is, because a number can be given to another
+// customer.
 func (a *Accounts) Register(ctx context.Context, in Registration) (User, error) {
 	user, err := in.validate()
 	if err != nil {
 		return User{}, err
 	}
-	// Only create decides; asking before spares the carrier and the CPU.
+	// Only Create is authoritative. This check avoids needless KOS calls and hashing.
 	taken := a.Users.Available(ctx, user)
 	if taken != nil && !errors.Is(taken, ErrLineTaken) {
 		return User{}, taken
@@ -59,10 +58,10 @@ func (a *Accounts) Register(ctx context.Context, in Registration) (User, error) 
 	return user, nil
 }
 
-// checkLine returns how to create the account of u by what the carrier says of
-// the line: with CreateHolder if the line is the customer's. A line that the
-// carrier does not know is the customer's who registers it first: then checkLine
-// returns taken. It returns ErrLineTaken for another customer's line.
+// checkLine returns the function that creates the account of u, depending on KOS's answer about the
+// line: CreateHolder if the line is the customer's. A line that KOS does not know belongs to the
+// customer who registers it first; checkLine then returns taken. It returns ErrLineTaken for
+// another customer's line.
 func (a *Accounts) checkLine(ctx context.Context, u User, taken error) (create func(context.Context, Account) error, err error) {
 	customerID, known, err := a.Carrier.Customer(ctx, u.Line)
 	switch {
@@ -76,10 +75,9 @@ func (a *Accounts) checkLine(ctx context.Context, u User, taken error) (create f
 	return a.Users.CreateHolder, nil
 }
 
-// Registered reports whether the customer is registered with the line, and the
-// line has not moved to another customer's account. An id or a line that no registration can have is not registered, which is no fault: the
-// question comes from another service, whose sidecar counts a refusal as a
-// failure of this one. It returns ErrDatabase.
+// Registered reports whether the customer is registered with the line and the line has not moved to
+// another account. Malformed ids and lines are not registered and no error: the caller is another
+// service, whose sidecar counts refusals as failures of this service. It returns ErrDatabase.
 func (a *Accounts) Registered(ctx context.Context, customerID, lineNumber string) (bool, error) {
 	faults := fieldFaults{}
 	faults.checkID("customerId", customerID)

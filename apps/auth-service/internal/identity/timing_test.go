@@ -12,8 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
 )
 
-// tries are a wrong password of kim's and an id that nobody has, both with real
-// hashes.
+// tries compares a wrong password of kim with an unknown id, with real hashes.
 type tries struct {
 	tb       testing.TB
 	sessions *identity.Sessions
@@ -34,7 +33,7 @@ func newTries(tb testing.TB, cost password.Config) *tries {
 	return &tries{tb, identity.NewSessions(params), w.store}
 }
 
-// once returns how long the refusal of an id took.
+// once returns the duration of a refused login.
 func (t *tries) once(id string) time.Duration {
 	t.tb.Helper()
 	start := time.Now()
@@ -46,32 +45,32 @@ func (t *tries) once(id string) time.Duration {
 	return took
 }
 
-// medians returns those of n tries each, in turns: whatever else the machine
-// does meets both.
+// medians returns the median durations of n tries each, interleaved so that other load on the
+// machine affects both.
 func (t *tries) medians(n int) (wrong, unknown time.Duration) {
 	t.tb.Helper()
 	var wrongs, unknowns []time.Duration
 	for range n {
-		wrongs, unknowns = append(wrongs, t.once("kim")), append(unknowns, t.once("nobody"))
+		wrongs, unknowns = append(wrongs, t.once("kim")), append(unknowns, t.once("absent"))
 	}
 	slices.Sort(wrongs)
 	slices.Sort(unknowns)
 	return wrongs[n/2], unknowns[n/2]
 }
 
-// TestWorkDoesNotTellWhoExists: what costs time, a hash, is done for an id that
-// nobody has as for a wrong password. How long both take BenchmarkRefusal tells.
-func TestWorkDoesNotTellWhoExists(t *testing.T) {
+// TestWorkDoesNotRevealWhoExists checks that an unknown id takes as many hashes as a wrong
+// password. BenchmarkRefusal compares the durations.
+func TestWorkDoesNotRevealWhoExists(t *testing.T) {
 	t.Parallel()
 	w := setup()
-	for i, id := range []string{"kim", "nobody"} {
+	for i, id := range []string{"kim", "absent"} {
 		w.guess(t, id, identity.ErrCredentials)
 		same(t, w.passwords.Work(), i+1)
 	}
 }
 
-// BenchmarkRefusal tells how the median of a wrong password relates to that of
-// an unknown id, at the cost of production.
+// BenchmarkRefusal reports the ratio of the median durations of a wrong password and an unknown id,
+// with the cost parameters of production.
 func BenchmarkRefusal(b *testing.B) {
 	tries := newTries(b, password.Config{MemoryKiB: 19456, Iterations: 2, Parallelism: 1})
 	for b.Loop() {

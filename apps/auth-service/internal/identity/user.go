@@ -1,31 +1,28 @@
-// Package identity is the domain of the auth service: who may log in, what they
-// may do, and which sessions they have. It knows rules and no technology; what
-// it needs from the outside it names as interfaces.
+// Package identity is the domain of the auth service: users, their permissions and their sessions.
+// It contains rules without technology; it declares its dependencies as interfaces.
 package identity
 
 import "github.com/phonebill/phonebill/apps/internal/msisdn"
 
-// The permissions there are. ADMIN manages users and is no customer.
+// Permissions. A user with ADMIN manages users and is not a customer.
 const (
 	PermissionBillInquiry   = "BILL_INQUIRY"
 	PermissionProductChange = "PRODUCT_CHANGE"
 	PermissionAdmin         = "ADMIN"
 )
 
-// Status says whether a user may log in.
+// Status is the state of an account.
 type Status string
 
 // The states of an account.
 const (
 	StatusActive    Status = "ACTIVE"
 	StatusSuspended Status = "SUSPENDED" // by an administrator
-	// StatusLocked is shown of an active account whose user cannot log in after
-	// too many wrong passwords. It is never stored.
+	// StatusLocked is shown for an active account during a lock-out. It is never stored.
 	StatusLocked Status = "LOCKED"
 )
 
-// User is somebody who may log in: a customer with a line, or a member of staff
-// with neither.
+// User is a customer with a line, or a member of staff with neither.
 type User struct {
 	ID          string
 	Name        string
@@ -35,7 +32,7 @@ type User struct {
 	Permissions []string // sorted
 }
 
-// Lines returns the lines that the user may see and change, as digits.
+// Lines returns the digits of the lines that the user may see and change.
 func (u User) Lines() []string {
 	if u.Line == "" {
 		return nil

@@ -11,14 +11,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// Limits of what clients send, in characters.
+// Limits of passwords, in characters.
 const minPassword, maxPassword = 8, 50
 
-// Ids end up in tokens and headers, so they are ASCII.
+// Ids are ASCII because they appear in tokens and headers.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{3,20}$`)
 
-// canonical returns an id as all its spellings have it: ids are unique without
-// regard to case. Only of ASCII: an id that has anything else is nobody's.
+// canonical returns the lower-case form of an id, because ids are unique regardless of case. It
+// lowers ASCII letters only; an id with other characters cannot exist.
 func canonical(id string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
@@ -28,7 +28,7 @@ func canonical(id string) string {
 	}, id)
 }
 
-// fieldFaults says what is wrong with each field of a form.
+// fieldFaults maps invalid fields of a request to messages.
 type fieldFaults map[string]string
 
 // err returns ErrValidation with all faults, or nil if there are none.
@@ -45,27 +45,27 @@ func (f fieldFaults) checkID(field, id string) {
 	}
 }
 
-// checkPassword measures a password that is to be hashed, in NFC.
+// checkPassword checks the length of a new password, in NFC.
 func (f fieldFaults) checkPassword(field, password string) {
 	password = norm.NFC.String(password)
 	f.checkLength(field, password, password)
 }
 
-// checkTypedPassword measures a password that is to be verified. Text as it is
-// typed may be longer than it is in NFC, and before passwords were normalized it
-// was measured so: what was long enough then must go on to be.
+// checkTypedPassword checks the length of a password that is to be verified. The typed text may be
+// longer than its NFC form, and older passwords were measured before normalization: those must
+// still be accepted.
 func (f fieldFaults) checkTypedPassword(field, typed string) {
 	f.checkLength(field, typed, norm.NFC.String(typed))
 }
 
-// checkLength refuses a password that is too short, and one that is too long.
+// checkLength refuses a password whose short form is too short or whose long form is too long.
 func (f fieldFaults) checkLength(field, short, long string) {
 	if utf8.RuneCountInString(short) < minPassword || utf8.RuneCountInString(long) > maxPassword {
 		f[field] = "8~50자여야 합니다."
 	}
 }
 
-// checkLine returns the line that text names.
+// checkLine returns the line number in text.
 func (f fieldFaults) checkLine(field, text string) msisdn.Number {
 	line, err := msisdn.Parse(text)
 	if err != nil {
@@ -74,7 +74,7 @@ func (f fieldFaults) checkLine(field, text string) msisdn.Number {
 	return line
 }
 
-// checkName returns the name in the form in which it is kept.
+// checkName returns the name in its stored form.
 func (f fieldFaults) checkName(field, text string) string {
 	name, ok := parseName(text)
 	if !ok {
@@ -90,7 +90,7 @@ func (in LoginRequest) validate() error {
 	return faults.err()
 }
 
-// validateNew is validate for credentials that are to be stored.
+// validateNew is validate for new credentials.
 func (in LoginRequest) validateNew() error {
 	faults := fieldFaults{}
 	faults.checkID("userId", in.UserID)
@@ -98,7 +98,7 @@ func (in LoginRequest) validateNew() error {
 	return faults.err()
 }
 
-// validate returns the user that the form describes.
+// validate returns the user that the registration describes.
 func (in Registration) validate() (User, error) {
 	faults := fieldFaults{}
 	faults.checkID("userId", in.UserID)

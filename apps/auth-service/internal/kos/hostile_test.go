@@ -32,8 +32,8 @@ func TestWrongAnswersAreFaults(t *testing.T) {
 			t.Parallel()
 			k := hostile.New(says)
 			id, known, err := kos.New(k, &budget{}).Customer(t.Context(), line)
-			told := problem.From(err)
-			if told.Code != "KOS_UNAVAILABLE" || told.Kind != problem.Unavailable || told.RetryAfter == 0 || id != "" || known {
+			reportErr := problem.From(err)
+			if reportErr.Code != "KOS_UNAVAILABLE" || reportErr.Kind != problem.Unavailable || reportErr.RetryAfter == 0 || id != "" || known {
 				t.Errorf("got %q, %t, %v", id, known, err)
 			}
 			k.WantFault(t, endpoint, err, personal...)
@@ -41,9 +41,9 @@ func TestWrongAnswersAreFaults(t *testing.T) {
 	}
 }
 
-// The code of a suspended line says that it is somebody's: what comes with it may
-// say whose, and must not make an error.
-func TestASuspendedLineIsSomebodysWhateverComesWithIt(t *testing.T) {
+// The result code alone means that a suspended line is taken. The data beside it may name the
+// customer, and must not cause an error.
+func TestSuspendedLineIsTakenWhateverItsData(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]string{
 		endpoint.Data: "CUST001", "null": "", "{}": "", `"x"`: "", "[]": "",
@@ -57,8 +57,8 @@ func TestASuspendedLineIsSomebodysWhateverComesWithIt(t *testing.T) {
 	}
 }
 
-// What a registration may have is what KOS may answer.
-func TestEveryRegisteredCustomerIsOneOfKOS(t *testing.T) {
+// The customer ids that a registration accepts are those that KOS may answer.
+func TestCustomerIDFormatsMatchKOS(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"abc", "_ab", "-ab", "___", "---", "0_-", strings.Repeat("Z", 20), strings.Repeat("_", 20), "A.B", strings.Repeat("a", 64)} {
 		says := endpoint

@@ -1,5 +1,4 @@
-// Package kos asks the carrier's order system whose a line is. It keeps to its
-// limit.
+// Package kos asks KOS for the customer of a line, within the rate limit.
 package kos
 
 import (
@@ -15,8 +14,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// ProductInquiry tells about a line; its plan, which it also tells, is nothing
-// to us.
+// ProductInquiry is the KOS endpoint that returns a line's customer. It also returns the line's
+// plan, which is not used.
 const (
 	ProductInquiry = "product-inquiry"
 
@@ -29,12 +28,12 @@ const (
 	notActive   kosclient.ResultCode = "1002"
 )
 
-// Poster is what we need of kosclient.Client.
+// Poster is the part of kosclient.Client that is used.
 type Poster interface {
 	Post(ctx context.Context, path string, in any) (kosclient.Answer, error)
 }
 
-// Budget is the right to call KOS. See kosbudget.Budget.
+// Budget admits calls to KOS. See kosbudget.Budget.
 type Budget interface {
 	Await(ctx context.Context, longest time.Duration) (wait time.Duration, err error)
 	Throttled(ctx context.Context, retryAfter time.Duration) error
@@ -42,7 +41,7 @@ type Budget interface {
 
 var _ Budget = (*kosbudget.Budget)(nil)
 
-// Carrier is KOS. It is safe for concurrent use.
+// Carrier implements identity.Carrier with KOS. It is safe for concurrent use.
 type Carrier struct {
 	client Poster
 	budget Budget
@@ -50,7 +49,7 @@ type Carrier struct {
 
 var _ identity.Carrier = (*Carrier)(nil)
 
-// New returns the carrier that client reaches, as often as budget allows.
+// New returns a Carrier that calls KOS through client, as admitted by budget.
 func New(client Poster, budget Budget) *Carrier { return &Carrier{client: client, budget: budget} }
 
 type inquiry struct {
@@ -58,13 +57,13 @@ type inquiry struct {
 	RequestID  string `json:"requestId"`
 }
 
-// Customer implements identity.Carrier. It returns kosclient.ErrBusy while KOS's
-// limit is used up, identity.ErrDatabase if nobody can say whether it is, and
-// kosclient.ErrUnavailable also for an answer that does not say what it must.
+// Customer implements identity.Carrier. It returns kosclient.ErrBusy while KOS's rate limit is
+// exhausted, identity.ErrDatabase if the budget cannot be read, and kosclient.ErrUnavailable also
+// for an invalid answer.
 func (c *Carrier) Customer(ctx context.Context, line msisdn.Number) (id string, known bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	if err := c.await(ctx); err != nil {
+	if err := c.admit(ctx); err != nil {
 		return "", false, err
 	}
 	answer, err := c.ask(ctx, line)
@@ -84,22 +83,22 @@ func (c *Carrier) Customer(ctx context.Context, line msisdn.Number) (id string, 
 }
 
 const (
-	// answerTimeout bounds it all, however often resiliency/ repeats a call that
-	// hangs. Product rule: nobody waits longer than 8 s.
+	// answerTimeout bounds the whole call, including retries of resiliency/. Product rule: no
+	// client waits longer than 8 s.
 	answerTimeout = 7 * time.Second
-	// patience is how long somebody who registers waits for KOS's limit.
-	patience = 1500 * time.Millisecond
-	// await is over by then, also if the database hangs.
-	awaitTimeout = patience + time.Second
-	// tellTimeout bounds the word to the other replicas.
-	tellTimeout = time.Second
+	// admissionTimeout bounds the wait for admission by the budget.
+	admissionTimeout = 1500 * time.Millisecond
+	// budgetTimeout bounds admit as a whole, also if the database hangs.
+	budgetTimeout = admissionTimeout + time.Second
+	// reportTimeout bounds the report of a refusal to the other replicas.
+	reportTimeout = time.Second
 )
 
-// await waits for the right to ask.
-func (c *Carrier) await(ctx context.Context) error {
-	brief, cancel := context.WithTimeout(ctx, awaitTimeout)
+// admit waits for admission by the budget.
+func (c *Carrier) admit(ctx context.Context) error {
+	brief, cancel := context.WithTimeout(ctx, budgetTimeout)
 	defer cancel()
-	wait, err := c.budget.Await(brief, patience)
+	wait, err := c.budget.Await(brief, admissionTimeout)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
@@ -111,21 +110,21 @@ func (c *Carrier) await(ctx context.Context) error {
 	return nil
 }
 
-// ask asks KOS. Every replica hears of a refusal for having asked too often.
+// ask calls KOS. If KOS refuses for exceeding its rate limit, ask reports that to all replicas.
 func (c *Carrier) ask(ctx context.Context, line msisdn.Number) (kosclient.Answer, error) {
 	answer, err := c.client.Post(ctx, path, inquiry{LineNumber: line.Digits(), RequestID: rand.Text()})
 	if !errors.Is(err, kosclient.ErrBusy) {
 		return answer, err
 	}
-	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
+	reportCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
 	defer cancel()
-	told := c.budget.Throttled(telling, problem.From(err).RetryAfter)
-	return answer, errors.Join(err, told) // what the others are not told, they will find out
+	reportErr := c.budget.Throttled(reportCtx, problem.From(err).RetryAfter)
+	return answer, errors.Join(err, reportErr) // without the report, other replicas find out by themselves
 }
 
-// lineData is the one field that is needed, whatever else there may be.
+// lineData is the part of the answer that is used.
 type lineData struct {
-	line msisdn.Number // that was asked for
+	line msisdn.Number // the requested line
 
 	LineNumber string `json:"lineNumber"`
 	CustomerID string `json:"customerId"`
@@ -139,9 +138,9 @@ func (d *lineData) Check() error {
 	return form.Err()
 }
 
-// ownerOfSuspended returns the customer of a suspended line, or "" if KOS does
-// not say whose it is. The result code suffices for the line to be taken: data
-// that is wrong is counted as a fault, and is no error.
+// ownerOfSuspended returns the customer of a suspended line, or "" if KOS does not disclose it. The
+// result code alone means that the line is taken, so invalid data is counted as a fault but not
+// returned as an error.
 func ownerOfSuspended(ctx context.Context, answer kosclient.Answer, line msisdn.Number) string {
 	if len(answer.Data) == 0 {
 		return ""

@@ -19,7 +19,7 @@ import (
 
 const line = msisdn.Number("01012345678")
 
-// poster answers as told and remembers what it was asked.
+// poster returns a fixed answer and records the request.
 type poster struct {
 	answer kosclient.Answer
 	err    error
@@ -37,12 +37,12 @@ func (p *poster) Post(_ context.Context, path string, in any) (kosclient.Answer,
 	return p.answer, errors.Join(json.Unmarshal(text, &p.asked), p.err)
 }
 
-// budget gives what it says, and notes what it is told.
+// budget returns fixed results and records reports.
 type budget struct {
-	wait  time.Duration
-	err   error // of Await
-	deaf  error // of Throttled
-	heard time.Duration
+	wait      time.Duration
+	err       error // of Await
+	reportErr error // of Throttled
+	heard     time.Duration
 }
 
 // Await implements kos.Budget.
@@ -51,7 +51,7 @@ func (b *budget) Await(context.Context, time.Duration) (time.Duration, error) { 
 // Throttled implements kos.Budget.
 func (b *budget) Throttled(_ context.Context, retryAfter time.Duration) error {
 	b.heard = retryAfter
-	return b.deaf
+	return b.reportErr
 }
 
 func TestCustomer(t *testing.T) {
@@ -93,7 +93,7 @@ func answer(code kosclient.ResultCode, data string) kosclient.Answer {
 	return kosclient.Answer{Success: code == kosclient.OK, ResultCode: code, Data: jsontext.Value(data)}
 }
 
-func TestCustomerAsksForTheDigits(t *testing.T) {
+func TestCustomerSendsDigits(t *testing.T) {
 	t.Parallel()
 	p := &poster{answer: answer("1001", "")}
 	if _, _, err := kos.New(p, &budget{}).Customer(t.Context(), line); err != nil {
@@ -104,32 +104,31 @@ func TestCustomerAsksForTheDigits(t *testing.T) {
 	}
 }
 
-// KOS is not asked without the right to; who registers is told when to come
-// back, or that it is us who cannot serve.
-func TestCustomerWithoutTheRightToAsk(t *testing.T) {
+// KOS is not called without admission; the client gets a retry time, or the error of the database.
+func TestCustomerNeedsAdmission(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		budget budget
 		want   error
 		after  time.Duration
 	}{
-		"limit used up":  {budget{wait: 4 * time.Second}, kosclient.ErrBusy, 4 * time.Second},
-		"limit unknown":  {budget{err: errors.New("connection refused")}, identity.ErrDatabase, 2 * time.Second},
-		"database hangs": {budget{err: context.DeadlineExceeded}, identity.ErrDatabase, 2 * time.Second},
+		"no admission":       {budget{wait: 4 * time.Second}, kosclient.ErrBusy, 4 * time.Second},
+		"budget unavailable": {budget{err: errors.New("connection refused")}, identity.ErrDatabase, 2 * time.Second},
+		"database hangs":     {budget{err: context.DeadlineExceeded}, identity.ErrDatabase, 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := &poster{answer: answer("1001", "")}
 			_, _, err := kos.New(p, &c.budget).Customer(t.Context(), line)
-			if told := problem.From(err); !errors.Is(err, c.want) || told.Kind != problem.Unavailable || told.RetryAfter != c.after {
-				t.Errorf("got %v after %s", err, told.RetryAfter)
+			if reportErr := problem.From(err); !errors.Is(err, c.want) || reportErr.Kind != problem.Unavailable || reportErr.RetryAfter != c.after {
+				t.Errorf("got %v after %s", err, reportErr.RetryAfter)
 			}
 			if p.path != "" {
 				t.Error("KOS was asked")
 			}
 		})
 	}
-	t.Run("caller left", func(t *testing.T) {
+	t.Run("caller cancelled", func(t *testing.T) {
 		t.Parallel()
 		ctx, leave := context.WithCancel(t.Context())
 		leave()
@@ -140,7 +139,7 @@ func TestCustomerWithoutTheRightToAsk(t *testing.T) {
 	})
 }
 
-// hung is a KOS that does not answer as long as anybody waits.
+// hung is a KOS that never answers.
 type hung struct{}
 
 // Post implements kos.Poster.
@@ -149,7 +148,7 @@ func (hung) Post(ctx context.Context, _ string, _ any) (kosclient.Answer, error)
 	return kosclient.Answer{}, kosclient.ErrUnavailable.WithCause(ctx.Err())
 }
 
-func TestNobodyWaitsForLong(t *testing.T) {
+func TestHungKOSTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -160,19 +159,19 @@ func TestNobodyWaitsForLong(t *testing.T) {
 	})
 }
 
-// A refusal of KOS reaches the other replicas, and the client in any case.
-func TestEveryReplicaHearsOfARefusal(t *testing.T) {
+// A 429 of KOS is reported to the other replicas, and to the client in any case.
+func TestRefusalIsReportedToAllReplicas(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]error{"database there": nil, "database away": errors.New("connection refused")} {
+	for name, fault := range map[string]error{"database available": nil, "database unavailable": errors.New("connection refused")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			limit := &budget{deaf: fault}
+			limit := &budget{reportErr: fault}
 			_, _, err := kos.New(&poster{err: kosclient.ErrBusy.After(7 * time.Second)}, limit).Customer(t.Context(), line)
-			if told := problem.From(err); told.Code != kosclient.ErrBusy.Code || told.RetryAfter != 7*time.Second {
-				t.Errorf("got %v after %s", err, told.RetryAfter)
+			if reportErr := problem.From(err); reportErr.Code != kosclient.ErrBusy.Code || reportErr.RetryAfter != 7*time.Second {
+				t.Errorf("got %v after %s", err, reportErr.RetryAfter)
 			}
 			if limit.heard != 7*time.Second {
-				t.Errorf("heard of %s", limit.heard)
+				t.Errorf("reported %s", limit.heard)
 			}
 		})
 	}

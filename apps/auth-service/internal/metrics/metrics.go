@@ -1,4 +1,4 @@
-// Package metrics counts what the domain reports.
+// Package metrics counts the events that the domain reports.
 package metrics
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
 
-// Recorder is an identity.Recorder that counts for Prometheus.
+// Recorder is an identity.Recorder that exports Prometheus counters.
 type Recorder struct {
 	logins    *prometheus.CounterVec
 	refreshes *prometheus.CounterVec
@@ -17,24 +17,24 @@ type Recorder struct {
 
 var _ identity.Recorder = (*Recorder)(nil)
 
-// New returns a Recorder whose counters are in registerer.
+// New returns a Recorder that registers its counters with registerer.
 func New(registerer prometheus.Registerer) *Recorder {
 	r := &Recorder{
 		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_auth_logins_total",
-			Help: "Attempts to log in, by outcome.",
+			Help: "Logins, by outcome.",
 		}, []string{"outcome"}),
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_auth_refreshes_total",
-			Help: "Attempts to refresh a session, by outcome.",
+			Help: "Session refreshes, by outcome.",
 		}, []string{"outcome"}),
 		started: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "phonebill_auth_sessions_started_total",
-			Help: "Sessions begun.",
+			Help: "Sessions opened.",
 		}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_auth_sessions_ended_total",
-			Help: "Sessions ended before their time, by reason.",
+			Help: "Sessions ended before they expired, by reason.",
 		}, []string{"reason"}),
 	}
 	registerer.MustRegister(r.logins, r.refreshes, r.started, r.ended)

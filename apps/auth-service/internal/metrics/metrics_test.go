@@ -22,17 +22,17 @@ func TestRecorder(t *testing.T) {
 	r.SessionStarted()
 	r.SessionsEnded(identity.EndPasswordChange, 3)
 	want := `
-		# HELP phonebill_auth_logins_total Attempts to log in, by outcome.
+		# HELP phonebill_auth_logins_total Logins, by outcome.
 		# TYPE phonebill_auth_logins_total counter
 		phonebill_auth_logins_total{outcome="rejected"} 2
 		phonebill_auth_logins_total{outcome="success"} 1
-		# HELP phonebill_auth_refreshes_total Attempts to refresh a session, by outcome.
+		# HELP phonebill_auth_refreshes_total Session refreshes, by outcome.
 		# TYPE phonebill_auth_refreshes_total counter
 		phonebill_auth_refreshes_total{outcome="reused"} 1
-		# HELP phonebill_auth_sessions_ended_total Sessions ended before their time, by reason.
+		# HELP phonebill_auth_sessions_ended_total Sessions ended before they expired, by reason.
 		# TYPE phonebill_auth_sessions_ended_total counter
 		phonebill_auth_sessions_ended_total{reason="password_change"} 3
-		# HELP phonebill_auth_sessions_started_total Sessions begun.
+		# HELP phonebill_auth_sessions_started_total Sessions opened.
 		# TYPE phonebill_auth_sessions_started_total counter
 		phonebill_auth_sessions_started_total 1
 	`

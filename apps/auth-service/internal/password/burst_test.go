@@ -10,24 +10,25 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// burst are clients that all want a hash at once and come back when they are
-// told. Time is that of a synctest bubble, and a hash takes some of it.
+// burst are clients that all need a hash at once and retry after Retry-After. They run in a
+// synctest bubble in which a hash takes the time hash.
 type burst struct {
 	hasher *Hasher
 	hash   time.Duration
 
 	mu      sync.Mutex
-	tries   map[int]int   // how many clients needed so many
-	returns map[int64]int // how many came back in a second of the burst
-	longest time.Duration // that an answer took
+	tries   map[int]int   // number of clients by tries needed
+	returns map[int64]int // number of retries by second of the burst
+	longest time.Duration // longest duration of an answer
 	start   time.Time
 }
 
-// run returns when the last client is in.
+// run returns the time until the last client has succeeded.
 func (b *burst) run(t *testing.T, clients int) time.Duration {
 	t.Helper()
 	b.tries, b.returns, b.start = make(map[int]int), make(map[int64]int), time.Now()
-	// One source each: the schedule rolls, under its lock, while clients are started.
+	// Each schedule has a random source of its own, because it draws under its lock while clients
+	// are started.
 	b.hasher.schedule.roll = rand.New(rand.NewPCG(1, uint64(clients))).Float64
 	travels := rand.New(rand.NewPCG(2, uint64(clients)))
 	var group sync.WaitGroup
@@ -39,7 +40,7 @@ func (b *burst) run(t *testing.T, clients int) time.Duration {
 	return time.Since(b.start)
 }
 
-// client tries until it is in.
+// client tries until it succeeds.
 func (b *burst) client(t *testing.T, travel time.Duration) {
 	t.Helper()
 	for try := 1; ; try++ {
@@ -54,7 +55,7 @@ func (b *burst) client(t *testing.T, travel time.Duration) {
 		}
 		after := problem.From(err).RetryAfter
 		if after < time.Second || after%time.Second != 0 {
-			t.Errorf("told to come back after %v", after)
+			t.Errorf("Retry-After is %v", after)
 			return
 		}
 		pass(after + travel)
@@ -75,21 +76,21 @@ func (b *burst) note(try int, took time.Duration, in bool) {
 
 func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the bubble's clock jumps
 
-// TestABurstGetsInAsFastAsHashesAreComputed: those who are sent away come back
-// neither too early, to be sent away again, nor later than they must.
-func TestABurstGetsInAsFastAsHashesAreComputed(t *testing.T) {
+// TestBurstIsServedAtHashingSpeed: refused clients return neither too early, to be refused again,
+// nor later than necessary.
+func TestBurstIsServedAtHashingSpeed(t *testing.T) {
 	t.Parallel()
 	const hash = 30 * time.Millisecond
 	for name, c := range map[string]struct {
 		clients, slots, queue int
 		wait                  time.Duration
 	}{
-		"150":                        {150, 1, 256, 4 * time.Second},
-		"1,000":                      {1_000, 1, 256, 4 * time.Second},
-		"1,000 on four CPUs":         {1_000, 2, 256, 4 * time.Second},
-		"150 at a short queue":       {150, 1, 64, 3 * time.Second},
-		"1,000 at a short queue":     {1_000, 1, 64, 3 * time.Second},
-		"1,000 that hardly may wait": {1_000, 2, 64, time.Second},
+		"150":                    {150, 1, 256, 4 * time.Second},
+		"1,000":                  {1_000, 1, 256, 4 * time.Second},
+		"1,000 on four CPUs":     {1_000, 2, 256, 4 * time.Second},
+		"150 at a short queue":   {150, 1, 64, 3 * time.Second},
+		"1,000 at a short queue": {1_000, 1, 64, 3 * time.Second},
+		"1,000 at a short wait":  {1_000, 2, 64, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -97,13 +98,13 @@ func TestABurstGetsInAsFastAsHashesAreComputed(t *testing.T) {
 				cfg := cheap
 				cfg.Concurrency, cfg.Queue, cfg.MaxWait = c.slots, c.queue, c.wait
 				h, _ := setup(t, cfg)
-				defer h.atRest.Stop()
+				defer h.releaseTimer.Stop()
 				h.schedule.work = hash // as measured before
 				b := &burst{hasher: h, hash: hash}
 				took := b.run(t, c.clients)
 				capacity := time.Duration(c.clients) * hash / time.Duration(c.slots)
 				if limit := capacity * 12 / 10; took > limit {
-					t.Errorf("the last one was in after %v, want %v at most", took, limit)
+					t.Errorf("the last client succeeded after %v, want at most %v", took, limit)
 				}
 				for tries, clients := range b.tries {
 					if tries > 3 {
@@ -113,13 +114,13 @@ func TestABurstGetsInAsFastAsHashesAreComputed(t *testing.T) {
 				perSecond := int(time.Second / hash * time.Duration(c.slots))
 				for second, clients := range b.returns {
 					if clients > perSecond*3/2 {
-						t.Errorf("%d came back in second %d, of which %d have room", clients, second, perSecond)
+						t.Errorf("%d retries in second %d, which has capacity for %d", clients, second, perSecond)
 					}
 				}
 				if b.longest > c.wait+2*hash {
 					t.Errorf("an answer took %v", b.longest)
 				}
-				t.Logf("in after %v of %v, tries %v, returns %v", took, capacity, b.tries, b.returns)
+				t.Logf("served after %v of %v, tries %v, returns %v", took, capacity, b.tries, b.returns)
 			})
 		})
 	}
@@ -133,47 +134,47 @@ func TestRetryAfterIsAnEstimate(t *testing.T) {
 	s.now, s.roll, s.seen = func() time.Time { return now }, early, now.Unix()
 	s.observe(200 * time.Millisecond) // 10 a second
 	if got := s.wait(1); got != 0 {
-		t.Errorf("a free slot is there in %v", got)
+		t.Errorf("estimated wait for a free slot is %v", got)
 	}
 	if got := s.wait(21); got != 2*time.Second {
 		t.Errorf("21 take %v", got)
 	}
-	told := func(n, wanted int) (seconds []int) {
+	retries := func(n, wanted int) (seconds []int) {
 		for range n {
-			seconds = append(seconds, int(s.book(wanted)/time.Second))
+			seconds = append(seconds, int(s.reserve(wanted)/time.Second))
 		}
 		return seconds
 	}
-	for i, got := range told(25, 21) { // whose last turn is in 2 s
+	for i, got := range retries(25, 21) { // 21 are waiting or running: 2 s
 		if want := 2 + i/10; got != want {
-			t.Errorf("the %dth is told to come back after %d s, want %d", i, got, want)
+			t.Errorf("retry time %d is %d s, want %d", i, got, want)
 		}
 	}
-	now = now.Add(4 * time.Second) // those have come, and are gone
-	if got := told(1, 2)[0]; got != 1 {
-		t.Errorf("told to come back after %d s", got)
+	now = now.Add(4 * time.Second) // those have been served
+	if got := retries(1, 2)[0]; got != 1 {
+		t.Errorf("retry time is %d s", got)
 	}
 	now = now.Add(time.Hour)
 	s.roll = func() float64 { return 0 }
-	if got := told(1, 21)[0]; got != 3 {
-		t.Errorf("with jitter told to come back after %d s", got)
+	if got := retries(1, 21)[0]; got != 3 {
+		t.Errorf("retry time with jitter is %d s", got)
 	}
 	s.roll = rand.Float64
-	for _, got := range told(10_000, 21) {
+	for _, got := range retries(10_000, 21) {
 		if got < 1 || got > horizon {
-			t.Fatalf("told to come back after %d s", got)
+			t.Fatalf("retry time is %d s", got)
 		}
 	}
 }
 
-func TestAHasherKnowsFromTheStartHowLongAHashTakes(t *testing.T) {
+func TestNewMeasuresTheDurationOfAHash(t *testing.T) {
 	t.Parallel()
 	dear := cheap
 	dear.MemoryKiB = 16 << 10
 	h, _ := setup(t, dear)
 	before := h.schedule.work
 	if before <= minWork {
-		t.Errorf("it is said to take %v", before)
+		t.Errorf("initial estimate is %v", before)
 	}
 	h.schedule.observe(before * 10)
 	h.schedule.observe(before * 10)

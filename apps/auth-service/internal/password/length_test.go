@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestEveryCharacterCounts shows that nothing is cut off before it is hashed.
+// TestEveryCharacterCounts checks that long passwords are not truncated before hashing.
 func TestEveryCharacterCounts(t *testing.T) {
 	t.Parallel()
 	h, _ := setup(t, cheap)

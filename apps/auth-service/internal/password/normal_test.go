@@ -7,13 +7,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The same password as Windows and macOS may send it.
+// composed and decomposed are the same password as typed on Windows and on macOS.
 var (
 	composed   = norm.NFC.String("비밀번호 1번 é")
 	decomposed = norm.NFD.String(composed)
 )
 
-// asTyped returns a hash as it was made before passwords were normalized.
+// asTyped returns a hash without normalization, as older versions made it.
 func asTyped(t *testing.T, password string) string {
 	t.Helper()
 	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
@@ -23,7 +23,7 @@ func asTyped(t *testing.T, password string) string {
 	return hash
 }
 
-func TestAPasswordIsTheSameInEveryNormalizationForm(t *testing.T) {
+func TestPasswordIsTheSameInEveryNormalizationForm(t *testing.T) {
 	t.Parallel()
 	h, _ := setup(t, cheap)
 	hashed := func(password string) string {
@@ -60,9 +60,9 @@ func TestAPasswordIsTheSameInEveryNormalizationForm(t *testing.T) {
 	}
 }
 
-// TestTheNumberOfHashesTellsNothing: how long a refusal takes depends on what the
-// client typed, not on whether there is a user or what hash it has.
-func TestTheNumberOfHashesTellsNothing(t *testing.T) {
+// TestNumberOfHashesRevealsNothing: the duration of a refusal depends on the typed text, not on
+// whether the user exists or on its hash.
+func TestNumberOfHashesRevealsNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		wrong string
@@ -73,7 +73,7 @@ func TestTheNumberOfHashesTellsNothing(t *testing.T) {
 		"decomposed": {decomposed + "!", 2},
 	} {
 		for whose, hash := range map[string]string{
-			"nobody's": "", "of composed text": asTyped(t, composed), "of decomposed text": asTyped(t, decomposed),
+			"unknown user": "", "of composed text": asTyped(t, composed), "of decomposed text": asTyped(t, decomposed),
 		} {
 			t.Run(name+", "+whose, func(t *testing.T) {
 				t.Parallel()

@@ -1,10 +1,9 @@
-// Package password hashes passwords with argon2id and checks them.
+// Package password hashes and verifies passwords with argon2id.
 //
-// A hash is a PHC string that carries its own parameters, so that they can be
-// raised while older hashes stay valid. Hashing is meant to be expensive; the
-// package therefore bounds how many run at once, how many wait and how long a
-// caller waits for its turn: a flood of logins takes neither the memory nor the
-// CPUs from everybody else.
+// A hash is a PHC string that contains its parameters, so that they can be raised while older
+// hashes stay valid. Because hashing is expensive by design, the package bounds the number of
+// concurrent hashes, the queue and the waiting time: a flood of logins cannot exhaust memory or
+// CPU.
 package password
 
 import (
@@ -23,28 +22,26 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// ErrBusy is returned to a caller for whom there is no room, or whose turn did
-// not come in time. It says when to come back: each caller at a time of its own,
-// when there will be room.
-var ErrBusy = problem.New(problem.TooManyRequests, "RATE_LIMITED", "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.")
+// ErrBusy is returned if the queue is full or the wait would be too long. It carries an individual
+// time after which to retry, chosen so that there is capacity then.
+var ErrBusy = problem.New(problem.TooManyRequests, "RATE_LIMITED", "로그인 요청이 많습니다. 잠시 후 다시 시도해 주세요.")
 
-// Config sets the cost of a hash and how many are computed at once.
+// Config sets the cost of a hash and the capacity.
 type Config struct {
 	MemoryKiB   uint32 `env:"PASSWORD_MEMORY_KIB" envDefault:"19456"`
 	Iterations  uint32 `env:"PASSWORD_ITERATIONS" envDefault:"2"`
 	Parallelism uint8  `env:"PASSWORD_PARALLELISM" envDefault:"1"`
-	// Concurrency is how many hashes run at once; 0 means half of the CPUs, so
-	// that the other half answers whatever else is asked.
+	// Concurrency is how many hashes run at once; 0 means half of the CPUs, so that the other half
+	// serves other requests.
 	Concurrency int `env:"PASSWORD_CONCURRENCY" envDefault:"0"`
-	// Queue is how many callers wait for a turn at most; more are refused at once.
+	// Queue is how many callers may wait; further ones are refused at once.
 	Queue int `env:"PASSWORD_QUEUE" envDefault:"256"`
-	// MaxWait is how long a caller waits for its turn. One whose turn is not
-	// expected until then is refused at once.
+	// MaxWait is how long a caller may wait. A caller whose estimated wait is longer is refused at
+	// once.
 	MaxWait time.Duration `env:"PASSWORD_MAX_WAIT" envDefault:"4s"`
 }
 
-// Validate refuses parameters with which nothing works, or that are weaker
-// than argon2 allows.
+// Validate returns an error for unusable parameters and for those below the minimum of argon2.
 func (c *Config) Validate() error {
 	var faults []error
 	if c.Iterations == 0 || c.Parallelism == 0 || c.MemoryKiB < 8*uint32(c.Parallelism) {
@@ -62,26 +59,25 @@ func (c *Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// Hasher hashes and checks passwords. It is safe for concurrent use.
+// Hasher hashes and verifies passwords. It is safe for concurrent use.
 type Hasher struct {
-	params  argon2id.Params
-	places  chan struct{} // for those who wait or work
-	slots   chan struct{} // for those who work
-	maxWait time.Duration
-	// schedule says how long callers wait, and when to come back.
-	schedule *schedule
-	decoy    string
-	metrics  metrics
-	// atRest fires when nothing has been hashed for a while.
-	atRest *time.Timer
+	params   argon2id.Params
+	admitted chan struct{} // one element for each caller that waits or works
+	slots    chan struct{} // one element for each caller that works
+	maxWait  time.Duration
+	// schedule estimates waits and assigns retry times.
+	schedule  *schedule
+	dummyHash string
+	metrics   metrics
+	// releaseTimer fires when nothing has been hashed for idleBeforeRelease.
+	releaseTimer *time.Timer
 }
 
-// rest is how long after a hash its memory is given back to the system, unless
-// there was another. One hash takes as much as all else in the service; left
-// alone, the runtime would keep it for minutes.
-const rest = time.Second
+// idleBeforeRelease is how long after the last hash its memory is returned to the system. One hash
+// takes as much memory as the idleBeforeRelease of the service, and the Go runtime would keep it for minutes.
+const idleBeforeRelease = time.Second
 
-// New returns a Hasher that reports the duration of its work to reg.
+// New returns a Hasher that registers its metrics with reg.
 func New(cfg Config, reg prometheus.Registerer) *Hasher {
 	concurrency := cfg.Concurrency
 	if concurrency == 0 {
@@ -92,40 +88,38 @@ func New(cfg Config, reg prometheus.Registerer) *Hasher {
 			Memory: cfg.MemoryKiB, Iterations: cfg.Iterations, Parallelism: cfg.Parallelism,
 			SaltLength: 16, KeyLength: 32,
 		},
-		places:  make(chan struct{}, concurrency+cfg.Queue),
-		slots:   make(chan struct{}, concurrency),
-		maxWait: cfg.MaxWait, schedule: newSchedule(concurrency),
+		admitted: make(chan struct{}, concurrency+cfg.Queue),
+		slots:    make(chan struct{}, concurrency),
+		maxWait:  cfg.MaxWait, schedule: newSchedule(concurrency),
 	}
-	h.metrics = newMetrics(reg, func() int { return len(h.places) - len(h.slots) })
-	h.decoy = h.newDecoy()
-	h.atRest = time.AfterFunc(rest, debug.FreeOSMemory)
+	h.metrics = newMetrics(reg, func() int { return len(h.admitted) - len(h.slots) })
+	h.dummyHash = h.newDummyHash()
+	h.releaseTimer = time.AfterFunc(idleBeforeRelease, debug.FreeOSMemory)
 	return h
 }
 
-// newDecoy returns a hash that is no password's, but as much work to check. It
-// takes note of how long such a hash takes.
-func (h *Hasher) newDecoy() string {
+// newDummyHash returns a hash that matches no password but takes the same work to verify. It also
+// initializes the estimate of that work.
+func (h *Hasher) newDummyHash() string {
 	start := h.schedule.now()
 	hash, err := argon2id.CreateHash(rand.Text(), &h.params)
 	if err != nil {
-		panic(err) // crypto/rand, which crashes itself rather than fail
+		panic(err) // fails only if crypto/rand does, which crashes the process itself
 	}
 	h.schedule.observe(h.schedule.now().Sub(start))
 	return hash
 }
 
-// Admit returns ErrBusy if there is no room at this moment, so that a caller may
-// spare itself what it would do before it hashes.
+// Admit returns ErrBusy if there is no capacity now. Callers use it to fail before other work.
 func (h *Hasher) Admit() error {
-	if wanted := len(h.places); wanted == cap(h.places) || h.schedule.wait(wanted) > h.maxWait {
+	if wanted := len(h.admitted); wanted == cap(h.admitted) || h.schedule.wait(wanted) > h.maxWait {
 		return h.refuse(nil)
 	}
 	return nil
 }
 
-// Hash returns the PHC string of a password, in NFC. It returns ErrBusy if there
-// is no room, or its turn does not come before ctx ends or the configured wait is
-// over.
+// Hash returns the PHC string of a password, in NFC. It returns ErrBusy if there is no capacity, or
+// if the wait is cut short by ctx or MaxWait.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	var hash string
 	err := h.inTurn(ctx, func() (err error) {
@@ -136,15 +130,14 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return hash, err
 }
 
-// Verify reports whether hash is that of the password, and if so whether it is
-// outdated: cheaper to guess than new ones are, or of text that is not in NFC. An
-// empty hash is nobody's: the answer is false after the same work, so that its
-// time does not tell whether an account exists. It returns ErrBusy like Hash. Once
-// its turn has come it calls begin, if there is one, whose error it returns
-// instead of looking at the password.
+// Verify reports whether password matches hash, and if so whether the hash is outdated: weaker than
+// new ones, or of text that is not in NFC. An empty hash stands for an unknown user: Verify returns
+// false after the same work, so that the response time does not reveal whether an account exists.
+// It returns ErrBusy like Hash. After the wait and before the comparison it calls begin, if not
+// nil, and returns its error without comparing.
 func (h *Hasher) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (right, outdated bool, err error) {
 	if hash == "" {
-		hash = h.decoy
+		hash = h.dummyHash
 	}
 	err = h.inTurn(ctx, func() (err error) {
 		if begin != nil {
@@ -158,10 +151,9 @@ func (h *Hasher) Verify(ctx context.Context, password, hash string, begin func(c
 	return right, outdated, err
 }
 
-// compare compares a hash with that of the password in NFC. Hashes made before
-// passwords were normalized may be of the text as it was typed: if that is not in
-// NFC, it is hashed as well, whatever the hash and whether or not anybody has it.
-// So the number of hashes computed for a wrong password depends on the password
+// compare compares a hash with the password in NFC. Older hashes may be of the text as it was
+// typed: if that is not in NFC, it is hashed as well, whatever the hash and whether or not the user
+// exists. The number of hashes computed for a wrong password therefore depends on the password
 // alone.
 func (h *Hasher) compare(typed, hash string) (right, outdated bool, err error) {
 	password := norm.NFC.String(typed)
@@ -183,14 +175,13 @@ func (h *Hasher) check(password, hash string) (bool, *argon2id.Params, error) {
 	return right, params, err
 }
 
-// cheaper reports whether a hash with these parameters is cheaper to guess than
-// new ones are.
+// cheaper reports whether a hash with these parameters is cheaper to guess than a new one.
 func (h *Hasher) cheaper(params *argon2id.Params) bool {
 	return params.Memory < h.params.Memory || params.Iterations < h.params.Iterations ||
 		params.Parallelism < h.params.Parallelism || params.KeyLength < h.params.KeyLength
 }
 
-// fault tells whose error it is.
+// fault maps an error of the argon2id library to one of this package.
 func fault(err error) error {
 	if err != nil {
 		return fmt.Errorf("argon2id: %w", err)
@@ -204,11 +195,11 @@ func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
 		return err
 	}
 	select {
-	case h.places <- struct{}{}:
+	case h.admitted <- struct{}{}:
 	default:
 		return h.refuse(nil)
 	}
-	defer func() { <-h.places }()
+	defer func() { <-h.admitted }()
 	ctx, cancel := context.WithTimeout(ctx, h.maxWait)
 	defer cancel()
 	select {
@@ -217,7 +208,7 @@ func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
 		return h.refuse(ctx.Err())
 	}
 	defer func() { <-h.slots }()
-	defer h.atRest.Reset(rest)
+	defer h.releaseTimer.Reset(idleBeforeRelease)
 	start := h.schedule.now()
 	err := work()
 	if err == nil {
@@ -226,13 +217,13 @@ func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
 	return err
 }
 
-// refuse tells a caller when to come back, unless it has left.
+// refuse returns ErrBusy with a retry time, or cause if the caller has left.
 func (h *Hasher) refuse(cause error) error {
 	h.metrics.refused.Inc()
 	if errors.Is(cause, context.Canceled) {
 		return ErrBusy.WithCause(cause)
 	}
-	after := h.schedule.book(len(h.places))
+	after := h.schedule.reserve(len(h.admitted))
 	h.metrics.retryAfter.Observe(after.Seconds())
 	busy := ErrBusy.After(after)
 	if cause == nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// cheap are parameters that make tests quick. They protect nothing.
+// cheap are parameters for fast tests. They are not secure.
 var cheap = Config{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Concurrency: 1, Queue: 100, MaxWait: time.Minute}
 
 func setup(t *testing.T, cfg Config) (*Hasher, *prometheus.Registry) {
@@ -26,7 +26,7 @@ func setup(t *testing.T, cfg Config) (*Hasher, *prometheus.Registry) {
 	return New(cfg, registry), registry
 }
 
-func TestVerifyKnowsThePassword(t *testing.T) {
+func TestVerify(t *testing.T) {
 	t.Parallel()
 	h, _ := setup(t, cheap)
 	hash, err := h.Hash(t.Context(), "비밀번호 1!")
@@ -64,23 +64,23 @@ func TestHashesAreSaltedAndCarryTheirParameters(t *testing.T) {
 	}
 }
 
-func TestNobodyIsAsMuchWork(t *testing.T) {
+func TestUnknownUserTakesTheSameWork(t *testing.T) {
 	t.Parallel()
 	h, registry := setup(t, cheap)
 	for _, password := range []string{"any password", ""} {
 		if ok, _, err := h.Verify(t.Context(), password, "", nil); err != nil || ok {
-			t.Errorf("Verify of nobody = %t, %v", ok, err)
+			t.Errorf("Verify of an unknown user = %t, %v", ok, err)
 		}
 	}
 	if got := hashes(t, registry); got != 2 {
 		t.Errorf("%d hashes computed, want 2", got)
 	}
-	if !strings.HasPrefix(h.decoy, "$argon2id$v=19$m=64,t=1,p=1$") {
-		t.Errorf("the decoy costs something else: %s", h.decoy)
+	if !strings.HasPrefix(h.dummyHash, "$argon2id$v=19$m=64,t=1,p=1$") {
+		t.Errorf("the dummyHash costs something else: %s", h.dummyHash)
 	}
 }
 
-// hashes returns how many hashes the metric knows of.
+// hashes returns the number of hashes counted by the metric.
 func hashes(t *testing.T, registry *prometheus.Registry) uint64 {
 	t.Helper()
 	families, err := registry.Gather()
@@ -93,37 +93,37 @@ func hashes(t *testing.T, registry *prometheus.Registry) uint64 {
 	return 0
 }
 
-func TestADamagedHashIsAnError(t *testing.T) {
+func TestDamagedHashIsAnError(t *testing.T) {
 	t.Parallel()
 	h, _ := setup(t, cheap)
 	refused := errors.New("refused")
 	if _, _, err := h.Verify(t.Context(), "any password", "", func(context.Context) error { return refused }); !errors.Is(err, refused) {
-		t.Errorf("what began with a refusal ended with %v", err)
+		t.Errorf("got %v, want the error of begin", err)
 	}
 	if _, _, err := h.Verify(t.Context(), "any password", "$argon2id$damaged", nil); err == nil || errors.Is(err, ErrBusy) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := h.Hash(t.Context(), "the slot is free again"); err != nil {
+	if _, err := h.Hash(t.Context(), "after the slot was freed"); err != nil {
 		t.Error(err)
 	}
 }
 
-// neverBegun is the beginning of work whose turn does not come: an attempt that
-// waits in vain must not be counted as one.
+// neverBegun returns a begin function that must not be called, because an attempt that times out in
+// the queue must not be counted.
 func neverBegun(t *testing.T) func(context.Context) error {
 	t.Helper()
 	return func(context.Context) error {
-		t.Error("it has begun")
+		t.Error("begin was called")
 		return nil
 	}
 }
 
 func TestWaitingEnds(t *testing.T) {
 	t.Parallel()
-	t.Run("with the context", func(t *testing.T) {
+	t.Run("when the context ends", func(t *testing.T) {
 		t.Parallel()
 		h, _ := setup(t, cheap)
-		h.slots <- struct{}{} // somebody is at work
+		h.slots <- struct{}{} // another caller works
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := h.Hash(ctx, "a password")
@@ -131,7 +131,7 @@ func TestWaitingEnds(t *testing.T) {
 		_, _, err = h.Verify(ctx, "a password", "", neverBegun(t))
 		wantBusy(t, err, context.Canceled)
 	})
-	t.Run("after the longest wait", func(t *testing.T) {
+	t.Run("after MaxWait", func(t *testing.T) {
 		t.Parallel()
 		impatient := cheap
 		impatient.MaxWait = time.Millisecond
@@ -153,7 +153,7 @@ func wantBusy(t *testing.T, err, cause error) {
 	}
 }
 
-func TestManyAtOnceTakeTurns(t *testing.T) {
+func TestConcurrentHashesAreBounded(t *testing.T) {
 	t.Parallel()
 	h, registry := setup(t, cheap)
 	var group sync.WaitGroup
@@ -165,19 +165,19 @@ func TestManyAtOnceTakeTurns(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if got := hashes(t, registry); got != 50 || len(h.slots) != 0 || len(h.places) != 0 {
-		t.Errorf("%d hashes computed, %d slots and %d places taken", got, len(h.slots), len(h.places))
+	if got := hashes(t, registry); got != 50 || len(h.slots) != 0 || len(h.admitted) != 0 {
+		t.Errorf("%d hashes computed, %d slots and %d admitted taken", got, len(h.slots), len(h.admitted))
 	}
 }
 
-func TestMoreThanCanWaitAreRefusedAtOnce(t *testing.T) {
+func TestFullQueueRefusesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		small := cheap
 		small.Queue = 3
 		h, registry := setup(t, small)
-		defer h.atRest.Stop()
-		h.places <- struct{}{} // somebody is at work
+		defer h.releaseTimer.Stop()
+		h.admitted <- struct{}{} // another caller works
 		h.slots <- struct{}{}
 		var group sync.WaitGroup
 		for range small.Queue {
@@ -193,14 +193,14 @@ func TestMoreThanCanWaitAreRefusedAtOnce(t *testing.T) {
 		}
 		start := time.Now()
 		if _, _, err := h.Verify(t.Context(), "a password", "", neverBegun(t)); !errors.Is(err, ErrBusy) || !errors.Is(h.Admit(), ErrBusy) || time.Since(start) != 0 {
-			t.Errorf("one too many: %v after %v", err, time.Since(start))
+			t.Errorf("over capacity: %v after %v", err, time.Since(start))
 		}
 		refusal := problem.From(h.Admit())
 		if refusal.Kind != problem.TooManyRequests || refusal.RetryAfter < time.Second {
-			t.Errorf("the refusal is of kind %v and says to come back after %v", refusal.Kind, refusal.RetryAfter)
+			t.Errorf("the refusal has kind %v and Retry-After %v", refusal.Kind, refusal.RetryAfter)
 		}
 		<-h.slots
-		<-h.places
+		<-h.admitted
 		group.Wait()
 		if got := hashes(t, registry); got != 3 {
 			t.Errorf("%d hashes computed", got)
@@ -211,7 +211,7 @@ func TestMoreThanCanWaitAreRefusedAtOnce(t *testing.T) {
 	})
 }
 
-func TestHashesThatCostLessAreOutdated(t *testing.T) {
+func TestCheaperHashesAreOutdated(t *testing.T) {
 	t.Parallel()
 	now := cheap
 	now.MemoryKiB, now.Iterations, now.Parallelism = 128, 2, 2
@@ -241,7 +241,7 @@ func TestHashesThatCostLessAreOutdated(t *testing.T) {
 			}
 			_, outdated, err = h.Verify(t.Context(), "another password", hash, nil)
 			if err != nil || outdated {
-				t.Errorf("of a wrong password: %t, %v", outdated, err)
+				t.Errorf("after a wrong password: %t, %v", outdated, err)
 			}
 		})
 	}
@@ -259,7 +259,7 @@ func TestConfig(t *testing.T) {
 		"no parallelism": {[]string{"PASSWORD_PARALLELISM=0"}, false},
 		"negative":       {[]string{"PASSWORD_CONCURRENCY=-1"}, false},
 		"no queue":       {[]string{"PASSWORD_QUEUE=0"}, false},
-		"no patience":    {[]string{"PASSWORD_MAX_WAIT=0s"}, false},
+		"no wait":        {[]string{"PASSWORD_MAX_WAIT=0s"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -270,8 +270,8 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// BenchmarkFlood has 200 logins at once, with the costs of production, and tells
-// how much memory the process held at most, and how many were refused.
+// BenchmarkFlood sends 200 logins at once, with the cost parameters of production, and reports the
+// peak memory of the process and the number of refusals.
 func BenchmarkFlood(b *testing.B) {
 	cfg, err := config.Load[Config](nil)
 	if err != nil {
@@ -311,10 +311,10 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// TestMemoryIsGivenBack is not parallel: it counts collections.
+// TestMemoryIsReleased is not parallel, because it counts garbage collections.
 //
 //nolint:paralleltest // see above
-func TestMemoryIsGivenBack(t *testing.T) {
+func TestMemoryIsReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := setup(t, cheap)
 		collections := func() uint32 {
@@ -323,22 +323,22 @@ func TestMemoryIsGivenBack(t *testing.T) {
 			return stats.NumForcedGC
 		}
 		pass := func(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the bubble's clock jumps
-		pass(2 * rest)                                  // until New is forgotten
+		pass(2 * idleBeforeRelease)                     // after the release that New has scheduled
 		synctest.Wait()
 		before := collections()
 		for range 3 {
 			if _, err := h.Hash(t.Context(), "password"); err != nil {
 				t.Fatal(err)
 			}
-			pass(rest / 2)
+			pass(idleBeforeRelease / 2)
 		}
 		if during := collections(); during != before {
-			t.Errorf("memory was given back %d times between hashes", during-before)
+			t.Errorf("memory was released %d times between hashes", during-before)
 		}
-		pass(rest)
+		pass(idleBeforeRelease)
 		synctest.Wait()
 		if after := collections(); after != before+1 {
-			t.Errorf("memory was given back %d times after the last hash, want once", after-before)
+			t.Errorf("memory was released %d times after the last hash, want once", after-before)
 		}
 	})
 }

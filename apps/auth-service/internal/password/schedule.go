@@ -6,28 +6,26 @@ import (
 	"time"
 )
 
-// horizon is for how many seconds callers who are sent away are scheduled. Those
-// who flood do not come back when they are told; they must not put off others for
-// longer.
+// horizon limits how many seconds ahead retries are scheduled. Attackers ignore Retry-After; their
+// reservations must not delay other callers for longer.
 const horizon = 60
 
-// lateShare is how many of those sent away come back a second later than there is
-// room for them.
+// lateShare is the share of refused callers that are scheduled one second later than necessary, as
+// jitter.
 const lateShare = 0.25
 
-// schedule estimates how long hashes wait, by how long they take, and gives each
-// caller for whom there is no room the first second in which there will be: after
-// those that wait and those that were sent away before. It is that of one replica;
-// those of others have as much room for as many callers.
+// schedule estimates the wait for a hash from the duration of past ones, and assigns each refused
+// caller the first second with free capacity, after the present queue and earlier assignments.
+// Every replica has its own schedule.
 type schedule struct {
-	slots int // how many hashes run at once
+	slots int // concurrent hashes
 	now   func() time.Time
 	roll  func() float64 // random, in [0, 1)
 
 	mu   sync.Mutex
-	work time.Duration    // that one hash takes: a moving average
-	due  [horizon + 2]int // how many come back in a second, by Unix time modulo its length
-	seen int64            // the second up to which due is forgotten
+	work time.Duration    // moving average of the duration of a hash
+	due  [horizon + 2]int // callers assigned to each second, indexed by Unix time modulo its length
+	seen int64            // the second up to which due has been cleared
 }
 
 func newSchedule(slots int) *schedule {
@@ -37,7 +35,7 @@ func newSchedule(slots int) *schedule {
 // minWork keeps estimates finite.
 const minWork = time.Millisecond
 
-// observe takes note of how long a hash took.
+// observe adds the duration of a hash to the average.
 func (s *schedule) observe(took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,8 +45,7 @@ func (s *schedule) observe(took time.Duration) {
 	s.work = max(s.work+(took-s.work)/10, minWork)
 }
 
-// wait returns how long it is until the turn of a hash that is wanted when there
-// are so many.
+// wait returns the estimated wait of a new hash when wanted hashes are waiting or running.
 func (s *schedule) wait(wanted int) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,10 +56,10 @@ func (s *schedule) waitLocked(wanted int) time.Duration {
 	return time.Duration(max(0, wanted-s.slots+1)) * s.work / time.Duration(s.slots)
 }
 
-// book returns when a caller is to come back who is sent away while so many hashes
-// are wanted: whole seconds, 1 at least. It is the first second at the end of which
-// there will have been room for all, or one second later, at random.
-func (s *schedule) book(wanted int) time.Duration {
+// reserve assigns a retry time to a refused caller while wanted hashes are waiting or running. It
+// returns whole seconds, at least 1: the first second with capacity for all, or one later at
+// random.
+func (s *schedule) reserve(wanted int) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	second := s.forgetLocked()
@@ -81,10 +78,10 @@ func (s *schedule) book(wanted int) time.Duration {
 	return (horizon/2 + time.Duration(s.roll()*horizon/2)) * time.Second
 }
 
-// at returns how many come back in a second that is not over.
+// at returns the counter of a second that is not over.
 func (s *schedule) at(second int64) *int { return &s.due[second%int64(len(s.due))] }
 
-// forgetLocked forgets the seconds that are over, and returns the current one.
+// forgetLocked clears the seconds that are over, and returns the current one.
 func (s *schedule) forgetLocked() int64 {
 	second := s.now().Unix()
 	for past := max(s.seen, second-int64(len(s.due))); past < second; past++ {

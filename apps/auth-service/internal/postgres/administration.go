@@ -13,23 +13,23 @@ import (
 )
 
 // Decide implements identity.Directory.
-func (s *Store) Decide(ctx context.Context, act identity.Act, now time.Time, decide func(context.Context, identity.Standing) (identity.User, error)) (identity.Member, error) {
+func (s *Store) Decide(ctx context.Context, act identity.Act, now time.Time, decide func(context.Context, identity.UserState) (identity.User, error)) (identity.Member, error) {
 	var (
 		member identity.Member
-		failed error // of decide, which is not the database's
+		failed error // the error of decide, as opposed to the database's
 	)
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		standing, err := s.hold(ctx, tx, act.UserID, now)
+		state, err := s.hold(ctx, tx, act.UserID, now)
 		if err != nil {
 			return err
 		}
-		act.UserID = standing.User.ID // as registered
-		after, err := decide(ctx, standing)
+		act.UserID = state.User.ID // the registered spelling
+		after, err := decide(ctx, state)
 		if err != nil {
 			failed = err
 			return failed
 		}
-		changed, err := store(ctx, tx, change{act: act, before: standing.User, after: after, at: now})
+		changed, err := store(ctx, tx, change{act: act, before: state.User, after: after, at: now})
 		if err != nil {
 			return err
 		}
@@ -46,14 +46,14 @@ func (s *Store) Decide(ctx context.Context, act identity.Act, now time.Time, dec
 }
 
 // Hold implements identity.Directory.
-func (s *Store) Hold(ctx context.Context, userID string, f func(context.Context, identity.Standing) error) error {
-	var failed error // of f, which is not the database's
+func (s *Store) Hold(ctx context.Context, userID string, f func(context.Context, identity.UserState) error) error {
+	var failed error // the error of f, as opposed to the database's
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		standing, err := s.hold(ctx, tx, userID, s.now())
+		state, err := s.hold(ctx, tx, userID, s.now())
 		if err != nil {
 			return err
 		}
-		failed = f(ctx, standing)
+		failed = f(ctx, state)
 		return failed
 	})
 	if failed != nil {
@@ -62,12 +62,11 @@ func (s *Store) Hold(ctx context.Context, userID string, f func(context.Context,
 	return notFound("hold user", err)
 }
 
-// hold locks a user and returns how he stands. The lock on the user makes a
-// login wait in Open, those on the sessions make a refresh wait in Extend; both
-// then see what was decided. Of two administrators who take ADMIN from each
-// other, the second waits too, to find himself the last one. It returns
-// pgx.ErrNoRows if there is no such user.
-func (s *Store) hold(ctx context.Context, tx pgx.Tx, id string, now time.Time) (identity.Standing, error) {
+// hold locks a user and returns the user's state. The lock on the user blocks a login in Open,
+// those on the sessions block a refresh in Extend; both then see the decision. If two
+// administrators revoke each other's ADMIN, the second waits as well and then finds itself to be
+// the last one. It returns pgx.ErrNoRows if the user does not exist.
+func (s *Store) hold(ctx context.Context, tx pgx.Tx, id string, now time.Time) (identity.UserState, error) {
 	const (
 		lockUser     = `SELECT u.user_id FROM app_user u WHERE ` + named + ` FOR NO KEY UPDATE`
 		lockAdmins   = `SELECT pg_advisory_xact_lock(hashtext('administrators')) FROM user_permission WHERE user_id = $1 AND permission = 'ADMIN'`
@@ -79,35 +78,35 @@ func (s *Store) hold(ctx context.Context, tx pgx.Tx, id string, now time.Time) (
 			)`
 	)
 	var (
-		standing identity.Standing
-		userID   string // as registered
+		state  identity.UserState
+		userID string // the registered spelling
 	)
 	if err := tx.QueryRow(ctx, lockUser, id).Scan(&userID); err != nil {
-		return standing, err
+		return state, err
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(lockAdmins, userID)
 	batch.Queue(lockSessions, userID, now).Query(func(rows pgx.Rows) (err error) {
-		standing.Sessions, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		state.Sessions, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
 	batch.Queue(`SELECT `+userColumns+` FROM app_user u WHERE u.user_id = $1`, userID).Query(func(rows pgx.Rows) error {
 		row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[userRow])
-		standing.User = s.user(ctx, row)
+		state.User = s.user(ctx, row)
 		return err
 	})
-	batch.Queue(otherAdmins, userID).QueryRow(func(row pgx.Row) error { return row.Scan(&standing.LastAdministrator) })
-	return standing, tx.SendBatch(ctx, batch).Close()
+	batch.Queue(otherAdmins, userID).QueryRow(func(row pgx.Row) error { return row.Scan(&state.LastAdministrator) })
+	return state, tx.SendBatch(ctx, batch).Close()
 }
 
-// change is what an act makes of a user.
+// change is the effect of an act on a user.
 type change struct {
 	act           identity.Act
 	before, after identity.User
 	at            time.Time
 }
 
-// store writes a change and reports whether there was any.
+// store writes a change and reports whether anything changed.
 func store(ctx context.Context, tx pgx.Tx, c change) (changed bool, err error) {
 	const (
 		grant = `
@@ -150,12 +149,12 @@ func store(ctx context.Context, tx pgx.Tx, c change) (changed bool, err error) {
 	return changed, err
 }
 
-// without returns what is in all and not in some.
+// without returns the elements of all that are not in some.
 func without(all, some []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(one string) bool { return slices.Contains(some, one) })
 }
 
-// eventOf is an act in the trail.
+// eventOf returns the audit event of an act.
 func eventOf(act identity.Act, changed bool, at time.Time) audit.Event {
 	outcome := audit.Unchanged
 	if changed {
@@ -173,9 +172,9 @@ func (s *Store) Events(ctx context.Context, filter audit.Filter) ([]audit.Event,
 	return events, fault("read audit trail", err)
 }
 
-// Found implements identity.Founder.
-func (s *Store) Found(ctx context.Context, a identity.Account, now time.Time) error {
-	var failed error // of the account, which says by itself what it is
+// CreateAdministrator implements identity.AdministratorStore.
+func (s *Store) CreateAdministrator(ctx context.Context, a identity.Account, now time.Time) error {
+	var failed error // the error of create, which is translated already
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if failed = s.create(ctx, tx, a); failed != nil {
 			return failed
@@ -188,5 +187,5 @@ func (s *Store) Found(ctx context.Context, a identity.Account, now time.Time) er
 	if failed != nil {
 		return failed
 	}
-	return fault("found administrator", err)
+	return fault("create administrator", err)
 }

@@ -9,10 +9,9 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
 
-// Take implements identity.Attempts. One statement counts and judges: the row's
-// lock makes parallel attempts wait for one another, and none is looked at
-// before it is committed. Every attempt takes a few forgotten ones with it, so
-// that the table stays in proportion to the attempts of a day.
+// Take implements identity.Attempts. One statement counts and decides: the row lock serializes
+// parallel attempts, and no password is verified before its attempt is committed. Every call also
+// deletes a few expired rows, which keeps the table proportional to a day's attempts.
 func (s *Store) Take(ctx context.Context, id string) (int, error) {
 	const statement = `
 		WITH faded AS (

@@ -1,8 +1,8 @@
 package postgres
 
-// named is whether the owner of app_user u goes by the id $1: by any case of it,
-// but of twins (see migration 010) by the exact spelling only. Whatever else is
-// kept about a user is kept by the id as it was registered.
+// named is the SQL condition that app_user u has the id $1, regardless of case; ids that differ
+// only in case (see migration 010) match by exact spelling. All other tables refer to users by the
+// registered spelling.
 const named = `(
 	lower(u.user_id COLLATE "C") = lower($1::text COLLATE "C")
 	AND (u.user_id = $1 OR NOT EXISTS (

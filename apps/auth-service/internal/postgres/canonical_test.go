@@ -14,7 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// beforeCanonicalIDs is the version before ids were unique without regard to case.
+// beforeCanonicalIDs is the schema version before ids were unique regardless of case.
 const beforeCanonicalIDs = 9
 
 // register inserts users as software of that version did.
@@ -33,7 +33,7 @@ func insert(t *testing.T, database *pgtest.Database, id string) error {
 	return err
 }
 
-// migrated returns a store whose database was migrated when it had these users.
+// migrated returns a store whose database was migrated with existing users.
 func migrated(t *testing.T, ids ...string) (*postgres.Store, *pgtest.Database) {
 	t.Helper()
 	database := pgtest.New(t, postgres.Migrations())
@@ -49,7 +49,7 @@ func migrated(t *testing.T, ids ...string) (*postgres.Store, *pgtest.Database) {
 	return postgres.NewStore(database.Pool, sealtest.Keyring(t), time.Now), database
 }
 
-func TestIDsThatCollideStay(t *testing.T) {
+func TestCollidingIDsSurviveTheMigration(t *testing.T) {
 	t.Parallel()
 	store, database := migrated(t, "kim", "KIM", "Kim", "Lee", "park")
 	found := func(typed string) string {
@@ -77,25 +77,25 @@ func TestIDsThatCollideStay(t *testing.T) {
 	if created, err := store.Import(t.Context(), []identity.Account{newcomer}); err != nil || created != 0 {
 		t.Errorf("imported %d, %v", created, err)
 	}
-	for _, id := range []string{"kIM", "lee"} { // software from before the migration, still running
+	for _, id := range []string{"kIM", "lee"} { // the previous version, still running
 		if insert(t, database, id) == nil {
-			t.Errorf("%s was registered by old software", id)
+			t.Errorf("the previous version registered %s", id)
 		}
 	}
 	register(t, database, "choi")
 	if found("CHOI") != "choi" {
-		t.Error("a user whom old software registered is not found in either case")
+		t.Error("a user registered by the previous version is not found regardless of case")
 	}
 
-	// Whom an operator leaves over goes by either case.
+	// The last twin left is found regardless of case.
 	_, err := database.Pool.Exec(t.Context(), "DELETE FROM app_user WHERE user_id IN ('kim', 'Kim')")
 	must(t, err)
 	if found("kim") != "KIM" {
-		t.Error("the last of the twins is still found by the exact spelling only")
+		t.Error("the last twin is found by the exact spelling only")
 	}
 }
 
-func TestWithoutCollisionsIDsGoByEitherCase(t *testing.T) {
+func TestMigratedIDsIgnoreCase(t *testing.T) {
 	t.Parallel()
 	store, database := migrated(t, "kim", "Lee")
 	for typed, want := range map[string]string{"KIM": "kim", "lee": "Lee"} {
@@ -110,7 +110,7 @@ func TestWithoutCollisionsIDsGoByEitherCase(t *testing.T) {
 	}
 }
 
-// TestImportTakesOneOfEachID also where two of one batch differ in case only.
+// TestImportTakesOneOfEachID covers two ids of one batch that differ only in case.
 func TestImportTakesOneOfEachID(t *testing.T) {
 	t.Parallel()
 	store, _ := setup(t)

@@ -14,8 +14,8 @@ type accountRow struct {
 	PasswordHash string
 }
 
-// Account implements identity.Credentials. The connection is back in the pool
-// before anybody hashes.
+// Account implements identity.Credentials. It returns the connection to the pool before the caller
+// hashes.
 func (s *Store) Account(ctx context.Context, id string) (identity.Account, error) {
 	const query = `
 		SELECT ` + userColumns + `, c.password_hash
@@ -29,16 +29,15 @@ func (s *Store) Account(ctx context.Context, id string) (identity.Account, error
 	return identity.Account{User: s.user(ctx, row.userRow), PasswordHash: row.PasswordHash}, nil
 }
 
-// ReplacePassword implements identity.Credentials. The row lock of the update
-// makes a login with the old password, which is under way at this moment, wait
-// in Open and then fail: no session slips through.
+// ReplacePassword implements identity.Credentials. The row lock of the update blocks a concurrent
+// login with the old password in Open, which then fails: no session can slip through.
 func (s *Store) ReplacePassword(ctx context.Context, c identity.PasswordChange, end func(context.Context, []string) error) error {
 	const update = `
 		UPDATE credential SET password_hash = $3, changed_at = $4
 		WHERE user_id = $1 AND password_hash = $2`
 	const others = `DELETE FROM user_session WHERE user_id = $1 AND session_id <> $2 RETURNING session_id`
 
-	var failed error // of end, which is not the database's
+	var failed error // the error of end, as opposed to the database's
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		updated, err := tx.Exec(ctx, update, c.UserID, c.From, c.To, s.now())
 		if err != nil {

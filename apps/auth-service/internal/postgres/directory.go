@@ -10,13 +10,13 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
 
-// locked is whether the owner of app_user u cannot log in at $1.
+// locked is the SQL condition that app_user u is locked out at $1.
 const locked = `EXISTS (SELECT FROM login_attempt a WHERE a.user_id = u.user_id AND a.locked_until > $1)`
 
 // memberColumns select a memberRow from app_user u as of $1.
 const memberColumns = userColumns + `, ` + locked + ` AS locked`
 
-// memberRow is a user as memberColumns select it.
+// memberRow is a row of memberColumns.
 type memberRow struct {
 	userRow
 	Locked bool
@@ -42,7 +42,7 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// findMember returns pgx.ErrNoRows if none was registered by exactly that id.
+// findMember returns the member with exactly that id, or pgx.ErrNoRows.
 func (s *Store) findMember(ctx context.Context, db querier, id string, now time.Time) (identity.Member, error) {
 	const query = `SELECT ` + memberColumns + ` FROM app_user u WHERE u.user_id = $2`
 	rows, err := db.Query(ctx, query, now, id)
@@ -53,11 +53,10 @@ func (s *Store) findMember(ctx context.Context, db querier, id string, now time.
 	return s.member(ctx, row), err
 }
 
-// Members implements identity.Directory. Neither of its queries looks at more
-// than may be paged through.
+// Members implements identity.Directory. Neither query reads more rows than can be paged through.
 func (s *Store) Members(ctx context.Context, f identity.UserFilter, now time.Time) (identity.UserPage, error) {
-	// What begins with the query is, of customer ids, from $2 to $3, of lines from
-	// $4 to $5, and of user ids, in any case, from $8 to $9.
+	// The prefix search is a range scan: customer ids from $2 to $3, line numbers from $4 to $5,
+	// and user ids in lower case from $8 to $9.
 	const chosen = `
 		SELECT ` + memberColumns + `
 		FROM app_user u
@@ -86,6 +85,5 @@ func (s *Store) Members(ctx context.Context, f identity.UserFilter, now time.Tim
 	return page, fault("list users", s.pool.SendBatch(ctx, batch).Close())
 }
 
-// after returns the text that comes right after all that begins with prefix, in
-// the order of bytes and for text in ASCII.
+// after returns the upper bound of all ASCII texts that begin with prefix, in byte order.
 func after(prefix string) string { return prefix + "\x7f" }

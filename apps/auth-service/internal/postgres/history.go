@@ -17,15 +17,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgerr"
 )
 
-// Partitioned are the tables that have a partition for each month. Logins are
-// kept for a year.
+// Partitioned are the tables with monthly partitions. Logins are kept for a year.
 var Partitioned = []pg.Partitions{
 	{Table: "login_history", Keep: 12},
 	audit.Table,
 }
 
-// History is the login history: reads go to the database, writes to a
-// group-committed writer.
+// History is the login history. It reads from the database directly and writes through a
+// group-commit writer.
 type History struct {
 	pool   *pgxpool.Pool
 	writer *groupcommit.Writer[identity.Login]
@@ -41,7 +40,7 @@ func NewHistory(pool *pgxpool.Pool, writer *groupcommit.Writer[identity.Login]) 
 // AppendLogin implements identity.LoginHistory.
 func (h *History) AppendLogin(ctx context.Context, l identity.Login) { h.writer.Append(ctx, l) }
 
-// Repeating the statement does no harm.
+// writeLogin is idempotent, because the writer may repeat it.
 const writeLogin = `
 	INSERT INTO login_history (login_id, at, user_id, outcome, address, user_agent)
 	VALUES ($1, $2, nullif($3, ''), $4, $5, $6)
@@ -51,10 +50,10 @@ const writeLogin = `
 func NewHistoryWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[identity.Login] {
 	return groupcommit.New(groupcommit.Options[identity.Login]{
 		Name: "login_history",
-		// Rows are kept also while the database has not been migrated yet.
+		// also while the database has not been migrated yet
 		Transient: func(err error) bool { return pgerr.Unavailable(err) || pgerr.IsUndefinedTable(err) },
 		Flush: func(ctx context.Context, logins []identity.Login) error {
-			batch := &pgx.Batch{} // which is one transaction
+			batch := &pgx.Batch{} // one transaction
 			for _, l := range logins {
 				batch.Queue(writeLogin, l.ID, l.At, l.UserID, string(l.Outcome), orNull(l.Client.Address), l.Client.Agent)
 			}
@@ -66,7 +65,7 @@ func NewHistoryWriter(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit
 	}, log, metrics)
 }
 
-// orNull returns nil for an address that nobody knows.
+// orNull returns nil for an unknown address.
 func orNull(address netip.Addr) *netip.Addr {
 	if !address.IsValid() {
 		return nil
@@ -74,7 +73,7 @@ func orNull(address netip.Addr) *netip.Addr {
 	return &address
 }
 
-// loginRow is an entry as the queries select it.
+// loginRow is a row of listLogins.
 type loginRow struct {
 	LoginID   string
 	At        time.Time
@@ -99,8 +98,7 @@ func clientOf(address *netip.Addr, agent string) identity.Client {
 	return client
 }
 
-// Both queries of a page choose from as many of the newest entries as may be
-// paged through.
+// Both queries of a page read only as many of the newest entries as can be paged through.
 const (
 	countLogins = `SELECT count(*) FROM (SELECT FROM login_history WHERE user_id = $1 ORDER BY at DESC LIMIT $2) AS newest`
 	listLogins  = `

@@ -7,8 +7,8 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
 
-// Import creates those of the accounts of whose ids, customers and lines none
-// is taken, in one statement, and returns how many.
+// Import creates the accounts whose ids, customers and lines are all free, in one statement, and
+// returns their number.
 func (s *Store) Import(ctx context.Context, accounts []identity.Account) (int, error) {
 	const statement = `
 		WITH incoming AS (
@@ -27,7 +27,7 @@ func (s *Store) Import(ctx context.Context, accounts []identity.Account) (int, e
 			SELECT user_id, unnest(string_to_array(permissions, ',')) FROM created JOIN incoming USING (user_id)
 		)
 		SELECT count(*) FROM created`
-	columns := make([][]string, 6) // all but the names
+	columns := make([][]string, 6) // all columns but the names
 	names := make([][]byte, 0, len(accounts))
 	for _, a := range accounts {
 		name, err := s.sealName(ctx, a.ID, a.Name)

@@ -11,8 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-// TestMigrationsGoDownAndUp walks every migration back and forth: each down
-// part must undo its up part.
+// TestMigrationsGoDownAndUp runs every migration down and up again.
 func TestMigrationsGoDownAndUp(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, postgres.Migrations())
@@ -27,8 +26,8 @@ func TestMigrationsGoDownAndUp(t *testing.T) {
 	must(t, migrator.LoadMigrations(postgres.Migrations()))
 	before := tables(t, conn.Conn())
 	must(t, migrator.MigrateTo(t.Context(), 0))
-	if left := tables(t, conn.Conn()); len(left) != 1 { // the version's own
-		t.Errorf("left below: %v", left)
+	if left := tables(t, conn.Conn()); len(left) != 1 { // the table of the schema version
+		t.Errorf("tables left after all down migrations: %v", left)
 	}
 	must(t, migrator.Migrate(t.Context()))
 	if after := tables(t, conn.Conn()); len(after) != len(before) || len(files) != len(migrator.Migrations) {

@@ -9,17 +9,17 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/audit"
 )
 
-// lineMoved is the action of the trail by which an account's line has moved. Its
-// actor is no user: the trail of the former customer names nothing of the new one.
+// lineMoved is the audit action of a line that moved away from an account. Its actor is not a user:
+// the audit trail of the former customer must not reveal the new one.
 const (
 	lineMoved = "LINE_MOVED"
 	byCarrier = "system:registration"
 )
 
-// CreateHolder implements identity.Users. Of two that take the same line at once,
-// the index of lines refuses one.
+// CreateHolder implements identity.Users. If two transactions take the same line concurrently, the
+// unique index on lines refuses one.
 func (s *Store) CreateHolder(ctx context.Context, a identity.Account) error {
-	var failed error // of the account, which is translated already
+	var failed error // the error of create, which is translated already
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := s.moveLine(ctx, tx, a.User); err != nil {
 			return err
@@ -33,7 +33,7 @@ func (s *Store) CreateHolder(ctx context.Context, a identity.Account) error {
 	return fault("create holder of line", err)
 }
 
-// moveLine takes the line of holder from other customers' accounts.
+// moveLine marks the line of holder as moved in other customers' accounts.
 func (s *Store) moveLine(ctx context.Context, tx pgx.Tx, holder identity.User) error {
 	const statement = `
 		UPDATE app_user SET line_moved_at = $3

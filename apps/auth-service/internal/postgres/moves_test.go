@@ -18,10 +18,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// heir is the customer to whom kim's line was given.
+// heir is the customer who got kim's line.
 var heir = identitytest.Customer("heir01", "CUST2", kim.Line)
 
-func TestAMoveIsAudited(t *testing.T) {
+func TestMoveIsAudited(t *testing.T) {
 	t.Parallel()
 	store, _ := setup(t)
 	must(t, store.Create(t.Context(), kim))
@@ -32,7 +32,7 @@ func TestAMoveIsAudited(t *testing.T) {
 	must(t, store.CreateHolder(t.Context(), heir))
 	events, err := store.Events(t.Context(), audit.Filter{Size: 10})
 	must(t, err)
-	if len(events) != 1 { // none of the registration that was refused
+	if len(events) != 1 { // none from the refused registration
 		t.Fatalf("there are %d events: %+v", len(events), events)
 	}
 	got := events[0]
@@ -46,7 +46,7 @@ func TestAMoveIsAudited(t *testing.T) {
 	}
 }
 
-func TestOfManyHoldersOfAMovedLineOneWins(t *testing.T) {
+func TestConcurrentHoldersOfALineOneWins(t *testing.T) {
 	t.Parallel()
 	store, database := setup(t)
 	must(t, store.Create(t.Context(), kim))
@@ -69,12 +69,12 @@ func TestOfManyHoldersOfAMovedLineOneWins(t *testing.T) {
 	}
 }
 
-// beforeMovedLines is the version before a line could belong to another account.
+// beforeMovedLines is the schema version before lines could move.
 const beforeMovedLines = 10
 
-// TestSoftwareOfBeforeRefusesATakenLine runs the statement of software that knows
-// nothing of moved lines on a database with them.
-func TestSoftwareOfBeforeRefusesATakenLine(t *testing.T) {
+// TestPreviousVersionRefusesTakenLine runs the insert of the previous version on a database with
+// moved lines.
+func TestPreviousVersionRefusesTakenLine(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, postgres.Migrations())
 	conn, err := database.Pool.Acquire(t.Context())
@@ -102,6 +102,6 @@ func TestSoftwareOfBeforeRefusesATakenLine(t *testing.T) {
 		}
 	}
 	if err := migrator.MigrateTo(t.Context(), beforeMovedLines); err == nil {
-		t.Error("a database in which a line has moved went back")
+		t.Error("the down migration succeeded with a moved line")
 	}
 }

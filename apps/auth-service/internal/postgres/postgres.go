@@ -1,5 +1,5 @@
-// Package postgres keeps users, their credentials, the attempts at these, the
-// index of sessions and the login history in PostgreSQL.
+// Package postgres stores users, their credentials and failed attempts, the session index and the
+// login history in PostgreSQL.
 package postgres
 
 import (
@@ -28,8 +28,7 @@ func Migrations() fs.FS {
 	return sub
 }
 
-// Store keeps everything that this service has in its database. It is safe for
-// concurrent use.
+// Store implements the stores of the domain. It is safe for concurrent use.
 type Store struct {
 	pool    *pgxpool.Pool
 	keyring *seal.Keyring
@@ -37,23 +36,22 @@ type Store struct {
 }
 
 var (
-	_ identity.Users        = (*Store)(nil)
-	_ identity.Credentials  = (*Store)(nil)
-	_ identity.SessionIndex = (*Store)(nil)
-	_ identity.Attempts     = (*Store)(nil)
-	_ identity.Directory    = (*Store)(nil)
-	_ identity.Trail        = (*Store)(nil)
-	_ identity.Founder      = (*Store)(nil)
+	_ identity.Users              = (*Store)(nil)
+	_ identity.Credentials        = (*Store)(nil)
+	_ identity.SessionIndex       = (*Store)(nil)
+	_ identity.Attempts           = (*Store)(nil)
+	_ identity.Directory          = (*Store)(nil)
+	_ identity.Trail              = (*Store)(nil)
+	_ identity.AdministratorStore = (*Store)(nil)
 )
 
-// NewStore returns a Store in the database of pool, where keyring seals names.
+// NewStore returns a Store on pool, with names sealed by keyring.
 func NewStore(pool *pgxpool.Pool, keyring *seal.Keyring, now func() time.Time) *Store {
 	return &Store{pool: pool, keyring: keyring, now: now}
 }
 
-// fault names the operation that failed and says ErrDatabase of a server that
-// is away, or of keys: without them nothing can be stored either. Constraint
-// names, and with them the rules, are translated where the statement is.
+// fault wraps err with the operation. It returns ErrDatabase if the server or the sealing keys are
+// unavailable. Violated constraints are translated by the caller of the statement.
 func fault(op string, err error) error {
 	if err == nil {
 		return nil

@@ -51,7 +51,7 @@ func TestHistory(t *testing.T) {
 	identitytest.RunLoginHistory(t, history)
 }
 
-func TestFadedAttemptsArePruned(t *testing.T) {
+func TestExpiredAttemptsArePruned(t *testing.T) {
 	t.Parallel()
 	store, database := setup(t)
 	for i := range 25 {
@@ -70,8 +70,7 @@ func TestFadedAttemptsArePruned(t *testing.T) {
 	}
 }
 
-// TestPartitioned sees to it that upkeep can do its work: all its tables exist
-// and are partitioned.
+// TestPartitioned checks that all tables of Partitioned exist and are partitioned.
 func TestPartitioned(t *testing.T) {
 	t.Parallel()
 	_, database := setup(t)
@@ -80,10 +79,10 @@ func TestPartitioned(t *testing.T) {
 	}
 }
 
-// kim is an account of which the tests below need one.
+// kim is an account for the tests below.
 var kim = identitytest.Customer("kim", "CUST1", "01011112222")
 
-func TestALoginDuringAPasswordChangeWaitsAndFails(t *testing.T) {
+func TestLoginDuringPasswordChangeWaitsAndFails(t *testing.T) {
 	t.Parallel()
 	store, database := setup(t)
 	must(t, store.Create(t.Context(), kim))
@@ -99,7 +98,7 @@ func TestALoginDuringAPasswordChangeWaitsAndFails(t *testing.T) {
 	must(t, open(t.Context(), store, "later", "new hash"))
 }
 
-// awaitBlocked returns when a statement waits for the lock of another.
+// awaitBlocked returns when a statement is blocked by a lock.
 func awaitBlocked(ctx context.Context, pool *pgxpool.Pool) error {
 	for {
 		var blocked bool
@@ -117,7 +116,7 @@ func open(ctx context.Context, store *postgres.Store, id, hash string) error {
 	return store.Open(ctx, identity.Session{ID: id, UserID: "kim", Permissions: kim.Permissions}, hash, time.Now().Add(time.Hour))
 }
 
-// idlePool are Passwords that must be used without a connection in hand.
+// idlePool are Passwords that fail the test if the caller holds a database connection.
 type idlePool struct {
 	identitytest.Passwords
 	t    *testing.T
@@ -135,7 +134,7 @@ func (p *idlePool) Verify(ctx context.Context, password, hash string, begin func
 	})
 }
 
-func TestALoginHoldsNoConnectionWhileItHashes(t *testing.T) {
+func TestLoginHoldsNoConnectionWhileHashing(t *testing.T) {
 	t.Parallel()
 	store, database := setup(t)
 	must(t, store.Create(t.Context(), kim))
@@ -153,7 +152,7 @@ func TestALoginHoldsNoConnectionWhileItHashes(t *testing.T) {
 	}
 }
 
-func TestOfManyRegistrationsOfALineOneWins(t *testing.T) {
+func TestConcurrentRegistrationsOfALineOneWins(t *testing.T) {
 	t.Parallel()
 	store, _ := setup(t)
 	var (
@@ -175,7 +174,7 @@ func TestOfManyRegistrationsOfALineOneWins(t *testing.T) {
 	}
 	group.Wait()
 	if won != 1 {
-		t.Errorf("%d registrations won", won)
+		t.Errorf("%d registrations succeeded", won)
 	}
 }
 
@@ -224,15 +223,15 @@ func TestImport(t *testing.T) {
 	}
 }
 
-func TestLedgerOfSigningKeys(t *testing.T) {
+func TestStoreFulfilsLedgerContract(t *testing.T) {
 	t.Parallel()
-	clock := time.Now().Round(time.Microsecond).UTC() // as exact as the database
+	clock := time.Now().Round(time.Microsecond).UTC() // the database's precision
 	now := func() time.Time { return clock }
 	store := postgres.NewStore(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t), now)
 	tokentest.LedgerContract(t, store, now, func(d time.Duration) { clock = clock.Add(d) })
 }
 
-// anySecret is what every secret is.
+// anySecret returns the same value for every secret.
 type anySecret struct{}
 
 // Secret implements sidecar.Secrets.
@@ -241,7 +240,7 @@ func (anySecret) Secret(context.Context, string) (string, error) { return "any",
 // Reread implements sidecar.Secrets.
 func (anySecret) Reread(context.Context, string) (string, error) { return "any", nil }
 
-func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
+func TestDatabaseOutageIsUnavailable(t *testing.T) {
 	t.Parallel()
 	pool, err := pg.Open(pg.Config{Host: "127.0.0.1", Port: 1, Name: "auth", User: "auth", SSLMode: "disable", MaxConns: 1}, anySecret{})
 	must(t, err)

@@ -12,7 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// namePlace is what the name of a user is sealed for.
+// namePlace returns the context that a user's name is sealed with.
 func namePlace(userID string) string { return "app_user " + userID }
 
 func (s *Store) sealName(ctx context.Context, userID, name string) ([]byte, error) {
@@ -23,10 +23,10 @@ func (s *Store) sealName(ctx context.Context, userID, name string) ([]byte, erro
 	return sealed, nil
 }
 
-// name returns the name of a user. One that cannot be opened is left out and
-// told to the log: it must lock nobody out.
+// name returns the name of a user. If it cannot be opened, name logs that and returns "", so that
+// the user can still log in.
 func (s *Store) name(ctx context.Context, row userRow) string {
-	if row.SealedName == nil { // written by software that did not seal yet
+	if row.SealedName == nil { // written by a version before sealing
 		return row.UserName
 	}
 	name, err := s.keyring.Open(ctx, row.SealedName, namePlace(row.UserID))

@@ -15,7 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// sealedSetup is setup with keys that can be exchanged.
+// sealedSetup is setup with replaceable keys.
 func sealedSetup(t *testing.T) (*postgres.Store, *pgtest.Database, *sealtest.Store) {
 	t.Helper()
 	database := pgtest.New(t, postgres.Migrations())
@@ -23,8 +23,7 @@ func sealedSetup(t *testing.T) (*postgres.Store, *pgtest.Database, *sealtest.Sto
 	return postgres.NewStore(database.Pool, keys.Keyring(), time.Now), database, keys
 }
 
-// expectNoName reports a name that the database tells. It must hold the user, or
-// nothing was looked at.
+// expectNoName checks that the database contains the user but not the name in clear text.
 func expectNoName(t *testing.T, database *pgtest.Database, a identity.Account) {
 	t.Helper()
 	content := pgtest.Content(t, database.Pool)
@@ -42,7 +41,7 @@ func expectName(t *testing.T, store *postgres.Store, id, want string) {
 
 var lee = identitytest.Customer("lee", "CUST2", "01011113333")
 
-func TestTheDatabaseTellsNoName(t *testing.T) {
+func TestNamesAreSealed(t *testing.T) {
 	t.Parallel()
 	store, database, _ := sealedSetup(t)
 	must(t, store.Create(t.Context(), kim))
@@ -54,9 +53,9 @@ func TestTheDatabaseTellsNoName(t *testing.T) {
 	}
 }
 
-// TestANameThatCannotBeOpenedLocksNobodyOut has one with a key that is gone, and
-// one that was moved to another user.
-func TestANameThatCannotBeOpenedLocksNobodyOut(t *testing.T) {
+// TestUnreadableNameDoesNotPreventLogin covers a name whose key is gone and one that was moved to
+// another user.
+func TestUnreadableNameDoesNotPreventLogin(t *testing.T) {
 	t.Parallel()
 	store, database, _ := sealedSetup(t)
 	must(t, store.Create(t.Context(), kim))
@@ -79,7 +78,7 @@ func TestReseal(t *testing.T) {
 	store, database, keys := sealedSetup(t)
 	must(t, store.Create(t.Context(), kim))
 	must(t, store.Create(t.Context(), lee))
-	_, err := database.Pool.Exec(t.Context(), // as software does that does not seal yet
+	_, err := database.Pool.Exec(t.Context(), // as a version before sealing writes it
 		`UPDATE app_user SET user_name = $1, sealed_name = NULL WHERE user_id = 'lee'`, lee.Name)
 	must(t, err)
 	expectName(t, store, "lee", lee.Name)

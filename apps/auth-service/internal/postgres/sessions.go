@@ -11,12 +11,12 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
 
-// Open implements identity.SessionIndex. Every new row takes a few expired ones
-// with it, so that the table stays in proportion to the sessions there are.
+// Open implements identity.SessionIndex. Every insert also deletes a few expired rows, which keeps
+// the table proportional to the number of sessions.
 func (s *Store) Open(ctx context.Context, session identity.Session, passwordHash string, until time.Time) error {
 	const (
-		// By itself, because what a statement reads beside a row that it waited
-		// for is from before the wait.
+		// The lock is a statement of its own: a statement that waits for a row lock reads other
+		// rows as of before the wait.
 		await = `SELECT FROM app_user WHERE user_id = $1 FOR SHARE`
 		check = `
 			SELECT c.password_hash = $2 AND u.account_status = 'ACTIVE' AS credentials,
@@ -34,7 +34,7 @@ func (s *Store) Open(ctx context.Context, session identity.Session, passwordHash
 			VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	)
 	var current struct{ Credentials, Permissions bool }
-	permissions := append([]string{}, session.Permissions...) // none is not null
+	permissions := append([]string{}, session.Permissions...) // an empty array instead of null
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		batch.Queue(await, session.UserID)
@@ -64,11 +64,11 @@ func (s *Store) Open(ctx context.Context, session identity.Session, passwordHash
 	return fault("open session", err)
 }
 
-// errOutdated rolls a session back that is not what its user may have now.
+// errOutdated rolls back a session whose permissions are not the user's current ones.
 var errOutdated = errors.New("outdated")
 
-// Extend implements identity.SessionIndex. The user is read by a statement of
-// its own: it sees what was decided while the first one waited.
+// Extend implements identity.SessionIndex. The user is read by a second statement, which sees
+// decisions committed while the first one waited.
 func (s *Store) Extend(ctx context.Context, id string, until time.Time) (identity.User, error) {
 	const (
 		extend = `UPDATE user_session SET expires_at = $2 WHERE session_id = $1`
@@ -79,7 +79,7 @@ func (s *Store) Extend(ctx context.Context, id string, until time.Time) (identit
 			WHERE s.session_id = $1`
 	)
 	var row userRow
-	batch := &pgx.Batch{} // one transaction, though not one moment
+	batch := &pgx.Batch{} // one transaction with two snapshots
 	batch.Queue(extend, id, until)
 	batch.Queue(user, id).Query(func(rows pgx.Rows) (err error) {
 		row, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[userRow])
@@ -97,7 +97,7 @@ func (s *Store) Close(ctx context.Context, id string) error {
 	return fault("close session", err)
 }
 
-// sessionRow is what the index tells of a session.
+// sessionRow is a row of the session index.
 type sessionRow struct {
 	SessionID string
 	UserID    string

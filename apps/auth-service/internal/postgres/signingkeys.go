@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// PublishedSince implements token.Ledger. Of replicas that see a key at the
-// same time, the earlier counts.
+// PublishedSince implements token.Ledger. If replicas see a key at the same time, the earlier time
+// is stored.
 func (s *Store) PublishedSince(ctx context.Context, keyIDs []string) (map[string]time.Time, error) {
 	const statement = `
 		INSERT INTO signing_key (key_id, published_since)
@@ -15,7 +15,7 @@ func (s *Store) PublishedSince(ctx context.Context, keyIDs []string) (map[string
 		ON CONFLICT (key_id) DO UPDATE
 			SET published_since = least(signing_key.published_since, excluded.published_since)
 		RETURNING key_id, published_since`
-	ordered := slices.Sorted(slices.Values(keyIDs)) // else two replicas could lock one another out
+	ordered := slices.Sorted(slices.Values(keyIDs)) // a fixed order prevents deadlocks between replicas
 	rows, err := s.pool.Query(ctx, statement, ordered, s.now())
 	if err != nil {
 		return nil, fault("note signing keys", err)

@@ -17,7 +17,7 @@ const userColumns = `
 	u.user_id, u.user_name, u.sealed_name, u.customer_id, u.line_number, u.account_status,
 	ARRAY(SELECT p.permission FROM user_permission p WHERE p.user_id = u.user_id ORDER BY 1) AS permissions`
 
-// userRow is a user as userColumns select it.
+// userRow is a row of userColumns.
 type userRow struct {
 	UserID        string
 	UserName      string
@@ -52,7 +52,7 @@ func (s *Store) User(ctx context.Context, id string) (identity.User, error) {
 	return s.user(ctx, row), nil
 }
 
-// one returns the single row of a query, by the names of T's fields.
+// one returns the only row of a query, mapped to the fields of T by name.
 func one[T any](ctx context.Context, s *Store, query string, args ...any) (T, error) {
 	rows, err := s.pool.Query(ctx, query, args...)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Store) Available(ctx context.Context, u identity.User) error {
 	taken, err := one[struct{ UserID, CustomerID, LineNumber bool }](ctx, s, query, u.ID, u.CustomerID, u.Line.Digits())
 	switch {
 	case err != nil:
-		return fault("look for a taken id", err)
+		return fault("check availability", err)
 	case taken.UserID:
 		return identity.ErrUserIDTaken
 	case taken.CustomerID:
@@ -89,7 +89,7 @@ func (s *Store) Available(ctx context.Context, u identity.User) error {
 	return nil
 }
 
-// Create implements identity.Users. All of an account appears at once.
+// Create implements identity.Users. It inserts the whole account in one statement.
 func (s *Store) Create(ctx context.Context, a identity.Account) error {
 	return s.create(ctx, s.pool, a)
 }
@@ -116,7 +116,7 @@ func (s *Store) create(ctx context.Context, db audit.Execer, a identity.Account)
 	return fault("create user", err)
 }
 
-// taken says which of a user's names belongs to somebody, by the constraint.
+// taken returns the error for a violated unique constraint.
 func taken(constraint string) error {
 	switch constraint {
 	case "app_user_customer_id_key":
@@ -132,5 +132,5 @@ func (s *Store) Registered(ctx context.Context, customerID string, line msisdn.N
 	const query = `SELECT EXISTS (SELECT FROM app_user WHERE customer_id = $1 AND line_number = $2 AND line_moved_at IS NULL)`
 	var registered bool
 	err := s.pool.QueryRow(ctx, query, customerID, line.Digits()).Scan(&registered)
-	return registered, fault("look for a registration", err)
+	return registered, fault("read registration", err)
 }

@@ -1,5 +1,4 @@
-// Package seed has the users of development and of load tests. Production runs
-// none of it.
+// Package seed creates users for development and load tests. It is not used in production.
 package seed
 
 import (
@@ -10,14 +9,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Password is the password of all users here. It is public: they exist in
-// development only.
+// Password is the password of all seeded users. It is public, because they exist in development
+// only.
 const Password = "PhoneBill1!"
 
 // Users stores accounts.
 type Users interface {
-	// Import creates those of the accounts of whose ids, customers and lines
-	// none is taken, and returns how many.
+	// Import creates the accounts whose ids, customers and lines are all free, and returns their
+	// number.
 	Import(ctx context.Context, accounts []identity.Account) (int, error)
 }
 
@@ -26,21 +25,20 @@ type Hasher interface {
 	Hash(ctx context.Context, password string) (string, error)
 }
 
-// batch is how many accounts go to the database at once.
+// batch is the number of accounts per statement.
 const batch = 5_000
 
-// maxLoadUsers is how many lines KOS's generated population can have.
+// maxLoadUsers is the number of lines in KOS's generated population.
 const maxLoadUsers = 9_999_999
 
-// Count is how many users were added, and how many were there already.
+// Count is how many users were added, and how many existed already.
 type Count struct{ Added, Present int }
 
-// Report is what Run did.
+// Report is the result of Run.
 type Report struct{ Demo, Load Count }
 
-// Run creates the demo users and n users for load tests, those that are not
-// there yet. It calls progress with the number of load users that are done, now
-// and then.
+// Run creates the demo users and n load-test users that do not exist yet. It calls progress
+// periodically with the number of load-test users done.
 func Run(ctx context.Context, users Users, hasher Hasher, n int, progress func(done int)) (Report, error) {
 	var report Report
 	if n < 0 || n > maxLoadUsers {
@@ -61,7 +59,7 @@ func Run(ctx context.Context, users Users, hasher Hasher, n int, progress func(d
 	return report, err
 }
 
-// add creates those of the accounts that are missing, and counts them.
+// add creates the missing accounts and counts them.
 func (c *Count) add(ctx context.Context, users Users, accounts []identity.Account) error {
 	added, err := users.Import(ctx, accounts)
 	c.Added += added
@@ -71,8 +69,8 @@ func (c *Count) add(ctx context.Context, users Users, accounts []identity.Accoun
 	return err
 }
 
-// load creates users for load tests. They share one salted hash, which for
-// people would be wrong: thousands of hashes would take minutes.
+// load creates load-test users. They share one salted hash, because computing thousands would take
+// minutes.
 func (c *Count) load(ctx context.Context, users Users, hasher Hasher, n int, progress func(done int)) error {
 	hash, err := hasher.Hash(ctx, Password)
 	if err != nil {
@@ -93,8 +91,8 @@ func (c *Count) load(ctx context.Context, users Users, hasher Hasher, n int, pro
 
 var both = []string{identity.PermissionBillInquiry, identity.PermissionProductChange}
 
-// loadUser is the ith user for load tests: with the ith line of KOS's generated
-// population, and the customer it belongs to there.
+// loadUser returns the ith load-test user: with the ith line of KOS's generated population and its
+// customer.
 func loadUser(i int) identity.User {
 	return identity.User{
 		ID: fmt.Sprintf("loaduser%07d", i), Name: fmt.Sprintf("부하시험%07d", i),

@@ -25,7 +25,7 @@ func (u users) Import(_ context.Context, accounts []identity.Account) (created i
 	return created, nil
 }
 
-func TestRunCreatesWhatIsMissing(t *testing.T) {
+func TestRunCreatesMissingUsers(t *testing.T) {
 	t.Parallel()
 	hasher := &identitytest.Passwords{}
 	store := users{}

@@ -1,5 +1,4 @@
-// Package sessionstore keeps this service's sessions in the store that all
-// services share.
+// Package sessionstore adapts the session store that all services share to the domain.
 package sessionstore
 
 import (
@@ -11,8 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/session"
 )
 
-// Store is the shared store in the words of the domain. It is safe for
-// concurrent use.
+// Store implements identity.SessionStore and identity.LiveSessions. It is safe for concurrent use.
 type Store struct {
 	store  *session.Store
 	cached *session.Cached
@@ -24,7 +22,7 @@ var (
 	_ identity.LiveSessions = (*Store)(nil)
 )
 
-// New returns a Store. What it changes, cached forgets.
+// New returns a Store on store that invalidates changed sessions in cached.
 func New(store *session.Store, cached *session.Cached, now func() time.Time) *Store {
 	return &Store{store: store, cached: cached, now: now}
 }
@@ -33,13 +31,12 @@ func New(store *session.Store, cached *session.Cached, now func() time.Time) *St
 func (s *Store) Create(ctx context.Context, created identity.Session) error {
 	err := s.store.Create(ctx, created.ID, s.record(created))
 	if errors.Is(err, session.ErrConflict) {
-		return nil // ids are drawn at random: it is ours, and the sidecar wrote it twice
+		return nil // ids are random, so this is our own write, repeated by the sidecar
 	}
 	return translate(err)
 }
 
-// Get implements identity.SessionStore. It asks the store itself: the cache may
-// be seconds old.
+// Get implements identity.SessionStore. It bypasses the cache, which may be seconds old.
 func (s *Store) Get(ctx context.Context, id string) (identity.Session, string, error) {
 	record, version, err := s.store.Get(ctx, id)
 	if err != nil {
@@ -61,17 +58,17 @@ func (s *Store) Update(ctx context.Context, changed identity.Session, version st
 // Permit implements identity.LiveSessions.
 func (s *Store) Permit(ctx context.Context, id string, permissions []string) error {
 	defer s.cached.Forget(id)
-	return insisted(s.store.Permit(ctx, id, permissions, s.now()))
+	return retried(s.store.Permit(ctx, id, permissions, s.now()))
 }
 
 // End implements identity.SessionStore.
 func (s *Store) End(ctx context.Context, id string) error {
 	defer s.cached.Forget(id)
-	return insisted(s.store.End(ctx, id))
+	return retried(s.store.End(ctx, id))
 }
 
-// insisted translates the error of what was tried several times.
-func insisted(err error) error {
+// retried translates the error of an operation that was tried several times.
+func retried(err error) error {
 	err = translate(err)
 	if errors.Is(err, identity.ErrSessionChanged) {
 		return identity.ErrSessionStore.WithCause(err)

@@ -18,12 +18,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// A cache's clean-up ends when the cache is collected, whenever that is.
+	// The cleanup goroutine of a cache ends when the cache is garbage-collected.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"))
 }
 
-// setup returns a store behind a daprd of its own, and what other services see
-// of it.
+// setup returns a store with its own daprd, and another service's view of it.
 func setup(t *testing.T, resource string) (*sessionstore.Store, *session.Cached) {
 	t.Helper()
 	dapr := daprtest.Start(t, daprtest.Options{AppID: "sessions-" + rand.Text(), Resources: []string{resource}})
@@ -32,7 +31,7 @@ func setup(t *testing.T, resource string) (*sessionstore.Store, *session.Cached)
 	return sessionstore.New(shared, cached, time.Now), cached
 }
 
-// TestStore runs over more than one backend: operators may choose another.
+// TestStore runs against several backends, because operators can choose another one.
 func TestStore(t *testing.T) {
 	t.Parallel()
 	for name, resource := range map[string]func(testing.TB, string) string{
@@ -42,11 +41,11 @@ func TestStore(t *testing.T) {
 			t.Parallel()
 			store, cached := setup(t, resource(t, "session-store"))
 			identitytest.RunSessionStore(t, func(*testing.T) identitytest.SessionStore { return store })
-			t.Run("a session ends by itself", func(t *testing.T) {
+			t.Run("a session expires", func(t *testing.T) {
 				t.Parallel()
 				endsByItself(t, store)
 			})
-			t.Run("a change is seen at once in the same process", func(t *testing.T) {
+			t.Run("a change is visible at once in the same process", func(t *testing.T) {
 				t.Parallel()
 				changeIsSeen(t, store, cached)
 			})
@@ -80,7 +79,7 @@ func await(t *testing.T, holds func() (bool, error)) {
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatal("it never came to be")
+			t.Fatal("condition did not hold in time")
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -107,7 +106,7 @@ func changeIsSeen(t *testing.T, store *sessionstore.Store, cached *session.Cache
 	}
 }
 
-func TestAStoreThatIsAwayIsUnavailable(t *testing.T) {
+func TestStoreOutageIsUnavailable(t *testing.T) {
 	t.Parallel()
 	dapr := daprtest.Start(t, daprtest.Options{
 		AppID: "sessions-" + rand.Text(), Resources: []string{daprtest.RedisState(t, "session-store")},
@@ -127,7 +126,7 @@ func TestAStoreThatIsAwayIsUnavailable(t *testing.T) {
 		}
 	}
 	dapr.Restart()
-	await(t, func() (bool, error) { // the connection to the sidecar comes back
+	await(t, func() (bool, error) { // until the sidecar's connection is back
 		err := store.Create(t.Context(), identity.Session{ID: "any", Idle: time.Minute})
 		if errors.Is(err, identity.ErrSessionStore) {
 			return false, nil
@@ -136,7 +135,7 @@ func TestAStoreThatIsAwayIsUnavailable(t *testing.T) {
 	})
 }
 
-// conflict is a state store that takes no write.
+// conflict is a state store that refuses every write.
 type conflict struct{ session.State }
 
 // SetIf implements session.State.
@@ -144,7 +143,7 @@ func (conflict) SetIf(context.Context, string, []byte, string, time.Duration) er
 	return sidecar.ErrConflict
 }
 
-func TestASessionThatTheSidecarWroteTwiceIsCreated(t *testing.T) {
+func TestRepeatedWriteOfASessionSucceeds(t *testing.T) {
 	t.Parallel()
 	shared := session.NewStore(conflict{})
 	store := sessionstore.New(shared, session.NewCached(shared, time.Now), time.Now)

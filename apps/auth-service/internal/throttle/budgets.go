@@ -10,12 +10,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxBudgets bounds the memory of one kind of budget: about 10 MiB. Whoever has
-// more addresses than that gets round the throttle, but not round the lock.
+// maxBudgets bounds the memory of one kind of budget to about 10 MiB. An attacker with more
+// addresses evades the throttle, but not the lock-out.
 const maxBudgets = 50_000
 
-// budgets are those of many callers. One that has not been used for as long as
-// it takes to come back is as good as new, and forgotten.
+// budgets are the budgets of many callers. A budget that has been unused long enough to be full
+// again is evicted.
 type budgets[K comparable] struct {
 	rate  Rate
 	cache *otter.Cache[K, *budget]
@@ -36,16 +36,16 @@ func (b *budgets[K]) of(caller K) *budget {
 	return found
 }
 
-// budget is how often one caller may still fail. What is under way is held
-// against it until its outcome is known: many at once are not more.
+// budget is how many failures one caller has left. Requests in progress count until their outcome
+// is known, so that parallel requests cannot exceed it.
 type budget struct {
 	mu       sync.Mutex
 	limiter  *rate.Limiter
 	underWay int
 }
 
-// begin reports whether there is room for one more; end must be called for it.
-// If not, it tells when there will be.
+// begin reports whether the budget allows one more request; the caller must then call end.
+// Otherwise it returns how long to wait.
 func (b *budget) begin(now time.Time) (wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -55,13 +55,13 @@ func (b *budget) begin(now time.Time) (wait time.Duration, ok bool) {
 		return 0, true
 	}
 	wait = time.Duration(missing / float64(b.limiter.Limit()) * float64(time.Second))
-	if b.underWay > 0 { // those may yet turn out to cost nothing
+	if b.underWay > 0 { // requests in progress may turn out to be free
 		wait = min(wait, time.Second)
 	}
 	return max(wait, time.Nanosecond), false
 }
 
-// end tells the outcome of what began.
+// end reports the outcome of a request that began.
 func (b *budget) end(now time.Time, costs bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -71,18 +71,17 @@ func (b *budget) end(now time.Time, costs bool) {
 	}
 }
 
-// exact returns when the only caller of a budget is to come back. It rounds up:
-// Retry-After knows no less.
+// exact returns the retry time for the only caller of a budget, rounded up to whole seconds as
+// Retry-After requires.
 func exact(wait time.Duration) time.Duration {
 	return time.Duration(math.Ceil(wait.Seconds())) * time.Second
 }
 
-// maxSpread bounds how much later than it must somebody is told to come back.
+// maxSpread bounds the jitter of retry times.
 const maxSpread = 10 * time.Second
 
-// spread returns when one of the callers who share a budget is to come back: up to
-// as much later again as there is to wait, at random. For all of them at once there
-// will not be room.
+// spread returns the retry time for one of several callers that share a budget: the wait plus up to
+// the same again as jitter, because there is no capacity for all of them at once.
 func spread(wait time.Duration) time.Duration {
 	return exact(wait + time.Duration(float64(min(wait, maxSpread))*rand.Float64())) //nolint:gosec // jitter is no secret
 }

@@ -9,8 +9,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Rate is a budget: so many at once, all of which come back evenly within a
-// time. As text it is "100/10m".
+// Rate is a budget of Burst requests that refills evenly within Over. Its text form is "100/10m".
 type Rate struct {
 	Burst int
 	Over  time.Duration
@@ -18,7 +17,7 @@ type Rate struct {
 
 var errRate = errors.New(`a rate is a positive number and a duration, such as "100/10m"`)
 
-// UnmarshalText reads the text of a Rate.
+// UnmarshalText parses the text form of a Rate.
 func (r *Rate) UnmarshalText(text []byte) error {
 	burst, over, _ := strings.Cut(string(text), "/")
 	var err1, err2 error
@@ -30,5 +29,5 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// limit returns how fast the budget comes back.
+// limit returns the refill rate.
 func (r Rate) limit() rate.Limit { return rate.Limit(float64(r.Burst) / r.Over.Seconds()) }

@@ -1,10 +1,9 @@
-// Package throttle slows down who guesses, floods or tries out, by where the
-// requests come from. It is a cheap first line, in memory and of one replica;
-// what must be exact is for others, such as the lock of an account.
+// Package throttle slows down addresses that fail too often. It is a cheap first defence, in memory
+// and per replica; exact limits, such as the lock-out of an account, are enforced elsewhere.
 //
-// What goes well costs nothing: thousands of customers may share the address of
-// a mobile carrier, and none of them is kept out because there are many. Nor do
-// the failures of one keep the others out who have logged in from there before.
+// Successful requests are free: thousands of customers may share the address of a mobile operator's
+// NAT, and none is refused because of their number. Failures of one user do not affect users who
+// have logged in from the same address before.
 package throttle
 
 import (
@@ -18,24 +17,24 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// ErrTooMany refuses a caller who has used up a budget.
+// ErrTooMany refuses a caller that has used up its budget.
 var ErrTooMany = problem.New(problem.TooManyRequests, "RATE_LIMITED", "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.")
 
-// Config are the budgets, each of one address. They count failures, except
-// Register, which counts all.
+// Config sets the budgets of each address. They count failures, except Register, which counts all
+// requests.
 type Config struct {
-	// Login is for all failed logins, and LoginUser for those as one user.
+	// Login counts all failed logins, LoginUser those as one user.
 	Login     Rate `env:"THROTTLE_LOGIN" envDefault:"100/10m"`
 	LoginUser Rate `env:"THROTTLE_LOGIN_USER" envDefault:"10/10m"`
 	Refresh   Rate `env:"THROTTLE_REFRESH" envDefault:"100/10m"`
 	Password  Rate `env:"THROTTLE_CHANGE_PASSWORD" envDefault:"20/10m"`
-	// Register has KOS asked about a line: so many at once leave four fifths of
-	// what KOS allows in a minute to others.
+	// Register limits the KOS calls of registrations: this burst leaves four fifths of KOS's rate
+	// limit to other callers.
 	Register Rate `env:"THROTTLE_REGISTER" envDefault:"20/2m"`
 }
 
-// knownAge is how long somebody who has logged in from an address is known
-// there, and maxKnown how many are.
+// knownAge is how long a user who has logged in from an address counts as known there; maxKnown
+// bounds the number of such pairs.
 const (
 	knownAge = 30 * 24 * time.Hour
 	maxKnown = 50_000
@@ -47,11 +46,11 @@ type visitor struct {
 	user string
 }
 
-// maxUser is how long an id may be; what is longer is nobody's.
+// maxUser is the length of the longest user id; longer ones cannot exist.
 const maxUser = 20
 
-// visitorOf makes one of all cases of an id, and copies what it keeps of it: the
-// rest is as long as the client likes.
+// visitorOf ignores the case of the id, and copies only the part that it keeps, because the client
+// chooses the length of the text.
 func visitorOf(from netip.Addr, user string) visitor {
 	return visitor{network(from), strings.ToLower(strings.Clone(user[:min(len(user), maxUser)]))}
 }
@@ -65,7 +64,7 @@ type Throttle struct {
 	refused                            *prometheus.CounterVec
 }
 
-// New returns a Throttle that counts whom it refuses in reg.
+// New returns a Throttle that registers a counter of refusals with reg.
 func New(cfg Config, now func() time.Time, reg prometheus.Registerer) *Throttle {
 	t := &Throttle{
 		now:       now,
@@ -80,18 +79,18 @@ func New(cfg Config, now func() time.Time, reg prometheus.Registerer) *Throttle 
 		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_auth_throttled_total",
-			Help: "Requests refused because their address had failed too often, by what was asked.",
+			Help: "Requests refused because their address had failed too often, by operation.",
 		}, []string{"what"}),
 	}
 	reg.MustRegister(t.refused)
 	return t
 }
 
-// Done tells whether what was let through cost its caller something. It must be
-// called once.
+// Done reports whether an admitted request is charged to the budget. It must be called exactly
+// once.
 type Done func(costs bool)
 
-// Login lets a login as a user through, or returns ErrTooMany.
+// Login admits a login as a user, or returns ErrTooMany.
 func (t *Throttle) Login(from netip.Addr, user string) (Done, error) {
 	who := visitorOf(from, user)
 	asUser, err := t.begin("login", t.loginUser.of(who), exact)
@@ -112,22 +111,22 @@ func (t *Throttle) Login(from netip.Addr, user string) (Done, error) {
 	}, nil
 }
 
-// Welcome remembers that a user has logged in from an address.
-func (t *Throttle) Welcome(from netip.Addr, user string) {
+// LoginSucceeded remembers that a user has logged in from an address.
+func (t *Throttle) LoginSucceeded(from netip.Addr, user string) {
 	t.known.Set(visitorOf(from, user), struct{}{})
 }
 
-// Refresh lets a refresh through, or returns ErrTooMany.
+// Refresh admits a refresh, or returns ErrTooMany.
 func (t *Throttle) Refresh(from netip.Addr) (Done, error) {
 	return t.begin("refresh", t.refresh.of(network(from)), spread)
 }
 
-// ChangePassword lets a change of a password through, or returns ErrTooMany.
+// ChangePassword admits a change of password, or returns ErrTooMany.
 func (t *Throttle) ChangePassword(from netip.Addr) (Done, error) {
 	return t.begin("change_password", t.password.of(network(from)), spread)
 }
 
-// Register lets a registration through, or returns ErrTooMany.
+// Register admits a registration, or returns ErrTooMany.
 func (t *Throttle) Register(from netip.Addr) (Done, error) {
 	return t.begin("register", t.register.of(network(from)), spread)
 }
@@ -141,13 +140,13 @@ func (t *Throttle) begin(what string, b *budget, after func(wait time.Duration) 
 	return func(costs bool) { b.end(t.now(), costs) }, nil
 }
 
-// network returns whom an address belongs to, as far as that can be told: of
-// IPv6, one customer commonly has 2^64.
+// network returns the prefix that commonly belongs to one customer: the address for IPv4, its /64
+// for IPv6.
 func network(addr netip.Addr) netip.Prefix {
 	bits := 32
 	if addr.Is6() {
 		bits = 64
 	}
-	prefix, _ := addr.Prefix(bits) // of no address: all of these share a budget
+	prefix, _ := addr.Prefix(bits) // without an address: these requests share a budget
 	return prefix
 }

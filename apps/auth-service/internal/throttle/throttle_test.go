@@ -18,23 +18,22 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// A cache's clean-up ends when the cache is collected, whenever that is.
+	// The cleanup goroutine of a cache ends when the cache is garbage-collected.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"))
 }
 
-// door is a Throttle on a clock that the test sets.
-type door struct {
+// fixture is a Throttle with a manual clock.
+type fixture struct {
 	*throttle.Throttle
 	t        *testing.T
 	registry *prometheus.Registry
 	passed   time.Duration
 }
 
-// setup returns a Throttle with small budgets, all of which come back within a
-// minute.
-func setup(t *testing.T) *door {
+// setup returns a Throttle with small budgets that refill within a minute.
+func setup(t *testing.T) *fixture {
 	t.Helper()
-	d := &door{t: t, registry: prometheus.NewRegistry()}
+	d := &fixture{t: t, registry: prometheus.NewRegistry()}
 	small := func(n int) throttle.Rate { return throttle.Rate{Burst: n, Over: time.Minute} }
 	start := time.Now()
 	d.Throttle = throttle.New(throttle.Config{
@@ -48,8 +47,8 @@ var (
 	there = netip.MustParseAddr("203.0.113.2")
 )
 
-// fail lets n logins fail, all of which must be let through.
-func (d *door) fail(from netip.Addr, user string, n int) {
+// fail sends n failing logins, all of which must be admitted.
+func (d *fixture) fail(from netip.Addr, user string, n int) {
 	d.t.Helper()
 	for range n {
 		done, err := d.Login(from, user)
@@ -60,9 +59,8 @@ func (d *door) fail(from netip.Addr, user string, n int) {
 	}
 }
 
-// refused checks that a login is not let through, and returns how long that
-// will last.
-func (d *door) refused(from netip.Addr, user string) time.Duration {
+// refused checks that a login is refused, and returns the retry time.
+func (d *fixture) refused(from netip.Addr, user string) time.Duration {
 	d.t.Helper()
 	_, err := d.Login(from, user)
 	if !errors.Is(err, throttle.ErrTooMany) {
@@ -71,8 +69,8 @@ func (d *door) refused(from netip.Addr, user string) time.Duration {
 	return problem.From(err).RetryAfter
 }
 
-// passes checks that a login is let through. It costs nothing.
-func (d *door) passes(from netip.Addr, user string) {
+// passes checks that a login is admitted. It is free of charge.
+func (d *fixture) passes(from netip.Addr, user string) {
 	d.t.Helper()
 	done, err := d.Login(from, user)
 	if err != nil {
@@ -81,21 +79,21 @@ func (d *door) passes(from netip.Addr, user string) {
 	done(false)
 }
 
-func TestFailuresOfAUserFromAnAddressUseUpABudget(t *testing.T) {
+func TestUserFailuresExhaustTheirBudget(t *testing.T) {
 	t.Parallel()
 	d := setup(t)
 	d.fail(here, "kim", 3)
 	if wait := d.refused(here, "kim"); wait != 20*time.Second {
-		t.Errorf("told to wait for %v", wait)
+		t.Errorf("retry time is %v", wait)
 	}
-	d.passes(here, "lee")  // others from there
-	d.passes(there, "kim") // the owner from elsewhere
+	d.passes(here, "lee")  // another user from there
+	d.passes(there, "kim") // the owner from another address
 	d.passed += 20 * time.Second
 	d.fail(here, "kim", 1)
 	d.refused(here, "kim")
 }
 
-func TestAnotherCaseOfAnIDIsNoSecondBudget(t *testing.T) {
+func TestUserBudgetIgnoresCase(t *testing.T) {
 	t.Parallel()
 	d := setup(t)
 	for _, id := range []string{"kim", "Kim", "KIM"} {
@@ -104,32 +102,32 @@ func TestAnotherCaseOfAnIDIsNoSecondBudget(t *testing.T) {
 	d.refused(here, "kIm")
 }
 
-func TestFailuresFromAnAddressUseUpABudget(t *testing.T) {
+func TestAddressFailuresExhaustTheirBudget(t *testing.T) {
 	t.Parallel()
 	d := setup(t)
 	d.passes(here, "known")
-	d.Welcome(here, "known")
+	d.LoginSucceeded(here, "known")
 	for _, user := range []string{"a", "b", "c", "d", "e", "f"} {
 		d.fail(here, user, 1)
 	}
-	told := make(map[time.Duration]bool)
+	waits := make(map[time.Duration]bool)
 	for range 100 {
-		told[d.refused(here, "kim")] = true
+		waits[d.refused(here, "kim")] = true
 	}
-	for wait := range told { // not before there is room, nor all in the same second
-		if wait < 10*time.Second || wait > 20*time.Second || len(told) < 5 {
-			t.Errorf("told to wait for %v", told)
+	for wait := range waits { // not before there is capacity, and spread over several seconds
+		if wait < 10*time.Second || wait > 20*time.Second || len(waits) < 5 {
+			t.Errorf("waits to wait for %v", waits)
 		}
 	}
 	d.passes(there, "kim")
-	d.passes(here, "known") // has been there before
+	d.passes(here, "known") // has logged in from there before
 	d.fail(here, "known", 3)
-	d.refused(here, "known") // and yet may not guess
+	d.refused(here, "known") // but the user's own budget applies
 	d.passed += 10 * time.Second
 	d.passes(here, "kim")
 }
 
-func TestWhatGoesWellCostsNothing(t *testing.T) {
+func TestSuccessIsNotCharged(t *testing.T) {
 	t.Parallel()
 	d := setup(t)
 	for range 1_000 {
@@ -137,7 +135,7 @@ func TestWhatGoesWellCostsNothing(t *testing.T) {
 	}
 }
 
-func TestWhatIsUnderWayIsHeldAgainstTheBudget(t *testing.T) {
+func TestRequestsInProgressCount(t *testing.T) {
 	t.Parallel()
 	d := setup(t)
 	var (
@@ -156,10 +154,10 @@ func TestWhatIsUnderWayIsHeldAgainstTheBudget(t *testing.T) {
 	}
 	group.Wait()
 	if len(inside) != 3 {
-		t.Fatalf("%d were let through at once", len(inside))
+		t.Fatalf("%d were admitted at once", len(inside))
 	}
-	if wait := d.refused(here, "kim"); wait != time.Second { // they may go well
-		t.Errorf("told to wait for %v", wait)
+	if wait := d.refused(here, "kim"); wait != time.Second { // they may succeed
+		t.Errorf("retry time is %v", wait)
 	}
 	inside[0](false)
 	d.passes(here, "kim")
@@ -169,7 +167,7 @@ func TestWhatIsUnderWayIsHeldAgainstTheBudget(t *testing.T) {
 	d.refused(here, "kim")
 }
 
-func TestOneCustomerHasManyAddressesOfIPv6(t *testing.T) {
+func TestIPv6BudgetIsPerPrefix(t *testing.T) {
 	t.Parallel()
 	d := setup(t)
 	d.fail(netip.MustParseAddr("2001:db8::1"), "kim", 3)
@@ -179,7 +177,7 @@ func TestOneCustomerHasManyAddressesOfIPv6(t *testing.T) {
 	d.refused(netip.Addr{}, "kim")
 }
 
-func TestAHugeIDIsNoSecondBudget(t *testing.T) {
+func TestOverlongIDsShareABudget(t *testing.T) {
 	t.Parallel()
 	d := setup(t)
 	id := strings.Repeat("k", 20)
@@ -187,7 +185,7 @@ func TestAHugeIDIsNoSecondBudget(t *testing.T) {
 	d.refused(here, id)
 }
 
-func TestTheOtherBudgets(t *testing.T) {
+func TestOtherBudgets(t *testing.T) {
 	t.Parallel()
 	d := setup(t)
 	for name, begin := range map[string]func(netip.Addr) (throttle.Done, error){
@@ -211,7 +209,7 @@ func TestTheOtherBudgets(t *testing.T) {
 		done(true)
 	}
 	const want = `
-		# HELP phonebill_auth_throttled_total Requests refused because their address had failed too often, by what was asked.
+		# HELP phonebill_auth_throttled_total Requests refused because their address had failed too often, by operation.
 		# TYPE phonebill_auth_throttled_total counter
 		phonebill_auth_throttled_total{what="change_password"} 1
 		phonebill_auth_throttled_total{what="refresh"} 1
@@ -222,9 +220,9 @@ func TestTheOtherBudgets(t *testing.T) {
 	}
 }
 
-// TestRegistrationsLeaveKOSToOthers: each of them has KOS asked, which allows 100
-// a minute.
-func TestRegistrationsLeaveKOSToOthers(t *testing.T) {
+// TestRegistrationsLeaveKOSCapacity: every registration calls KOS, which accepts 100 calls a
+// minute.
+func TestRegistrationsLeaveKOSCapacity(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Load[throttle.Config](nil)
 	if err != nil {
@@ -235,7 +233,7 @@ func TestRegistrationsLeaveKOSToOthers(t *testing.T) {
 	}
 }
 
-func TestRatesAreRead(t *testing.T) {
+func TestRateUnmarshalText(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Load[throttle.Config]([]string{"THROTTLE_LOGIN=7/30s"})
 	if want := (throttle.Rate{Burst: 7, Over: 30 * time.Second}); err != nil || cfg.Login != want {
@@ -244,7 +242,7 @@ func TestRatesAreRead(t *testing.T) {
 	for _, text := range []string{"", "7", "7/", "/1m", "0/1m", "-1/1m", "7/0s", "7/-1m", "7/1m/1m", "x/1m"} {
 		var rate throttle.Rate
 		if err := rate.UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q was taken for %v", text, rate)
+			t.Errorf("%q was parsed as %v", text, rate)
 		}
 	}
 }

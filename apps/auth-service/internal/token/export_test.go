@@ -2,5 +2,5 @@ package token
 
 import "context"
 
-// Look does what Watch does at each tick.
-func (k *Keys) Look(ctx context.Context) { k.look(ctx) }
+// Refresh does what Watch does at each tick.
+func (k *Keys) Refresh(ctx context.Context) { k.refresh(ctx) }

@@ -13,19 +13,19 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
-// Config says what tokens are signed with and how long they are valid.
+// Config sets the signing keys and the lifetimes of tokens.
 type Config struct {
-	// KeySecret is the secret that holds the signing key set.
+	// KeySecret is the secret that contains the signing key set.
 	KeySecret  string        `env:"TOKEN_KEY_SECRET" envDefault:"jwt-signing-key"`
 	AccessTTL  time.Duration `env:"TOKEN_ACCESS_TTL" envDefault:"30m"`
 	RefreshTTL time.Duration `env:"TOKEN_REFRESH_TTL" envDefault:"24h"`
-	// KeyLead is how long a new key is published before it signs. It covers the
-	// time after which every replica sees a changed secret and every verifier
-	// reads the published keys again.
+	// KeyLead is the time between the publication of a new key and its first signature. It must
+	// cover the delay until all replicas see a changed secret and all verifiers reload the
+	// published keys.
 	KeyLead time.Duration `env:"TOKEN_KEY_LEAD" envDefault:"10m"`
 }
 
-// Validate refuses an empty name and lifetimes that make no sense.
+// Validate returns an error for an empty name and for inconsistent lifetimes.
 func (c *Config) Validate() error {
 	var faults []error
 	if c.KeySecret == "" {
@@ -40,8 +40,7 @@ func (c *Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// Issuer signs tokens and reads refresh tokens back. It is safe for concurrent
-// use.
+// Issuer signs tokens and verifies refresh tokens. It is safe for concurrent use.
 type Issuer struct {
 	cfg      Config
 	names    jwtauth.Config
@@ -52,13 +51,12 @@ type Issuer struct {
 
 var _ identity.Tokens = (*Issuer)(nil)
 
-// NewIssuer returns an Issuer that signs with keys, as and for whom names says.
+// NewIssuer returns an Issuer that signs with keys, with the issuer and audience in names.
 func NewIssuer(cfg Config, names jwtauth.Config, keys *Keys, verifier *jwtauth.Verifier, now func() time.Time) *Issuer {
 	return &Issuer{cfg: cfg, names: names, keys: keys, verifier: verifier, now: now}
 }
 
-// Issue implements identity.Tokens. It returns ErrNoKey while there is no
-// signing key.
+// Issue implements identity.Tokens. It returns ErrNoKey if there is no signing key.
 func (i *Issuer) Issue(ctx context.Context, u identity.User, s identity.Session) (identity.TokenPair, error) {
 	key, err := i.keys.sign(ctx)
 	if err != nil {
@@ -79,14 +77,13 @@ func (i *Issuer) Issue(ctx context.Context, u identity.User, s identity.Session)
 	return pair, nil
 }
 
-// within returns how long a token is valid that may last for ttl but not longer
-// than its session.
+// within limits ttl to the rest of the session's lifetime.
 func (i *Issuer) within(s identity.Session, ttl time.Duration) time.Duration {
 	return min(ttl, max(s.EndsAt.Sub(i.now()), time.Second))
 }
 
-// claims returns what a token of either type says of a session. A refresh token
-// says no more: whatever else there is to know is read anew when it is used.
+// claims returns the claims that both token types share. A refresh token contains no others,
+// because everything else is read again when it is used.
 func (i *Issuer) claims(s identity.Session, typ, id string, ttl time.Duration) jwtauth.Claims {
 	now := i.now()
 	return jwtauth.Claims{
@@ -108,9 +105,9 @@ func (s signer) sign(claims jwtauth.Claims) (string, error) {
 	return signed, nil
 }
 
-// ReadRefresh implements identity.Tokens. It returns ErrNoKey while there are
-// no keys and identity.ErrRefreshToken for whatever is no refresh token of
-// ours, signed with a key of the set and unexpired.
+// ReadRefresh implements identity.Tokens. It returns ErrNoKey if there are no keys, and
+// identity.ErrRefreshToken for anything that is not an unexpired refresh token signed with a key of
+// the set.
 func (i *Issuer) ReadRefresh(ctx context.Context, text string) (identity.RefreshToken, error) {
 	claims, err := i.verifier.Verify(ctx, text, jwtauth.TypeRefresh)
 	switch {

@@ -16,7 +16,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
-// issuing is an Issuer with its surroundings.
+// issuing is an Issuer with its dependencies.
 type issuing struct {
 	*token.Issuer
 	vault    *vault
@@ -26,7 +26,7 @@ type issuing struct {
 	clock    time.Time
 }
 
-// lead is how long a key is published before it signs.
+// lead is the time between a key's publication and its first signature.
 const lead = 10 * time.Minute
 
 var names = jwtauth.Config{Issuer: "test-issuer", Audience: "test-audience"}
@@ -68,7 +68,7 @@ var (
 	}
 )
 
-func TestIssuedTokensSayWhatServicesNeed(t *testing.T) {
+func TestIssuedClaims(t *testing.T) {
 	t.Parallel()
 	s := setup(t, tokentest.NewKey(t, "signer"), tokentest.NewKey(t, "other"))
 	pair, err := s.Issue(t.Context(), user, session)
@@ -101,7 +101,7 @@ func TestIssuedTokensSayWhatServicesNeed(t *testing.T) {
 	}
 }
 
-func TestNoTokenOutlastsItsSession(t *testing.T) {
+func TestTokensExpireWithTheSession(t *testing.T) {
 	t.Parallel()
 	s := setup(t, tokentest.NewKey(t, "signer"))
 	ending := session
@@ -120,8 +120,7 @@ func TestNoTokenOutlastsItsSession(t *testing.T) {
 	}
 }
 
-// parse verifies a token as every service does, and that the first key of the
-// set signed it.
+// parse verifies a token as every service does, and checks that the first key of the set signed it.
 func parse(t *testing.T, s *issuing, text, typ string) *jwtauth.Claims {
 	t.Helper()
 	claims, err := s.verifier.Verify(t.Context(), text, typ)
@@ -138,7 +137,7 @@ func parse(t *testing.T, s *issuing, text, typ string) *jwtauth.Claims {
 	return claims
 }
 
-func TestReadRefreshTakesWhatIssueGave(t *testing.T) {
+func TestReadRefreshAcceptsIssuedToken(t *testing.T) {
 	t.Parallel()
 	s := setup(t, tokentest.NewKey(t, "signer"))
 	pair, err := s.Issue(t.Context(), user, session)
@@ -153,7 +152,7 @@ func TestReadRefreshTakesWhatIssueGave(t *testing.T) {
 	wantRefused(t, s, pair.Refresh)
 }
 
-func TestReadRefreshOutlivesARotationOfKeys(t *testing.T) {
+func TestReadRefreshAfterKeyRotation(t *testing.T) {
 	t.Parallel()
 	old := tokentest.NewKey(t, "old")
 	s := setup(t, old)
@@ -167,7 +166,7 @@ func TestReadRefreshOutlivesARotationOfKeys(t *testing.T) {
 	}
 }
 
-func TestReadRefreshRefusesAllElse(t *testing.T) {
+func TestReadRefreshRefusesOtherTokens(t *testing.T) {
 	t.Parallel()
 	key, stranger := tokentest.NewKey(t, "signer"), tokentest.NewKey(t, "signer")
 	s := setup(t, key)
@@ -196,7 +195,7 @@ func TestReadRefreshRefusesAllElse(t *testing.T) {
 	}
 }
 
-// sign makes a token that names the key "signer", whoever signs it.
+// sign returns a token that names the key "signer", whatever key signs it.
 func sign(t *testing.T, method jwt.SigningMethod, key any, claims jwtauth.Claims) string {
 	t.Helper()
 	made := jwt.NewWithClaims(method, claims)
@@ -220,7 +219,7 @@ func wantRefused(t *testing.T, s *issuing, text string) {
 	}
 }
 
-func TestWithoutKeysNothingIsSignedOrRead(t *testing.T) {
+func TestMissingKeysFailIssueAndRead(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	if _, err := s.Issue(t.Context(), user, session); !errors.Is(err, token.ErrNoKey) {
@@ -239,7 +238,7 @@ func TestConfig(t *testing.T) {
 		valid   bool
 	}{
 		"defaults":        {nil, true},
-		"no secret":       {[]string{"TOKEN_KEY_SECRET="}, true}, // the default counts
+		"no secret":       {[]string{"TOKEN_KEY_SECRET="}, true}, // the default applies
 		"no life":         {[]string{"TOKEN_ACCESS_TTL=0s"}, false},
 		"refresh shorter": {[]string{"TOKEN_REFRESH_TTL=1m"}, false},
 	} {

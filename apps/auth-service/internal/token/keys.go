@@ -1,7 +1,6 @@
-// Package token signs access and refresh tokens and publishes the keys that
-// verify them. The keys come from the secret store as a JWK Set: all of them
-// verify, and one signs, so that a key can be replaced without ending anybody's
-// session and without refusing anybody's request.
+// Package token signs access and refresh tokens and publishes the keys that verify them. The keys
+// are a JWK Set in the secret store: all of them verify and one signs, so that a key can be
+// replaced without ending sessions or refusing requests.
 package token
 
 import (
@@ -17,53 +16,52 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// ErrNoKey is returned while the signing keys cannot be had.
+// ErrNoKey is returned while no signing keys are available.
 var ErrNoKey = problem.New(problem.Unavailable, "SIGNING_KEY_UNAVAILABLE", "일시적으로 로그인할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(2 * time.Second)
 
-// Secrets gives secrets by name. It is asked for each use of a key and so must
-// remember what it read.
+// Secrets returns secrets by name. It is called for each use of a key, so implementations must
+// cache.
 type Secrets interface {
 	Secret(ctx context.Context, name string) (string, error)
-	// Reread asks the secret store at once, within bounds.
+	// Reread bypasses the cache, within a rate limit.
 	Reread(ctx context.Context, name string) (string, error)
 }
 
-// Ledger remembers, over all replicas and restarts, since when keys have been
-// published.
+// Ledger stores the publication time of each key, for all replicas and across restarts.
 type Ledger interface {
-	// PublishedSince notes keys that it does not know as published from now on
-	// and returns the time of each.
+	// PublishedSince records unknown keys as published now, and returns the publication time of
+	// each key.
 	PublishedSince(ctx context.Context, keyIDs []string) (map[string]time.Time, error)
 }
 
-// KeysParams are what Keys need.
+// KeysParams are the dependencies of Keys.
 type KeysParams struct {
 	Secrets Secrets
 	// Secret is the name of the secret with the key set.
 	Secret string
 	Ledger Ledger
-	// Lead is how long a key is published before it signs.
+	// Lead is the time between a key's publication and its first signature.
 	Lead time.Duration
 	Log  *slog.Logger
 	Now  func() time.Time
 }
 
-// Keys is the signing key set as the secret store has it now. A changed secret
-// takes effect with the next use; one that is no key set is refused, while the
-// set before stays in force. It is safe for concurrent use.
+// Keys is the current signing key set of the secret store. A changed secret takes effect at the
+// next use; an invalid one is refused and the previous set stays in use. It is safe for concurrent
+// use.
 type Keys struct {
 	KeysParams
 
 	mu     sync.Mutex
-	seen   string // the secret as it was last
-	set    *Set   // of the last one that was a key set
+	seen   string // the last value of the secret
+	set    *Set   // the last valid key set
 	since  map[string]time.Time
-	signer signer // that was chosen last
+	signer signer // the key in use
 }
 
 var _ jwtauth.Keys = (*Keys)(nil)
 
-// NewKeys returns the keys that p names. It reads nothing yet.
+// NewKeys returns the keys. It does not read them yet.
 func NewKeys(p KeysParams) *Keys { return &Keys{KeysParams: p} }
 
 // Set returns the key set, or ErrNoKey.
@@ -89,13 +87,13 @@ func (k *Keys) take(ctx context.Context, text string) (*Set, error) {
 	case k.set == nil:
 		return nil, ErrNoKey.WithCause(err)
 	default:
-		k.Log.ErrorContext(ctx, "changed signing keys refused, those before stay in force", "error", err)
+		k.Log.ErrorContext(ctx, "changed signing keys refused", "error", err)
 	}
 	k.seen = text
 	return k.set, nil
 }
 
-// Ready reports why tokens cannot be signed, if they cannot.
+// Ready returns the reason why tokens cannot be signed, or nil.
 func (k *Keys) Ready(ctx context.Context) error {
 	if _, err := k.Set(ctx); err != nil {
 		return fmt.Errorf("signing keys: %w", errors.Unwrap(err))
@@ -103,9 +101,8 @@ func (k *Keys) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Key implements jwtauth.Keys: this service verifies tokens like all others,
-// but needs not ask itself for the keys. An unknown one may be one that another
-// replica has seen earlier.
+// Key implements jwtauth.Keys without HTTP requests to this service itself. On an unknown key id it
+// rereads the secret, because another replica may have seen the key first.
 func (k *Keys) Key(ctx context.Context, kid string) (crypto.PublicKey, error) {
 	set, err := k.Set(ctx)
 	if err == nil && set.verify[kid] == nil {

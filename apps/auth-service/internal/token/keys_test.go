@@ -43,14 +43,14 @@ func (v *vault) Secret(_ context.Context, name string) (string, error) {
 // Reread implements token.Secrets.
 func (v *vault) Reread(ctx context.Context, name string) (string, error) { return v.Secret(ctx, name) }
 
-// newKeys returns the keys of a vault, of which each signs at once.
+// newKeys returns the keys of a vault, without a lead.
 func newKeys(v *vault, log *slog.Logger) *token.Keys {
 	return token.NewKeys(token.KeysParams{
 		Secrets: v, Secret: "keys", Ledger: tokentest.NewLedger(time.Now), Log: log, Now: time.Now,
 	})
 }
 
-func TestKeysAppearWithTheSecretAndFollowIt(t *testing.T) {
+func TestKeysFollowTheSecret(t *testing.T) {
 	t.Parallel()
 	store := &vault{}
 	keys := newKeys(store, slog.New(slog.DiscardHandler))
@@ -71,7 +71,7 @@ func TestKeysAppearWithTheSecretAndFollowIt(t *testing.T) {
 	wantPublic(t, keys, "second", "first")
 }
 
-func TestABadChangeOfKeysIsRefusedOnce(t *testing.T) {
+func TestInvalidKeySetIsRefusedOnce(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	store := &vault{}
@@ -84,13 +84,13 @@ func TestABadChangeOfKeysIsRefusedOnce(t *testing.T) {
 		t.Error(err)
 	}
 	if strings.Count(log.String(), "refused") != 1 || strings.Contains(log.String(), `"bad"`) {
-		t.Errorf("the log says:\n%s", log.String())
+		t.Errorf("the log is:\n%s", log.String())
 	}
 	store.put(tokentest.Set(t, tokentest.NewKey(t, "better")))
 	wantPublic(t, keys, "better")
 }
 
-// wantPublic checks the published set and what it says of each key.
+// wantPublic checks the published set and the members of each key.
 func wantPublic(t *testing.T, keys *token.Keys, ids ...string) {
 	t.Helper()
 	set, err := keys.Set(t.Context())
@@ -117,7 +117,7 @@ func wantPublic(t *testing.T, keys *token.Keys, ids ...string) {
 		}
 	}
 	if _, err := keys.Key(t.Context(), "unheard-of"); !errors.Is(err, jwtauth.ErrUnknownKey) {
-		t.Errorf("a key that nobody has: %v", err)
+		t.Errorf("unknown key: %v", err)
 	}
 }
 
@@ -154,7 +154,7 @@ func TestParseSet(t *testing.T) {
 	}
 }
 
-// wantNoSecret checks that an error quotes no private part of the set in text.
+// wantNoSecret checks that an error contains no private part of the set in text.
 func wantNoSecret(t *testing.T, err error, text string) {
 	t.Helper()
 	var set struct {
@@ -166,13 +166,13 @@ func wantNoSecret(t *testing.T, err error, text string) {
 	for _, key := range set.Keys {
 		for _, secret := range []string{key.D, key.K} {
 			if secret != "" && strings.Contains(err.Error(), secret) {
-				t.Errorf("error quotes the key: %v", err)
+				t.Errorf("error contains the key: %v", err)
 			}
 		}
 	}
 }
 
-func TestARetiredKeyMayBePublic(t *testing.T) {
+func TestRetiredKeyMayBePublic(t *testing.T) {
 	t.Parallel()
 	var signer, retired struct{ Keys []json.RawMessage }
 	for text, into := range map[string]any{

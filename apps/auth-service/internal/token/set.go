@@ -14,24 +14,24 @@ import (
 
 // Set is a parsed JWK Set.
 type Set struct {
-	signers []signer // in their order
+	signers []signer // in their order in the set
 	verify  map[string]*ecdsa.PublicKey
 	public  jwkset.JWKSMarshal
 
-	// Public is the set without private parts, as other services read it: JSON.
+	// Public is the set without private parts, as JSON.
 	Public []byte
-	// ETag is an entity tag (RFC 9110) of Public.
+	// ETag is the entity tag (RFC 9110) of Public.
 	ETag string
 }
 
-// signer is a private key.
+// signer is a private key with its id.
 type signer struct {
 	id  string
 	key *ecdsa.PrivateKey
 }
 
-// ParseSet reads a JWK Set of P-256 keys with distinct ids. The first must be
-// private. The error tells no part of a key.
+// ParseSet parses a JWK Set of P-256 keys with distinct ids. The first must be private. The error
+// contains no key material.
 func ParseSet(text string) (*Set, error) {
 	var raw jwkset.JWKSMarshal
 	if json.Unmarshal([]byte(text), &raw) != nil {
@@ -49,14 +49,14 @@ func ParseSet(text string) (*Set, error) {
 	return set, set.encode()
 }
 
-// add takes one key into the set.
+// add adds one key to the set.
 func (s *Set) add(raw jwkset.JWKMarshal) error {
 	if raw.KID == "" || s.verify[raw.KID] != nil {
-		return errors.New("has no kid of its own")
+		return errors.New("kid is missing or not unique")
 	}
 	parsed, err := jwkset.NewJWKFromMarshal(raw, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
 	if err != nil {
-		return errors.New("is no valid JWK") // the cause may quote the key
+		return errors.New("is not a valid JWK") // the cause may quote the key
 	}
 	private, isPrivate := parsed.Key().(*ecdsa.PrivateKey)
 	public, isPublic := parsed.Key().(*ecdsa.PublicKey)
@@ -64,10 +64,10 @@ func (s *Set) add(raw jwkset.JWKMarshal) error {
 		public = &private.PublicKey
 	}
 	if !isPrivate && !isPublic || public.Curve != elliptic.P256() {
-		return errors.New("is no P-256 key")
+		return errors.New("is not a P-256 key")
 	}
 	if len(s.signers) == 0 && !isPrivate {
-		return errors.New("signs and must be private")
+		return errors.New("must be private, because the first key signs")
 	}
 	if isPrivate {
 		s.signers = append(s.signers, signer{raw.KID, private})

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// watchEvery is how often a replica that nobody uses looks at its keys, so that
-// what it publishes is no older than that of the others.
+// watchEvery is how often an idle replica rereads its keys, so that it does not publish an outdated
+// set.
 const watchEvery = 5 * time.Second
 
-// Watch keeps the keys up to date until ctx ends, and notes new ones. A key
-// ripens from then on, also while nobody logs in.
+// Watch keeps the keys up to date until ctx ends, and records the publication of new ones, so that
+// a key becomes usable also when there are no logins.
 func (k *Keys) Watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
-		k.look(ctx)
+		k.refresh(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -25,43 +25,41 @@ func (k *Keys) Watch(ctx context.Context) {
 	}
 }
 
-func (k *Keys) look(ctx context.Context) {
+func (k *Keys) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, watchEvery)
 	defer cancel()
 	set, err := k.Set(ctx)
 	if err != nil {
-		return // readiness says so
+		return // readiness reports it
 	}
 	if _, err := k.publishedSince(ctx, set); err != nil {
-		k.Log.WarnContext(ctx, "new signing keys not noted yet", "error", err)
+		k.Log.WarnContext(ctx, "record of new signing keys failed", "error", err)
 	}
 }
 
-// sign returns the key to sign with now: the first of the set that has been
-// published for long enough that every verifier has it. Where none has, it is
-// the one published for longest: verifiers are likeliest to have that. It
-// returns ErrNoKey.
+// sign returns the key to sign with now: the first of the set that has been published for at least
+// Lead, so that all verifiers have it. If there is none, it returns the key published first, which
+// verifiers are most likely to have. It returns ErrNoKey.
 func (k *Keys) sign(ctx context.Context) (signer, error) {
 	set, err := k.Set(ctx)
 	if err != nil {
 		return signer{}, err
 	}
-	if last, ok := k.whileUnnoted(set); ok {
+	if last, ok := k.whileUnrecorded(set); ok {
 		return last, nil
 	}
 	since, err := k.publishedSince(ctx, set)
 	if err != nil {
 		return signer{}, ErrNoKey.WithCause(err)
 	}
-	chosen := set.ripe(since, k.Now().Add(-k.Lead))
-	k.chose(ctx, chosen)
+	chosen := set.publishedBefore(since, k.Now().Add(-k.Lead))
+	k.setSigner(ctx, chosen)
 	return chosen, nil
 }
 
-// whileUnnoted returns the key that signed before the set changed, if it is
-// still there, until the ledger knows the set: nobody who logs in waits for
-// that.
-func (k *Keys) whileUnnoted(set *Set) (signer, bool) {
+// whileUnrecorded returns the key that signed before the set changed, if the set still contains it
+// and the ledger has not answered yet, so that logins do not wait for the ledger.
+func (k *Keys) whileUnrecorded(set *Set) (signer, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.since != nil || k.set != set {
@@ -95,9 +93,9 @@ func (k *Keys) publishedSince(ctx context.Context, set *Set) (map[string]time.Ti
 	return since, nil
 }
 
-// ripe returns the first signer that was published at or before a time, or else
-// the one published first.
-func (s *Set) ripe(since map[string]time.Time, before time.Time) signer {
+// publishedBefore returns the first signer that was published at or before a time, or else the one
+// published first.
+func (s *Set) publishedBefore(since map[string]time.Time, before time.Time) signer {
 	for _, candidate := range s.signers {
 		if !since[candidate.id].After(before) {
 			return candidate
@@ -106,8 +104,8 @@ func (s *Set) ripe(since map[string]time.Time, before time.Time) signer {
 	return slices.MinFunc(s.signers, func(a, b signer) int { return since[a.id].Compare(since[b.id]) })
 }
 
-// chose notes the key that signs, and says so when it is another one.
-func (k *Keys) chose(ctx context.Context, chosen signer) {
+// setSigner stores the key that signs, and logs a change.
+func (k *Keys) setSigner(ctx context.Context, chosen signer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.signer.id != chosen.id {

@@ -14,7 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
-// signedBy returns the key that signs now.
+// signedBy returns the id of the key that signs now.
 func (s *issuing) signedBy(t *testing.T) any {
 	t.Helper()
 	pair, err := s.Issue(t.Context(), user, session)
@@ -35,14 +35,14 @@ func (s *issuing) wantSigner(t *testing.T, id string) {
 	}
 }
 
-func TestANewKeySignsWhenAllCanKnowIt(t *testing.T) {
+func TestNewKeySignsAfterLead(t *testing.T) {
 	t.Parallel()
 	old, fresh := tokentest.NewKey(t, "old"), tokentest.NewKey(t, "new")
 	s := setup(t, old)
-	s.wantSigner(t, "old") // the only one, however young
+	s.wantSigner(t, "old") // the only key signs, whatever its age
 	s.clock = s.clock.Add(time.Minute)
 	s.vault.put(tokentest.Set(t, fresh, old))
-	s.keys.Look(t.Context())
+	s.keys.Refresh(t.Context())
 	s.wantSigner(t, "old")
 	s.clock = s.clock.Add(lead - time.Second)
 	s.wantSigner(t, "old")
@@ -52,16 +52,15 @@ func TestANewKeySignsWhenAllCanKnowIt(t *testing.T) {
 	s.wantSigner(t, "new")
 }
 
-// A replica that starts while a rotation is under way asks the ledger, not its
-// own memory.
-func TestAReplicaThatStartsLaterAgreesOnTheSigner(t *testing.T) {
+// A replica that starts during a rotation uses the ledger.
+func TestLaterReplicaAgreesOnTheSigner(t *testing.T) {
 	t.Parallel()
 	old, fresh := tokentest.NewKey(t, "old"), tokentest.NewKey(t, "new")
 	first := setup(t, old)
 	first.wantSigner(t, "old")
 	first.clock = first.clock.Add(time.Hour)
 	first.vault.put(tokentest.Set(t, fresh, old))
-	first.keys.Look(t.Context())
+	first.keys.Refresh(t.Context())
 
 	second := setupOn(t, first.ledger, first.vault)
 	second.clock = first.clock.Add(lead / 2)
@@ -70,8 +69,8 @@ func TestAReplicaThatStartsLaterAgreesOnTheSigner(t *testing.T) {
 	second.wantSigner(t, "new")
 }
 
-// Where the old key had to go at once, the new one signs at once.
-func TestAStolenKeyIsReplacedAtOnce(t *testing.T) {
+// If the old key is removed at once, the new one signs at once.
+func TestStolenKeyIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := setup(t, tokentest.NewKey(t, "stolen"))
 	s.wantSigner(t, "stolen")
@@ -79,23 +78,23 @@ func TestAStolenKeyIsReplacedAtOnce(t *testing.T) {
 	s.wantSigner(t, "new")
 }
 
-func TestALedgerThatIsAway(t *testing.T) {
+func TestLedgerOutage(t *testing.T) {
 	t.Parallel()
 	old, fresh := tokentest.NewKey(t, "old"), tokentest.NewKey(t, "new")
 	s := setup(t, old)
 	away := errors.New("away")
 	s.ledger.Fail(away)
 	if _, err := s.Issue(t.Context(), user, session); !errors.Is(err, token.ErrNoKey) || !errors.Is(err, away) {
-		t.Errorf("before it was ever asked: %v", err)
+		t.Errorf("before the first answer: %v", err)
 	}
 	s.ledger.Fail(nil)
 	s.wantSigner(t, "old")
 	s.ledger.Fail(away)
 	s.vault.put(tokentest.Set(t, fresh, old))
 	s.clock = s.clock.Add(2 * lead)
-	s.wantSigner(t, "old") // nobody waits for it
+	s.wantSigner(t, "old") // issuing does not wait for the ledger
 	s.ledger.Fail(nil)
-	s.keys.Look(t.Context())
+	s.keys.Refresh(t.Context())
 	s.clock = s.clock.Add(lead)
 	s.wantSigner(t, "new")
 	asked := s.ledger.Asked()
@@ -103,12 +102,12 @@ func TestALedgerThatIsAway(t *testing.T) {
 		s.wantSigner(t, "new")
 	}
 	if again := s.ledger.Asked() - asked; again != 0 {
-		t.Errorf("asked %d times about what it had said", again)
+		t.Errorf("asked %d times again about known keys", again)
 	}
 }
 
-// A replica that nobody uses publishes a new key as soon as the others do.
-func TestWatchNotesKeysByItself(t *testing.T) {
+// An idle replica publishes a new key as soon as the others do.
+func TestWatchRecordsKeys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store, ledger := &vault{}, tokentest.NewLedger(time.Now)
@@ -124,7 +123,7 @@ func TestWatchNotesKeysByItself(t *testing.T) {
 		pass(time.Hour)
 		since, err := ledger.PublishedSince(t.Context(), []string{"k"})
 		if err != nil || since["k"].Sub(start) > 5*time.Second {
-			t.Errorf("noted after %s, %v", since["k"].Sub(start), err)
+			t.Errorf("recorded after %s, %v", since["k"].Sub(start), err)
 		}
 	})
 }
@@ -136,5 +135,5 @@ func TestLedgerContract(t *testing.T) {
 	tokentest.LedgerContract(t, tokentest.NewLedger(now), now, func(d time.Duration) { clock = clock.Add(d) })
 }
 
-// pass lets time go by, on the clock of the test's bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+// pass advances the bubble's clock.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // it takes no real time

@@ -11,20 +11,20 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
 
-// Clock is a clock that a test sets. The zero value shows the start of 2026.
+// Clock is a manual clock. The zero value starts at the beginning of 2026.
 type Clock struct {
 	mu     sync.Mutex
 	passed time.Duration
 }
 
-// Now returns the time.
+// Now returns the current time of the clock.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(c.passed)
 }
 
-// Pass lets time pass.
+// Pass advances the clock.
 func (c *Clock) Pass(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -36,7 +36,7 @@ func (c storeChecks) fifthLocks() {
 	c.locked("kim")
 	c.clock.Pass(identity.LockTime - time.Second)
 	c.locked("kim")
-	c.take("lee", 1) // nobody else is
+	c.take("lee", 1) // another id is not locked
 	c.clock.Pass(time.Second)
 	c.take("kim", 1)
 }
@@ -47,7 +47,7 @@ func (c storeChecks) resetForgets() {
 	c.take("kim", 1, 2, 3, 4, 5)
 	wantError(c.t, c.store.Reset(c.t.Context(), "kim"), nil)
 	c.take("kim", 1)
-	wantError(c.t, c.store.Reset(c.t.Context(), "nobody"), nil)
+	wantError(c.t, c.store.Reset(c.t.Context(), "absent"), nil)
 }
 
 func (c storeChecks) failuresFade() {
@@ -58,8 +58,8 @@ func (c storeChecks) failuresFade() {
 	c.take("kim", 1)
 }
 
-// parallelTakesAreExact is the heart of the lock: whatever happens at once, no
-// more than so many guesses are looked at.
+// parallelTakesAreExact checks the central property of the lock-out: parallel attempts never exceed
+// the allowed number of guesses.
 func (c storeChecks) parallelTakesAreExact() {
 	var (
 		group sync.WaitGroup
@@ -85,7 +85,7 @@ func (c storeChecks) parallelTakesAreExact() {
 	same(c.t, nil, got, map[string]int{"1": 1, "2": 1, "3": 1, "4": 1, "5": 1, "locked": 35})
 }
 
-// take takes attempts, which must be counted so.
+// take takes attempts and checks the returned counts.
 func (c storeChecks) take(id string, counts ...int) {
 	c.t.Helper()
 	for _, want := range counts {
@@ -110,7 +110,7 @@ func (c storeChecks) administratorsSeeLocks() {
 	ids, _ = c.list(locked)
 	same(c.t, nil, ids, []string{"kim"})
 	unlocked := c.decide(identity.Act{Action: identity.ActionUnlock, UserID: "kim"}, func(*identity.User) {})
-	same(c.t, nil, unlocked.Standing(), identity.StatusActive)
+	same(c.t, nil, unlocked.EffectiveStatus(), identity.StatusActive)
 	c.take("kim", 1, 2, 3, 4, 5)
 	c.clock.Pass(identity.LockTime)
 	member, err := c.store.Member(c.t.Context(), "kim", c.clock.Now())
@@ -125,7 +125,7 @@ func (c storeChecks) hashIsRenewedOnce() {
 	}
 	account, err := c.store.Account(c.t.Context(), "kim")
 	same(c.t, err, account.PasswordHash, "dearer hash")
-	renewed, err := c.store.RenewHash(c.t.Context(), "nobody", HashOf(Password), "dearer hash")
+	renewed, err := c.store.RenewHash(c.t.Context(), "unknown", HashOf(Password), "dearer hash")
 	same(c.t, err, renewed, false)
 }
 
@@ -136,8 +136,8 @@ func (c storeChecks) sessionsAreListed() {
 		begun := session(fmt.Sprintf("s%d", i), "kim")
 		begun.Origin = identity.Origin{At: c.clock.Now(), Client: identity.NewClient(address(i), "agent"), AutoLogin: i%2 == 0}
 		c.open(begun)
-		begun.Permissions = nil // which the index does not know
-		if i > 0 {              // the oldest is one too many
+		begun.Permissions = nil // the index does not store them
+		if i > 0 {              // the oldest exceeds the limit
 			want = append([]identity.Session{begun}, want...)
 		}
 		c.clock.Pass(time.Second)
@@ -145,12 +145,11 @@ func (c storeChecks) sessionsAreListed() {
 	c.open(session("stranger's", "lee"))
 	got, err := c.store.Sessions(c.t.Context(), "kim")
 	same(c.t, err, got, want)
-	got, err = c.store.Sessions(c.t.Context(), "nobody")
+	got, err = c.store.Sessions(c.t.Context(), "absent")
 	same(c.t, err, len(got), 0)
 }
 
-// RunLoginHistory checks that a history keeps the promises of
-// identity.LoginHistory. The history is empty.
+// RunLoginHistory checks that an empty history fulfils the contract of identity.LoginHistory.
 func RunLoginHistory(t *testing.T, history identity.LoginHistory) {
 	t.Helper()
 	var clock Clock
@@ -163,7 +162,7 @@ func RunLoginHistory(t *testing.T, history identity.LoginHistory) {
 		}
 		history.AppendLogin(t.Context(), entry)
 		all = append([]identity.Login{entry}, all...)
-		entry.ID, entry.UserID, entry.Outcome = fmt.Sprintf("nobody%d", i), "", identity.LoginFailed
+		entry.ID, entry.UserID, entry.Outcome = fmt.Sprintf("absent%d", i), "", identity.LoginFailed
 		history.AppendLogin(t.Context(), entry)
 	}
 	awaitLogins(t, history, len(all))
@@ -176,8 +175,8 @@ func RunLoginHistory(t *testing.T, history identity.LoginHistory) {
 		"first page":   {"kim", 1, 10, all[:10], 25},
 		"last page":    {"kim", 3, 10, all[20:], 25},
 		"past the end": {"kim", 4, 10, nil, 25},
-		"nobody":       {"", 1, 10, nil, 0},
-		"a stranger":   {"lee", 1, 10, nil, 0},
+		"no user":      {"", 1, 10, nil, 0},
+		"other user":   {"lee", 1, 10, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := history.Logins(t.Context(), c.user, c.page, c.size)
@@ -190,7 +189,7 @@ func RunLoginHistory(t *testing.T, history identity.LoginHistory) {
 	}
 }
 
-// awaitLogins waits until all is written that was handed over.
+// awaitLogins waits until want entries are written.
 func awaitLogins(t *testing.T, history identity.LoginHistory, want int) {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
@@ -208,7 +207,7 @@ func awaitLogins(t *testing.T, history identity.LoginHistory, want int) {
 	}
 }
 
-// address returns one of some addresses, or none.
+// address returns the ith test address; some are unknown.
 func address(i int) netip.Addr {
 	addresses := []netip.Addr{{}, netip.MustParseAddr("203.0.113.5"), netip.MustParseAddr("2001:db8::5")}
 	return addresses[i%len(addresses)]

@@ -7,11 +7,11 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
 
-// attempts are the failures in a row of an id.
+// attempts are the consecutive failures of an id.
 type attempts struct {
 	count  int
 	last   time.Time
-	locked time.Time // until then, if that is after last
+	locked time.Time // end of the lock-out, if after last
 }
 
 // Take implements identity.Attempts.

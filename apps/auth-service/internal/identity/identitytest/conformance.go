@@ -14,7 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Customer returns an account of a customer whose password is password.
+// Customer returns an account of a customer with the password Password.
 func Customer(id, customerID string, line msisdn.Number) identity.Account {
 	return identity.Account{
 		User: identity.User{
@@ -25,7 +25,7 @@ func Customer(id, customerID string, line msisdn.Number) identity.Account {
 	}
 }
 
-// Password is the password of the accounts here.
+// Password is the password of all test accounts.
 const Password = "correct horse"
 
 // Staff returns an account of an administrator.
@@ -40,29 +40,29 @@ func session(id, userID string) identity.Session {
 	return identity.Session{ID: id, UserID: userID, Permissions: Customer(userID, "", "").Permissions}
 }
 
-// hour is a time to which sessions of the suite last.
+// hour returns a time one hour from now.
 func (c storeChecks) hour() time.Time { return c.clock.Now().Add(time.Hour) }
 
-// RunStore checks that stores keep the promises of identity.Users, Credentials,
-// SessionIndex, Attempts and Directory. Each test gets a new one, empty.
+// RunStore checks that stores fulfil the contracts of identity.Users, Credentials, SessionIndex,
+// Attempts and Directory. newStore returns an empty store for each test.
 func RunStore(t *testing.T, newStore func(t *testing.T, now func() time.Time) Store) {
 	t.Helper()
 	checks := map[string]func(storeChecks){
 		"a created account is found":         storeChecks.createdIsFound,
 		"staff have no customer and no line": storeChecks.staffIsFound,
-		"what is taken is refused":           storeChecks.takenIsRefused,
+		"taken names are refused":            storeChecks.takenIsRefused,
 		"a registration needs both":          storeChecks.registeredNeedsBoth,
 		"a session is extended until closed": storeChecks.sessionIsExtended,
-		"an old password opens no session":   storeChecks.oldPasswordOpensNothing,
+		"an old hash opens no session":       storeChecks.oldPasswordOpensNothing,
 		"an outdated session is not opened":  storeChecks.outdatedIsNotOpened,
 		"a new password leaves one session":  storeChecks.newPasswordLeavesOne,
-		"a failed end leaves the password":   storeChecks.failedEndLeavesAll,
-		"only one of two changes can happen": storeChecks.secondChangeFails,
-		"whoever is not there is not found":  storeChecks.strangersAreNotFound,
+		"a failed end keeps the password":    storeChecks.failedEndLeavesAll,
+		"concurrent change is refused":       storeChecks.secondChangeFails,
+		"an unknown user is not found":       storeChecks.unknownUserIsNotFound,
 		"the fifth failure locks":            storeChecks.fifthLocks,
 		"a success forgets failures":         storeChecks.resetForgets,
-		"failures fade":                      storeChecks.failuresFade,
-		"parallel attempts are counted":      storeChecks.parallelTakesAreExact,
+		"failures expire":                    storeChecks.failuresFade,
+		"parallel attempts are exact":        storeChecks.parallelTakesAreExact,
 		"administrators see locks":           storeChecks.administratorsSeeLocks,
 		"a hash is renewed once":             storeChecks.hashIsRenewedOnce,
 		"sessions are listed":                storeChecks.sessionsAreListed,
@@ -97,7 +97,7 @@ func (c storeChecks) createdIsFound() {
 }
 
 func (c storeChecks) staffIsFound() {
-	c.create(Staff("root"), Staff("root2")) // having no line is nothing to be taken
+	c.create(Staff("root"), Staff("root2")) // several accounts may be without a line
 	got, err := c.store.Account(c.t.Context(), "root")
 	same(c.t, err, got, Staff("root"))
 }
@@ -203,15 +203,15 @@ func (c storeChecks) secondChangeFails() {
 	wantError(c.t, c.store.ReplacePassword(c.t.Context(), change("s1"), endNothing), identity.ErrCurrentPassword)
 }
 
-func (c storeChecks) strangersAreNotFound() {
-	_, err := c.store.User(c.t.Context(), "nobody")
+func (c storeChecks) unknownUserIsNotFound() {
+	_, err := c.store.User(c.t.Context(), "absent")
 	wantError(c.t, err, identity.ErrUserNotFound)
-	_, err = c.store.Account(c.t.Context(), "nobody")
+	_, err = c.store.Account(c.t.Context(), "absent")
 	wantError(c.t, err, identity.ErrUserNotFound)
 	wantError(c.t, c.store.ReplacePassword(c.t.Context(), change("s1"), endNothing), identity.ErrCurrentPassword)
 }
 
-// change is one of kim's password, asked for in the session keep.
+// change returns a change of kim's password, requested in the session keep.
 func change(keep string) identity.PasswordChange {
 	return identity.PasswordChange{UserID: "kim", From: HashOf(Password), To: "new hash", Keep: keep}
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/audit"
 )
 
-// Acts returns the acts that are on record.
+// Acts returns the recorded acts.
 func (m *Memory) Acts() []identity.Act {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.acts)
 }
 
-// Lock makes a user one who gave too many wrong passwords.
+// Lock locks a user out.
 func (m *Memory) Lock(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -42,7 +42,7 @@ func (m *Memory) Members(_ context.Context, f identity.UserFilter, now time.Time
 	var all []identity.Member
 	for _, id := range slices.Sorted(maps.Keys(m.accounts)) {
 		member := identity.Member{User: m.accounts[id].User, Locked: m.locked(id, now)}
-		if begins(member.User, f.Query) && (f.Status == "" || f.Status == member.Standing()) {
+		if begins(member.User, f.Query) && (f.Status == "" || f.Status == member.EffectiveStatus()) {
 			all = append(all, member)
 		}
 	}
@@ -58,9 +58,9 @@ func begins(u identity.User, query string) bool {
 }
 
 // Decide implements identity.Directory.
-func (m *Memory) Decide(ctx context.Context, act identity.Act, now time.Time, decide func(context.Context, identity.Standing) (identity.User, error)) (identity.Member, error) {
+func (m *Memory) Decide(ctx context.Context, act identity.Act, now time.Time, decide func(context.Context, identity.UserState) (identity.User, error)) (identity.Member, error) {
 	var member identity.Member
-	err := m.Hold(ctx, act.UserID, func(ctx context.Context, s identity.Standing) error {
+	err := m.Hold(ctx, act.UserID, func(ctx context.Context, s identity.UserState) error {
 		after, err := decide(ctx, s)
 		if err != nil {
 			return err
@@ -83,7 +83,7 @@ func (m *Memory) Decide(ctx context.Context, act identity.Act, now time.Time, de
 }
 
 // Hold implements identity.Directory.
-func (m *Memory) Hold(ctx context.Context, userID string, f func(context.Context, identity.Standing) error) error {
+func (m *Memory) Hold(ctx context.Context, userID string, f func(context.Context, identity.UserState) error) error {
 	user, _ := m.User(ctx, userID)
 	sessions := m.Indexed(user.ID)
 	m.mu.Lock()
@@ -95,16 +95,16 @@ func (m *Memory) Hold(ctx context.Context, userID string, f func(context.Context
 	case !ok:
 		return identity.ErrUserNotFound
 	}
-	standing := identity.Standing{User: account.User, Sessions: sessions, LastAdministrator: true}
+	state := identity.UserState{User: account.User, Sessions: sessions, LastAdministrator: true}
 	for id, other := range m.accounts {
 		if id != user.ID && other.Status == identity.StatusActive && slices.Contains(other.Permissions, identity.PermissionAdmin) {
-			standing.LastAdministrator = false
+			state.LastAdministrator = false
 		}
 	}
-	return f(ctx, standing)
+	return f(ctx, state)
 }
 
-// Trail is an identity.Trail of which a test says what is in it.
+// Trail is an identity.Trail with the events that a test puts into List.
 type Trail struct {
 	List   []audit.Event
 	Filter audit.Filter // of the last call

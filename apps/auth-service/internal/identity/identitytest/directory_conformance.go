@@ -7,17 +7,17 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
 
-// directoryChecks are those of RunStore that are about identity.Directory.
+// directoryChecks are the checks of RunStore for identity.Directory.
 func directoryChecks() map[string]func(storeChecks) {
 	return map[string]func(storeChecks){
-		"users are listed by id, page by page":   storeChecks.usersAreListed,
-		"users are found by how they begin":      storeChecks.usersAreFound,
-		"a decision goes by how the user stands": storeChecks.decisionKnowsTheUser,
-		"a decision is stored":                   storeChecks.decisionIsStored,
-		"a failed decision changes nothing":      storeChecks.failedDecisionChangesNothing,
-		"a suspended user has no sessions":       storeChecks.suspendedHasNoSessions,
-		"the last administrator is known":        storeChecks.lastAdministratorIsKnown,
-		"about nobody nothing is decided":        storeChecks.nobodyIsNotFound,
+		"users are listed by id, page by page": storeChecks.usersAreListed,
+		"users are found by prefix":            storeChecks.usersAreFound,
+		"a decision sees the user's state":     storeChecks.decisionKnowsTheUser,
+		"a decision is stored":                 storeChecks.decisionIsStored,
+		"a failed decision changes nothing":    storeChecks.failedDecisionChangesNothing,
+		"a suspended user has no sessions":     storeChecks.suspendedHasNoSessions,
+		"the last administrator is known":      storeChecks.lastAdministratorIsKnown,
+		"an unknown user is not decided about": storeChecks.unknownUserIsNotDecided,
 	}
 }
 
@@ -53,7 +53,7 @@ func (c storeChecks) usersAreListed() {
 	same(c.t, err, page.Members, []identity.Member{{User: Customer("kim", "CUST1", "01011112222").User}})
 	member, err := c.store.Member(c.t.Context(), "kim", c.clock.Now())
 	same(c.t, err, member, page.Members[0])
-	_, err = c.store.Member(c.t.Context(), "nobody", c.clock.Now())
+	_, err = c.store.Member(c.t.Context(), "absent", c.clock.Now())
 	wantError(c.t, err, identity.ErrUserNotFound)
 }
 
@@ -67,7 +67,7 @@ func (c storeChecks) usersAreFound() {
 		want   []string
 	}{
 		{"kim", "", []string{"kim", "kimX2", "kim_2"}},
-		{"kim_", "", []string{"kim_2"}}, // no wildcard
+		{"kim_", "", []string{"kim_2"}}, // the underscore is no wildcard
 		{"KIM", "", []string{"kim", "kimX2", "kim_2"}},
 		{"kimx", "", []string{"kimX2"}},
 		{"cust1", "", []string{}},
@@ -89,11 +89,11 @@ func (c storeChecks) usersAreFound() {
 	}
 }
 
-// decide stores a change.
+// decide stores the change that change makes.
 func (c storeChecks) decide(act identity.Act, change func(u *identity.User)) identity.Member {
 	c.t.Helper()
 	act.By.UserID = "root"
-	member, err := c.store.Decide(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.Standing) (identity.User, error) {
+	member, err := c.store.Decide(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.UserState) (identity.User, error) {
 		change(&s.User)
 		return s.User, nil
 	})
@@ -104,9 +104,9 @@ func (c storeChecks) decide(act identity.Act, change func(u *identity.User)) ide
 func (c storeChecks) decisionKnowsTheUser() {
 	c.three()
 	c.open(session("s1", "kim"), session("s2", "kim"), session("s3", "lee"))
-	wantError(c.t, c.store.Hold(c.t.Context(), "kim", func(_ context.Context, s identity.Standing) error {
+	wantError(c.t, c.store.Hold(c.t.Context(), "kim", func(_ context.Context, s identity.UserState) error {
 		slices.Sort(s.Sessions)
-		same(c.t, nil, s, identity.Standing{User: Customer("kim", "CUST1", "01011112222").User, Sessions: []string{"s1", "s2"}})
+		same(c.t, nil, s, identity.UserState{User: Customer("kim", "CUST1", "01011112222").User, Sessions: []string{"s1", "s2"}})
 		return nil
 	}), nil)
 }
@@ -115,7 +115,7 @@ func (c storeChecks) decisionIsStored() {
 	c.three()
 	c.open(session("s1", "kim"))
 	want := Customer("kim", "CUST1", "01011112222").User
-	for range 2 { // once more changes nothing
+	for range 2 { // the second time nothing changes
 		want.Permissions = []string{identity.PermissionBillInquiry}
 		got := c.decide(identity.Act{Action: identity.ActionRevoke, UserID: "kim", Permission: identity.PermissionProductChange},
 			func(u *identity.User) { u.Permissions = want.Permissions })
@@ -134,12 +134,12 @@ func (c storeChecks) decisionIsStored() {
 func (c storeChecks) failedDecisionChangesNothing() {
 	c.three()
 	act := identity.Act{Action: identity.ActionSuspend, UserID: "kim"}
-	_, err := c.store.Decide(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.Standing) (identity.User, error) {
+	_, err := c.store.Decide(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.UserState) (identity.User, error) {
 		s.User.Status = identity.StatusSuspended
 		return s.User, identity.ErrSessionStore
 	})
 	wantError(c.t, err, identity.ErrSessionStore)
-	wantError(c.t, c.store.Hold(c.t.Context(), "kim", func(context.Context, identity.Standing) error { return identity.ErrSessionStore }), identity.ErrSessionStore)
+	wantError(c.t, c.store.Hold(c.t.Context(), "kim", func(context.Context, identity.UserState) error { return identity.ErrSessionStore }), identity.ErrSessionStore)
 	user, err := c.store.User(c.t.Context(), "kim")
 	same(c.t, err, user, Customer("kim", "CUST1", "01011112222").User)
 }
@@ -160,7 +160,7 @@ func (c storeChecks) suspendedHasNoSessions() {
 func (c storeChecks) lastAdministratorIsKnown() {
 	c.three()
 	last := func(id string) (last bool) {
-		wantError(c.t, c.store.Hold(c.t.Context(), id, func(_ context.Context, s identity.Standing) error {
+		wantError(c.t, c.store.Hold(c.t.Context(), id, func(_ context.Context, s identity.UserState) error {
 			last = s.LastAdministrator
 			return nil
 		}), nil)
@@ -193,8 +193,8 @@ func (c storeChecks) idIsFoundInAnyCase() {
 	unlocked := c.decide(identity.Act{Action: identity.ActionUnlock, UserID: "kIM_1"}, func(*identity.User) {})
 	same(c.t, nil, unlocked, identity.Member{User: want.User})
 	c.take("Kim_1", 1)
-	wantError(c.t, c.store.Hold(c.t.Context(), "KIM_1", func(_ context.Context, s identity.Standing) error {
-		same(c.t, nil, s, identity.Standing{User: want.User, Sessions: []string{"s1"}})
+	wantError(c.t, c.store.Hold(c.t.Context(), "KIM_1", func(_ context.Context, s identity.UserState) error {
+		same(c.t, nil, s, identity.UserState{User: want.User, Sessions: []string{"s1"}})
 		return nil
 	}), nil)
 	c.decide(identity.Act{Action: identity.ActionSuspend, UserID: "kim_1"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
@@ -211,8 +211,8 @@ func (c storeChecks) idInAnotherCaseIsTaken() {
 	}
 }
 
-func (c storeChecks) nobodyIsNotFound() {
-	_, err := c.store.Decide(c.t.Context(), identity.Act{UserID: "nobody"}, c.clock.Now(), nil)
+func (c storeChecks) unknownUserIsNotDecided() {
+	_, err := c.store.Decide(c.t.Context(), identity.Act{UserID: "absent"}, c.clock.Now(), nil)
 	wantError(c.t, err, identity.ErrUserNotFound)
-	wantError(c.t, c.store.Hold(c.t.Context(), "nobody", nil), identity.ErrUserNotFound)
+	wantError(c.t, c.store.Hold(c.t.Context(), "absent", nil), identity.ErrUserNotFound)
 }

@@ -14,30 +14,31 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Passwords "hashes" by a prefix, like the real one in NFC, and counts how often it had work to do.
+// Passwords is a fake that "hashes" by adding a prefix, after normalization to NFC like the real
+// one, and counts its calls.
 type Passwords struct {
 	mu    sync.Mutex
 	work  int
 	fault error
-	fine  int // calls that do not fail yet
-	// Full, if set, is what Admit returns.
+	fine  int // calls left until fault is returned
+	// Full, if set, is the error that Admit returns.
 	Full error
-	// OnVerify, if set, is called while a password is verified.
+	// OnVerify, if set, is called during verification.
 	OnVerify func()
 }
 
 var _ identity.Passwords = (*Passwords)(nil)
 
-// HashOf returns what Hash returns.
+// HashOf returns the hash that Hash returns.
 func HashOf(password string) string { return "hash of " + password }
 
-// OldHashOf returns a hash of a password that is out of date.
+// OldHashOf returns an outdated hash of a password.
 func OldHashOf(password string) string { return "old " + HashOf(password) }
 
 // Admit implements identity.Passwords.
 func (p *Passwords) Admit() error { return p.Full }
 
-// Work returns how many passwords were hashed or verified.
+// Work returns the number of passwords hashed or verified.
 func (p *Passwords) Work() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -47,7 +48,7 @@ func (p *Passwords) Work() int {
 // Fail makes all calls return err; nil ends that.
 func (p *Passwords) Fail(err error) { p.FailAfter(0, err) }
 
-// FailAfter lets n calls pass and makes all others return err.
+// FailAfter makes all calls after the next n return err.
 func (p *Passwords) FailAfter(n int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,7 +88,7 @@ func (p *Passwords) Verify(ctx context.Context, typed, hash string, begin func(c
 	return right, right, nil
 }
 
-// take takes a turn to work.
+// take counts one call and returns the fault if it is due.
 func (p *Passwords) take() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,15 +105,15 @@ func (p *Passwords) worked() {
 	p.work++
 }
 
-// Address is one of nobody's.
+// Address is a client address (TEST-NET-3).
 var Address = netip.MustParseAddr("203.0.113.7")
 
-// Tokens "signs" by writing JSON.
+// Tokens "signs" by encoding JSON.
 type Tokens struct{ Fault error }
 
 var _ identity.Tokens = (*Tokens)(nil)
 
-// AccessTTL is how long its access tokens are valid.
+// AccessTTL is the lifetime of the access tokens of Tokens.
 const AccessTTL = 30 * time.Minute
 
 // Issue implements identity.Tokens.
@@ -137,7 +138,7 @@ func (t *Tokens) ReadRefresh(_ context.Context, text string) (identity.RefreshTo
 	return token, t.Fault
 }
 
-// Carrier knows the lines in Customers: to whom they belong.
+// Carrier knows the lines in Customers, each with its customer.
 type Carrier struct {
 	Customers map[msisdn.Number]string
 	Fault     error
@@ -153,7 +154,7 @@ func (c *Carrier) Customer(_ context.Context, line msisdn.Number) (id string, kn
 	return id, known, c.Fault
 }
 
-// Recorder counts by name.
+// Recorder counts events by name.
 type Recorder struct {
 	mu     sync.Mutex
 	counts map[string]int
@@ -161,8 +162,8 @@ type Recorder struct {
 
 var _ identity.Recorder = (*Recorder)(nil)
 
-// Counts returns what was counted: "login success", "refresh reused",
-// "started", "ended logout".
+// Counts returns the counts by name, such as "login success", "refresh reused", "started" and
+// "ended logout".
 func (r *Recorder) Counts() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,8 +16,7 @@ type History struct {
 
 var _ identity.LoginHistory = (*History)(nil)
 
-// All returns all entries in the order of their time, those that are nobody's
-// among them.
+// All returns all entries in order of time, including those without a user.
 func (h *History) All() []identity.Login {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,6 +1,5 @@
-// Package identitytest has what tests of the domain need: stores in memory,
-// other doubles, and the conformance suites that keep the stores in memory and
-// the real ones alike.
+// Package identitytest contains test doubles of the domain's interfaces, and the conformance suites
+// that run against both the in-memory stores and the real ones.
 package identitytest
 
 import (
@@ -14,14 +13,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Store is everything that PostgreSQL keeps.
+// Store is everything that PostgreSQL stores.
 type Store interface {
 	accounts
 	identity.SessionIndex
 	identity.Attempts
 }
 
-// accounts is what a Store keeps of users.
+// accounts is the part of a Store that is about users.
 type accounts interface {
 	identity.Users
 	identity.Credentials
@@ -33,16 +32,16 @@ type Memory struct {
 	mu       sync.Mutex
 	accounts map[string]identity.Account
 	sessions map[string]identity.Session
-	attempts map[string]attempts // by the id that was claimed
+	attempts map[string]attempts // by claimed id
 	acts     []identity.Act
-	moved    map[string]bool // the ids of users whose line is another account's
+	moved    map[string]bool // ids of users whose line has moved to another account
 	now      func() time.Time
 	fault    error
 }
 
 var _ Store = (*Memory)(nil)
 
-// NewMemory returns a Store of accounts.
+// NewMemory returns a Store with accounts.
 func NewMemory(now func() time.Time, accounts ...identity.Account) *Memory {
 	m := &Memory{
 		accounts: make(map[string]identity.Account), sessions: make(map[string]identity.Session),
@@ -70,7 +69,7 @@ func (m *Memory) Change(id string, change func(*identity.Account)) {
 	m.accounts[id] = account
 }
 
-// Put adds or replaces an account, whatever else there is.
+// Put adds or replaces an account without checks.
 func (m *Memory) Put(a identity.Account) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -162,10 +161,10 @@ func (m *Memory) Account(_ context.Context, id string) (identity.Account, error)
 	return account, nil
 }
 
-// sameID reports whether ids differ in the case of ASCII letters at most.
+// sameID reports whether ids are equal, ignoring the case of ASCII letters.
 func sameID(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 
-// named returns the account that goes by an id.
+// named returns the account with the id, in any case.
 func (m *Memory) named(id string) (identity.Account, bool) {
 	if account, ok := m.accounts[id]; ok {
 		return account, true

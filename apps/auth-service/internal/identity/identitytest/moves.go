@@ -23,17 +23,17 @@ func (m *Memory) CreateHolder(_ context.Context, a identity.Account) error {
 	return nil
 }
 
-// moveChecks are those of RunStore that are about lines that move.
+// moveChecks are the checks of RunStore for moved lines.
 func moveChecks() map[string]func(storeChecks) {
 	return map[string]func(storeChecks){
 		"a moved line belongs to its new account": storeChecks.movedLineIsTheHolders,
-		"a refused holder moves no line":          storeChecks.refusedHolderMovesNothing,
+		"a refused account moves no line":         storeChecks.refusedHolderMovesNothing,
 		"a line moves more than once":             storeChecks.lineMovesAgain,
-		"a holder of a free line moves nothing":   storeChecks.freeLineMovesNothing,
+		"a free line needs no move":               storeChecks.freeLineMovesNothing,
 	}
 }
 
-// registered checks whose account a line belongs to.
+// registered checks whether the line is registered for a customer.
 func (c storeChecks) registered(customerID string, want bool) {
 	c.t.Helper()
 	got, err := c.store.Registered(c.t.Context(), customerID, "01011112222")
@@ -47,7 +47,7 @@ func (c storeChecks) movedLineIsTheHolders() {
 	wantError(c.t, c.store.CreateHolder(c.t.Context(), lee), nil)
 	c.registered("CUST1", false)
 	c.registered("CUST2", true)
-	for _, want := range []identity.Account{kim, lee} { // neither account has changed
+	for _, want := range []identity.Account{kim, lee} { // neither account changes
 		got, err := c.store.Account(c.t.Context(), want.ID)
 		same(c.t, err, got, want)
 	}

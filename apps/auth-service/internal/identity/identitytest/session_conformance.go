@@ -13,18 +13,18 @@ type SessionStore interface {
 	identity.LiveSessions
 }
 
-// RunSessionStore checks that a store keeps the promises of
-// identity.SessionStore and LiveSessions. The store may be shared: all ids are the test's own.
+// RunSessionStore checks that a store fulfils the contracts of identity.SessionStore and
+// LiveSessions. The store may be shared: the ids are unique to the test.
 func RunSessionStore(t *testing.T, newStore func(*testing.T) SessionStore) {
 	t.Helper()
 	checks := map[string]func(sessionChecks){
-		"a created session is found":            sessionChecks.sessionIsFound,
-		"an update needs the current version":   sessionChecks.updateNeedsVersion,
-		"an ended session is gone":              sessionChecks.endedIsGone,
-		"an update does not revive a session":   sessionChecks.updateRevivesNothing,
-		"a session that never was is not found": sessionChecks.sessionIsNotFound,
-		"a session may do what it is permitted": sessionChecks.permittedIsFound,
-		"a permission revives no session":       sessionChecks.permissionRevivesNothing,
+		"a created session is found":          sessionChecks.sessionIsFound,
+		"an update needs the current version": sessionChecks.updateNeedsVersion,
+		"an ended session is gone":            sessionChecks.endedIsGone,
+		"an update does not revive a session": sessionChecks.updateRevivesNothing,
+		"an unknown session is not found":     sessionChecks.sessionIsNotFound,
+		"a permission is stored":              sessionChecks.permittedIsFound,
+		"a permission revives no session":     sessionChecks.permissionRevivesNothing,
 	}
 	for name, check := range checks {
 		t.Run(name, func(t *testing.T) {
@@ -34,7 +34,7 @@ func RunSessionStore(t *testing.T, newStore func(*testing.T) SessionStore) {
 	}
 }
 
-// sessionChecks are the checks of one store, with a session to keep in it.
+// sessionChecks are the checks of one store, with a test session.
 type sessionChecks struct {
 	t     *testing.T
 	store SessionStore
@@ -49,13 +49,13 @@ func liveSession(id string) identity.Session {
 	}
 }
 
-// get returns the session as it is kept. It was used just now.
+// get returns the stored session and checks that it was used just now.
 func (c sessionChecks) get() (s identity.Session, version string) {
 	c.t.Helper()
 	s, version, err := c.store.Get(c.t.Context(), c.live.ID)
 	wantError(c.t, err, nil)
 	if age := time.Since(s.UsedAt); age < 0 || age > time.Minute {
-		c.t.Errorf("it was last used %v ago", age)
+		c.t.Errorf("session was last used %v ago, want just now", age)
 	}
 	s.UsedAt = time.Time{}
 	return s, version
@@ -107,7 +107,7 @@ func (c sessionChecks) permittedIsFound() {
 	wantError(c.t, c.store.Create(c.t.Context(), c.live), nil)
 	_, version, err := c.store.Get(c.t.Context(), c.live.ID)
 	wantError(c.t, err, nil)
-	for range 2 { // the second time there is nothing to change
+	for range 2 { // the second time nothing changes
 		wantError(c.t, c.store.Permit(c.t.Context(), c.live.ID, []string{identity.PermissionProductChange}), nil)
 	}
 	want := c.live
@@ -115,7 +115,7 @@ func (c sessionChecks) permittedIsFound() {
 	got, now := c.get()
 	same(c.t, nil, got, want)
 	if now == version {
-		c.t.Error("whoever read the session before may still change it")
+		c.t.Error("update with the version from before Permit succeeded")
 	}
 	wantError(c.t, c.store.Update(c.t.Context(), c.live, version), identity.ErrSessionChanged)
 }

@@ -14,11 +14,9 @@ type Sessions struct {
 	mu    sync.Mutex
 	live  map[string]version
 	fault error
-	// BeforeUpdate, if set, is called by Update before it looks: what happens
-	// in there happens at the worst moment.
+	// BeforeUpdate, if set, is called by Update before it compares versions, to provoke a race.
 	BeforeUpdate func()
-	// AfterUpdate, if set, is called by Update after it wrote; its error is
-	// what Update returns then.
+	// AfterUpdate, if set, is called by Update after the write; Update returns its error.
 	AfterUpdate func() error
 }
 
@@ -39,7 +37,7 @@ func (s *Sessions) Fail(err error) {
 	s.fault = err
 }
 
-// Lives reports whether a session does.
+// Lives reports whether a session is live.
 func (s *Sessions) Lives(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,15 +45,14 @@ func (s *Sessions) Lives(id string) bool {
 	return ok
 }
 
-// Count returns how many sessions live.
+// Count returns the number of live sessions.
 func (s *Sessions) Count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.live)
 }
 
-// Touch changes nothing of a session but its version, as a service does that
-// prolongs its life.
+// Touch changes only the version of a session, as a service does when it extends the session.
 func (s *Sessions) Touch(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +133,7 @@ func (s *Sessions) End(_ context.Context, id string) error {
 	return s.fault
 }
 
-// used returns what the store keeps of a session that is in use.
+// used returns the stored form of a session that is in use.
 func used(session identity.Session) identity.Session {
 	session.UsedAt, session.Origin = time.Now(), identity.Origin{}
 	return session

@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
 )
 
-// Ledger is a token.Ledger in memory. Its zero clock stands still.
+// Ledger is a token.Ledger in memory. With a nil clock, its time does not advance.
 type Ledger struct {
 	now func() time.Time
 
@@ -23,19 +23,19 @@ type Ledger struct {
 
 var _ token.Ledger = (*Ledger)(nil)
 
-// NewLedger returns a ledger in which there is nothing yet.
+// NewLedger returns an empty ledger.
 func NewLedger(now func() time.Time) *Ledger {
 	return &Ledger{now: now, since: make(map[string]time.Time)}
 }
 
-// Fail makes the ledger answer with err from now on, or work again.
+// Fail makes the ledger return err from now on; nil ends that.
 func (l *Ledger) Fail(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.err = err
 }
 
-// Asked returns how often the ledger was asked.
+// Asked returns the number of calls.
 func (l *Ledger) Asked() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,8 +60,8 @@ func (l *Ledger) PublishedSince(_ context.Context, keyIDs []string) (map[string]
 	return since, nil
 }
 
-// LedgerContract holds a ledger to what token.Ledger promises. The ledger is
-// empty and goes by the clock that advance moves.
+// LedgerContract checks that an empty ledger fulfils the contract of token.Ledger. advance moves
+// the ledger's clock.
 func LedgerContract(t *testing.T, ledger token.Ledger, now func() time.Time, advance func(time.Duration)) {
 	t.Helper()
 	want := make(map[string]time.Time)

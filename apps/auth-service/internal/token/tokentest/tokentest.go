@@ -1,4 +1,4 @@
-// Package tokentest makes signing keys for tests.
+// Package tokentest creates signing keys for tests.
 package tokentest
 
 import (
@@ -17,7 +17,7 @@ type Key struct {
 	Private *ecdsa.PrivateKey
 }
 
-// NewKey returns a new key of that id.
+// NewKey returns a new key with that id.
 func NewKey(t testing.TB, id string) Key {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -27,7 +27,7 @@ func NewKey(t testing.TB, id string) Key {
 	return Key{ID: id, Private: private}
 }
 
-// Set returns the secret that holds keys: a JWK Set with private parts.
+// Set returns the secret for keys: a JWK Set with private parts.
 func Set(t testing.TB, keys ...Key) string {
 	t.Helper()
 	var set jwkset.JWKSMarshal
