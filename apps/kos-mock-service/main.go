@@ -3,7 +3,7 @@
 // Usage:
 //
 //	kos-mock-service [serve]    run the server
-//	kos-mock-service migrate    bring the database to this version
+//	kos-mock-service migrate    migrate the database to this version
 package main
 
 import (

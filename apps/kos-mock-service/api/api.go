@@ -1,9 +1,9 @@
-// Package api holds the contract of the service.
+// Package api contains the service's API contract.
 package api
 
 import _ "embed"
 
-// OpenAPI is the OpenAPI 3.1 document, as the service serves it.
+// OpenAPI is the OpenAPI 3.1 document that the service serves.
 //
 //go:embed openapi.yaml
 var OpenAPI []byte

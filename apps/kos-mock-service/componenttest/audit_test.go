@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// logged is an order as audits see it.
+// logged is an order in the admin API.
 type logged struct {
 	RequestID, Client, LineNumber, CurrentProductCode, TargetProductCode, ResultCode, Status, CreatedAt string
 
@@ -18,7 +18,7 @@ type logged struct {
 	Applied bool
 }
 
-// orders returns the log, read page by page with the given query.
+// orders returns the order log, read page by page with the given query.
 func (s *service) orders(query string) []logged {
 	s.t.Helper()
 	var all []logged

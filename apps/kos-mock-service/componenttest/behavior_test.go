@@ -16,7 +16,7 @@ func TestFailsOnDemand(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell(`{"errorShare":1,"errorStatus":504}`)
+	kos.setBillBehavior(`{"errorShare":1,"errorStatus":504}`)
 	got := kos.inquire(token, "01012345678", "202512")
 	if code := got.kos(t, nil); got.status != http.StatusGatewayTimeout || code != "9504" {
 		t.Errorf("got %d %s", got.status, got.body)
@@ -36,7 +36,7 @@ func TestFollowsAScript(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell(`{"script":[{"status":503,"times":2},{"status":429},{"lineNumber":"010-8765-4321","status":502}]}`)
+	kos.setBillBehavior(`{"script":[{"status":503,"times":2},{"status":429},{"lineNumber":"010-8765-4321","status":502}]}`)
 	for _, step := range []struct {
 		line string
 		want int
@@ -53,11 +53,11 @@ func TestFollowsAScript(t *testing.T) {
 	}
 }
 
-func TestIsOutForAWhile(t *testing.T) {
+func TestOutageEnds(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell(`{"outageSeconds":30}`)
+	kos.setBillBehavior(`{"outageSeconds":30}`)
 	got := kos.inquire(token, "01012345678", "202512")
 	if code := got.kos(t, nil); got.status != http.StatusServiceUnavailable || code != "9503" || got.retryAfter != "30" {
 		t.Errorf("got %d, Retry-After %q: %s", got.status, got.retryAfter, got.body)
@@ -68,11 +68,11 @@ func TestIsOutForAWhile(t *testing.T) {
 	}
 }
 
-func TestTakesTheTimeItIsTold(t *testing.T) {
+func TestLatencyIsConfigurable(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell(`{"latency":{"minMs":150,"maxMs":150}}`)
+	kos.setBillBehavior(`{"latency":{"minMs":150,"maxMs":150}}`)
 	start := time.Now()
 	if got := kos.inquire(token, "01012345678", "202512"); got.status != http.StatusOK {
 		t.Errorf("got %d", got.status)
@@ -82,12 +82,12 @@ func TestTakesTheTimeItIsTold(t *testing.T) {
 	}
 }
 
-// hang makes bill inquiries hang and returns what comes of one, once it has
-// arrived.
+// hang makes bill inquiries hang, sends one, and returns its result once it has reached the
+// service.
 func (s *service) hang(ctx context.Context) <-chan result {
 	s.t.Helper()
 	token := s.token("bill-inquiry-service")
-	s.tell(`{"hang":true}`)
+	s.setBillBehavior(`{"hang":true}`)
 	before := s.count(`{"endpoint":"bill-inquiry"}`).Total
 	results := make(chan result, 1)
 	go func() {
@@ -104,7 +104,7 @@ type result struct {
 	err error
 }
 
-func TestHangsUntilToldOtherwise(t *testing.T) {
+func TestHangsUntilOverrideIsReplaced(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	results := kos.hang(t.Context())
@@ -113,13 +113,13 @@ func TestHangsUntilToldOtherwise(t *testing.T) {
 		t.Fatalf("did not hang: %d %s, %v", got.status, got.body, got.err)
 	default:
 	}
-	kos.tell(`{}`)
+	kos.setBillBehavior(`{}`)
 	if got := <-results; got.err != nil || got.status != http.StatusOK {
 		t.Errorf("got %d %s, %v", got.status, got.body, got.err)
 	}
 }
 
-func TestHangingCallOfACallerWhoLeftCounts(t *testing.T) {
+func TestAbandonedHangingCallCounts(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	ctx, leave := context.WithCancel(t.Context())
@@ -135,7 +135,7 @@ func TestHangingCallOfACallerWhoLeftCounts(t *testing.T) {
 	}
 }
 
-func TestLetsGoOfWhatHangsWhenItStops(t *testing.T) {
+func TestStopEndsHangingCalls(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	results := kos.hang(t.Context())
@@ -149,7 +149,7 @@ func TestLetsGoOfWhatHangsWhenItStops(t *testing.T) {
 	}
 }
 
-func TestRefusesNonsenseFromItsAdmin(t *testing.T) {
+func TestAdminRefusesInvalidInput(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	for name, change := range map[string]string{
@@ -176,7 +176,7 @@ func TestRefusesNonsenseFromItsAdmin(t *testing.T) {
 	}
 	for name, trouble := range map[string]string{
 		"no name":           `{}`,
-		"unknown name":      `{"name":"mumps"}`,
+		"unknown name":      `{"name":"unknown"}`,
 		"unknown endpoint":  `{"name":"hang","endpoints":["products","bills"]}`,
 		"no time":           `{"name":"hang","seconds":0}`,
 		"too long":          `{"name":"hang","seconds":3601}`,
@@ -198,15 +198,15 @@ func TestRefusesNonsenseFromItsAdmin(t *testing.T) {
 	}
 }
 
-// Two replicas share one database, and a third takes over.
-func TestBehavesAsOneOverReplicasAndRestarts(t *testing.T) {
+// Two replicas share one database; later a third one starts.
+func TestBehaviorIsSharedByReplicasAndSurvivesRestarts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	first, second := w.start(), w.start()
 	token := first.token("bill-inquiry-service")
 	replicas := []*service{first, second}
 
-	first.tell(`{"script":[{"status":503,"times":2}],"limitPerMinute":4}`)
+	first.setBillBehavior(`{"script":[{"status":503,"times":2}],"limitPerMinute":4}`)
 	for call, want := range []int{503, 503, 200, 200, 429, 429} {
 		if got := replicas[call%2].inquire(token, "01012345678", "202512"); got.status != want {
 			t.Errorf("call %d: %d, want %d", call, got.status, want)
@@ -240,7 +240,7 @@ func TestBehavesAsOneOverReplicasAndRestarts(t *testing.T) {
 		t.Errorf("counts after a restart: %s", diff)
 	}
 	if got := third.inquire(token, "01012345678", "202512"); got.status != http.StatusTooManyRequests {
-		t.Errorf("a restart gave room: %d", got.status)
+		t.Errorf("the limit was reset by a restart: %d", got.status)
 	}
 	if got := third.do(http.MethodDelete, "/admin/behavior", "", ""); got.status != http.StatusNoContent {
 		t.Errorf("reset: %d", got.status)

@@ -14,7 +14,7 @@ func mockData(customer, line string) string {
 	return fmt.Sprintf(`{"customerId":%q,"lineNumber":%q}`, customer, line)
 }
 
-func TestMakesDemoData(t *testing.T) {
+func TestCreatesDemoData(t *testing.T) {
 	t.Parallel()
 	w := newDaprWorld(t)
 	kos := w.start()
@@ -58,7 +58,7 @@ func TestMakesDemoData(t *testing.T) {
 		t.Error(diff)
 	}
 	if got := ask(customerOfBrokenAuth, "01077771234"); got.status != http.StatusServiceUnavailable || !strings.Contains(string(got.body), "AUTH_UNAVAILABLE") {
-		t.Errorf("without the auth service: %d %s", got.status, got.body)
+		t.Errorf("auth service unavailable: %d %s", got.status, got.body)
 	}
 	for month, want := range map[string]string{"202507": "0000", "202601": "0000", "202506": "1003"} {
 		if code := kos.inquire(token, "01077771234", month).kos(t, nil); code != want {
@@ -67,7 +67,7 @@ func TestMakesDemoData(t *testing.T) {
 	}
 }
 
-func TestHidesWhatTheSettingsDoNotAllow(t *testing.T) {
+func TestDisabledRoutesDoNotExist(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	kos := w.start("KOS_MOCK_CONFIG_SECRET=kos-mock-config-closed")
@@ -86,7 +86,7 @@ func TestHidesWhatTheSettingsDoNotAllow(t *testing.T) {
 		}
 	}
 	if kos.token("auth-service") == "" {
-		t.Error("KOS itself is closed")
+		t.Error("the KOS API is not available")
 	}
 }
 
@@ -113,7 +113,7 @@ func TestIsNotReadyWithoutSettings(t *testing.T) {
 	}
 }
 
-// get fetches what no document describes.
+// get sends a request outside the OpenAPI document.
 func get(t *testing.T, kos *service, path string) answer {
 	t.Helper()
 	plain := *kos
@@ -123,7 +123,7 @@ func get(t *testing.T, kos *service, path string) answer {
 	return plain.do(http.MethodGet, path, "", "")
 }
 
-func TestTellsNothingPersonal(t *testing.T) {
+func TestNoPersonalDataInLogsAndMetrics(t *testing.T) {
 	t.Parallel()
 	w := newDaprWorld(t)
 	kos := w.start()
@@ -133,7 +133,7 @@ func TestTellsNothingPersonal(t *testing.T) {
 	kos.inquire(token, "01077775678", "202512")
 	kos.do(http.MethodPost, "/api/v1/kos/mock-datas", "", mockData("CUST910", "01077775678"))
 	kos.change(token, newOrder("r-1", "5G-PREMIUM-001"))
-	kos.tell(`{"script":[{"status":503,"lineNumber":"01012345678"}]}`)
+	kos.setBillBehavior(`{"script":[{"status":503,"lineNumber":"01012345678"}]}`)
 	kos.inquire(token, "01012345678", "202512")
 
 	metrics := string(get(t, kos, "/actuator/prometheus").body)
@@ -147,15 +147,15 @@ func TestTellsNothingPersonal(t *testing.T) {
 	for _, private := range []string{"12345678", "77775678", "99998888", "CUST001", "CUST910", clientSecret, token} {
 		for where, text := range map[string]string{"log": log, "metrics": metrics} {
 			if strings.Contains(text, private) {
-				t.Errorf("%s tells %s", where, private)
+				t.Errorf("%s contains %s", where, private)
 			}
 		}
 	}
-	kos.tell(`{"script":[{"status":503,"lineNumber":"01012345678"}]}`)
+	kos.setBillBehavior(`{"script":[{"status":503,"lineNumber":"01012345678"}]}`)
 	var stored string
 	err := w.database.Pool.QueryRow(t.Context(), `
 		SELECT (SELECT string_agg(c::text, ' ') FROM kos_call c) || (SELECT string_agg(s::text, ' ') FROM scripted_step s)`).Scan(&stored)
 	if err != nil || strings.Contains(stored, "12345678") {
-		t.Errorf("the database tells a line: %s, %v", stored, err)
+		t.Errorf("the database contains a line number: %s, %v", stored, err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// clock is a clock that tests set.
+// clock is a manual clock.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -45,10 +45,10 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// customerOfBrokenAuth is the customer about whom the auth service fails.
+// customerOfBrokenAuth is a customer for whom the fake auth service fails.
 const customerOfBrokenAuth = "CUST503"
 
-// authService stands in for the auth service, reached through the sidecar.
+// authService is a fake of the auth service behind the sidecar.
 type authService struct {
 	mu         sync.Mutex
 	registered map[string]string // customer by line

@@ -26,7 +26,7 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 
-// The settings of the tests: KOS without delays and chance failures.
+// Settings of the tests: KOS without delays and random failures.
 const (
 	clientSecret = "secret-of-the-tests"
 	quick        = `{"latency":{"minMs":0,"maxMs":0},"errorShare":0}`
@@ -40,19 +40,19 @@ const (
 		              "product-change":` + quick + `,"product-change-status":` + quick + `}}`
 )
 
-// noon is the time of the tests, 18:00 in Korea.
+// noon is the initial time of the tests, 18:00 in Korea.
 var noon = time.Date(2026, 1, 17, 9, 0, 0, 0, time.UTC)
 
-// world is what the services of a test run in.
+// world is the environment of the services in a test.
 type world struct {
 	t        *testing.T
 	database *pgtest.Database
 	secrets  secrets
-	sidecar  *daprtest.Sidecar // nil: the services read secrets themselves
+	sidecar  *daprtest.Sidecar // nil: the services use the fake secret store
 	auth     *authService
 }
 
-// secrets is a secret store.
+// secrets is a fake secret store.
 type secrets map[string]string
 
 func (s secrets) Secret(_ context.Context, name string) (string, error) {
@@ -77,8 +77,7 @@ func newWorld(t *testing.T) *world {
 	}}
 }
 
-// newDaprWorld returns a world whose secrets come from a real sidecar, and in
-// which the auth service is reached through it.
+// newDaprWorld returns a world with a real sidecar, for secrets and calls of the auth service.
 func newDaprWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
@@ -93,7 +92,7 @@ func newDaprWorld(t *testing.T) *world {
 	return w
 }
 
-// environment returns what replaces parts of the graph.
+// environment replaces parts of the dependency graph.
 func (w *world) environment(s *service) fx.Option {
 	replaced := []any{
 		func() *slog.Logger { return slog.New(slog.NewJSONHandler(s.log, nil)) },
@@ -115,7 +114,7 @@ type service struct {
 	clock *clock
 }
 
-// start runs a replica with the given variables besides the usual ones.
+// start runs a replica with additional variables.
 func (w *world) start(variables ...string) *service {
 	w.t.Helper()
 	cfg, err := config.Load[app.Config](append([]string{
@@ -142,7 +141,7 @@ func (w *world) start(variables ...string) *service {
 	return s
 }
 
-// stop ends the replica; it may be called before the test does.
+// stop stops the replica; the end of the test does so too.
 func (s *service) stop() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
@@ -152,14 +151,14 @@ func (s *service) stop() {
 	}
 }
 
-// answer is what came back from the service.
+// answer is a response of the service.
 type answer struct {
 	status     int
 	retryAfter string
 	body       []byte
 }
 
-// kos returns the answer's envelope of KOS, with the data read into data.
+// kos parses KOS's envelope, with the data decoded into data.
 func (a answer) kos(t *testing.T, data any) (code string) {
 	t.Helper()
 	envelope := struct {
@@ -176,7 +175,7 @@ func (a answer) kos(t *testing.T, data any) (code string) {
 	return envelope.ResultCode
 }
 
-// send sends a request and returns its answer.
+// send sends a request and returns the response.
 func (s *service) send(ctx context.Context, method, path, token, body string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
 	if err != nil {
@@ -197,7 +196,7 @@ func (s *service) send(ctx context.Context, method, path, token, body string) (a
 	return answer{resp.StatusCode, resp.Header.Get("Retry-After"), text}, err
 }
 
-// do is send for what must succeed technically.
+// do is send for requests that must not fail in transport.
 func (s *service) do(method, path, token, body string) answer {
 	s.t.Helper()
 	got, err := s.send(s.t.Context(), method, path, token, body)
@@ -207,7 +206,7 @@ func (s *service) do(method, path, token, body string) answer {
 	return got
 }
 
-// token logs a client in.
+// token returns an access token of a client.
 func (s *service) token(client string) string {
 	s.t.Helper()
 	var grant struct{ AccessToken string }
@@ -218,7 +217,7 @@ func (s *service) token(client string) string {
 	return grant.AccessToken
 }
 
-// inquire asks for a line's bill.
+// inquire requests a line's bill.
 func (s *service) inquire(token, line, month string) answer {
 	s.t.Helper()
 	return s.do(http.MethodPost, "/api/kos/bill-inquiry", token, billInquiry(line, month))
@@ -228,17 +227,17 @@ func billInquiry(line, month string) string {
 	return fmt.Sprintf(`{"lineNumber":%q,"billingMonth":%q,"requestId":"request-1"}`, line, month)
 }
 
-// tell changes how bill inquiries behave.
-func (s *service) tell(change string) {
+// setBillBehavior replaces the override of bill inquiries.
+func (s *service) setBillBehavior(change string) {
 	s.t.Helper()
-	s.tellTo("bill-inquiry", change)
+	s.setBehavior("bill-inquiry", change)
 }
 
-// tellTo changes how an endpoint behaves.
-func (s *service) tellTo(endpoint, change string) {
+// setBehavior replaces the override of an endpoint.
+func (s *service) setBehavior(endpoint, change string) {
 	s.t.Helper()
 	if got := s.do(http.MethodPut, "/admin/behavior/"+endpoint, "", change); got.status != http.StatusOK {
-		s.t.Fatalf("told to %s: %d %s", change, got.status, got.body)
+		s.t.Fatalf("set behavior %s: %d %s", change, got.status, got.body)
 	}
 }
 
@@ -259,7 +258,7 @@ func (s *service) count(query string) counts {
 	return got
 }
 
-// settled is count once every call is answered.
+// settled returns the counts once every call is answered.
 func (s *service) settled(query string) (got counts) {
 	s.t.Helper()
 	await(s.t, "every call is answered", func() bool {

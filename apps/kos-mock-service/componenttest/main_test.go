@@ -1,5 +1,5 @@
-// Package componenttest runs the whole service against a real PostgreSQL and a
-// real daprd. Every answer is checked against the OpenAPI document.
+// Package componenttest tests the service as a whole against PostgreSQL and daprd. It checks every
+// answer against the OpenAPI document.
 package componenttest
 
 import (

@@ -10,7 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 )
 
-// What a caller cannot see: whether its order was applied.
+// A failed call does not show whether the order was applied.
 func TestFailsBeforeOrAfterAnOrderIsApplied(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -36,7 +36,7 @@ func TestFailsBeforeOrAfterAnOrderIsApplied(t *testing.T) {
 			t.Parallel()
 			kos := newWorld(t).start()
 			token := kos.token("product-change-service")
-			kos.tellTo("product-change", tc.change)
+			kos.setBehavior("product-change", tc.change)
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()
 			results := make(chan result, 1)
@@ -58,24 +58,24 @@ func TestFailsBeforeOrAfterAnOrderIsApplied(t *testing.T) {
 				t.Errorf("found %v", got.Found)
 			}
 
-			// Sent again it is applied, once.
-			kos.tellTo("product-change", `{}`)
+			// A repeat is applied once in all.
+			kos.setBehavior("product-change", `{}`)
 			if got, code, data := kos.change(token, newOrder("r-1", "5G-PREMIUM-001")); code != "0000" || data.Status != "APPLIED" {
-				t.Errorf("sent again: %d %s", got.status, got.body)
+				t.Errorf("repeat: %d %s", got.status, got.body)
 			}
 			if orders := kos.orders(""); len(orders) != 1 || !orders[0].Applied {
-				t.Errorf("log says %+v", orders)
+				t.Errorf("log is %+v", orders)
 			}
 		})
 	}
 }
 
-// Failures by chance come before and after the orders are applied.
-func TestChanceFailsBeforeAndAfter(t *testing.T) {
+// Random failures occur both before and after orders are applied.
+func TestRandomFailuresBeforeAndAfter(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("product-change-service")
-	kos.tellTo("product-change", `{"errorShare":1,"limitPerMinute":0}`)
+	kos.setBehavior("product-change", `{"errorShare":1,"limitPerMinute":0}`)
 	const calls = 60
 	for n := range calls {
 		o := newOrder(fmt.Sprintf("r-%d", n), "5G-PREMIUM-001")
@@ -89,8 +89,7 @@ func TestChanceFailsBeforeAndAfter(t *testing.T) {
 	}
 }
 
-// through returns the service as seen by a caller with a sidecar and the
-// repository's own resiliency.
+// through returns a client that uses a sidecar with the resiliency policies of this repository.
 func (w *world) through(kos *service) *service {
 	w.t.Helper()
 	caller := daprtest.Start(w.t, daprtest.Options{
@@ -104,7 +103,7 @@ func (w *world) through(kos *service) *service {
 	return &seen
 }
 
-func TestOrderThroughASidecarThatTriesAgain(t *testing.T) {
+func TestOrderThroughRetryingSidecar(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	kos := w.start()
@@ -119,15 +118,15 @@ func TestOrderThroughASidecarThatTriesAgain(t *testing.T) {
 		{`[{"status":503,"after":true}]`, 200, 2},
 		{`[{"status":500},{"status":504,"after":true}]`, 200, 3},
 		{`[{"drop":true,"after":true}]`, 200, 2},
-		{`[{"latencyMs":15000,"after":true}]`, 200, 2}, // longer than the sidecar waits
+		{`[{"latencyMs":15000,"after":true}]`, 200, 2}, // longer than the sidecar's timeout
 		{`[{"status":503,"after":true,"times":3}]`, 503, 3},
 		{`[{"status":429}]`, 429, 1},
 	} {
 		o := newOrder(fmt.Sprintf("r-%d", n), "5G-PREMIUM-001")
-		if n%2 == 1 { // and back
+		if n%2 == 1 { // back to the first plan
 			o.CurrentProductCode, o.TargetProductCode = o.TargetProductCode, o.CurrentProductCode
 		}
-		kos.tellTo("product-change", `{"script":`+tc.script+`}`)
+		kos.setBehavior("product-change", `{"script":`+tc.script+`}`)
 		if got := caller.do(http.MethodPost, "/api/kos/product-change", token, o.json()); got.status != tc.status {
 			t.Errorf("%s: the caller gets %d %s", tc.script, got.status, got.body)
 		}
@@ -151,7 +150,7 @@ func TestOrderThroughASidecarThatTriesAgain(t *testing.T) {
 	}
 	for _, got := range orders {
 		if got.ResultCode != "0000" {
-			t.Errorf("log says %+v", got)
+			t.Errorf("log is %+v", got)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// order is an order of a line, LTE-BASIC-001 unless it says otherwise.
+// order is an order for a line, by default one with LTE-BASIC-001.
 type order struct {
 	LineNumber         string `json:"lineNumber"`
 	CurrentProductCode string `json:"currentProductCode"`
@@ -36,7 +36,7 @@ func (o order) json() string {
 	return string(text)
 }
 
-// changed is what KOS tells of an accepted order.
+// changed is an accepted order in an answer.
 type changed struct {
 	RequestID, LineNumber, OrderNumber, Status, PreviousProductCode, EffectiveDate, ProcessedAt string
 
@@ -46,7 +46,7 @@ type changed struct {
 	}
 }
 
-// change sends the order and returns KOS's answer.
+// change sends an order and returns the answer.
 func (s *service) change(token string, o order) (answer, string, changed) {
 	s.t.Helper()
 	var data changed
@@ -54,7 +54,7 @@ func (s *service) change(token string, o order) (answer, string, changed) {
 	return got, got.kos(s.t, &data), data
 }
 
-// outcome is what KOS tells about an order when asked.
+// outcome is an answer of product-change-status.
 type outcome struct {
 	RequestID                 string
 	Found                     bool
@@ -72,7 +72,7 @@ func (s *service) outcome(token, requestID string) outcome {
 	return got
 }
 
-// plan returns the code of the plan that KOS says basic has.
+// plan returns the code of the plan of basic.
 func (s *service) plan(token string) string {
 	s.t.Helper()
 	var got struct{ Product struct{ ProductCode string } }
@@ -125,26 +125,26 @@ func TestSchedulesAChange(t *testing.T) {
 	if code != "0000" || got.Status != "SCHEDULED" || got.EffectiveDate != "2026-01-18" {
 		t.Errorf("got %s", first.body)
 	}
-	kos.clock.advance(5*time.Hour + 59*time.Minute + 59*time.Second) // a second to midnight in Korea
+	kos.clock.advance(5*time.Hour + 59*time.Minute + 59*time.Second) // one second before midnight in Korea
 	token = kos.token("product-change-service")
 	if plan := kos.plan(token); plan != "LTE-BASIC-001" {
 		t.Errorf("before its day the line has %s", plan)
 	}
 	if got := kos.orders("")[0]; got.Applied || got.AppliedAt == nil || *got.AppliedAt != "2026-01-17T15:00:00Z" {
-		t.Errorf("before its day the log says %+v", got)
+		t.Errorf("before its day the log is %+v", got)
 	}
 	if _, code, _ := kos.change(token, newOrder("r-2", "5G-STANDARD-001")); code != "2099" {
-		t.Errorf("an order meanwhile: %s", code)
+		t.Errorf("another order before its day: %s", code)
 	}
 	kos.clock.advance(time.Second)
 	if plan := kos.plan(token); plan != "5G-PREMIUM-001" {
 		t.Errorf("on its day the line has %s", plan)
 	}
 	if !kos.orders("")[0].Applied {
-		t.Error("on its day the log says it is not applied")
+		t.Error("on its day the log shows it as not applied")
 	}
 	if again, _, _ := kos.change(token, coming); string(again.body) != string(first.body) {
-		t.Errorf("sent again: %s, first %s", again.body, first.body)
+		t.Errorf("repeat: %s, first %s", again.body, first.body)
 	}
 }
 
@@ -167,10 +167,10 @@ func TestRefusesOrdersAsKOSDoes(t *testing.T) {
 			t.Errorf("%s: %d %s", want, first.status, first.body)
 		}
 		if again, _, _ := kos.change(token, o); string(again.body) != string(first.body) {
-			t.Errorf("%s, sent again: %s", want, again.body)
+			t.Errorf("%s, repeat: %s", want, again.body)
 		}
 		if got := kos.outcome(token, o.RequestID); !got.Found || *got.ResultCode != want || got.Order != nil {
-			t.Errorf("%s is told as %+v", want, got)
+			t.Errorf("%s has the status %+v", want, got)
 		}
 	}
 	if plan := kos.plan(token); plan != "LTE-BASIC-001" {
@@ -178,12 +178,12 @@ func TestRefusesOrdersAsKOSDoes(t *testing.T) {
 	}
 }
 
-func TestTellsWhatBecameOfAnOrder(t *testing.T) {
+func TestOrderStatus(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("product-change-service")
 	if diff := cmp.Diff(outcome{RequestID: "r-1"}, kos.outcome(token, "r-1")); diff != "" {
-		t.Errorf("before it came: %s", diff)
+		t.Errorf("before the order: %s", diff)
 	}
 	_, _, first := kos.change(token, newOrder("r-1", "5G-PREMIUM-001"))
 	got := kos.outcome(token, "r-1")
@@ -214,13 +214,13 @@ func TestTellsWhatBecameOfAnOrder(t *testing.T) {
 	}
 }
 
-// Copies of one order, at once and over two replicas.
-func TestTakesAnOrderOnceOverReplicas(t *testing.T) {
+// Concurrent repeats of one order on two replicas.
+func TestOrderIsAcceptedOnceOverReplicas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	replicas := []*service{w.start(), w.start()}
 	token := replicas[0].token("product-change-service")
-	replicas[0].tellTo("product-change", `{"limitPerMinute":0}`)
+	replicas[0].setBehavior("product-change", `{"limitPerMinute":0}`)
 	answers := make([]string, 100)
 	var group sync.WaitGroup
 	for n := range answers {
@@ -240,6 +240,6 @@ func TestTakesAnOrderOnceOverReplicas(t *testing.T) {
 		}
 	}
 	if orders := replicas[1].orders(""); len(orders) != 1 || orders[0].ResultCode != "0000" || !orders[0].Applied {
-		t.Errorf("log says %+v", orders)
+		t.Errorf("log is %+v", orders)
 	}
 }

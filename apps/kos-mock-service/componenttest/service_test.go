@@ -20,7 +20,7 @@ type period struct {
 	Amount         int64
 }
 
-func TestAnswersItsClients(t *testing.T) {
+func TestAnswersRegisteredClients(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
@@ -53,7 +53,7 @@ func TestAnswersItsClients(t *testing.T) {
 	if diff := cmp.Diff([]period{{"5G 프리미엄", "20251201", "20251231", 89_000}}, past.Charges.Periods); diff != "" {
 		t.Error(diff)
 	}
-	kos.clock.advance(100 * 24 * time.Hour) // and the token expires
+	kos.clock.advance(100 * 24 * time.Hour) // the token expires as well
 	token = kos.token("bill-inquiry-service")
 	kos.inquire(token, "01012345678", "202512").kos(t, &again)
 	if diff := cmp.Diff(past, again); diff != "" {
@@ -106,7 +106,7 @@ func TestRefusesAsKOSDoes(t *testing.T) {
 		"beyond the population": {"01030001000", "202512", "1001"},
 		"suspended line":        {"01000000000", "202512", "1002"},
 		"before the contract":   {"01012345678", "202402", "1003"},
-		"to come":               {"01012345678", "202602", "1003"},
+		"future month":          {"01012345678", "202602", "1003"},
 	} {
 		got := kos.inquire(token, tc.line, tc.month)
 		if code := got.kos(t, nil); code != tc.want || got.status != http.StatusOK {
@@ -115,21 +115,21 @@ func TestRefusesAsKOSDoes(t *testing.T) {
 	}
 }
 
-func TestNamesWhatItCannotUnderstand(t *testing.T) {
+func TestInvalidInputIsNamed(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
 	for name, tc := range map[string]struct{ path, body, want string }{
-		"no JSON":            {"bill-inquiry", `{`, ""},
-		"unknown field":      {"bill-inquiry", `{"line":"01012345678"}`, ""},
-		"line":               {"bill-inquiry", billInquiry("0101234567", "202512"), "lineNumber"},
-		"month":              {"bill-inquiry", billInquiry("01012345678", "202513"), "billingMonth"},
-		"month with a dash":  {"bill-inquiry", billInquiry("01012345678", "2025-12"), "billingMonth"},
-		"no request id":      {"product-inquiry", `{"lineNumber":"01012345678"}`, "requestId"},
-		"no client id":       {"auth", `{"clientSecret":"x"}`, "clientId"},
-		"no client secret":   {"auth", `{"clientId":"x"}`, "clientSecret"},
-		"credentials of air": {"auth", `[]`, ""},
-		"too large":          {"auth", `{"clientId":"` + strings.Repeat("x", 70_000) + `"}`, ""},
+		"no JSON":              {"bill-inquiry", `{`, ""},
+		"unknown field":        {"bill-inquiry", `{"line":"01012345678"}`, ""},
+		"line":                 {"bill-inquiry", billInquiry("0101234567", "202512"), "lineNumber"},
+		"month":                {"bill-inquiry", billInquiry("01012345678", "202513"), "billingMonth"},
+		"month with a dash":    {"bill-inquiry", billInquiry("01012345678", "2025-12"), "billingMonth"},
+		"no request id":        {"product-inquiry", `{"lineNumber":"01012345678"}`, "requestId"},
+		"no client id":         {"auth", `{"clientSecret":"x"}`, "clientId"},
+		"no client secret":     {"auth", `{"clientId":"x"}`, "clientSecret"},
+		"credentials as array": {"auth", `[]`, ""},
+		"too large":            {"auth", `{"clientId":"` + strings.Repeat("x", 70_000) + `"}`, ""},
 	} {
 		got := kos.do(http.MethodPost, "/api/kos/"+tc.path, token, tc.body)
 		if code := got.kos(t, nil); got.status != http.StatusBadRequest || code != "9001" || !strings.Contains(string(got.body), tc.want) {
@@ -138,7 +138,7 @@ func TestNamesWhatItCannotUnderstand(t *testing.T) {
 	}
 }
 
-func TestKnowsItsClientsByTheirTokens(t *testing.T) {
+func TestClientsAreAuthenticatedByToken(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
@@ -155,7 +155,7 @@ func TestKnowsItsClientsByTheirTokens(t *testing.T) {
 	}
 	for _, credentials := range []string{
 		`{"clientId":"bill-inquiry-service","clientSecret":"wrong"}`,
-		`{"clientId":"somebody","clientSecret":"` + clientSecret + `"}`,
+		`{"clientId":"unknown","clientSecret":"` + clientSecret + `"}`,
 	} {
 		got := kos.do(http.MethodPost, "/api/kos/auth", "", credentials)
 		if code := got.kos(t, nil); got.status != http.StatusUnauthorized || code != "9002" {
@@ -171,7 +171,7 @@ func TestKnowsItsClientsByTheirTokens(t *testing.T) {
 		t.Errorf("token of an hour: %d", got.status)
 	}
 	if got := kos.settled(`{"client":"anonymous"}`); got.ByStatus["401"] != 7 || got.Total != 7 {
-		t.Errorf("calls of nobody known: %+v", got)
+		t.Errorf("anonymous calls: %+v", got)
 	}
 }
 
@@ -179,14 +179,14 @@ func TestLimitsEachClient(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	mine, other := kos.token("bill-inquiry-service"), kos.token("auth-service")
-	kos.tell(`{"limitPerMinute":2}`)
+	kos.setBillBehavior(`{"limitPerMinute":2}`)
 	for _, want := range []int{200, 200, 429, 429} {
 		if got := kos.inquire(mine, "01012345678", "202512"); got.status != want {
 			t.Errorf("got %d, want %d", got.status, want)
 		}
 		kos.clock.advance(5 * time.Second)
 	}
-	limited := kos.inquire(mine, "01012345678", "202512") // at 20 s; the first was at 0
+	limited := kos.inquire(mine, "01012345678", "202512") // at 20 s; the first call was at 0
 	if code := limited.kos(t, nil); code != "9003" || limited.retryAfter != "40" {
 		t.Errorf("Retry-After %q: %s", limited.retryAfter, limited.body)
 	}
@@ -195,7 +195,7 @@ func TestLimitsEachClient(t *testing.T) {
 	}
 	kos.clock.advance(40 * time.Second)
 	if got := kos.inquire(mine, "01012345678", "202512"); got.status != http.StatusOK {
-		t.Errorf("after the time it was told: %d", got.status)
+		t.Errorf("after Retry-After: %d", got.status)
 	}
 	want := counts{
 		Total: 6, Limited: 3, BusiestMinute: 2, ByStatus: map[string]int64{"200": 3, "429": 3},

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// troubles are what there is and what is going on.
+// troubles are the predefined troubles and the current ones.
 type troubles struct {
 	Troubles []struct{ Name, Does string }
 	Now      []struct {
@@ -20,7 +20,7 @@ type troubles struct {
 	}
 }
 
-// current returns the troubles by endpoint.
+// current returns the names of the current troubles by endpoint.
 func (l troubles) current() map[string]string {
 	current := make(map[string]string)
 	for _, trouble := range l.Now {
@@ -29,8 +29,8 @@ func (l troubles) current() map[string]string {
 	return current
 }
 
-// afflict puts KOS into a trouble.
-func (s *service) afflict(trouble string) {
+// startTrouble starts a trouble.
+func (s *service) startTrouble(trouble string) {
 	s.t.Helper()
 	if got := s.do(http.MethodPost, "/admin/troubles", "", trouble); got.status != http.StatusOK {
 		s.t.Fatalf("%s: %d %s", trouble, got.status, got.body)
@@ -46,7 +46,7 @@ func (s *service) troubles() (list troubles) {
 	return list
 }
 
-// limit returns how many calls a client may make of bill inquiries now.
+// limit returns the effective limit of bill inquiries.
 func (s *service) limit() int {
 	s.t.Helper()
 	var state struct{ Effective struct{ LimitPerMinute int } }
@@ -69,7 +69,7 @@ func TestTroublesAreListed(t *testing.T) {
 	if diff := cmp.Diff(want, names); diff != "" || len(list.Now) != 0 {
 		t.Errorf("%+v: %s", list.Now, diff)
 	}
-	kos.afflict(`{"name":"hang"}`)
+	kos.startTrouble(`{"name":"hang"}`)
 	all := map[string]string{
 		"bill-inquiry": "hang", "product-inquiry": "hang", "products": "hang",
 		"product-change": "hang", "product-change-status": "hang",
@@ -77,7 +77,7 @@ func TestTroublesAreListed(t *testing.T) {
 	if diff := cmp.Diff(all, kos.troubles().current()); diff != "" {
 		t.Error(diff)
 	}
-	kos.afflict(`{"name":"outage","endpoints":["auth","products"],"seconds":90}`)
+	kos.startTrouble(`{"name":"outage","endpoints":["auth","products"],"seconds":90}`)
 	all["auth"], all["products"] = "outage", "outage"
 	if diff := cmp.Diff(all, kos.troubles().current()); diff != "" {
 		t.Error(diff)
@@ -98,8 +98,7 @@ func TestTroublesAreListed(t *testing.T) {
 	}
 }
 
-// TestEveryTroubleIsShown is about the answers, which are compared with the
-// document.
+// TestEveryTroubleIsShown checks the answers for every kind against the OpenAPI document.
 func TestEveryTroubleIsShown(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
@@ -108,7 +107,7 @@ func TestEveryTroubleIsShown(t *testing.T) {
 		if kind.Name == "bad-line" {
 			line = "01012345678"
 		}
-		kos.afflict(fmt.Sprintf(`{"name":%q,"endpoints":["products"],"lineNumber":%q}`, kind.Name, line))
+		kos.startTrouble(fmt.Sprintf(`{"name":%q,"endpoints":["products"],"lineNumber":%q}`, kind.Name, line))
 		got := kos.do(http.MethodGet, "/admin/behavior/products", "", "")
 		if !strings.Contains(string(got.body), `"`+kind.Name+`"`) || strings.Contains(string(got.body), "01012345678") {
 			t.Errorf("%s is shown as %s", kind.Name, got.body)
@@ -116,8 +115,8 @@ func TestEveryTroubleIsShown(t *testing.T) {
 	}
 }
 
-// Two replicas share one database, and a third takes over.
-func TestTroublesComeAndGoOnAllReplicas(t *testing.T) {
+// Two replicas share one database; later a third one starts.
+func TestTroublesApplyToAllReplicas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	first, second := w.start(), w.start()
@@ -138,12 +137,12 @@ func TestTroublesComeAndGoOnAllReplicas(t *testing.T) {
 		}
 	}
 	expect("before", http.StatusOK)
-	first.afflict(`{"name":"flapping","seconds":40}`)
+	first.startTrouble(`{"name":"flapping","seconds":40}`)
 	for _, want := range []int{503, 200, 503} {
 		expect("flapping", want)
 		advance(10 * time.Second)
 	}
-	second.afflict(`{"name":"outage","endpoints":["bill-inquiry"],"seconds":60}`)
+	second.startTrouble(`{"name":"outage","endpoints":["bill-inquiry"],"seconds":60}`)
 	expect("another trouble instead", http.StatusServiceUnavailable)
 	first.stop()
 	third := w.start()
@@ -155,12 +154,12 @@ func TestTroublesComeAndGoOnAllReplicas(t *testing.T) {
 	expect("when it is over", http.StatusOK)
 }
 
-func TestHangOfATroubleEndsEverywhere(t *testing.T) {
+func TestTroubleHangEndsOnAllReplicas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	first, second := w.start(), w.start()
 	token := first.token("bill-inquiry-service")
-	first.afflict(`{"name":"hang","seconds":3600}`)
+	first.startTrouble(`{"name":"hang","seconds":3600}`)
 	results := make(chan result, 1)
 	go func() {
 		got, err := second.send(t.Context(), http.MethodPost, "/api/kos/bill-inquiry", token, billInquiry("01012345678", "202512"))
@@ -171,7 +170,7 @@ func TestHangOfATroubleEndsEverywhere(t *testing.T) {
 	select {
 	case got := <-results:
 		t.Fatalf("did not hang: %d %s, %v", got.status, got.body, got.err)
-	case <-time.After(time.Second): // in which it looks twice whether it is over
+	case <-time.After(time.Second): // long enough for two checks of the hang
 	}
 	second.clock.advance(time.Second)
 	if got := <-results; got.err != nil || got.status != http.StatusOK {
@@ -179,13 +178,13 @@ func TestHangOfATroubleEndsEverywhere(t *testing.T) {
 	}
 }
 
-func TestLimitFallsForAWhile(t *testing.T) {
+func TestTroubleLowersTheLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	replicas := []*service{w.start(), w.start()}
 	token := replicas[0].token("bill-inquiry-service")
-	replicas[0].tell(`{"limitPerMinute":10}`)
-	replicas[1].afflict(`{"name":"limit-drop","seconds":120}`)
+	replicas[0].setBillBehavior(`{"limitPerMinute":10}`)
+	replicas[1].startTrouble(`{"name":"limit-drop","seconds":120}`)
 	for call, want := range []int{200, 200, 429, 429} {
 		if got := replicas[call%2].inquire(token, "01012345678", "202512"); got.status != want {
 			t.Errorf("call %d: %d, want %d", call, got.status, want)
@@ -214,12 +213,12 @@ func TestLimitFallsForAWhile(t *testing.T) {
 	}
 }
 
-func TestOneLineIsBad(t *testing.T) {
+func TestBadLineAffectsOneLine(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell(`{"errorStatus":502}`)
-	kos.afflict(`{"name":"bad-line","lineNumber":"010-8765-4321"}`)
+	kos.setBillBehavior(`{"errorStatus":502}`)
+	kos.startTrouble(`{"name":"bad-line","lineNumber":"010-8765-4321"}`)
 	for range 3 {
 		for line, want := range map[string]int{"01087654321": http.StatusBadGateway, "01012345678": http.StatusOK} {
 			if got := kos.inquire(token, line, "202512"); got.status != want {
@@ -228,14 +227,14 @@ func TestOneLineIsBad(t *testing.T) {
 		}
 	}
 	if got := kos.do(http.MethodGet, "/api/kos/products", token, ""); got.status != http.StatusOK {
-		t.Errorf("what is about no line: %d", got.status)
+		t.Errorf("call without a line: %d", got.status)
 	}
 	if got := kos.do(http.MethodGet, "/admin/behavior/bill-inquiry", "", ""); got.status != http.StatusOK {
 		t.Errorf("behaviour: %d %s", got.status, got.body)
 	}
-	kos.tell(`{}`) // ends it
+	kos.setBillBehavior(`{}`) // ends the trouble
 	if got := kos.inquire(token, "01087654321", "202512"); got.status != http.StatusOK {
-		t.Errorf("told otherwise: %d", got.status)
+		t.Errorf("after the override was replaced: %d", got.status)
 	}
 }
 
@@ -243,7 +242,7 @@ func TestLatencyClimbs(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.afflict(`{"name":"slow-ramp","seconds":1000}`)
+	kos.startTrouble(`{"name":"slow-ramp","seconds":1000}`)
 	kos.clock.advance(100 * time.Second) // a tenth of the way to 5 s
 	start := time.Now()
 	if got := kos.inquire(token, "01012345678", "202512"); got.status != http.StatusOK {
@@ -254,17 +253,17 @@ func TestLatencyClimbs(t *testing.T) {
 	}
 }
 
-func TestStormSparesSome(t *testing.T) {
+func TestErrorStormFailsAShareOfCalls(t *testing.T) {
 	t.Parallel()
 	kos := newWorld(t).start()
 	token := kos.token("bill-inquiry-service")
-	kos.tell(`{"limitPerMinute":0}`)
-	kos.afflict(`{"name":"error-storm"}`)
+	kos.setBillBehavior(`{"limitPerMinute":0}`)
+	kos.startTrouble(`{"name":"error-storm"}`)
 	const calls = 100
 	for range calls {
 		kos.inquire(token, "01012345678", "202512")
 	}
-	// 80 are expected; 24 less, six deviations, never happen.
+	// 80 are expected; 24 fewer would be six standard deviations.
 	if got := kos.settled(`{"endpoint":"bill-inquiry"}`); got.ByStatus["500"] < 56 || got.ByStatus["200"] == 0 {
 		t.Errorf("of %d calls %+v", calls, got)
 	}

@@ -1,5 +1,4 @@
-// Package app puts the service together: its object graph, its configuration
-// and its commands.
+// Package app assembles the service: its dependency graph, configuration and commands.
 package app
 
 import (
@@ -27,10 +26,10 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/settings"
 )
 
-// Name is the service's name: its folder and its Dapr app-id.
+// Name is the service's name, which is also its folder and its Dapr app id.
 const Name = "kos-mock-service"
 
-// Graph is the server, from the outside in.
+// Graph returns the dependency graph of the server, from the inbound side to the outbound one.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
 		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Names),
@@ -54,12 +53,13 @@ func Graph(cfg Config) fx.Option {
 			newRegistrations,
 		), fx.Invoke(keepPartitions)),
 
-		// Last, to be stopped first: what hangs must not hold up the drain.
+		// The gate is registered last and stopped first, so that hanging calls do not delay the
+		// drain.
 		fx.Invoke(func(lc fx.Lifecycle, gate *behavior.Gate) { lc.Append(fx.StopHook(gate.Stop)) }),
 	)
 }
 
-// apiParams are what the API needs from the graph.
+// apiParams are the dependencies of the API.
 type apiParams struct {
 	fx.In
 
@@ -83,7 +83,7 @@ func newAPI(p apiParams) *httpapi.API {
 	})
 }
 
-// Chance decides about failures, not about secrets.
+// newGate uses a non-cryptographic random source, because it decides about failures only.
 func newGate(ledger behavior.Ledger, now func() time.Time) *behavior.Gate {
 	return behavior.NewGate(ledger, rand.Float64, now)
 }
@@ -94,7 +94,7 @@ func newAnswerWriter(lc fx.Lifecycle, store *postgres.Store, log *slog.Logger, m
 	return writer
 }
 
-// newSettings makes readiness wait for the settings.
+// newSettings returns the settings and makes readiness depend on them.
 func newSettings(names Names, secrets sidecar.Secrets, log *slog.Logger, checks *health.Registry) *settings.Source {
 	source := settings.NewSource(secrets, names.SettingsSecret, log)
 	checks.Register("settings", source.Check)

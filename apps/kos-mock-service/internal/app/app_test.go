@@ -38,7 +38,7 @@ func TestNamesHaveDefaults(t *testing.T) {
 	}
 }
 
-func TestCommandsNameWhatIsMissing(t *testing.T) {
+func TestCommandsReportMissingVariables(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"serve", "migrate"} {
 		var said bytes.Buffer
@@ -47,7 +47,7 @@ func TestCommandsNameWhatIsMissing(t *testing.T) {
 		}
 		for _, variable := range []string{"DB_NAME", "DB_USER", "DB_PASSWORD_SECRET"} {
 			if !strings.Contains(said.String(), variable) {
-				t.Errorf("%s says %q and does not name %s", command, said.String(), variable)
+				t.Errorf("%s printed %q without %s", command, said.String(), variable)
 			}
 		}
 	}

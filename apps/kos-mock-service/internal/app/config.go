@@ -7,9 +7,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// Config is everything that an operator may set for the server by environment
-// variables. How KOS behaves is not here: package settings reads that from a
-// secret.
+// Config is the configuration by environment variables. The behaviour of KOS is not part of it:
+// package settings reads that from a secret.
 type Config struct {
 	HTTP      httpserver.Config
 	Telemetry telemetry.Config
@@ -18,10 +17,10 @@ type Config struct {
 	Names     Names
 }
 
-// Names are what the service calls others by.
+// Names are the names of the service's dependencies.
 type Names struct {
-	// SettingsSecret is the secret that holds the settings.
+	// SettingsSecret is the secret with the settings.
 	SettingsSecret string `env:"KOS_MOCK_CONFIG_SECRET" envDefault:"kos-mock-config"`
-	// AuthAppID is the app-id of the service that knows who registered a line.
+	// AuthAppID is the app id of the service that knows who registered a line.
 	AuthAppID string `env:"AUTH_APP_ID" envDefault:"auth-service"`
 }

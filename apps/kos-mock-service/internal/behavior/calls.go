@@ -2,7 +2,7 @@ package behavior
 
 import "time"
 
-// Answer is what a call got.
+// Answer is the recorded answer to a call.
 type Answer struct {
 	CallID     int64
 	CalledAt   time.Time // as in Call.At
@@ -10,7 +10,7 @@ type Answer struct {
 	ResultCode string    // KOS's
 }
 
-// CallFilter chooses calls. What is empty or zero is not asked for.
+// CallFilter selects calls. Zero fields match all.
 type CallFilter struct {
 	Endpoint  Endpoint
 	Client    string
@@ -19,9 +19,9 @@ type CallFilter struct {
 	Since     time.Time // arrived at or after
 }
 
-// CallCount is how many calls got the same answer.
+// CallCount is the number of calls with the same answer.
 type CallCount struct {
-	Status     int    // 0: not answered
-	ResultCode string // empty: not answered
+	Status     int    // 0: unanswered
+	ResultCode string // empty: unanswered
 	Calls      int64
 }

@@ -1,9 +1,8 @@
-// Package behavior decides how an endpoint of KOS behaves: how long it takes,
-// how often it fails, when it hangs, is out or has had enough of a client.
+// Package behavior decides how an endpoint of KOS behaves: its latency, failures, hangs, outages
+// and rate limits.
 //
-// It holds the rules only. What is configured comes from package settings;
-// what was changed at run time and what each client has used up is kept by a
-// Ledger, so that all replicas behave as one KOS.
+// It contains the rules only. Package settings provides the configuration. A Ledger stores run-time
+// changes and the use of rate limits, so that all replicas behave as one KOS.
 package behavior
 
 import (
@@ -15,8 +14,7 @@ import (
 	"time"
 )
 
-// Endpoint names one endpoint of KOS, as configuration, metrics and the admin
-// API call it.
+// Endpoint is the name of a KOS endpoint in the configuration, the metrics and the admin API.
 type Endpoint string
 
 // The endpoints of KOS.
@@ -32,25 +30,23 @@ const (
 // Endpoints returns all endpoints.
 func Endpoints() []Endpoint { return slices.Sorted(maps.Keys(Defaults())) }
 
-// MaxLatency bounds what an endpoint may be told to wait. It stays below the
-// time after which our own HTTP server gives a connection up; a longer silence
-// is what a hang is for.
+// MaxLatency is the largest configurable latency. It is below the write timeout of the HTTP server;
+// hangs simulate longer delays.
 const MaxLatency = 15 * time.Second
 
-// Milliseconds is a duration as configuration writes it.
+// Milliseconds is a duration in the configuration.
 type Milliseconds int64
 
 // Duration returns m as a time.Duration.
 func (m Milliseconds) Duration() time.Duration { return time.Duration(m) * time.Millisecond }
 
-// Latency is how long an answer takes: a time drawn evenly between Min and
-// Max for each call, or always the same if they are equal.
+// Latency is a range from which the latency of each call is drawn uniformly.
 type Latency struct {
 	Min Milliseconds `json:"minMs"`
 	Max Milliseconds `json:"maxMs"`
 }
 
-// Validate reports a range that is empty, negative or beyond MaxLatency.
+// Validate returns an error for a range that is empty, negative or above MaxLatency.
 func (l Latency) Validate() error {
 	if l.Min < 0 || l.Max < l.Min || l.Max.Duration() > MaxLatency {
 		return fmt.Errorf("latency: want 0 <= minMs <= maxMs <= %d", MaxLatency.Milliseconds())
@@ -58,22 +54,21 @@ func (l Latency) Validate() error {
 	return nil
 }
 
-// Profile is how an endpoint behaves while nobody interferes.
+// Profile is the configured behaviour of an endpoint.
 type Profile struct {
 	Latency Latency `json:"latency"`
-	// ErrorShare is the share of calls, 0 to 1, that fail by chance.
+	// ErrorShare is the share of calls, 0 to 1, that fail at random.
 	ErrorShare float64 `json:"errorShare"`
-	// ErrorStatus is the HTTP status, 500 to 599, of those failures.
+	// ErrorStatus is the HTTP status of those failures, 500 to 599.
 	ErrorStatus int `json:"errorStatus"`
-	// LimitPerMinute is how many calls a client may make within any 60 s; 0 is
-	// no limit.
+	// LimitPerMinute is how many calls a client may make within 60 s; 0 means no limit.
 	LimitPerMinute int `json:"limitPerMinute"`
 }
 
-// Validate reports every value out of range.
+// Validate returns all values out of range.
 func (p Profile) Validate() error {
 	faults := []error{p.Latency.Validate()}
-	if !(p.ErrorShare >= 0 && p.ErrorShare <= 1) { // refuses NaN too
+	if !(p.ErrorShare >= 0 && p.ErrorShare <= 1) { // written this way to refuse NaN
 		faults = append(faults, errors.New("errorShare: want 0 to 1"))
 	}
 	if !isFault(p.ErrorStatus) {
@@ -85,14 +80,13 @@ func (p Profile) Validate() error {
 	return errors.Join(faults...)
 }
 
-// MaxLimit bounds a limit: the times of all calls within the last minute are
-// kept for each client.
+// MaxLimit is the largest configurable limit, because the times of all calls in the last minute are
+// stored for each client.
 const MaxLimit = 10_000
 
 func isFault(status int) bool { return status >= http.StatusInternalServerError && status <= 599 }
 
-// Defaults returns KOS's published figures, by endpoint. The keys are all
-// endpoints there are.
+// Defaults returns the published figures of KOS by endpoint. Its keys are all endpoints.
 func Defaults() map[Endpoint]Profile {
 	profile := func(minMs, maxMs Milliseconds, errorShare float64, limit int) Profile {
 		return Profile{

@@ -8,132 +8,127 @@ import (
 	"time"
 )
 
-// Call is a call that has reached KOS.
+// Call is a call that reached KOS.
 type Call struct {
 	Endpoint  Endpoint
 	Client    string // a registered client, or Anonymous
-	RequestID string // the caller's; may be empty
-	Line      string // pseudonym of the line asked about; may be empty
+	RequestID string // the client's id of the request; may be empty
+	Line      string // pseudonym of the requested line; may be empty
 	At        time.Time
-	// Limit is the configured number of calls a minute; 0 is no limit.
+	// Limit is the configured number of calls a minute; 0 means no limit.
 	Limit int
 }
 
-// Anonymous is the client of all calls whose caller is not known. They share
-// one limit.
+// Anonymous is the client of all unauthenticated calls. They share one limit.
 const Anonymous = "anonymous"
 
-// Admission is what the ledger says to a call.
+// Admission is the ledger's answer to a call.
 type Admission struct {
 	CallID   int64
 	Override Override
-	// Version changes whenever somebody changes the endpoint's behaviour.
+	// Version changes with every change of the endpoint's behaviour.
 	Version int64
-	// Step is the answer that the script has for this call, which is thereby
-	// used up; nil without a script, and in a trouble.
+	// Step is the script's step for this call, which the call consumes; nil without a script and
+	// during a trouble.
 	Step *Step
-	// Limited is true for a call beyond the limit; RetryAfter is how long it
-	// takes until there is room.
+	// Limited is true for a call beyond the limit; RetryAfter is the time until the next one is
+	// admitted.
 	Limited    bool
 	RetryAfter time.Duration
 }
 
-// Ledger is the memory that all replicas share.
+// Ledger is the state that all replicas share.
 type Ledger interface {
-	// Admit records the call, counts it against its client's limit and takes
-	// the next step of the script, all or nothing. A trouble at the time of the
-	// call counts: its limit holds, and the script rests.
+	// Admit records the call, counts it against the client's limit and takes the next step of the
+	// script, in one transaction. During a trouble the trouble's limit applies and the script is
+	// paused.
 	Admit(ctx context.Context, call Call) (Admission, error)
-	// Version returns the current version of the endpoint's behaviour.
+	// Version returns the version of the endpoint's behaviour.
 	Version(ctx context.Context, endpoint Endpoint) (int64, error)
 }
 
-// Verdict is what a call gets.
-type Verdict struct {
+// Decision is the decision about a call.
+type Decision struct {
 	CallID int64
-	// After is true if the endpoint's work is to be done before Delay and Hang,
-	// whatever comes of the call. Otherwise it is done after them, and only if
-	// Status is 0 and the caller is still there.
+	// After is true if the endpoint's work is done before Delay and Hang, whatever the answer.
+	// Otherwise it is done after them, and only if Status is 0 and the client is still connected.
 	After   bool
 	Delay   time.Duration
 	Hang    bool
 	version int64
-	// hangUntil is when the hang ends by itself; zero: never.
+	// hangUntil is when the hang ends; zero means never.
 	hangUntil time.Time
-	// Status is the HTTP status of the failure to answer with; 0 lets the
-	// endpoint answer.
+	// Status is the HTTP status of a failure; 0 lets the endpoint answer.
 	Status int
 	// Drop closes the connection without an answer.
 	Drop bool
-	// RetryAfter goes with Status; 0 says nothing.
+	// RetryAfter is the Retry-After of Status; 0 omits the header.
 	RetryAfter time.Duration
 }
 
-// ErrStopping is returned to held calls when the service stops.
+// ErrStopping is returned to hanging calls when the service stops.
 var ErrStopping = errors.New("behavior: service stops")
 
-// Gate stands before every endpoint.
+// Gate decides about every call before the endpoint handles it.
 type Gate struct {
 	ledger Ledger
-	random func() float64 // 0 up to, not including, 1
+	random func() float64 // in [0, 1)
 	now    func() time.Time
 	stop   chan struct{}
 	once   sync.Once
 }
 
-// NewGate returns a gate that draws latencies and chance failures from random.
+// NewGate returns a gate that draws latencies and failures from random.
 func NewGate(ledger Ledger, random func() float64, now func() time.Time) *Gate {
 	return &Gate{ledger: ledger, random: random, now: now, stop: make(chan struct{})}
 }
 
-// Judge records the call and says what it gets from an endpoint of that
-// profile. Beyond the limit that is 429 at once. Otherwise the script decides,
-// if there is one, then an outage, then a hang, then chance. Nothing is ever
-// done for a call beyond the limit.
-func (g *Gate) Judge(ctx context.Context, call Call, profile Profile) (Verdict, error) {
+// Decide records the call and decides how the endpoint with that profile answers. Beyond the limit
+// the answer is 429 without delay and without work. Otherwise the script decides, if there is one,
+// then an outage, then a hang, then chance.
+func (g *Gate) Decide(ctx context.Context, call Call, profile Profile) (Decision, error) {
 	call.Limit = profile.LimitPerMinute
 	admission, err := g.ledger.Admit(ctx, call)
 	if err != nil {
-		return Verdict{}, err
+		return Decision{}, err
 	}
-	verdict := Verdict{CallID: admission.CallID, version: admission.Version}
+	decision := Decision{CallID: admission.CallID, version: admission.Version}
 	after := admission.Override.After
-	conduct := admission.Override.Conduct(profile, g.now(), call.Line)
+	effective := admission.Override.Effective(profile, g.now(), call.Line)
 	switch {
 	case admission.Limited:
-		verdict.Status, verdict.RetryAfter = http.StatusTooManyRequests, admission.RetryAfter
+		decision.Status, decision.RetryAfter = http.StatusTooManyRequests, admission.RetryAfter
 	case admission.Step != nil:
-		g.follow(*admission.Step, conduct.Profile, &verdict)
-	case conduct.Outage:
-		verdict.Status, verdict.RetryAfter = http.StatusServiceUnavailable, conduct.OutageLeft
-		verdict.After = after != nil && *after
+		g.follow(*admission.Step, effective.Profile, &decision)
+	case effective.Outage:
+		decision.Status, decision.RetryAfter = http.StatusServiceUnavailable, effective.OutageLeft
+		decision.After = after != nil && *after
 	default:
-		verdict.Delay = g.draw(conduct.Latency)
-		verdict.Hang, verdict.hangUntil = conduct.Hang, conduct.HangUntil
-		verdict.After = g.random() < afterShare
-		set(&verdict.After, after)
-		if g.random() < conduct.ErrorShare {
-			verdict.Status = conduct.ErrorStatus
+		decision.Delay = g.draw(effective.Latency)
+		decision.Hang, decision.hangUntil = effective.Hang, effective.HangUntil
+		decision.After = g.random() < afterShare
+		set(&decision.After, after)
+		if g.random() < effective.ErrorShare {
+			decision.Status = effective.ErrorStatus
 		}
 	}
-	return verdict, nil
+	return decision, nil
 }
 
-// afterShare is the share of calls whose work is done before their time passes:
-// of the callers who lose patience or meet a failure, as many find it done as
-// not.
+// afterShare is the share of calls whose work is done before the delay: of the clients that time
+// out or meet a failure, half find the work done.
 const afterShare = 0.5
 
-// follow writes a step of the script into the verdict.
-func (g *Gate) follow(step Step, profile Profile, verdict *Verdict) {
-	verdict.Status, verdict.Hang, verdict.Drop, verdict.After = step.Status, step.Hang, step.Drop, step.After
+// follow applies a step of the script to the decision.
+func (g *Gate) follow(step Step, profile Profile, decision *Decision) {
+	decision.Status, decision.Hang, decision.Drop, decision.After = step.Status, step.Hang, step.Drop, step.After
 	if step.LatencyMs != nil {
-		verdict.Delay = step.LatencyMs.Duration()
+		decision.Delay = step.LatencyMs.Duration()
 	} else {
-		verdict.Delay = g.draw(profile.Latency)
+		decision.Delay = g.draw(profile.Latency)
 	}
 	if step.Status == http.StatusTooManyRequests {
-		verdict.RetryAfter = time.Second
+		decision.RetryAfter = time.Second
 	}
 }
 
@@ -142,13 +137,13 @@ func (g *Gate) draw(latency Latency) time.Duration {
 	return low + time.Duration(g.random()*float64(high-low))
 }
 
-// heldInterval is how soon a held call notices that the hang is lifted.
+// heldInterval is how often a hanging call checks whether the hang has ended.
 const heldInterval = 500 * time.Millisecond
 
-// Wait lets the verdict's time pass. It returns the context's error if the
-// caller leaves, and ErrStopping for a held call when the service stops.
-func (g *Gate) Wait(ctx context.Context, endpoint Endpoint, verdict Verdict) error {
-	if err := pause(ctx, verdict.Delay); err != nil || !verdict.Hang {
+// Wait waits for the delay and the hang of the decision. It returns the context's error if the
+// client disconnects, and ErrStopping for a hanging call when the service stops.
+func (g *Gate) Wait(ctx context.Context, endpoint Endpoint, decision Decision) error {
+	if err := pause(ctx, decision.Delay); err != nil || !decision.Hang {
 		return err
 	}
 	for {
@@ -157,14 +152,14 @@ func (g *Gate) Wait(ctx context.Context, endpoint Endpoint, verdict Verdict) err
 			return ErrStopping
 		default:
 		}
-		if !verdict.hangUntil.IsZero() && !g.now().Before(verdict.hangUntil) {
+		if !decision.hangUntil.IsZero() && !g.now().Before(decision.hangUntil) {
 			return nil
 		}
 		version, err := g.ledger.Version(ctx, endpoint)
-		if err == nil && version != verdict.version {
+		if err == nil && version != decision.version {
 			return nil
 		}
-		// A ledger that fails says nothing about the hang.
+		// If the ledger fails, the hang continues.
 		if err := pause(ctx, heldInterval); err != nil {
 			return err
 		}
@@ -185,5 +180,5 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Stop lets go of the calls that hang, so that the server can drain.
+// Stop ends all hanging calls, so that the server can drain.
 func (g *Gate) Stop() { g.once.Do(func() { close(g.stop) }) }

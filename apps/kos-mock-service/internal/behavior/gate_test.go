@@ -15,7 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 )
 
-// ledger answers every call with the same admission.
+// ledger is a fake that answers every call with the same admission.
 type ledger struct {
 	admission behavior.Admission
 	fault     error
@@ -36,7 +36,7 @@ func always(value float64) func() float64 { return func() float64 { return value
 
 func ptr[T any](value T) *T { return &value }
 
-func TestJudge(t *testing.T) {
+func TestDecide(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 17, 9, 0, 0, 0, time.UTC)
 	profile := behavior.Profile{
@@ -45,79 +45,79 @@ func TestJudge(t *testing.T) {
 	tests := map[string]struct {
 		admission behavior.Admission
 		random    float64
-		want      behavior.Verdict
+		want      behavior.Decision
 	}{
-		"as configured": {behavior.Admission{}, 0.5, behavior.Verdict{Delay: 300 * time.Millisecond}},
-		"by chance a failure, after the work": {
+		"as configured": {behavior.Admission{}, 0.5, behavior.Decision{Delay: 300 * time.Millisecond}},
+		"random failure after the work": {
 			behavior.Admission{}, 0.25,
-			behavior.Verdict{Delay: 250 * time.Millisecond, Status: 500, After: true},
+			behavior.Decision{Delay: 250 * time.Millisecond, Status: 500, After: true},
 		},
-		"told to fail before the work": {
+		"override: failure before the work": {
 			behavior.Admission{Override: behavior.Override{After: ptr(false)}}, 0.25,
-			behavior.Verdict{Delay: 250 * time.Millisecond, Status: 500},
+			behavior.Decision{Delay: 250 * time.Millisecond, Status: 500},
 		},
-		"told to work first": {
+		"override: work first": {
 			behavior.Admission{Override: behavior.Override{After: ptr(true), Hang: true}}, 0.5,
-			behavior.Verdict{Delay: 300 * time.Millisecond, Hang: true, After: true},
+			behavior.Decision{Delay: 300 * time.Millisecond, Hang: true, After: true},
 		},
-		"beyond the limit nothing is done": {
+		"beyond the limit": {
 			behavior.Admission{Limited: true, Override: behavior.Override{After: ptr(true)}}, 0.25,
-			behavior.Verdict{Status: http.StatusTooManyRequests},
+			behavior.Decision{Status: http.StatusTooManyRequests},
 		},
-		"beyond the limit, whatever the script says": {
+		"beyond the limit, with a script": {
 			behavior.Admission{Limited: true, RetryAfter: 7 * time.Second, Step: &behavior.Step{Status: 502}}, 0.9,
-			behavior.Verdict{Status: http.StatusTooManyRequests, RetryAfter: 7 * time.Second},
+			behavior.Decision{Status: http.StatusTooManyRequests, RetryAfter: 7 * time.Second},
 		},
-		"script before outage and chance": {
+		"script takes precedence": {
 			behavior.Admission{
 				Step:     &behavior.Step{LatencyMs: ptr(behavior.Milliseconds(5))},
 				Override: behavior.Override{OutageUntil: ptr(now.Add(time.Hour)), Hang: true},
 			}, 0,
-			behavior.Verdict{Delay: 5 * time.Millisecond},
+			behavior.Decision{Delay: 5 * time.Millisecond},
 		},
-		"scripted failure takes the endpoint's time": {
+		"scripted failure with the endpoint's latency": {
 			behavior.Admission{Step: &behavior.Step{Status: 503}}, 0.5,
-			behavior.Verdict{Delay: 300 * time.Millisecond, Status: 503},
+			behavior.Decision{Delay: 300 * time.Millisecond, Status: 503},
 		},
 		"scripted limit": {
 			behavior.Admission{Step: &behavior.Step{Status: 429, LatencyMs: ptr(behavior.Milliseconds(0))}}, 0.5,
-			behavior.Verdict{Status: 429, RetryAfter: time.Second},
+			behavior.Decision{Status: 429, RetryAfter: time.Second},
 		},
 		"scripted hang": {
 			behavior.Admission{Step: &behavior.Step{Hang: true}}, 0.5,
-			behavior.Verdict{Delay: 300 * time.Millisecond, Hang: true},
+			behavior.Decision{Delay: 300 * time.Millisecond, Hang: true},
 		},
-		"scripted failure after the work, whatever the endpoint was told": {
+		"scripted failure after the work, against the override": {
 			behavior.Admission{
 				Step:     &behavior.Step{Status: 500, After: true},
 				Override: behavior.Override{After: ptr(false)},
 			}, 0.5,
-			behavior.Verdict{Delay: 300 * time.Millisecond, Status: 500, After: true},
+			behavior.Decision{Delay: 300 * time.Millisecond, Status: 500, After: true},
 		},
-		"scripted end of the connection": {
+		"scripted drop": {
 			behavior.Admission{
 				Step:     &behavior.Step{Drop: true},
 				Override: behavior.Override{After: ptr(true)},
 			}, 0.25,
-			behavior.Verdict{Delay: 250 * time.Millisecond, Drop: true},
+			behavior.Decision{Delay: 250 * time.Millisecond, Drop: true},
 		},
-		"outage in which the work is done": {
+		"outage after the work": {
 			behavior.Admission{Override: behavior.Override{OutageUntil: ptr(now.Add(time.Second)), After: ptr(true)}}, 0,
-			behavior.Verdict{Status: http.StatusServiceUnavailable, RetryAfter: time.Second, After: true},
+			behavior.Decision{Status: http.StatusServiceUnavailable, RetryAfter: time.Second, After: true},
 		},
 		"outage": {
 			behavior.Admission{Override: behavior.Override{OutageUntil: ptr(now.Add(30 * time.Second))}}, 0,
-			behavior.Verdict{Status: http.StatusServiceUnavailable, RetryAfter: 30 * time.Second},
+			behavior.Decision{Status: http.StatusServiceUnavailable, RetryAfter: 30 * time.Second},
 		},
 		"outage over": {
 			behavior.Admission{Override: behavior.Override{OutageUntil: &now}}, 0.5,
-			behavior.Verdict{Delay: 300 * time.Millisecond},
+			behavior.Decision{Delay: 300 * time.Millisecond},
 		},
 		"overridden": {
 			behavior.Admission{Override: behavior.Override{
 				Latency: ptr(behavior.Latency{Min: 10, Max: 10}), ErrorShare: ptr(1.0), ErrorStatus: ptr(504), Hang: true,
 			}}, 0.9,
-			behavior.Verdict{Delay: 10 * time.Millisecond, Status: 504, Hang: true},
+			behavior.Decision{Delay: 10 * time.Millisecond, Status: 504, Hang: true},
 		},
 	}
 	for name, tc := range tests {
@@ -125,46 +125,46 @@ func TestJudge(t *testing.T) {
 			t.Parallel()
 			shared := &ledger{admission: tc.admission}
 			gate := behavior.NewGate(shared, always(tc.random), func() time.Time { return now })
-			got, err := gate.Judge(t.Context(), behavior.Call{}, profile)
+			got, err := gate.Decide(t.Context(), behavior.Call{}, profile)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, got, cmpopts.IgnoreUnexported(behavior.Verdict{})); diff != "" {
+			if diff := cmp.Diff(tc.want, got, cmpopts.IgnoreUnexported(behavior.Decision{})); diff != "" {
 				t.Error(diff)
 			}
 			if shared.limit != profile.LimitPerMinute {
-				t.Errorf("ledger was told a limit of %d", shared.limit)
+				t.Errorf("ledger got a limit of %d", shared.limit)
 			}
 		})
 	}
 }
 
-func TestJudgeTellsWhyTheLedgerFails(t *testing.T) {
+func TestDecideReturnsLedgerErrors(t *testing.T) {
 	t.Parallel()
-	want := errors.New("database is away")
+	want := errors.New("database is unavailable")
 	gate := behavior.NewGate(&ledger{fault: want}, always(0), time.Now)
-	if _, err := gate.Judge(t.Context(), behavior.Call{}, behavior.Profile{}); !errors.Is(err, want) {
+	if _, err := gate.Decide(t.Context(), behavior.Call{}, behavior.Profile{}); !errors.Is(err, want) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// judged returns a gate over shared, with a verdict that it gave.
-func judged(t *testing.T, shared *ledger) (*behavior.Gate, behavior.Verdict) {
+// decided returns a gate over shared, and one of its decisions.
+func decided(t *testing.T, shared *ledger) (*behavior.Gate, behavior.Decision) {
 	t.Helper()
 	gate := behavior.NewGate(shared, always(0.5), time.Now)
-	verdict, err := gate.Judge(t.Context(), behavior.Call{}, behavior.Profile{Latency: behavior.Latency{Min: 300, Max: 300}})
+	decision, err := gate.Decide(t.Context(), behavior.Call{}, behavior.Profile{Latency: behavior.Latency{Min: 300, Max: 300}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return gate, verdict
+	return gate, decision
 }
 
 func TestWaitTakesTheDelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		gate, verdict := judged(t, &ledger{})
+		gate, decision := decided(t, &ledger{})
 		start := time.Now()
-		if err := gate.Wait(t.Context(), behavior.Auth, verdict); err != nil {
+		if err := gate.Wait(t.Context(), behavior.Auth, decision); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(start); took != 300*time.Millisecond {
@@ -173,19 +173,19 @@ func TestWaitTakesTheDelay(t *testing.T) {
 	})
 }
 
-func TestWaitEndsWithItsCaller(t *testing.T) {
+func TestWaitEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	for name, hang := range map[string]bool{"waiting": false, "held": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				gate, verdict := judged(t, &ledger{admission: behavior.Admission{Override: behavior.Override{Hang: hang}}})
+				gate, decision := decided(t, &ledger{admission: behavior.Admission{Override: behavior.Override{Hang: hang}}})
 				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 				defer cancel()
 				if hang {
-					verdict.Delay = 0
+					decision.Delay = 0
 				}
-				if err := gate.Wait(ctx, behavior.Auth, verdict); !errors.Is(err, context.DeadlineExceeded) {
+				if err := gate.Wait(ctx, behavior.Auth, decision); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -197,10 +197,10 @@ func TestHangEndsWhenLifted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		shared := &ledger{admission: behavior.Admission{Override: behavior.Override{Hang: true}}}
-		gate, verdict := judged(t, shared)
+		gate, decision := decided(t, shared)
 		ended := make(chan error, 1)
-		go func() { ended <- gate.Wait(t.Context(), behavior.Auth, verdict) }()
-		<-time.After(time.Minute) // of the bubble's clock
+		go func() { ended <- gate.Wait(t.Context(), behavior.Auth, decision) }()
+		<-time.After(time.Minute) // on the bubble's clock
 		select {
 		case err := <-ended:
 			t.Fatalf("did not hang: %v", err)
@@ -213,18 +213,18 @@ func TestHangEndsWhenLifted(t *testing.T) {
 	})
 }
 
-func TestStopLetsHeldCallsGo(t *testing.T) {
+func TestStopEndsHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		gate, verdict := judged(t, &ledger{
+		gate, decision := decided(t, &ledger{
 			admission: behavior.Admission{Override: behavior.Override{Hang: true}},
 			fault:     nil,
 		})
 		ended := make(chan error, 1)
-		go func() { ended <- gate.Wait(t.Context(), behavior.Auth, verdict) }()
+		go func() { ended <- gate.Wait(t.Context(), behavior.Auth, decision) }()
 		synctest.Wait()
 		gate.Stop()
-		gate.Stop() // twice does no harm
+		gate.Stop() // stopping twice is allowed
 		if err := <-ended; !errors.Is(err, behavior.ErrStopping) {
 			t.Errorf("got %v", err)
 		}
@@ -237,16 +237,16 @@ func TestValidateStep(t *testing.T) {
 		step behavior.Step
 		ok   bool
 	}{
-		"as usual":        {behavior.Step{}, true},
-		"everything":      {behavior.Step{Status: 503, LatencyMs: ptr(behavior.Milliseconds(15_000)), Hang: true}, true},
-		"no failure":      {behavior.Step{Status: 200}, false},
-		"no status":       {behavior.Step{Status: 600}, false},
-		"before the call": {behavior.Step{LatencyMs: ptr(behavior.Milliseconds(-1))}, false},
-		"work, then fail": {behavior.Step{Status: 500, Hang: true, After: true}, true},
-		"work, then drop": {behavior.Step{Drop: true, After: true}, true},
-		"work, then deny": {behavior.Step{Status: 429, After: true}, false},
-		"drop an answer":  {behavior.Step{Status: 503, Drop: true}, false},
-		"too long":        {behavior.Step{LatencyMs: ptr(behavior.Milliseconds(15_001))}, false},
+		"as usual":         {behavior.Step{}, true},
+		"everything":       {behavior.Step{Status: 503, LatencyMs: ptr(behavior.Milliseconds(15_000)), Hang: true}, true},
+		"no failure":       {behavior.Step{Status: 200}, false},
+		"no status":        {behavior.Step{Status: 600}, false},
+		"negative latency": {behavior.Step{LatencyMs: ptr(behavior.Milliseconds(-1))}, false},
+		"work, then fail":  {behavior.Step{Status: 500, Hang: true, After: true}, true},
+		"work, then drop":  {behavior.Step{Drop: true, After: true}, true},
+		"work, then deny":  {behavior.Step{Status: 429, After: true}, false},
+		"drop an answer":   {behavior.Step{Status: 503, Drop: true}, false},
+		"latency too high": {behavior.Step{LatencyMs: ptr(behavior.Milliseconds(15_001))}, false},
 	}
 	for name, tc := range tests {
 		if err := tc.step.Validate(); (err == nil) != tc.ok {

@@ -7,55 +7,52 @@ import (
 	"time"
 )
 
-// Override is how an endpoint was told at run time to behave. What it leaves
-// out is as configured. It holds until it is replaced or removed.
+// Override is the behaviour of an endpoint as set at run time. Nil fields are as configured. It
+// applies until it is replaced or removed.
 type Override struct {
 	Latency        *Latency `json:"latency,omitempty"`
 	ErrorShare     *float64 `json:"errorShare,omitempty"`
 	ErrorStatus    *int     `json:"errorStatus,omitempty"`
 	LimitPerMinute *int     `json:"limitPerMinute,omitempty"`
-	// Hang keeps calls without an answer until the caller leaves or the
-	// endpoint is told something else.
+	// Hang keeps calls unanswered until the client disconnects or the override is replaced.
 	Hang bool `json:"hang,omitempty"`
-	// OutageUntil is when an outage, during which every call gets 503, ends.
+	// OutageUntil is the end of an outage, during which every call gets 503.
 	OutageUntil *time.Time `json:"outageUntil,omitempty"`
-	// After says whether a call's work is done before its time passes and it
-	// fails, hangs or meets the outage. Nil leaves it to chance, and nothing is
-	// done during an outage.
+	// After decides whether a call's work is done before its delay, failure, hang or outage. If
+	// nil, chance decides, and nothing is done during an outage.
 	After *bool `json:"after,omitempty"`
-	// Trouble, while it lasts, stands before all of the above but After: limit,
-	// latency and error share are what it makes of them, hang and outage are
-	// its own, and the script rests.
+	// Trouble, while it lasts, takes precedence over all fields but After: it changes limit,
+	// latency and error share, replaces hang and outage, and pauses the script.
 	Trouble *Trouble `json:"trouble,omitempty"`
 }
 
-// Conduct is how an endpoint behaves towards a call, at one moment.
-type Conduct struct {
+// EffectiveBehavior is the behaviour of an endpoint towards a call at one moment.
+type EffectiveBehavior struct {
 	Profile
 
 	Hang      bool
-	HangUntil time.Time // zero: until the endpoint is told something else
+	HangUntil time.Time // zero: until the override is replaced
 	// Outage is true if the call gets 503.
 	Outage bool
-	// OutageLeft is how long it will go on; 0: KOS does not say.
+	// OutageLeft is the rest of the outage; 0 omits Retry-After.
 	OutageLeft time.Duration
 }
 
-// Conduct returns how an endpoint of the configured profile behaves towards a
-// call about a line, which is a pseudonym or empty.
-func (o Override) Conduct(configured Profile, now time.Time, line string) Conduct {
+// Effective returns the behaviour of an endpoint with the configured profile towards a call about a
+// line; line is a pseudonym or empty.
+func (o Override) Effective(configured Profile, now time.Time, line string) EffectiveBehavior {
 	profile := o.On(configured)
-	if o.Trouble.meets(now, line) {
-		return o.Trouble.conduct(profile, now)
+	if o.Trouble.affects(now, line) {
+		return o.Trouble.effective(profile, now)
 	}
-	conduct := Conduct{Profile: profile, Hang: o.Hang}
+	effective := EffectiveBehavior{Profile: profile, Hang: o.Hang}
 	if o.OutageUntil != nil && now.Before(*o.OutageUntil) {
-		conduct.Outage, conduct.OutageLeft = true, o.OutageUntil.Sub(now)
+		effective.Outage, effective.OutageLeft = true, o.OutageUntil.Sub(now)
 	}
-	return conduct
+	return effective
 }
 
-// On returns the profile as the override changes it, outside of troubles.
+// On returns the profile with the override applied, without its trouble.
 func (o Override) On(p Profile) Profile {
 	set(&p.Latency, o.Latency)
 	set(&p.ErrorShare, o.ErrorShare)
@@ -70,38 +67,38 @@ func set[T any](value *T, override *T) {
 	}
 }
 
-// Validate reports every value out of range.
+// Validate returns all values out of range.
 func (o Override) Validate() error {
 	return o.On(Defaults()[Auth]).Validate() // any valid profile will do
 }
 
-// Step is one answer of a script: what the next call gets instead of what the
-// endpoint would do. The zero Step is an answer as usual.
+// Step is one scripted answer: it replaces the endpoint's behaviour for one call. The zero Step is
+// the usual answer.
 type Step struct {
-	// Status is the HTTP status of a failure, 400 to 599; 0 is no failure.
+	// Status is the HTTP status of a failure, 400 to 599; 0 means no failure.
 	Status int `json:"status,omitempty"`
-	// LatencyMs is how long the answer takes. Nil: as the endpoint does.
+	// LatencyMs is the latency. If nil, it is the endpoint's.
 	LatencyMs *Milliseconds `json:"latencyMs,omitempty"`
-	// Hang keeps the call without an answer, as Override.Hang does.
+	// Hang keeps the call unanswered, as Override.Hang does.
 	Hang bool `json:"hang,omitempty"`
-	// Drop closes the connection instead of answering. No Status goes with it.
+	// Drop closes the connection instead of answering. It excludes Status.
 	Drop bool `json:"drop,omitempty"`
-	// After does the call's work first, before all of the above: the caller
-	// learns of a failure, or of nothing, and what it asked for is done.
+	// After does the call's work before the failure, so that the client cannot tell whether it was
+	// done.
 	After bool `json:"after,omitempty"`
 }
 
-// Validate reports every value out of range.
+// Validate returns all values out of range.
 func (s Step) Validate() error {
 	var faults []error
 	if s.Status != 0 && (s.Status < http.StatusBadRequest || s.Status > 599) {
 		faults = append(faults, errors.New("status: want 400 to 599"))
 	}
 	if s.After && s.Status != 0 && !isFault(s.Status) {
-		faults = append(faults, errors.New("after: a 4xx says that nothing was done"))
+		faults = append(faults, errors.New("after: must not be set with a 4xx, which means that nothing was done"))
 	}
 	if s.Drop && s.Status != 0 {
-		faults = append(faults, errors.New("drop: leaves nothing that has a status"))
+		faults = append(faults, errors.New("drop: must not be set together with a status"))
 	}
 	if s.LatencyMs != nil {
 		fixed := Latency{Min: *s.LatencyMs, Max: *s.LatencyMs}
@@ -112,13 +109,13 @@ func (s Step) Validate() error {
 	return errors.Join(faults...)
 }
 
-// ScriptedStep is a step with the call it waits for.
+// ScriptedStep is a step for the next call of a line, or of any line.
 type ScriptedStep struct {
 	Step
-	// Line is the pseudonym of the line whose next call it is; empty for the
-	// next call of any line, and for endpoints that know no line.
+	// Line is the pseudonym of the line; empty for the next call of any line, and for endpoints
+	// without lines.
 	Line string
 }
 
-// MaxScript is how many answers a script may hold.
+// MaxScript is the maximum length of a script.
 const MaxScript = 10_000

@@ -6,84 +6,81 @@ import (
 	"time"
 )
 
-// Trouble is a time in which an endpoint behaves worse than it was told to.
-// What comes of it at any moment follows from the clock alone, so that all
-// replicas agree, and a restart changes nothing. When it is over, the endpoint
-// behaves again as it was told before.
+// Trouble is a fault scenario of limited duration at an endpoint. Its effect at any moment follows
+// from the clock alone, so that all replicas agree and restarts do not matter. Afterwards the
+// override applies again.
 type Trouble struct {
 	Name  string    `json:"name"`
 	Since time.Time `json:"since"`
-	Until time.Time `json:"until"` // it is over
-	// Line is the pseudonym of the line whose calls alone meet the trouble;
-	// empty for all calls.
+	Until time.Time `json:"until"` // end
+	// Line is the pseudonym of the only line affected; empty for all calls.
 	Line string `json:"line,omitempty"`
 
 	Symptoms
 }
 
-// Symptoms are what a trouble does to calls. What is zero is as the endpoint
-// was told.
+// Symptoms are the effects of a trouble. Zero fields have no effect.
 type Symptoms struct {
-	// ClimbTo is the latency at the end, to which it climbs steadily.
+	// ClimbTo is the latency at the end of a linear ramp.
 	ClimbTo Milliseconds `json:"climbToMs,omitempty"`
-	// ErrorShare is the share of calls, 0 to 1, that fail by chance.
+	// ErrorShare is the share of calls, 0 to 1, that fail at random.
 	ErrorShare float64 `json:"errorShare,omitempty"`
-	// LimitPerMinute is how many calls a client may make within any 60 s.
+	// LimitPerMinute is how many calls a client may make within 60 s.
 	LimitPerMinute int `json:"limitPerMinute,omitempty"`
-	// Hang keeps calls without an answer until the trouble is over.
+	// Hang keeps calls unanswered until the trouble is over.
 	Hang bool `json:"hang,omitempty"`
-	// Outage answers every call with 503 at once. Nobody knows for how long.
+	// Outage answers every call with 503 at once, without Retry-After.
 	Outage bool `json:"outage,omitempty"`
-	// TurnSeconds lets the outage come and go, so long each; 0: it stays.
+	// TurnSeconds makes the outage alternate: on and off for that time each; 0 means constant.
 	TurnSeconds int `json:"turnSeconds,omitempty"`
 }
 
-// Over reports whether there is no trouble any more.
+// Over reports whether the trouble has ended, or t is nil.
 func (t *Trouble) Over(now time.Time) bool { return t == nil || !now.Before(t.Until) }
 
-// meets reports whether a call about a line meets the trouble.
-func (t *Trouble) meets(now time.Time, line string) bool {
+// affects reports whether a call about a line is affected.
+func (t *Trouble) affects(now time.Time, line string) bool {
 	return !t.Over(now) && !now.Before(t.Since) && (t.Line == "" || t.Line == line)
 }
 
-// conduct returns how an endpoint of that profile behaves in the trouble.
-func (t *Trouble) conduct(profile Profile, now time.Time) Conduct {
-	profile.Latency.Min = t.climb(profile.Latency.Min, now)
-	profile.Latency.Max = t.climb(profile.Latency.Max, now)
+// effective returns the behaviour of an endpoint with that profile during the trouble.
+func (t *Trouble) effective(profile Profile, now time.Time) EffectiveBehavior {
+	profile.Latency.Min = t.ramp(profile.Latency.Min, now)
+	profile.Latency.Max = t.ramp(profile.Latency.Max, now)
 	profile.ErrorShare = cmp.Or(t.ErrorShare, profile.ErrorShare)
 	profile.LimitPerMinute = cmp.Or(t.LimitPerMinute, profile.LimitPerMinute)
-	conduct := Conduct{Profile: profile, Hang: t.Hang, Outage: t.Outage && t.isTurn(now)}
+	effective := EffectiveBehavior{Profile: profile, Hang: t.Hang, Outage: t.Outage && t.isOn(now)}
 	if t.Hang {
-		conduct.HangUntil = t.Until
+		effective.HangUntil = t.Until
 	}
-	return conduct
+	return effective
 }
 
-// climb returns what a latency has become by now. It never falls.
-func (t *Trouble) climb(from Milliseconds, now time.Time) Milliseconds {
+// ramp returns the latency at a moment of the ramp. It never decreases.
+func (t *Trouble) ramp(from Milliseconds, now time.Time) Milliseconds {
 	done := float64(now.Sub(t.Since)) / float64(t.Until.Sub(t.Since))
 	return from + Milliseconds(done*float64(max(t.ClimbTo-from, 0)))
 }
 
-// isTurn reports whether what comes and goes is there. It begins with it.
-func (t *Trouble) isTurn(now time.Time) bool {
+// isOn reports whether an alternating outage is on. It starts with on.
+func (t *Trouble) isOn(now time.Time) bool {
 	turn := time.Duration(t.TurnSeconds) * time.Second
 	return turn == 0 || now.Sub(t.Since)/turn%2 == 0
 }
 
-// MaxTrouble bounds how long a trouble lasts.
+// MaxTrouble is the maximum duration of a trouble.
 const MaxTrouble = time.Hour
 
-// Kind is a trouble that has a name.
+// Kind is a predefined trouble.
 type Kind struct {
 	Name string
-	// Does says in a sentence what calls meet.
+	// Does describes the effect in one sentence.
 	Does string
-	// OneLine is true for a trouble of the calls about one line.
+	// OneLine is true if the trouble affects calls about one line only.
 	OneLine bool
 
 	symptoms   Symptoms
-	limitShare float64 // that is left of the limit; 0: all
+	limitShare float64 // remaining share of the limit; 0: all
 }
 
 var kinds = []Kind{
@@ -96,10 +93,10 @@ var kinds = []Kind{
 	{Name: "bad-line", Does: "Every call about one line fails with a 5xx.", OneLine: true, symptoms: Symptoms{ErrorShare: 1}},
 }
 
-// Kinds returns all troubles that have a name.
+// Kinds returns all predefined troubles.
 func Kinds() []Kind { return slices.Clone(kinds) }
 
-// KindOf returns the trouble of that name.
+// KindOf returns the predefined trouble of that name.
 func KindOf(name string) (kind Kind, known bool) {
 	i := slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == name })
 	if i < 0 {
@@ -108,9 +105,8 @@ func KindOf(name string) (kind Kind, known bool) {
 	return kinds[i], true
 }
 
-// Begin returns the trouble of an endpoint from now on. The profile is what the
-// endpoint was told; where it knows no limit, a limit falls from KOS's
-// published one.
+// Begin returns the trouble for an endpoint, starting now. The profile is the endpoint's current
+// one. If it has no limit, a reduced limit is a share of KOS's published one.
 func (k Kind) Begin(endpoint Endpoint, profile Profile, now time.Time, lasting time.Duration) Trouble {
 	trouble := Trouble{Name: k.Name, Since: now, Until: now.Add(lasting), Symptoms: k.symptoms}
 	if k.limitShare > 0 {

@@ -2,41 +2,40 @@ package billing
 
 import "time"
 
-// Charge is what one plan costs from one day of a month to another, both
-// included.
+// Charge is the price of one plan for a range of days of a month, both inclusive.
 type Charge struct {
 	Plan     Plan
 	From, To time.Time
 	Amount   Won
 }
 
-// Discount is one reason to pay less.
+// Discount is a named discount.
 type Discount struct {
 	Name   string
 	Amount Won
 }
 
-// Bill is what a line costs in one month.
+// Bill is the bill of a line for one month.
 type Bill struct {
 	Line  Line
 	Plan  Plan // in force at the end of the month, or today
 	Month Month
-	// Final is true once the month is over: the bill never changes again.
+	// Final is true once the month is over; a final bill never changes.
 	Final bool
 	// AsOf is the last day that the bill covers.
 	AsOf time.Time
 	// Charges cover each day of the contract in the month once, in order.
 	Charges   []Charge
-	UsageFee  Won // for what went beyond the allowances
+	UsageFee  Won // for usage beyond the allowances
 	Discounts []Discount
 	Usage     Usage
-	// BillingDate is the day on which the amount is drawn from the customer.
+	// BillingDate is the day on which the amount is debited.
 	BillingDate time.Time
-	// DueDate is the last day to pay.
+	// DueDate is the last day for payment.
 	DueDate        time.Time
 	PaymentMethod  string
 	TerminationFee Won // on the day AsOf
-	// DeviceInstallment is the month's share of the price of a device.
+	// DeviceInstallment is the monthly instalment of a device.
 	DeviceInstallment Won
 }
 
@@ -52,15 +51,14 @@ func (b Bill) DiscountAmount() Won {
 	return sum
 }
 
-// TotalFee returns what the customer pays for the service.
+// TotalFee returns the price of the service.
 func (b Bill) TotalFee() Won { return b.MonthlyFee() + b.UsageFee - b.DiscountAmount() }
 
-// TotalAmount returns what leaves the customer's account: TotalFee and the
-// instalment of a device.
+// TotalAmount returns the amount that is debited: TotalFee and the instalment of a device.
 func (b Bill) TotalAmount() Won { return b.TotalFee() + b.DeviceInstallment }
 
-// BillFor returns the line's bill of the month as it stands today. It returns
-// ErrNotActive, or ErrNoBill for a month to come or before the contract.
+// BillFor returns the line's bill of the month as of today. It returns ErrNotActive, or ErrNoBill
+// for a future month or one before the contract.
 func BillFor(line Line, month Month, today time.Time) (Bill, error) {
 	switch {
 	case line.Status != Active:
@@ -69,7 +67,7 @@ func BillFor(line Line, month Month, today time.Time) (Bill, error) {
 		return Bill{}, ErrNoBill
 	}
 	asOf := earlier(today, month.Last())
-	asOf = later(asOf, line.Contract.Start) // opened ahead of its first day
+	asOf = later(asOf, line.Contract.Start) // for a contract that starts in the future
 	plan := line.PlanOn(asOf)
 	used := usage(line, month, asOf)
 	next := month.Add(1)
@@ -92,8 +90,7 @@ const (
 	selectivePercent Won = 25
 )
 
-// discounts returns what the line's contract and plan take off fee. Together
-// they are never more than fee.
+// discounts returns the discounts of the line's contract and plan. Their sum is at most fee.
 func discounts(line Line, plan Plan, month Month, fee Won) []Discount {
 	list := []Discount{}
 	left := fee
@@ -125,8 +122,8 @@ func familyDiscount(plan Plan) Won {
 	return 3_300
 }
 
-// instalment returns the month's share of the device that the customer bought
-// with the term, if any. It runs out before the term does or with it.
+// instalment returns the monthly instalment of a device bought with the term, if any. It ends with
+// the term or earlier.
 func instalment(line Line, month Month) Won {
 	contract := line.Contract
 	if contract.months == 0 {
@@ -135,7 +132,7 @@ func instalment(line Line, month Month) Won {
 	start := contract.termStart(month.Last())
 	d := line.dice().within("device " + start.Format(time.DateOnly))
 	if contract.benefit == selective && d.percent(40, "none") {
-		return 0 // brought their own
+		return 0 // no device
 	}
 	count := min(6*d.between(2, 4, "instalments"), contract.months)
 	price := Won(d.between(30, 150, "price")) * 10_000

@@ -37,7 +37,7 @@ func testLine(t *testing.T, number string) billing.Line {
 	return line
 }
 
-// sample returns lines of every kind: the population is drawn evenly.
+// sample returns lines of every kind, evenly spaced in the population.
 func sample() []billing.Line {
 	lines := make([]billing.Line, 0, 200)
 	for n := range 200 {
@@ -55,14 +55,14 @@ func bill(t *testing.T, line billing.Line, m billing.Month, today time.Time) bil
 	return got
 }
 
-// describe flattens what a bill says, for comparison.
+// describe formats a bill for comparison.
 func describe(b billing.Bill) string {
 	return fmt.Sprint(b.Line.Customer, b.Plan.Code, b.Month, b.Final, b.AsOf, b.Charges, b.UsageFee, b.Discounts,
 		b.Usage, b.BillingDate, b.DueDate, b.PaymentMethod, b.TerminationFee, b.DeviceInstallment)
 }
 
-// The values are written out so that a change of any rule or draw is noticed:
-// callers keep finished bills for ever.
+// The values are literal, so that a change of any rule or generated value is noticed: clients keep
+// final bills for good.
 func TestBillsOfTestLinesArePinned(t *testing.T) {
 	t.Parallel()
 	type view struct {
@@ -99,7 +99,7 @@ func TestBillsOfTestLinesArePinned(t *testing.T) {
 	}
 }
 
-func TestFinishedBillNeverChanges(t *testing.T) {
+func TestFinalBillNeverChanges(t *testing.T) {
 	t.Parallel()
 	for _, line := range sample() {
 		m := month(t, "202502")
@@ -127,7 +127,7 @@ func TestTotalsAddUp(t *testing.T) {
 				}
 			}
 			if sum != b.DiscountAmount() || sum > b.MonthlyFee() {
-				t.Errorf("%s %s: discounts %d, said %d, of a fee of %d", line.Number.Digits(), b.Month, sum, b.DiscountAmount(), b.MonthlyFee())
+				t.Errorf("%s %s: discounts %d, DiscountAmount %d, fee %d", line.Number.Digits(), b.Month, sum, b.DiscountAmount(), b.MonthlyFee())
 			}
 			if b.TotalFee() != b.MonthlyFee()+b.UsageFee-sum || b.TotalFee() < 0 {
 				t.Errorf("%s %s: total %d", line.Number.Digits(), b.Month, b.TotalFee())
@@ -175,7 +175,7 @@ func TestTerminationFeeFallsWithinATerm(t *testing.T) {
 		end, bound := line.Contract.TermEnd(day("2025-01-01"))
 		if !bound {
 			if fee := line.TerminationFee(day("2025-01-01")); fee != 0 {
-				t.Errorf("%s: free to leave, for %d", line.Number.Digits(), fee)
+				t.Errorf("%s: termination fee without a term: %d", line.Number.Digits(), fee)
 			}
 			continue
 		}
@@ -201,7 +201,7 @@ func TestInstalmentsRunOutAndAddUpToAPrice(t *testing.T) {
 		if !bound {
 			continue
 		}
-		start := end.AddDate(0, 0, 1).AddDate(-2, 0, 0) // terms divide 24 months
+		start := end.AddDate(0, 0, 1).AddDate(-2, 0, 0) // term lengths divide 24 months
 		var price billing.Won
 		last := billing.Won(1)
 		for n := range 24 {
@@ -268,7 +268,7 @@ func TestBillForRefuses(t *testing.T) {
 	}{
 		"suspended":           {"01000000000", "202510", billing.ErrNotActive},
 		"before the contract": {"01012345678", "202402", billing.ErrNoBill},
-		"to come":             {"01012345678", "202512", billing.ErrNoBill},
+		"future":              {"01012345678", "202512", billing.ErrNoBill},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -281,7 +281,7 @@ func TestBillForRefuses(t *testing.T) {
 	}
 }
 
-// A change of plan counts from its day, and leaves finished months alone.
+// A plan change applies from its day and does not change final bills.
 func TestOrderChangesThePlanFromItsDay(t *testing.T) {
 	t.Parallel()
 	before := testLine(t, "01099998888")
@@ -298,7 +298,7 @@ func TestOrderChangesThePlanFromItsDay(t *testing.T) {
 		t.Errorf("the day before: %s", got)
 	}
 	if before.PlanOn(today).Code != "LTE-BASIC-001" {
-		t.Error("With changed its receiver")
+		t.Error("With modified its receiver")
 	}
 }
 

@@ -1,10 +1,8 @@
-// Package billing is what KOS knows about: plans, lines, the orders that put a
-// plan in force on a line, and the bills that follow from them.
+// Package billing models what KOS knows: plans, lines, orders that change a line's plan, and bills.
 //
-// Nothing here is stored or drawn at random. A bill is a pure function of the
-// line, the month and the day on which it is asked for, so that every replica
-// gives the same answer at any time, and a population of any size costs
-// nothing.
+// Bills are neither stored nor random. A bill is a pure function of the line, the month and the
+// current day, so that all replicas give the same answer at any time and a population of any size
+// takes no storage.
 package billing
 
 import "strconv"
@@ -12,29 +10,29 @@ import "strconv"
 // Won is an amount of money in whole Korean won.
 type Won int64
 
-// share returns percent per cent of w, rounded down to ten won as carriers do.
+// share returns percent per cent of w, rounded down to ten won as operators do.
 func (w Won) share(percent Won) Won { return (w * percent / 100).rounded() }
 
-// rounded drops the last digit.
+// rounded rounds down to ten won.
 func (w Won) rounded() Won { return w - w%10 }
 
-// Refusal is KOS's way to say no: an answer, not a fault.
+// Refusal is a business answer of KOS other than done.
 type Refusal struct {
 	Code    string // KOS's result code
-	Message string // Korean, for people
+	Message string // Korean, for display
 }
 
 // Error returns the code.
 func (r *Refusal) Error() string { return "KOS " + r.Code }
 
-// What KOS refuses, as documented for its callers.
+// Refusals of inquiries.
 var (
 	ErrUnknownLine = &Refusal{"1001", "등록되지 않은 회선입니다."}
 	ErrNotActive   = &Refusal{"1002", "사용 중인 회선이 아닙니다."}
 	ErrNoBill      = &Refusal{"1003", "해당 월의 청구 내역이 없습니다."}
 )
 
-// What KOS refuses when it is ordered to change a plan.
+// Refusals of plan changes.
 var (
 	ErrChangeUnknownLine = &Refusal{"2001", "등록되지 않은 회선입니다."}
 	ErrChangeNotActive   = &Refusal{"2002", "사용 중인 회선이 아닙니다."}
@@ -46,15 +44,14 @@ var (
 	ErrChangeIsComing    = &Refusal{"2099", "이미 예약된 상품 변경이 있습니다."}
 )
 
-// dice draws numbers that depend on nothing but a seed and the name of the
+// dice is a deterministic random source: its numbers depend only on the seed and the name of the
 // draw.
 type dice struct{ seed string }
 
-// upTo returns a number from 0 to n-1.
+// upTo returns a number in [0, n).
 func (d dice) upTo(n int, name string) int {
-	// FNV-1a, then the finalizer of SplitMix64: FNV alone leaves the names of
-	// neighbouring lines with neighbouring results. Written out because the
-	// result must never change, whatever a library does.
+	// FNV-1a with the finalizer of SplitMix64, because FNV alone gives similar results for similar
+	// names. Implemented here because the results must never change with a library.
 	hash := uint64(14695981039346656037)
 	for _, text := range [...]string{d.seed, "/", name} {
 		for i := range len(text) {
@@ -63,17 +60,17 @@ func (d dice) upTo(n int, name string) int {
 	}
 	hash = (hash ^ hash>>30) * 0xbf58476d1ce4e5b9
 	hash = (hash ^ hash>>27) * 0x94d049bb133111eb
-	return int((hash ^ hash>>31) % uint64(n)) //nolint:gosec // n is positive, the rest below it
+	return int((hash ^ hash>>31) % uint64(n)) //nolint:gosec // n is positive and limits the result
 }
 
-// between returns a number from low to high, both possible.
+// between returns a number in [low, high].
 func (d dice) between(low, high int, name string) int { return low + d.upTo(high-low+1, name) }
 
-// percent reports true for share per cent of all seeds.
+// percent returns true for share per cent of all seeds.
 func (d dice) percent(share int, name string) bool { return d.upTo(100, name) < share }
 
-// within returns the dice for something smaller, such as a line's month.
+// within returns a source for a part, such as one month of a line.
 func (d dice) within(name string) dice { return dice{d.seed + "/" + name} }
 
-// day returns the dice's draw for one day of a month.
+// day returns the number for one day of a month, in [low, high].
 func (d dice) day(day, low, high int) int { return d.between(low, high, strconv.Itoa(day)) }

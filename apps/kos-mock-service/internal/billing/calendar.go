@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// seoul has had no daylight saving time since 1988, so no time zone database
-// is needed.
+// seoul is a fixed zone, because Korea has not used daylight saving time since 1988. It needs no
+// time zone database.
 var seoul = time.FixedZone("Asia/Seoul", 9*60*60)
 
-// Today returns the calendar day that it is in Korea at the instant now. Days
-// are times at midnight UTC, which makes them comparable and free of zones.
+// Today returns the calendar day in Korea at the instant now. Days are times at midnight UTC, so
+// that they can be compared without zones.
 func Today(now time.Time) time.Time {
 	year, month, day := now.In(seoul).Date()
 	return date(year, month, day)
@@ -32,11 +32,10 @@ type Month struct {
 	month time.Month
 }
 
-// ErrMonth is returned for text that is no month.
+// ErrMonth is returned for text that is not a month.
 var ErrMonth = errors.New("billing: want a month as YYYYMM, 2000 to 2099")
 
-// ParseMonth reads a month in KOS's form, YYYYMM. It returns ErrMonth for
-// anything else.
+// ParseMonth parses a month in KOS's form, YYYYMM. It returns ErrMonth for other text.
 func ParseMonth(text string) (Month, error) {
 	t, err := time.Parse("200601", text)
 	if err != nil || t.Year() < 2000 || t.Year() > 2099 {
@@ -45,7 +44,7 @@ func ParseMonth(text string) (Month, error) {
 	return MonthOf(t), nil
 }
 
-// MonthOf returns the month that the day lies in.
+// MonthOf returns the month of the day.
 func MonthOf(day time.Time) Month { return Month{day.Year(), day.Month()} }
 
 // String returns the month as YYYYMM.
@@ -66,7 +65,7 @@ func (m Month) Day(n int) time.Time { return date(m.year, m.month, n) }
 // Before reports whether m is earlier than other.
 func (m Month) Before(other Month) bool { return m.Since(other) < 0 }
 
-// Since returns how many months m is later than other.
+// Since returns the number of months from other to m.
 func (m Month) Since(other Month) int {
 	return 12*(m.year-other.year) + int(m.month) - int(other.month)
 }

@@ -7,29 +7,28 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Change is what a client orders: another plan for a line.
+// Change is an order to change the plan of a line.
 type Change struct {
-	RequestID string // the client's; an order has it for ever
+	RequestID string // chosen by the client; identifies the order for good
 	Client    string
 	Number    msisdn.Number
-	Current   string // code of the plan that the line is believed to have
-	Target    string // code of the plan that it is to get
-	// On is the day asked for, a date as Today returns it; zero means at once.
+	Current   string // code of the current plan, as the client knows it
+	Target    string // code of the new plan
+	// On is the requested day, a date as Today returns it; zero means at once.
 	On time.Time
 }
 
-// same reports whether both are one order, sent twice.
+// same reports whether both are the same order, sent twice.
 func (c Change) same(other Change) bool {
 	sameDay := c.On.Equal(other.On)
 	c.On, other.On = time.Time{}, time.Time{}
 	return sameDay && c == other
 }
 
-// MaxAhead is how many days ahead a change may be ordered.
+// MaxAhead is how many days in advance a change may be ordered.
 const MaxAhead = 60
 
-// effectiveFrom returns the day from which the plan is to be in force, or
-// ErrEffectiveDate.
+// effectiveFrom returns the day from which the new plan is in force, or ErrEffectiveDate.
 func (c Change) effectiveFrom(today time.Time) (time.Time, error) {
 	switch {
 	case c.On.IsZero():
@@ -40,20 +39,20 @@ func (c Change) effectiveFrom(today time.Time) (time.Time, error) {
 	return c.On, nil
 }
 
-// Decision is what KOS makes of a change, once and for all.
+// Decision is KOS's final decision about a change.
 type Decision struct {
 	Refusal *Refusal // nil: accepted
-	// EffectiveFrom is the day from which the plan is in force, and AppliedAt
-	// the instant: that of the decision for a change at once, the day's first
-	// in Korea for one to come. Both are zero if it was refused.
+	// EffectiveFrom is the day from which the new plan is in force, and AppliedAt the instant: the
+	// time of the decision for an immediate change, the start of the day in Korea for a scheduled
+	// one. Both are zero for a refusal.
 	EffectiveFrom time.Time
 	AppliedAt     time.Time
 }
 
-// CodeDone is KOS's result code for what it has done.
+// CodeDone is the result code of an accepted request.
 const CodeDone = "0000"
 
-// ResultCode returns KOS's code for the decision.
+// ResultCode returns the result code of the decision.
 func (d Decision) ResultCode() string {
 	if d.Refusal != nil {
 		return d.Refusal.Code
@@ -61,8 +60,8 @@ func (d Decision) ResultCode() string {
 	return CodeDone
 }
 
-// decide says what becomes of the change at the instant at, of a line as it is
-// by then. It returns ErrEffectiveDate for a day that cannot be ordered.
+// decide decides about the change at the instant at, given the line's record. It returns
+// ErrEffectiveDate for a day that cannot be ordered.
 func (c Change) decide(record Record, population int, at time.Time) (Decision, error) {
 	today := Today(at)
 	from, err := c.effectiveFrom(today)
@@ -80,7 +79,7 @@ func (c Change) decide(record Record, population int, at time.Time) (Decision, e
 	return decision, nil
 }
 
-// refuses returns why the line cannot get the change today, nil if it can.
+// refuses returns why the line cannot get the change today, or nil.
 func (l Line) refuses(c Change, today time.Time) *Refusal {
 	current := l.PlanOn(today)
 	target, exists := PlanByCode(c.Target)
@@ -98,34 +97,33 @@ func (l Line) refuses(c Change, today time.Time) *Refusal {
 	case target == current:
 		return ErrSameProduct
 	case l.awaitsChange(today):
-		// It was promised for its day, from the plan that is in force now.
+		// A scheduled change refers to the plan that is in force now, so no other change is
+		// accepted before it.
 		return ErrChangeIsComing
 	}
 	return nil
 }
 
-// awaitsChange reports whether an order will put a plan in force after today.
+// awaitsChange reports whether a change is scheduled for a later day.
 func (l Line) awaitsChange(today time.Time) bool {
 	return l.orders[len(l.orders)-1].EffectiveFrom.After(today)
 }
 
-// Placed is a change that KOS has decided on. It never changes.
+// Placed is a change with KOS's decision. It is immutable.
 type Placed struct {
-	ID int64 // rises in the order in which the changes of a line were decided
+	ID int64 // increases with the order of decisions about a line
 	Change
 	Decision
-	CreatedAt time.Time // when KOS decided
+	CreatedAt time.Time // time of the decision
 }
 
-// OrderNumber names an accepted order to people, such as "20260117-000042".
+// OrderNumber returns the displayed number of an accepted order, such as "20260117-000042".
 func (p Placed) OrderNumber() string {
 	return fmt.Sprintf("%s-%06d", Today(p.CreatedAt).Format("20060102"), p.ID)
 }
 
-// Scheduled reports whether the plan was to change on a later day than that of
-// the decision.
+// Scheduled reports whether the change was ordered for a later day.
 func (p Placed) Scheduled() bool { return p.AppliedAt.After(p.CreatedAt) }
 
-// Applied reports whether the order is accepted and its plan has come into
-// force by now.
+// Applied reports whether the new plan is in force by now.
 func (p Placed) Applied(now time.Time) bool { return p.Refusal == nil && !p.AppliedAt.After(now) }

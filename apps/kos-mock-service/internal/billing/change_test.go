@@ -12,27 +12,26 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
-// orderBook is an OrderLog for tests of the orders' own rules.
-type orderBook struct {
+// memoryLog is an in-memory OrderLog without concurrency.
+type memoryLog struct {
 	now    time.Time
 	lines  memory
 	placed []billing.Placed
 }
 
-// newOrders returns orders on an empty log at the given day, a second past
-// midnight in Korea.
-func newOrders(text string) (*orderBook, *billing.Orders) {
-	book := &orderBook{lines: memory{}}
-	book.open(day(text))
+// newOrders returns orders on an empty log, one second after midnight of the given day in Korea.
+func newOrders(text string) (*memoryLog, *billing.Orders) {
+	book := &memoryLog{lines: memory{}}
+	book.setDay(day(text))
 	return book, billing.NewOrders(book)
 }
 
-// open turns to the next day.
-func (b *orderBook) open(today time.Time) { b.now = today.Add(-9*time.Hour + time.Second) }
+// setDay advances the clock to the given day.
+func (b *memoryLog) setDay(today time.Time) { b.now = today.Add(-9*time.Hour + time.Second) }
 
-func (b *orderBook) today() time.Time { return billing.Today(b.now) }
+func (b *memoryLog) today() time.Time { return billing.Today(b.now) }
 
-func (b *orderBook) Placed(_ context.Context, requestID string) (billing.Placed, bool, error) {
+func (b *memoryLog) Placed(_ context.Context, requestID string) (billing.Placed, bool, error) {
 	for _, placed := range b.placed {
 		if placed.RequestID == requestID {
 			return placed, true, nil
@@ -41,7 +40,7 @@ func (b *orderBook) Placed(_ context.Context, requestID string) (billing.Placed,
 	return billing.Placed{}, false, nil
 }
 
-func (b *orderBook) Place(ctx context.Context, change billing.Change, decide billing.Decide) (billing.Placed, error) {
+func (b *memoryLog) Place(ctx context.Context, change billing.Change, decide billing.Decide) (billing.Placed, error) {
 	if placed, known, _ := b.Placed(ctx, change.RequestID); known {
 		return placed, nil
 	}
@@ -60,7 +59,7 @@ func (b *orderBook) Place(ctx context.Context, change billing.Change, decide bil
 }
 
 // line returns the line with its orders.
-func (b *orderBook) line(t *testing.T, number msisdn.Number) billing.Line {
+func (b *memoryLog) line(t *testing.T, number msisdn.Number) billing.Line {
 	t.Helper()
 	line, err := billing.NewDirectory(b.lines).Find(t.Context(), number, 1)
 	if err != nil {
@@ -103,7 +102,7 @@ func TestOrderIsAppliedAtOnce(t *testing.T) {
 				t.Error(diff)
 			}
 			if placed.Scheduled() || !placed.Applied(book.now) || placed.ResultCode() != "0000" || placed.OrderNumber() != "20260117-000001" {
-				t.Errorf("told as %s, %s, scheduled %v", placed.OrderNumber(), placed.ResultCode(), placed.Scheduled())
+				t.Errorf("got %s, %s, scheduled %v", placed.OrderNumber(), placed.ResultCode(), placed.Scheduled())
 			}
 			line := book.line(t, change.Number)
 			for date, plan := range map[string]string{
@@ -125,13 +124,13 @@ func TestBillsFollowAnOrder(t *testing.T) {
 	place(t, orders, order("r-1", "5G-PREMIUM-001"))
 	line := book.line(t, "01099998888")
 	if after := bill(t, line, month(t, "202512"), book.today()); describe(before) != describe(after) {
-		t.Errorf("a finished month changed:\n%s\n%s", describe(before), describe(after))
+		t.Errorf("a final bill changed:\n%s\n%s", describe(before), describe(after))
 	}
 	for text, want := range map[string]struct {
 		today string
 		fee   billing.Won
 	}{
-		"202601": {"2026-01-17", 20_120 + 43_060}, // 16 days of 39,000 won, 15 of 89,000
+		"202601": {"2026-01-17", 20_120 + 43_060}, // 16 days of 39,000 won, 15 of 89,000 won
 		"202602": {"2026-04-01", 89_000},
 	} {
 		if b := bill(t, line, month(t, text), day(want.today)); b.Plan.Code != "5G-PREMIUM-001" || b.MonthlyFee() != want.fee {
@@ -158,17 +157,17 @@ func TestScheduledOrderSwitchesOnItsDay(t *testing.T) {
 		}
 	}
 
-	// Until then the line is promised.
+	// Until then no other order is accepted.
 	if got := place(t, orders, order("r-2", "5G-PREMIUM-001")); got.Refusal != billing.ErrChangeIsComing {
-		t.Errorf("an order meanwhile: %+v", got.Decision)
+		t.Errorf("another order before the day: %+v", got.Decision)
 	}
-	book.open(day("2026-02-01"))
+	book.setDay(day("2026-02-01"))
 	late := order("r-3", "5G-PREMIUM-001")
 	late.Current = "LTE-PREMIUM-001"
 	if got := place(t, orders, late); got.Refusal != nil {
 		t.Errorf("an order on the day: %v", got.Refusal)
 	}
-	// The first answer stays, though its day has come and gone.
+	// A repeat gets the first answer, also after its day.
 	if diff := cmp.Diff(placed, place(t, orders, change)); diff != "" {
 		t.Error(diff)
 	}
@@ -188,7 +187,7 @@ func TestOrderDaysAreBounded(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 		if !ok && len(book.placed) != 0 {
-			t.Errorf("%s: decided all the same", text)
+			t.Errorf("%s: was accepted", text)
 		}
 	}
 }

@@ -2,14 +2,13 @@ package billing
 
 import "time"
 
-// chargesFor returns what the line's plans cost in the month, as known on the
-// day asOf: days to come are charged with the plan in force on that day, and
-// days before the contract not at all. A plan that is in force again after
-// another one has two charges.
+// chargesFor returns the charges of the line in the month, as known on the day asOf: later days are
+// charged with the plan in force on asOf, days before the contract are not charged. A plan that is
+// in force twice in a month has two charges.
 //
-// A charge is the plan's fee times its days over the days of the month, rounded
-// down to ten won; the fee of a month is the sum of its charges. A whole month
-// of one plan costs exactly the plan's fee.
+// A charge is the plan's fee times its days over the days of the month, rounded down to ten won.
+// The monthly fee is the sum of the charges. A whole month of one plan costs exactly the plan's
+// fee.
 func chargesFor(line Line, month Month, asOf time.Time) []Charge {
 	var charges []Charge
 	for day := later(month.First(), line.Contract.Start); !day.After(month.Last()); day = day.AddDate(0, 0, 1) {
@@ -26,8 +25,7 @@ func chargesFor(line Line, month Month, asOf time.Time) []Charge {
 	return charges
 }
 
-// prorated returns the share of the plan's fee that the charge's days of the
-// month cost.
+// prorated returns the part of the plan's fee for the days of the charge.
 func (c Charge) prorated(month Month) Won {
 	days := c.To.Day() - c.From.Day() + 1
 	return (c.Plan.MonthlyFee * Won(days) / Won(month.Last().Day())).rounded()

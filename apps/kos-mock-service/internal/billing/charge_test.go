@@ -10,7 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
-// piece is a charge as it is read.
+// piece is a charge in a short form.
 type piece struct {
 	Code, From, To string
 	Amount         billing.Won
@@ -66,10 +66,10 @@ func TestPlansOfAMonthAreChargedByTheDay(t *testing.T) {
 			[]billing.Order{order("5G-PREMIUM-001", "2025-09-11"), order("5G-STANDARD-001", "2025-09-11")},
 			"202509", "2025-11-22", []piece{{"5G-STANDARD-001", "2025-09-01", "2025-09-30", 69_000}},
 		},
-		"a change to come": {[]billing.Order{order("5G-PREMIUM-001", "2025-11-25")}, "202511", "2025-11-22", []piece{
+		"a scheduled change": {[]billing.Order{order("5G-PREMIUM-001", "2025-11-25")}, "202511", "2025-11-22", []piece{
 			{"5G-STANDARD-001", "2025-11-01", "2025-11-30", 69_000},
 		}},
-		"a change of today": {[]billing.Order{order("5G-PREMIUM-001", "2025-11-22")}, "202511", "2025-11-22", []piece{
+		"a change today": {[]billing.Order{order("5G-PREMIUM-001", "2025-11-22")}, "202511", "2025-11-22", []piece{
 			{"5G-STANDARD-001", "2025-11-01", "2025-11-21", 48_300}, {"5G-PREMIUM-001", "2025-11-22", "2025-11-30", 26_700},
 		}},
 	}
@@ -85,8 +85,8 @@ func TestPlansOfAMonthAreChargedByTheDay(t *testing.T) {
 	}
 }
 
-// drawn returns any line of the population with any changes of plan, and a
-// month and a day of which it has a bill.
+// drawn returns a line of the population with random plan changes, and a month and a day for which
+// it has a bill.
 func drawn(t *rapid.T) (billing.Line, billing.Month, time.Time) {
 	line := billing.PopulationLine(rapid.IntRange(0, 9_999_999).Draw(t, "line"))
 	plans := billing.Plans()
@@ -108,8 +108,8 @@ func drawn(t *rapid.T) (billing.Line, billing.Month, time.Time) {
 	return line.With(orders), m, today
 }
 
-// Parts add up to sums, no amount is negative, and each day of the contract in
-// the month is charged once, with the plan of that day.
+// Parts add up to sums, no amount is negative, and each day of the contract in the month is charged
+// once with the plan of that day.
 func TestEveryBillAddsUp(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

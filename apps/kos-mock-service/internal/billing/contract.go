@@ -5,26 +5,25 @@ import (
 	"time"
 )
 
-// benefit is what a customer got for binding themselves, if they did.
+// benefit is the benefit of a contract with a term.
 type benefit int
 
 const (
 	_ benefit = iota
-	// selective is a quarter off the monthly fee during the term (선택약정).
+	// selective is a discount of 25 % on the monthly fee during the term (선택약정).
 	selective
-	// subsidy is a cheaper device at the start of the term (공시지원금).
+	// subsidy is a discounted device at the start of the term (공시지원금).
 	subsidy
 )
 
-// Contract is what a customer signed. A term that ends is renewed for as long
-// again, as carriers do with customers who stay.
+// Contract is a customer's contract. An expired term is renewed for the same length.
 type Contract struct {
-	Start   time.Time // a day no later than the 28th, so that it exists in every month
-	months  int       // length of a term; 0: not bound
+	Start   time.Time // at most the 28th, which exists in every month
+	months  int       // length of a term; 0: no term
 	benefit benefit
 }
 
-// elapsed returns how many whole months the contract is old on that day.
+// elapsed returns the age of the contract on that day, in whole months.
 func (c Contract) elapsed(day time.Time) int {
 	months := MonthOf(day).Since(MonthOf(c.Start))
 	if day.Day() < c.Start.Day() {
@@ -33,13 +32,12 @@ func (c Contract) elapsed(day time.Time) int {
 	return max(months, 0)
 }
 
-// termStart returns the first day of the term that day lies in.
+// termStart returns the first day of the term that contains day.
 func (c Contract) termStart(day time.Time) time.Time {
 	return c.Start.AddDate(0, c.elapsed(day)/c.months*c.months, 0)
 }
 
-// TermEnd returns the last day of the term that day lies in; ok is false for a
-// customer who is not bound.
+// TermEnd returns the last day of the term that contains day; ok is false without a term.
 func (c Contract) TermEnd(day time.Time) (end time.Time, ok bool) {
 	if c.months == 0 {
 		return time.Time{}, false
@@ -47,7 +45,7 @@ func (c Contract) TermEnd(day time.Time) (end time.Time, ok bool) {
 	return c.termStart(day).AddDate(0, c.months, -1), true
 }
 
-// Describe says on the given day what the customer is bound to.
+// Describe returns a description of the term on the given day.
 func (c Contract) Describe(day time.Time) string {
 	end, bound := c.TermEnd(day)
 	if !bound {
@@ -58,18 +56,18 @@ func (c Contract) Describe(day time.Time) string {
 		c.termStart(day).Format(time.DateOnly), end.Format(time.DateOnly))
 }
 
-// terminationFee returns what it costs to leave on the given day with that
-// plan: less with each month of the term that has passed.
+// terminationFee returns the fee for termination on the given day with that plan. It decreases with
+// each month of the term.
 func (c Contract) terminationFee(plan Plan, day time.Time) Won {
 	if c.months == 0 {
 		return 0
 	}
-	remaining := c.months - c.elapsed(day)%c.months // a month begun counts
+	remaining := c.months - c.elapsed(day)%c.months // a started month counts in full
 	percent := map[benefit]Won{selective: 10, subsidy: 25}[c.benefit]
 	return plan.MonthlyFee.share(percent) * Won(remaining)
 }
 
-// drawContract returns the contract of a line that says nothing else.
+// drawContract returns the generated contract of a line.
 func drawContract(start time.Time, d dice) Contract {
 	switch roll := d.upTo(100, "contract"); {
 	case roll < 45:

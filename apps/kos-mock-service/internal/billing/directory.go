@@ -9,39 +9,37 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Registration is a line that was opened at run time, not by rule.
+// Registration is a line opened at run time.
 type Registration struct {
 	Customer     Customer
 	ContractDate time.Time
 }
 
-// Record is what is stored about a line number.
+// Record is the stored data of a line number.
 type Record struct {
 	Registration *Registration // nil: not opened at run time
-	Orders       []Order       // in the order of their days
+	Orders       []Order       // by effective date
 }
 
-// Store keeps what changes: lines opened at run time, and orders.
+// Store stores lines opened at run time, and orders.
 type Store interface {
-	// Record returns what is stored about the number, empty if nothing is.
+	// Record returns the stored data of the number; empty if there is none.
 	Record(ctx context.Context, number msisdn.Number) (Record, error)
-	// Open stores a line and its first order, unless the number is stored
-	// already: then nothing changes.
+	// Open stores a line and its first order. It changes nothing if the number is stored already.
 	Open(ctx context.Context, number msisdn.Number, line Registration, first Order) error
-	// Move stores a line and its first order in place of all that is stored about
-	// the number, but for the log of orders.
+	// Move replaces all stored data of the number, except the order log, by a line and its first
+	// order.
 	Move(ctx context.Context, number msisdn.Number, line Registration, first Order) error
 }
 
-// Directory finds lines, by rule and stored.
+// Directory finds generated and stored lines.
 type Directory struct{ store Store }
 
-// NewDirectory returns the directory of the lines in store and of those that
-// exist by rule.
+// NewDirectory returns a directory of the stored lines in store and the generated ones.
 func NewDirectory(store Store) *Directory { return &Directory{store} }
 
-// Find returns the line of that number, or ErrUnknownLine. Population is how
-// many lines exist by rule.
+// Find returns the line with that number, or ErrUnknownLine. population is the number of generated
+// lines.
 func (d *Directory) Find(ctx context.Context, number msisdn.Number, population int) (Line, error) {
 	record, err := d.store.Record(ctx, number)
 	if err != nil {
@@ -53,8 +51,7 @@ func (d *Directory) Find(ctx context.Context, number msisdn.Number, population i
 	return Line{}, ErrUnknownLine
 }
 
-// line returns the line that the number is, if it is one: opened at run time or
-// by rule, with all orders.
+// line returns the line with that number, stored or generated, with all its orders.
 func (r Record) line(number msisdn.Number, population int) (Line, bool) {
 	if r.Registration != nil {
 		return registeredLine(number, *r.Registration).With(r.Orders), true
@@ -72,12 +69,12 @@ func registeredLine(number msisdn.Number, registration Registration) Line {
 	}
 }
 
-// pastMonths is how many finished bills a fresh line gets.
+// pastMonths is how many final bills a new line gets.
 const pastMonths = 6
 
-// Open gives the customer a fresh line with a plan and six months of bills
-// behind it, and returns it. A number that KOS knows already is returned as it
-// is, whoever's it is: the caller compares the customer.
+// Open creates a line with a plan and six months of bills for the customer, and returns it. A line
+// that KOS knows already is returned unchanged, even if it is another customer's; the caller must compare the
+// customer.
 func (d *Directory) Open(ctx context.Context, number msisdn.Number, customerID string, in Terms) (Line, error) {
 	if line, err := d.Find(ctx, number, in.Population); !errors.Is(err, ErrUnknownLine) {
 		return line, err
@@ -94,12 +91,11 @@ func (d *Directory) Open(ctx context.Context, number msisdn.Number, customerID s
 	return d.Find(ctx, number, in.Population)
 }
 
-// lastStart is the last day of a month on which a contract starts.
+// lastStart is the last day of a month on which a contract may start.
 const lastStart = 28
 
-// Move gives a number to another customer, with a contract and a plan that begin
-// today, as if it had been returned and given out anew. The customer before has
-// no line and no bills of it any more. An empty name is drawn.
+// Move recycles a number: it gives it to another customer, with a contract and a plan that start
+// today. The former customer's line and bills are gone. An empty name is generated.
 func (d *Directory) Move(ctx context.Context, number msisdn.Number, to Customer, in Terms) (Line, error) {
 	dice := dice{number.Digits()}.within(to.ID)
 	if to.Name == "" {
@@ -113,7 +109,7 @@ func (d *Directory) Move(ctx context.Context, number msisdn.Number, to Customer,
 	return d.Find(ctx, number, in.Population)
 }
 
-// Terms are the circumstances of an opening.
+// Terms are the parameters of an opening.
 type Terms struct {
 	Today      time.Time
 	Population int

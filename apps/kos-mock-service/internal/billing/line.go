@@ -6,7 +6,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Status is whether a line can be used.
+// Status is whether a line is in service.
 type Status string
 
 // The states of a line.
@@ -15,27 +15,27 @@ const (
 	Suspended Status = "SUSPENDED"
 )
 
-// Customer is who pays for a line.
+// Customer is the customer of a line.
 type Customer struct {
 	ID   string
 	Name string
 }
 
-// Order puts a plan in force on a line, from a day on. The day is never before
-// the one on which the order was given: finished bills stay as they are.
+// Order changes the plan of a line from a day on. The day is never before the day of the order, so
+// that final bills do not change.
 type Order struct {
 	ProductCode   string
 	EffectiveFrom time.Time
 }
 
-// Line is a phone line with all that is known about it.
+// Line is a phone line.
 type Line struct {
 	Number   msisdn.Number
 	Customer Customer
 	Status   Status
 	Contract Contract
-	// orders are what gave the line its plans, in the order of their days. The
-	// first is in force from the start of the contract.
+	// orders are the plan changes by effective date. The first is in force from the start of the
+	// contract.
 	orders []Order
 }
 
@@ -47,17 +47,16 @@ func (l Line) PlanOn(day time.Time) Plan {
 			code = order.ProductCode
 		}
 	}
-	plan, _ := PlanByCode(code) // orders are only accepted for plans that exist
+	plan, _ := PlanByCode(code) // orders are accepted for existing plans only
 	return plan
 }
 
-// TerminationFee returns what it costs to leave on the given day.
+// TerminationFee returns the fee for termination on the given day.
 func (l Line) TerminationFee(day time.Time) Won {
 	return l.Contract.terminationFee(l.PlanOn(day), day)
 }
 
-// With returns the line after further orders, which are in the order of their
-// days.
+// With returns the line with further orders, sorted by effective date.
 func (l Line) With(orders []Order) Line {
 	l.orders = append(append([]Order(nil), l.orders...), orders...)
 	return l

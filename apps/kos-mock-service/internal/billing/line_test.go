@@ -72,7 +72,7 @@ func TestPopulationFollowsItsRule(t *testing.T) {
 				t.Errorf("got %q, %v", line.Customer.ID, ok)
 			}
 			if ok && line.Number.Digits() != tc.number {
-				t.Errorf("line is %s", line.Number.Digits())
+				t.Errorf("line number is %s", line.Number.Digits())
 			}
 		})
 	}
@@ -82,7 +82,7 @@ func TestPopulationIsUsable(t *testing.T) {
 	t.Parallel()
 	for _, line := range sample() {
 		if _, err := msisdn.Parse(line.Number.Digits()); err != nil {
-			t.Errorf("%s is no number", line.Number.Digits())
+			t.Errorf("%s is not a line number", line.Number.Digits())
 		}
 		if line.Status != billing.Active || line.Customer.Name == "" {
 			t.Errorf("%s: %+v", line.Number.Digits(), line.Customer)
@@ -174,12 +174,12 @@ func FuzzParseMonth(f *testing.F) {
 	})
 }
 
-// memory is a Store for tests of the directory's own rules.
+// memory is an in-memory Store.
 type memory map[msisdn.Number]billing.Record
 
 func (m memory) Record(_ context.Context, number msisdn.Number) (billing.Record, error) {
 	if strings.HasSuffix(number.Digits(), "99999999") {
-		return billing.Record{}, errors.New("database is away")
+		return billing.Record{}, errors.New("database is unavailable")
 	}
 	return m[number], nil
 }
@@ -196,7 +196,7 @@ func (m memory) Move(_ context.Context, number msisdn.Number, line billing.Regis
 	return nil
 }
 
-func TestAMovedLineIsTheNewCustomersFromTodayOn(t *testing.T) {
+func TestMovedLineBelongsToTheNewCustomerFromToday(t *testing.T) {
 	t.Parallel()
 	terms := billing.Terms{Today: day("2026-01-17"), Population: 1}
 	for _, number := range []msisdn.Number{"01012345678", "01030000000", "01077770003"} {
@@ -210,14 +210,14 @@ func TestAMovedLineIsTheNewCustomersFromTodayOn(t *testing.T) {
 			t.Errorf("%s: the first month costs %d won", number.Digits(), b.MonthlyFee())
 		}
 		if moved.PlanOn(day("2026-03-01")) != moved.PlanOn(terms.Today) {
-			t.Errorf("%s: what the customer before ordered happens", number.Digits())
+			t.Errorf("%s: a scheduled change of the former customer was applied", number.Digits())
 		}
 		if _, err := billing.BillFor(moved, billing.MonthOf(terms.Today).Add(-1), terms.Today); !errors.Is(err, billing.ErrNoBill) {
 			t.Errorf("%s: last month: %v", number.Digits(), err)
 		}
 		again, err := directory.Open(t.Context(), number, "CUST001", terms)
 		if err != nil || again.Customer.ID != "CUST900" {
-			t.Errorf("%s: taken over by %q, %v", number.Digits(), again.Customer.ID, err)
+			t.Errorf("%s: customer after Open is %q, %v", number.Digits(), again.Customer.ID, err)
 		}
 	}
 }
@@ -243,7 +243,7 @@ func TestOpenGivesSixFinishedBills(t *testing.T) {
 	}
 }
 
-func TestOpenNeverTakesOver(t *testing.T) {
+func TestOpenLeavesExistingLinesUnchanged(t *testing.T) {
 	t.Parallel()
 	directory := billing.NewDirectory(memory{})
 	terms := billing.Terms{Today: day("2026-01-17"), Population: 1}
@@ -277,6 +277,6 @@ func TestFind(t *testing.T) {
 	}
 	var refusal *billing.Refusal
 	if _, err := directory.Find(t.Context(), "01099999999", 0); err == nil || errors.As(err, &refusal) {
-		t.Errorf("a failing store is told as %v", err)
+		t.Errorf("error of a failing store is %v", err)
 	}
 }

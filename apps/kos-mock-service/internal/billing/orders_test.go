@@ -23,8 +23,8 @@ func TestRequestIDStandsForOneOrder(t *testing.T) {
 	back := order("r-3", "LTE-BASIC-001")
 	back.Current = "5G-PREMIUM-001"
 	place(t, orders, back)
-	// Both would be decided otherwise today.
-	book.open(day("2026-08-01"))
+	// Both orders would be decided differently today.
+	book.setDay(day("2026-08-01"))
 	for change, want := range map[billing.Change]billing.Placed{
 		order("r-1", "5G-PREMIUM-001"): first, order("r-2", "5G-STANDARD-001"): refused,
 	} {
@@ -63,8 +63,8 @@ func TestClientsFindTheirOwnOrders(t *testing.T) {
 	}
 }
 
-// Any sequence of orders, some of them sent again: the plan in force is that
-// of the last order that has come into force, and each order is one.
+// After any sequence of orders and repeats, the plan in force is that of the last applied order,
+// and each order exists once.
 func TestPlanInForceIsThatOfTheLastAppliedOrder(t *testing.T) {
 	t.Parallel()
 	seen := map[string]int{}
@@ -74,7 +74,7 @@ func TestPlanInForceIsThatOfTheLastAppliedOrder(t *testing.T) {
 		var sent []billing.Change
 		answers := map[string]billing.Placed{}
 		for n := range 40 {
-			book.open(book.today().AddDate(0, 0, random.IntN(4)))
+			book.setDay(book.today().AddDate(0, 0, random.IntN(4)))
 			change := anyOrder(random, book.today(), fmt.Sprintf("r-%d", n))
 			if len(sent) > 0 && random.IntN(3) == 0 {
 				change = sent[random.IntN(len(sent))]
@@ -89,7 +89,7 @@ func TestPlanInForceIsThatOfTheLastAppliedOrder(t *testing.T) {
 			checkPlan(t, seed, book)
 		}
 		if len(book.placed) != len(answers) {
-			t.Errorf("seed %d: %d orders became %d", seed, len(answers), len(book.placed))
+			t.Errorf("seed %d: %d orders are %d in the log", seed, len(answers), len(book.placed))
 		}
 	}
 	for _, kind := range []string{"0000false", "0000true", "2004false", "2005false", "2006false", "2099false"} {
@@ -99,7 +99,7 @@ func TestPlanInForceIsThatOfTheLastAppliedOrder(t *testing.T) {
 	}
 }
 
-// anyOrder returns an order that may be good or bad.
+// anyOrder returns a random order, valid or not.
 func anyOrder(random *rand.Rand, today time.Time, requestID string) billing.Change {
 	plans := billing.Plans()
 	change := order(requestID, plans[random.IntN(len(plans))].Code)
@@ -110,7 +110,7 @@ func anyOrder(random *rand.Rand, today time.Time, requestID string) billing.Chan
 	return change
 }
 
-func checkPlan(t *testing.T, seed uint64, book *orderBook) {
+func checkPlan(t *testing.T, seed uint64, book *memoryLog) {
 	t.Helper()
 	want := "LTE-BASIC-001"
 	for _, placed := range book.placed {

@@ -2,7 +2,7 @@ package billing
 
 import "strconv"
 
-// Operator is the carrier whose network a plan uses.
+// Operator is the operator whose network a plan uses.
 type Operator string
 
 // The operators whose plans KOS sells.
@@ -11,14 +11,13 @@ const (
 	LGU Operator = "LGU"
 )
 
-// Allowance is how much of something a plan includes: a number of units, or as
-// much as one likes.
+// Allowance is the included amount of data, voice or messages; it may be unlimited.
 type Allowance struct {
-	limit int // 0: no limit
+	limit int // 0: unlimited
 	text  string
 }
 
-// String returns the allowance as people read it, such as "100GB" or "무제한".
+// String returns the allowance for display, such as "100GB" or "무제한".
 func (a Allowance) String() string { return a.text }
 
 var (
@@ -32,7 +31,7 @@ func gigabytes(n int) Allowance { return Allowance{n * mbPerGB, strconv.Itoa(n) 
 func minutes(n int) Allowance   { return Allowance{n, strconv.Itoa(n) + "분"} }
 func messages(n int) Allowance  { return Allowance{n, strconv.Itoa(n) + "건"} }
 
-// excess returns how much of used is beyond the allowance.
+// excess returns the part of used beyond the allowance.
 func (a Allowance) excess(used int) int {
 	if a.limit == 0 || used < a.limit {
 		return 0
@@ -40,7 +39,7 @@ func (a Allowance) excess(used int) int {
 	return used - a.limit
 }
 
-// Plan is a product that a line can have.
+// Plan is a tariff.
 type Plan struct {
 	Code        string
 	Name        string
@@ -50,7 +49,7 @@ type Plan struct {
 	Data        Allowance // in MB
 	Voice       Allowance // in minutes
 	SMS         Allowance // in messages
-	// OnSale is false for a plan that only its present customers keep.
+	// OnSale is false for a plan that new customers cannot get.
 	OnSale bool
 }
 
@@ -66,10 +65,10 @@ var catalogue = []Plan{
 	{"LGU-LTE-OLD-001", "LGU LTE 올드", "신규 가입이 중단된 LTE 요금제", LGU, 27_500, gigabytes(3), minutes(300), messages(100), false},
 }
 
-// Plans returns all plans, those no longer on sale included.
+// Plans returns all plans, including those no longer on sale.
 func Plans() []Plan { return append([]Plan(nil), catalogue...) }
 
-// PlanByCode returns the plan of that code, if there is one.
+// PlanByCode returns the plan with that code, if there is one.
 func PlanByCode(code string) (Plan, bool) {
 	for _, plan := range catalogue {
 		if plan.Code == code {

@@ -9,14 +9,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// The population: line 0103nnnnnnn belongs to customer POPnnnnnnn, for every
-// seven-digit n below the population's size. Load tests and seeds rely on it.
+// The generated population: line 0103nnnnnnn belongs to customer POPnnnnnnn, for every seven-digit
+// n below the population size. Load tests and seeds rely on it.
 const (
 	populationLines    = "0103"
 	populationCustomer = "POP"
 )
 
-// PopulationLine returns the population's nth line, n from 0 to 9,999,999.
+// PopulationLine returns the nth generated line, n from 0 to 9,999,999.
 func PopulationLine(n int) Line {
 	number := msisdn.Number(fmt.Sprintf("%s%07d", populationLines, n))
 	d := dice{number.Digits()}
@@ -30,7 +30,7 @@ func PopulationLine(n int) Line {
 	}
 }
 
-// populationIndex returns which of the population's lines a number is.
+// populationIndex returns the index of a generated line.
 func populationIndex(number msisdn.Number) (n int, ok bool) {
 	digits, ok := strings.CutPrefix(number.Digits(), populationLines)
 	if !ok {
@@ -40,7 +40,7 @@ func populationIndex(number msisdn.Number) (n int, ok bool) {
 	return n, err == nil
 }
 
-// drawPlan favours the first operator.
+// drawPlan prefers the first operator.
 func drawPlan(d dice, onSale bool) Plan {
 	operator := KT
 	if d.percent(25, "operator") {
@@ -72,8 +72,8 @@ var testLines = func() map[msisdn.Number]Line {
 	return lines
 }()
 
-// LineByRule returns the line of that number if it is a test line or one of a
-// population of the given size.
+// LineByRule returns the line with that number if it is a test line or one of the first population
+// generated lines.
 func LineByRule(number msisdn.Number, population int) (Line, bool) {
 	if line, ok := testLines[number]; ok {
 		return line, true

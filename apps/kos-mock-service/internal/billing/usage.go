@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Usage is what a line has used of its plan within a month.
+// Usage is a line's usage within a month.
 type Usage struct {
 	DataMB       int
 	VoiceMinutes int
@@ -18,14 +18,14 @@ func (u Usage) Data() string {
 	return fmt.Sprintf("%d.%dGB", tenths/10, tenths%10)
 }
 
-// Voice returns the time talked, such as "124분".
+// Voice returns the duration of calls, such as "124분".
 func (u Usage) Voice() string { return fmt.Sprintf("%d분", u.VoiceMinutes) }
 
 // SMS returns the messages sent, such as "35건".
 func (u Usage) SMS() string { return fmt.Sprintf("%d건", u.Messages) }
 
-// What goes beyond an allowance, in won per MB, minute and message. Data has a
-// ceiling, as the regulator asks for.
+// Prices beyond the allowance, in won per MB, minute and message. The price of data is capped, as
+// the regulator requires.
 const (
 	excessPerMB      Won = 6
 	excessPerMinute  Won = 108
@@ -33,7 +33,7 @@ const (
 	excessDataMax    Won = 33_000
 )
 
-// fee returns what the part of the usage beyond the plan's allowances costs.
+// fee returns the price of the usage beyond the plan's allowances.
 func (u Usage) fee(plan Plan) Won {
 	data := Won(plan.Data.excess(u.DataMB)) * excessPerMB
 	return min(data, excessDataMax) +
@@ -41,8 +41,8 @@ func (u Usage) fee(plan Plan) Won {
 		Won(plan.SMS.excess(u.Messages))*excessPerMessage
 }
 
-// usage returns what the line has used in the month up to and including day
-// through. It grows with each day and never shrinks.
+// usage returns the line's usage in the month up to and including day through. It never decreases
+// from day to day.
 func usage(line Line, month Month, through time.Time) Usage {
 	from := later(month.First(), line.Contract.Start)
 	plan := line.PlanOn(from)
@@ -54,8 +54,8 @@ func usage(line Line, month Month, through time.Time) Usage {
 	}
 }
 
-// habit draws how much is used in a whole month: around an allowance that has
-// a limit, and around what is typical where there is none.
+// habit returns the usage of a whole month: around a limited allowance, and around typical for an
+// unlimited one.
 func habit(d dice, name string, allowance Allowance, typical int) int {
 	if allowance.limit == 0 {
 		return typical * d.between(20, 180, name) / 100
@@ -63,8 +63,7 @@ func habit(d dice, name string, allowance Allowance, typical int) int {
 	return allowance.limit * d.between(40, 112, name) / 100
 }
 
-// spread returns how much of the month's total falls on the days from the
-// first to the last given, some days heavier than others.
+// spread returns the part of the month's total for a range of days, which have different weights.
 func (d dice) spread(total int, month Month, from, through time.Time) int {
 	var seen, all int
 	for n := 1; n <= month.Last().Day(); n++ {

@@ -9,13 +9,13 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// TestEveryRouteHasARule keeps a route from being forgotten: what is not in the
-// document, or says not who may call it, no suite attacks.
+// TestEveryRouteHasARule fails for a route that the document lacks or for which it does not say who
+// may call it, because the access suite would skip it.
 func TestEveryRouteHasARule(t *testing.T) {
 	t.Parallel()
 	router, ok := newKOS().handler.(*mux.Router)
 	if !ok {
-		t.Fatal("the API is no router")
+		t.Fatal("the handler is not a router")
 	}
 	access.Parity(t, api.OpenAPI, router)
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/settings"
 )
 
-// behaviorChange is how an endpoint is told to behave, instead of all that it
-// was told before.
+// behaviorChange is a new override, which replaces the previous one.
 type behaviorChange struct {
 	Latency        *behavior.Latency `json:"latency"`
 	ErrorShare     *float64          `json:"errorShare"`
@@ -27,17 +26,17 @@ type behaviorChange struct {
 	Script         []scriptedAnswer  `json:"script"`
 }
 
-// scriptedAnswer is what the next calls get, of one line if it names one.
+// scriptedAnswer is the answer to the next calls, of one line if given.
 type scriptedAnswer struct {
 	behavior.Step
 
-	Times      int    `json:"times"` // 0 is once
+	Times      int    `json:"times"` // 0 means once
 	LineNumber string `json:"lineNumber"`
 }
 
 const maxOutage = 24 * 60 * 60 // seconds
 
-// override returns the change without its script.
+// override returns the override without its script.
 func (c *behaviorChange) override(now time.Time) (behavior.Override, error) {
 	override := behavior.Override{
 		Latency: c.Latency, ErrorShare: c.ErrorShare, ErrorStatus: c.ErrorStatus,
@@ -53,7 +52,7 @@ func (c *behaviorChange) override(now time.Time) (behavior.Override, error) {
 	return override, override.Validate()
 }
 
-// script returns the scripted answers one by one.
+// script returns the script with repetitions expanded.
 func (c *behaviorChange) script(s *settings.Settings) ([]behavior.ScriptedStep, error) {
 	var steps []behavior.ScriptedStep
 	for i, scripted := range c.Script {
@@ -97,7 +96,7 @@ func (a *API) changeBehavior(w http.ResponseWriter, r *http.Request) error {
 	return a.showBehavior(w, r)
 }
 
-// behaviorState is how an endpoint behaves, and why.
+// behaviorState is the behaviour of an endpoint with its sources.
 type behaviorState struct {
 	Endpoint   behavior.Endpoint `json:"endpoint"`
 	Configured behavior.Profile  `json:"configured"`
@@ -118,7 +117,7 @@ func (a *API) showBehavior(w http.ResponseWriter, r *http.Request) error {
 	configured := current.Endpoints[endpoint]
 	return httpjson.Write(w, http.StatusOK, behaviorState{
 		Endpoint: endpoint, Configured: configured, Override: override,
-		Effective: override.Conduct(configured, a.Now(), "").Profile, ScriptLeft: left,
+		Effective: override.Effective(configured, a.Now(), "").Profile, ScriptLeft: left,
 	})
 }
 
@@ -142,7 +141,7 @@ func (a *API) reset(w http.ResponseWriter, r *http.Request, endpoints ...behavio
 	return nil
 }
 
-// adminTarget returns the endpoint that the path names, and the settings.
+// adminTarget returns the endpoint in the path, and the settings.
 func (a *API) adminTarget(r *http.Request) (behavior.Endpoint, *settings.Settings, error) {
 	current, err := a.Settings.Current(r.Context())
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
-// billInquiry asks for a line's bill of a month.
+// billInquiry is a request for a line's bill of a month.
 type billInquiry struct {
 	byToken
-	lineQuestion
+	lineRequest
 	month billing.Month
 }
 
-func newBillInquiry() question { return &billInquiry{} }
+func newBillInquiry() kosRequest { return &billInquiry{} }
 
 func (q *billInquiry) read(r *http.Request) error {
 	var in struct {
@@ -39,20 +39,20 @@ func (q *billInquiry) read(r *http.Request) error {
 	return nil
 }
 
-func (q *billInquiry) answer(ctx context.Context, d desk) (any, error) {
-	line, err := d.directory.Find(ctx, q.number, d.settings.PopulationSize)
+func (q *billInquiry) answer(ctx context.Context, env answerEnv) (any, error) {
+	line, err := env.directory.Find(ctx, q.number, env.settings.PopulationSize)
 	if err != nil {
 		return nil, err
 	}
-	bill, err := billing.BillFor(line, q.month, d.today)
+	bill, err := billing.BillFor(line, q.month, env.today)
 	if err != nil {
 		return nil, err
 	}
 	return describeBill(bill), nil
 }
 
-// billData is a bill as KOS tells it. Days within a payment are YYYYMMDD, other
-// days YYYY-MM-DD; money is whole won.
+// billData is the JSON form of a bill. Days within a payment are YYYYMMDD, other days YYYY-MM-DD;
+// money is in whole won.
 type billData struct {
 	LineNumber        string      `json:"lineNumber"`
 	BillingMonth      string      `json:"billingMonth"` // YYYYMM
@@ -69,7 +69,7 @@ type billData struct {
 	Payment           payment     `json:"payment"`
 }
 
-// planSummary is a plan as bills and orders tell it.
+// planSummary is the JSON form of a plan in bills and orders.
 type planSummary struct {
 	ProductCode string      `json:"productCode"`
 	ProductName string      `json:"productName"`
@@ -94,7 +94,7 @@ type charges struct {
 	Discounts      []discount  `json:"discounts"`
 }
 
-// period is what one plan costs from one day to another, both included.
+// period is the price of one plan for a range of days, both inclusive.
 type period struct {
 	Name   string      `json:"name"`
 	From   string      `json:"from"`
@@ -115,7 +115,7 @@ type usage struct {
 
 type term struct {
 	Description string  `json:"description"`
-	TermEndDate *string `json:"termEndDate"` // null: not bound
+	TermEndDate *string `json:"termEndDate"` // null: no term
 }
 
 type payment struct {
@@ -168,7 +168,7 @@ func describeCharges(b billing.Bill) charges {
 	return described
 }
 
-// termEnd returns the last day of the line's term, nil if it is not bound.
+// termEnd returns the last day of the line's term, or nil without a term.
 func termEnd(line billing.Line, day time.Time) *string {
 	end, bound := line.Contract.TermEnd(day)
 	if !bound {
@@ -178,14 +178,14 @@ func termEnd(line billing.Line, day time.Time) *string {
 	return &text
 }
 
-// lineQuestion is the part of a question that names a line.
-type lineQuestion struct {
+// lineRequest is the part of a request that names a line.
+type lineRequest struct {
 	number    msisdn.Number
 	requestID string
 }
 
-// take reads the fields that every question about a line has.
-func (q *lineQuestion) take(lineNumber, requestID string) error {
+// take parses the fields that every request about a line has.
+func (q *lineRequest) take(lineNumber, requestID string) error {
 	number, err := msisdn.Parse(lineNumber)
 	if err != nil {
 		return badInput("lineNumber")
@@ -197,4 +197,4 @@ func (q *lineQuestion) take(lineNumber, requestID string) error {
 	return nil
 }
 
-func (q *lineQuestion) subject() (requestID string, line msisdn.Number) { return q.requestID, q.number }
+func (q *lineRequest) subject() (requestID string, line msisdn.Number) { return q.requestID, q.number }

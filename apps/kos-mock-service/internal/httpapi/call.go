@@ -16,46 +16,44 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/token"
 )
 
-// question is what a caller asks of an endpoint.
-type question interface {
-	// read takes the question from the request. It returns a badInput for one
-	// that cannot be understood.
+// kosRequest is a request to a KOS endpoint.
+type kosRequest interface {
+	// read parses the HTTP request. It returns a badInput for an invalid one.
 	read(r *http.Request) error
-	// client returns who asks, or token.ErrDenied.
+	// client returns the authenticated client, or token.ErrDenied.
 	client(r *http.Request, authority token.Authority) (string, error)
-	// subject returns what the log of calls may know about the question.
+	// subject returns the parts of the request that the call log may contain.
 	subject() (requestID string, line msisdn.Number)
-	// answer returns the data of the answer. It returns a *billing.Refusal for
-	// what KOS refuses.
-	answer(ctx context.Context, d desk) (any, error)
+	// answer returns the data of the answer, or a *billing.Refusal.
+	answer(ctx context.Context, env answerEnv) (any, error)
 }
 
-// desk is what answers are made from.
-type desk struct {
+// answerEnv is what answers are computed from.
+type answerEnv struct {
 	settings  *settings.Settings
 	directory *billing.Directory
 	orders    *billing.Orders
-	client    string // who asks
+	client    string // authenticated client
 	today     time.Time
 }
 
-// kos returns the handler of an endpoint whose questions start as blank makes
-// them. Every call goes the same way: it is understood as far as possible,
-// recorded and judged, made to wait, and answered.
-func (a *API) kos(endpoint behavior.Endpoint, blank func() question) http.Handler {
+// kos returns the handler of an endpoint. newRequest returns an empty request of the endpoint.
+// Every call passes the same stages: it is parsed as far as possible, recorded and decided about,
+// delayed, and answered.
+func (a *API) kos(endpoint behavior.Endpoint, newRequest func() kosRequest) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		call := &call{api: a, endpoint: endpoint, clientID: behavior.Anonymous, question: blank()}
+		call := &call{api: a, endpoint: endpoint, clientID: behavior.Anonymous, request: newRequest()}
 		a.finish(w, r, call, call.serve(r))
 	})
 }
 
-// call is one call on its way.
+// call is a call in progress.
 type call struct {
 	api      *API
 	endpoint behavior.Endpoint
 	clientID string
-	question question
-	// recorded is the call's place in the log, once it has one.
+	request  kosRequest
+	// recorded is the call's record in the log, once it exists.
 	recorded behavior.Answer
 }
 
@@ -66,12 +64,12 @@ func (c *call) serve(r *http.Request) reply {
 		return broken(err)
 	}
 	authority := token.NewAuthority(current, c.api.Now)
-	inputErr := c.question.read(r)
-	clientID, authErr := identify(r, c.question, authority)
+	inputErr := c.request.read(r)
+	clientID, authErr := identify(r, c.request, authority)
 	if authErr == nil {
 		c.clientID = clientID
 	}
-	verdict, err := c.judge(r.Context(), current)
+	decision, err := c.decide(r.Context(), current)
 	if err != nil {
 		return broken(err)
 	}
@@ -82,18 +80,18 @@ func (c *call) serve(r *http.Request) reply {
 		case inputErr != nil:
 			return badRequest(inputErr)
 		}
-		return answered(c.question.answer(r.Context(), c.desk(current)))
+		return answered(c.request.answer(r.Context(), c.answerEnv(current)))
 	})
-	return c.follow(r.Context(), verdict, work)
+	return c.follow(r.Context(), decision, work)
 }
 
-// callerHeader is where a sidecar says which app calls. The app itself cannot:
-// its sidecar overwrites it.
+// callerHeader contains the app id of the caller. The caller's sidecar sets it and overwrites what
+// the app sends.
 const callerHeader = "dapr-caller-app-id"
 
-// identify returns who asks, or token.ErrDenied. Credentials and tokens are of
-// use to the app that they belong to, and to no other that got hold of them.
-func identify(r *http.Request, q question, authority token.Authority) (string, error) {
+// identify returns the authenticated client, or token.ErrDenied. Credentials and tokens are only
+// accepted from the app that they belong to.
+func identify(r *http.Request, q kosRequest, authority token.Authority) (string, error) {
 	clientID, err := q.client(r, authority)
 	if err != nil {
 		return "", err
@@ -104,45 +102,44 @@ func identify(r *http.Request, q question, authority token.Authority) (string, e
 	return clientID, nil
 }
 
-// follow gives the call what the verdict says. The work is done before the
-// verdict's time passes or after it, or never.
-func (c *call) follow(ctx context.Context, verdict behavior.Verdict, work func() reply) reply {
-	if verdict.After {
+// follow carries out the decision. It does the work before the delay, after it, or not at all.
+func (c *call) follow(ctx context.Context, decision behavior.Decision, work func() reply) reply {
+	if decision.After {
 		work()
 	}
-	if err := c.api.Gate.Wait(ctx, c.endpoint, verdict); err != nil {
+	if err := c.api.Gate.Wait(ctx, c.endpoint, decision); err != nil {
 		return interrupted(err)
 	}
 	switch {
-	case verdict.Status == http.StatusTooManyRequests:
-		return failed(verdict.Status, outcomeLimited).after(verdict.RetryAfter)
-	case verdict.Status != 0:
-		return failed(verdict.Status, outcomeFault).after(verdict.RetryAfter)
-	case verdict.Drop:
+	case decision.Status == http.StatusTooManyRequests:
+		return failed(decision.Status, outcomeLimited).after(decision.RetryAfter)
+	case decision.Status != 0:
+		return failed(decision.Status, outcomeFault).after(decision.RetryAfter)
+	case decision.Drop:
 		return dropped()
 	}
 	return work()
 }
 
-func (c *call) desk(current *settings.Settings) desk {
-	return desk{
+func (c *call) answerEnv(current *settings.Settings) answerEnv {
+	return answerEnv{
 		settings: current, directory: c.api.Directory, orders: c.api.Orders,
 		client: c.clientID, today: billing.Today(c.api.Now()),
 	}
 }
 
-// judge records the call and returns what it gets.
-func (c *call) judge(ctx context.Context, current *settings.Settings) (behavior.Verdict, error) {
-	requestID, line := c.question.subject()
-	at := c.api.Now().Truncate(time.Microsecond) // as exact as the database
-	verdict, err := c.api.Gate.Judge(ctx, behavior.Call{
+// decide records the call and returns the decision about it.
+func (c *call) decide(ctx context.Context, current *settings.Settings) (behavior.Decision, error) {
+	requestID, line := c.request.subject()
+	at := c.api.Now().Truncate(time.Microsecond) // the database's precision
+	decision, err := c.api.Gate.Decide(ctx, behavior.Call{
 		Endpoint: c.endpoint, Client: c.clientID, RequestID: requestID, Line: current.Pseudonym(line), At: at,
 	}, current.Endpoints[c.endpoint])
-	c.recorded = behavior.Answer{CallID: verdict.CallID, CalledAt: at}
-	return verdict, err
+	c.recorded = behavior.Answer{CallID: decision.CallID, CalledAt: at}
+	return decision, err
 }
 
-// finish writes the reply, once the log knows it.
+// finish records the reply and writes it.
 func (a *API) finish(w http.ResponseWriter, r *http.Request, c *call, reply reply) {
 	a.calls.WithLabelValues(string(c.endpoint), c.clientID, reply.outcome).Inc()
 	telemetry.Annotate(r.Context(), slog.String("client", c.clientID),
@@ -157,7 +154,7 @@ func (a *API) finish(w http.ResponseWriter, r *http.Request, c *call, reply repl
 	reply.write(w)
 }
 
-// byToken is the part of a question that proves who asks by a token.
+// byToken is the part of a request that authenticates with a token.
 type byToken struct{}
 
 func (byToken) client(r *http.Request, authority token.Authority) (string, error) {

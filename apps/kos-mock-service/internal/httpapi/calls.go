@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 )
 
-// callQuery chooses calls to count. What is empty is not asked for.
+// callQuery selects calls to count. Empty fields match all.
 type callQuery struct {
 	Endpoint   string `json:"endpoint"`
 	Client     string `json:"client"`
@@ -22,7 +22,7 @@ type callQuery struct {
 
 const idFormat = "64자 이하의 영문자, 숫자, '.', '_', '-'만 사용할 수 있습니다."
 
-// countCalls takes its query from the URL, which is no place for a line number.
+// countCalls takes its query from the URL, which must not contain a line number.
 func (a *API) countCalls(w http.ResponseWriter, r *http.Request) error {
 	params := query.New(r)
 	return a.answerCount(w, r, callQuery{
@@ -44,10 +44,10 @@ func (a *API) countCallsOf(w http.ResponseWriter, r *http.Request) error {
 type callCounts struct {
 	Total        int64            `json:"total"`
 	Limited      int64            `json:"limited"`    // answered with 429
-	Unanswered   int64            `json:"unanswered"` // running, hanging or abandoned
+	Unanswered   int64            `json:"unanswered"` // in progress, hanging or abandoned
 	ByStatus     map[string]int64 `json:"byStatus"`
 	ByResultCode map[string]int64 `json:"byResultCode"`
-	// BusiestMinute is of one client at one endpoint, within the last day.
+	// BusiestMinute is the maximum of one client at one endpoint, within the last day.
 	BusiestMinute int64 `json:"busiestMinute"`
 }
 

@@ -12,15 +12,15 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
-// productChange orders another plan for a line.
+// productChange is an order to change the plan of a line.
 type productChange struct {
 	byToken
-	lineQuestion
+	lineRequest
 	current, target string
 	on              time.Time // zero: at once
 }
 
-func newProductChange() question { return &productChange{} }
+func newProductChange() kosRequest { return &productChange{} }
 
 func (q *productChange) read(r *http.Request) error {
 	var in struct {
@@ -53,14 +53,14 @@ func (q *productChange) read(r *http.Request) error {
 	return nil
 }
 
-// A code that could be one; whether it is, is an answer.
+// productCodePattern matches well-formed codes. An unknown code is a business answer.
 var productCodePattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 
-func (q *productChange) answer(ctx context.Context, d desk) (any, error) {
-	placed, err := d.orders.Place(ctx, billing.Change{
-		RequestID: q.requestID, Client: d.client, Number: q.number,
+func (q *productChange) answer(ctx context.Context, env answerEnv) (any, error) {
+	placed, err := env.orders.Place(ctx, billing.Change{
+		RequestID: q.requestID, Client: env.client, Number: q.number,
 		Current: q.current, Target: q.target, On: q.on,
-	}, d.settings.PopulationSize)
+	}, env.settings.PopulationSize)
 	switch {
 	case errors.Is(err, billing.ErrRequestReused):
 		return nil, badInput("requestId")
@@ -74,7 +74,7 @@ func (q *productChange) answer(ctx context.Context, d desk) (any, error) {
 	return describeOrder(placed), nil
 }
 
-// orderData is an accepted order as KOS tells it: the same whenever it is told.
+// orderData is the JSON form of an accepted order. It is the same in every answer.
 type orderData struct {
 	RequestID           string      `json:"requestId"`
 	LineNumber          string      `json:"lineNumber"`
@@ -87,7 +87,7 @@ type orderData struct {
 }
 
 func describeOrder(placed billing.Placed) orderData {
-	plan, _ := billing.PlanByCode(placed.Target) // orders are only accepted for plans that exist
+	plan, _ := billing.PlanByCode(placed.Target) // orders are accepted for existing plans only
 	return orderData{
 		RequestID:           placed.RequestID,
 		LineNumber:          placed.Number.Digits(),
@@ -110,13 +110,13 @@ func orderStatus(placed billing.Placed) string {
 	return "APPLIED"
 }
 
-// changeStatus asks what became of an order.
+// changeStatus is a request for the state of an order.
 type changeStatus struct {
 	byToken
 	requestID string
 }
 
-func newChangeStatus() question { return &changeStatus{} }
+func newChangeStatus() kosRequest { return &changeStatus{} }
 
 func (q *changeStatus) read(r *http.Request) error {
 	var in struct {
@@ -134,7 +134,7 @@ func (q *changeStatus) read(r *http.Request) error {
 
 func (q *changeStatus) subject() (requestID string, line msisdn.Number) { return q.requestID, "" }
 
-// changeOutcome is what became of an order. What is not known is null.
+// changeOutcome is the state of an order. Unknown fields are null.
 type changeOutcome struct {
 	RequestID     string     `json:"requestId"`
 	Found         bool       `json:"found"`
@@ -143,9 +143,9 @@ type changeOutcome struct {
 	Order         *orderData `json:"order"` // null unless accepted
 }
 
-func (q *changeStatus) answer(ctx context.Context, d desk) (any, error) {
+func (q *changeStatus) answer(ctx context.Context, env answerEnv) (any, error) {
 	outcome := changeOutcome{RequestID: q.requestID}
-	placed, found, err := d.orders.Find(ctx, d.client, q.requestID)
+	placed, found, err := env.orders.Find(ctx, env.client, q.requestID)
 	if err != nil || !found {
 		return outcome, err
 	}

@@ -13,7 +13,7 @@ import (
 const productChange = `{"lineNumber":"010-9999-8888","currentProductCode":"LTE-BASIC-001",` +
 	`"targetProductCode":"5G-PREMIUM-001","requestId":"request-1"}`
 
-func TestFaultsMayComeAfterTheWork(t *testing.T) {
+func TestFaultsBeforeAndAfterTheWork(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		admission behavior.Admission
@@ -24,11 +24,11 @@ func TestFaultsMayComeAfterTheWork(t *testing.T) {
 		"no fault, work first": {behavior.Admission{Step: &behavior.Step{After: true}}, http.StatusOK, true},
 		"failure before":       {behavior.Admission{Step: &behavior.Step{Status: 504}}, http.StatusGatewayTimeout, false},
 		"failure after":        {behavior.Admission{Step: &behavior.Step{Status: 504, After: true}}, http.StatusGatewayTimeout, true},
-		"told so for all": {
+		"override: after": {
 			behavior.Admission{Override: behavior.Override{ErrorShare: new(1.0), After: new(true)}},
 			http.StatusInternalServerError, true,
 		},
-		"told otherwise for all": {
+		"override: before": {
 			behavior.Admission{Override: behavior.Override{ErrorShare: new(1.0), After: new(false)}},
 			http.StatusInternalServerError, false,
 		},
@@ -57,7 +57,7 @@ func TestFaultsMayComeAfterTheWork(t *testing.T) {
 	}
 }
 
-func TestAnswersMayBeDropped(t *testing.T) {
+func TestDroppedAnswers(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]bool{"before the work": false, "after the work": true} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestAnswersMayBeDropped(t *testing.T) {
 	}
 }
 
-func TestOrderOfACallerWhoLeaves(t *testing.T) {
+func TestOrderOfDisconnectedClient(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]bool{"before the work": false, "after the work": true} {
 		t.Run(name, func(t *testing.T) {
@@ -95,20 +95,20 @@ func TestOrderOfACallerWhoLeaves(t *testing.T) {
 	}
 }
 
-func TestOrdersThatCannotBeUnderstood(t *testing.T) {
+func TestInvalidOrdersAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ from, to string }{
-		"line":           {"010-9999-8888", "010-9999-888"},
-		"current plan":   {"LTE-BASIC-001", ""},
-		"target plan":    {"5G-PREMIUM-001", "5G PREMIUM"},
-		"long plan":      {"5G-PREMIUM-001", strings.Repeat("5", 41)},
-		"request id":     {"request-1", "request 1"},
-		"unknown field":  {`"requestId"`, `"when":"now","requestId"`},
-		"no day":         {`"requestId"`, `"effectiveDate":"20260118","requestId"`},
-		"no calendar":    {`"requestId"`, `"effectiveDate":"2026-02-30","requestId"`},
-		"past":           {`"requestId"`, `"effectiveDate":"2026-01-16","requestId"`},
-		"far":            {`"requestId"`, `"effectiveDate":"2026-03-19","requestId"`},
-		"time for a day": {`"requestId"`, `"effectiveDate":"2026-01-18T00:00:00Z","requestId"`},
+		"line":              {"010-9999-8888", "010-9999-888"},
+		"current plan":      {"LTE-BASIC-001", ""},
+		"target plan":       {"5G-PREMIUM-001", "5G PREMIUM"},
+		"long plan":         {"5G-PREMIUM-001", strings.Repeat("5", 41)},
+		"request id":        {"request-1", "request 1"},
+		"unknown field":     {`"requestId"`, `"when":"now","requestId"`},
+		"wrong date format": {`"requestId"`, `"effectiveDate":"20260118","requestId"`},
+		"impossible date":   {`"requestId"`, `"effectiveDate":"2026-02-30","requestId"`},
+		"past":              {`"requestId"`, `"effectiveDate":"2026-01-16","requestId"`},
+		"far":               {`"requestId"`, `"effectiveDate":"2026-03-19","requestId"`},
+		"time as date":      {`"requestId"`, `"effectiveDate":"2026-01-18T00:00:00Z","requestId"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -122,7 +122,7 @@ func TestOrdersThatCannotBeUnderstood(t *testing.T) {
 	}
 }
 
-func TestOrdersWithoutALogAre503(t *testing.T) {
+func TestOrderLogOutageIs503(t *testing.T) {
 	t.Parallel()
 	for path, body := range map[string]string{
 		"/api/kos/product-change":        productChange,

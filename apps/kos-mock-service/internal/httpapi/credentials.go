@@ -10,15 +10,15 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/token"
 )
 
-// credentials asks for an access token.
+// credentials is a request for an access token.
 type credentials struct {
 	ClientID     string `json:"clientId"`
 	ClientSecret string `json:"clientSecret"`
 
-	token string // once granted
+	token string // set once granted
 }
 
-func newCredentials() question { return &credentials{} }
+func newCredentials() kosRequest { return &credentials{} }
 
 func (q *credentials) read(r *http.Request) error {
 	switch err := httpjson.Decode(r, q); {
@@ -32,7 +32,7 @@ func (q *credentials) read(r *http.Request) error {
 	return nil
 }
 
-// client denies nobody whose credentials could not be read: that is bad input.
+// client returns no error for credentials that could not be parsed, because that is invalid input.
 func (q *credentials) client(_ *http.Request, authority token.Authority) (string, error) {
 	if q.ClientID == "" || q.ClientSecret == "" {
 		return behavior.Anonymous, nil
@@ -53,6 +53,6 @@ type grant struct {
 	ExpiresIn   int    `json:"expiresIn"` // seconds
 }
 
-func (q *credentials) answer(_ context.Context, d desk) (any, error) {
-	return grant{AccessToken: q.token, TokenType: "Bearer", ExpiresIn: d.settings.Token.TTLSeconds}, nil
+func (q *credentials) answer(_ context.Context, env answerEnv) (any, error) {
+	return grant{AccessToken: q.token, TokenType: "Bearer", ExpiresIn: env.settings.Token.TTLSeconds}, nil
 }

@@ -27,13 +27,13 @@ import (
 
 var noon = time.Date(2026, 1, 17, 12, 0, 0, 0, time.UTC)
 
-// kos is an API whose surroundings fail as a test wants.
+// kos is an API with dependencies that fail on demand.
 type kos struct {
 	settings  *settings.Settings
 	admission behavior.Admission
 
 	noSettings, noLedger, noStore error
-	registered                    error // nil: yes
+	registered                    error // nil: registered
 
 	calls   []behavior.Call
 	answers []behavior.Answer
@@ -59,7 +59,7 @@ func newKOS() *kos {
 	return k
 }
 
-// api returns an API in these surroundings.
+// api returns an API with these dependencies.
 func (k *kos) api() *httpapi.API {
 	now := func() time.Time { return noon }
 	return httpapi.New(httpapi.Params{
@@ -118,8 +118,7 @@ func (k *kos) Registered(context.Context, string, msisdn.Number) (bool, error) {
 
 const inquiry = `{"lineNumber":"01012345678","billingMonth":"202512","requestId":"request-1"}`
 
-// ask posts body as the client whose token it is and returns status, code and
-// headers.
+// ask posts body with a bearer token and returns status, code and headers.
 func (k *kos) ask(ctx context.Context, t *testing.T, path, bearer, body string) (int, string, http.Header) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(body))
@@ -176,15 +175,15 @@ phonebill_kos_mock_calls_total{client="bill-inquiry-service",endpoint="bill-inqu
 	}
 }
 
-func TestCallOfNobodyKnown(t *testing.T) {
+func TestAnonymousCalls(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		path, body, code string
 		status           int
 	}{
 		"no token":                     {"/api/kos/bill-inquiry", inquiry, "9002", http.StatusUnauthorized},
-		"no token, and nonsense":       {"/api/kos/bill-inquiry", `{`, "9002", http.StatusUnauthorized},
-		"nonsense for credentials":     {"/api/kos/auth", `{`, "9001", http.StatusBadRequest},
+		"no token, invalid JSON":       {"/api/kos/bill-inquiry", `{`, "9002", http.StatusUnauthorized},
+		"credentials of invalid JSON":  {"/api/kos/auth", `{`, "9001", http.StatusBadRequest},
 		"credentials with a bad field": {"/api/kos/auth", `{"clientId":1,"clientSecret":"x"}`, "9001", http.StatusBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,12 +200,12 @@ func TestCallOfNobodyKnown(t *testing.T) {
 	}
 }
 
-// TestCredentialsAreOfUseToTheirAppOnly asks with a good token, and for one,
-// as calls come that a sidecar brings.
-func TestCredentialsAreOfUseToTheirAppOnly(t *testing.T) {
+// TestCredentialsAreBoundToTheirApp uses a valid token, and requests one, through sidecars of
+// several apps.
+func TestCredentialsAreBoundToTheirApp(t *testing.T) {
 	t.Parallel()
 	for caller, want := range map[string]int{
-		"":                     http.StatusOK, // not through a sidecar
+		"":                     http.StatusOK, // without a sidecar
 		"bill-inquiry-service": http.StatusOK,
 		"auth-service":         http.StatusUnauthorized,
 		"anonymous":            http.StatusUnauthorized,
@@ -239,12 +238,12 @@ func TestFaultsComeBeforeRefusals(t *testing.T) {
 	}
 }
 
-func TestWhatBreaksIs503(t *testing.T) {
+func TestDependencyFailureIs503(t *testing.T) {
 	t.Parallel()
-	away := errors.New("away")
+	away := errors.New("unavailable")
 	for name, tc := range map[string]struct {
 		breakIt func(*kos)
-		// recorded is how many answers the log of calls is told.
+		// recorded is the number of answers in the call log.
 		recorded int
 	}{
 		"settings": {func(k *kos) { k.noSettings = away }, 0},
@@ -267,7 +266,7 @@ func TestWhatBreaksIs503(t *testing.T) {
 	}
 }
 
-func TestCallerWhoLeavesIsNotAnswered(t *testing.T) {
+func TestAbandonedCallIsNotAnswered(t *testing.T) {
 	t.Parallel()
 	k := newKOS()
 	k.admission.Override.Hang = true
@@ -289,7 +288,7 @@ func TestRetryAfterIsRoundedUp(t *testing.T) {
 	}
 }
 
-func TestMockDataNeedsItsSurroundings(t *testing.T) {
+func TestMockDataDuringOutages(t *testing.T) {
 	t.Parallel()
 	unavailable := problem.New(problem.Unavailable, "AUTH_UNAVAILABLE", "")
 	for name, tc := range map[string]struct {

@@ -18,8 +18,7 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// TestEveryRouteRefusesBadInput sends every operation of the document what none
-// may take.
+// TestEveryRouteRefusesBadInput sends invalid input to every operation of the document.
 func TestEveryRouteRefusesBadInput(t *testing.T) {
 	t.Parallel()
 	k := newKOS()
@@ -62,7 +61,7 @@ func (*kos) CountCalls(context.Context, behavior.CallFilter) ([]behavior.CallCou
 // BusiestMinute implements httpapi.CallLog.
 func (*kos) BusiestMinute(context.Context, behavior.CallFilter) (int64, error) { return 0, nil }
 
-// orderLog is httpapi.OrderLog without orders.
+// orderLog is an empty httpapi.OrderLog.
 type orderLog struct{}
 
 func (orderLog) Orders(context.Context, billing.OrderFilter) ([]billing.Placed, error) {

@@ -17,13 +17,13 @@ import (
 type lineMove struct {
 	LineNumber   string `json:"lineNumber"`
 	CustomerID   string `json:"customerId"`
-	CustomerName string `json:"customerName"` // "": KOS makes one up
+	CustomerName string `json:"customerName"` // "": generated
 }
 
-// maxName is how many letters a customer's name has at most.
+// maxName is the maximum length of a customer's name.
 const maxName = 50
 
-// read returns the number and the customer, or every fault.
+// read returns the number and the customer, or all validation errors.
 func (m lineMove) read() (msisdn.Number, billing.Customer, error) {
 	faults := map[string]string{}
 	number, err := msisdn.Parse(m.LineNumber)
@@ -42,7 +42,7 @@ func (m lineMove) read() (msisdn.Number, billing.Customer, error) {
 	return number, billing.Customer{ID: m.CustomerID, Name: m.CustomerName}, nil
 }
 
-// movedLine is a line of a customer who has just got it.
+// movedLine is the JSON form of a line after a move.
 type movedLine struct {
 	LineNumber   string `json:"lineNumber"`
 	CustomerID   string `json:"customerId"`

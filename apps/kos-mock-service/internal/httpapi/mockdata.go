@@ -10,13 +10,13 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
-// Refusals to make demo data.
+// Refusals to create demo data.
 var (
 	errNotRegistered = problem.New(problem.NotFound, "LINE_NOT_REGISTERED", "해당 고객으로 등록된 회선이 아닙니다.")
 	errLineTaken     = problem.New(problem.Conflict, "LINE_TAKEN", "다른 고객이 사용 중인 회선입니다.")
 )
 
-// mockDataMonths is how far back the answer names bills.
+// mockDataMonths is how many months of bills the answer lists.
 const mockDataMonths = 6
 
 type mockData struct {
@@ -27,8 +27,8 @@ type mockData struct {
 	BillingMonths []string `json:"billingMonths"` // YYYYMM with finished bills, newest first
 }
 
-// makeMockData gives a fresh line a plan and six months of bills. A line that
-// KOS knows already is left as it is, and admitted only to its own customer.
+// makeMockData creates a line with a plan and six months of bills. A line that KOS knows already is
+// unchanged, and only its own customer gets an answer about it.
 func (a *API) makeMockData(w http.ResponseWriter, r *http.Request) error {
 	customerID, number, err := readMockData(r)
 	if err != nil {
@@ -56,7 +56,7 @@ func (a *API) makeMockData(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Success(w, http.StatusOK, describeMockData(line, terms), "모의 데이터를 준비했습니다.")
 }
 
-// customerIDPattern is that of the customers who can register.
+// customerIDPattern matches the ids of customers who can register.
 var customerIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{3,20}$`)
 
 func readMockData(r *http.Request) (customerID string, number msisdn.Number, err error) {

@@ -12,20 +12,20 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
-// Sizes of a page of orders.
+// Page sizes of the order log.
 const (
 	usualOrders = 100
 	maxOrders   = 1000
 )
 
-// orderPage is a part of the log of orders, the oldest first.
+// orderPage is a page of the order log, oldest first.
 type orderPage struct {
 	Orders []loggedOrder `json:"orders"`
-	Next   *string       `json:"next"` // the next page's after; null: no more for now
+	Next   *string       `json:"next"` // cursor of the next page; null: no more for now
 }
 
-// loggedOrder is an order as audits see it. The line is told in full: audits
-// compare it with what others know.
+// loggedOrder is the JSON form of an order for audits. It contains the whole line number, so that
+// audits can compare it with other data.
 type loggedOrder struct {
 	RequestID          string     `json:"requestId"`
 	Client             string     `json:"client"`
@@ -34,12 +34,12 @@ type loggedOrder struct {
 	TargetProductCode  string     `json:"targetProductCode"`
 	RequestedDate      *string    `json:"requestedDate"` // YYYY-MM-DD; null: at once
 	ResultCode         string     `json:"resultCode"`
-	Status             string     `json:"status"`        // APPLIED, SCHEDULED, REFUSED: as it was answered
+	Status             string     `json:"status"`        // APPLIED, SCHEDULED, REFUSED: as answered
 	Applied            bool       `json:"applied"`       // by now
-	OrderNumber        *string    `json:"orderNumber"`   // null: refused, also below
+	OrderNumber        *string    `json:"orderNumber"`   // null for a refusal, like the fields below
 	EffectiveDate      *string    `json:"effectiveDate"` // YYYY-MM-DD
 	CreatedAt          time.Time  `json:"createdAt"`
-	AppliedAt          *time.Time `json:"appliedAt"` // may be to come
+	AppliedAt          *time.Time `json:"appliedAt"` // may be in the future
 }
 
 func (a *API) listOrders(w http.ResponseWriter, r *http.Request) error {
@@ -47,7 +47,7 @@ func (a *API) listOrders(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	filter.Size++ // one more tells whether there are more
+	filter.Size++ // one more than the page, to know whether there are more
 	orders, err := a.OrderLog.Orders(r.Context(), filter)
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func readOrderFilter(r *http.Request) (billing.OrderFilter, error) {
 	return filter, params.Err()
 }
 
-// A mark is told as microseconds since 1970, as exact as the database, and id.
+// A cursor consists of microseconds since 1970, the database's precision, and the order's id.
 
 func formatMark(mark billing.OrderMark) string {
 	return fmt.Sprintf("%d-%d", mark.At.UnixMicro(), mark.ID)
@@ -106,7 +106,7 @@ func formatMark(mark billing.OrderMark) string {
 
 func parseMark(text string) (billing.OrderMark, error) {
 	at, id, _ := strings.Cut(text, "-")
-	micros, err := strconv.ParseUint(at, 10, 53) // far beyond every year of ours, and in the database's range
+	micros, err := strconv.ParseUint(at, 10, 53) // beyond any real date, and within the database's range
 	if err != nil {
 		return billing.OrderMark{}, err
 	}
@@ -115,7 +115,7 @@ func parseMark(text string) (billing.OrderMark, error) {
 		return billing.OrderMark{}, err
 	}
 	mark := billing.OrderMark{At: time.UnixMicro(int64(micros)), ID: n}
-	if formatMark(mark) != text { // the parsers take other forms too
+	if formatMark(mark) != text { // refuses other spellings that the parsers accept
 		return billing.OrderMark{}, strconv.ErrSyntax
 	}
 	return mark, nil

@@ -14,8 +14,8 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
-// FuzzOrderFilter reads any query of the log of orders: what is taken is a page
-// within bounds, and a mark says the same when it is read again.
+// FuzzOrderFilter parses arbitrary queries of the order log: an accepted page is within bounds, and
+// a cursor survives formatting and parsing.
 func FuzzOrderFilter(f *testing.F) {
 	for _, seed := range []string{
 		"", "after=1768608000000000-42&size=10", "after=-1-1", "after=1--1", "after=99999999999999999999-1", "after=9007199254740993-1", "after=1",
@@ -35,12 +35,12 @@ func FuzzOrderFilter(f *testing.F) {
 		router.ServeHTTP(httptest.NewRecorder(), &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: text}})
 		if err != nil {
 			if !errors.Is(err, problem.ErrValidation) {
-				t.Errorf("taken for a fault of ours: %v", err)
+				t.Errorf("want a validation error, got %v", err)
 			}
 			return
 		}
 		if filter.Size < 1 || filter.Size > maxOrders {
-			t.Errorf("a page of %d", filter.Size)
+			t.Errorf("page size is %d", filter.Size)
 		}
 		if filter.After == (billing.OrderMark{}) {
 			return

@@ -11,13 +11,13 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
-// productInquiry asks for a line's customer, plan and contract.
+// productInquiry is a request for a line's customer, plan and contract.
 type productInquiry struct {
 	byToken
-	lineQuestion
+	lineRequest
 }
 
-func newProductInquiry() question { return &productInquiry{} }
+func newProductInquiry() kosRequest { return &productInquiry{} }
 
 func (q *productInquiry) read(r *http.Request) error {
 	var in struct {
@@ -30,12 +30,12 @@ func (q *productInquiry) read(r *http.Request) error {
 	return q.take(in.LineNumber, in.RequestID)
 }
 
-func (q *productInquiry) answer(ctx context.Context, d desk) (any, error) {
-	line, err := d.directory.Find(ctx, q.number, d.settings.PopulationSize)
+func (q *productInquiry) answer(ctx context.Context, env answerEnv) (any, error) {
+	line, err := env.directory.Find(ctx, q.number, env.settings.PopulationSize)
 	if err != nil {
 		return nil, err
 	}
-	plan := line.PlanOn(d.today)
+	plan := line.PlanOn(env.today)
 	return lineData{
 		LineNumber:   line.Number.Digits(),
 		CustomerID:   line.Customer.ID,
@@ -45,13 +45,13 @@ func (q *productInquiry) answer(ctx context.Context, d desk) (any, error) {
 		Product:      describePlan(plan),
 		Contract: contract{
 			ContractDate:        line.Contract.Start.Format(time.DateOnly),
-			TermEndDate:         termEnd(line, d.today),
-			EarlyTerminationFee: line.TerminationFee(d.today),
+			TermEndDate:         termEnd(line, env.today),
+			EarlyTerminationFee: line.TerminationFee(env.today),
 		},
 	}, nil
 }
 
-// lineData is a line as KOS tells it.
+// lineData is the JSON form of a line.
 type lineData struct {
 	LineNumber   string           `json:"lineNumber"`
 	CustomerID   string           `json:"customerId"`
@@ -64,7 +64,7 @@ type lineData struct {
 
 type contract struct {
 	ContractDate        string      `json:"contractDate"` // YYYY-MM-DD
-	TermEndDate         *string     `json:"termEndDate"`  // null: not bound
+	TermEndDate         *string     `json:"termEndDate"`  // null: no term
 	EarlyTerminationFee billing.Won `json:"earlyTerminationFee"`
 }
 
@@ -86,10 +86,10 @@ func describePlan(plan billing.Plan) product {
 	}
 }
 
-// catalogue asks for all plans.
+// catalogue is a request for all plans.
 type catalogue struct{ byToken }
 
-func newCatalogue() question { return catalogue{} }
+func newCatalogue() kosRequest { return catalogue{} }
 
 func (catalogue) read(*http.Request) error { return nil }
 
@@ -105,7 +105,7 @@ type offers struct {
 	Products []offer `json:"products"`
 }
 
-func (catalogue) answer(context.Context, desk) (any, error) {
+func (catalogue) answer(context.Context, answerEnv) (any, error) {
 	var all offers
 	for _, plan := range billing.Plans() {
 		all.Products = append(all.Products, offer{describePlan(plan), plan.Description, plan.OnSale})
@@ -113,7 +113,7 @@ func (catalogue) answer(context.Context, desk) (any, error) {
 	return all, nil
 }
 
-// Request ids are the callers': we only want them short and plain.
+// requestIDPattern limits the request ids that clients choose.
 var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 func validRequestID(text string) bool { return requestIDPattern.MatchString(text) }

@@ -15,16 +15,16 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/billing"
 )
 
-// What became of a call, for the counter and the log.
+// Outcomes of calls, for the metric and the log.
 const (
 	outcomeDone       = "done"
 	outcomeRefused    = "refused" // a business answer other than done
 	outcomeBadRequest = "bad_request"
 	outcomeDenied     = "denied"
 	outcomeLimited    = "limited"
-	outcomeFault      = "fault"     // on purpose
-	outcomeBroken     = "broken"    // a fault of ours
-	outcomeAbandoned  = "abandoned" // the caller left
+	outcomeFault      = "fault"     // injected
+	outcomeBroken     = "broken"    // a failure of the mock itself
+	outcomeAbandoned  = "abandoned" // the client disconnected
 )
 
 func newCallCounter(registerer prometheus.Registerer) *prometheus.CounterVec {
@@ -36,8 +36,8 @@ func newCallCounter(registerer prometheus.Registerer) *prometheus.CounterVec {
 	return counter
 }
 
-// KOS's result codes beside billing's. A failure without a code of
-// its own has 9 and its HTTP status.
+// Result codes besides those of package billing. A failure without a code of its own has 9 followed
+// by its HTTP status.
 const (
 	codeBadRequest = "9001"
 	codeDenied     = "9002"
@@ -46,7 +46,7 @@ const (
 
 const messageDone = "정상 처리되었습니다."
 
-// envelope is what every answer of KOS comes in.
+// envelope is the JSON form of every answer of KOS.
 type envelope struct {
 	Success       bool   `json:"success"`
 	ResultCode    string `json:"resultCode"`
@@ -54,7 +54,7 @@ type envelope struct {
 	Data          any    `json:"data"` // null unless done
 }
 
-// reply is what a call gets.
+// reply is the answer to a call.
 type reply struct {
 	status     int
 	code       string
@@ -63,11 +63,11 @@ type reply struct {
 	retryAfter time.Duration
 	outcome    string
 	refusal    *problem.Error // of the request's form; nil for none
-	fault      error          // ours, for the log
-	dropped    bool           // no answer: the connection is closed
+	fault      error          // of the mock itself, for the log
+	dropped    bool           // the connection is closed without an answer
 }
 
-// answered is the reply to a question that could be read.
+// answered is the reply to a valid request.
 func answered(data any, err error) reply {
 	if refusal, ok := errors.AsType[*billing.Refusal](err); ok {
 		return reply{status: http.StatusOK, code: refusal.Code, message: refusal.Message, outcome: outcomeRefused}
@@ -81,8 +81,7 @@ func answered(data any, err error) reply {
 	return reply{status: http.StatusOK, code: billing.CodeDone, message: messageDone, data: data, outcome: outcomeDone}
 }
 
-// badInput is returned for a question that cannot be understood. Its text
-// names the field.
+// badInput is the error for an invalid request. Its text names the field.
 type badInput string
 
 func (b badInput) Error() string { return "bad input: " + string(b) }
@@ -100,7 +99,7 @@ func badRequest(err error) reply {
 	return refused
 }
 
-// failed is the reply with an HTTP status that is no success.
+// failed is the reply with an HTTP error status.
 func failed(status int, outcome string) reply {
 	failure := reply{status: status, code: "9" + strconv.Itoa(status), outcome: outcome}
 	switch {
@@ -118,14 +117,14 @@ func failed(status int, outcome string) reply {
 	return failure
 }
 
-// broken is the reply when something of ours does not work.
+// broken is the reply after a failure of the mock itself.
 func broken(err error) reply {
 	failure := failed(http.StatusServiceUnavailable, outcomeBroken).after(time.Second)
 	failure.fault = err
 	return failure
 }
 
-// interrupted is the reply to a call that was not waited out.
+// interrupted is the reply to a call whose wait was interrupted.
 func interrupted(err error) reply {
 	if errors.Is(err, behavior.ErrStopping) {
 		return failed(http.StatusServiceUnavailable, outcomeFault)
@@ -133,24 +132,24 @@ func interrupted(err error) reply {
 	return reply{outcome: outcomeAbandoned}
 }
 
-// dropped is the reply that does not come.
+// dropped is the reply that closes the connection.
 func dropped() reply { return reply{outcome: outcomeFault, dropped: true} }
 
-// after returns the reply with the time after which to try again.
+// after returns the reply with a Retry-After.
 func (r reply) after(d time.Duration) reply {
 	r.retryAfter = d
 	return r
 }
 
-// statusClientClosed is nginx's code for a client that left before its answer.
+// statusClientClosed is nginx's status for a client that disconnected before its answer.
 const statusClientClosed = 499
 
 func (r reply) write(w http.ResponseWriter) {
 	if r.dropped {
-		panic(http.ErrAbortHandler) // the server's way to close a connection
+		panic(http.ErrAbortHandler) // makes the server close the connection
 	}
 	if r.outcome == outcomeAbandoned {
-		w.WriteHeader(statusClientClosed) // nobody reads it; logs and metrics do
+		w.WriteHeader(statusClientClosed) // for logs and metrics only
 		return
 	}
 	if r.retryAfter > 0 {

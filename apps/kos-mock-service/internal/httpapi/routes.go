@@ -1,6 +1,5 @@
-// Package httpapi serves KOS over HTTP, as api/openapi.yaml says: its own
-// protocol, the making of demo data in development, and the switches of those
-// who test against it.
+// Package httpapi serves KOS over HTTP, as described in api/openapi.yaml: the protocol of KOS, the
+// creation of demo data, and an admin API for tests.
 package httpapi
 
 import (
@@ -19,52 +18,51 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/settings"
 )
 
-// Settings gives the settings in force.
+// Settings provides the current settings.
 type Settings interface {
-	// Current fails as long as none have been read.
+	// Current returns an error until settings have been read.
 	Current(ctx context.Context) (*settings.Settings, error)
 }
 
-// Answers takes what calls got. It reports whether that is committed.
+// Answers records answers. It reports whether the record is committed.
 type Answers interface {
 	Append(ctx context.Context, answer behavior.Answer) bool
 }
 
-// Controls are how behaviour is changed at run time.
+// Controls changes the behaviour at run time.
 type Controls interface {
-	// Override returns what the endpoint was told and how many scripted
-	// answers are left.
+	// Override returns the override of the endpoint and how many scripted answers are left.
 	Override(ctx context.Context, endpoint behavior.Endpoint) (override behavior.Override, steps int, err error)
 	SetOverride(ctx context.Context, endpoint behavior.Endpoint, override behavior.Override, script []behavior.ScriptedStep) error
 	Reset(ctx context.Context, endpoints ...behavior.Endpoint) error
 }
 
-// Troubles are how endpoints are put into troubles.
+// Troubles starts troubles at endpoints.
 type Troubles interface {
-	// Overrides returns what endpoints were told, without those told nothing.
+	// Overrides returns the overrides by endpoint. Endpoints without one may be missing.
 	Overrides(ctx context.Context) (map[behavior.Endpoint]behavior.Override, error)
 	SetTroubles(ctx context.Context, troubles map[behavior.Endpoint]behavior.Trouble) error
 }
 
-// CallLog tells which calls have reached KOS.
+// CallLog counts the calls that reached KOS.
 type CallLog interface {
 	CountCalls(ctx context.Context, filter behavior.CallFilter) ([]behavior.CallCount, error)
 	BusiestMinute(ctx context.Context, filter behavior.CallFilter) (int64, error)
 }
 
-// OrderLog is what audits read.
+// OrderLog reads the order log for audits.
 type OrderLog interface {
-	// Orders returns a page of the log, the oldest first.
+	// Orders returns a page of the log, oldest first.
 	Orders(ctx context.Context, filter billing.OrderFilter) ([]billing.Placed, error)
 }
 
-// Registrations knows who has registered which line with us.
+// Registrations knows which lines are registered with PhoneBill.
 type Registrations interface {
-	// Registered returns a *problem.Error if it cannot be found out.
+	// Registered returns a *problem.Error if the answer is not available.
 	Registered(ctx context.Context, customerID string, number msisdn.Number) (bool, error)
 }
 
-// Params are what the API needs.
+// Params are the dependencies of the API.
 type Params struct {
 	Settings      Settings
 	Gate          *behavior.Gate
@@ -86,16 +84,15 @@ type API struct {
 	calls *prometheus.CounterVec
 }
 
-// New returns the API over what p names.
+// New returns the API.
 func New(p Params) *API {
 	return &API{Params: p, calls: newCallCounter(p.Registerer)}
 }
 
-// Register implements httpserver.Registrar. The routes are grouped by who may
-// call them.
+// Register implements httpserver.Registrar. The routes are grouped by required authentication.
 func (a *API) Register(r *mux.Router) {
-	// The registered clients. Paths are fixed and ids travel in bodies: callers
-	// keep a circuit breaker for each path.
+	// Registered clients. Paths are fixed and ids are in bodies, because clients keep a circuit
+	// breaker for each path.
 	r.Handle("/api/kos/auth", a.kos(behavior.Auth, newCredentials)).Methods(http.MethodPost)
 	r.Handle("/api/kos/bill-inquiry", a.kos(behavior.BillInquiry, newBillInquiry)).Methods(http.MethodPost)
 	r.Handle("/api/kos/product-inquiry", a.kos(behavior.ProductInquiry, newProductInquiry)).Methods(http.MethodPost)
@@ -103,11 +100,11 @@ func (a *API) Register(r *mux.Router) {
 	r.Handle("/api/kos/product-change", a.kos(behavior.ProductChange, newProductChange)).Methods(http.MethodPost)
 	r.Handle("/api/kos/product-change-status", a.kos(behavior.ProductChangeStatus, newChangeStatus)).Methods(http.MethodPost)
 
-	// Anybody, where the settings allow it.
+	// Public, if enabled in the settings.
 	demo := r.MatcherFunc(a.where(func(s *settings.Settings) bool { return s.MockDataEnabled })).Subrouter()
 	demo.Handle("/api/v1/kos/mock-datas", httpjson.Handler(a.makeMockData)).Methods(http.MethodPost)
 
-	// Those who test, where the settings allow it. Never behind an ingress.
+	// Tests, if enabled in the settings. Never routed by the ingress.
 	admin := r.MatcherFunc(a.where(func(s *settings.Settings) bool { return s.AdminEnabled })).Subrouter()
 	admin.Handle("/admin/behavior", httpjson.Handler(a.resetAll)).Methods(http.MethodDelete)
 	admin.Handle("/admin/behavior/{endpoint}", httpjson.Handler(a.showBehavior)).Methods(http.MethodGet)
@@ -123,8 +120,7 @@ func (a *API) Register(r *mux.Router) {
 		"client", "since", "after", "size")).Methods(http.MethodGet)
 }
 
-// where matches requests while the settings allow it. To everybody else the
-// routes behind it do not exist.
+// where matches requests while the settings allow it. Otherwise the routes do not exist.
 func (a *API) where(allowed func(*settings.Settings) bool) mux.MatcherFunc {
 	return func(r *http.Request, _ *mux.RouteMatch) bool {
 		current, err := a.Settings.Current(r.Context())

@@ -13,11 +13,11 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 )
 
-// troubleRequest puts endpoints into a trouble from now on.
+// troubleRequest starts a trouble at endpoints.
 type troubleRequest struct {
 	Name       string              `json:"name"`
 	Endpoints  []behavior.Endpoint `json:"endpoints"` // none: all but auth
-	Seconds    *int                `json:"seconds"`   // left out: defaultTrouble
+	Seconds    *int                `json:"seconds"`   // default: defaultTrouble
 	LineNumber string              `json:"lineNumber"`
 }
 
@@ -26,22 +26,22 @@ const (
 	maxTroubleSeconds = int(behavior.MaxTrouble / time.Second)
 )
 
-// onset is a troubleRequest that was understood.
-type onset struct {
+// parsedTrouble is a valid troubleRequest.
+type parsedTrouble struct {
 	kind      behavior.Kind
 	endpoints []behavior.Endpoint
 	lasting   time.Duration
 	line      msisdn.Number
 }
 
-// read returns what was asked for, or every fault of it.
-func (q troubleRequest) read() (onset, error) {
+// read returns the parsed request, or all validation errors.
+func (q troubleRequest) read() (parsedTrouble, error) {
 	faults := map[string]string{}
 	kind, known := behavior.KindOf(q.Name)
 	if !known {
 		faults["name"] = "알 수 없는 항목입니다."
 	}
-	asked := onset{kind: kind, endpoints: q.Endpoints, lasting: defaultTrouble}
+	asked := parsedTrouble{kind: kind, endpoints: q.Endpoints, lasting: defaultTrouble}
 	if seconds := q.Seconds; seconds != nil {
 		asked.lasting = time.Duration(*seconds) * time.Second
 		if *seconds < 1 || *seconds > maxTroubleSeconds {
@@ -60,13 +60,13 @@ func (q troubleRequest) read() (onset, error) {
 		faults["lineNumber"] = fault
 	}
 	if len(faults) > 0 {
-		return onset{}, problem.ErrValidation.WithFields(faults)
+		return parsedTrouble{}, problem.ErrValidation.WithFields(faults)
 	}
 	return asked, nil
 }
 
-// readLine takes the line, which goes with troubles of one line, and no other.
-func (o *onset) readLine(text string) (fault string) {
+// readLine parses the line, which is required for troubles of one line and not allowed for others.
+func (o *parsedTrouble) readLine(text string) (fault string) {
 	if text == "" && !o.kind.OneLine {
 		return ""
 	}
@@ -94,14 +94,14 @@ func (a *API) makeTrouble(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	told, err := a.Troubles.Overrides(r.Context())
+	overrides, err := a.Troubles.Overrides(r.Context())
 	if err != nil {
 		return err
 	}
-	now := a.Now().UTC().Truncate(time.Microsecond) // as exact as the times of calls
+	now := a.Now().UTC().Truncate(time.Microsecond) // the precision of the times of calls
 	troubles := make(map[behavior.Endpoint]behavior.Trouble, len(asked.endpoints))
 	for _, endpoint := range asked.endpoints {
-		profile := told[endpoint].On(current.Endpoints[endpoint])
+		profile := overrides[endpoint].On(current.Endpoints[endpoint])
 		trouble := asked.kind.Begin(endpoint, profile, now, asked.lasting)
 		trouble.Line = current.Pseudonym(asked.line)
 		troubles[endpoint] = trouble
@@ -112,7 +112,7 @@ func (a *API) makeTrouble(w http.ResponseWriter, r *http.Request) error {
 	return a.listTroubles(w, r)
 }
 
-// troubleList is what troubles there are, and which are going on.
+// troubleList are the predefined troubles and the current ones.
 type troubleList struct {
 	Troubles []knownTrouble   `json:"troubles"`
 	Now      []currentTrouble `json:"now"` // by endpoint
@@ -131,7 +131,7 @@ type currentTrouble struct {
 }
 
 func (a *API) listTroubles(w http.ResponseWriter, r *http.Request) error {
-	told, err := a.Troubles.Overrides(r.Context())
+	overrides, err := a.Troubles.Overrides(r.Context())
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (a *API) listTroubles(w http.ResponseWriter, r *http.Request) error {
 	for _, kind := range behavior.Kinds() {
 		list.Troubles = append(list.Troubles, knownTrouble{Name: kind.Name, Does: kind.Does})
 	}
-	for endpoint, override := range told {
+	for endpoint, override := range overrides {
 		if trouble := override.Trouble; !trouble.Over(a.Now()) {
 			list.Now = append(list.Now, currentTrouble{endpoint, trouble.Name, trouble.Since, trouble.Until})
 		}

@@ -9,12 +9,11 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 )
 
-// maxWait is long because those who count calls want to see what was answered,
-// and without a database there are no answers anyway.
+// maxWait is long, because tests that count calls need to see the answers, and without a database
+// there are no answers anyway.
 const maxWait = time.Second
 
-// NewAnswerWriter returns the writer of answers, which commits those of
-// concurrent calls together.
+// NewAnswerWriter returns a group-commit writer of answers.
 func NewAnswerWriter(store *Store, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[behavior.Answer] {
 	return groupcommit.New(groupcommit.Options[behavior.Answer]{
 		Name:      "kos_call",

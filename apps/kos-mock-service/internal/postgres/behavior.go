@@ -9,8 +9,8 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 )
 
-// Override returns what the endpoint was told at run time, empty if nothing,
-// and how many answers its script still holds.
+// Override returns the endpoint's override, empty if there is none, and the number of scripted
+// answers left.
 func (s *Store) Override(ctx context.Context, endpoint behavior.Endpoint) (override behavior.Override, steps int, err error) {
 	err = s.pool.QueryRow(ctx, `
 		SELECT coalesce((SELECT override FROM endpoint_behavior WHERE endpoint = $1), '{}'),
@@ -21,11 +21,10 @@ func (s *Store) Override(ctx context.Context, endpoint behavior.Endpoint) (overr
 	return override, steps, nil
 }
 
-// SetOverride tells the endpoint how to behave and what its next answers are,
-// instead of all that it was told before.
+// SetOverride replaces the endpoint's override and its script.
 func (s *Store) SetOverride(ctx context.Context, endpoint behavior.Endpoint, override behavior.Override, script []behavior.ScriptedStep) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		// First, because it makes two changes at once queue.
+		// Written first, because its row lock serializes concurrent changes.
 		if err := writeOverride(ctx, tx, endpoint, override); err != nil {
 			return err
 		}
@@ -58,8 +57,7 @@ func nullable(text string) *string {
 	return &text
 }
 
-// Overrides returns what endpoints were told at run time. Those that were told
-// nothing may be missing.
+// Overrides returns the overrides by endpoint. Endpoints without one may be missing.
 func (s *Store) Overrides(ctx context.Context) (map[behavior.Endpoint]behavior.Override, error) {
 	rows, err := s.pool.Query(ctx, `SELECT endpoint, override FROM endpoint_behavior`)
 	if err != nil {
@@ -78,8 +76,8 @@ func (s *Store) Overrides(ctx context.Context) (map[behavior.Endpoint]behavior.O
 	return overrides, nil
 }
 
-// SetTroubles puts endpoints into troubles, instead of those that they are in.
-// What they were told besides stays.
+// SetTroubles starts troubles at endpoints, in place of their current ones. The rest of the
+// overrides stays.
 func (s *Store) SetTroubles(ctx context.Context, troubles map[behavior.Endpoint]behavior.Trouble) error {
 	var names []string
 	var overrides []behavior.Override
@@ -99,14 +97,14 @@ func (s *Store) SetTroubles(ctx context.Context, troubles map[behavior.Endpoint]
 	return nil
 }
 
-// Reset makes the endpoints behave as configured. Nothing remains of what they
-// were told, nor of the calls that count against their limits.
+// Reset removes the overrides and scripts of the endpoints, and the calls that count against their
+// limits.
 func (s *Store) Reset(ctx context.Context, endpoints ...behavior.Endpoint) error {
 	names := make([]string, len(endpoints))
 	for i, endpoint := range endpoints {
 		names[i] = string(endpoint)
 	}
-	slices.Sort(names) // one order of locks, whoever resets
+	slices.Sort(names) // a fixed lock order prevents deadlocks
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		for _, name := range names {
 			if err := writeOverride(ctx, tx, behavior.Endpoint(name), behavior.Override{}); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/postgres"
 )
 
-// arrive lets calls arrive, so long from noon each, and answers them.
+// arrive records and answers calls at the given offsets from noon.
 func arrive(t *testing.T, store *postgres.Store, call behavior.Call, status int, from ...time.Duration) {
 	t.Helper()
 	var answers []behavior.Answer
@@ -27,30 +27,30 @@ func TestBusiestMinute(t *testing.T) {
 	store := newStore(t)
 	bill, second := billCall(noon, 0), time.Second
 	bill.Line = "line-a"
-	// Three within a minute, over the turn of one by the clock; a fourth is a
-	// minute after the first.
+	// Three calls within a minute across a minute boundary of the clock; a fourth one minute after
+	// the first.
 	arrive(t, store, bill, 200, -100*second, -80*second, -70*second, -40*second)
-	admit(t, store, billCall(noon.Add(-75*second), 0)) // never answered: a fourth
+	admit(t, store, billCall(noon.Add(-75*second), 0)) // unanswered: a fourth
 	arrive(t, store, bill, 429, -79*second, -78*second, -77*second)
 	other := bill
 	other.Client = "auth-service"
 	arrive(t, store, other, 503, -79*second, -78*second)
 	other.Endpoint = behavior.Products
 	arrive(t, store, other, 200, -90*second)
-	arrive(t, store, bill, 200, -25*time.Hour, -25*time.Hour, -25*time.Hour, -25*time.Hour, -25*time.Hour) // too long ago
+	arrive(t, store, bill, 200, -25*time.Hour, -25*time.Hour, -25*time.Hour, -25*time.Hour, -25*time.Hour) // too old
 
 	for name, tc := range map[string]struct {
 		filter behavior.CallFilter
 		want   int64
 	}{
-		"all":                   {behavior.CallFilter{}, 4},
-		"endpoint":              {behavior.CallFilter{Endpoint: behavior.Products}, 1},
-		"client":                {behavior.CallFilter{Client: "auth-service"}, 2},
-		"endpoint and client":   {behavior.CallFilter{Endpoint: behavior.BillInquiry, Client: "auth-service"}, 2},
-		"line":                  {behavior.CallFilter{Line: "line-a"}, 3},
-		"since":                 {behavior.CallFilter{Since: noon.Add(-70 * second)}, 2},
-		"since longer than ago": {behavior.CallFilter{Since: noon.Add(-30 * time.Hour)}, 4},
-		"none":                  {behavior.CallFilter{Since: noon.Add(second)}, 0},
+		"all":                 {behavior.CallFilter{}, 4},
+		"endpoint":            {behavior.CallFilter{Endpoint: behavior.Products}, 1},
+		"client":              {behavior.CallFilter{Client: "auth-service"}, 2},
+		"endpoint and client": {behavior.CallFilter{Endpoint: behavior.BillInquiry, Client: "auth-service"}, 2},
+		"line":                {behavior.CallFilter{Line: "line-a"}, 3},
+		"since":               {behavior.CallFilter{Since: noon.Add(-70 * second)}, 2},
+		"since two days ago":  {behavior.CallFilter{Since: noon.Add(-30 * time.Hour)}, 4},
+		"none":                {behavior.CallFilter{Since: noon.Add(second)}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,8 +62,8 @@ func TestBusiestMinute(t *testing.T) {
 	}
 }
 
-// TestBusiestMinuteKeepsTheLimit compares it with the limit that made it.
-func TestBusiestMinuteKeepsTheLimit(t *testing.T) {
+// TestBusiestMinuteMatchesTheLimit compares it with the enforced limit.
+func TestBusiestMinuteMatchesTheLimit(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	var answers []behavior.Answer

@@ -9,7 +9,7 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 )
 
-// WriteAnswers notes what calls got. Repeating it does no harm.
+// WriteAnswers records answers. It is idempotent.
 func (s *Store) WriteAnswers(ctx context.Context, answers []behavior.Answer) error {
 	ids, calledAt := make([]int64, len(answers)), make([]time.Time, len(answers))
 	statuses, codes := make([]int, len(answers)), make([]string, len(answers))
@@ -27,8 +27,8 @@ func (s *Store) WriteAnswers(ctx context.Context, answers []behavior.Answer) err
 	return nil
 }
 
-// chosen are the calls of a behavior.CallFilter. All endpoints are named, if
-// none is asked for: the index begins with them.
+// chosen selects the calls of a behavior.CallFilter. Without an endpoint all are listed, because
+// the index begins with the endpoint.
 const chosen = `
 	endpoint = ANY (@endpoints) AND at >= @since
 	AND (@client = '' OR client = @client)
@@ -46,8 +46,7 @@ func arguments(filter behavior.CallFilter) pgx.NamedArgs {
 	}
 }
 
-// CountCalls counts the calls that reached KOS, over all replicas and
-// restarts, by what they got.
+// CountCalls counts the calls that reached KOS, over all replicas and restarts, by answer.
 func (s *Store) CountCalls(ctx context.Context, filter behavior.CallFilter) ([]behavior.CallCount, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT coalesce(status, 0), coalesce(result_code, ''), count(*)
@@ -63,18 +62,17 @@ func (s *Store) CountCalls(ctx context.Context, filter behavior.CallFilter) ([]b
 	return counts, nil
 }
 
-// busiestWithin bounds what is looked through for the busiest minute.
+// busiestWithin bounds the search for the busiest minute.
 const busiestWithin = 24 * time.Hour
 
-// BusiestMinute returns the greatest number of chosen calls that were let
-// through, from one client to one endpoint, within any 60 s of the last day.
-// Calls that have no answer count.
+// BusiestMinute returns the maximum number of selected calls of one client at one endpoint that
+// were admitted within 60 s of the last day. It includes unanswered calls.
 func (s *Store) BusiestMinute(ctx context.Context, filter behavior.CallFilter) (int64, error) {
 	if earliest := s.now().Add(-busiestWithin); filter.Since.Before(earliest) {
 		filter.Since = earliest
 	}
 	var calls int64
-	// As in call_window, a call is out of the window after a minute, not more.
+	// As in call_window, a call leaves the window after exactly one minute.
 	err := s.pool.QueryRow(ctx, `
 		SELECT coalesce(max(calls), 0) FROM (
 			SELECT count(*) OVER (PARTITION BY endpoint, client ORDER BY at

@@ -19,7 +19,7 @@ func pgtestPool(t testing.TB) *pgxpool.Pool {
 	return pgtest.New(t, postgres.Migrations()).Pool
 }
 
-func TestCallsAreCountedByWhatTheyGot(t *testing.T) {
+func TestCallsAreCountedByAnswer(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	var answers []behavior.Answer
@@ -38,7 +38,7 @@ func TestCallsAreCountedByWhatTheyGot(t *testing.T) {
 	bill.At = noon.Add(time.Second)
 	add(bill, 0, "")
 	add(behavior.Call{Endpoint: behavior.Auth, Client: "auth-service", At: noon}, 200, "0000")
-	for range 2 { // repeating does no harm
+	for range 2 { // writing twice is allowed
 		if err := store.WriteAnswers(t.Context(), answers); err != nil {
 			t.Fatal(err)
 		}

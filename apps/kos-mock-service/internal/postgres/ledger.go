@@ -11,16 +11,14 @@ import (
 
 var _ behavior.Ledger = (*Store)(nil)
 
-// admit is one statement, so that a call costs one round trip and everything
-// about it holds or nothing does.
+// admit is one statement, so that a call needs one round trip and is recorded atomically.
 //
-// The window's row is locked by the upsert, and its expressions see the row as
-// the call before left it: the limit is exact over all replicas. The row's
-// clock never runs backwards, whichever replica's clock is behind. Of two
-// calls at once that would take the same scripted step, SKIP LOCKED gives the
-// second the one after. What is told of troubles is as in behavior.Trouble.
+// The upsert locks the row of the window, and its expressions see the row as the previous call left
+// it, so that the limit is exact over all replicas. The time in the row is monotonic, also if
+// clocks of replicas differ. If two concurrent calls match the same scripted step, SKIP LOCKED
+// gives the second call the next one. The rules for troubles are those of behavior.Trouble.
 const admit = `
-WITH told AS (
+WITH stored AS (
 	SELECT coalesce(b.version, 0) AS version, coalesce(b.override, '{}') AS override, t.trouble
 	FROM (VALUES (@endpoint)) AS asked (endpoint)
 	LEFT JOIN endpoint_behavior b USING (endpoint)
@@ -30,7 +28,7 @@ WITH told AS (
 ), rules AS (
 	SELECT version, override, trouble IS NOT NULL AS troubled,
 	       coalesce((trouble->>'limitPerMinute')::int, (override->>'limitPerMinute')::int, @limit) AS quota
-	FROM told
+	FROM stored
 ), used AS (
 	INSERT INTO call_window AS w (client, endpoint, hits, admitted)
 	SELECT @client, @endpoint, ARRAY[@at::timestamptz], true FROM rules WHERE quota > 0
@@ -62,7 +60,7 @@ SELECT call.id, rules.version, rules.override, (SELECT step FROM script) AS step
        used.hits[cardinality(used.hits) - rules.quota + 1] AS leaves_next
 FROM call CROSS JOIN rules LEFT JOIN used ON true`
 
-// window is the time within which calls are counted.
+// window is the length of the sliding window.
 const window = time.Minute
 
 // Admit implements behavior.Ledger.

@@ -36,12 +36,12 @@ func TestLimitSlides(t *testing.T) {
 		retryAfter int
 	}{
 		{0, false, 0}, {10, false, 0}, {20, false, 0},
-		{30, true, 30}, // the first leaves at 60
+		{30, true, 30}, // the first call leaves the window at 60
 		{59, true, 1},
-		{60, false, 0}, // its place is free, not more
+		{60, false, 0}, // one call is admitted, not more
 		{61, true, 9},
 		{70, false, 0},
-		{71, true, 9}, // refused calls took no place
+		{71, true, 9}, // refused calls do not count
 		{200, false, 0},
 	} {
 		got := admit(t, store, billCall(second(step.at), 3))
@@ -84,12 +84,12 @@ func TestLoweredLimitCountsEarlierCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := admit(t, store, billCall(noon.Add(10*time.Second), 10))
-	if !got.Limited || got.RetryAfter != 53*time.Second { // once the fourth has left, at 63
+	if !got.Limited || got.RetryAfter != 53*time.Second { // when the fourth call leaves the window, at 63
 		t.Errorf("got %+v", got)
 	}
 }
 
-func TestNoLimitKeepsNoLog(t *testing.T) {
+func TestUnlimitedCallsAreNotCounted(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	for range 20 {
@@ -102,7 +102,7 @@ func TestNoLimitKeepsNoLog(t *testing.T) {
 	}
 }
 
-// Two stores stand for two replicas; one's clock is behind.
+// Two stores act as two replicas; the clock of one is behind.
 func TestLimitIsExactOverReplicas(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
@@ -125,7 +125,7 @@ func TestLimitIsExactOverReplicas(t *testing.T) {
 	}
 }
 
-func TestClockOfALimitNeverRunsBackwards(t *testing.T) {
+func TestLimitClockIsMonotonic(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	for range 2 {
@@ -136,7 +136,7 @@ func TestClockOfALimitNeverRunsBackwards(t *testing.T) {
 		t.Errorf("a clock that is behind got %+v", behind)
 	}
 	if admit(t, store, billCall(noon.Add(time.Minute), 2)).Limited {
-		t.Error("a minute later there is no room")
+		t.Error("limited a minute later")
 	}
 }
 
@@ -166,7 +166,7 @@ func TestScriptIsFollowedInOrderAndOnce(t *testing.T) {
 	}
 }
 
-func TestLimitedCallLeavesTheScriptAlone(t *testing.T) {
+func TestLimitedCallConsumesNoStep(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	admit(t, store, billCall(noon, 1))

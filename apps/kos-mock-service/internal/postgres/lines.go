@@ -21,7 +21,7 @@ func (s *Store) Record(ctx context.Context, number msisdn.Number) (billing.Recor
 	return record, nil
 }
 
-// querier is a pool, or a transaction in it.
+// querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
@@ -54,11 +54,10 @@ func readRecord(ctx context.Context, db querier, number msisdn.Number) (billing.
 	return record, err
 }
 
-// Move implements billing.Store. It takes the line's turn, so that no order is
-// decided on meanwhile.
+// Move implements billing.Store. It locks the line, so that no order is decided about meanwhile.
 func (s *Store) Move(ctx context.Context, number msisdn.Number, line billing.Registration, first billing.Order) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		at, err := s.takeTurn(ctx, tx, number)
+		at, err := s.lockLine(ctx, tx, number)
 		if err != nil {
 			return err
 		}

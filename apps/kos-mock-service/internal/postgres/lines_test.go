@@ -33,7 +33,7 @@ func TestOpenedLineIsFound(t *testing.T) {
 	if err := store.Open(t.Context(), number, registration, first); err != nil {
 		t.Fatal(err)
 	}
-	// Somebody else, too late.
+	// Another customer opens the line later.
 	late := registration
 	late.Customer.ID = "CUST901"
 	if err := store.Open(t.Context(), number, late, billing.Order{ProductCode: "3G-OLD-001", EffectiveFrom: july(31)}); err != nil {
@@ -76,7 +76,7 @@ func TestLineIsOpenedOnce(t *testing.T) {
 	}
 }
 
-func TestAMovedLineHasNothingOfTheCustomerBefore(t *testing.T) {
+func TestMovedLineLosesDataOfTheFormerCustomer(t *testing.T) {
 	t.Parallel()
 	store, number := newStore(t), msisdn.Number("01077770009")
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

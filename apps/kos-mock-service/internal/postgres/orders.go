@@ -13,8 +13,7 @@ import (
 
 var _ billing.OrderLog = (*Store)(nil)
 
-// A replica that is paused in the middle of an order holds up its line no
-// longer than that.
+// beginOrder limits how long a paused replica can block the orders of a line.
 const beginOrder = `BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'`
 
 // Place implements billing.OrderLog.
@@ -22,7 +21,7 @@ func (s *Store) Place(ctx context.Context, change billing.Change, decide billing
 	var placed billing.Placed
 	var undecided error
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: beginOrder}, func(tx pgx.Tx) error {
-		at, err := s.takeTurn(ctx, tx, change.Number)
+		at, err := s.lockLine(ctx, tx, change.Number)
 		if err != nil {
 			return err
 		}
@@ -50,10 +49,9 @@ func (s *Store) Place(ctx context.Context, change billing.Change, decide billing
 	return placed, nil
 }
 
-// takeTurn waits until no other order of the line is being decided, and
-// returns the time, which is not before theirs although another replica's
-// clock may be ahead of ours.
-func (s *Store) takeTurn(ctx context.Context, tx pgx.Tx, number msisdn.Number) (at time.Time, err error) {
+// lockLine waits for the line's lock and returns the current time, which is not before that of
+// earlier orders even if clocks of replicas differ.
+func (s *Store) lockLine(ctx context.Context, tx pgx.Tx, number msisdn.Number) (at time.Time, err error) {
 	err = tx.QueryRow(ctx, `
 		INSERT INTO ordered_line AS l (line_number, ordered_at) VALUES ($1, $2)
 		ON CONFLICT (line_number) DO UPDATE SET ordered_at = greatest(l.ordered_at, excluded.ordered_at)
@@ -61,9 +59,9 @@ func (s *Store) takeTurn(ctx context.Context, tx pgx.Tx, number msisdn.Number) (
 	return at, err
 }
 
-// writeOrder adds the order to the log and, if it is accepted, to what gives
-// the line its plans. Should an order of another line have taken its request
-// id meanwhile, that one is returned and nothing is written.
+// writeOrder adds the order to the log and, if it is accepted, to the plan changes of the line. If
+// an order of another line has got the same request id meanwhile, it returns that one and writes
+// nothing.
 func writeOrder(ctx context.Context, tx pgx.Tx, placed billing.Placed) (billing.Placed, error) {
 	var reason *string
 	if placed.Refusal != nil {
@@ -116,7 +114,7 @@ func readOrder(ctx context.Context, db querier, requestID string) (placed billin
 	return placed, err == nil, err
 }
 
-// Orders returns a page of the log.
+// Orders returns a page of the order log.
 func (s *Store) Orders(ctx context.Context, filter billing.OrderFilter) ([]billing.Placed, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT `+orderColumns+` FROM kos_order
@@ -135,7 +133,7 @@ func (s *Store) Orders(ctx context.Context, filter billing.OrderFilter) ([]billi
 	return orders, nil
 }
 
-// orderColumns are what scanOrder reads.
+// orderColumns are the columns that scanOrder reads.
 const orderColumns = `
 	id, request_id, client, line_number, current_code, target_code, requested_date,
 	result_code, result_message, effective_date, created_at, applied_at`
@@ -158,7 +156,7 @@ func scanOrder(row pgx.CollectableRow) (billing.Placed, error) {
 	return placed, nil
 }
 
-// optional returns nil for the zero time, which the database knows as null.
+// optional returns nil for the zero time, which is null in the database.
 func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -166,7 +164,7 @@ func optional(t time.Time) *time.Time {
 	return &t
 }
 
-// orZero undoes optional.
+// orZero is the inverse of optional.
 func orZero(t *time.Time) time.Time {
 	if t == nil {
 		return time.Time{}

@@ -26,7 +26,7 @@ func change(requestID, target string) billing.Change {
 	}
 }
 
-// replicas returns two stores over pools of their own on one database.
+// replicas returns two stores with separate pools on one database.
 func replicas(t *testing.T) [2]*postgres.Store {
 	t.Helper()
 	database := pgtest.New(t, postgres.Migrations())
@@ -61,7 +61,7 @@ func orderLog(t *testing.T, store *postgres.Store) []billing.Placed {
 	return orders
 }
 
-// linesOrders returns what gave the line its plans.
+// linesOrders returns the plan changes of the line.
 func linesOrders(t *testing.T, store *postgres.Store, number msisdn.Number) []billing.Order {
 	t.Helper()
 	record, err := store.Record(t.Context(), number)
@@ -71,7 +71,7 @@ func linesOrders(t *testing.T, store *postgres.Store, number msisdn.Number) []bi
 	return record.Orders
 }
 
-func TestOrdersAreKeptAsTheyWereDecided(t *testing.T) {
+func TestOrdersAreStoredAsDecided(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	coming := change("r-1", "5G-PREMIUM-001")
@@ -95,7 +95,7 @@ func TestOrdersAreKeptAsTheyWereDecided(t *testing.T) {
 			t.Errorf("%v, %v, %s", ok, err, diff)
 		}
 		if diff := cmp.Diff(want, place(t, store, want.Change)); diff != "" {
-			t.Errorf("sent again: %s", diff)
+			t.Errorf("repeat: %s", diff)
 		}
 	}
 	for number, want := range map[msisdn.Number]billing.Order{
@@ -109,18 +109,18 @@ func TestOrdersAreKeptAsTheyWereDecided(t *testing.T) {
 		}
 	}
 	if _, ok, err := store.Placed(t.Context(), "r-4"); ok || err != nil {
-		t.Errorf("an order that never came: %v, %v", ok, err)
+		t.Errorf("unknown order: %v, %v", ok, err)
 	}
 }
 
-func TestOrderThatIsNotDecidedLeavesNothing(t *testing.T) {
+func TestUndecidedOrderIsNotStored(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	undecided := errors.New("undecided")
 	_, err := store.Place(t.Context(), change("r-1", "5G-PREMIUM-001"), func(time.Time, billing.Record) (billing.Decision, error) {
 		return billing.Decision{}, undecided
 	})
-	if err != undecided { //nolint:errorlint // exactly this
+	if err != undecided { //nolint:errorlint // must be returned unchanged
 		t.Errorf("got %v", err)
 	}
 	if orders := orderLog(t, store); len(orders) != 0 {
@@ -131,7 +131,7 @@ func TestOrderThatIsNotDecidedLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestOrderLogStaysAsItIs(t *testing.T) {
+func TestOrderLogIsAppendOnly(t *testing.T) {
 	t.Parallel()
 	pool := pgtestPool(t)
 	store := postgres.New(pool, func() time.Time { return noon })
@@ -142,7 +142,7 @@ func TestOrderLogStaysAsItIs(t *testing.T) {
 		 SELECT line_number, product_code, effective_from, ordered_at, request_id FROM line_order`, // applied twice
 	} {
 		if _, err := pool.Exec(t.Context(), statement); err == nil {
-			t.Errorf("the database did: %s", statement)
+			t.Errorf("the database accepted: %s", statement)
 		}
 	}
 	if orders := orderLog(t, store); len(orders) != 1 {
@@ -150,11 +150,11 @@ func TestOrderLogStaysAsItIs(t *testing.T) {
 	}
 }
 
-func TestOrderLogIsReadByThePage(t *testing.T) {
+func TestOrderLogPagination(t *testing.T) {
 	t.Parallel()
 	at := noon
 	store := postgres.New(pgtestPool(t), func() time.Time { return at })
-	for n := range 7 { // in pairs of one time
+	for n := range 7 { // in pairs with equal times
 		at = noon.Add(time.Duration(n/2) * time.Second)
 		order := change(fmt.Sprintf("r-%d", n), "6G-001")
 		order.Number = billing.PopulationLine(n).Number

@@ -1,5 +1,5 @@
-// Package postgres keeps what KOS must remember: lines opened at run time,
-// orders, how endpoints were told to behave, and the calls that reached it.
+// Package postgres stores lines opened at run time, orders, behaviour overrides, and the log of
+// calls.
 package postgres
 
 import (
@@ -18,7 +18,7 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// Migrations are the numbered changes of the schema.
+// Migrations returns the numbered migrations of the database.
 func Migrations() fs.FS {
 	migrations, err := fs.Sub(files, "migrations")
 	if err != nil {
@@ -27,13 +27,13 @@ func Migrations() fs.FS {
 	return migrations
 }
 
-// Calls is the table of calls, which keeps this month and the one before.
+// Calls is the table of calls. The current month and the previous one are kept.
 var Calls = pg.Partitions{Table: "kos_call", Keep: 1}
 
-// ErrUnavailable is returned while the database cannot be used.
+// ErrUnavailable is returned while the database is unavailable.
 var ErrUnavailable = problem.ErrDatabase
 
-// fault tells what failed, and whether because the database cannot be used.
+// fault wraps err with the operation, and with ErrUnavailable if the database is unavailable.
 func fault(operation string, err error) error {
 	if pgerr.Unavailable(err) {
 		err = ErrUnavailable.WithCause(err)
@@ -41,11 +41,11 @@ func fault(operation string, err error) error {
 	return fmt.Errorf("%s: %w", operation, err)
 }
 
-// Store is the database.
+// Store stores everything in PostgreSQL.
 type Store struct {
 	pool *pgxpool.Pool
 	now  func() time.Time
 }
 
-// New returns the store in the database behind pool.
+// New returns a Store on pool.
 func New(pool *pgxpool.Pool, now func() time.Time) *Store { return &Store{pool, now} }

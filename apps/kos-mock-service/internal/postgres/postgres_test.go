@@ -12,7 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/postgres"
 )
 
-func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
+func TestDatabaseOutageIsUnavailable(t *testing.T) {
 	t.Parallel()
 	pool := pgtestPool(t)
 	pool.Close()

@@ -11,12 +11,12 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/postgres"
 )
 
-// trouble returns a trouble of bill inquiries that lasts a minute from noon on.
+// trouble returns a trouble of bill inquiries that lasts one minute from noon.
 func trouble(t *testing.T, name string) behavior.Trouble {
 	t.Helper()
 	kind, known := behavior.KindOf(name)
 	if !known {
-		t.Fatalf("no trouble is called %q", name)
+		t.Fatalf("unknown trouble %q", name)
 	}
 	return kind.Begin(behavior.BillInquiry, behavior.Defaults()[behavior.BillInquiry], noon, time.Minute)
 }
@@ -29,39 +29,38 @@ func afflict(t *testing.T, store *postgres.Store, trouble behavior.Trouble) {
 	}
 }
 
-func TestTroubleLeavesWhatWasTold(t *testing.T) {
+func TestTroubleKeepsTheOverride(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	share := 0.25
 	script := []behavior.ScriptedStep{{Step: behavior.Step{Status: 503}}}
-	told := behavior.Override{ErrorShare: &share, Hang: true}
-	if err := store.SetOverride(t.Context(), behavior.BillInquiry, told, script); err != nil {
+	current := behavior.Override{ErrorShare: &share, Hang: true}
+	if err := store.SetOverride(t.Context(), behavior.BillInquiry, current, script); err != nil {
 		t.Fatal(err)
 	}
 	before := admit(t, store, billCall(noon, 0)).Version
 	first, second := trouble(t, "outage"), trouble(t, "limit-drop")
 	afflict(t, store, first)
-	afflict(t, store, second) // instead of the first
-	told.Trouble = &second
+	afflict(t, store, second) // replaces the first
+	current.Trouble = &second
 	all, err := store.Overrides(t.Context())
-	if diff := cmp.Diff(map[behavior.Endpoint]behavior.Override{behavior.BillInquiry: told}, all); diff != "" || err != nil {
+	if diff := cmp.Diff(map[behavior.Endpoint]behavior.Override{behavior.BillInquiry: current}, all); diff != "" || err != nil {
 		t.Errorf("%v: %s", err, diff)
 	}
 	got := admit(t, store, billCall(noon, 0))
-	if diff := cmp.Diff(told, got.Override); diff != "" || got.Version != before+2 {
+	if diff := cmp.Diff(current, got.Override); diff != "" || got.Version != before+2 {
 		t.Errorf("version %d after %d: %s", got.Version, before, diff)
 	}
 	if err := store.SetOverride(t.Context(), behavior.BillInquiry, behavior.Override{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := admit(t, store, billCall(noon, 0)).Override; got.Trouble != nil {
-		t.Errorf("told something else it has %+v", got.Trouble)
+		t.Errorf("after the override was replaced: %+v", got.Trouble)
 	}
 }
 
-// TestLimitOfATroubleFollowsTheClock compares what the statement makes of a
-// trouble with what the rules make of it.
-func TestLimitOfATroubleFollowsTheClock(t *testing.T) {
+// TestTroubleLimitFollowsTheClock compares the SQL statement with the rules in package behavior.
+func TestTroubleLimitFollowsTheClock(t *testing.T) {
 	t.Parallel()
 	const configured = 4
 	for _, kind := range behavior.Kinds() {
@@ -75,13 +74,13 @@ func TestLimitOfATroubleFollowsTheClock(t *testing.T) {
 				noon.Add(-time.Microsecond), noon, noon.Add(time.Minute - time.Microsecond), noon.Add(time.Minute),
 			} {
 				call := billCall(at, configured)
-				call.Client = at.String() // whose window is empty
+				call.Client = at.String() // a client with an empty window
 				admitted := 0
 				for !admit(t, store, call).Limited {
 					admitted++
 				}
 				override := behavior.Override{Trouble: &set}
-				want := override.Conduct(behavior.Profile{LimitPerMinute: configured}, at, "").LimitPerMinute
+				want := override.Effective(behavior.Profile{LimitPerMinute: configured}, at, "").LimitPerMinute
 				if admitted != want {
 					t.Errorf("%v from its start: %d admitted, want %d", at.Sub(noon), admitted, want)
 				}
@@ -90,11 +89,11 @@ func TestLimitOfATroubleFollowsTheClock(t *testing.T) {
 	}
 }
 
-func TestScriptRestsInATrouble(t *testing.T) {
+func TestScriptIsPausedDuringTrouble(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		line string // of the trouble
-		want []bool // whether the script is followed, by the call's time
+		want []bool // whether the script applies, by the time of the call
 	}{
 		"of all lines": {"", []bool{true, false, false, true}},
 		"of the line":  {"line-a", []bool{true, false, false, true}},
@@ -124,9 +123,9 @@ func TestScriptRestsInATrouble(t *testing.T) {
 	}
 }
 
-// TestChangesAtOnceQueue lets everybody change everything: whoever locks rows
-// in another order would meet a deadlock.
-func TestChangesAtOnceQueue(t *testing.T) {
+// TestConcurrentBehaviorChangesAreSerialized changes all endpoints concurrently: an inconsistent
+// lock order would cause a deadlock.
+func TestConcurrentBehaviorChangesAreSerialized(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	troubles := make(map[behavior.Endpoint]behavior.Trouble)

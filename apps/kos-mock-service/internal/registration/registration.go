@@ -1,5 +1,4 @@
-// Package registration asks the auth service, through the sidecar, who has
-// registered which line.
+// Package registration asks the auth service, through the sidecar, which lines are registered.
 package registration
 
 import (
@@ -16,19 +15,19 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// ErrUnavailable is returned while the auth service does not answer as agreed.
+// ErrUnavailable is returned if the auth service gives no valid answer.
 var ErrUnavailable = problem.New(problem.Unavailable, "AUTH_UNAVAILABLE", "일시적으로 회원 정보를 확인할 수 없습니다. 잠시 후 다시 시도해 주세요.").After(5 * time.Second)
 
-// callTimeout bounds a call through a sidecar that hangs.
+// callTimeout bounds a call.
 const callTimeout = 5 * time.Second
 
-// maxAnswer bounds what is read of an answer, in bytes.
+// maxAnswer limits the size of an answer, in bytes.
 const maxAnswer = 4 << 10
 
-// Client asks the auth service.
+// Client calls the auth service.
 type Client struct{ http *http.Client }
 
-// New returns a client whose requests transport brings to the auth service.
+// New returns a client that uses transport.
 func New(transport http.RoundTripper) *Client {
 	return &Client{&http.Client{Transport: transport, Timeout: callTimeout}}
 }
@@ -38,8 +37,8 @@ type question struct {
 	LineNumber string `json:"lineNumber"`
 }
 
-// Registered reports whether the customer has registered the line. It returns
-// ErrUnavailable if that cannot be found out.
+// Registered reports whether the customer has registered the line. It returns ErrUnavailable
+// without a valid answer.
 func (c *Client) Registered(ctx context.Context, customerID string, number msisdn.Number) (bool, error) {
 	body, err := json.Marshal(question{CustomerID: customerID, LineNumber: number.Digits()})
 	if err != nil {
@@ -73,7 +72,7 @@ func read(resp *http.Response) (bool, error) {
 		return false, err
 	}
 	if answer.Registered == nil {
-		return false, errors.New("auth service does not say whether it is registered")
+		return false, errors.New("answer of the auth service lacks the member registered")
 	}
 	return *answer.Registered, nil
 }

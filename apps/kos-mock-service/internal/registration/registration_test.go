@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/registration"
 )
 
-// authService answers with what it is told and remembers what it was asked.
+// authService is a fake that returns a fixed answer and records the request.
 type authService struct {
 	status int
 	body   string
@@ -35,7 +35,7 @@ func (s *authService) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-func TestRegisteredPassesOnWhatTheAuthServiceSays(t *testing.T) {
+func TestRegisteredReturnsTheAuthServicesAnswer(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{`{"registered":true}`: true, `{"registered":false}`: false} {
 		auth := &authService{status: http.StatusOK, body: body}
@@ -49,7 +49,7 @@ func TestRegisteredPassesOnWhatTheAuthServiceSays(t *testing.T) {
 	}
 }
 
-func TestRegisteredNeverGuesses(t *testing.T) {
+func TestRegisteredReturnsErrUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, auth := range map[string]*authService{
 		"away":       {fault: errors.New("unreachable")},

@@ -1,6 +1,5 @@
-// Package settings defines the secret kos-mock-config: who may call KOS, with
-// what tokens, and how its endpoints behave. It is a secret because it holds
-// the clients' secrets and the key of the tokens.
+// Package settings defines the secret kos-mock-config: clients, tokens and the behaviour of
+// endpoints. It is a secret because it contains the clients' secrets and the signing key.
 package settings
 
 import (
@@ -15,47 +14,43 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/behavior"
 )
 
-// Settings are the contents of the secret.
+// Settings is the content of the secret.
 type Settings struct {
-	// Clients are the callers that KOS knows. At least one.
+	// Clients are the registered clients. At least one is required.
 	Clients []Client `json:"clients"`
-	// Token says how access tokens are made.
+	// Token configures access tokens.
 	Token Token `json:"token"`
-	// AdminEnabled mounts the admin API, which changes behaviour at run time.
-	// Default false: its routes do not exist.
+	// AdminEnabled enables the admin API, which changes the behaviour at run time. Default: false.
 	AdminEnabled bool `json:"adminEnabled"`
-	// MockDataEnabled mounts POST /api/v1/kos/mock-datas. Default false: the
-	// route does not exist.
+	// MockDataEnabled enables POST /api/v1/kos/mock-datas. Default: false.
 	MockDataEnabled bool `json:"mockDataEnabled"`
-	// PopulationSize is how many lines exist by rule besides the test lines, 0
-	// to 10,000,000. Default 1,000,000.
+	// PopulationSize is the number of generated lines, 0 to 10,000,000. Default: 1,000,000.
 	PopulationSize int `json:"populationSize"`
-	// Endpoints change single values of behavior.Defaults. What is left out,
-	// an endpoint or a value of one, keeps its default.
+	// Endpoints override values of behavior.Defaults. Omitted endpoints and values keep their
+	// defaults.
 	Endpoints map[behavior.Endpoint]behavior.Profile `json:"endpoints"`
 }
 
-// Client is a registered caller.
+// Client is a registered client.
 type Client struct {
 	ID     string `json:"clientId"`
 	Secret string `json:"clientSecret"`
-	// PreviousSecret is accepted too: while a secret is rotated, its owner may
-	// have the old one still, or the new one already.
+	// PreviousSecret is accepted as well, for the time of a secret rotation.
 	PreviousSecret string `json:"previousClientSecret"`
 }
 
-// Token says how access tokens are made.
+// Token configures access tokens.
 type Token struct {
-	// SigningKey is the HMAC key, 32 bytes or more, in base64.
+	// SigningKey is the HMAC key: base64 of at least 32 bytes.
 	SigningKey []byte `json:"signingKey"`
-	// TTLSeconds is how long a token is valid. Default 3,600.
+	// TTLSeconds is the lifetime of a token. Default: 3,600.
 	TTLSeconds int `json:"ttlSeconds"`
 }
 
-// TTL returns how long a token is valid.
+// TTL returns the lifetime of a token.
 func (t Token) TTL() time.Duration { return time.Duration(t.TTLSeconds) * time.Second }
 
-// MaxPopulation is how many line numbers the rule has.
+// MaxPopulation is the size of the generated number range.
 const MaxPopulation = 10_000_000
 
 const (
@@ -63,14 +58,14 @@ const (
 	minSecretChars = 16
 )
 
-// document mirrors Settings where a value that was left out differs from zero.
+// document is like Settings, but distinguishes omitted values from zero.
 type document struct {
 	Settings
 	Endpoints map[behavior.Endpoint]json.RawMessage `json:"endpoints"`
 }
 
-// Parse reads the secret's JSON. Unknown keys, unknown endpoints and values
-// out of range are refused, all faults at once. No error quotes a value.
+// Parse parses the secret's JSON. It refuses unknown keys, unknown endpoints and values out of
+// range, and returns all errors at once. Errors contain no values.
 func Parse(text []byte) (*Settings, error) {
 	doc := document{Settings: Settings{
 		Token:          Token{TTLSeconds: 3600},
@@ -88,14 +83,14 @@ func Parse(text []byte) (*Settings, error) {
 	return &settings, nil
 }
 
-// profiles lays what was configured over the defaults.
+// profiles merges the configured values into the defaults.
 func profiles(configured map[behavior.Endpoint]json.RawMessage) (map[behavior.Endpoint]behavior.Profile, error) {
 	var faults []error
 	all := behavior.Defaults()
 	for endpoint, text := range configured {
 		profile, known := all[endpoint]
 		if !known {
-			faults = append(faults, fmt.Errorf("endpoints: no endpoint is called %q", endpoint))
+			faults = append(faults, fmt.Errorf("endpoints: unknown endpoint %q", endpoint))
 			continue
 		}
 		if err := strict(text, &profile); err != nil {
@@ -106,8 +101,8 @@ func profiles(configured map[behavior.Endpoint]json.RawMessage) (map[behavior.En
 	return all, errors.Join(faults...)
 }
 
-// strict decodes exactly one JSON value without unknown keys. Its errors name
-// a key or a position and never quote the text: it is a secret.
+// strict decodes exactly one JSON value without unknown keys. Its errors contain keys and
+// positions, but no values, because the text is a secret.
 func strict(text []byte, v any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
@@ -125,15 +120,15 @@ func redact(err error) error {
 		return fmt.Errorf("%s: want %s", wrong.Field, wrong.Type)
 	}
 	if wrong, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("no JSON at byte %d", wrong.Offset)
+		return fmt.Errorf("invalid JSON at byte %d", wrong.Offset)
 	}
 	if _, ok := errors.AsType[base64.CorruptInputError](err); ok {
 		return errors.New("token.signingKey: want base64")
 	}
-	return err // names an unknown key, or a text that ends too early
+	return err // names an unknown key, or reports a truncated text
 }
 
-// Validate reports every value out of range.
+// Validate returns all values out of range.
 func (s *Settings) Validate() error {
 	var faults []error
 	if len(s.Token.SigningKey) < minKeyBytes {

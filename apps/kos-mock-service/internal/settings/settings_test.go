@@ -58,9 +58,9 @@ func TestParseRefuses(t *testing.T) {
 	with := func(text string) string { return strings.Replace(minimal, "{", "{"+text+",", 1) }
 	tests := map[string]struct {
 		text string
-		want []string // every one is named in the error
+		want []string // all must be in the error
 	}{
-		"no JSON":             {`nonsense`, []string{"no JSON"}},
+		"no JSON":             {`nonsense`, []string{"invalid JSON"}},
 		"cut short":           {`{"clients":`, []string{"EOF"}},
 		"two values":          {minimal + `{}`, []string{"more than one"}},
 		"nothing":             {`{}`, []string{"clients", "token.signingKey"}},
@@ -74,7 +74,7 @@ func TestParseRefuses(t *testing.T) {
 		},
 		"latency beyond the server's own": {with(`"endpoints":{"auth":{"latency":{"minMs":0,"maxMs":15001}}}`), []string{"latency"}},
 		"short key":                       {`{` + clients + `,"token":{"signingKey":"c2hvcnQ=","ttlSeconds":0}}`, []string{"signingKey", "ttlSeconds"}},
-		"key is no base64":                {`{` + clients + `,"token":{"signingKey":"?"}}`, []string{"signingKey", "base64"}},
+		"key is not base64":               {`{` + clients + `,"token":{"signingKey":"?"}}`, []string{"signingKey", "base64"}},
 		"client twice, short secret": {
 			`{"clients":[{"clientId":"a","clientSecret":"0123456789abcdef"},{"clientId":"a","clientSecret":"hunter2","previousClientSecret":"hunter1"}],"token":{"signingKey":` + key + `}}`,
 			[]string{"clients[1].clientId", "clients[1].clientSecret", "clients[1].previousClientSecret"},
@@ -89,18 +89,18 @@ func TestParseRefuses(t *testing.T) {
 			}
 			for _, want := range tc.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("%q does not name %q", err, want)
+					t.Errorf("%q does not contain %q", err, want)
 				}
 			}
 			if strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("%q quotes a secret", err)
+				t.Errorf("%q contains a secret", err)
 			}
 		})
 	}
 }
 
-// The example is what people copy.
-func TestExampleOfReadmeParses(t *testing.T) {
+// The example in the README must be valid.
+func TestReadmeExampleParses(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -116,6 +116,6 @@ func TestExampleOfReadmeParses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(got.Clients) != 3 || !got.AdminEnabled || !got.MockDataEnabled {
-		t.Errorf("example says %+v", got)
+		t.Errorf("example is %+v", got)
 	}
 }

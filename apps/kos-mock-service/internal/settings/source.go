@@ -13,13 +13,13 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Secrets gives secrets by name, and gives a changed one within minutes.
+// Secrets returns secrets by name, and a changed secret within minutes.
 type Secrets interface {
 	Secret(ctx context.Context, name string) (string, error)
 }
 
-// Source gives the settings in force. Nothing is read before it is needed, so
-// that the service may start before its sidecar.
+// Source provides the current settings. It reads them on demand, so that the service can start
+// before its sidecar.
 type Source struct {
 	secrets Secrets
 	name    string
@@ -28,17 +28,16 @@ type Source struct {
 	mu       sync.Mutex
 	text     string // last seen
 	settings *Settings
-	fault    error // of text
+	fault    error // error of text
 }
 
-// NewSource returns the source of the secret called name.
+// NewSource returns the source for the secret with that name.
 func NewSource(secrets Secrets, name string, log *slog.Logger) *Source {
 	return &Source{secrets: secrets, name: name, log: log}
 }
 
-// Current returns the settings in force: those of the secret as it is, or, if
-// it was changed into something wrong, as it was before. It fails as long as
-// no valid settings have been read.
+// Current returns the settings: the present ones, or the last valid ones if the secret has become
+// invalid. It returns an error until valid settings have been read.
 func (s *Source) Current(ctx context.Context) (*Settings, error) {
 	text, err := s.secrets.Secret(ctx, s.name)
 	if err != nil {
@@ -53,7 +52,7 @@ func (s *Source) Current(ctx context.Context) (*Settings, error) {
 	return s.settings, nil
 }
 
-// take parses text unless it is what was seen last.
+// take parses text unless it is unchanged.
 func (s *Source) take(text string) {
 	if text == s.text {
 		return
@@ -69,23 +68,22 @@ func (s *Source) take(text string) {
 		"admin", parsed.AdminEnabled, "mock_data", parsed.MockDataEnabled, "population", parsed.PopulationSize)
 }
 
-// Check is the readiness check: settings must be loaded and the secret valid.
+// Check is the readiness check: it requires loaded settings and a valid secret.
 func (s *Source) Check(ctx context.Context) error {
 	if _, err := s.Current(ctx); err != nil && s.valid() == nil {
-		return errors.New(s.name + " is not loaded: secret store does not answer")
+		return errors.New(s.name + " is not loaded: secret store is unavailable")
 	}
 	return s.valid()
 }
 
-// valid reports what is wrong with the text seen last, if one was seen.
+// valid returns the error of the present secret, if one was read.
 func (s *Source) valid() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fault
 }
 
-// Pseudonym returns a name for the line that says nothing about it to those
-// who do not know the settings, and "" for none.
+// Pseudonym returns a keyed pseudonym of the line, or "" for no line.
 func (s *Settings) Pseudonym(number msisdn.Number) string {
 	if number == "" {
 		return ""

@@ -45,11 +45,11 @@ func TestSourceFollowsTheSecret(t *testing.T) {
 		t.Errorf("loaded %d times", n)
 	}
 	if strings.Contains(log.String(), "0123456789abcdef") {
-		t.Error("log holds a secret")
+		t.Error("log contains a secret")
 	}
 }
 
-func TestSourceKeepsWhatWasValid(t *testing.T) {
+func TestSourceKeepsTheLastValidSettings(t *testing.T) {
 	t.Parallel()
 	secrets, source, log := newSource(minimal)
 	if _, err := source.Current(t.Context()); err != nil {
@@ -58,10 +58,10 @@ func TestSourceKeepsWhatWasValid(t *testing.T) {
 	secrets.text = "{}"
 	for range 2 {
 		if _, err := source.Current(t.Context()); err != nil {
-			t.Errorf("valid settings were given up: %v", err)
+			t.Errorf("valid settings were discarded: %v", err)
 		}
 		if err := source.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "clients") {
-			t.Errorf("readiness says %v", err)
+			t.Errorf("readiness is %v", err)
 		}
 	}
 	if n := strings.Count(log.String(), "settings refused"); n != 1 {
@@ -72,17 +72,17 @@ func TestSourceKeepsWhatWasValid(t *testing.T) {
 func TestSourceIsNotReadyWithoutSettings(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ text, want string }{
-		"no secret": {"", "not loaded"},
-		"wrong one": {"{}", "clients"},
+		"no secret":      {"", "not loaded"},
+		"invalid secret": {"{}", "clients"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			secrets, source, _ := newSource(tc.text)
 			if _, err := source.Current(t.Context()); err == nil {
-				t.Error("settings out of nothing")
+				t.Error("got settings without a valid secret")
 			}
 			if err := source.Check(t.Context()); err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("readiness says %v", err)
+				t.Errorf("readiness is %v", err)
 			}
 			secrets.text = minimal
 			if err := source.Check(t.Context()); err != nil {
@@ -110,6 +110,6 @@ func TestPseudonym(t *testing.T) {
 		t.Error("pseudonym depends on neither line nor key")
 	}
 	if one.Pseudonym("") != "" {
-		t.Error("no line has a name")
+		t.Error("the pseudonym of no line is not empty")
 	}
 }

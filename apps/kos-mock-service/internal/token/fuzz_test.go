@@ -10,7 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/token"
 )
 
-// FuzzVerify shows anything for a token. Only what was signed is somebody's.
+// FuzzVerify accepts only signed tokens.
 func FuzzVerify(f *testing.F) {
 	s := newSettings()
 	authority := token.NewAuthority(s, at(noon))
@@ -30,10 +30,10 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		client, err := authority.Verify(text)
 		if err == nil && (!strings.HasPrefix(text, signed) || client != "bill-inquiry-service") {
-			t.Errorf("%q is a token of %s", text, client)
+			t.Errorf("%q was accepted as a token of %s", text, client)
 		}
 		if err != nil && !errors.Is(err, token.ErrDenied) {
-			t.Errorf("tells why: %v", err)
+			t.Errorf("error reveals the reason: %v", err)
 		}
 	})
 }

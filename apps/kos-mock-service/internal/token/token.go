@@ -1,4 +1,4 @@
-// Package token issues and verifies the bearer tokens of KOS's callers.
+// Package token issues and verifies the access tokens of KOS's clients.
 package token
 
 import (
@@ -18,23 +18,23 @@ const (
 	audience = "kos-api"
 )
 
-// ErrDenied is returned for credentials and tokens that are not accepted. It
-// does not say why: the caller must not learn which part was wrong.
+// ErrDenied is returned for refused credentials and tokens, without a reason that would help an
+// attacker.
 var ErrDenied = errors.New("token: denied")
 
-// Authority knows the registered clients and the key of their tokens.
+// Authority issues and verifies tokens.
 type Authority struct {
 	settings *settings.Settings
 	now      func() time.Time
 }
 
-// NewAuthority returns the authority under those settings.
+// NewAuthority returns an Authority with those settings.
 func NewAuthority(s *settings.Settings, now func() time.Time) Authority {
 	return Authority{s, now}
 }
 
-// Issue returns a token for the client, or ErrDenied if the secret is none of
-// the client's. A wrong secret and an unknown client take the same time.
+// Issue returns a token for the client, or ErrDenied for a wrong secret. A wrong secret and an
+// unknown client take the same time.
 func (a Authority) Issue(clientID, secret string) (string, error) {
 	accepted := 0
 	for _, client := range a.settings.Clients {
@@ -56,15 +56,15 @@ func (a Authority) Issue(clientID, secret string) (string, error) {
 	return signed, nil
 }
 
-// equal returns 1 for the same text, 0 otherwise, without telling by its time
-// how much of it is the same or how long it is.
+// equal compares two texts in constant time, regardless of their contents and lengths. It returns 1
+// if they are equal.
 func equal(given, known string) int {
 	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(known))
 	return subtle.ConstantTimeCompare(a[:], b[:])
 }
 
-// Verify returns the client that the token was issued to, or ErrDenied if it
-// is not ours, has expired, or the client is no longer registered.
+// Verify returns the client of the token. It returns ErrDenied for a token that is forged or
+// expired, or whose client is no longer registered.
 func (a Authority) Verify(text string) (clientID string, err error) {
 	var claims jwt.RegisteredClaims
 	_, err = jwt.ParseWithClaims(text, &claims,

@@ -35,7 +35,7 @@ func issue(t *testing.T, s *settings.Settings) string {
 	return text
 }
 
-func TestTokenNamesItsClientUntilItExpires(t *testing.T) {
+func TestTokenIdentifiesItsClientUntilExpiry(t *testing.T) {
 	t.Parallel()
 	s := newSettings()
 	text := issue(t, s)
@@ -48,7 +48,7 @@ func TestTokenNamesItsClientUntilItExpires(t *testing.T) {
 	}
 }
 
-func TestIssueTakesBothSecretsDuringARotation(t *testing.T) {
+func TestIssueAcceptsBothSecretsDuringRotation(t *testing.T) {
 	t.Parallel()
 	s := newSettings()
 	s.Clients[0].PreviousSecret = "secret-before-00"
@@ -102,7 +102,7 @@ func TestVerifyRefuses(t *testing.T) {
 	same := func(*jwt.RegisteredClaims) {}
 	valid := sign(jwt.SigningMethodHS256, key, claims(same))
 	if _, err := token.NewAuthority(newSettings(), at(noon)).Verify(valid); err != nil {
-		t.Fatalf("the valid one: %v", err)
+		t.Fatalf("valid token: %v", err)
 	}
 	for name, text := range map[string]string{
 		"no token":         "",
@@ -125,7 +125,7 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-func TestRemovedClientIsOutAtOnce(t *testing.T) {
+func TestRemovedClientIsDeniedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newSettings()
 	text := issue(t, s)

@@ -15,8 +15,8 @@ import (
 	"github.com/phonebill/phonebill/apps/kos-mock-service/internal/postgres"
 )
 
-// A hundred copies of one order at once, over two replicas.
-func TestCopiesOfAnOrderAreOneOrder(t *testing.T) {
+// One hundred concurrent repeats of one order on two replicas.
+func TestConcurrentRepeatsAreOneOrder(t *testing.T) {
 	t.Parallel()
 	stores := replicas(t)
 	const copies = 100
@@ -46,9 +46,8 @@ func TestCopiesOfAnOrderAreOneOrder(t *testing.T) {
 	}
 }
 
-// Fifty orders of one line at once: each finds the line as the one before it
-// has left it.
-func TestOrdersOfALineTakeTurns(t *testing.T) {
+// Fifty concurrent orders for one line: each sees the result of the one before.
+func TestOrdersOfALineAreSerialized(t *testing.T) {
 	t.Parallel()
 	stores := replicas(t)
 	plans := []string{"LTE-BASIC-001", "LTE-PREMIUM-001", "5G-STANDARD-001", "5G-PREMIUM-001"}
@@ -90,8 +89,8 @@ func TestOrdersOfALineTakeTurns(t *testing.T) {
 	}
 }
 
-// One request id for orders of many lines at once: they do not queue for one
-// another, and still only one of them has it.
+// One request id for concurrent orders of many lines: the orders are not serialized, and still only
+// one of them gets the id.
 func TestRequestIDIsGivenOnce(t *testing.T) {
 	t.Parallel()
 	stores := replicas(t)
@@ -124,8 +123,8 @@ func TestRequestIDIsGivenOnce(t *testing.T) {
 	}
 }
 
-// A replica whose clock is a day behind does not order into the past.
-func TestClockOfALineNeverRunsBackwards(t *testing.T) {
+// A replica whose clock is a day behind does not place an order in the past.
+func TestLineClockIsMonotonic(t *testing.T) {
 	t.Parallel()
 	pool := pgtestPool(t)
 	ahead := postgres.New(pool, func() time.Time { return noon })
@@ -135,7 +134,7 @@ func TestClockOfALineNeverRunsBackwards(t *testing.T) {
 	back.Current = "5G-PREMIUM-001"
 	second := place(t, behind, back)
 	if second.CreatedAt.Before(first.CreatedAt) || !second.EffectiveFrom.Equal(first.EffectiveFrom) {
-		t.Errorf("the second is of %v, from %v on", second.CreatedAt, second.EffectiveFrom)
+		t.Errorf("the second was created at %v and is effective from %v", second.CreatedAt, second.EffectiveFrom)
 	}
 	orders := linesOrders(t, ahead, basic)
 	if len(orders) != 2 || orders[1].ProductCode != "LTE-BASIC-001" {
@@ -143,8 +142,8 @@ func TestClockOfALineNeverRunsBackwards(t *testing.T) {
 	}
 }
 
-// blocked places an order whose decision waits for release, and returns once
-// it has its turn.
+// blocked places an order whose decision waits for release. It returns once the order holds the
+// line's lock.
 func blocked(t *testing.T, store *postgres.Store, order billing.Change) (release func(), result <-chan error) {
 	t.Helper()
 	decides, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -160,7 +159,7 @@ func blocked(t *testing.T, store *postgres.Store, order billing.Change) (release
 	return func() { close(goOn) }, done
 }
 
-func TestCallerLeavesTheQueueOfALine(t *testing.T) {
+func TestCancelledOrderReleasesTheQueue(t *testing.T) {
 	t.Parallel()
 	stores := replicas(t)
 	release, result := blocked(t, stores[0], change("r-1", "3G-OLD-001"))
@@ -171,18 +170,18 @@ func TestCallerLeavesTheQueueOfALine(t *testing.T) {
 	}
 	other := change("r-3", "5G-PREMIUM-001")
 	other.Number = billing.PopulationLine(1).Number
-	place(t, stores[1], other) // no other line waits
+	place(t, stores[1], other) // other lines are not blocked
 	release()
 	if err := <-result; err != nil {
 		t.Error(err)
 	}
 	if _, ok, err := stores[0].Placed(t.Context(), "r-2"); ok || err != nil {
-		t.Errorf("the order of who left: %v, %v", ok, err)
+		t.Errorf("the cancelled order: %v, %v", ok, err)
 	}
 }
 
-// A replica that stands still in the middle of an order loses its turn.
-func TestPausedReplicaHoldsUpNoLine(t *testing.T) {
+// A replica that is paused in the middle of an order loses the line's lock.
+func TestPausedReplicaReleasesTheLine(t *testing.T) {
 	t.Parallel()
 	stores := replicas(t)
 	resume, result := blocked(t, stores[0], change("r-1", "3G-OLD-001"))
@@ -191,7 +190,7 @@ func TestPausedReplicaHoldsUpNoLine(t *testing.T) {
 	}
 	resume()
 	if err := <-result; err == nil {
-		t.Error("the paused order counts all the same")
+		t.Error("the paused order was stored")
 	}
 	if orders := orderLog(t, stores[1]); len(orders) != 1 || orders[0].RequestID != "r-2" {
 		t.Errorf("log holds %+v", orders)
