@@ -18,9 +18,8 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// TestAbuse calls every operation of every service with everything that does
-// not entitle to it. Which operations there are, and who may call them, only
-// the OpenAPI documents say.
+// TestAbuse calls every operation of every service with all credentials that do not entitle to it.
+// Operations and rules come from the OpenAPI documents.
 func TestAbuse(t *testing.T) {
 	t.Parallel()
 	world := newAbuseWorld(t)
@@ -45,28 +44,28 @@ func TestAbuse(t *testing.T) {
 	}
 }
 
-// traceIDs differ from answer to answer.
+// traceIDs differ between answers.
 var traceIDs = regexp.MustCompile(`"traceId":"[0-9a-f]{32}"`)
 
-// caller makes the calls of an attack.
+// caller makes the calls of the cases.
 func caller(t *testing.T, app system.Role) abuse.Do {
 	t.Helper()
-	ingress := nobody(t)
+	ingress := anonymous(t)
 	direct := api.New(direct(app, ""), checked(t))
 	unchecked := api.New(whole.url(), connections)
 	return func(call abuse.Call) (abuse.Answer, error) {
-		request := api.Request{Method: call.Method, Path: call.Path, Header: maps.Clone(call.Badge.Header)}
+		request := api.Request{Method: call.Method, Path: call.Path, Header: maps.Clone(call.Credential.Header)}
 		if request.Header == nil {
 			request.Header = map[string]string{}
 		}
 		if call.Body != nil {
 			request.Body = call.Body
 		}
-		if call.Badge.Authorization != "" {
-			request.Header["Authorization"] = call.Badge.Authorization
+		if call.Credential.Authorization != "" {
+			request.Header["Authorization"] = call.Credential.Authorization
 		}
-		if call.Badge.Query != "" {
-			request.Path += map[bool]string{true: "&", false: "?"}[strings.Contains(call.Path, "?")] + call.Badge.Query
+		if call.Credential.Query != "" {
+			request.Path += map[bool]string{true: "&", false: "?"}[strings.Contains(call.Path, "?")] + call.Credential.Query
 		}
 		client := ingress
 		switch {
@@ -80,7 +79,7 @@ func caller(t *testing.T, app system.Role) abuse.Do {
 	}
 }
 
-// abuseWorld is who attacks whom.
+// abuseWorld contains the users of the cases.
 type abuseWorld struct {
 	abuse.World
 
@@ -94,14 +93,14 @@ func newAbuseWorld(t *testing.T) *abuseWorld {
 	reader, admin := resident(t), demo(t, "admin01")
 	w := &abuseWorld{reader: person(t, reader, true), admin: abuse.Person{Token: admin.Tokens.Access}}
 	w.World = abuse.World{
-		Invalid:  append(invalidBadges(t), abuse.Bearer("of somebody suspended", suspended(t, w).Tokens.Access)),
+		Invalid:  append(invalidCredentials(t), abuse.Bearer("of a suspended user", suspended(t, w).Tokens.Access)),
 		Entitled: func(o access.Operation) abuse.Person { return w.entitled(t, o) },
 		Admin:    func(o access.Operation) abuse.Person { return w.administrator(t, o) },
 		Stranger: person(t, resident(t), true),
-		Nobody: abuse.Person{Owns: map[string]string{
-			"line": "01076543210", "user": "nobody-has-this-id", "session": rand.Text(), "request": "019a0000-0000-7000-8000-000000000000",
+		Absent: abuse.Person{Owns: map[string]string{
+			"line": "01076543210", "user": "anonymous-has-this-id", "session": rand.Text(), "request": "019a0000-0000-7000-8000-000000000000",
 		}},
-		Lacking: lackingBadges(t, w),
+		Lacking: lackingCredentials(t, w),
 		Values: map[string]string{
 			"currentProductCode": "5G-PREMIUM-001", "targetProductCode": "LTE-BASIC-001",
 			"currentPassword": password, "newPassword": password, "refresh_token": "none",
@@ -110,8 +109,8 @@ func newAbuseWorld(t *testing.T) *abuseWorld {
 	return w
 }
 
-// lackingBadges are of people who may do other things.
-func lackingBadges(t *testing.T, w *abuseWorld) map[access.Rule][]abuse.Badge {
+// lackingCredentials are credentials of users with other permissions.
+func lackingCredentials(t *testing.T, w *abuseWorld) map[access.Rule][]abuse.Credential {
 	t.Helper()
 	revoked := passerby(t)
 	for _, permission := range access.Permissions {
@@ -119,14 +118,14 @@ func lackingBadges(t *testing.T, w *abuseWorld) map[access.Rule][]abuse.Badge {
 	}
 	admin, customer := abuse.Bearer("as an administrator", w.admin.Token), abuse.Bearer("as a customer", w.reader.Token)
 	once := abuse.Bearer("permission revoked", revoked.Tokens.Access)
-	return map[access.Rule][]abuse.Badge{
-		"BILL_INQUIRY":   {admin, once}, // an administrator is no customer
+	return map[access.Rule][]abuse.Credential{
+		"BILL_INQUIRY":   {admin, once}, // an administrator is not a customer
 		"PRODUCT_CHANGE": {admin, once, abuse.Bearer("permission never had", demo(t, "testuser02").Tokens.Access)},
 		access.Admin:     {customer, once},
 	}
 }
 
-// suspended returns somebody who had logged in before.
+// suspended returns a suspended user who had logged in before.
 func suspended(t *testing.T, w *abuseWorld) customer {
 	t.Helper()
 	c := passerby(t)
@@ -136,10 +135,10 @@ func suspended(t *testing.T, w *abuseWorld) customer {
 
 func (w *abuseWorld) administer(t *testing.T, method, path string) {
 	t.Helper()
-	nobody(t).With(w.admin.Token).Send(api.Request{Method: method, Path: path}).OK(t)
+	anonymous(t).With(w.admin.Token).Send(api.Request{Method: method, Path: path}).OK(t)
 }
 
-// passerby returns a newcomer at an address of her own, logged in.
+// passerby returns a new user with an address of their own, logged in.
 func passerby(t *testing.T) customer {
 	t.Helper()
 	c := customer{elsewhere(t), newcomerForm()}
@@ -148,22 +147,21 @@ func passerby(t *testing.T) customer {
 	return c
 }
 
-// entitled returns somebody who may call the operation. What reads is asked by
-// one customer; what writes may end a session or change a plan, which is then
-// nobody else's.
+// entitled returns a user who may call the operation. Reads share one customer; a write gets a new
+// one, because it may end the session or change the plan.
 func (w *abuseWorld) entitled(t *testing.T, o access.Operation) abuse.Person {
 	t.Helper()
 	if !o.Writes() || !o.Rule.Routed() {
 		return w.reader
 	}
-	w.mu.Lock() // one registration after the other: they are many
+	w.mu.Lock() // registrations one by one, because there are many
 	defer w.mu.Unlock()
 	c := passerby(t)
 	c.MakeMockData(c.CustomerID, c.Line).OK(t)
 	return person(t, c, false)
 }
 
-// administrator returns an administrator, with a user to try things on.
+// administrator returns an administrator, with a user to act on.
 func (w *abuseWorld) administrator(t *testing.T, o access.Operation) abuse.Person {
 	t.Helper()
 	victim := abuse.Person{}
@@ -175,8 +173,7 @@ func (w *abuseWorld) administrator(t *testing.T, o access.Operation) abuse.Perso
 	return abuse.Person{Token: w.admin.Token, Owns: victim.Owns}
 }
 
-// person tells what a customer owns; with requests, also an inquiry and a
-// change.
+// person returns a customer with their ids; with requests, it also creates an inquiry and a change.
 func person(t *testing.T, c customer, requests bool) abuse.Person {
 	t.Helper()
 	claims := decodePart(t, strings.Split(c.Tokens.Access, ".")[1])
@@ -195,8 +192,8 @@ func person(t *testing.T, c customer, requests bool) abuse.Person {
 	return abuse.Person{Token: c.Tokens.Access, Owns: owns}
 }
 
-// invalidBadges are tokens that are nobody's, each for one reason.
-func invalidBadges(t *testing.T) []abuse.Badge {
+// invalidCredentials are invalid tokens, each for one reason.
+func invalidCredentials(t *testing.T) []abuse.Credential {
 	t.Helper()
 	c, left := resident(t), resident(t)
 	f := newForge(t, c.Tokens.Access)
@@ -210,30 +207,30 @@ func invalidBadges(t *testing.T) []abuse.Badge {
 	}
 	type members = map[string]any
 	genuine, ago := es256(f.key), time.Now().Add(-time.Minute).Unix()
-	// Nobody has shown this token to any service when its session ends.
+	// No service has seen this token before its session ends.
 	left.Logout().OK(t)
-	return []abuse.Badge{
+	return []abuse.Credential{
 		abuse.Bearer("garbage", "token"),
 		abuse.Bearer("an empty token", ""),
 		abuse.Bearer("expired", f.token(t, nil, members{"exp": ago, "iat": ago - 1800}, genuine)),
 		abuse.Bearer("without an end", f.token(t, nil, members{"exp": nil}, genuine)),
-		abuse.Bearer("signed by a stranger", f.token(t, nil, nil, es256(stranger))),
-		abuse.Bearer("with a key it brings", f.token(t, members{"jwk": jwk(t, stranger), "kid": "stranger"}, nil, es256(stranger))),
+		abuse.Bearer("signed with another key", f.token(t, nil, nil, es256(stranger))),
+		abuse.Bearer("with an embedded key", f.token(t, members{"jwk": jwk(t, stranger), "kid": "stranger"}, nil, es256(stranger))),
 		abuse.Bearer("changed after signing", changed(t, c.Tokens.Access)),
 		abuse.Bearer("alg none", f.token(t, members{"alg": "none"}, nil, unsigned)),
 		abuse.Bearer("HS256 with the public key", f.token(t, members{"alg": "HS256"}, nil, hs256(point))),
 		abuse.Bearer("HS256 with the published coordinate", f.token(t, members{"alg": "HS256"}, nil, hs256([]byte(f.public[0])))),
-		abuse.Bearer("of another issuer", f.token(t, nil, members{"iss": "somebody"}, genuine)),
+		abuse.Bearer("of another issuer", f.token(t, nil, members{"iss": "another"}, genuine)),
 		abuse.Bearer("for another audience", f.token(t, nil, members{"aud": "others"}, genuine)),
 		abuse.Bearer("a refresh token", c.Tokens.Refresh),
 		abuse.Bearer("of no session", f.token(t, nil, members{"sid": ""}, genuine)),
-		abuse.Bearer("of a session of nobody", f.token(t, nil, members{"sid": rand.Text()}, genuine)),
+		abuse.Bearer("of an unknown session", f.token(t, nil, members{"sid": rand.Text()}, genuine)),
 		abuse.Bearer("of another's session", f.token(t, nil, members{"sub": "testuser01"}, genuine)),
 		abuse.Bearer("of a session that ended", left.Tokens.Access),
 	}
 }
 
-// changed makes an administrator of a token's owner, under the old signature.
+// changed adds ADMIN to a token's claims and keeps its signature.
 func changed(t *testing.T, token string) string {
 	t.Helper()
 	parts := strings.Split(token, ".")

@@ -21,7 +21,7 @@ func TestRegistration(t *testing.T) {
 		"id taken":               {func(r *api.Registration) { r.UserID = c.UserID }, "USER_ID_TAKEN"},
 		"customer taken":         {func(r *api.Registration) { r.CustomerID = c.CustomerID }, "CUSTOMER_TAKEN"},
 		"line taken":             {func(r *api.Registration) { r.Line = c.Line }, "LINE_TAKEN"},
-		"a stranger's line":      {func(r *api.Registration) { r.Line = "01030999999" }, "LINE_TAKEN"},
+		"another user's line":    {func(r *api.Registration) { r.Line = "01030999999" }, "LINE_TAKEN"},
 		"a demo user's line":     {func(r *api.Registration) { r.Line = "010-1234-5678" }, "LINE_TAKEN"},
 		"a demo user's customer": {func(r *api.Registration) { r.CustomerID = "CUST001" }, "CUSTOMER_TAKEN"},
 	}
@@ -29,7 +29,7 @@ func TestRegistration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			form := newcomerForm()
 			test.change(&form)
-			nobody(t).Register(form).Refused(t, http.StatusConflict, test.code)
+			anonymous(t).Register(form).Refused(t, http.StatusConflict, test.code)
 		})
 	}
 	user := c.UserInfo().OK(t)
@@ -46,10 +46,10 @@ func TestRegistration(t *testing.T) {
 func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 	t.Parallel()
 	c := resident(t)
-	c.see(t, "") // both services know the session now
+	c.see(t, "") // both services have cached the session
 	used := c.Tokens.Refresh
 	c.Refresh(used).OK(t)
-	thief := nobody(t)
+	thief := anonymous(t)
 	thief.Refresh(used).OK(t) // for a moment it may be the client that asks twice
 	await(t, 10*time.Second, "the end of that moment", func() error {
 		if thief.Refresh(used).Succeeded() {
@@ -65,7 +65,7 @@ func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 func TestPasswordChangeEndsOtherSessions(t *testing.T) {
 	t.Parallel()
 	c := subscriber(t)
-	other := customer{nobody(t), c.Registration}
+	other := customer{anonymous(t), c.Registration}
 	other.Login(c.UserID, c.Password).OK(t)
 	other.see(t, "") // both services know the session now
 	other.Verify().OK(t)
@@ -74,6 +74,6 @@ func TestPasswordChangeEndsOtherSessions(t *testing.T) {
 	c.ChangePassword(c.Password, "Another1!").OK(t)
 	ended(t, other, other.Tokens.Access)
 	c.Verify().OK(t)
-	nobody(t).Login(c.UserID, c.Password).Refused(t, http.StatusUnauthorized, "AUTH_001")
-	nobody(t).Login(c.UserID, "Another1!").OK(t)
+	anonymous(t).Login(c.UserID, c.Password).Refused(t, http.StatusUnauthorized, "AUTH_001")
+	anonymous(t).Login(c.UserID, "Another1!").OK(t)
 }

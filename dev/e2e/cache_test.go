@@ -13,11 +13,11 @@ import (
 func asks(t testing.TB, c customer, want int, when string) {
 	t.Helper()
 	if n := billCalls(t, c.Line); n != want {
-		t.Errorf("%s: KOS was asked %d times, want %d", when, n, want)
+		t.Errorf("%s: KOS was called %d times, want %d", when, n, want)
 	}
 }
 
-func TestBillIsAskedForOnce(t *testing.T) {
+func TestBillIsRequestedOnce(t *testing.T) {
 	t.Parallel()
 	c := subscriber(t)
 	for n := range 3 {
@@ -26,12 +26,12 @@ func TestBillIsAskedForOnce(t *testing.T) {
 		second := c.see(t, month(n))
 		asks(t, c, n+1, "second inquiry")
 		if diff := cmp.Diff(first.Bill, second.Bill); diff != "" {
-			t.Errorf("the cache tells another bill: %s", diff)
+			t.Errorf("the cached bill differs: %s", diff)
 		}
 	}
 }
 
-func TestHundredConcurrentInquiriesAskOnce(t *testing.T) {
+func TestConcurrentInquiriesShareOneCall(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1} {
 		c := resident(t)
@@ -46,28 +46,28 @@ func TestHundredConcurrentInquiriesAskOnce(t *testing.T) {
 			inquiry := answer.OK(t)
 			ids[inquiry.RequestID] = true
 			if diff := cmp.Diff(answers[0].Data.Bill, inquiry.Bill); diff != "" {
-				t.Fatalf("not all got the same bill: %s", diff)
+				t.Fatalf("bills differ: %s", diff)
 			}
 		}
 		if len(ids) != len(answers) {
 			t.Errorf("%d inquiries have %d request ids", len(answers), len(ids))
 		}
-		// Those who ask the same replica at once share one question.
+		// Concurrent inquiries at one replica share one KOS call.
 		if n := billCalls(t, c.Line); n < 1 || n > replicas() {
-			t.Errorf("a hundred inquiries at once: KOS was asked %d times, want once for each replica at most", n)
+			t.Errorf("a hundred inquiries at once: KOS was called %d times, want at most once per replica", n)
 		}
 	}
 }
 
-func TestRestartedServiceAsksNothingTwice(t *testing.T) {
-	harm(t)
+func TestRestartedServiceRepeatsNoCalls(t *testing.T) {
+	disruptive(t)
 	c := resident(t)
 	current, past := c.see(t, month(0)), c.see(t, month(1))
 	asks(t, c, 2, "first inquiries")
 
 	respawn(t, bills)
 	same(t, current, c.see(t, month(0)))
-	asks(t, c, 2, "this month, from the shared level of the cache")
+	asks(t, c, 2, "this month, from L2")
 
 	forgetBills(t)
 	respawn(t, bills)
@@ -75,14 +75,14 @@ func TestRestartedServiceAsksNothingTwice(t *testing.T) {
 	asks(t, c, 2, "a past month, from the archive")
 
 	c.see(t, month(0))
-	asks(t, c, 3, "this month, which no cache has any more and which may have changed")
+	asks(t, c, 3, "this month, neither cached nor final")
 }
 
-// same checks that two inquiries told the same bill of the same time.
+// same checks that two inquiries returned the same bill as of the same time.
 func same(t testing.TB, want, got api.Inquiry) {
 	t.Helper()
 	if diff := cmp.Diff(want.Bill, got.Bill); diff != "" {
-		t.Errorf("another bill than before: %s", diff)
+		t.Errorf("the bill has changed: %s", diff)
 	}
 	if !got.AsOf.Equal(want.AsOf) || got.Stale {
 		t.Errorf("as of %s (stale %t), want %s", got.AsOf, got.Stale, want.AsOf)

@@ -1,3 +1,3 @@
-// Package e2e proves PhoneBill as a whole: its tests start the system as
-// `make run` does, use it as a browser would, through the ingress, and harm it.
+// Package e2e tests PhoneBill as a whole: the tests start the system as `make run` does, use it
+// through the ingress as a browser would, and inject faults.
 package e2e

@@ -29,18 +29,16 @@ var (
 
 const (
 	fuzzWorkers = 16
-	// directShare is how many requests go through the ingress for one that goes to
-	// a service directly.
+	// directShare is the number of requests through the ingress per request to a service directly.
 	directShare = 4
 )
 
-// TestFuzzClient sends valid requests and mutations of them to every operation of
-// the OpenAPI documents: through the ingress, and to the services themselves. None
-// is answered 5xx or otherwise than its document says, none makes a service log a
-// fault, and customers who ask for their bill meanwhile notice nothing.
+// TestFuzzClient sends valid and mutated requests to every operation of the OpenAPI documents,
+// through the ingress and directly. No answer may be 5xx or deviate from its document, no service
+// may log a fault, and other customers must not be affected.
 func TestFuzzClient(t *testing.T) {
 	locally(t)
-	harm(t) // the switches of KOS's stand-in are among the routes
+	disruptive(t) // the admin API of the mock is among the routes
 	t.Logf("replay: make fuzz-client SEED=%d REQUESTS=%d", *fuzzSeed, *fuzzRequests)
 	customers := audience(t, 2)
 	before := newCondition(t)
@@ -57,14 +55,14 @@ func TestFuzzClient(t *testing.T) {
 	w.run(t, "to the switches of KOS", directly(t, w, true))
 
 	if *fuzzRequests < 10_000 {
-		return // too few to reach everything
+		return // too few requests to reach everything
 	}
 	for _, operation := range unreached(through) {
 		t.Errorf("no request to %s succeeded: %v", operation, through.Reached[operation])
 	}
 }
 
-// run makes a run, tells what it has found, and tends to the callers meanwhile.
+// run performs a run, reports its faults, and maintains the callers meanwhile.
 func (w *fuzzWorld) run(t *testing.T, how string, r *fuzz.Run) fuzz.Report {
 	t.Helper()
 	var report fuzz.Report
@@ -85,13 +83,12 @@ func (w *fuzzWorld) run(t *testing.T, how string, r *fuzz.Run) fuzz.Report {
 	return report
 }
 
-// unreached returns the operations that ought to answer requests with success, and
-// never did.
+// unreached returns the operations that should have succeeded at least once and have not.
 func unreached(report fuzz.Report) []string {
 	var missing []string
 	for name, statuses := range report.Reached {
 		if _, hidden := statuses[http.StatusNotFound]; hidden && len(statuses) == 1 {
-			continue // the ingress does not route it
+			continue // not routed by the ingress
 		}
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(statuses)), func(status int) bool { return status/100 == 2 }) {
 			missing = append(missing, name)
@@ -101,13 +98,13 @@ func unreached(report fuzz.Report) []string {
 	return missing
 }
 
-// weights are for operations that cost much, or that take callers from the run.
+// weights are for operations that are expensive, or that invalidate callers.
 var weights = map[string]float64{
 	"POST /api/v1/auth/login": 0.5, "POST /api/v1/auth/register": 0.5, "POST /api/v1/auth/change-password": 0.4,
 	"POST /api/v1/auth/logout": 0.3, "POST /api/v1/auth/refresh": 0.5, "DELETE /api/v1/auth/sessions/{sessionId}": 0.4,
 }
 
-// hiddenWeight is for operations that the ingress does not route.
+// hiddenWeight is the weight of operations that the ingress does not route.
 const hiddenWeight = 0.05
 
 // throughIngress returns a run against the public API.
@@ -133,8 +130,8 @@ func throughIngress(t *testing.T, w *fuzzWorld) *fuzz.Run {
 	}
 }
 
-// directly returns a run against the services themselves: to the switches of KOS's
-// stand-in, or to everything else.
+// directly returns a run against the services themselves: either the admin API of the mock, or
+// everything else.
 func directly(t *testing.T, w *fuzzWorld, switches bool) *fuzz.Run {
 	t.Helper()
 	var operations []fuzz.Operation
@@ -146,7 +143,7 @@ func directly(t *testing.T, w *fuzzWorld, switches bool) *fuzz.Run {
 		}
 		for _, operation := range append(all, shared...) {
 			if operation.Path == "/admin/lines/move" {
-				continue // it would take the lines of the demo users from them
+				continue // it would move the lines of demo users
 			}
 			if strings.HasPrefix(operation.Path, "/admin/") == switches {
 				operations = append(operations, fuzz.Operation{Operation: operation, Service: string(app), Weight: weights[operation.Name()]})
@@ -175,7 +172,7 @@ func described(t *testing.T, app system.Role) []access.Operation {
 	return operations
 }
 
-// platform describes what every service has besides its own operations.
+// platform describes the operations that every service has.
 const platform = `
 openapi: 3.1.0
 info: {title: platform, version: "1"}
@@ -186,8 +183,7 @@ paths:
   /openapi.yaml: {get: {x-access: unrouted, responses: *any}}
 `
 
-// fuzzAddresses counts the addresses that connections came from: who fails too
-// often is slowed down by address.
+// fuzzAddresses counts source addresses, because failures are throttled by address.
 var fuzzAddresses atomic.Uint32
 
 func dialFromElsewhere(host string) fuzz.Dial {
@@ -198,9 +194,9 @@ func dialFromElsewhere(host string) fuzz.Dial {
 	}
 }
 
-// condition is how the services are.
+// condition is the state of the services.
 type condition struct {
-	faults     map[system.Role]int // records of faults in the log
+	faults     map[system.Role]int // number of fault records in the log
 	goroutines map[system.Role]int
 }
 
@@ -213,7 +209,7 @@ func newCondition(t *testing.T) condition {
 	return c
 }
 
-// faults returns the records of faults that a service has logged.
+// faults returns the fault records in a service's log.
 func faults(t *testing.T, app system.Role) []string {
 	t.Helper()
 	lines, err := logLines(app)
@@ -234,16 +230,15 @@ func goroutines(t *testing.T, app system.Role) (n int) {
 	t.Helper()
 	_, value, _ := strings.Cut(scrape(t, direct(app, "/actuator/prometheus")), "\ngo_goroutines ")
 	if _, err := fmt.Sscan(value, &n); err != nil {
-		t.Fatalf("%s does not tell its goroutines: %v", app, err)
+		t.Fatalf("%s: goroutines metric is missing: %v", app, err)
 	}
 	return n
 }
 
-// maxGrowth is how many more goroutines than before are noise.
+// maxGrowth is the tolerated growth of the number of goroutines.
 const maxGrowth = 100
 
-// unchanged checks that no service has logged a fault, and that none holds on to
-// what it has done.
+// unchanged checks that no service has logged a fault or leaks goroutines.
 func (c condition) unchanged(t *testing.T) {
 	t.Helper()
 	for _, app := range apps {

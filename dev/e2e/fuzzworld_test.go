@@ -19,11 +19,11 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// maxReplaced is how many customers a run may use up.
+// maxReplaced is the maximum number of customers of a run.
 const maxReplaced = 500
 
-// fuzzWorld is who sends the requests of a run. They are users of its own: those
-// who have ended their session or changed their password are replaced.
+// fuzzWorld contains the callers of a run. They are users of its own; those without a usable
+// session or password are replaced.
 type fuzzWorld struct {
 	values map[string][]string
 	admin  *api.Client
@@ -31,20 +31,20 @@ type fuzzWorld struct {
 	mu      sync.Mutex
 	callers []fuzz.Caller
 	spare   fuzz.Caller // the next customer
-	insider fuzz.Caller // who may call what the ingress does not route
+	insider fuzz.Caller // may call what the ingress does not route
 
 	suspects chan suspect
 	locked   chan struct{}
 	replaced int
 }
 
-// suspect is a caller whose token may be of no use any more.
+// suspect is a caller whose token may have become unusable.
 type suspect struct {
 	token string
 	sure  bool
 }
 
-// fuzzCustomers is how many of the callers, the first ones, are customers.
+// fuzzCustomers is the number of customers, which are the first callers.
 const fuzzCustomers = 4
 
 func newFuzzWorld(t *testing.T) *fuzzWorld {
@@ -71,7 +71,7 @@ func newFuzzWorld(t *testing.T) *fuzzWorld {
 	return w
 }
 
-// fuzzValues are values to choose from, where the documents give none.
+// fuzzValues are values for parameters without values in the documents.
 func fuzzValues() map[string][]string {
 	now := time.Now().In(seoul)
 	day := func(days int) string { return now.AddDate(0, 0, days).Format(time.DateOnly) }
@@ -88,12 +88,12 @@ func fuzzValues() map[string][]string {
 	}
 }
 
-// newFuzzCustomer returns a customer who has not been a caller yet.
+// newFuzzCustomer returns a new customer.
 func newFuzzCustomer(t *testing.T) fuzz.Caller {
 	t.Helper()
 	c := customer{elsewhere(t), knownOnly(t)}
 	await(t, healTimeout, "a login beside the run", func() error {
-		if answer := c.Login(c.UserID, c.Password); !answer.Succeeded() { // as when too many hash at once
+		if answer := c.Login(c.UserID, c.Password); !answer.Succeeded() { // fails, for example, when hashing is overloaded
 			return errAwaited(answer.String())
 		}
 		return nil
@@ -120,8 +120,7 @@ func (w *fuzzWorld) inside(n int) fuzz.World {
 	return world
 }
 
-// stranger returns somebody who may want to register. The user is another one in
-// each case and with each seed.
+// stranger returns an unregistered caller, with another user id in each case and with each seed.
 func stranger(n int) fuzz.Caller {
 	tag := fmt.Sprintf("%014x", rand.New(rand.NewPCG(*fuzzSeed, uint64(n))).Uint64N(1<<56))
 	line := fmt.Sprintf("0108%07d", (*fuzzSeed*1_000_003+uint64(n))%10_000_000)
@@ -131,7 +130,7 @@ func stranger(n int) fuzz.Caller {
 	}
 }
 
-// newInsider returns who shows what a sidecar shows, and a token of KOS.
+// newInsider returns a caller with the credentials of a sidecar and a token of KOS.
 func newInsider(t *testing.T) fuzz.Caller {
 	t.Helper()
 	owner := knownOnly(t)
@@ -149,12 +148,12 @@ func newInsider(t *testing.T) fuzz.Caller {
 	}
 	return fuzz.Caller{
 		Name: "insider", Rules: []access.Rule{access.Internal, access.Unrouted}, Known: known,
-		Person: abuse.Person{Token: granted.Data.AccessToken, Owns: map[string]string{"line": owner.Line}},
-		Badge:  []fuzz.Field{{Name: "dapr-api-token", Value: appToken(t)}},
+		Person:     abuse.Person{Token: granted.Data.AccessToken, Owns: map[string]string{"line": owner.Line}},
+		Credential: []fuzz.Field{{Name: "dapr-api-token", Value: appToken(t)}},
 	}
 }
 
-// appToken returns what sidecars show to the apps.
+// appToken returns the token that sidecars send to the apps.
 func appToken(t *testing.T) string {
 	t.Helper()
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid(t, auth)))
@@ -166,16 +165,16 @@ func appToken(t *testing.T) string {
 			return string(token)
 		}
 	}
-	t.Fatal("the auth service has no token of its sidecar")
+	t.Fatal("the auth service has no app API token")
 	return ""
 }
 
-// ending are operations that a token may not outlive.
+// ending are operations that may invalidate a token.
 var ending = map[string]bool{
 	"POST /api/v1/auth/logout": true, "POST /api/v1/auth/change-password": true, "POST /api/v1/auth/refresh": true, "DELETE /api/v1/auth/sessions/{sessionId}": true,
 }
 
-// after notes whose token may be of no use any more, and that ids are locked.
+// after marks callers whose token may have become unusable, and ids that are locked.
 func (w *fuzzWorld) after(c fuzz.Case, r fuzz.Request, answer fuzz.Answer) {
 	var refused api.Failure
 	_ = json.Unmarshal(answer.Body, &refused)
@@ -192,12 +191,12 @@ func (w *fuzzWorld) after(c fuzz.Case, r fuzz.Request, answer fuzz.Answer) {
 	if changed || denied || doubtful {
 		select {
 		case w.suspects <- suspect{c.Caller.Token, changed || denied}:
-		default: // the next answer will tell
+		default: // the next answer decides
 		}
 	}
 }
 
-// tend replaces the customers who cannot go on, and unlocks ids, until done.
+// tend replaces unusable customers and unlocks ids until done is closed.
 func (w *fuzzWorld) tend(t *testing.T, done <-chan struct{}) {
 	t.Helper()
 	for {
@@ -215,7 +214,7 @@ func (w *fuzzWorld) tend(t *testing.T, done <-chan struct{}) {
 func (w *fuzzWorld) replace(t *testing.T, s suspect) {
 	t.Helper()
 	place := slices.IndexFunc(w.callers[:fuzzCustomers], func(c fuzz.Caller) bool { return c.Token == s.token })
-	if place < 0 || w.replaced >= maxReplaced || !s.sure && nobody(t).With(s.token).Verify().Succeeded() {
+	if place < 0 || w.replaced >= maxReplaced || !s.sure && anonymous(t).With(s.token).Verify().Succeeded() {
 		return
 	}
 	w.replaced++
@@ -225,7 +224,7 @@ func (w *fuzzWorld) replace(t *testing.T, s suspect) {
 	w.spare = newFuzzCustomer(t)
 }
 
-// unlock lets all callers log in again.
+// unlock unlocks the ids of all callers.
 func (w *fuzzWorld) unlock(t *testing.T) {
 	t.Helper()
 	for _, c := range w.callers {

@@ -15,12 +15,12 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// healTimeout bounds every wait for a part that was started again.
+// healTimeout bounds the wait for a restarted part.
 var healTimeout = 30 * time.Second
 
-// harm says that the test harms the system or changes how KOS behaves. When it
-// is over, everything runs, is ready, and KOS is calm and within reach.
-func harm(t *testing.T) {
+// disruptive marks a test that injects faults or changes the behaviour of KOS. Afterwards it
+// restores the system: everything runs and is ready, and KOS behaves normally.
+func disruptive(t *testing.T) {
 	t.Helper()
 	singly(t)
 	t.Cleanup(func() {
@@ -44,8 +44,8 @@ func harm(t *testing.T) {
 	})
 }
 
-// closeBreaker proves that bill inquiries reach KOS. A breaker that a failed
-// test has left open is closed by a new sidecar, sooner than by waiting.
+// closeBreaker checks that bill inquiries reach KOS. If a failed test has left a breaker open, it
+// restarts the sidecar instead of waiting.
 func closeBreaker(t testing.TB) {
 	t.Helper()
 	c := resident(t)
@@ -78,8 +78,7 @@ func kill(t testing.TB, role system.Role) {
 	}
 }
 
-// restart starts parts that do not run and waits until they, and all that needs
-// them, are ready.
+// restart starts parts and waits until they and everything that needs them are ready.
 func restart(t testing.TB, roles ...system.Role) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), healTimeout)
@@ -94,14 +93,14 @@ func restart(t testing.TB, roles ...system.Role) {
 	}
 }
 
-// respawn kills a part and brings it back.
+// respawn kills a part and restarts it.
 func respawn(t testing.TB, role system.Role) {
 	t.Helper()
 	kill(t, role)
 	restart(t, role)
 }
 
-// forgetBills empties the level of the cache that is shared.
+// forgetBills empties the shared cache.
 func forgetBills(t testing.TB) {
 	t.Helper()
 	err := redis.Delete(t.Context(), server(system.RedisCache), whole.secrets["redis-cache-auth-key"], "*")
@@ -110,7 +109,7 @@ func forgetBills(t testing.TB) {
 	}
 }
 
-// behave tells KOS how to answer bill inquiries.
+// behave sets the behaviour of bill inquiries in KOS.
 func behave(t testing.TB, behavior kos.Behavior) {
 	t.Helper()
 	if err := whole.kos.Behave(kos.BillInquiry, behavior); err != nil {
@@ -118,7 +117,7 @@ func behave(t testing.TB, behavior kos.Behavior) {
 	}
 }
 
-// retryAfter returns the seconds that a refusal tells the client to wait.
+// retryAfter returns the Retry-After of a refusal, in seconds.
 func retryAfter[T any](t testing.TB, answer api.Answer[T]) int {
 	t.Helper()
 	seconds, err := strconv.Atoi(answer.Header.Get("Retry-After"))
@@ -128,13 +127,12 @@ func retryAfter[T any](t testing.TB, answer api.Answer[T]) int {
 	return seconds
 }
 
-// errAwaited says what is still missing.
+// errAwaited describes an unfulfilled condition.
 type errAwaited string
 
 func (e errAwaited) Error() string { return string(e) }
 
-// liveSessions checks that customers need not log in again: each session is
-// seen by both services and can be refreshed.
+// liveSessions checks that each session is seen by both services and can be refreshed.
 func liveSessions(t testing.TB, customers []customer) {
 	t.Helper()
 	for _, c := range customers {
@@ -144,7 +142,7 @@ func liveSessions(t testing.TB, customers []customer) {
 	}
 }
 
-// unavailable checks that a call is refused for now, and when to come back.
+// unavailable checks for a 503 with a code and Retry-After.
 func unavailable[T any](t testing.TB, answer api.Answer[T], code string) {
 	t.Helper()
 	answer.Refused(t, http.StatusServiceUnavailable, code)

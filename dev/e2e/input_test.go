@@ -16,17 +16,17 @@ import (
 )
 
 const (
-	ingressLimit = 1 << 20 // bytes of a body, in nginx
+	ingressLimit = 1 << 20 // maximum size of a body in nginx
 	serviceLimit = 1 << 16 // and in the services
 )
 
-// padded returns a JSON object of so many bytes.
+// padded returns a JSON object of the given size.
 func padded(size int) []byte {
 	const frame = `{"lineNumber":""}`
 	return []byte(`{"lineNumber":"` + strings.Repeat("0", size-len(frame)) + `"}`)
 }
 
-// TestBadBodies sends every operation that takes a body what it must refuse.
+// TestBadBodies sends invalid bodies to every operation with a body.
 func TestBadBodies(t *testing.T) {
 	t.Parallel()
 	c := resident(t)
@@ -68,11 +68,11 @@ func TestBadBodies(t *testing.T) {
 	}
 }
 
-// TestEveryRouteRefusesBadInput sends every operation that the ingress routes what
-// none may take. The services' own tests send the same without the ingress.
+// TestEveryRouteRefusesBadInput sends invalid input to every routed operation. The services' own
+// tests do the same without the ingress.
 func TestEveryRouteRefusesBadInput(t *testing.T) {
 	t.Parallel()
-	owner, admin := demo(t, "testuser01"), demo(t, "admin01") // the documents' examples are that owner's
+	owner, admin := demo(t, "testuser01"), demo(t, "admin01") // the documents' examples belong to that owner
 	for _, document := range whole.docs {
 		access.InputOf(t, document, func(o access.Operation) bool { return o.Rule.Routed() }, ingress(t), func(r *http.Request, rule access.Rule) {
 			token := owner.Tokens.Access
@@ -84,7 +84,7 @@ func TestEveryRouteRefusesBadInput(t *testing.T) {
 	}
 }
 
-// ingress returns a handler that passes on requests as they are.
+// ingress returns a handler that forwards requests unchanged.
 func ingress(t *testing.T) http.Handler {
 	t.Helper()
 	base, err := url.Parse(whole.url())
@@ -151,17 +151,17 @@ func TestBadInquiries(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			asker := nobody(t).With(c.Tokens.Access)
+			asker := anonymous(t).With(c.Tokens.Access)
 			failure := asker.Send(api.Request{Method: http.MethodPost, Path: "/api/v1/bills/inquiry", Body: test.body}).
 				Refused(t, http.StatusBadRequest, test.code)
 			if failure.Error.Details.FieldErrors[test.field] == "" {
-				t.Errorf("%s is not named: %+v", test.field, failure)
+				t.Errorf("%s is missing in: %+v", test.field, failure)
 			}
 		})
 	}
-	t.Cleanup(func() { // when all cases are through
+	t.Cleanup(func() { // after all cases
 		if n := billCalls(t, c.Line); n != 0 {
-			t.Errorf("KOS was asked %d times", n)
+			t.Errorf("KOS was called %d times", n)
 		}
 	})
 }
@@ -180,7 +180,7 @@ func TestBadHistoryQueries(t *testing.T) {
 	for query, field := range tests {
 		failure := c.History(query).Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
 		if failure.Error.Details.FieldErrors[field] == "" {
-			t.Errorf("%s: %s is not named: %+v", query, field, failure)
+			t.Errorf("%s: %s is missing in: %+v", query, field, failure)
 		}
 	}
 	for _, id := range []string{"x", "019a0000-0000-4000-8000-000000000000", strings.Repeat("a", 1000), "..."} {
@@ -209,10 +209,10 @@ func TestBadAccounts(t *testing.T) {
 	for name, test := range tests {
 		form := newcomerForm()
 		test.change(&form)
-		failure := nobody(t).Register(form).Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
+		failure := anonymous(t).Register(form).Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
 		if failure.Error.Details.FieldErrors[test.field] == "" {
-			t.Errorf("%s: %s is not named: %+v", name, test.field, failure)
+			t.Errorf("%s: %s is missing in: %+v", name, test.field, failure)
 		}
 	}
-	nobody(t).Login("x", "short").Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
+	anonymous(t).Login("x", "short").Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
 }

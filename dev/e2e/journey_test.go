@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/api"
 )
 
-// seenWithin bounds how long a change of a session may go unseen.
+// seenWithin bounds the propagation of a session change.
 const seenWithin = 5 * time.Second
 
 func TestJourney(t *testing.T) {
@@ -59,7 +59,7 @@ func TestJourney(t *testing.T) {
 	c.Refresh(c.Tokens.Refresh).Refused(t, http.StatusUnauthorized, "REFRESH_TOKEN_INVALID")
 }
 
-// ended waits until an access token is refused by every service.
+// ended waits until every service refuses an access token.
 func ended(t testing.TB, c customer, accessToken string) {
 	t.Helper()
 	client := c.With(accessToken)
@@ -76,12 +76,12 @@ func ended(t testing.TB, c customer, accessToken string) {
 
 func compact(month string) string { return strings.ReplaceAll(month, "-", "") }
 
-// plausible checks that a bill is the one that was asked for and adds up.
+// plausible checks that a bill is the requested one and adds up.
 func plausible(t testing.TB, inquiry api.Inquiry, line, month string) {
 	t.Helper()
 	b := inquiry.Bill
 	if b.Line != line || b.Month != compact(month) || inquiry.Stale || inquiry.CustomerInfo.LineStatus != "ACTIVE" {
-		t.Errorf("not what was asked for: %+v %+v", inquiry, b)
+		t.Errorf("not the requested bill: %+v %+v", inquiry, b)
 	}
 	for _, fault := range unsound(b) {
 		t.Errorf("the bill does not add up: %s: %+v", fault, b)
@@ -109,26 +109,26 @@ func TestFreshLineHasSixMonthsOfBills(t *testing.T) {
 		t.Errorf("mock data: %s", diff)
 	}
 	if diff := cmp.Diff(made, c.MakeMockData(c.CustomerID, c.Line).OK(t)); diff != "" {
-		t.Errorf("made twice, it differs: %s", diff)
+		t.Errorf("the second answer differs: %s", diff)
 	}
-	await(t, 15*time.Second, "KOS's no is forgotten", func() error {
+	await(t, 15*time.Second, "the negative answer expires", func() error {
 		if answer := c.Inquire(c.Line, ""); !answer.Succeeded() {
 			return errAwaited(answer.String())
 		}
 		return nil
 	})
-	for n := range 6 { // this month and five of the six: more cannot be asked for
+	for n := range 6 { // the current month and five of the six: older ones cannot be requested
 		plausible(t, c.see(t, month(n)), c.Line, month(n))
 	}
 	c.Inquire(c.Line, month(6)).Refused(t, http.StatusBadRequest, "INVALID_MONTH")
 }
 
-func TestMockDataIsOnlyForOnesOwnLine(t *testing.T) {
+func TestMockDataNeedsOwnLine(t *testing.T) {
 	t.Parallel()
 	c, other := subscriber(t), newcomer(t)
 	c.MakeMockData(c.CustomerID, other.Line).Refused(t, http.StatusNotFound, "LINE_NOT_REGISTERED")
 	c.MakeMockData(other.CustomerID, c.Line).Refused(t, http.StatusNotFound, "LINE_NOT_REGISTERED")
-	c.MakeMockData("NOBODY", "01079999999").Refused(t, http.StatusNotFound, "LINE_NOT_REGISTERED")
+	c.MakeMockData("ABSENT", "01079999999").Refused(t, http.StatusNotFound, "LINE_NOT_REGISTERED")
 }
 
 func TestHistoryIsPagedAndFiltered(t *testing.T) {

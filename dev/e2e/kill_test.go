@@ -9,11 +9,10 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// outage is the time in which a part was away.
+// outage is the time during which a part was unavailable.
 type outage struct{ from, until time.Time }
 
-// TestKilled kills every part, again and again, while customers keep asking
-// and logging in.
+// TestKilled kills every part repeatedly while customers inquire and log in.
 func TestKilled(t *testing.T) {
 	locally(t)
 	roles := []system.Role{
@@ -21,7 +20,7 @@ func TestKilled(t *testing.T) {
 	}
 	for _, role := range roles {
 		t.Run(string(role), func(t *testing.T) {
-			harm(t)
+			disruptive(t)
 			customers := audience(t, 4)
 			asking, entering := inquiries(customers), logins(t, resident(t))
 			defer asking.Stop()
@@ -51,9 +50,9 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// reachesKOS waits until a bill can be had from KOS. A sidecar that has lost
-// another one waits a second before it looks for it again, and each attempt
-// until then counts for the breaker: asking at once and again opens it.
+// reachesKOS waits until a bill is read from KOS. A sidecar that has lost another one resolves it
+// again after a second, and earlier attempts count for the breaker: immediate retries would open
+// it.
 func reachesKOS(t testing.TB, c customer) {
 	t.Helper()
 	awaitEvery(t, 2*time.Second, healTimeout, "a bill from KOS", func() error {
@@ -64,11 +63,11 @@ func reachesKOS(t testing.TB, c customer) {
 	})
 }
 
-// TestNoAnswerIsAheadOfItsCommit kills the service while the database hangs: no
-// inquiry may have been acknowledged as if its row were safe.
+// TestNoAnswerIsAheadOfItsCommit kills the service while the database hangs: no inquiry may have
+// been acknowledged before its row was committed.
 func TestNoAnswerIsAheadOfItsCommit(t *testing.T) {
 	locally(t)
-	harm(t)
+	disruptive(t)
 	customers := audience(t, 4)
 	asking := inquiries(customers)
 	defer asking.Stop()
@@ -90,14 +89,13 @@ func TestNoAnswerIsAheadOfItsCommit(t *testing.T) {
 	recorded(t, customers, acknowledged(safe))
 }
 
-// onlyFailsDuring checks that a call failed only if the service was away for a
-// part of its time, and that the ingress said so.
+// onlyFailsDuring checks that calls fail only during an outage, and that the ingress answers them.
 func onlyFailsDuring(t testing.TB, calls []traffic.Call, outages []outage) {
 	t.Helper()
 	failures := traffic.Failures(calls)
 	for _, call := range failures {
 		if !during(call, outages) {
-			t.Errorf("failed although the service ran: %s", call.Reason)
+			t.Errorf("failed outside of an outage: %s", call.Reason)
 		}
 		if call.Status != http.StatusBadGateway && call.Status != http.StatusServiceUnavailable {
 			t.Errorf("not refused by the ingress: %s", call.Reason)
@@ -116,10 +114,9 @@ func during(call traffic.Call, outages []outage) bool {
 	return false
 }
 
-// surelyCommitted returns the calls whose rows a crash of the service may not
-// lose. The service answers when the row is committed, or after 50 ms without
-// having waited for it: an answer that came sooner says that it is, and one that
-// came after the last crash needs to say nothing.
+// surelyCommitted returns the calls whose rows must survive a crash. The service answers after the
+// commit, or after 50 ms without it: a faster answer implies the commit, and answers after the last
+// crash are safe anyway.
 func surelyCommitted(calls []traffic.Call, outages []outage) []traffic.Call {
 	const wait = 50 * time.Millisecond
 	last := outages[len(outages)-1]

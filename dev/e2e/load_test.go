@@ -9,7 +9,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// inquiries lets customers ask for this month's bill again and again.
+// inquiries starts customers who inquire the current bill repeatedly.
 func inquiries(customers []customer) *traffic.Traffic {
 	return traffic.Start(len(customers), 20*time.Millisecond, func(worker int) traffic.Call {
 		c := customers[worker]
@@ -19,7 +19,7 @@ func inquiries(customers []customer) *traffic.Traffic {
 	})
 }
 
-// passing waits until so many more calls have succeeded that started from now.
+// passing waits until the given number of calls that start from now have succeeded.
 func passing(t testing.TB, load *traffic.Traffic, calls int) {
 	t.Helper()
 	since := time.Now()
@@ -31,7 +31,7 @@ func passing(t testing.TB, load *traffic.Traffic, calls int) {
 	})
 }
 
-// logins lets a customer open one session after the other.
+// logins starts a customer who opens sessions repeatedly.
 func logins(t testing.TB, c customer) *traffic.Traffic {
 	t.Helper()
 	transport := checked(t)
@@ -43,7 +43,7 @@ func logins(t testing.TB, c customer) *traffic.Traffic {
 	})
 }
 
-// newCall notes what came of a call, and what it made.
+// newCall records a call and what it created.
 func newCall[T any](start time.Time, answer api.Answer[T], made string) traffic.Call {
 	call := traffic.Call{Start: start, Took: answer.Took, OK: answer.Succeeded(), Status: answer.Status, Made: made}
 	if !call.OK {
@@ -52,7 +52,7 @@ func newCall[T any](start time.Time, answer api.Answer[T], made string) traffic.
 	return call
 }
 
-// audience returns so many residents who have seen their bill of this month.
+// audience returns residents who have seen their current bill.
 func audience(t testing.TB, size int) []customer {
 	t.Helper()
 	customers := make([]customer, size)
@@ -63,7 +63,7 @@ func audience(t testing.TB, size int) []customer {
 	return customers
 }
 
-// unharmed checks that traffic went on as if nothing had happened.
+// unharmed checks that no call failed.
 func unharmed(t testing.TB, calls []traffic.Call) {
 	t.Helper()
 	failed := traffic.Failures(calls)
@@ -73,7 +73,7 @@ func unharmed(t testing.TB, calls []traffic.Call) {
 	t.Logf("%d inquiries, median %s", len(calls), traffic.Median(calls).Round(100*time.Microsecond))
 }
 
-// recorded waits until the histories of the customers hold every inquiry.
+// recorded waits until the customers' histories contain every inquiry.
 func recorded(t testing.TB, customers []customer, ids []string) {
 	t.Helper()
 	await(t, healTimeout, "complete histories", func() error {
@@ -96,7 +96,7 @@ func recorded(t testing.TB, customers []customer, ids []string) {
 	})
 }
 
-// readHistory adds all of a customer's inquiries to known.
+// readHistory adds all inquiries of a customer to known.
 func readHistory(c customer, known map[string]bool) error {
 	for page := 1; ; page++ {
 		answer := c.History("size=100&page=" + strconv.Itoa(page))
@@ -112,7 +112,7 @@ func readHistory(c customer, known map[string]bool) error {
 	}
 }
 
-// acknowledged returns what calls have made: the ids of inquiries, or tokens.
+// acknowledged returns what calls have created: ids of inquiries, or tokens.
 func acknowledged(calls []traffic.Call) []string {
 	var made []string
 	for _, call := range calls {
@@ -123,15 +123,15 @@ func acknowledged(calls []traffic.Call) []string {
 	return made
 }
 
-// entered checks that every session that was opened lives.
+// entered checks that every opened session is live.
 func entered(t testing.TB, calls []traffic.Call) {
 	t.Helper()
-	c, sessions := nobody(t), acknowledged(calls)
+	c, sessions := anonymous(t), acknowledged(calls)
 	if len(sessions) == 0 {
-		t.Error("nobody could log in")
+		t.Error("no login succeeded")
 	}
 	for _, accessToken := range sessions {
 		c.With(accessToken).Verify().OK(t)
 	}
-	t.Logf("%d of %d logins succeeded, and their sessions live", len(sessions), len(calls))
+	t.Logf("%d of %d logins succeeded, and their sessions are live", len(sessions), len(calls))
 }

@@ -16,21 +16,20 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// enabled is the variable without which no test here runs: they need the
-// machine's ports for minutes.
+// enabled is the environment variable that enables these tests, because they occupy the machine's
+// ports for minutes.
 const enabled = "PHONEBILL_E2E"
 
-// whole is the system under test. Tests that run in parallel only use it. A
-// test that harms it, or changes how KOS behaves, does not run in parallel and
-// leaves it as it was; see harm.
+// whole is the system under test. Parallel tests only use it. A test that injects faults or changes
+// the behaviour of KOS is not parallel and restores the system; see disruptive.
 var whole world
 
 type world struct {
 	checkout checkout.Checkout
 	secrets  secrets.Set
-	system   *system.System         // another one after TestStop; nil where it runs elsewhere
-	remote   *remote                // one that runs elsewhere, or nil
-	parts    parts                  // of either; nil where they are not within reach
+	system   *system.System         // replaced by TestStop; nil for a remote system
+	remote   *remote                // nil for a local system
+	parts    parts                  // nil if they are not accessible
 	docs     map[system.Role][]byte // the services' OpenAPI documents
 	kos      *kos.Admin             // for use outside of tests
 }
@@ -44,7 +43,7 @@ const (
 
 var apps = []system.Role{auth, bills, plans, kosMock}
 
-// portOf is where an app of a system of our own answers, as dapr.yaml has it.
+// portOf are the ports of the apps of a local system, as in dapr.yaml.
 var portOf = map[system.Role]int{auth: 8081, bills: 8082, plans: 8083, kosMock: 8084}
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -66,16 +65,16 @@ func run(m *testing.M) int {
 	return max(code, finish())
 }
 
-// finish looks at what the tests have left behind, and stops the system.
+// finish checks the system after all tests, and stops it.
 func finish() (code int) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	// A part that nobody has killed must not have ended.
+	// No part may have ended unless a test killed it.
 	if err := whole.system.WaitReady(ctx); err != nil {
 		code = 1
 		fmt.Fprintln(os.Stderr, "e2e: after all tests:", err)
 	}
-	// Only now it is known what all tests together have brought into the logs.
+	// The logs now contain what all tests have produced.
 	if found := leaks(); len(found) > 0 {
 		code = 1
 		for _, leak := range found {
@@ -90,14 +89,14 @@ func finish() (code int) {
 }
 
 const (
-	startTimeout = 3 * time.Minute // with an empty data folder and nothing built
+	startTimeout = 3 * time.Minute // with an empty data folder and without build cache
 	stopTimeout  = time.Minute
 	seededUsers  = 400
-	// fuzzUsers are seeded besides, where TestFuzzClient runs.
+	// fuzzUsers are seeded in addition for TestFuzzClient.
 	fuzzUsers = 600
 )
 
-// start starts the system with nothing in it, unless it runs elsewhere.
+// start starts an empty system, unless a remote one is used.
 func start() (err error) {
 	if whole.checkout, err = checkout.Find("."); err != nil {
 		return err
@@ -120,12 +119,11 @@ func start() (err error) {
 	return startSystem(true)
 }
 
-// environ has our services ask KOS as often as they like, but only what a test
-// asks for: tests count what reaches KOS.
+// environ removes the services' rate limits and background calls, because tests count the calls
+// that reach KOS.
 var environ = append(slices.Clone(kos.Unlimited), "PREFETCH_ENABLED=false", "NIGHTLY_REFRESH_ENABLED=false")
 
-// startSystem starts the system with the data that it has, or with none, and
-// gives it users.
+// startSystem starts the system with its existing data or without, and seeds users.
 func startSystem(fresh bool) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()

@@ -12,14 +12,14 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/api"
 )
 
-// maxIdle is how much memory an idle app may hold.
+// maxIdle is the memory limit of an idle app.
 const maxIdle = 50 << 20 // bytes
 
-// TestIdleMemory starts every app anew, so that it does not matter what other
-// tests have asked of it, uses it as one customer does, and leaves it alone.
+// TestIdleMemory restarts every app, to be independent of other tests, uses it as one customer
+// does, and measures it when idle.
 func TestIdleMemory(t *testing.T) {
 	locally(t)
-	harm(t)
+	disruptive(t)
 	for _, app := range apps {
 		respawn(t, app)
 	}
@@ -28,15 +28,15 @@ func TestIdleMemory(t *testing.T) {
 		c.see(t, month(n))
 	}
 	c.Menu().OK(t)
-	c.Change(wish(t, c), api.How{}).OK(t)
+	c.Change(newChangeForm(t, c), api.How{}).OK(t)
 	c.History("").OK(t)
 	c.Refresh(c.Tokens.Refresh).OK(t)
 	for _, app := range apps {
-		// Go gives memory back to the system bit by bit.
+		// Go returns memory to the system gradually.
 		await(t, 10*time.Second, "an idle "+string(app), func() error {
 			resident, err := residentMemory(pid(t, app))
 			if err == nil && resident >= maxIdle {
-				err = errAwaited(fmt.Sprintf("it holds %d MB, want less than %d MB", resident>>20, maxIdle>>20))
+				err = errAwaited(fmt.Sprintf("it uses %d MB, want less than %d MB", resident>>20, maxIdle>>20))
 			}
 			return err
 		})
@@ -44,11 +44,11 @@ func TestIdleMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s holds %.1f MB", app, float64(resident)/(1<<20))
+		t.Logf("%s uses %.1f MB", app, float64(resident)/(1<<20))
 	}
 }
 
-// residentMemory returns how many bytes of a process are in memory.
+// residentMemory returns the resident memory of a process in bytes.
 func residentMemory(pid int) (int, error) {
 	file, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

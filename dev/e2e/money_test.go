@@ -7,8 +7,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/api"
 )
 
-// unsound returns what is wrong with the amounts of a bill, as the existing
-// client reads it: it shows totalFee as 총 청구 요금, and the parts below it.
+// unsound returns the inconsistencies of a bill's amounts, as the existing client reads them: it
+// shows totalFee as 총 청구 요금, and the parts below it.
 func unsound(b *api.Bill) (faults []string) {
 	add := func(wrong bool, fault string) {
 		if wrong {
@@ -33,8 +33,8 @@ func unsound(b *api.Bill) (faults []string) {
 	return faults
 }
 
-// consecutive reports whether the charges cover the days from the first that is
-// charged to the end of the month, each once.
+// consecutive reports whether the charges cover each day from the first charged one to the end of
+// the month once.
 func consecutive(b *api.Bill) bool {
 	const form = "20060102"
 	month, err := time.Parse("200601", b.Month)
@@ -55,9 +55,8 @@ func consecutive(b *api.Bill) bool {
 	return next.Equal(month.AddDate(0, 1, 0))
 }
 
-// TestDemoBillsShowWhatIsCharged reads the bills of all demo lines and months
-// through the public API.
-func TestDemoBillsShowWhatIsCharged(t *testing.T) {
+// TestDemoBillsAreConsistent reads the bills of all demo lines and months through the public API.
+func TestDemoBillsAreConsistent(t *testing.T) {
 	t.Parallel()
 	for user, line := range map[string]string{
 		"testuser01": "01012345678", "testuser02": "01087654321", "testuser03": "01055554444", "testuser04": "01099998888",
@@ -69,11 +68,11 @@ func TestDemoBillsShowWhatIsCharged(t *testing.T) {
 	}
 }
 
-// A bill of a month with two plans charges both by the day.
+// A bill of a month with two plans charges both by day.
 func TestChangedPlanIsChargedByTheDay(t *testing.T) {
 	t.Parallel()
 	c := subscriber(t)
-	form := wish(t, c)
+	form := newChangeForm(t, c)
 	changed := c.Change(form, api.How{}).OK(t)
 	showsPlan(t, c, form.Target)
 	inquiry := c.see(t, "")

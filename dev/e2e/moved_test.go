@@ -16,17 +16,17 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// movedElsewhere are the operations that answer a customer whose line has moved
-// with what stays that customer's. All others that a customer may call refuse.
+// movedElsewhere are the operations that still answer a customer whose line has moved, with that
+// customer's own data. All others refuse.
 var movedElsewhere = map[string]bool{
 	"GET /api/v1/bills/history":               true,
 	"GET /api/v1/products/history":            true,
 	"GET /api/v1/products/change/{requestId}": true,
 }
 
-// TestAMovedLine has KOS give the line of a customer with bills, a change and a
-// session to another customer, and follows both.
-func TestAMovedLine(t *testing.T) {
+// TestMovedLine has KOS move the line of a customer with bills, a change and a session, and checks
+// both customers.
+func TestMovedLine(t *testing.T) {
 	t.Parallel()
 	singly(t)
 	former := subscriber(t)
@@ -39,7 +39,7 @@ func TestAMovedLine(t *testing.T) {
 	if err := whole.kos.Move(former.Line, next.CustomerID, next.Name); err != nil {
 		t.Fatal(err)
 	}
-	former.Inquire(former.Line, month(2)).Refused(t, http.StatusForbidden, "LINE_MOVED") // and forgets what may change
+	former.Inquire(former.Line, month(2)).Refused(t, http.StatusForbidden, "LINE_MOVED") // which also invalidates what may change
 	for _, app := range []system.Role{bills, plans} {
 		refusedFormer(t, app, owner)
 	}
@@ -61,7 +61,7 @@ func TestAMovedLine(t *testing.T) {
 	}
 }
 
-// settled waits until no change of the customer's is under way.
+// settled waits until no change of the customer is in progress.
 func settled(t *testing.T, c customer) {
 	t.Helper()
 	await(t, 20*time.Second, "the change ends", func() error {
@@ -74,7 +74,8 @@ func settled(t *testing.T, c customer) {
 	})
 }
 
-// refusedFormer calls every operation of a service that a customer may call.
+// refusedFormer checks that a service refuses the former customer all operations but
+// movedElsewhere.
 func refusedFormer(t *testing.T, app system.Role, former abuse.Person) {
 	t.Helper()
 	operations, err := access.Operations(whole.docs[app])
@@ -94,25 +95,25 @@ func refusedFormer(t *testing.T, app system.Role, former abuse.Person) {
 		if example.Body != nil {
 			request.Body = example.Body
 		}
-		got := nobody(t).With(former.Token).Send(request)
+		got := anonymous(t).With(former.Token).Send(request)
 		refused := got.Status == http.StatusForbidden && got.Failure.Error.Code == "LINE_MOVED"
 		if movedElsewhere[o.Name()] != got.Succeeded() || !movedElsewhere[o.Name()] != refused {
 			t.Errorf("%s: %s", o.Name(), got)
 		}
 	}
 	if calls == 0 {
-		t.Errorf("%s has no operation of a customer's", app)
+		t.Errorf("%s has no operation for customers", app)
 	}
 }
 
-// wantNothingOf looks for a customer who has not registered yet in all databases,
-// state stores and logs of the services.
+// wantNothingOf checks that no database, state store or log contains data of an unregistered
+// customer.
 func wantNothingOf(t *testing.T, next api.Registration) {
 	t.Helper()
 	for store, count := range stores {
 		for _, text := range []string{next.CustomerID, next.Name} {
 			if n, err := count(t.Context(), text); err != nil || n > 0 {
-				t.Errorf("%s holds %s %d times, %v", store, text, n, err)
+				t.Errorf("%s contains %s %d times, %v", store, text, n, err)
 			}
 		}
 	}
@@ -126,8 +127,8 @@ func wantNothingOf(t *testing.T, next api.Registration) {
 	}
 }
 
-// wantOwnOnly checks that the new customer of a line sees the line and its bill,
-// and nothing of the former customer.
+// wantOwnOnly checks that the new customer of a line sees the line and its bill, and nothing of the
+// former customer.
 func wantOwnOnly(t *testing.T, c, former customer) {
 	t.Helper()
 	if got := c.see(t, "").CustomerInfo; got.ID != c.CustomerID || got.Name != c.Name {

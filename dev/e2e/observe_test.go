@@ -20,8 +20,8 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// logLines returns what an app has logged. In the files of the Dapr CLI its
-// lines have a mark; the others are the CLI's own.
+// logLines returns an app's log records. In the files of the Dapr CLI they have a prefix; other
+// lines are the CLI's own.
 func logLines(app system.Role) ([][]byte, error) {
 	var lines [][]byte
 	for _, path := range whole.parts.Logs(app) {
@@ -29,7 +29,7 @@ func logLines(app system.Role) ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		// A last line without an end is being written.
+		// An incomplete last line is still being written.
 		content = content[:bytes.LastIndexByte(content, '\n')+1]
 		mark := []byte("")
 		if strings.Contains(filepath.Base(path), "_app_") {
@@ -44,7 +44,7 @@ func logLines(app system.Role) ([][]byte, error) {
 	return lines, nil
 }
 
-// record is a line of an app's log, as far as tests look into it.
+// record is the tested part of a log record.
 type record struct {
 	Time, Level, Msg, Service string
 
@@ -53,7 +53,7 @@ type record struct {
 	Status  int
 }
 
-// records returns the request records of an app that belong to a trace.
+// records returns an app's request records of a trace.
 func records(app system.Role, trace string) ([]record, error) {
 	lines, err := logLines(app)
 	var found []record
@@ -106,13 +106,13 @@ func TestOneRecordPerRequest(t *testing.T) {
 	}
 }
 
-// logged waits for the one record of a request.
+// logged waits for the single record of a request.
 func logged(t *testing.T, app system.Role, trace string, want record) {
 	t.Helper()
 	await(t, seenWithin, "the record of "+string(app), func() error {
 		found, err := records(app, trace)
 		if err == nil && len(found) == 0 {
-			err = errAwaited("there is none of the trace " + trace)
+			err = errAwaited("no record of trace " + trace)
 		}
 		if err == nil && len(found) > 1 {
 			t.Fatalf("%s has %d records of one request: %+v", app, len(found), found)
@@ -135,7 +135,7 @@ func TestLogsAreJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(lines) == 0 {
-			t.Errorf("%s has logged nothing", app)
+			t.Errorf("the log of %s is empty", app)
 		}
 		for _, line := range lines {
 			var r record
@@ -146,7 +146,7 @@ func TestLogsAreJSON(t *testing.T) {
 	}
 }
 
-// personalLabel finds ids and numbers of people in the values of labels.
+// personalLabel matches label values with ids and numbers of people.
 var personalLabel = regexp.MustCompile(`"[^"]*(010[0-9]{8}|010-[0-9]{4}-|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-|e2e-|E2E-|loaduser|testuser|POP0)[^"]*"`)
 
 func TestMetrics(t *testing.T) {
@@ -172,16 +172,16 @@ func TestMetrics(t *testing.T) {
 		kosMock: {`phonebill_http_requests_total{method="POST",route="/api/kos/bill-inquiry",status="200"}`},
 	}
 	for app, series := range want {
-		told := scrape(t, direct(app, "/actuator/prometheus"))
+		exported := scrape(t, direct(app, "/actuator/prometheus"))
 		for _, name := range append(series, "phonebill_http_requests_in_flight", "phonebill_http_requests_shed_total") {
-			if !strings.Contains(told, "\n"+name+" ") {
-				t.Errorf("%s does not tell %s", app, name)
+			if !strings.Contains(exported, "\n"+name+" ") {
+				t.Errorf("%s does not export %s", app, name)
 			}
 		}
-		labels(t, string(app), told)
+		labels(t, string(app), exported)
 	}
 	if whole.remote != nil {
-		return // the ports of sidecars are not within reach
+		return // the sidecars' ports are not accessible
 	}
 	for _, app := range whole.system.Apps {
 		labels(t, "the sidecar of "+app.ID, scrape(t, fmt.Sprintf("http://127.0.0.1:%d/metrics", app.MetricsPort)))
@@ -202,18 +202,18 @@ func scrape(t *testing.T, url string) string {
 	return string(body)
 }
 
-// labels checks that no series is about one person.
-func labels(t *testing.T, who, told string) {
+// labels checks that no series is about a single person.
+func labels(t *testing.T, who, metrics string) {
 	t.Helper()
-	lines := bufio.NewScanner(strings.NewReader(told))
+	lines := bufio.NewScanner(strings.NewReader(metrics))
 	for lines.Scan() {
 		if line := lines.Text(); !strings.HasPrefix(line, "#") && personalLabel.MatchString(line) {
-			t.Errorf("%s tells %s", who, line)
+			t.Errorf("%s exports %s", who, line)
 		}
 	}
 }
 
-func TestReadinessNamesWhatIsNeeded(t *testing.T) {
+func TestReadinessListsDependencies(t *testing.T) {
 	t.Parallel()
 	want := map[system.Role][]string{
 		auth:    {"data-keyset", "database", "session-store", "sidecar", "signing-keys"},

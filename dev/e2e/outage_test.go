@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-func TestRedisIsAwayForAWhile(t *testing.T) {
+func TestRedisOutage(t *testing.T) {
 	locally(t)
 	tests := map[string]struct{ leave, comeBack func(t testing.TB) }{
 		"killed": {
@@ -27,10 +27,10 @@ func TestRedisIsAwayForAWhile(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			harm(t)
-			// A logout that nobody could confirm may still have its effect.
+			disruptive(t)
+			// A logout that was answered 503 may still have taken effect.
 			customers, leaver := audience(t, 4), audience(t, 1)[0]
-			before := lives(t)
+			before := incarnations(t)
 			load := inquiries(customers)
 			defer load.Stop()
 			passing(t, load, 20)
@@ -51,12 +51,11 @@ func TestRedisIsAwayForAWhile(t *testing.T) {
 	}
 }
 
-// withoutSessions checks what happens while the session store is away: who has
-// a token reads on, also what no cache has; nothing is written; and the
-// services say what they miss.
+// withoutSessions checks the behaviour without the session store: reads with a token succeed, also
+// uncached ones; writes are refused; readiness reports the store.
 func withoutSessions(t *testing.T, c customer) {
 	t.Helper()
-	unavailable(t, nobody(t).Login(c.UserID, c.Password), "SESSION_STORE_UNAVAILABLE")
+	unavailable(t, anonymous(t).Login(c.UserID, c.Password), "SESSION_STORE_UNAVAILABLE")
 	unavailable(t, c.Refresh(c.Tokens.Refresh), "SESSION_STORE_UNAVAILABLE")
 	unavailable(t, c.ChangePassword(c.Password, "Another1!"), "SESSION_STORE_UNAVAILABLE")
 	unavailable(t, c.Logout(), "SESSION_STORE_UNAVAILABLE")
@@ -65,10 +64,10 @@ func withoutSessions(t *testing.T, c customer) {
 	misses(t, bills, "session-store", http.StatusOK)
 }
 
-func TestPostgresIsRestarted(t *testing.T) {
-	harm(t)
+func TestPostgresRestart(t *testing.T) {
+	disruptive(t)
 	customers := audience(t, 4)
-	before := lives(t)
+	before := incarnations(t)
 	load := inquiries(customers)
 	defer load.Stop()
 	passing(t, load, 20)
@@ -89,21 +88,21 @@ func TestPostgresIsRestarted(t *testing.T) {
 	sameProcesses(t, before, system.Postgres)
 }
 
-// withoutDatabase checks what happens while PostgreSQL is away.
+// withoutDatabase checks the behaviour without PostgreSQL.
 func withoutDatabase(t *testing.T, c customer) {
 	t.Helper()
-	unavailable(t, nobody(t).Login(c.UserID, c.Password), "DATABASE_UNAVAILABLE")
+	unavailable(t, anonymous(t).Login(c.UserID, c.Password), "DATABASE_UNAVAILABLE")
 	unavailable(t, c.History(""), "DATABASE_UNAVAILABLE")
 	c.Verify().OK(t)
 	for _, app := range apps {
-		misses(t, app, "database", http.StatusOK) // each goes on with what it knows
+		misses(t, app, "database", http.StatusOK) // each keeps serving what it has cached
 	}
 }
 
-// pause stops a part in its tracks until the test, or resume, lets it go on.
+// pause suspends a part until the test ends or resume is called.
 func pause(t testing.TB, role system.Role) {
 	t.Helper()
-	t.Cleanup(func() { _ = whole.system.Resume(role) }) // has no effect on one that is not paused
+	t.Cleanup(func() { _ = whole.system.Resume(role) }) // no effect on a part that is not paused
 	if err := whole.system.Pause(role); err != nil {
 		t.Fatal(err)
 	}
@@ -116,11 +115,10 @@ func resume(t testing.TB, role system.Role) {
 	}
 }
 
-// awaitLogin waits until sessions can be opened again. Nobody is told to do
-// anything for that.
+// awaitLogin waits until logins succeed again, without intervention.
 func awaitLogin(t testing.TB) {
 	t.Helper()
-	c := nobody(t)
+	c := anonymous(t)
 	await(t, healTimeout, "a login", func() error {
 		if answer := c.Login("testuser01", password); !answer.Succeeded() {
 			return errAwaited(answer.String())
@@ -129,8 +127,8 @@ func awaitLogin(t testing.TB) {
 	})
 }
 
-// lives tells the present lives of all parts.
-func lives(t testing.TB) map[system.Role]string {
+// incarnations returns an identifier of each part's current process or pod.
+func incarnations(t testing.TB) map[system.Role]string {
 	t.Helper()
 	all := map[system.Role]string{}
 	for _, role := range whole.parts.Roles() {
@@ -143,16 +141,16 @@ func lives(t testing.TB) map[system.Role]string {
 	return all
 }
 
-// sameProcesses checks that no other part had to be started again.
+// sameProcesses checks that no other part was restarted.
 func sameProcesses(t testing.TB, before map[system.Role]string, except ...system.Role) {
 	t.Helper()
-	after := lives(t)
+	after := incarnations(t)
 	for _, role := range except {
 		delete(before, role)
 		delete(after, role)
 	}
 	if diff := cmp.Diff(before, after); diff != "" {
-		t.Errorf("other processes than before: %s", diff)
+		t.Errorf("processes were replaced: %s", diff)
 	}
 	for role := range after {
 		if gone(role) {
@@ -161,14 +159,13 @@ func sameProcesses(t testing.TB, before map[system.Role]string, except ...system
 	}
 }
 
-// report is what a service says about its readiness.
+// report is a service's readiness report.
 type report struct {
 	Status     string
 	Components map[string]struct{ Status, Reason string }
 }
 
-// misses waits until a service says that it misses a dependency, why, and
-// whether it is ready all the same.
+// misses waits until readiness reports a missing dependency with a reason and the given status.
 func misses(t testing.TB, app system.Role, dependency string, status int) {
 	t.Helper()
 	await(t, 5*time.Second, string(app)+" misses "+dependency, func() error {
@@ -178,7 +175,7 @@ func misses(t testing.TB, app system.Role, dependency string, status int) {
 		}
 		component := report.Components[dependency]
 		if answered != status || component.Status != "DOWN" || component.Reason == "" {
-			return errAwaited(fmt.Sprintf("it answers %d %s, and about %s: %+v", answered, report.Status, dependency, component))
+			return errAwaited(fmt.Sprintf("it answers %d %s, %s: %+v", answered, report.Status, dependency, component))
 		}
 		return nil
 	})
@@ -194,8 +191,8 @@ func readiness(app system.Role) (int, report, error) {
 	return response.StatusCode, said, json.NewDecoder(response.Body).Decode(&said)
 }
 
-// direct returns a URL of a service that does not lead through the ingress:
-// operators' routes are not behind it.
+// direct returns a URL of a service that bypasses the ingress, which does not route operators'
+// paths.
 func direct(app system.Role, path string) string {
 	if whole.remote != nil {
 		return whole.remote.apps[app] + path

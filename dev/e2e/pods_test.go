@@ -16,36 +16,34 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// parts is what a system consists of, as tests look into it and harm it: the
-// processes of one on this machine, or the pods of one in a cluster.
+// parts are the parts of the system: processes of this machine, or pods of a cluster.
 type parts interface {
-	seen
-	mortal
+	observable
+	controllable
 }
 
-// seen is what tests look at of parts.
-type seen interface {
+// observable is what tests read of parts.
+type observable interface {
 	Roles() []system.Role
-	// Ready returns nil if the part is ready, proc.ErrGone if it is not there.
+	// Ready returns nil if the part is ready, and proc.ErrGone if it does not exist.
 	Ready(ctx context.Context, role system.Role) error
-	// Logs are the files with what it has logged.
+	// Logs returns the part's log files.
 	Logs(role system.Role) []string
-	// Life tells one life of a part from the next.
+	// Life identifies the part's current process or pod.
 	Life(role system.Role) (string, error)
 }
 
-// mortal is what tests do to parts.
-type mortal interface {
-	// Kill ends the part as a crash would, Terminate in an orderly way; both
-	// wait until it is gone.
+// controllable is what tests do to parts.
+type controllable interface {
+	// Kill ends the part abruptly, Terminate gracefully; both wait until it is gone.
 	Kill(role system.Role) error
 	Terminate(ctx context.Context, role system.Role) error
-	// Restart starts the part again, and does not wait until it is ready.
+	// Restart restarts the part without waiting until it is ready.
 	Restart(ctx context.Context, role system.Role) error
 	WaitReady(ctx context.Context, roles ...system.Role) error
 }
 
-// processes are the parts of a system on this machine.
+// processes are the parts of a local system.
 type processes struct{ *system.System }
 
 func (p processes) Life(role system.Role) (string, error) {
@@ -53,14 +51,14 @@ func (p processes) Life(role system.Role) (string, error) {
 	return fmt.Sprint(pid), err
 }
 
-// pods are the parts of a system in the cluster that KUBECONFIG points to, one
-// pod each. An app and its sidecar end together there.
+// pods are the parts of a system in the cluster of KUBECONFIG, one pod each. An app and its sidecar
+// share a pod.
 type pods struct {
 	namespace string
 	dir       string // for logs
 }
 
-// goneWithin bounds how long a pod may take to end.
+// goneWithin bounds the termination of a pod.
 const goneWithin = time.Minute
 
 func (p *pods) kubectl(ctx context.Context, args ...string) (string, error) {
@@ -72,14 +70,14 @@ func (p *pods) kubectl(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
-// servers are the parts that are not ours.
+// servers are third-party parts.
 var servers = []system.Role{system.Postgres, system.Redis, system.RedisCache}
 
 func (p *pods) Roles() []system.Role {
 	return slices.Concat(servers, apps)
 }
 
-// app is the label of a part's pods.
+// app returns the label of a part's pods.
 func (p *pods) app(role system.Role) string {
 	for _, app := range apps {
 		if role == system.Sidecar(app) {
@@ -108,8 +106,8 @@ func (p *pods) Ready(ctx context.Context, role system.Role) error {
 	}
 }
 
-// reachable returns nil if a request gets to an app: the network learns of a new
-// pod a moment after it is ready.
+// reachable returns nil if a request reaches an app: the network knows a new pod shortly after it
+// is ready.
 func (p *pods) reachable(role system.Role) error {
 	if !slices.Contains(apps, system.Role(p.app(role))) {
 		return nil
@@ -138,7 +136,7 @@ func (p *pods) WaitReady(ctx context.Context, roles ...system.Role) error {
 	return nil
 }
 
-// Kill deletes an app's pod, for which its Deployment makes another one.
+// Kill deletes an app's pod; its Deployment creates a new one.
 func (p *pods) Kill(role system.Role) error {
 	if slices.Contains(servers, role) {
 		return errors.New("a server whose pod is killed comes back by itself; use Terminate")
@@ -149,7 +147,7 @@ func (p *pods) Kill(role system.Role) error {
 	return err
 }
 
-// Terminate leaves a server without a pod.
+// Terminate scales a server to zero pods.
 func (p *pods) Terminate(ctx context.Context, role system.Role) error {
 	if err := p.scale(ctx, role, 0); err != nil {
 		return err
@@ -159,7 +157,7 @@ func (p *pods) Terminate(ctx context.Context, role system.Role) error {
 	return proc.Poll(ctx, func() bool { return errors.Is(p.Ready(ctx, role), proc.ErrGone) })
 }
 
-// Restart is what an app's Deployment does by itself.
+// Restart does nothing for an app, which its Deployment restarts.
 func (p *pods) Restart(ctx context.Context, role system.Role) error {
 	if slices.Contains(apps, system.Role(p.app(role))) {
 		return nil
@@ -181,8 +179,8 @@ func (p *pods) Life(role system.Role) (string, error) {
 		`jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount} {.status.initContainerStatuses[*].restartCount}{"\n"}{end}`)
 }
 
-// Logs writes what the part's container has logged to a file. Where that fails
-// the file is not there, which whoever reads it sees.
+// Logs writes the log of the part's container to a file. If that fails, the file does not exist,
+// and the reader gets the error.
 func (p *pods) Logs(role system.Role) []string {
 	container := "app"
 	switch {
@@ -194,7 +192,7 @@ func (p *pods) Logs(role system.Role) []string {
 	file := filepath.Join(p.dir, string(role)+".log")
 	out, err := p.kubectl(context.Background(), "logs", "--selector=app="+p.app(role), "--container="+container, "--tail=-1")
 	if err == nil {
-		err = atomicfile.Write(file, []byte(out)) // another test may be reading the last one
+		err = atomicfile.Write(file, []byte(out)) // another test may be reading the previous file
 	}
 	if err != nil {
 		return []string{file + ": " + err.Error()}

@@ -17,11 +17,11 @@ import (
 // newPlanWithin bounds how long the old plan may be shown after a change.
 const newPlanWithin = time.Second
 
-// unknownChange is the id of a change that nobody has asked for.
+// unknownChange is the id of a change that does not exist.
 const unknownChange = "019a0000-0000-7000-8000-000000000000"
 
-// wish returns what a customer has, and asks for the first plan on offer.
-func wish(t testing.TB, c customer) api.ChangeForm {
+// newChangeForm returns a change of a customer's plan to the first one on offer.
+func newChangeForm(t testing.TB, c customer) api.ChangeForm {
 	t.Helper()
 	current := c.Subscription(c.Line).OK(t).Current
 	offers := c.Offers(current.Code).OK(t)
@@ -39,7 +39,7 @@ func wish(t testing.TB, c customer) api.ChangeForm {
 func TestPlanChange(t *testing.T) {
 	t.Parallel()
 	c := subscriber(t)
-	form := wish(t, c)
+	form := newChangeForm(t, c)
 	before := c.see(t, "")
 	if menu := c.ProductMenu().OK(t); menu.Line != c.Line || menu.Current.Code != form.Current || len(menu.Items) == 0 {
 		t.Errorf("menu: %+v", menu)
@@ -72,8 +72,7 @@ func TestPlanChange(t *testing.T) {
 	}
 }
 
-// showsPlan waits until both services tell of the new plan, and no longer than
-// the old one may be shown.
+// showsPlan waits until both services show the new plan, at most newPlanWithin.
 func showsPlan(t testing.TB, c customer, plan string) {
 	t.Helper()
 	if got := c.Subscription(c.Line).OK(t).Current.Code; got != plan {
@@ -87,10 +86,10 @@ func showsPlan(t testing.TB, c customer, plan string) {
 	})
 }
 
-func TestPlanChangeForThoseWhoDoNotWait(t *testing.T) {
+func TestAsyncPlanChange(t *testing.T) {
 	t.Parallel()
 	c := subscriber(t)
-	answer := c.Change(wish(t, c), api.How{Async: true})
+	answer := c.Change(newChangeForm(t, c), api.How{Async: true})
 	accepted := answer.OK(t)
 	location := answer.Header.Get("Location")
 	if answer.Status != http.StatusAccepted || location != "/api/v1/products/change/"+accepted.RequestID ||
@@ -105,10 +104,10 @@ func TestPlanChangeForThoseWhoDoNotWait(t *testing.T) {
 	})
 }
 
-func TestPlanChangesThatAreRefused(t *testing.T) {
+func TestPlanChangeRefusals(t *testing.T) {
 	t.Parallel()
 	c := subscriber(t)
-	good := wish(t, c)
+	good := newChangeForm(t, c)
 	with := func(alter func(*api.ChangeForm)) api.ChangeForm {
 		form := good
 		alter(&form)
@@ -138,10 +137,10 @@ func TestPlanChangesThatAreRefused(t *testing.T) {
 	suspended.Change(form, api.How{}).Refused(t, http.StatusConflict, "LINE_SUSPENDED")
 }
 
-func TestPlansAreNobodyElses(t *testing.T) {
+func TestPlansNeedOwnLine(t *testing.T) {
 	t.Parallel()
 	c, other := subscriber(t), subscriber(t)
-	theirs := wish(t, other)
+	theirs := newChangeForm(t, other)
 	change := other.Change(theirs, api.How{}).OK(t)
 
 	c.Subscription(other.Line).Refused(t, http.StatusForbidden, "LINE_NOT_ALLOWED")
@@ -151,19 +150,19 @@ func TestPlansAreNobodyElses(t *testing.T) {
 	want := c.ChangeResult(unknownChange).Refused(t, http.StatusNotFound, "CHANGE_NOT_FOUND")
 	got := c.ChangeResult(change.RequestID).Refused(t, http.StatusNotFound, "CHANGE_NOT_FOUND")
 	if diff := cmp.Diff(want, got, anyTrace); diff != "" {
-		t.Errorf("somebody else's change is told apart: %s", diff)
+		t.Errorf("another customer's change is distinguishable: %s", diff)
 	}
 
-	reader := demo(t, "testuser02") // may look at bills only
+	reader := demo(t, "testuser02") // may inquire bills only
 	form := api.ChangeForm{Line: "01087654321", Current: "5G-STANDARD-001", Target: theirs.Target}
 	reader.Change(form, api.How{}).Refused(t, http.StatusForbidden, "PERMISSION_DENIED")
 }
 
-// TestOneChangeALine lets two hundred requests race for one line.
-func TestOneChangeALine(t *testing.T) {
+// TestOneChangePerLine races two hundred requests for one line.
+func TestOneChangePerLine(t *testing.T) {
 	t.Parallel()
 	c := subscriber(t)
-	form := wish(t, c)
+	form := newChangeForm(t, c)
 	answers := race(200, func(int) api.Answer[api.Change] { return c.Change(form, api.How{Async: true}) })
 	accepted := 0
 	for _, answer := range answers {
@@ -171,7 +170,7 @@ func TestOneChangeALine(t *testing.T) {
 			accepted++
 			continue
 		}
-		// The later ones meet a line that is on its new plan already.
+		// Later requests find the line on its new plan.
 		if code := answer.Failure.Error.Code; answer.Status != http.StatusConflict || code != "CHANGE_IN_PROGRESS" && code != "VALIDATION_FAILED" {
 			t.Errorf("%s", answer)
 		}
@@ -182,11 +181,11 @@ func TestOneChangeALine(t *testing.T) {
 	orderedOnce(t, c)
 }
 
-// TestOneChangeAKey sends a request a hundred times at once.
-func TestOneChangeAKey(t *testing.T) {
+// TestOneChangePerKey sends one request a hundred times in parallel.
+func TestOneChangePerKey(t *testing.T) {
 	t.Parallel()
 	c := subscriber(t)
-	form := wish(t, c)
+	form := newChangeForm(t, c)
 	answers := race(100, func(int) api.Answer[api.Change] { return c.Change(form, api.How{Key: "e2e-race-" + c.UserID}) })
 	for _, answer := range answers {
 		if diff := cmp.Diff(answers[0].OK(t), answer.OK(t)); diff != "" {
@@ -206,7 +205,7 @@ func race[T any](size int, call func(n int) api.Answer[T]) []api.Answer[T] {
 	return answers
 }
 
-// orderedOnce checks that a customer has one change, which has reached KOS once.
+// orderedOnce checks that a customer has one change, which reached KOS once.
 func orderedOnce(t testing.TB, c customer) {
 	t.Helper()
 	await(t, healTimeout, "the end of the change", func() error {

@@ -20,14 +20,13 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// insists is how often a client sends what is refused, at once and before it
-// sends anything else: more than the most failures in a row that a breaker bears
-// (10, in resiliency/apps.yaml).
-const insists = 15
+// repeats is how often a refused request is sent in a row: more than the failures in a row that
+// open a breaker (10, in resiliency/apps.yaml).
+const repeats = 15
 
-// TestRefusalsOpenNoBreaker sends every operation that the ingress routes
-// whatever a client can get refused, and leaves before the answer. Afterwards no
-// breaker has opened in any sidecar, and somebody else is served.
+// TestRefusalsOpenNoBreaker sends every routed operation with everything that is refused, and
+// cancels requests before the answer. Afterwards no breaker has opened in any sidecar, and other
+// customers are served.
 func TestRefusalsOpenNoBreaker(t *testing.T) {
 	singly(t)
 	locally(t)
@@ -43,7 +42,7 @@ func TestRefusalsOpenNoBreaker(t *testing.T) {
 			}
 			t.Run(string(app)+" "+operation.Name(), func(t *testing.T) {
 				before := opened(t)
-				sent := insist(t, world.refused(string(app), operation))
+				sent := repeat(t, world.refused(string(app), operation))
 				if after := opened(t); !maps.Equal(before, after) {
 					t.Errorf("breakers have opened: %v, before %v", after, before)
 				}
@@ -54,33 +53,32 @@ func TestRefusalsOpenNoBreaker(t *testing.T) {
 	}
 }
 
-// attempt is a request with what its sender shows.
+// attempt is a request with its credentials.
 type attempt struct {
 	refusal.Request
 
 	authorization string
-	leaves        bool // before the answer
+	cancels       bool // before the answer
 }
 
-// refused returns what of an operation is refused: for who asks, for whom its
-// inputs belong to, and for how these look. And a good one, whose sender leaves.
+// refused returns the refused requests of an operation: by credentials, by owner and by form, and a
+// valid one that is cancelled.
 func (w *abuseWorld) refused(app string, o access.Operation) []attempt {
 	var attempts []attempt
 	for _, c := range abuse.Cases(abuse.Service{Name: app, Operations: []access.Operation{o}}, w.World) {
 		if !c.Call.Disguised {
-			attempts = append(attempts, attempt{Request: refusal.Request{Example: c.Call.Example, Fault: c.Attack}, authorization: c.Call.Badge.Authorization})
+			attempts = append(attempts, attempt{Request: refusal.Request{Example: c.Call.Example, Fault: c.Attack}, authorization: c.Call.Credential.Authorization})
 		}
 	}
 	good, authorization := w.good(o)
 	for _, request := range refusal.Requests(o, good) {
 		attempts = append(attempts, attempt{Request: request, authorization: authorization})
 	}
-	left := refusal.Request{Example: good(nil), Fault: "its sender leaves"}
-	return append(attempts, attempt{Request: left, authorization: authorization, leaves: true})
+	left := refusal.Request{Example: good(nil), Fault: "it is cancelled"}
+	return append(attempts, attempt{Request: left, authorization: authorization, cancels: true})
 }
 
-// good returns what makes good requests of an operation, and what their sender
-// shows.
+// good returns a function for valid requests of an operation, and their credentials.
 func (w *abuseWorld) good(o access.Operation) (example func(values map[string]string) access.Example, authorization string) {
 	form := newcomerForm()
 	usual := map[string]string{
@@ -104,33 +102,32 @@ func (w *abuseWorld) good(o access.Operation) (example func(values map[string]st
 	}, authorization
 }
 
-// insist makes each attempt again and again, one attempt after the other, so that
-// a success of another one ends no row of failures. It returns how many requests
-// that were.
-func insist(t *testing.T, attempts []attempt) int {
+// repeat sends each attempt repeats times, one attempt after the other, so that a success does not
+// reset the count of consecutive failures. It returns the number of requests.
+func repeat(t *testing.T, attempts []attempt) int {
 	t.Helper()
 	client := &http.Client{Transport: elsewhereTransport(t), Timeout: healTimeout}
 	for _, a := range attempts {
 		var group errgroup.Group
-		for range insists {
+		for range repeats {
 			group.Go(func() error { return a.send(client) })
 		}
 		if err := group.Wait(); err != nil {
 			t.Error(err)
 		}
 	}
-	return insists * len(attempts)
+	return repeats * len(attempts)
 }
 
-// patienceOfLeavers is when a sender leaves who does not wait for the answer.
-const patienceOfLeavers = 3 * time.Millisecond
+// cancelAfter is when a cancelled request is cancelled.
+const cancelAfter = 3 * time.Millisecond
 
-// send makes the attempt. That it is refused is not looked at here.
+// send sends the attempt and ignores the answer.
 func (a attempt) send(client *http.Client) error {
 	ctx := context.Background()
-	if a.leaves {
+	if a.cancels {
 		var leave context.CancelFunc
-		ctx, leave = context.WithTimeout(ctx, patienceOfLeavers)
+		ctx, leave = context.WithTimeout(ctx, cancelAfter)
 		defer leave()
 	}
 	request, err := http.NewRequestWithContext(ctx, a.Method, whole.url()+a.Path, strings.NewReader(string(a.Body)))
@@ -144,7 +141,7 @@ func (a attempt) send(client *http.Client) error {
 		request.Header.Set("Authorization", a.authorization)
 	}
 	response, err := client.Do(request)
-	if a.leaves && errors.Is(err, context.DeadlineExceeded) {
+	if a.cancels && errors.Is(err, context.DeadlineExceeded) {
 		return nil
 	}
 	if err != nil {
@@ -152,13 +149,13 @@ func (a attempt) send(client *http.Client) error {
 	}
 	defer func() { _ = response.Body.Close() }()
 	_, err = io.Copy(io.Discard, response.Body)
-	if a.leaves {
+	if a.cancels {
 		return nil
 	}
 	return err
 }
 
-// opened returns how often breakers have opened in each sidecar of this machine.
+// opened returns how often breakers have opened in each local sidecar.
 func opened(t *testing.T) map[string]string {
 	t.Helper()
 	file, err := runfile.Load(whole.checkout.Path("dapr.yaml"))
@@ -178,11 +175,10 @@ func opened(t *testing.T) map[string]string {
 	return counts
 }
 
-// served checks that a customer gets the answers that calls through sidecars are
-// made for.
+// served checks that a customer gets answers that need calls through sidecars.
 func served(t *testing.T, c customer) {
 	t.Helper()
-	nobody(t).Login(c.UserID, c.Password).OK(t)
+	anonymous(t).Login(c.UserID, c.Password).OK(t)
 	c.see(t, "")
 	c.see(t, month(1))
 	current := c.Subscription(c.Line).OK(t).Current.Code

@@ -13,21 +13,20 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// remote is a system that runs elsewhere, as in a cluster, with the seeded users
-// in it.
+// remote is a system that runs elsewhere, such as in a cluster, with seeded users.
 type remote struct {
 	url                    string                 // of the ingress
-	apps                   map[system.Role]string // where each answers without the ingress
-	postgres, redis, cache string                 // where each answers, host:port
-	secrets                string                 // the file
+	apps                   map[system.Role]string // direct URLs
+	postgres, redis, cache string                 // addresses, host:port
+	secrets                string                 // path of the file
 
-	replicas    int // of a service, at most
-	first, last int // of the seeded users that are the tests' own
+	replicas    int // maximum replicas of a service
+	first, last int // range of the seeded users for these tests
 	pods        *pods
 }
 
-// remoteSystem returns what PHONEBILL_E2E_URL and the variables that go with it
-// say, nil if it is not set. The README describes them.
+// remoteSystem returns the remote system of PHONEBILL_E2E_URL and related variables, or nil. The
+// README describes them.
 func remoteSystem() (*remote, error) {
 	r := &remote{
 		url: os.Getenv("PHONEBILL_E2E_URL"), secrets: os.Getenv("PHONEBILL_E2E_SECRETS"), apps: map[system.Role]string{},
@@ -50,7 +49,7 @@ func remoteSystem() (*remote, error) {
 	}
 	for _, app := range apps {
 		if r.apps[app] == "" {
-			return nil, fmt.Errorf("PHONEBILL_E2E_APPS does not say where %s answers: app=URL,app=URL…", app)
+			return nil, fmt.Errorf("PHONEBILL_E2E_APPS lacks the URL of %s; want app=URL,app=URL…", app)
 		}
 	}
 	if namespace := os.Getenv("PHONEBILL_E2E_NAMESPACE"); namespace != "" && r.replicas == 1 {
@@ -59,7 +58,7 @@ func remoteSystem() (*remote, error) {
 	return r, nil
 }
 
-// visit gets ready to use the system that runs elsewhere.
+// visit prepares the use of a remote system.
 func (w *world) visit() (err error) {
 	if w.secrets, err = secrets.Load(cmp.Or(w.remote.secrets, w.checkout.Secrets())); err != nil {
 		return fmt.Errorf("PHONEBILL_E2E_SECRETS: %w", err)
@@ -69,14 +68,13 @@ func (w *world) visit() (err error) {
 			return err
 		}
 		w.parts = w.remote.pods
-		healTimeout = 2 * time.Minute // a pod takes longer than a process
+		healTimeout = 2 * time.Minute // a pod takes longer to start than a process
 	}
 	seeded.Store(int64(w.remote.first - 1))
 	return w.kos.CalmDown()
 }
 
-// leave looks at what the tests have left behind in the system that runs
-// elsewhere, and goes on.
+// leave checks the remote system after all tests. It keeps running.
 func (w *world) leave() (code int) {
 	if w.remote.pods == nil {
 		return 0
@@ -92,7 +90,7 @@ func (w *world) leave() (code int) {
 	return code
 }
 
-// url is that of the ingress.
+// url returns the URL of the ingress.
 func (w *world) url() string {
 	if w.remote != nil {
 		return w.remote.url
@@ -100,7 +98,7 @@ func (w *world) url() string {
 	return w.system.URL()
 }
 
-// server is where one of the three servers answers, host:port.
+// server returns the address of one of the three servers, host:port.
 func server(role system.Role) string {
 	switch {
 	case whole.remote != nil && role == system.Postgres:
@@ -118,7 +116,7 @@ func server(role system.Role) string {
 	}
 }
 
-// replicas returns how many processes a service has at most.
+// replicas returns the maximum number of replicas of a service.
 func replicas() int {
 	if whole.remote != nil {
 		return whole.remote.replicas
@@ -126,7 +124,7 @@ func replicas() int {
 	return 1
 }
 
-// lastSeeded is the last of the seeded users that tests may be.
+// lastSeeded returns the number of the last seeded user.
 func lastSeeded() int {
 	if whole.remote != nil {
 		return whole.remote.last
@@ -134,8 +132,7 @@ func lastSeeded() int {
 	return seededUsers + fuzzUsers
 }
 
-// locally says that the test takes processes that it has started, or files of
-// this machine.
+// locally skips the test unless the system is local, because it needs its processes or files.
 func locally(t testing.TB) {
 	t.Helper()
 	if whole.remote != nil {
@@ -143,8 +140,8 @@ func locally(t testing.TB) {
 	}
 }
 
-// singly says that the test looks into the parts of the system or counts what a
-// single process does: there must be one of each service, within reach.
+// singly skips the test unless there is one accessible replica of each service, because it counts
+// what a single process does.
 func singly(t testing.TB) {
 	t.Helper()
 	if whole.parts == nil {

@@ -13,62 +13,61 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// What resiliency/kos.yaml says.
+// The policies in resiliency/kos.yaml.
 const (
 	attempts     = 3
-	tripsAfter   = 5 // failures in a row
+	tripsAfter   = 5 // consecutive failures
 	openFor      = 60 * time.Second
-	closedAfter  = 3               // probes in a row that succeed
+	closedAfter  = 3               // consecutive successful probes
 	clientsLimit = 8 * time.Second // product rule
 )
 
 func TestFaultsOfKOSAreRetried(t *testing.T) {
-	harm(t)
+	disruptive(t)
 	for _, status := range []int{500, 502, 503, 504} {
 		c := resident(t)
 		behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status, Times: attempts - 1}}})
 		c.see(t, "")
 		if n := billCalls(t, c.Line); n != attempts {
-			t.Errorf("%d twice, then success: KOS was asked %d times, want %d", status, n, attempts)
+			t.Errorf("%d twice, then success: KOS was called %d times, want %d", status, n, attempts)
 		}
 	}
 }
 
 func TestRefusalsOfKOSAreNotRetried(t *testing.T) {
-	harm(t)
+	disruptive(t)
 	for _, status := range []int{400, 404} {
 		c := resident(t)
 		behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status}}})
 		unavailable(t, c.Inquire(c.Line, ""), "KOS_UNAVAILABLE")
 		if n := billCalls(t, c.Line); n != 1 {
-			t.Errorf("%d: KOS was asked %d times, want once", status, n)
+			t.Errorf("%d: KOS was called %d times, want once", status, n)
 		}
-		c.see(t, "") // a success ends the row of failures
+		c.see(t, "") // a success resets the count of failures
 	}
 }
 
-// KOS names the time after which it may be asked again; whoever waits for the
-// answer goes on waiting in line.
-func TestBusyKOSIsAskedAgainInItsTime(t *testing.T) {
-	harm(t)
+// KOS's Retry-After is respected; the inquiry stays in the queue meanwhile.
+func TestRetryAfterOfKOSIsRespected(t *testing.T) {
+	disruptive(t)
 	c := resident(t)
 	behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusTooManyRequests}}})
 	c.see(t, "")
 	if n := billCalls(t, c.Line); n != 2 {
-		t.Errorf("KOS was asked %d times, want once more", n)
+		t.Errorf("KOS was called %d times, want once more", n)
 	}
 }
 
 func TestTokenThatKOSRefusesIsReplacedOnce(t *testing.T) {
-	harm(t)
-	resident(t).see(t, "") // now there is a token, if there was none
+	disruptive(t)
+	resident(t).see(t, "") // ensures that there is a token
 	c := resident(t)
 	tokens := kos.Query{Endpoint: kos.Auth, Client: string(bills)}
 	before := count(t, tokens).Total
 	behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusUnauthorized}}})
 	c.see(t, "")
 	if n := billCalls(t, c.Line); n != 2 {
-		t.Errorf("KOS was asked %d times, want once with each token", n)
+		t.Errorf("KOS was called %d times, want once with each token", n)
 	}
 	if n := count(t, tokens).Total - before; n != 1 {
 		t.Errorf("%d tokens were fetched, want one", n)
@@ -76,7 +75,7 @@ func TestTokenThatKOSRefusesIsReplacedOnce(t *testing.T) {
 }
 
 func TestHangOfKOS(t *testing.T) {
-	harm(t)
+	disruptive(t)
 	c := resident(t)
 	behave(t, kos.Behavior{Hang: true})
 	answer := c.Inquire(c.Line, "")
@@ -85,13 +84,13 @@ func TestHangOfKOS(t *testing.T) {
 		t.Errorf("answered after %s, later than %s", answer.Took, clientsLimit)
 	}
 	if n := billCalls(t, c.Line); n != attempts {
-		t.Errorf("KOS was asked %d times, want %d", n, attempts)
+		t.Errorf("KOS was called %d times, want %d", n, attempts)
 	}
 	t.Logf("answered after %s", answer.Took.Round(time.Millisecond))
 }
 
 func TestBreaker(t *testing.T) {
-	harm(t)
+	disruptive(t)
 	seen := resident(t)
 	open, final := seen.see(t, month(0)), seen.see(t, month(1))
 	forgetBills(t)
@@ -102,10 +101,10 @@ func TestBreaker(t *testing.T) {
 	fastRefusals(t, c)
 	answersFromArchive(t, seen, open, final)
 	if n := billCalls(t, c.Line) + billCalls(t, seen.Line) - 2; n != tripsAfter {
-		t.Errorf("KOS was asked %d times, want %d and none with the breaker open", n, tripsAfter)
+		t.Errorf("KOS was called %d times, want %d and none with the breaker open", n, tripsAfter)
 	}
 
-	// Whoever asks again and again sees it close; nothing else reaches KOS.
+	// A client that retries sees the breaker close; no other call reaches KOS.
 	await(t, openFor+15*time.Second, "recovery", func() error {
 		if answer := c.Inquire(c.Line, month(0)); !answer.Succeeded() {
 			return errAwaited(answer.String())
@@ -113,29 +112,29 @@ func TestBreaker(t *testing.T) {
 		return nil
 	})
 	if after := time.Since(opened); after < openFor {
-		t.Errorf("the breaker let a call pass after %s, want %s or more", after, openFor)
+		t.Errorf("the breaker admitted a call after %s, want %s or more", after, openFor)
 	}
 	closes(t, c)
 }
 
-// openBreaker lets KOS fail until the breaker opens, and returns when it did.
+// openBreaker makes KOS fail until the breaker opens, and returns the time.
 func openBreaker(t *testing.T, c customer) time.Time {
 	t.Helper()
 	behave(t, kos.Behavior{ErrorShare: 1, ErrorStatus: http.StatusServiceUnavailable})
 	unavailable(t, c.Inquire(c.Line, month(0)), "KOS_UNAVAILABLE")
 	if n := billCalls(t, c.Line); n != attempts {
-		t.Fatalf("KOS was asked %d times, want %d", n, attempts)
+		t.Fatalf("KOS was called %d times, want %d", n, attempts)
 	}
 	opened := time.Now()
 	unavailable(t, c.Inquire(c.Line, month(1)), "KOS_UNAVAILABLE")
 	if n := billCalls(t, c.Line); n != tripsAfter {
-		t.Fatalf("KOS was asked %d times, want %d", n, tripsAfter)
+		t.Fatalf("KOS was called %d times, want %d", n, tripsAfter)
 	}
-	behave(t, kos.Calm) // it has recovered, which nobody can know
+	behave(t, kos.Calm) // KOS has recovered, which the breaker cannot know
 	return opened
 }
 
-// fastRefusals checks that with an open breaker nobody waits for an answer.
+// fastRefusals checks that calls are refused at once while the breaker is open.
 func fastRefusals(t *testing.T, c customer) {
 	t.Helper()
 	const goal = 50 * time.Millisecond
@@ -152,27 +151,27 @@ func fastRefusals(t *testing.T, c customer) {
 	}
 }
 
-// answersFromArchive checks that what was seen before is still told, and how
-// old it is, although no cache has it.
+// answersFromArchive checks that archived bills are served with their age when no cache contains
+// them.
 func answersFromArchive(t *testing.T, c customer, open, final api.Inquiry) {
 	t.Helper()
 	for _, want := range []api.Inquiry{open, final} {
 		got := c.see(t, want.Bill.Month)
 		if diff := cmp.Diff(want.Bill, got.Bill); diff != "" {
-			t.Errorf("another bill than before: %s", diff)
+			t.Errorf("the bill has changed: %s", diff)
 		}
 		if !got.AsOf.Equal(want.AsOf) {
 			t.Errorf("bill of %s as of %s, want %s", want.Bill.Month, got.AsOf, want.AsOf)
 		}
-		// A final bill does not age.
+		// A final bill is never stale.
 		if stale := want.Bill.Status == "OPEN"; got.Stale != stale {
 			t.Errorf("bill of %s: stale is %t, want %t", want.Bill.Month, got.Stale, stale)
 		}
 	}
 }
 
-// closes checks that after enough probes, one of which has been made, the
-// breaker is closed: a single failure does not open it again.
+// closes checks that the breaker is closed after enough successful probes, one of which has been
+// made: a single failure does not open it again.
 func closes(t *testing.T, c customer) {
 	t.Helper()
 	for probe := 1; probe < closedAfter; probe++ {
@@ -182,17 +181,17 @@ func closes(t *testing.T, c customer) {
 	behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusServiceUnavailable}}})
 	c.see(t, month(closedAfter))
 	if n := billCalls(t, c.Line) - before; n != 2 {
-		t.Errorf("KOS was asked %d times, want a failure and its retry", n)
+		t.Errorf("KOS was called %d times, want a failure and its retry", n)
 	}
 }
 
 func TestNewSidecarHasAClosedBreaker(t *testing.T) {
-	harm(t)
+	disruptive(t)
 	c := resident(t)
 	openBreaker(t, c)
 	respawn(t, system.Sidecar(bills))
-	// Our services let KOS rest for a moment after they met the old one.
-	await(t, openFor/4, "the new sidecar asks KOS", func() error {
+	// The services pause calls for a moment after the old breaker's refusals.
+	await(t, openFor/4, "the new sidecar calls KOS", func() error {
 		if answer := c.Inquire(c.Line, month(0)); !answer.Succeeded() {
 			return errAwaited(answer.String())
 		}

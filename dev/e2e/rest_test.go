@@ -12,12 +12,12 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// holding counts the rows of a table that hold a text, also as bytes.
+// holding counts the rows of a table that contain a text, also as bytes.
 const holding = `
 SELECT count(*) FROM %s t
 WHERE position($1 IN t::text) > 0 OR position(encode(convert_to($1, 'UTF8'), 'hex') IN t::text) > 0`
 
-// rowsHolding returns how many rows of a service's tables hold a text.
+// rowsHolding returns how many rows of a service's tables contain a text.
 func rowsHolding(ctx context.Context, database, secret, text string) (found int, err error) {
 	address := url.URL{
 		Scheme: "postgres", Host: server(system.Postgres),
@@ -46,8 +46,8 @@ func rowsHolding(ctx context.Context, database, secret, text string) (found int,
 	return found, nil
 }
 
-// stores are what the services keep, by name: how much there holds a text. The
-// database of kos-mock-service is not among them: it is the carrier's.
+// stores count occurrences of a text in the services' stores, by name. The database of
+// kos-mock-service is not included, because it is the carrier's.
 var stores = map[string]func(ctx context.Context, text string) (int, error){
 	"database auth": func(ctx context.Context, text string) (int, error) {
 		return rowsHolding(ctx, "auth", "database-password-auth", text)
@@ -66,9 +66,8 @@ var stores = map[string]func(ctx context.Context, text string) (int, error){
 	},
 }
 
-// TestWhatIsKeptTellsNothing reads all that the services keep, as somebody would
-// who has come by a copy.
-func TestWhatIsKeptTellsNothing(t *testing.T) {
+// TestStoredDataIsSealed reads all stores as an attacker with a copy would.
+func TestStoredDataIsSealed(t *testing.T) {
 	t.Parallel()
 	singly(t)
 	c := subscriber(t)
@@ -79,16 +78,16 @@ func TestWhatIsKeptTellsNothing(t *testing.T) {
 		c.Name, bill.CustomerInfo.Name, `"charges"`, `"customerName"`, "청구 금액",
 		fmt.Sprintf(`"total":%d`, bill.Bill.TotalFee), fmt.Sprintf(`"total": %d`, bill.Bill.TotalFee),
 	}
-	there := map[string]string{ // what shows that the search finds something
+	there := map[string]string{ // texts that must be found, to validate the search
 		"database auth": c.UserID, "database bill_inquiry": c.Line, "database product_change": c.Line, "redis": c.UserID, "redis of the caches": "phonebill-cache",
 	}
 	for store, count := range stores {
 		if n, err := count(t.Context(), there[store]); err != nil || n == 0 {
-			t.Errorf("%s does not hold what it must: %v", store, err)
+			t.Errorf("%s lacks the expected text: %v", store, err)
 		}
 		for _, text := range private {
 			if n, err := count(t.Context(), text); err != nil || n > 0 {
-				t.Errorf("%s holds %s %d times, %v", store, text, n, err)
+				t.Errorf("%s contains %s %d times, %v", store, text, n, err)
 			}
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/api"
 )
 
-// TestOnlyPublicRoutesAreOpen asks the ingress for what it must not have, with
-// and without a token that opens everything.
+// TestOnlyPublicRoutesAreOpen requests internal paths from the ingress, with and without an
+// administrator's token.
 func TestOnlyPublicRoutesAreOpen(t *testing.T) {
 	t.Parallel()
 	admin := demo(t, "admin01")
@@ -31,7 +31,7 @@ func TestOnlyPublicRoutesAreOpen(t *testing.T) {
 			if method == http.MethodPost {
 				request.Body = map[string]string{}
 			}
-			nobody(t).Send(request).Refused(t, http.StatusNotFound, "NOT_FOUND")
+			anonymous(t).Send(request).Refused(t, http.StatusNotFound, "NOT_FOUND")
 			admin.Send(request).Refused(t, http.StatusNotFound, "NOT_FOUND")
 		}
 	}
@@ -52,7 +52,7 @@ func TestOtherMethods(t *testing.T) {
 	}
 }
 
-// TestBadHeads asks for what the ingress refuses itself.
+// TestBadHeads sends requests that the ingress itself refuses.
 func TestBadHeads(t *testing.T) {
 	t.Parallel()
 	c := resident(t)
@@ -65,17 +65,17 @@ func TestBadHeads(t *testing.T) {
 		Refused(t, http.StatusRequestHeaderFieldsTooLarge, "HEADER_TOO_LARGE")
 }
 
-// TestAnswersAreNotKept checks what browsers and proxies are told.
-func TestAnswersAreNotKept(t *testing.T) {
+// TestAnswersAreNotCached checks the caching headers.
+func TestAnswersAreNotCached(t *testing.T) {
 	t.Parallel()
 	c := resident(t)
-	headers := []http.Header{c.Menu().Header, c.Inquire(c.Line, "").Header, c.UserInfo().Header, nobody(t).Menu().Header}
+	headers := []http.Header{c.Menu().Header, c.Inquire(c.Line, "").Header, c.UserInfo().Header, anonymous(t).Menu().Header}
 	for _, header := range headers {
 		if got := header.Get("Cache-Control"); got != "no-store" {
 			t.Errorf("Cache-Control is %q", got)
 		}
 		if server := header.Get("Server"); strings.ContainsAny(server, "0123456789") {
-			t.Errorf("Server tells a version: %q", server)
+			t.Errorf("Server header contains a version: %q", server)
 		}
 	}
 }

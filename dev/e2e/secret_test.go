@@ -14,14 +14,12 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// minSecrets is how many secrets there must be for a search to mean anything:
-// one key to sign with, one for tokens of KOS, five passwords, six copies of
-// the credentials of three clients.
+// minSecrets is the minimum number of secrets for a meaningful search: a signing key, a key for KOS
+// tokens, five passwords, six copies of three clients' credentials.
 const minSecrets = 10
 
-// leaks returns what is wrong with logs, environments and command lines: each
-// secret, and in the logs of apps, sidecars and ingress each piece of personal
-// data, that can be read there.
+// leaks searches logs, environments and command lines for secrets, and the logs of apps, sidecars
+// and ingress for personal data.
 func leaks() []string {
 	texts := search.Secrets(whole.secrets)
 	if len(texts) < minSecrets {
@@ -54,8 +52,7 @@ func leaks() []string {
 	return found
 }
 
-// inProcesses returns the secrets in the environments and command lines of a
-// part's processes.
+// inProcesses returns the secrets in the environments and command lines of a part's processes.
 func inProcesses(role system.Role, texts search.Texts) ([]string, error) {
 	pid, err := whole.system.PID(role)
 	if err != nil {
@@ -70,7 +67,7 @@ func inProcesses(role system.Role, texts search.Texts) ([]string, error) {
 		for _, file := range []string{"environ", "cmdline"} {
 			content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(process.PID), file))
 			if err != nil {
-				continue // it has ended, as the helpers of PostgreSQL do
+				continue // the process has ended, like helpers of PostgreSQL
 			}
 			found = append(found, texts.In(content)...)
 		}
@@ -78,9 +75,9 @@ func inProcesses(role system.Role, texts search.Texts) ([]string, error) {
 	return found, nil
 }
 
-// TestNothingIsTold makes the system say as much as it will, and reads it. The
-// same search follows when all tests are through.
-func TestNothingIsTold(t *testing.T) {
+// TestNoSecretsInLogs makes the system log as much as possible and searches the logs. The search is
+// repeated after all tests.
+func TestNoSecretsInLogs(t *testing.T) {
 	t.Parallel()
 	singly(t)
 	c := subscriber(t)
@@ -91,16 +88,16 @@ func TestNothingIsTold(t *testing.T) {
 	c.Inquire("01099999999", "")
 	c.History("lineNumber=" + c.Line)
 	c.History("lineNumber=" + c.Line + "x")
-	nobody(t).With(c.Tokens.Access[:len(c.Tokens.Access)-2]).Menu()
-	nobody(t).Login(c.UserID, c.Password+"x")
-	nobody(t).Register(c.Registration)
-	nobody(t).Refresh(c.Tokens.Access)
+	anonymous(t).With(c.Tokens.Access[:len(c.Tokens.Access)-2]).Menu()
+	anonymous(t).Login(c.UserID, c.Password+"x")
+	anonymous(t).Register(c.Registration)
+	anonymous(t).Refresh(c.Tokens.Access)
 	for _, leak := range leaks() {
 		t.Error(leak)
 	}
 }
 
-func TestRepositoryHoldsNoSecret(t *testing.T) {
+func TestRepositoryContainsNoSecrets(t *testing.T) {
 	t.Parallel()
 	locally(t)
 	found, err := search.Secrets(whole.secrets).InHistory(whole.checkout.Root)
@@ -108,7 +105,7 @@ func TestRepositoryHoldsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(found) > 0 {
-		t.Errorf("commits hold %s", strings.Join(found, ", "))
+		t.Errorf("commits contain %s", strings.Join(found, ", "))
 	}
 }
 

@@ -15,15 +15,15 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// TestStop stops the system while customers wait for KOS, and starts it again.
+// TestStop stops the system while customers wait for KOS, and restarts it.
 func TestStop(t *testing.T) {
 	locally(t)
-	harm(t)
+	disruptive(t)
 	customers := make([]customer, 8)
 	for i := range customers {
 		customers[i] = resident(t)
 	}
-	running := family(t)
+	running := allProcesses(t)
 	for _, leak := range leaks() { // the next start writes to other files
 		t.Error(leak)
 	}
@@ -62,19 +62,19 @@ func TestStop(t *testing.T) {
 	liveSessions(t, customers)
 }
 
-// allAsked returns an error until KOS works on an inquiry of every customer.
+// allAsked returns an error until KOS processes an inquiry of every customer.
 func allAsked(t *testing.T, customers []customer) error {
 	t.Helper()
 	for _, c := range customers {
 		if calls := count(t, kos.Query{Endpoint: kos.BillInquiry, Line: c.Line}); calls.Unanswered != 1 {
-			return errAwaited(fmt.Sprintf("KOS has %+v of one customer", calls))
+			return errAwaited(fmt.Sprintf("KOS has %+v for one customer", calls))
 		}
 	}
 	return nil
 }
 
-// family returns every process of the system.
-func family(t *testing.T) []proc.Process {
+// allProcesses returns every process of the system.
+func allProcesses(t *testing.T) []proc.Process {
 	t.Helper()
 	var all []proc.Process
 	for _, role := range whole.system.Roles() {
@@ -92,7 +92,7 @@ func nothingIsLeft(t *testing.T, running []proc.Process) {
 	t.Helper()
 	for _, process := range running {
 		if process.Alive() {
-			t.Errorf("%s is left behind", process)
+			t.Errorf("%s is still running", process)
 		}
 	}
 	ports := []runfile.Port{{Number: system.IngressPort}, {Number: system.PostgresPort}, {Number: system.RedisPort}, {Number: system.CachePort}}

@@ -16,8 +16,7 @@ import (
 	"time"
 )
 
-// forge is what forged tokens are made of: a genuine one, and the key that it
-// was signed with.
+// forge creates forged tokens from a genuine one and its signing key.
 type forge struct {
 	key            *ecdsa.PrivateKey
 	public         [2]string // coordinates as in the JWK
@@ -75,7 +74,7 @@ func encodePart(t *testing.T, members, replaced map[string]any) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// es256 signs as RFC 7518, section 3.4, has it.
+// es256 signs according to RFC 7518, section 3.4.
 func es256(key *ecdsa.PrivateKey) func(t *testing.T, text string) []byte {
 	return func(t *testing.T, text string) []byte {
 		t.Helper()
@@ -117,39 +116,39 @@ func TestForgedTokens(t *testing.T) {
 	genuine, ago := es256(f.key), time.Now().Add(-time.Minute).Unix()
 	parts := strings.Split(c.Tokens.Access, ".")
 
-	// What the forge makes is good but for what a case does to it.
+	// A forged token without changes is accepted, so that each case fails for its own reason.
 	c.With(f.token(t, nil, nil, genuine)).see(t, "")
 
 	tokens := map[string]string{
-		"none at all":             " ",
-		"no token":                "token",
-		"half a token":            parts[0] + "." + parts[1],
-		"without its signature":   parts[0] + "." + parts[1] + ".",
-		"expired":                 f.token(t, nil, members{"exp": ago, "iat": ago - 1800, "nbf": ago - 1800}, genuine),
-		"not valid yet":           f.token(t, nil, members{"iat": time.Now().Add(time.Hour).Unix()}, genuine),
-		"without an end":          f.token(t, nil, members{"exp": nil}, genuine),
-		"of another issuer":       f.token(t, nil, members{"iss": "somebody"}, genuine),
-		"for another audience":    f.token(t, nil, members{"aud": "others"}, genuine),
-		"of no session":           f.token(t, nil, members{"sid": ""}, genuine),
-		"of a session of nobody":  f.token(t, nil, members{"sid": "no-such-session"}, genuine),
-		"of a stranger's session": f.token(t, nil, members{"sub": "testuser01"}, genuine),
-		"of another type":         f.token(t, nil, members{"typ": "id"}, genuine),
-		"a refresh token":         c.Tokens.Refresh,
-		"signed by a stranger":    f.token(t, nil, nil, es256(stranger)),
-		"of a stranger's key":     f.token(t, members{"kid": "stranger"}, nil, es256(stranger)),
-		"with a key it brings":    f.token(t, members{"jwk": jwk(t, stranger)}, nil, es256(stranger)),
-		"changed after signing":   parts[0] + "." + encodePart(t, f.claims, members{"permissions": []string{"ADMIN"}}) + "." + parts[2],
-		"alg none":                f.token(t, members{"alg": "none"}, nil, unsigned),
-		"alg None":                f.token(t, members{"alg": "None"}, nil, unsigned),
-		"HS256 with the point":    f.token(t, members{"alg": "HS256"}, nil, hs256(point)),
-		"HS256 with a coordinate": f.token(t, members{"alg": "HS256"}, nil, hs256([]byte(f.public[0]))),
-		"HS256 with nothing":      f.token(t, members{"alg": "HS256"}, nil, hs256(nil)),
-		"ES384 by name":           f.token(t, members{"alg": "ES384"}, nil, genuine),
+		"none at all":               " ",
+		"no token":                  "token",
+		"half a token":              parts[0] + "." + parts[1],
+		"without its signature":     parts[0] + "." + parts[1] + ".",
+		"expired":                   f.token(t, nil, members{"exp": ago, "iat": ago - 1800, "nbf": ago - 1800}, genuine),
+		"not valid yet":             f.token(t, nil, members{"iat": time.Now().Add(time.Hour).Unix()}, genuine),
+		"without an end":            f.token(t, nil, members{"exp": nil}, genuine),
+		"of another issuer":         f.token(t, nil, members{"iss": "another"}, genuine),
+		"for another audience":      f.token(t, nil, members{"aud": "others"}, genuine),
+		"of no session":             f.token(t, nil, members{"sid": ""}, genuine),
+		"of an unknown session":     f.token(t, nil, members{"sid": "no-such-session"}, genuine),
+		"of another user's session": f.token(t, nil, members{"sub": "testuser01"}, genuine),
+		"of another type":           f.token(t, nil, members{"typ": "id"}, genuine),
+		"a refresh token":           c.Tokens.Refresh,
+		"signed with another key":   f.token(t, nil, nil, es256(stranger)),
+		"of an unknown key id":      f.token(t, members{"kid": "stranger"}, nil, es256(stranger)),
+		"with an embedded key":      f.token(t, members{"jwk": jwk(t, stranger)}, nil, es256(stranger)),
+		"changed after signing":     parts[0] + "." + encodePart(t, f.claims, members{"permissions": []string{"ADMIN"}}) + "." + parts[2],
+		"alg none":                  f.token(t, members{"alg": "none"}, nil, unsigned),
+		"alg None":                  f.token(t, members{"alg": "None"}, nil, unsigned),
+		"HS256 with the point":      f.token(t, members{"alg": "HS256"}, nil, hs256(point)),
+		"HS256 with a coordinate":   f.token(t, members{"alg": "HS256"}, nil, hs256([]byte(f.public[0]))),
+		"HS256 with nothing":        f.token(t, members{"alg": "HS256"}, nil, hs256(nil)),
+		"ES384 by name":             f.token(t, members{"alg": "ES384"}, nil, genuine),
 	}
 	for name, token := range tokens {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			forged := nobody(t).With(token)
+			forged := anonymous(t).With(token)
 			forged.Menu().Refused(t, http.StatusUnauthorized, "UNAUTHENTICATED")
 			forged.Inquire(c.Line, "").Refused(t, http.StatusUnauthorized, "UNAUTHENTICATED")
 			forged.Verify().Refused(t, http.StatusUnauthorized, "UNAUTHENTICATED")
@@ -157,7 +156,7 @@ func TestForgedTokens(t *testing.T) {
 	}
 }
 
-// With shows another access token for the same customer.
+// With returns the customer with another access token.
 func (c customer) With(accessToken string) customer {
 	return customer{c.Client.With(accessToken), c.Registration}
 }
@@ -178,17 +177,17 @@ func TestForgedRefreshTokens(t *testing.T) {
 	f := newForge(t, c.Tokens.Refresh)
 	ago := time.Now().Add(-time.Minute).Unix()
 	tokens := map[string]string{
-		"no token":         "token",
-		"an access token":  c.Tokens.Access,
-		"expired":          f.token(t, nil, map[string]any{"exp": ago, "iat": ago - 1800}, es256(f.key)),
-		"unsigned":         f.token(t, map[string]any{"alg": "none"}, nil, unsigned),
-		"of another issue": f.token(t, nil, map[string]any{"iss": "somebody"}, es256(f.key)),
+		"no token":          "token",
+		"an access token":   c.Tokens.Access,
+		"expired":           f.token(t, nil, map[string]any{"exp": ago, "iat": ago - 1800}, es256(f.key)),
+		"unsigned":          f.token(t, map[string]any{"alg": "none"}, nil, unsigned),
+		"of another issuer": f.token(t, nil, map[string]any{"iss": "another"}, es256(f.key)),
 	}
 	for name, token := range tokens {
 		t.Run(name, func(t *testing.T) {
-			nobody(t).Refresh(token).Refused(t, http.StatusUnauthorized, "REFRESH_TOKEN_INVALID")
+			anonymous(t).Refresh(token).Refused(t, http.StatusUnauthorized, "REFRESH_TOKEN_INVALID")
 		})
 	}
-	nobody(t).Refresh("").Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
+	anonymous(t).Refresh("").Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
 	c.Refresh(c.Tokens.Refresh).OK(t) // none of them has ended the session
 }

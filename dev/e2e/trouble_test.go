@@ -14,13 +14,12 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// databases are those that customers depend on, with the secret of the owner.
+// databases are the databases on customers' paths, with the secret of the owner.
 var databases = map[string]string{
 	"auth": "database-password-auth", "bill_inquiry": "database-password-bill-inquiry", "product_change": "database-password-product-change",
 }
 
-// inDatabase runs statements as the owner of a database, in a session that may
-// write.
+// inDatabase executes statements as the owner of a database, in a writable session.
 func inDatabase(ctx context.Context, database string, statements ...string) error {
 	address := url.URL{
 		Scheme: "postgres", Host: server(system.Postgres), Path: database, RawQuery: "sslmode=disable",
@@ -38,8 +37,7 @@ func inDatabase(ctx context.Context, database string, statements ...string) erro
 	return conn.Close(ctx)
 }
 
-// setReadOnly has PostgreSQL refuse writes in new sessions, as a server does
-// whose disk is full, and ends the old ones.
+// setReadOnly makes PostgreSQL refuse writes, as with a full disk, and ends existing sessions.
 func setReadOnly(t testing.TB, only string) {
 	t.Helper()
 	for database := range databases {
@@ -52,10 +50,10 @@ func setReadOnly(t testing.TB, only string) {
 	}
 }
 
-func TestPostgresIsReadOnlyForAWhile(t *testing.T) {
-	harm(t)
+func TestPostgresReadOnly(t *testing.T) {
+	disruptive(t)
 	customers := audience(t, 4)
-	before := lives(t)
+	before := incarnations(t)
 	load := inquiries(customers)
 	defer load.Stop()
 	passing(t, load, 20)
@@ -63,7 +61,7 @@ func TestPostgresIsReadOnlyForAWhile(t *testing.T) {
 	t.Cleanup(func() { setReadOnly(t, "off") })
 	setReadOnly(t, "on")
 	c := customers[0]
-	unavailable(t, nobody(t).Login(c.UserID, c.Password), "DATABASE_UNAVAILABLE")
+	unavailable(t, anonymous(t).Login(c.UserID, c.Password), "DATABASE_UNAVAILABLE")
 	c.History("").OK(t)
 	c.UserInfo().OK(t)
 	passing(t, load, 50)
@@ -78,11 +76,11 @@ func TestPostgresIsReadOnlyForAWhile(t *testing.T) {
 	sameProcesses(t, before)
 }
 
-// TestRedisIsFlushed takes all sessions, caches, events and consumer groups away.
+// TestRedisIsFlushed removes all sessions, cached entries, events and consumer groups.
 func TestRedisIsFlushed(t *testing.T) {
-	harm(t)
+	disruptive(t)
 	customers := audience(t, 2)
-	before := lives(t)
+	before := incarnations(t)
 	flush(t, system.Redis, "redis-auth-key")
 	flush(t, system.RedisCache, "redis-cache-auth-key")
 
@@ -107,10 +105,9 @@ func flush(t testing.TB, role system.Role, secret string) {
 	}
 }
 
-// TestTheCachesAreFull writes more than their Redis holds while customers ask and
-// log in.
-func TestTheCachesAreFull(t *testing.T) {
-	harm(t)
+// TestFullCache fills the cache's Redis while customers inquire and log in.
+func TestFullCache(t *testing.T) {
+	disruptive(t)
 	customers := audience(t, 4)
 	asking, entering := inquiries(customers), logins(t, resident(t))
 	defer asking.Stop()
@@ -118,7 +115,7 @@ func TestTheCachesAreFull(t *testing.T) {
 	passing(t, asking, 20)
 	const tooMuch = 128 << 20
 	if err := redis.Fill(t.Context(), server(system.RedisCache), whole.secrets["redis-cache-auth-key"], "phonebill-cache||filler ", tooMuch); err != nil {
-		t.Fatalf("the caches refuse: %v", err)
+		t.Fatalf("the cache refuses writes: %v", err)
 	}
 	passing(t, asking, 50)
 	unharmed(t, asking.Stop())
@@ -126,5 +123,5 @@ func TestTheCachesAreFull(t *testing.T) {
 	unharmed(t, entries)
 	entered(t, entries)
 	liveSessions(t, customers)
-	flush(t, system.RedisCache, "redis-cache-auth-key") // the filler is nobody's
+	flush(t, system.RedisCache, "redis-cache-auth-key") // removes the filler
 }

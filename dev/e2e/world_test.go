@@ -18,58 +18,57 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 
-const password = "PhoneBill1!" // of the demo and seeded users, and of ours
+const password = "PhoneBill1!" // of the demo, seeded and registered users
 
-// seoul decides what month it is.
+// seoul is the time zone of billing months.
 var seoul = time.FixedZone("KST", 9*60*60)
 
-// month returns the month that is n months before this one, as YYYY-MM.
+// month returns the month n months ago, as YYYY-MM.
 func month(n int) string {
 	now := time.Now().In(seoul)
 	return time.Date(now.Year(), now.Month()-time.Month(n), 1, 0, 0, 0, 0, seoul).Format("2006-01")
 }
 
-// connections are shared by all clients: they are many.
+// connections are shared by all clients.
 var connections = api.Timed(&http.Transport{MaxIdleConnsPerHost: 200})
 
-// documents are read by the first test that needs them.
+// documents are loaded by the first test that needs them.
 var documents struct {
 	once      sync.Once
 	validator *openapitest.Validator
 }
 
-// checked is a transport that fails the test at an answer that no OpenAPI
-// document describes.
+// checked is a transport that fails the test for an answer that deviates from its OpenAPI document.
 func checked(t testing.TB) http.RoundTripper {
 	t.Helper()
 	return validated(t, connections)
 }
 
-// validated is checked over other connections.
+// validated is checked on another transport.
 func validated(t testing.TB, base http.RoundTripper) http.RoundTripper {
 	t.Helper()
 	documents.once.Do(func() { documents.validator = openapitest.Load(t, slices.Collect(maps.Values(whole.docs))...) })
 	return documents.validator.For(t).Transport(base)
 }
 
-// nobody returns a client that has not logged in.
-func nobody(t testing.TB) *api.Client {
+// anonymous returns a client that has not logged in.
+func anonymous(t testing.TB) *api.Client {
 	t.Helper()
 	return api.New(whole.url(), checked(t))
 }
 
-// addresses are those that somebody has been at.
+// addresses counts the source addresses in use.
 var addresses atomic.Uint32
 
-// elsewhere returns a client that has not logged in, at an address of its own:
-// who fails too often is slowed down by address.
+// elsewhere returns an anonymous client with its own source address, because failures are throttled
+// by address.
 func elsewhere(t testing.TB) *api.Client {
 	t.Helper()
 	return api.New(whole.url(), validated(t, elsewhereTransport(t)))
 }
 
-// elsewhereTransport is that of elsewhere without a look at the answers, for
-// those who must not take the machine's time from what is measured.
+// elsewhereTransport is the transport of elsewhere without validation, which would distort
+// measurements.
 func elsewhereTransport(t testing.TB) http.RoundTripper {
 	t.Helper()
 	n := addresses.Add(1)
@@ -79,41 +78,40 @@ func elsewhereTransport(t testing.TB) http.RoundTripper {
 	return api.Timed(base)
 }
 
-// customer is a user with a line, logged in.
+// customer is a logged-in user with a line.
 type customer struct {
 	*api.Client
 	api.Registration
 }
 
-// newcomer returns a user who has just registered with a line of a number that
-// nobody had, and logged in. KOS does not know the line.
+// newcomer returns a newly registered, logged-in user with an unused line. KOS does not know the
+// line.
 func newcomer(t testing.TB) customer {
 	t.Helper()
-	c := customer{nobody(t), newcomerForm()}
+	c := customer{anonymous(t), newcomerForm()}
 	c.Register(c.Registration).OK(t)
 	c.Login(c.UserID, c.Password).OK(t)
 	return c
 }
 
-// newcomerForm returns a registration that nobody has made yet.
+// newcomerForm returns an unused registration.
 func newcomerForm() api.Registration {
 	tag := fmt.Sprintf("%012x", rand.Uint64N(1<<48))
 	form := api.Registration{
 		UserID: "e2e-" + tag, CustomerID: "E2E-" + tag, Name: "이용자" + tag, Password: password,
-		// Apart from the lines of demo users and of KOS's population.
+		// Disjoint from the lines of demo users and of KOS's generated population.
 		Line: fmt.Sprintf("0107%07d", rand.IntN(10_000_000)),
 	}
 	names.add(form.Name)
 	return form
 }
 
-// knownOnly returns one of the seeded users, each of them once, who has not
-// logged in.
+// knownOnly returns an unused seeded user, not logged in.
 func knownOnly(t testing.TB) api.Registration {
 	t.Helper()
 	n := seeded.Add(1)
 	if n > int64(lastSeeded()) {
-		t.Fatalf("the tests use more than the seeded users up to the %dth", lastSeeded())
+		t.Fatalf("the seeded users up to %d are used up", lastSeeded())
 	}
 	form := api.Registration{
 		UserID: fmt.Sprintf("loaduser%07d", n), CustomerID: fmt.Sprintf("POP%07d", n),
@@ -133,26 +131,24 @@ func subscriber(t testing.TB) customer {
 
 var seeded atomic.Int64
 
-// resident returns one of the seeded users, each of them once, logged in. Their
-// lines are old and have bills for every month; no password is hashed for them
-// but at the login, so that tests may use many.
+// resident returns an unused seeded user, logged in. Their lines have bills for every month, and
+// they are cheap: only the login hashes a password.
 func resident(t testing.TB) customer {
 	t.Helper()
-	c := customer{nobody(t), knownOnly(t)}
+	c := customer{anonymous(t), knownOnly(t)}
 	c.Login(c.UserID, c.Password).OK(t)
 	return c
 }
 
-// demo returns a client that has logged in as one of the demo users.
+// demo returns a client logged in as a demo user.
 func demo(t testing.TB, userID string) *api.Client {
 	t.Helper()
-	c := nobody(t)
+	c := anonymous(t)
 	c.Login(userID, password).OK(t)
 	return c
 }
 
-// see asks for a bill as Inquire does and remembers whose it is: the name must
-// not turn up in a log.
+// see inquires a bill and remembers the customer's name, which must not appear in a log.
 func (c customer) see(t testing.TB, month string) api.Inquiry {
 	t.Helper()
 	inquiry := c.Inquire(c.Line, month).OK(t)
@@ -160,7 +156,7 @@ func (c customer) see(t testing.TB, month string) api.Inquiry {
 	return inquiry
 }
 
-// names are those of all people that tests had to do with.
+// names are the names of all customers seen by tests.
 var names nameList
 
 type nameList struct {
@@ -195,17 +191,16 @@ func count(t testing.TB, query kos.Query) kos.Count {
 	return calls
 }
 
-// await waits until done returns nil, and ends the test with its last error if
-// that takes too long.
+// await waits until done returns nil, and fails the test with its last error after a timeout.
 func await(t testing.TB, within time.Duration, what string, done func() error) {
 	t.Helper()
 	awaitEvery(t, 50*time.Millisecond, within, what, done)
 }
 
-// awaitEvery is await for what is not to be tried at any pace.
+// awaitEvery is await with another polling interval.
 func awaitEvery(t testing.TB, interval, within time.Duration, what string, done func() error) {
 	t.Helper()
-	// Not the test's context: it has ended when the test cleans up.
+	// Not the test's context, which has ended during cleanup.
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	ticker := time.NewTicker(interval)

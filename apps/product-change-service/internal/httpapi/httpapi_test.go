@@ -192,7 +192,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
-func TestSomebodyElsesLine(t *testing.T) {
+func TestAnotherUsersLine(t *testing.T) {
 	t.Parallel()
 	for _, call := range [][3]string{
 		{"GET", "/customer?lineNumber=01087654321", ""}, {"GET", "/customer/010-8765-4321", ""},

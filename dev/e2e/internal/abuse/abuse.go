@@ -1,6 +1,6 @@
-// Package abuse makes the calls that a service must refuse out of the access
-// rules in its OpenAPI document: every operation with everything that does not
-// entitle to it. A new operation is attacked without anybody thinking of it.
+// Package abuse derives unauthorized calls from the access rules of an OpenAPI document: every
+// operation with all credentials that do not entitle to it. New operations are covered
+// automatically.
 package abuse
 
 import (
@@ -13,22 +13,24 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// Badge is what a caller shows to prove who it is.
-type Badge struct {
-	What          string // in words
-	Authorization string // the header, as it is
+// Credential is what a caller authenticates with.
+type Credential struct {
+	What          string // description
+	Authorization string // the header, unchanged
 	Header        map[string]string
 	Query         string // name=value
 }
 
-// Bearer returns the badge of an access token.
-func Bearer(what, token string) Badge { return Badge{What: what, Authorization: "Bearer " + token} }
+// Bearer returns an access token as a credential.
+func Bearer(what, token string) Credential {
+	return Credential{What: what, Authorization: "Bearer " + token}
+}
 
-// Person is somebody with an access token and things that are hers alone.
+// Person is a user with an access token and objects of their own.
 type Person struct {
 	Token string
-	// Owns are lines, users, sessions and requests, by the kind, or by the kind
-	// and the service, as in "request of bill-inquiry-service".
+	// Owns are the ids of lines, users, sessions and requests, by kind, or by kind and service as
+	// in "request of bill-inquiry-service".
 	Owns map[string]string
 }
 
@@ -39,8 +41,7 @@ func (p Person) owned(service string, kind access.Kind) string {
 	return p.Owns[string(kind)]
 }
 
-// Values returns what the person owns by the names that parameters and properties
-// of a service have for it.
+// Values returns the person's ids by the names of a service's parameters and properties.
 func (p Person) Values(service string) map[string]string {
 	values := map[string]string{}
 	for name, kind := range access.Owners() {
@@ -49,57 +50,54 @@ func (p Person) Values(service string) map[string]string {
 	return values
 }
 
-// World is who attacks and who is attacked.
+// World are the users involved in the cases.
 type World struct {
-	// Invalid are badges of nobody: a token that expired, that was forged, …
-	Invalid []Badge
-	// Entitled returns somebody with every permission of customers, and all
-	// that the operation may name.
+	// Invalid are invalid credentials, such as expired and forged tokens.
+	Invalid []Credential
+	// Entitled returns a user with all permissions of customers and all objects that the operation
+	// may name.
 	Entitled func(o access.Operation) Person
-	// Stranger owns what the entitled must not see, and Nobody what there is
-	// not at all.
-	Stranger, Nobody Person
-	// Lacking are badges of people who have a session, but not the permission.
-	Lacking map[access.Rule][]Badge
-	// Admin is an administrator; her things are those of a user whom
-	// operations may be tried on.
+	// Stranger owns objects that the entitled user must not see; those of Absent do not exist.
+	Stranger, Absent Person
+	// Lacking are credentials of users with a session but without the permission.
+	Lacking map[access.Rule][]Credential
+	// Admin is an administrator who owns a user for operations to act on.
 	Admin func(o access.Operation) Person
-	// Values are for what examples need besides, by name.
+	// Values are further values for examples, by name.
 	Values map[string]string
 }
 
-// Service is what is attacked.
+// Service is a service under test.
 type Service struct {
 	Name       string
 	Operations []access.Operation
 }
 
-// Case is a call, and what may come of it.
+// Case is a call with its expected answer.
 type Case struct {
 	Operation access.Operation
-	Attack    string // in words
+	Attack    string // description
 	Call      Call
 	Want      Verdict
-	// Twin, if any, must get the very same answer: else the answer tells that
-	// the stranger's thing exists.
+	// Twin, if set, must get an identical answer; otherwise the answer reveals that the stranger's
+	// object exists.
 	Twin *Call
 }
 
 // Call is a request to make.
 type Call struct {
 	Service string
-	Direct  bool // to the service itself, past the ingress
-	// Disguised calls are none that the document has.
+	Direct  bool // to the service itself, bypassing the ingress
+	// Disguised calls are not in the document.
 	Disguised bool
 
 	access.Example
 
-	Badge Badge
+	Credential Credential
 }
 
-// Cases returns the calls that w allows against a service, and for each
-// operation one that must not be refused: without it, an operation that refuses
-// everybody would look safe.
+// Cases returns the cases for a service, including a permitted call of each operation: without it,
+// an operation that refuses everything would pass.
 func Cases(s Service, w World) []Case {
 	var cases []Case
 	for _, operation := range s.Operations {
@@ -117,14 +115,14 @@ func Cases(s Service, w World) []Case {
 	return cases
 }
 
-// generator makes the cases of one operation.
+// generator generates the cases of one operation.
 type generator struct {
 	service   string
 	operation access.Operation
 	world     World
 }
 
-// example returns a request of the operation that names the things of somebody.
+// example returns a request of the operation with a person's values.
 func (g generator) example(whose Person) access.Example {
 	values := whose.Values(g.service)
 	for name, value := range g.world.Values {
@@ -135,38 +133,37 @@ func (g generator) example(whose Person) access.Example {
 	return g.operation.Example(values)
 }
 
-func (g generator) newCase(attack string, badge Badge, example access.Example, want Verdict) Case {
+func (g generator) newCase(attack string, credential Credential, example access.Example, want Verdict) Case {
 	return Case{
 		Operation: g.operation, Attack: attack, Want: want,
-		Call: Call{Service: g.service, Example: example, Badge: badge},
+		Call: Call{Service: g.service, Example: example, Credential: credential},
 	}
 }
 
-// public operations look at what anybody asks them. An empty form is enough to
-// see that: a filled one would open accounts.
+// public returns the case of a public operation. An empty body suffices, and creates no accounts.
 func (g generator) public() []Case {
 	example := g.operation.Example(g.world.Values)
 	if example.Body != nil {
 		example.Body = []byte("{}")
 	}
-	return []Case{g.newCase("nothing shown", Badge{}, example, reached)}
+	return []Case{g.newCase("no credentials", Credential{}, example, reached)}
 }
 
-// hidden operations are not there for clients of the ingress, whoever they are,
-// and internal ones ask also those inside for what they can show.
+// hidden returns the cases of operations that the ingress does not route. Internal ones are also
+// called directly.
 func (g generator) hidden() []Case {
 	var cases []Case
 	customer, admin := g.world.Entitled(g.operation), g.world.Admin(g.operation)
-	badges := []Badge{
+	credentials := []Credential{
 		{What: "nothing"}, Bearer("a customer's token", customer.Token), Bearer("an administrator's token", admin.Token),
 		{What: "a made up token of a sidecar", Header: map[string]string{"dapr-api-token": "made-up"}},
 		{What: "the name of a service", Header: map[string]string{"dapr-app-id": "auth-service", "dapr-caller-app-id": "auth-service"}},
 	}
-	for _, badge := range badges {
+	for _, credential := range credentials {
 		example := g.example(customer)
-		cases = append(cases, g.newCase("through the ingress with "+badge.What, badge, example, notThere))
+		cases = append(cases, g.newCase("through the ingress with "+credential.What, credential, example, notThere))
 		if g.operation.Rule == access.Internal {
-			direct := g.newCase("directly with "+badge.What, badge, example, refusedInside)
+			direct := g.newCase("directly with "+credential.What, credential, example, refusedInside)
 			direct.Call.Direct = true
 			cases = append(cases, direct)
 		}
@@ -174,39 +171,39 @@ func (g generator) hidden() []Case {
 	return cases
 }
 
-// tokens are the cases in which the caller shows nothing that entitles.
+// tokens returns the cases with invalid or missing credentials.
 func (g generator) tokens() []Case {
 	entitled := g.world.Entitled(g.operation)
 	if g.operation.Rule == access.Admin {
 		entitled = g.world.Admin(g.operation)
 	}
 	cases := []Case{g.newCase("entitled", Bearer("", entitled.Token), g.example(entitled), reached)}
-	invalid := append([]Badge{
-		{What: "nothing shown"},
+	invalid := append([]Credential{
+		{What: "no credentials"},
 		{What: "token in a cookie", Header: map[string]string{"Cookie": "access_token=" + entitled.Token}},
 		{What: "token of another scheme", Authorization: "Basic " + entitled.Token},
 		{What: "token without a scheme", Authorization: entitled.Token},
 	}, g.world.Invalid...)
-	for _, badge := range invalid {
-		cases = append(cases, g.newCase(badge.What, badge, g.example(entitled), unauthenticated))
+	for _, credential := range invalid {
+		cases = append(cases, g.newCase(credential.What, credential, g.example(entitled), unauthenticated))
 	}
-	inQuery := Badge{What: "token in the query", Query: "access_token=" + entitled.Token}
+	inQuery := Credential{What: "token in the query", Query: "access_token=" + entitled.Token}
 	cases = append(cases, g.newCase(inQuery.What, inQuery, g.example(entitled), unknown))
 	cases = append(cases, g.disguises(g.example(entitled))...)
-	for _, badge := range g.world.Lacking[g.operation.Rule] {
-		cases = append(cases, g.newCase(badge.What, badge, g.example(entitled), forbidden))
+	for _, credential := range g.world.Lacking[g.operation.Rule] {
+		cases = append(cases, g.newCase(credential.What, credential, g.example(entitled), forbidden))
 	}
 	return cases
 }
 
-// disguises ask for the operation by other names, and show nothing.
+// disguises returns calls of the operation under other paths and methods, without credentials.
 func (g generator) disguises(example access.Example) []Case {
 	var cases []Case
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		if method != example.Method {
 			other := example
 			other.Method = method
-			override := Badge{Header: map[string]string{"X-HTTP-Method-Override": example.Method}}
+			override := Credential{Header: map[string]string{"X-HTTP-Method-Override": example.Method}}
 			cases = append(cases, g.disguise(method, override, other))
 		}
 	}
@@ -218,18 +215,18 @@ func (g generator) disguises(example access.Example) []Case {
 	} {
 		other := example
 		other.Path = disguise + "?" + query
-		cases = append(cases, g.disguise(disguise, Badge{}, other))
+		cases = append(cases, g.disguise(disguise, Credential{}, other))
 	}
 	return cases
 }
 
-func (g generator) disguise(as string, badge Badge, example access.Example) Case {
-	c := g.newCase("as "+as, badge, example, refused)
+func (g generator) disguise(as string, credential Credential, example access.Example) Case {
+	c := g.newCase("as "+as, credential, example, refused)
 	c.Call.Disguised = true
 	return c
 }
 
-// strangers are the cases in which somebody entitled names what is another's.
+// strangers returns the cases in which an entitled user names another user's objects.
 func (g generator) strangers() []Case {
 	var cases []Case
 	for _, owned := range g.operation.Owned {
@@ -243,14 +240,14 @@ func (g generator) strangers() []Case {
 		if slices.Contains(untold, owned.Kind) {
 			want = notThere
 		}
-		stranger := g.newCase("a stranger's "+string(owned.Kind), Bearer("", who.Token), instead(g.world.Stranger), want)
+		stranger := g.newCase("another user's "+string(owned.Kind), Bearer("", who.Token), instead(g.world.Stranger), want)
 		twin := stranger.Call
-		twin.Example = instead(g.world.Nobody)
+		twin.Example = instead(g.world.Absent)
 		stranger.Twin = &twin
 		cases = append(cases, stranger)
 	}
 	return cases
 }
 
-// untold are the kinds that are answered as if they were not there.
+// untold are the kinds whose existence must not be revealed.
 var untold = []access.Kind{"request", "session"}

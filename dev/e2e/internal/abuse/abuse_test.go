@@ -64,7 +64,7 @@ var (
 	lee = abuse.Person{Token: "lee", Owns: map[string]string{"line": "010-lee", "user": "lee", "request": "request-lee"}}
 )
 
-// cases are those of the document for a small world.
+// cases returns the cases of the document in a small world.
 func cases(t *testing.T) []abuse.Case {
 	t.Helper()
 	operations, err := access.Operations([]byte(document))
@@ -73,26 +73,26 @@ func cases(t *testing.T) []abuse.Case {
 	}
 	admin := abuse.Person{Token: "admin", Owns: lee.Owns}
 	return abuse.Cases(abuse.Service{Name: "things", Operations: operations}, abuse.World{
-		Invalid:  []abuse.Badge{abuse.Bearer("expired", "old"), abuse.Bearer("forged", "forged")},
+		Invalid:  []abuse.Credential{abuse.Bearer("expired", "old"), abuse.Bearer("forged", "forged")},
 		Entitled: func(access.Operation) abuse.Person { return kim },
 		Admin:    func(access.Operation) abuse.Person { return admin },
-		Stranger: lee, Nobody: abuse.Person{Owns: map[string]string{"line": "010-nobody", "user": "nobody", "request": "request-nobody"}},
-		Lacking: map[access.Rule][]abuse.Badge{
+		Stranger: lee, Absent: abuse.Person{Owns: map[string]string{"line": "010-absent", "user": "absent", "request": "request-absent"}},
+		Lacking: map[access.Rule][]abuse.Credential{
 			"BILL_INQUIRY": {abuse.Bearer("permission missing", "poor")}, access.Admin: {abuse.Bearer("permission missing", "kim")},
 		},
 	})
 }
 
-// service is a service as the document has it, but for its hole.
+// service conforms to the document, except for its vulnerability.
 type service struct{ hole string }
 
 func (s service) do(call abuse.Call) (abuse.Answer, error) {
 	path, query, _ := strings.Cut(call.Path, "?")
-	who, rest := s.who(call.Badge, query), strings.TrimPrefix(path, "/api/v1/")
+	who, rest := s.who(call.Credential, query), strings.TrimPrefix(path, "/api/v1/")
 	switch name := call.Method + " " + strings.SplitN(strings.TrimPrefix(rest, "/"), "/", 2)[0]; {
 	case s.hole == "down":
 		return abuse.Answer{}, errors.New("refused")
-	case s.hole == "any case" && path == strings.ToUpper(path), s.hole == "any method" && call.Badge.Header["X-HTTP-Method-Override"] != "":
+	case s.hole == "any case" && path == strings.ToUpper(path), s.hole == "any method" && call.Credential.Header["X-HTTP-Method-Override"] != "":
 		return answer(http.StatusOK)
 	case name == "POST events", name == "GET keys":
 		return s.inside(call)
@@ -100,11 +100,11 @@ func (s service) do(call abuse.Call) (abuse.Answer, error) {
 		return answer(http.StatusNotFound)
 	case name == "POST login" && s.hole != "login refuses":
 		return answer(http.StatusBadRequest)
-	case call.Badge.Query != "" && who == "":
+	case call.Credential.Query != "" && who == "":
 		return answer(http.StatusBadRequest)
 	case who == "":
 		return answer(http.StatusUnauthorized)
-	case name == "DELETE users" && (who == "admin" || s.hole == "anybody administers"):
+	case name == "DELETE users" && (who == "admin" || s.hole == "everyone administers"):
 		return answer(http.StatusOK)
 	case name == "GET users":
 		return s.owned(who, strings.TrimPrefix(rest, "users/"), http.StatusForbidden)
@@ -120,13 +120,13 @@ func (s service) do(call abuse.Call) (abuse.Answer, error) {
 	return answer(http.StatusForbidden)
 }
 
-// who returns whose badge it is.
-func (s service) who(badge abuse.Badge, query string) string {
-	scheme, token, _ := strings.Cut(badge.Authorization, " ")
+// who returns the user of a credential.
+func (s service) who(credential abuse.Credential, query string) string {
+	scheme, token, _ := strings.Cut(credential.Authorization, " ")
 	if s.hole == "any scheme" && scheme == "Basic" {
 		return token
 	}
-	if s.hole == "query" && strings.HasPrefix(query+badge.Query, "access_token=") || s.hole == "cookie" && badge.Header["Cookie"] != "" {
+	if s.hole == "query" && strings.HasPrefix(query+credential.Query, "access_token=") || s.hole == "cookie" && credential.Header["Cookie"] != "" {
 		return "kim"
 	}
 	if token == "old" && s.hole != "expired" || token == "forged" && s.hole != "forged" || scheme != "Bearer" {
@@ -135,12 +135,12 @@ func (s service) who(badge abuse.Badge, query string) string {
 	return token
 }
 
-// inside serves what is not for clients.
+// inside serves the internal operations.
 func (s service) inside(call abuse.Call) (abuse.Answer, error) {
 	switch {
 	case !call.Direct && s.hole != "routed":
 		return answer(http.StatusNotFound)
-	case call.Direct && call.Badge.Header["dapr-api-token"] == "" && s.hole != "open inside":
+	case call.Direct && call.Credential.Header["dapr-api-token"] == "" && s.hole != "open inside":
 		return answer(http.StatusUnauthorized)
 	case call.Direct && s.hole != "any token inside" && s.hole != "open inside":
 		return answer(http.StatusForbidden)
@@ -148,12 +148,12 @@ func (s service) inside(call abuse.Call) (abuse.Answer, error) {
 	return answer(http.StatusOK)
 }
 
-// owned serves things that are called after their owners.
+// owned serves objects named after their owners.
 func (s service) owned(who, thing string, otherwise int) (abuse.Answer, error) {
 	switch {
-	case strings.Contains(thing, who) && s.hole != "nobody enters", s.hole == "strangers":
+	case strings.Contains(thing, who) && s.hole != "everyone is refused", s.hole == "strangers":
 		return answer(http.StatusOK)
-	case s.hole == "tells" && !strings.Contains(thing, "nobody"):
+	case s.hole == "tells" && !strings.Contains(thing, "absent"):
 		return abuse.Answer{Status: otherwise, Body: "not yours"}, nil
 	}
 	return answer(otherwise)
@@ -161,63 +161,63 @@ func (s service) owned(who, thing string, otherwise int) (abuse.Answer, error) {
 
 func answer(status int) (abuse.Answer, error) { return abuse.Answer{Status: status}, nil }
 
-// TestHolesAreFound plants holes and reads what the cases say.
-func TestHolesAreFound(t *testing.T) {
+// TestVulnerabilitiesAreFound checks that the cases detect vulnerabilities.
+func TestVulnerabilitiesAreFound(t *testing.T) {
 	t.Parallel()
 	all := cases(t)
 	for hole, want := range map[string][]string{
-		"":                    nil,
-		"expired":             {"POST /api/v1/bills: expired", "GET /api/v1/users/{userId}: expired", "DELETE /api/v1/users/{userId}: expired"},
-		"forged":              {"GET /api/v1/bills/{requestId}: forged"},
-		"any scheme":          {"GET /api/v1/users/{userId}: token of another scheme"},
-		"query":               {"POST /api/v1/bills: token in the query"},
-		"cookie":              {"POST /api/v1/bills: token in a cookie"},
-		"permissions":         {"POST /api/v1/bills: permission missing"},
-		"anybody administers": {"DELETE /api/v1/users/{userId}: permission missing"},
-		"strangers":           {"POST /api/v1/bills: a stranger's line", "GET /api/v1/bills/{requestId}: a stranger's request", "GET /api/v1/users/{userId}: a stranger's user"},
-		"tells":               {"POST /api/v1/bills: a stranger's line: tells", "GET /api/v1/bills/{requestId}: a stranger's request: tells"},
-		"routed":              {"GET /keys: through the ingress with nothing", "POST /events: through the ingress with a customer's token"},
-		"open inside":         {"POST /events: directly with nothing", "POST /events: directly with an administrator's token"},
-		"any token inside":    {"POST /events: directly with a made up token of a sidecar"},
-		"any case":            {"POST /api/v1/bills: as /API/V1/BILLS"},
-		"any method":          {"POST /api/v1/bills: as GET"},
-		"nobody enters":       {"POST /api/v1/bills: entitled: answered 403, want no refusal"},
-		"login refuses":       {"POST /api/v1/login: nothing shown: answered 401"},
-		"down":                {"POST /api/v1/login: nothing shown: no answer"},
+		"":                     nil,
+		"expired":              {"POST /api/v1/bills: expired", "GET /api/v1/users/{userId}: expired", "DELETE /api/v1/users/{userId}: expired"},
+		"forged":               {"GET /api/v1/bills/{requestId}: forged"},
+		"any scheme":           {"GET /api/v1/users/{userId}: token of another scheme"},
+		"query":                {"POST /api/v1/bills: token in the query"},
+		"cookie":               {"POST /api/v1/bills: token in a cookie"},
+		"permissions":          {"POST /api/v1/bills: permission missing"},
+		"everyone administers": {"DELETE /api/v1/users/{userId}: permission missing"},
+		"strangers":            {"POST /api/v1/bills: another user's line", "GET /api/v1/bills/{requestId}: another user's request", "GET /api/v1/users/{userId}: another user's user"},
+		"tells":                {"POST /api/v1/bills: another user's line: reveals", "GET /api/v1/bills/{requestId}: another user's request: reveals"},
+		"routed":               {"GET /keys: through the ingress with nothing", "POST /events: through the ingress with a customer's token"},
+		"open inside":          {"POST /events: directly with nothing", "POST /events: directly with an administrator's token"},
+		"any token inside":     {"POST /events: directly with a made up token of a sidecar"},
+		"any case":             {"POST /api/v1/bills: as /API/V1/BILLS"},
+		"any method":           {"POST /api/v1/bills: as GET"},
+		"everyone is refused":  {"POST /api/v1/bills: entitled: answered 403, want no refusal"},
+		"login refuses":        {"POST /api/v1/login: no credentials: answered 401"},
+		"down":                 {"POST /api/v1/login: no credentials: no answer"},
 	} {
 		t.Run(hole, func(t *testing.T) {
 			t.Parallel()
-			var told []string
+			var found []string
 			for _, c := range all {
 				if fault := c.Check(service{hole}.do); fault != "" {
-					told = append(told, fault)
+					found = append(found, fault)
 				}
 			}
 			for _, fault := range want {
-				if !slices.ContainsFunc(told, func(s string) bool { return strings.HasPrefix(s, "things: "+fault) }) {
-					t.Errorf("nothing says %q, but\n%s", fault, strings.Join(told, "\n"))
+				if !slices.ContainsFunc(found, func(s string) bool { return strings.HasPrefix(s, "things: "+fault) }) {
+					t.Errorf("no case found %q, but\n%s", fault, strings.Join(found, "\n"))
 				}
 			}
-			if len(want) == 0 && len(told) > 0 {
-				t.Errorf("without a hole:\n%s", strings.Join(told, "\n"))
+			if len(want) == 0 && len(found) > 0 {
+				t.Errorf("without a hole:\n%s", strings.Join(found, "\n"))
 			}
 		})
 	}
 }
 
-// TestEveryOperationIsAttacked keeps the generator from passing one over.
+// TestEveryOperationIsAttacked checks that the generator covers all operations.
 func TestEveryOperationIsAttacked(t *testing.T) {
 	t.Parallel()
 	attacks := map[string][]string{}
 	for _, c := range cases(t) {
 		attacks[c.Operation.Name()] = append(attacks[c.Operation.Name()], c.Attack)
 	}
-	token := []string{"entitled", "nothing shown", "expired", "forged", "token in the query", "token in a cookie", "token of another scheme", "as PUT"}
+	token := []string{"entitled", "no credentials", "expired", "forged", "token in the query", "token in a cookie", "token of another scheme", "as PUT"}
 	for operation, want := range map[string][]string{
-		"POST /api/v1/login":            {"nothing shown"},
-		"POST /api/v1/bills":            append([]string{"permission missing", "a stranger's line"}, token...),
-		"GET /api/v1/bills/{requestId}": append([]string{"permission missing", "a stranger's request"}, token...),
-		"GET /api/v1/users/{userId}":    append([]string{"a stranger's user"}, token...),
+		"POST /api/v1/login":            {"no credentials"},
+		"POST /api/v1/bills":            append([]string{"permission missing", "another user's line"}, token...),
+		"GET /api/v1/bills/{requestId}": append([]string{"permission missing", "another user's request"}, token...),
+		"GET /api/v1/users/{userId}":    append([]string{"another user's user"}, token...),
 		"DELETE /api/v1/users/{userId}": append([]string{"permission missing"}, token...),
 		"POST /events":                  {"through the ingress with nothing", "directly with nothing"},
 		"GET /keys":                     {"through the ingress with an administrator's token"},
@@ -230,6 +230,6 @@ func TestEveryOperationIsAttacked(t *testing.T) {
 		delete(attacks, operation)
 	}
 	if len(attacks) > 0 {
-		t.Errorf("nobody expected %v", attacks)
+		t.Errorf("unexpected attacks on %v", attacks)
 	}
 }

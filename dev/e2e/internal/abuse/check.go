@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// Answer is what came back.
+// Answer is an answer to a call.
 type Answer struct {
 	Status int
-	// Body without what differs from answer to answer, as the trace id.
+	// Body is the body without the parts that differ between answers, such as the trace id.
 	Body string
 }
 
-// Verdict says which answers are right.
+// Verdict is the set of accepted answers.
 type Verdict struct {
 	what string
 	ok   func(status int) bool
@@ -24,16 +24,15 @@ func oneOf(what string, statuses ...int) Verdict {
 }
 
 var (
-	// unknown is the answer to a parameter that the operation does not have, which
-	// is refused before anybody is asked for a token.
+	// unknown is the answer to an undeclared parameter, which precedes authentication.
 	unknown         = oneOf("400", http.StatusBadRequest)
 	unauthenticated = oneOf("401", http.StatusUnauthorized)
 	forbidden       = oneOf("403", http.StatusForbidden)
 	notThere        = oneOf("404", http.StatusNotFound)
 	refusedInside   = oneOf("401 or 403", http.StatusUnauthorized, http.StatusForbidden)
 	refused         = Verdict{"a refusal", func(status int) bool { return status/100 == 4 }}
-	// reached is the answer of an operation that looked at what it was asked. A
-	// form that it finds fault with may be public; everything else is not.
+	// reached is the answer of an operation that processed the request. A validation error is
+	// accepted from public operations only.
 	reached = Verdict{"no refusal", func(status int) bool {
 		denied := []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed}
 		return status/100 != 5 && !slices.Contains(denied, status)
@@ -43,8 +42,7 @@ var (
 // Do makes a call.
 type Do func(call Call) (Answer, error)
 
-// Check makes the calls of a case and returns what is wrong with the answers,
-// or "".
+// Check makes the calls of a case and returns a description of a wrong answer, or "".
 func (c Case) Check(do Do) string {
 	answer, err := do(c.Call)
 	if err != nil {
@@ -58,10 +56,10 @@ func (c Case) Check(do Do) string {
 	}
 	twin, err := do(*c.Twin)
 	if err != nil {
-		return c.fault("no answer about what does not exist: " + err.Error())
+		return c.fault("no answer for an object that does not exist: " + err.Error())
 	}
 	if twin != answer {
-		return c.fault(fmt.Sprintf("tells that it exists: %d %.300s, and of what does not exist %d %.300s", answer.Status, answer.Body, twin.Status, twin.Body))
+		return c.fault(fmt.Sprintf("reveals existence: %d %.300s, and for an object that does not exist %d %.300s", answer.Status, answer.Body, twin.Status, twin.Body))
 	}
 	return ""
 }

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Answer is what came back.
+// Answer is a response.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 	Took   time.Duration
-	// Surplus says that more came than one answer: the request was taken for two.
+	// Surplus is true if more than one response arrived: the server took the request for two.
 	Surplus bool
 }
 
@@ -25,14 +25,13 @@ type Answer struct {
 type Dial func(ctx context.Context) (net.Conn, error)
 
 const (
-	// patience bounds an exchange: no answer comes after it.
-	patience = 20 * time.Second
-	// maxUses is how many requests a connection carries.
+	// exchangeTimeout bounds one request and its response.
+	exchangeTimeout = 20 * time.Second
+	// maxUses is the number of requests per connection.
 	maxUses = 100
 )
 
-// client sends requests over one connection after the other. It is for one
-// goroutine.
+// client sends requests over a persistent connection. It is not safe for concurrent use.
 type client struct {
 	host string
 	dial Dial
@@ -42,8 +41,8 @@ type client struct {
 	uses   int
 }
 
-// do sends a request and reads the answer. A connection that the server has closed
-// between two requests is replaced, and the request sent again.
+// do sends a request and reads the response. If the server has closed the idle connection, it
+// reconnects and sends the request again.
 func (c *client) do(ctx context.Context, r Request) (Answer, error) {
 	reused := c.conn != nil
 	answer, err := c.exchange(ctx, r)
@@ -66,10 +65,10 @@ func (c *client) exchange(ctx context.Context, r Request) (answer Answer, err er
 		}
 	}()
 	start := time.Now()
-	if err := c.conn.SetDeadline(start.Add(patience)); err != nil {
+	if err := c.conn.SetDeadline(start.Add(exchangeTimeout)); err != nil {
 		return answer, err
 	}
-	// A server may answer before it has read all, and read no more.
+	// A server may answer before it has read the whole request.
 	sent := make(chan error, 1)
 	conn := c.conn
 	go func() {
@@ -79,21 +78,21 @@ func (c *client) exchange(ctx context.Context, r Request) (answer Answer, err er
 	answer, err = c.read(r.Method)
 	answer.Took = time.Since(start)
 	if err != nil {
-		c.close() // which ends the writing
+		c.close() // which also ends the write
 		return answer, errors.Join(err, <-sent)
 	}
-	if len(sent) == 0 { // not all was sent: nothing may follow
+	if len(sent) == 0 { // the request was not sent completely: the connection cannot be reused
 		answer.Header.Set("Connection", "close")
 	}
 	return answer, nil
 }
 
-// lasting reports whether the connection is of no use after the answer.
+// lasting reports whether the connection must not be reused after the answer.
 func lasting(r Request, answer Answer) bool {
 	return answer.Header.Get("Connection") == "close" || r.Version != "HTTP/1.1" || answer.Status == http.StatusSwitchingProtocols
 }
 
-// read reads an answer; what goes before it, such as 100 Continue, is skipped.
+// read reads a response and skips informational ones such as 100 Continue.
 func (c *client) read(method string) (Answer, error) {
 	for {
 		response, err := http.ReadResponse(c.reader, &http.Request{Method: method})

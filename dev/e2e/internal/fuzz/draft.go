@@ -8,7 +8,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// draft is a request that mutations work on.
+// draft is a request under mutation.
 type draft struct {
 	operation       Operation
 	method, version string
@@ -17,10 +17,10 @@ type draft struct {
 	header          []Field
 	body            *node // nil for none
 	chunked         bool
-	finish          []func(*Request) // what is done to the bytes, at the end
+	finish          []func(*Request) // transformations of the final bytes
 }
 
-// request returns the request that the draft has become.
+// request returns the final request.
 func (d *draft) request() Request {
 	request := Request{Method: d.method, Target: d.target(), Version: d.version, Header: d.header, Chunked: d.chunked}
 	if d.body != nil {
@@ -45,7 +45,7 @@ func (d *draft) asks(name string) bool {
 	return slices.ContainsFunc(d.query, func(pair string) bool { return strings.HasPrefix(pair, name+"=") })
 }
 
-// set makes a header field have one value.
+// set sets a header field to one value.
 func (d *draft) set(name, value string) {
 	d.remove(name)
 	d.header = append(d.header, Field{name, value})
@@ -55,7 +55,7 @@ func (d *draft) remove(name string) {
 	d.header = slices.DeleteFunc(slices.Clone(d.header), func(f Field) bool { return f.Name == name })
 }
 
-// get returns the value of a header field, "" if there is none.
+// get returns the value of a header field, or "".
 func (d *draft) get(name string) string {
 	for _, field := range d.header {
 		if field.Name == name {
@@ -65,7 +65,7 @@ func (d *draft) get(name string) string {
 	return ""
 }
 
-// parameters returns the operation's parameters of a place: path or query.
+// parameters returns the operation's parameters in the path or the query.
 func parameters(o Operation, in string) []*openapi3.Parameter {
 	var found []*openapi3.Parameter
 	for _, ref := range o.Parameters() {
@@ -76,13 +76,12 @@ func parameters(o Operation, in string) []*openapi3.Parameter {
 	return found
 }
 
-// segment returns which segment of the path a parameter is.
+// segment returns the index of a parameter's path segment.
 func segment(o Operation, name string) int {
 	return slices.Index(strings.Split(o.Path, "/"), "{"+name+"}")
 }
 
-// escape returns a text as it may stand in a path or in a query: everything that
-// is not a letter or a digit is escaped.
+// escape percent-encodes everything but letters and digits.
 func escape(text string) string {
 	var out strings.Builder
 	for i := range len(text) {

@@ -86,13 +86,13 @@ var world = fuzz.World{
 		{Name: "anybody", Rules: []access.Rule{access.Public}},
 		{
 			Name: "kim", Rules: []access.Rule{access.Authenticated}, Person: abuse.Person{Token: token, Owns: map[string]string{"user": "kim"}},
-			Badge: []fuzz.Field{{Name: "X-Badge", Value: "badge-of-kim"}},
+			Credential: []fuzz.Field{{Name: "X-Credential", Value: "credential-of-kim"}},
 		},
 	},
 	Values: map[string][]string{"name": {"kim", "lee"}},
 }
 
-// plant is a way to treat a request badly; it reports whether it did.
+// plant is an injected fault; it reports whether it handled the request.
 type plant func(w http.ResponseWriter, r *http.Request, body []byte) bool
 
 func refuse(w http.ResponseWriter, status int, message string) {
@@ -101,7 +101,7 @@ func refuse(w http.ResponseWriter, status int, message string) {
 	_, _ = fmt.Fprintf(w, `{"success":false,"error":{"code":"REFUSED","message":%q,"traceId":"4bf92f3577b34da6a3ce929d0e0e4736"},"message":%[1]q}`, message)
 }
 
-// service is as the document has it, but for what is planted.
+// service conforms to the document, except for the injected fault.
 func service(bad plant) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -121,7 +121,7 @@ func service(bad plant) http.Handler {
 	})
 }
 
-// run sends requests to a service with something planted.
+// run sends requests to a service with an injected fault.
 func run(t *testing.T, bad plant, requests int) fuzz.Report {
 	t.Helper()
 	server := httptest.NewServer(service(bad))
@@ -145,7 +145,7 @@ func run(t *testing.T, bad plant, requests int) fuzz.Report {
 	return report
 }
 
-func TestAServiceWithoutFaultsHasNone(t *testing.T) {
+func TestCorrectServiceHasNoFaults(t *testing.T) {
 	t.Parallel()
 	report := run(t, nil, 2000)
 	for _, fault := range report.Faults {
@@ -158,7 +158,7 @@ func TestAServiceWithoutFaultsHasNone(t *testing.T) {
 	}
 }
 
-// TestPlantedFaultsAreFound plants faults that single mutations bring to light.
+// TestPlantedFaultsAreFound injects faults that single mutations reveal.
 func TestPlantedFaultsAreFound(t *testing.T) {
 	t.Parallel()
 	broken := func(w http.ResponseWriter) bool {
@@ -168,7 +168,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	for name, tc := range map[string]struct {
 		bad    plant
 		what   string
-		change []string // one of them, alone, must be what is left
+		change []string // the minimal mutation must be one of these
 	}{
 		"500 for a lone surrogate": {
 			func(w http.ResponseWriter, _ *http.Request, body []byte) bool {
@@ -201,7 +201,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 				}
 				refuse(w, http.StatusBadRequest, "strconv.Atoi: out of range")
 				return true
-			}, `told "strconv"`, []string{"hostile query value"},
+			}, `contains "strconv"`, []string{"hostile query value"},
 		},
 		"a body that is not described": {
 			func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
@@ -237,26 +237,26 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	}
 }
 
-// TestReportsTellNoSecret reads what is told of a request with a token.
-func TestReportsTellNoSecret(t *testing.T) {
+// TestReportsContainNoSecrets checks the report of a request with a token.
+func TestReportsContainNoSecrets(t *testing.T) {
 	t.Parallel()
 	report := run(t, func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
-		if r.Header.Get("X-Badge") != "" {
+		if r.Header.Get("X-Credential") != "" {
 			refuse(w, http.StatusInternalServerError, r.Header.Get("Authorization"))
 		}
-		return r.Header.Get("X-Badge") != ""
+		return r.Header.Get("X-Credential") != ""
 	}, 500)
 	if len(report.Faults) == 0 {
 		t.Fatal("not found")
 	}
 	for _, fault := range report.Faults {
-		if told := fault.String(); strings.Contains(told, token) || strings.Contains(told, "badge-of-kim") || !strings.Contains(told, "<token of kim>") {
-			t.Errorf("the report tells %s", told)
+		if text := fault.String(); strings.Contains(text, token) || strings.Contains(text, "credential-of-kim") || !strings.Contains(text, "<token of kim>") {
+			t.Errorf("the report is %s", text)
 		}
 	}
 }
 
-func TestASeedMakesTheSameRequests(t *testing.T) {
+func TestSeedDeterminesTheRequests(t *testing.T) {
 	t.Parallel()
 	wires := func(seed uint64) [][]byte {
 		g := fuzz.Generator{Seed: seed, Operations: operations(t), Framing: true}
@@ -270,18 +270,18 @@ func TestASeedMakesTheSameRequests(t *testing.T) {
 	different := 0
 	for n := range first {
 		if !bytes.Equal(first[n], again[n]) {
-			t.Fatalf("case %d is another the second time:\n%s\n%s", n, first[n], again[n])
+			t.Fatalf("case %d differs the second time:\n%s\n%s", n, first[n], again[n])
 		}
 		if !bytes.Equal(first[n], other[n]) {
 			different++
 		}
 	}
 	if different < len(first)*9/10 {
-		t.Errorf("only %d of %d requests of another seed are others", different, len(first))
+		t.Errorf("only %d of %d requests differ with another seed", different, len(first))
 	}
 }
 
-func TestEveryMutationIsMade(t *testing.T) {
+func TestEveryMutationIsGenerated(t *testing.T) {
 	t.Parallel()
 	g := fuzz.Generator{Seed: 1, Operations: operations(t), Framing: true}
 	made := map[string]bool{}
@@ -292,14 +292,13 @@ func TestEveryMutationIsMade(t *testing.T) {
 	}
 	for _, name := range fuzz.Mutations() {
 		if !made[name] {
-			t.Errorf("%q is never made", name)
+			t.Errorf("%q is never generated", name)
 		}
 	}
 }
 
-// TestJudgeTellsAnswersApart looks at what a server of net/http cannot be made to
-// answer.
-func TestJudgeTellsAnswersApart(t *testing.T) {
+// TestJudge checks answers that a net/http server cannot be made to give.
+func TestJudge(t *testing.T) {
 	t.Parallel()
 	judge := &fuzz.Judge{Documents: openapitest.Load(t, []byte(document))}
 	found := operations(t)[slices.IndexFunc(operations(t), func(o fuzz.Operation) bool { return o.Method == http.MethodGet })]
@@ -313,14 +312,14 @@ func TestJudgeTellsAnswersApart(t *testing.T) {
 		"a path tidied":        {"GET", "/x/..//things/kim", nil, ""},
 		"slow":                 {"GET", "/things/kim", func(a *fuzz.Answer) { a.Took = 9 * time.Second }, "took 9s"},
 		"answered twice":       {"GET", "/things/kim", func(a *fuzz.Answer) { a.Surplus = true }, "more than once"},
-		"a header of ours":     {"GET", "/things/kim", func(a *fuzz.Answer) { a.Header.Set("X-Injected", "yes") }, "its own answer"},
-		"a body for HEAD":      {"HEAD", "/things/kim", nil, "none is due"},
+		"a header of ours":     {"GET", "/things/kim", func(a *fuzz.Answer) { a.Header.Set("X-Injected", "yes") }, "into its answer"},
+		"a body for HEAD":      {"HEAD", "/things/kim", nil, "none is allowed"},
 		"nothing for HEAD":     {"HEAD", "/things/kim", func(a *fuzz.Answer) { a.Body = nil }, ""},
-		"an unknown path":      {"POST", "/nothing", nil, "to what is no operation"},
-		"a target that is not": {"GET", "x", nil, "to what is no operation"},
+		"an unknown path":      {"POST", "/nothing", nil, "to an unknown operation"},
+		"a target that is not": {"GET", "x", nil, "to an unknown operation"},
 		"text":                 {"PUT", "/things", func(a *fuzz.Answer) { a.Status, a.Body = 400, []byte("400 Bad Request") }, "without an envelope"},
 		"an empty envelope":    {"PUT", "/things", func(a *fuzz.Answer) { a.Status, a.Body = 400, []byte(`{}`) }, "message must repeat"},
-		"a status of its own":  {"GET", "/things/kim", func(a *fuzz.Answer) { a.Status = 101 }, "ends nothing"},
+		"a status of its own":  {"GET", "/things/kim", func(a *fuzz.Answer) { a.Status = 101 }, "not a final status"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

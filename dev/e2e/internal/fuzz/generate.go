@@ -19,64 +19,63 @@ type Operation struct {
 	access.Operation
 
 	Service string
-	// Weight is how often it is called, in comparison to others; 0 is 1.
+	// Weight is the relative frequency of calls; 0 means 1.
 	Weight float64
 }
 
-// Caller is somebody who makes requests.
+// Caller is a source of requests.
 type Caller struct {
 	abuse.Person
 
 	Name  string
-	Rules []access.Rule // of the operations that the caller is entitled to
-	// Spared are the names of operations that the caller does not call, because they
-	// would take from the caller what the run needs.
-	Spared []string
-	Badge  []Field // shown with every request, besides the token
-	// Known are values by the names of parameters and members that the caller knows
-	// and others do not, such as a password.
+	Rules []access.Rule // of operations that the caller may call
+	// Spared are operations that the caller does not call, because they would invalidate the
+	// caller.
+	Spared     []string
+	Credential []Field // sent with every request, in addition to the token
+	// Known are values that only the caller knows, such as a password, by the names of parameters
+	// and members.
 	Known map[string]string
 }
 
-// World is what requests are made of.
+// World is the input of the generator.
 type World struct {
 	Callers []Caller
-	// Values are values to choose from, by the names of parameters and members.
+	// Values are candidate values, by the names of parameters and members.
 	Values map[string][]string
 }
 
-// Generator makes requests.
+// Generator generates requests.
 type Generator struct {
 	Seed       uint64
 	Operations []Operation
-	// Framing allows what the server answers before any route sees it, such as
-	// lengths that contradict each other.
+	// Framing allows requests that net/http answers before any route, such as contradictory
+	// lengths.
 	Framing bool
 }
 
-// Case is a request to make.
+// Case is a request to send.
 type Case struct {
 	N         int
 	Operation Operation
 	Caller    Caller
-	Mutations []Mutation // what is done to a valid request, in this order
+	Mutations []Mutation // applied to a valid request in this order
 
 	world World
 	seed  uint64
 }
 
-// The streams of random numbers of a case: its choices and its valid request.
-// Those of mutations come behind.
+// Random streams of a case: its choices and its valid request. Those of the mutations follow.
 const (
 	choices = iota
 	example
 	firstMutation
 )
 
-// stream returns the nth stream of random numbers of a seed.
+// stream returns the nth random stream of a seed.
 func stream(seed, n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) } //nolint:gosec // a run can be replayed
 
-// Case returns the nth case in a world. In the same world it is the same each time.
+// Case returns the nth case in a world. It is deterministic.
 func (g Generator) Case(n int, world World) Case {
 	seed := stream(g.Seed, uint64(n)).Uint64() //nolint:gosec // n counts from 0
 	r := stream(seed, choices)
@@ -101,7 +100,7 @@ func (g Generator) operation(r *rand.Rand) Operation {
 	})
 }
 
-// weighted returns one of the values, each as often as its weight says.
+// weighted returns a random value with the given weights.
 func weighted[T any](r *rand.Rand, values []T, weight func(T) float64) T {
 	total := 0.0
 	for _, value := range values {
@@ -116,7 +115,7 @@ func weighted[T any](r *rand.Rand, values []T, weight func(T) float64) T {
 	return values[len(values)-1]
 }
 
-// caller returns somebody to call an operation, mostly somebody who may.
+// caller returns a caller for an operation, mostly an entitled one.
 func caller(r *rand.Rand, o Operation, all []Caller) Caller {
 	all = slices.DeleteFunc(slices.Clone(all), func(c Caller) bool { return slices.Contains(c.Spared, o.Name()) })
 	entitled := slices.DeleteFunc(slices.Clone(all), func(c Caller) bool { return !slices.Contains(c.Rules, o.Rule) })
@@ -126,10 +125,10 @@ func caller(r *rand.Rand, o Operation, all []Caller) Caller {
 	return pick(r, all)
 }
 
-// Valid reports whether the request is as the document has it.
+// Valid reports whether the request conforms to the document.
 func (c Case) Valid() bool { return len(c.Mutations) == 0 }
 
-// Names returns what was done to the valid request.
+// Names returns the names of the mutations.
 func (c Case) Names() []string {
 	names := make([]string, len(c.Mutations))
 	for i, m := range c.Mutations {
@@ -138,7 +137,7 @@ func (c Case) Names() []string {
 	return names
 }
 
-// Without returns the case without its ith mutation. The others do what they did.
+// Without returns the case without its ith mutation. The others are unchanged.
 func (c Case) Without(i int) Case {
 	c.Mutations = slices.Delete(slices.Clone(c.Mutations), i, i+1)
 	return c
@@ -153,7 +152,7 @@ func (c Case) Request() Request {
 	return d.request()
 }
 
-// draft returns the valid request that the case begins with.
+// draft returns the valid request before mutations.
 func (c Case) draft() *draft {
 	r := stream(c.seed, example)
 	values := c.values(r)
@@ -167,7 +166,7 @@ func (c Case) draft() *draft {
 	if c.Caller.Token != "" {
 		d.header = append(d.header, Field{"Authorization", "Bearer " + c.Caller.Token})
 	}
-	d.header = append(d.header, c.Caller.Badge...)
+	d.header = append(d.header, c.Caller.Credential...)
 	d.optional(r, values)
 	if sample.Body != nil {
 		d.header = append(d.header, Field{"Content-Type", "application/json"})
@@ -176,8 +175,8 @@ func (c Case) draft() *draft {
 	return d
 }
 
-// values returns a value for each name: mostly the caller's own, and else another
-// caller's or one of the world's.
+// values returns a value for each name: mostly the caller's own, otherwise another caller's or one
+// of the world's.
 func (c Case) values(r *rand.Rand) map[string]string {
 	values := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.world.Values)) {
@@ -197,8 +196,7 @@ func (c Case) values(r *rand.Rand) map[string]string {
 	return values
 }
 
-// optionalMembers returns a body as a node, with some of the members that it may
-// have and has not.
+// optionalMembers returns a body as a node, with some of its optional members added.
 func optionalMembers(r *rand.Rand, body []byte, schema *openapi3.Schema, values map[string]string) *node {
 	var value any
 	if err := json.Unmarshal(body, &value); err != nil {
@@ -217,7 +215,7 @@ func optionalMembers(r *rand.Rand, body []byte, schema *openapi3.Schema, values 
 	return root
 }
 
-// optional adds some of the parameters that a request may have and has not.
+// optional adds some of the optional parameters.
 func (d *draft) optional(r *rand.Rand, values map[string]string) {
 	for _, ref := range d.operation.Parameters() {
 		parameter := ref.Value

@@ -18,21 +18,21 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 
-// slow is how long an answer may take.
+// slow is the maximum duration of an answer.
 const slow = 8 * time.Second
 
-// Judge says what is wrong with answers. It may be used concurrently.
+// Judge checks answers. It is safe for concurrent use.
 type Judge struct {
 	Documents *openapitest.Validator
-	// Direct says that no ingress is between, which has answers of its own.
+	// Direct is true without an ingress, which has answers of its own.
 	Direct bool
-	// Text lets net/http answer by itself, with text, what it passes to no handler.
+	// Text accepts plain-text answers that net/http gives before any handler.
 	Text bool
 
-	seen sync.Map // refusals that are as described, but for their trace id
+	seen sync.Map // refusals that were validated, apart from the trace id
 }
 
-// internals are what no failure may tell.
+// internals matches text that no error may contain.
 var internals = regexp.MustCompile(`(?i)goroutine|panic|runtime error|\.go:\d|sqlstate|pgx|postgres|redis|dapr|dial tcp|127\.0\.0\.1|strconv|` +
 	`invalid character|unmarshal|unexpected (end|EOF)|context (canceled|deadline)|go (struct|value)|json:|<html|nginx|ERR_`)
 
@@ -42,21 +42,21 @@ func (j *Judge) Fault(c Case, r Request, answer Answer) string {
 	case answer.Status >= http.StatusInternalServerError:
 		return fmt.Sprintf("answered %d", answer.Status)
 	case answer.Status < http.StatusOK:
-		return fmt.Sprintf("answered %d, which ends nothing", answer.Status)
+		return fmt.Sprintf("answered %d, which is not a final status", answer.Status)
 	case answer.Took > slow:
 		return "took " + answer.Took.Round(time.Millisecond).String()
-	case answer.Surplus && (r.Method != http.MethodHead || answer.Status != http.StatusBadRequest): // of a HEAD that could not be read
+	case answer.Surplus && (r.Method != http.MethodHead || answer.Status != http.StatusBadRequest): // of a HEAD that could not be parsed
 		return "was answered more than once"
 	case answer.Header.Get("X-Injected") != "":
-		return "put a header into its own answer"
+		return "copied an injected header into its answer"
 	}
 	if answer.Status < http.StatusBadRequest {
 		return j.undescribed(c, r, answer)
 	}
-	if told := internals.Find(answer.Body); told != nil {
-		return fmt.Sprintf("told %q", told)
+	if found := internals.Find(answer.Body); found != nil {
+		return fmt.Sprintf("contains %q", found)
 	}
-	// Most refusals are alike, and schemas take longer than all the rest.
+	// Most refusals are alike, and validation is slow, so results are cached.
 	like := refusal{c.Operation.Name(), r.Method, answer.Status, answer.Header.Get("Retry-After"), traceID.ReplaceAllString(string(answer.Body), "")}
 	if _, seen := j.seen.Load(like); seen {
 		return ""
@@ -68,7 +68,7 @@ func (j *Judge) Fault(c Case, r Request, answer Answer) string {
 	return fault
 }
 
-// refusal is what a refusal is told by.
+// refusal identifies equal refusals.
 type refusal struct {
 	operation, method string
 	status            int
@@ -77,10 +77,10 @@ type refusal struct {
 
 var traceID = regexp.MustCompile(`"traceId":"[0-9a-f]{32}"`)
 
-// undescribed returns in what an answer is not as the documents have it, or "".
+// undescribed returns how an answer deviates from the documents, or "".
 func (j *Judge) undescribed(c Case, r Request, answer Answer) string {
 	if j.Text && refusedByServer(answer) || answer.Status == http.StatusExpectationFailed && len(answer.Body) == 0 {
-		return "" // what net/http answers by itself; to an Expect it leaves no choice
+		return "" // an answer of net/http itself, or to an Expect header
 	}
 	if r.Method == http.MethodHead || r.Method == http.MethodOptions {
 		return bare(answer)
@@ -97,7 +97,7 @@ func (j *Judge) undescribed(c Case, r Request, answer Answer) string {
 		return describe(err)
 	}
 	if answer.Status < http.StatusBadRequest && r.Method == c.Operation.Method {
-		// The server has tidied the path and found the operation.
+		// The server has cleaned the path and found the operation.
 		return describe(j.check(c.Operation.Method, c.Operation.Example(map[string]string{}).Path, answer))
 	}
 	return failure(answer)
@@ -117,11 +117,11 @@ func describe(err error) string {
 	return fmt.Sprintf("is not as described: %.600v", err)
 }
 
-// bare returns what is wrong with an answer that has no body, or "". A refusal of
-// OPTIONS may have one.
+// bare returns what is wrong with an answer that must have no body, or "". A refusal of OPTIONS may
+// have one.
 func bare(answer Answer) string {
 	if len(answer.Body) > 0 && answer.Status < http.StatusBadRequest {
-		return "has a body where none is due"
+		return "has a body where none is allowed"
 	}
 	if len(answer.Body) > 0 {
 		return failure(answer)
@@ -132,7 +132,7 @@ func bare(answer Answer) string {
 // failure returns what is wrong with the envelope of a refusal, or "".
 func failure(answer Answer) string {
 	if answer.Status < http.StatusBadRequest {
-		return fmt.Sprintf("answered %d to what is no operation", answer.Status)
+		return fmt.Sprintf("answered %d to an unknown operation", answer.Status)
 	}
 	var envelope api.Failure
 	if err := json.Unmarshal(answer.Body, &envelope); err != nil {
@@ -144,7 +144,7 @@ func failure(answer Answer) string {
 	return ""
 }
 
-// refusedByServer reports whether net/http answered by itself.
+// refusedByServer reports whether net/http answered before any handler.
 func refusedByServer(answer Answer) bool {
 	own := []int{http.StatusBadRequest, http.StatusExpectationFailed, http.StatusRequestHeaderFieldsTooLarge}
 	return slices.Contains(own, answer.Status) && (len(answer.Body) == 0 || bytes.HasPrefix(answer.Body, fmt.Append(nil, answer.Status)))

@@ -47,7 +47,7 @@ var memberMutations = []Mutation{
 	})},
 }
 
-// onValue lets change one of the values of a body.
+// onValue applies change to one of the values of a body.
 func onValue(change func(r *rand.Rand, n *node)) func(*rand.Rand, *draft) {
 	return func(r *rand.Rand, d *draft) {
 		if values := d.body.below(func(*node) bool { return true }); len(values) > 0 {
@@ -58,7 +58,7 @@ func onValue(change func(r *rand.Rand, n *node)) func(*rand.Rand, *draft) {
 	}
 }
 
-// onObject lets change one of the objects of a body that have members.
+// onObject applies change to one of the non-empty objects of a body.
 func onObject(change func(r *rand.Rand, n *node)) func(*rand.Rand, *draft) {
 	return func(r *rand.Rand, d *draft) {
 		if objects := d.body.objects(); len(objects) > 0 {
@@ -90,7 +90,7 @@ func boundNode(r *rand.Rand, n *node) {
 
 func escapeNode(_ *rand.Rand, n *node) { n.set(escaped(n.raw)) }
 
-// escaped returns a JSON text in escapes, which means the same.
+// escaped returns an equivalent JSON text with escape sequences.
 func escaped(raw string) string {
 	inner, isText := strings.CutPrefix(raw, `"`)
 	if !isText || inner == "" {
@@ -145,12 +145,12 @@ var byteMutations = []Mutation{
 	}},
 }
 
-// strays are bytes that get into a text.
+// strays are bytes to insert into a text.
 var strays = []string{
 	"\xff", "\xc0\xaf", "\xed\xa0\x80", "\xe2\x82", "\x80", "\x00", "\x1f", "\ufeff", "\u2028", "\u00a0", "//", "/**/", ",", "\\", "\"", "{", "}", "\n", "\v",
 }
 
-// onBytes lets change the bytes of a body.
+// onBytes applies change to the bytes of a body.
 func onBytes(change func(r *rand.Rand, body []byte) []byte) func(*rand.Rand, *draft) {
 	return func(r *rand.Rand, d *draft) {
 		d.finish = append(d.finish, func(request *Request) { request.Body = change(r, request.Body) })

@@ -2,7 +2,7 @@ package fuzz
 
 import "math/rand/v2"
 
-// framingMutations change how the request is put together.
+// framingMutations change the framing of the request.
 var framingMutations = []Mutation{
 	{name: "other method", weight: 4, apply: func(r *rand.Rand, d *draft) {
 		d.method = pick(r, []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})

@@ -38,14 +38,14 @@ var headerMutations = []Mutation{
 	}},
 }
 
-// authorizations are ways to show a token, few of them right.
+// authorizations are values of Authorization, mostly invalid.
 var authorizations = []string{
 	"bearer TOKEN", "BEARER TOKEN", "Bearer  TOKEN", "Bearer\tTOKEN", "Bearer TOKEN ", "Bearer TOKEN,TOKEN", "Bearer TOKEN TOKEN", "BearerTOKEN", "TOKEN",
 	"Basic TOKEN", "Basic dXNlcjpwYXNz", "Digest TOKEN", "Bearer", "Bearer ", "", "Bearer null", "Bearer .", "Bearer ..", "Bearer a.b.c", "Bearer TOKEN.x",
 	"Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer eyJhbGciOiJFUzI1NiJ9.e30.AAAA", "Bearer \"TOKEN\"", "Bearer TOKEN\x7f", "Bearer 가", "Token TOKEN", "Bearer e30.e30.e30",
 }
 
-// headerNames are the fields that are tried.
+// headerNames are the fields to mutate.
 var headerNames = []string{
 	"Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Access-Control-Request-Headers", "Access-Control-Request-Method", "Authorization", "baggage",
 	"Cache-Control", "Content-Encoding", "Content-Language", "Content-Type", "Cookie", "dapr-api-token", "dapr-app-id", "dapr-caller-app-id", "Date", "Forwarded",
@@ -54,7 +54,7 @@ var headerNames = []string{
 	"X-HTTP-Method-Override", "X-Original-URL", "X-Real-IP", "X-Request-ID",
 }
 
-// headers are values to try, by field; the others get any text.
+// headers are values by field; other fields get any text.
 var headers = map[string][]string{
 	"Accept": {
 		"*/*", "application/json", "application/xml", "text/html", "application/json;q=0", "application/json; charset=utf-16", "*", "/", "a/b;q=2", ",", ";",
@@ -101,7 +101,7 @@ func headerValue(r *rand.Rand, name string) string {
 	return printable(pick(r, texts))
 }
 
-// printable returns a text without what ends a line or makes it none of a header.
+// printable returns a text without characters that end a line or are invalid in a header.
 func printable(text string) string {
 	return strings.Map(func(letter rune) rune {
 		if letter < ' ' && letter != '\t' || letter == 0x7f {

@@ -37,7 +37,7 @@ var pathMutations = []Mutation{
 	}},
 }
 
-// segments are parts of a path as they are written.
+// segments are raw path segments.
 var segments = []string{
 	"", ".", "..", "...", "%2e%2e", "..%2f..", "%2F", "%5c", "%00", "%", "%zz", "%c0%af", "%ff", "%ed%a0%80", "%250a", "%0d%0aX-Injected:%20yes", "a%7C%7Cb",
 	";x=1", "x;y", "a+b", "a%20b", "*", "~", "'", "\"", "<x>", "{userId}", "\\", "|", "^", "\xff", "가", "%ea%b0%80", "%e1%84%80%e1%85%a1", "a:b", "@", "$", "!",
@@ -46,7 +46,7 @@ var segments = []string{
 
 func hex(c byte) string { return string([]byte{"0123456789abcdef"[c>>4], "0123456789abcdef"[c&0xf]}) }
 
-// onSegment lets change one of the path's values.
+// onSegment applies change to one of the path parameters.
 func onSegment(change func(r *rand.Rand, d *draft, segment int, name string)) func(*rand.Rand, *draft) {
 	return func(r *rand.Rand, d *draft) {
 		name := pick(r, parameters(d.operation, "path")).Name
@@ -77,19 +77,19 @@ var queryMutations = []Mutation{
 	}},
 }
 
-// queryParts are parts of a query as they are written.
+// queryParts are raw parts of a query.
 var queryParts = []string{
 	"", "=", "&", "?", "#x", ";", "a;b=c", "%", "%zz", "%00", "%ff", "%c0%af", "+", "a[]=1", "a[b]=1", "a.b=1", "access_token=x", "=x", "x==y", "x=%26y=1",
 	"\xff", "가", "\\", "|", "<", "\"", "page=1;size=5", "_method=DELETE", "callback=x", strings.Repeat("a", 9_000), strings.Repeat("%41", 11_000),
 }
 
-// ask makes a parameter have one value, as it is written.
+// ask sets a query parameter to one raw value.
 func (d *draft) ask(name, value string) {
 	d.query = slices.DeleteFunc(slices.Clone(d.query), func(pair string) bool { return strings.HasPrefix(pair, name+"=") })
 	d.query = append(d.query, name+"="+value)
 }
 
-// anyName returns the name of a query parameter, one of the operation's if it has any.
+// anyName returns the name of a query parameter, preferably a declared one.
 func anyName(r *rand.Rand, d *draft) string {
 	if known := parameters(d.operation, "query"); len(known) > 0 {
 		return pick(r, known).Name

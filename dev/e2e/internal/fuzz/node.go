@@ -9,18 +9,18 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// node is a JSON value that may be changed into what is none: members are kept in
-// order, may occur twice, and every text is written as it is.
+// node is a JSON value that can be changed into invalid JSON: members are ordered and may be
+// duplicated, and raw text is written unchanged.
 type node struct {
-	bracket byte     // { or [; 0 for a value without parts
-	members []member // of an object or, without names, of an array
-	raw     string   // of a value without parts
+	bracket byte     // { or [; 0 for scalars
+	members []member // of an object or, without names, an array
+	raw     string   // of a scalar
 	schema  *openapi3.Schema
 }
 
-// member is a part of an object or an array.
+// member is a member of an object or an element of an array.
 type member struct {
-	name  string // as written, with its quotes
+	name  string // raw, including quotes
 	value *node
 }
 
@@ -43,7 +43,7 @@ func newNode(value any, schema *openapi3.Schema) *node {
 	return &node{raw: text(value), schema: schema}
 }
 
-// text returns a value as JSON text.
+// text returns a value as JSON.
 func text(value any) string {
 	encoded, err := json.Marshal(value)
 	if err != nil {
@@ -52,7 +52,7 @@ func text(value any) string {
 	return string(encoded)
 }
 
-// property returns the schema of a member, nil where there is none.
+// property returns the schema of a member, or nil.
 func property(schema *openapi3.Schema, name string) *openapi3.Schema {
 	if schema == nil || schema.Properties[name] == nil {
 		return nil
@@ -89,10 +89,10 @@ func (n *node) write(out *bytes.Buffer) {
 		}
 		member.value.write(out)
 	}
-	out.WriteByte(n.bracket + 2) // } and ] follow { and [ at this distance
+	out.WriteByte(n.bracket + 2) // in ASCII, } and ] follow { and [ at this distance
 }
 
-// below returns all nodes below the node that keep says yes to.
+// below returns all nodes below the node for which keep returns true.
 func (n *node) below(keep func(*node) bool) []*node {
 	var found []*node
 	for _, member := range n.members {
@@ -104,7 +104,7 @@ func (n *node) below(keep func(*node) bool) []*node {
 	return found
 }
 
-// objects returns the node and those below it that are objects with members.
+// objects returns the node and its descendants that are non-empty objects.
 func (n *node) objects() []*node {
 	isObject := func(n *node) bool { return n.bracket == '{' && len(n.members) > 0 }
 	found := n.below(isObject)
@@ -114,5 +114,5 @@ func (n *node) objects() []*node {
 	return found
 }
 
-// set makes the node another value.
+// set replaces the node by a raw value.
 func (n *node) set(raw string) { n.bracket, n.members, n.raw = 0, nil, raw }

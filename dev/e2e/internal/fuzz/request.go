@@ -1,6 +1,5 @@
-// Package fuzz makes requests out of OpenAPI documents, valid ones and ones that
-// no honest client sends, and judges the answers. Everything follows from a seed:
-// the same seed makes the same requests, whatever is answered meanwhile.
+// Package fuzz generates valid and invalid requests from OpenAPI documents and checks the answers.
+// It is deterministic: a seed always yields the same requests, whatever the answers.
 package fuzz
 
 import (
@@ -10,21 +9,21 @@ import (
 	"strings"
 )
 
-// Request is a request byte for byte: net/http would mend it or refuse to send it.
+// Request is a raw request, because net/http would correct it or refuse to send it.
 type Request struct {
 	Method, Target, Version string
 	Header                  []Field // in this order
 	Body                    []byte  // nil for none
-	Chunked                 bool    // the body has no length of its own
+	Chunked                 bool    // the body is sent without a length
 }
 
-// Field is a header field. A Host without a value is that of the server.
+// Field is a header field. A Host without a value stands for the server's.
 type Field struct{ Name, Value string }
 
-// chunkSize is how much of a chunked body is in a chunk.
+// chunkSize is the size of a chunk of a chunked body.
 const chunkSize = 1000
 
-// Wire returns the bytes that go to a server.
+// Wire returns the bytes to send.
 func (r Request) Wire(host string) []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%s %s %s\r\n", r.Method, r.Target, r.Version)
@@ -45,7 +44,7 @@ func (r Request) Wire(host string) []byte {
 	return out.Bytes()
 }
 
-// fields returns the header with what belongs to the body.
+// fields returns the header including the fields for the body.
 func (r Request) fields(host string) []Field {
 	fields := make([]Field, 0, len(r.Header)+1)
 	for _, field := range r.Header {
@@ -63,11 +62,11 @@ func (r Request) fields(host string) []Field {
 	return fields
 }
 
-// maxShown is how much of a body or a header a curl line has.
+// maxShown limits the length of a body or a header in a curl command.
 const maxShown = 2000
 
-// Curl returns a command line that sends the request to the server at base, such as
-// http://127.0.0.1:8080. What is too long to be read is cut.
+// Curl returns a curl command that sends the request to the server at base, such as
+// http://127.0.0.1:8080. Long parts are truncated.
 func (r Request) Curl(base string) string {
 	words := []string{"curl", "-i", "--path-as-is", "-X", quote(r.Method)}
 	if r.Version == "HTTP/1.0" {
@@ -90,7 +89,7 @@ func (r Request) Curl(base string) string {
 	return strings.Join(append(words, "--request-target", quote(r.Target), base), " ")
 }
 
-// quote returns a text as a word of bash.
+// quote returns a text quoted for bash.
 func quote(text string) string {
 	var out strings.Builder
 	out.WriteString("$'")

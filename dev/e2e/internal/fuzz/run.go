@@ -16,59 +16,59 @@ import (
 type Run struct {
 	Generator
 
-	First, Requests int // of the cases
+	First, Requests int // range of cases
 	Workers         int
-	World           func(n int) World // as it is now, for the nth case
+	World           func(n int) World // current world for the nth case
 	Dial            func(service string) Dial
 	Host            func(service string) string // host:port
 	Judge           *Judge
-	// After looks at what came of a case, and may change the world.
+	// After is called with the answer to each case, and may change the world.
 	After func(c Case, r Request, answer Answer)
 }
 
-// Report is what came of a run.
+// Report is the result of a run.
 type Report struct {
 	Requests int
 	Statuses map[int]int
-	Reached  map[string]map[int]int // statuses of valid requests, and successes of others, by operation
+	Reached  map[string]map[int]int // by operation: statuses of valid requests, and successes of others
 	Slowest  time.Duration
-	Faults   []Fault // each kind once
+	Faults   []Fault // one of each kind
 }
 
-// Fault is what is wrong with an answer.
+// Fault is a wrong answer.
 type Fault struct {
 	Case   int
 	What   string
-	Times  int      // how often the like was found
-	Change []string // what it takes to find it; nil: a valid request
-	Again  bool     // it was found again by the request alone
-	Curl   string   // a request that finds it
+	Times  int      // number of similar faults
+	Change []string // minimal mutations that reproduce it; nil: a valid request
+	Again  bool     // reproduced by the request alone
+	Curl   string   // a request that reproduces it
 	Answer string
-	Name   string // of the operation
+	Name   string // name of the operation
 
 	key string
 }
 
-// String tells about the fault.
+// String formats the fault.
 func (f Fault) String() string {
 	how := "a valid request"
 	if len(f.Change) > 0 {
 		how = strings.Join(f.Change, ", ")
 	}
 	if !f.Again {
-		how += "; not found again alone"
+		how += "; not reproduced alone"
 	}
 	return fmt.Sprintf("case %d, %s: %s (%d times)\n\tby %s\n\t%s\n\t%s", f.Case, f.Name, f.What, f.Times, how, f.Curl, f.Answer)
 }
 
 const (
-	// maxFaults is how many kinds of faults are looked into.
+	// maxFaults is the maximum number of kinds of faults that are analysed.
 	maxFaults = 500
-	// maxAlike is of how many operations a fault is told that the same mutations find.
+	// maxAlike is the maximum number of operations for which the same mutations are reported.
 	maxAlike = 3
 )
 
-// Do makes the run. It ends early if the context does.
+// Do performs the run. It ends early with the context.
 func (r *Run) Do(ctx context.Context) Report {
 	recorder := &recorder{report: Report{Statuses: map[int]int{}, Reached: map[string]map[int]int{}}, kinds: map[string]int{}, alike: map[string]int{}}
 	var (
@@ -88,7 +88,7 @@ func (r *Run) Do(ctx context.Context) Report {
 	return recorder.result()
 }
 
-// worker makes one request after the other.
+// worker sends requests sequentially.
 type worker struct {
 	*Run
 
@@ -102,7 +102,7 @@ func (w *worker) close() {
 	}
 }
 
-// try makes the request of a case and looks into what is wrong with the answer.
+// try sends the request of a case and analyses a wrong answer.
 func (w *worker) try(ctx context.Context, c Case) {
 	request := c.Request()
 	answer, fault := w.send(ctx, c, request)
@@ -127,7 +127,7 @@ func (w *worker) try(ctx context.Context, c Case) {
 	}, key(c, fault))
 }
 
-// send makes a request and returns the answer and what is wrong with it, or "".
+// send sends a request and returns the answer and its fault, or "".
 func (w *worker) send(ctx context.Context, c Case, request Request) (Answer, string) {
 	service := c.Operation.Service
 	if w.clients[service] == nil {
@@ -140,8 +140,8 @@ func (w *worker) send(ctx context.Context, c Case, request Request) (Answer, str
 	return answer, w.Judge.Fault(c, request, answer)
 }
 
-// shrink returns the case without the mutations that a fault of a kind does not
-// need, and whether the fault is found again at all.
+// shrink removes the mutations that a fault does not need, and reports whether the fault was
+// reproduced.
 func (w *worker) shrink(ctx context.Context, c Case, sought string) (Case, bool) {
 	found := func(c Case) bool {
 		_, fault := w.send(ctx, c, c.Request())
@@ -158,20 +158,20 @@ func (w *worker) shrink(ctx context.Context, c Case, sought string) (Case, bool)
 	return c, true
 }
 
-// numbers differ among faults of a kind.
+// numbers matches text that differs among similar faults.
 var numbers = regexp.MustCompile(`[0-9a-f-]{5,}|[0-9.]+m?s`)
 
-// kind returns what faults that are alike have in common.
+// kind returns the common part of similar faults.
 func kind(fault string) string { return fmt.Sprintf("%.120s", numbers.ReplaceAllString(fault, "…")) }
 
 func key(c Case, fault string) string { return c.Operation.Name() + " " + kind(fault) }
 
-// mask returns a text without what only the caller may know.
+// mask replaces the caller's secrets in a text.
 func (c Caller) mask(text string) string {
 	if c.Token != "" {
 		text = strings.ReplaceAll(text, c.Token, "<token of "+c.Name+">")
 	}
-	for _, field := range c.Badge {
+	for _, field := range c.Credential {
 		text = strings.ReplaceAll(text, field.Value, "<"+field.Name+" of "+c.Name+">")
 	}
 	for name, value := range c.Known {
@@ -182,16 +182,16 @@ func (c Caller) mask(text string) string {
 	return text
 }
 
-// maxKnown is how long what everybody may read can be: a password of the users that
-// the run has made is no secret, a token is one.
+// maxKnown limits the length of non-secret values: passwords of users created by the run are not
+// secret, tokens are.
 const maxKnown = 40
 
-// recorder writes the report of several workers.
+// recorder collects the report of several workers.
 type recorder struct {
 	mu     sync.Mutex
 	report Report
-	kinds  map[string]int // how often a kind of fault was found, by operation
-	alike  map[string]int // of how many operations, by what it takes
+	kinds  map[string]int // number of faults of a kind, by operation
+	alike  map[string]int // number of operations, by mutations
 }
 
 func (r *recorder) note(c Case, answer Answer) {
@@ -200,7 +200,7 @@ func (r *recorder) note(c Case, answer Answer) {
 	r.report.Requests++
 	r.report.Statuses[answer.Status]++
 	r.report.Slowest = max(r.report.Slowest, answer.Took)
-	// A mutation may leave a request good. (204 is what OPTIONS gets.)
+	// A mutated request may still be valid. (204 is the answer to OPTIONS.)
 	if c.Valid() || answer.Status/100 == 2 && answer.Status != http.StatusNoContent {
 		name := c.Operation.Service + " " + c.Operation.Name()
 		if r.report.Reached[name] == nil {
@@ -210,7 +210,7 @@ func (r *recorder) note(c Case, answer Answer) {
 	}
 }
 
-// isNew counts a fault and reports whether its kind was not found before.
+// isNew counts a fault and reports whether its kind is new.
 func (r *recorder) isNew(c Case, fault string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -229,7 +229,7 @@ func (r *recorder) add(fault Fault, key string) {
 	r.report.Faults = append(r.report.Faults, fault)
 }
 
-// result returns the report, when all is done.
+// result returns the report after all workers have ended.
 func (r *recorder) result() Report {
 	for i, fault := range r.report.Faults {
 		r.report.Faults[i].Times = r.kinds[fault.key]

@@ -9,14 +9,13 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// pick returns one of the values.
+// pick returns a random value.
 func pick[T any](r *rand.Rand, values []T) T { return values[r.IntN(len(values))] }
 
-// chance reports yes in so many cases of a hundred.
+// chance returns true with the given probability in percent.
 func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 
-// texts are what a field may not expect. None of them is what an answer must not
-// tell, see internals.
+// texts are hostile texts. None contains what internals matches.
 var texts = []string{
 	"", " ", "\t", "x", "-", "_", ".", "..", "/", "null", "true", "0", "-1", "1e400", "NaN", "undefined", "[]", "{}",
 	"../../etc/passwd", "..\\..\\x", "a/b", "a||b", "||", "a:b", "*", "a*", "?", "#", "&", "=", ";", ",", "|", "~", "\\", "\"", "'", "`",
@@ -25,7 +24,7 @@ var texts = []string{
 	"\u2066x\u2069", "\ufeffx", "\u3164", "\u115f\u1160", "\uffa0", "\ufffd", "\uffff", "\ue000", "\U000e0001", "\U0001f468\u200d\U0001f469",
 	"가나다", "\u1100\u1161\u1102\u1161", "e\u0301", "é", "ﬁ", "İ", "ß", "\u017f", "\u212a", "\u212b", "ａｂｃ", "０１０１２３４５６７８", "٠١٠",
 	"01079990001", "010-7999-0001", "010 7999 0001", "+821079990001", "0107999000", "010799900012", "01079990001 ",
-	"nobody-here", "NOBODY-HERE", "ADMIN", "BILL_INQUIRY", "bill_inquiry",
+	"absent-id", "ABSENT-ID", "ADMIN", "BILL_INQUIRY", "bill_inquiry",
 	"2026-02-30", "2026-13", "202613", "0000-00-00", "0001-01-01", "9999-12-31", "9999-12", "20260101", "-2026-01", "+2026-01", "2026-1-1", "2026-01-01T00:00:00Z",
 	"9223372036854775807", "9223372036854775808", "-9223372036854775808", "99999999999999999999", "0x10", "1_000", "01", "+1", "1.0", "1e3",
 	"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "{019a0000-0000-7000-8000-000000000000}",
@@ -35,7 +34,7 @@ var texts = []string{
 	strings.Repeat("a", 51), strings.Repeat("a", 256), strings.Repeat("가", 50), strings.Repeat("a\u0301", 60), strings.Repeat("9", 400), strings.Repeat("x", 6000),
 }
 
-// raws are JSON texts of other types, some of which are no JSON at all.
+// raws are JSON texts of other types, and invalid ones.
 var raws = []string{
 	"null", "true", "false", "0", "-0", "-1", "1", "1.5", "1E2", "1e400", "-1e400", "1e-400", "2147483648", "9223372036854775807", "9223372036854775808",
 	"18446744073709551616", strings.Repeat("9", 400), "0." + strings.Repeat("0", 400) + "1", "01", "+1", ".5", "1.", "0x10", "NaN", "Infinity", "undefined",
@@ -45,7 +44,7 @@ var raws = []string{
 	"\"\x01\"", "\"a\nb\"", "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xe2\x82\"", "\"\x00\"",
 }
 
-// hostile returns a text that a field with this schema may not expect.
+// hostile returns a hostile text for a field with this schema.
 func hostile(r *rand.Rand, schema *openapi3.Schema) string {
 	if schema != nil && chance(r, 50) {
 		if bounds := boundsOf(schema); len(bounds) > 0 {
@@ -55,7 +54,7 @@ func hostile(r *rand.Rand, schema *openapi3.Schema) string {
 	return pick(r, texts)
 }
 
-// boundsOf returns texts at the bounds of a schema and one beyond.
+// boundsOf returns texts at and beyond the bounds of a schema.
 func boundsOf(schema *openapi3.Schema) []string {
 	var bounds []string
 	if schema.Min != nil {
@@ -64,11 +63,11 @@ func boundsOf(schema *openapi3.Schema) []string {
 	if schema.Max != nil {
 		bounds = append(bounds, number(*schema.Max), number(*schema.Max+1))
 	}
-	if least := int(schema.MinLength); least > 0 { //nolint:gosec // written by hand, and short
+	if least := int(schema.MinLength); least > 0 { //nolint:gosec // small constants in our own documents
 		bounds = append(bounds, strings.Repeat("a", least-1), strings.Repeat("가", least))
 	}
 	if schema.MaxLength != nil {
-		most := int(*schema.MaxLength) //nolint:gosec // written by hand, and short
+		most := int(*schema.MaxLength) //nolint:gosec // small constants in our own documents
 		bounds = append(bounds, strings.Repeat("a", most), strings.Repeat("a", most+1), strings.Repeat("가", most), strings.Repeat("각", most))
 	}
 	for _, value := range schema.Enum {
@@ -102,7 +101,7 @@ func swapCase(letter rune) rune {
 	return unicode.ToUpper(letter)
 }
 
-// twist returns a text that is nearly the given one.
+// twist returns a text that differs slightly from the given one.
 func twist(r *rand.Rand, text string) string {
 	at := r.IntN(len(text) + 1)
 	switch r.IntN(7) {
@@ -111,7 +110,7 @@ func twist(r *rand.Rand, text string) string {
 	case 1:
 		return text[:at] + pick(r, texts) + text[at:]
 	case 2:
-		return text[:at] // cut off
+		return text[:at] // truncated
 	case 3:
 		return text + text
 	case 4:
@@ -122,8 +121,7 @@ func twist(r *rand.Rand, text string) string {
 	return fullWidth(text)
 }
 
-// fullWidth returns a text in the letters that Unicode has for East Asian print,
-// which NFKC, but not NFC, takes for the same.
+// fullWidth returns a text in full-width letters, which NFKC, but not NFC, maps to ASCII.
 func fullWidth(text string) string {
 	return strings.Map(func(letter rune) rune {
 		if letter > ' ' && letter <= '~' {

@@ -1,6 +1,5 @@
-// Package refusal makes requests that a client gets refused out of an OpenAPI
-// document: every operation with each of its inputs spoilt in every way. A new
-// operation or input is covered without a change here.
+// Package refusal derives invalid requests from an OpenAPI document: every operation with each of
+// its inputs invalid in every way. New operations and inputs are covered automatically.
 package refusal
 
 import (
@@ -12,34 +11,33 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// Request is what a client sends.
+// Request is an invalid request.
 type Request struct {
 	access.Example
 
-	Fault string // what is wrong with it, in words
+	Fault string // description of what is invalid
 }
 
-// long is longer than any input may be, and short enough for a URL.
+// long is longer than any valid input, and short enough for a URL.
 var long = strings.Repeat("x", 300)
 
-// texts are values that no input takes, or that few do. Some have the right
-// characters and a wrong length, some the other way round; some are keys or
-// paths elsewhere.
+// texts are values that few inputs accept: wrong lengths, wrong characters, and keys and paths of
+// other systems.
 var texts = map[string]string{
 	"empty": "", "one character": "C", "21 characters": strings.Repeat("C", 21), "long": long,
 	"Korean": "고객번호", "a separator of keys": "a||b", "a NUL": "a\x00b", "of no request": "019a0000-0000-7000-8000-000000000000",
 }
 
-// values are what a body may have in place of a text.
+// values are values of other types than text.
 var values = map[string]any{"null": nil, "a number": 1, "an object": map[string]any{"x": 1}}
 
-// bodies are no objects that an operation takes.
+// bodies are invalid bodies.
 var bodies = map[string]string{
 	"none": "", "cut off": `{"x":`, "a list": "[]", "an unknown member": `{"unknown":1}`, "bytes that are no text": "{\"x\":\"\xff\"}",
 }
 
-// Requests returns the requests that o may have to refuse. Example makes a good
-// one in which each given value stands where its name does.
+// Requests returns invalid requests of o. example returns a valid request with the given values by
+// name.
 func Requests(o access.Operation, example func(values map[string]string) access.Example) []Request {
 	g := generator{example: example}
 	for _, input := range o.Fields() {
@@ -67,7 +65,7 @@ func (g *generator) add(fault string, e access.Example) {
 
 func (g *generator) path(name string) {
 	for what, text := range texts {
-		if text != "" { // that is another path
+		if text != "" { // an empty value is another path
 			g.add(name+" is "+what, g.example(map[string]string{name: text}))
 		}
 	}
@@ -77,7 +75,7 @@ func (g *generator) query(name string) {
 	for what, text := range texts {
 		e := g.example(nil)
 		path, query, _ := strings.Cut(e.Path, "?")
-		set, _ := url.ParseQuery(query) // we have encoded it
+		set, _ := url.ParseQuery(query) // the query is our own
 		set.Set(name, text)
 		e.Path = path + "?" + set.Encode()
 		g.add(name+" is "+what, e)
@@ -94,12 +92,12 @@ func (g *generator) member(name string) {
 	}
 }
 
-// spoil adds an example whose body's members are changed.
+// spoil adds an example with changed members of the body.
 func (g *generator) spoil(fault string, change func(members map[string]any)) {
 	e := g.example(nil)
 	members := map[string]any{}
 	if json.Unmarshal(e.Body, &members) != nil {
-		return // the operation takes no object
+		return // the body is not an object
 	}
 	change(members)
 	e.Body, _ = json.Marshal(members) // it was JSON before

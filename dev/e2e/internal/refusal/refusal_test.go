@@ -29,7 +29,7 @@ paths:
       responses: { "200": { description: done } }
 `
 
-func TestEveryInputIsSpoilt(t *testing.T) {
+func TestEveryInputIsInvalidated(t *testing.T) {
 	t.Parallel()
 	operations, err := access.Operations([]byte(document))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package search finds texts where they must not be: secrets and personal data
-// in logs, environments, command lines and the history of the repository.
+// Package search finds secrets and personal data in logs, environments, command lines and the
+// history of the repository.
 package search
 
 import (
@@ -17,16 +17,15 @@ import (
 	"strings"
 )
 
-// Texts are what is searched for, by name. The names are what may be told.
+// Texts are the texts to search for, by name. Names may be printed.
 type Texts map[string]string
 
-// minSecret is the length from which a text of a secret is one itself: what is
-// shorter is a word or a number, and found everywhere.
+// minSecret is the minimum length of a secret text: shorter ones are words or numbers that occur
+// everywhere.
 const minSecret = 16
 
-// Secrets returns the texts in secrets that nobody may see: the secrets
-// themselves, and of those that are JSON every text in it, except for those
-// that are public by their nature.
+// Secrets returns the secret texts: the secrets themselves and, for those that are JSON, every text
+// in them that is not public.
 func Secrets(secrets map[string]string) Texts {
 	texts := Texts{}
 	for name, secret := range secrets {
@@ -39,8 +38,7 @@ func Secrets(secrets map[string]string) Texts {
 	return texts
 }
 
-// public are the members of a JWK, of credentials and of a Tink keyset that are
-// no secrets.
+// public are the members of a JWK, of credentials and of a Tink keyset that are not secret.
 var public = map[string]bool{"x": true, "y": true, "kid": true, "clientId": true, "typeUrl": true}
 
 func (t Texts) add(name string, value any) {
@@ -62,7 +60,7 @@ func (t Texts) add(name string, value any) {
 	}
 }
 
-// In returns the sorted names of the texts that content holds.
+// In returns the sorted names of the texts that content contains.
 func (t Texts) In(content []byte) []string {
 	var found []string
 	for name, text := range t {
@@ -74,7 +72,7 @@ func (t Texts) In(content []byte) []string {
 	return found
 }
 
-// InLines returns the names of the texts that r holds. No text spans lines.
+// InLines returns the names of the texts that r contains. No text spans several lines.
 func (t Texts) InLines(r io.Reader) ([]string, error) {
 	found := map[string]bool{}
 	err := eachLine(r, func(line []byte) {
@@ -85,7 +83,7 @@ func (t Texts) InLines(r io.Reader) ([]string, error) {
 	return slices.Sorted(maps.Keys(found)), err
 }
 
-// InFile returns the names of the texts that a file holds.
+// InFile returns the names of the texts that a file contains.
 func (t Texts) InFile(path string) ([]string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -95,8 +93,8 @@ func (t Texts) InFile(path string) ([]string, error) {
 	return t.InLines(file)
 }
 
-// InHistory returns the names of the texts that any commit of the repository
-// at dir has brought or taken away.
+// InHistory returns the names of the texts that any commit of the repository at dir has added or
+// removed.
 func (t Texts) InHistory(dir string) ([]string, error) {
 	cmd := exec.Command("git", "-C", dir, "log", "--all", "--patch", "--unified=0", "--no-color", "--no-ext-diff", "--text") //nolint:noctx // ends with the history
 	out, err := cmd.StdoutPipe()
@@ -110,15 +108,15 @@ func (t Texts) InHistory(dir string) ([]string, error) {
 	return found, errors.Join(err, cmd.Wait())
 }
 
-// lineNumber finds Korean mobile numbers, with and without dashes, that are
-// not a part of something longer.
+// lineNumber matches Korean mobile numbers, with and without dashes, that are not part of a longer
+// word.
 var lineNumber = regexp.MustCompile(`(?:^|[^0-9A-Za-z.-])(010-?[0-9]{4}-?[0-9]{4})(?:[^0-9A-Za-z-]|$)`)
 
-// accessToken finds what begins like every token of ours: {"alg":"ES256",
+// accessToken matches the beginning of our tokens: {"alg":"ES256",
 var accessToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}\.`)
 
-// Personal returns the lines of a log that hold a whole line number, a token
-// or one of the names.
+// Personal returns the lines of a log that contain a whole line number, a token or one of the
+// names.
 func Personal(path string, names []string) ([]string, error) {
 	file, err := os.Open(path)
 	if err != nil {

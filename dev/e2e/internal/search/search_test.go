@@ -14,7 +14,7 @@ import (
 
 const secret = "a secret of many letters"
 
-func TestSecretsAreTheTextsThatNobodyMaySee(t *testing.T) {
+func TestSecrets(t *testing.T) {
 	t.Parallel()
 	got := search.Secrets(map[string]string{
 		"password":    secret,
@@ -43,7 +43,7 @@ func TestInFile(t *testing.T) {
 	}
 }
 
-func TestInHistoryAlsoFindsWhatWasRemoved(t *testing.T) {
+func TestInHistoryFindsRemovedTexts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	git := func(args ...string) {
