@@ -12,7 +12,7 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// database is product-change-service's, read without the service.
+// database is the database of product-change-service, read directly.
 type database struct{ address string }
 
 func openDatabase(set secrets.Set) database {
@@ -33,7 +33,7 @@ LEFT JOIN idempotency_key k USING (request_id)
 LEFT JOIN kos_queue q ON q.endpoint = 'product-change' AND q.payload ->> 'requestId' = r.request_id::text
 ORDER BY r.requested_at, r.request_id`
 
-// rows returns all changes that were accepted.
+// rows returns all accepted changes.
 func (d database) rows(ctx context.Context) ([]Row, error) {
 	conn, err := pgx.Connect(ctx, d.address)
 	if err != nil {
@@ -57,8 +57,8 @@ func scanRow(found pgx.CollectableRow) (row Row, err error) {
 	return row, err
 }
 
-// settled is how long after everything was ready again, or after it was
-// accepted if that was later, the last change became final.
+// settled returns how long after the last recovery, or after its acceptance if that was later, the
+// last change became final.
 func settled(rows []Row, ready time.Time) time.Duration {
 	var longest time.Duration
 	for _, row := range rows {

@@ -8,16 +8,15 @@ import (
 	"testing"
 )
 
-// enabled is the variable without which no system is started: it needs the
+// enabled is the environment variable that enables this test, because the system occupies the
 // machine's ports for minutes.
 const enabled = "PHONEBILL_E2E"
 
-// The defaults are a short run, for every day. Its seed is one that kills
-// PostgreSQL, Redis, apps and a sidecar, but leaves KOS nearly alone: the breaker
-// towards it would take most of the time.
+// The defaults are a short run for regular test runs. Its seed kills PostgreSQL, Redis, apps and a
+// sidecar, but KOS hardly ever, because the breaker towards KOS would take most of the time.
 var (
-	seed    = flag.Uint64("seed", 5, "`number` from which all harm follows")
-	changes = flag.Int("changes", 60, "how many `changes` customers ask for")
+	seed    = flag.Uint64("seed", 5, "`number` of the random disruptions")
+	changes = flag.Int("changes", 60, "`number` of changes that customers request")
 	kills   = flag.Int("kills", 6, "how many `times` a part is killed")
 )
 
@@ -40,7 +39,7 @@ func TestChaos(t *testing.T) {
 	if report.Kills < *kills {
 		t.Errorf("%d kills of %d", report.Kills, *kills)
 	}
-	if report.Wishes < *changes {
-		t.Errorf("%d changes of %d were asked for", report.Wishes, *changes)
+	if report.Requests < *changes {
+		t.Errorf("%d changes of %d were requested", report.Requests, *changes)
 	}
 }

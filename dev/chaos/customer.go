@@ -13,23 +13,23 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
-// customer is an honest client: who gets no answer asks again with the same
-// key, and asks for the next change when the last one has come to its end.
+// customer is a well-behaved client: it retries unanswered requests with the same key, and requests
+// the next change when the previous one is final.
 type customer struct {
-	api    *api.Client
-	user   string
-	line   string
-	plan   string   // as far as the customer knows
-	plans  []string // to choose from
-	wishes []Wish
+	api      *api.Client
+	user     string
+	line     string
+	plan     string   // as known to the customer
+	plans    []string // to choose from
+	requests []ChangeRequest
 
-	told    []Told
-	answers map[string]int // of every kind, how many
-	done    *progress
+	observed []Observed
+	answers  map[string]int // number of answers by kind
+	done     *progress
 }
 
-// enter logs in and looks at the plans. Nothing is harmed yet.
-func (c *customer) enter() error {
+// login logs in and reads the plans, before any disruption.
+func (c *customer) login() error {
 	if answer := c.api.Login(c.user, stage.Password); !answer.Succeeded() {
 		return fmt.Errorf("login: %s", answer)
 	}
@@ -52,46 +52,46 @@ func (c *customer) enter() error {
 	return nil
 }
 
-// live fulfils all wishes, or as many as it can before ctx ends.
-func (c *customer) live(ctx context.Context, start time.Time) {
-	for _, wish := range c.wishes {
-		if proc.Pause(ctx, time.Until(start.Add(wish.At))) != nil {
+// run makes all requests, or as many as it can before ctx ends.
+func (c *customer) run(ctx context.Context, start time.Time) {
+	for _, request := range c.requests {
+		if proc.Pause(ctx, time.Until(start.Add(request.At))) != nil {
 			return
 		}
-		told := Told{User: c.user, Key: wish.Key, Line: c.line, Current: c.plan, Target: c.choose(wish)}
-		last := c.fulfil(ctx, &told, wish)
-		c.told = append(c.told, told)
-		if last.Status == api.Completed && !wish.Later {
-			c.plan = told.Target
+		observed := Observed{User: c.user, Key: request.Key, Line: c.line, Current: c.plan, Target: c.choose(request)}
+		last := c.request(ctx, &observed, request)
+		c.observed = append(c.observed, observed)
+		if last.Status == api.Completed && !request.Later {
+			c.plan = observed.Target
 		}
 	}
 }
 
-func (c *customer) choose(wish Wish) string {
+func (c *customer) choose(request ChangeRequest) string {
 	others := slices.DeleteFunc(slices.Clone(c.plans), func(plan string) bool { return plan == c.plan })
-	return others[wish.Pick%len(others)]
+	return others[request.Pick%len(others)]
 }
 
-// laterBy is how far ahead a change for a later day is.
+// laterBy is how far in advance a scheduled change is ordered.
 const laterBy = 10 * 24 * time.Hour
 
-// fulfil asks for a change until it is accepted or refused, and follows it to
-// its end. It returns the last that it heard.
-func (c *customer) fulfil(ctx context.Context, told *Told, wish Wish) (last Answer) {
-	form := api.ChangeForm{Line: told.Line, Current: told.Current, Target: told.Target}
-	if wish.Later {
+// request orders a change until it is accepted or refused, and follows it until it is final. It
+// returns the last answer.
+func (c *customer) request(ctx context.Context, observed *Observed, request ChangeRequest) (last Answer) {
+	form := api.ChangeForm{Line: observed.Line, Current: observed.Current, Target: observed.Target}
+	if request.Later {
 		form.Effective = time.Now().Add(laterBy).UTC().Format(time.DateOnly)
 	}
 	for ctx.Err() == nil {
-		answer := c.api.Change(form, api.How{Key: wish.Key, Async: wish.Async})
+		answer := c.api.Change(form, api.How{Key: request.Key, Async: request.Async})
 		count(c, "ask", answer)
 		switch {
 		case answer.Succeeded():
 			c.done.add()
-			return c.follow(ctx, told, told.hear(answer.Data))
+			return c.follow(ctx, observed, observed.observe(answer.Data))
 		case refusal(answer) != "":
 			c.done.add()
-			told.Refusal = refusal(answer)
+			observed.Refusal = refusal(answer)
 			return Answer{}
 		}
 		c.recover(ctx, answer.Status, answer.Header)
@@ -99,20 +99,20 @@ func (c *customer) fulfil(ctx context.Context, told *Told, wish Wish) (last Answ
 	return Answer{}
 }
 
-// follow asks what became of an accepted change until it is final.
-func (c *customer) follow(ctx context.Context, told *Told, last Answer) Answer {
+// follow polls an accepted change until it is final.
+func (c *customer) follow(ctx context.Context, observed *Observed, last Answer) Answer {
 	for last.Status != api.Completed && last.Status != api.Failed && last.Status != Unknown {
-		if proc.Pause(ctx, glance) != nil {
+		if proc.Pause(ctx, minWait) != nil {
 			return last
 		}
 		answer := c.api.ChangeResult(last.RequestID)
 		count(c, "look", answer)
 		switch {
 		case answer.Succeeded():
-			last = told.hear(answer.Data)
+			last = observed.observe(answer.Data)
 		case answer.Status == http.StatusNotFound && answer.Failure.Error.Code == "CHANGE_NOT_FOUND":
 			last = Answer{RequestID: last.RequestID, Status: Unknown}
-			told.Answers = append(told.Answers, last)
+			observed.Answers = append(observed.Answers, last)
 		default:
 			c.recover(ctx, answer.Status, answer.Header)
 		}
@@ -120,8 +120,8 @@ func (c *customer) follow(ctx context.Context, told *Told, last Answer) Answer {
 	return last
 }
 
-// hear notes an answer. The same again is noted once.
-func (t *Told) hear(change api.Change) Answer {
+// observe records an answer, unless it equals the last one.
+func (t *Observed) observe(change api.Change) Answer {
 	answer := Answer{RequestID: change.RequestID, Status: change.Status, Code: change.ResultCode}
 	if len(t.Answers) == 0 || t.Answers[len(t.Answers)-1] != answer {
 		t.Answers = append(t.Answers, answer)
@@ -129,7 +129,7 @@ func (t *Told) hear(change api.Change) Answer {
 	return answer
 }
 
-// refusal returns why a change was not accepted and will not be, or "".
+// refusal returns the code with which a change was finally refused, or "".
 func refusal(answer api.Answer[api.Change]) string {
 	code := answer.Failure.Error.Code
 	switch answer.Status {
@@ -144,25 +144,25 @@ func refusal(answer api.Answer[api.Change]) string {
 }
 
 const (
-	glance = 500 * time.Millisecond
-	// longestWait bounds what Retry-After asks for: people are impatient.
+	minWait = 500 * time.Millisecond
+	// longestWait limits the observed Retry-After.
 	longestWait = 5 * time.Second
 )
 
-// recover waits after an answer that helped nobody, as long as it said, and
-// logs in again after one that said so.
+// recover waits after an unsuccessful answer as long as Retry-After says, and logs in again after a
+// 401.
 func (c *customer) recover(ctx context.Context, status int, header http.Header) {
 	if status == http.StatusUnauthorized {
 		count(c, "login", c.api.Login(c.user, stage.Password))
 	}
-	wait := glance
+	wait := minWait
 	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil {
 		wait = min(time.Duration(seconds)*time.Second, longestWait)
 	}
-	_ = proc.Pause(ctx, wait) // its caller looks at ctx
+	_ = proc.Pause(ctx, wait) // the caller checks ctx
 }
 
-// count notes how a call ended.
+// count records the result of a call.
 func count[T any](c *customer, call string, answer api.Answer[T]) {
 	how := strconv.Itoa(answer.Status)
 	switch {

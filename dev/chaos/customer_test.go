@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/api"
 )
 
-// script is a server that answers one call after the other.
+// script is a server with a fixed sequence of answers.
 type script struct {
 	mu    sync.Mutex
 	steps []step
@@ -21,7 +21,7 @@ type script struct {
 }
 
 type step struct {
-	status int // 0: the connection is cut
+	status int // 0: the connection is closed
 	body   string
 }
 
@@ -44,18 +44,18 @@ func answered(status, code string) string {
 
 func failed(code string) string { return `{"success":false,"error":{"code":"` + code + `"}}` }
 
-// client returns a customer of the script with these wishes.
-func client(t *testing.T, s *script, wishes ...Wish) *customer {
+// client returns a customer of the script with these requests.
+func client(t *testing.T, s *script, requests ...ChangeRequest) *customer {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	return &customer{
 		api: api.New(server.URL, server.Client().Transport), user: "user", line: "line", plan: "A",
-		plans: []string{"B", "C"}, wishes: wishes, answers: map[string]int{}, done: newProgress(),
+		plans: []string{"B", "C"}, requests: requests, answers: map[string]int{}, done: newProgress(),
 	}
 }
 
-func TestACustomerRepeatsWithTheSameKeyUntilAnswered(t *testing.T) {
+func TestCustomerRetriesWithTheSameKey(t *testing.T) {
 	t.Parallel()
 	const ask, look = "POST /api/v1/products/change ", "GET /api/v1/products/change/id-1 "
 	s := &script{steps: []step{
@@ -68,8 +68,8 @@ func TestACustomerRepeatsWithTheSameKeyUntilAnswered(t *testing.T) {
 		{http.StatusOK, answered("COMPLETED", "0000")},
 		{http.StatusConflict, failed("VALIDATION_FAILED")},
 	}}
-	c := client(t, s, Wish{Key: "key-1", Pick: 1}, Wish{Key: "key-2", Pick: 1})
-	c.live(t.Context(), time.Now())
+	c := client(t, s, ChangeRequest{Key: "key-1", Pick: 1}, ChangeRequest{Key: "key-2", Pick: 1})
+	c.run(t.Context(), time.Now())
 
 	want := []string{
 		ask + "key-1", ask + "key-1", ask + "key-1", ask + "key-1", look, look, look, ask + "key-2",
@@ -77,40 +77,40 @@ func TestACustomerRepeatsWithTheSameKeyUntilAnswered(t *testing.T) {
 	if diff := cmp.Diff(want, s.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	told := []Told{
+	observed := []Observed{
 		{User: "user", Key: "key-1", Line: "line", Current: "A", Target: "C", Answers: []Answer{
 			{"id-1", "PENDING", ""}, {"id-1", "PROCESSING", ""}, {"id-1", "COMPLETED", "0000"},
 		}},
 		{User: "user", Key: "key-2", Line: "line", Current: "C", Target: "B", Refusal: "VALIDATION_FAILED"},
 	}
-	if diff := cmp.Diff(told, c.told); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+	if diff := cmp.Diff(observed, c.observed); diff != "" {
+		t.Errorf("observed (-want +got):\n%s", diff)
 	}
 	if err := c.done.reach(t.Context(), 2); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestACustomerNotesAChangeThatIsForgotten(t *testing.T) {
+func TestCustomerRecordsForgottenChange(t *testing.T) {
 	t.Parallel()
 	s := &script{steps: []step{
 		{http.StatusAccepted, answered("PENDING", "")},
 		{http.StatusNotFound, failed("CHANGE_NOT_FOUND")},
 	}}
-	c := client(t, s, Wish{Key: "key-1"})
-	c.live(t.Context(), time.Now())
+	c := client(t, s, ChangeRequest{Key: "key-1"})
+	c.run(t.Context(), time.Now())
 	want := []Answer{{"id-1", "PENDING", ""}, {"id-1", Unknown, ""}}
-	if len(c.told) != 1 || !cmp.Equal(c.told[0].Answers, want) || c.plan != "A" {
-		t.Errorf("told %+v, plan %s", c.told, c.plan)
+	if len(c.observed) != 1 || !cmp.Equal(c.observed[0].Answers, want) || c.plan != "A" {
+		t.Errorf("observed %+v, plan %s", c.observed, c.plan)
 	}
 }
 
-func TestAChangeForALaterDayLeavesThePlan(t *testing.T) {
+func TestScheduledChangeKeepsThePlan(t *testing.T) {
 	t.Parallel()
 	s := &script{steps: []step{{http.StatusOK, answered("COMPLETED", "0000")}}}
-	c := client(t, s, Wish{Key: "key-1", Later: true})
-	c.live(t.Context(), time.Now())
-	if len(c.told) != 1 || c.plan != "A" {
-		t.Errorf("told %+v, plan %s", c.told, c.plan)
+	c := client(t, s, ChangeRequest{Key: "key-1", Later: true})
+	c.run(t.Context(), time.Now())
+	if len(c.observed) != 1 || c.plan != "A" {
+		t.Errorf("observed %+v, plan %s", c.observed, c.plan)
 	}
 }

@@ -15,42 +15,40 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// Outage is a time in which KOS answers nothing, while changes wait for it.
+// Outage is a time during which KOS answers nothing while changes wait.
 type Outage struct {
 	Changes int
 	For     time.Duration
 }
 
 const (
-	// ordersPerMinute is what KOS takes of a client (product.md, "KOS").
+	// ordersPerMinute is KOS's rate limit of orders (product.md, "KOS").
 	ordersPerMinute = 50
-	// ordersAtOnce is how many orders our service may have under way: an eighth
-	// of its budget, which is a little less than KOS takes.
+	// ordersAtOnce is the number of orders that the service may have in progress: an eighth of its
+	// budget, which is slightly below KOS's limit.
 	ordersAtOnce = 6
-	// quiet is how long customers look around before the outage, to compare.
+	// quiet is how long readers read before the outage, for comparison.
 	quiet = 5 * time.Second
-	// lookEvery is how often each of the readers looks at something.
+	// lookEvery is the readers' interval.
 	lookEvery = 50 * time.Millisecond
 )
 
-// orderly lets customers in as fast as they come, and keeps the real limits of
-// what the outage is about: orders, and questions about them.
+// orderly removes the rate limits of everything but orders and their status.
 var orderly = slices.DeleteFunc(slices.Clone(kos.Unlimited), func(variable string) bool {
 	return strings.HasPrefix(variable, "KOS_CHANGE_")
 })
 
-// outageRun is an outage under way.
+// outageRun is an outage in progress.
 type outageRun struct {
 	*scene
 	outage   Outage
 	readers  []*customer
-	accepted []string // the ids of changes, in their order
+	accepted []string // ids of changes in order
 	back     time.Time
 }
 
-// RunOutage starts the system, lets customers change their plans while KOS is
-// out, and reports how they fared. Its error says that there is nothing to
-// report.
+// RunOutage starts the system, lets customers change their plans while KOS is down, and reports the
+// results. It returns an error if there is nothing to report.
 func RunOutage(ctx context.Context, outage Outage, out io.Writer) (report OutageReport, err error) {
 	scene, err := openScene(ctx, orderly, out)
 	if err != nil {
@@ -61,7 +59,7 @@ func RunOutage(ctx context.Context, outage Outage, out io.Writer) (report Outage
 	if err := r.Seed(ctx, outage.Changes); err != nil {
 		return OutageReport{}, err
 	}
-	customers, err := r.enter(outage.Changes)
+	customers, err := r.login(outage.Changes)
 	if err != nil {
 		return OutageReport{}, err
 	}
@@ -81,12 +79,12 @@ func RunOutage(ctx context.Context, outage Outage, out io.Writer) (report Outage
 	return r.report(began, rows, looking.Stop())
 }
 
-// enter lets everybody log in; two of them will go on looking around.
-func (r *outageRun) enter(size int) ([]*customer, error) {
+// login logs everyone in; two of the customers become readers.
+func (r *outageRun) login(size int) ([]*customer, error) {
 	customers := make([]*customer, size)
 	for n := range customers {
 		customers[n] = r.customer(n)
-		if err := customers[n].enter(); err != nil {
+		if err := customers[n].login(); err != nil {
 			return nil, err
 		}
 	}
@@ -94,7 +92,7 @@ func (r *outageRun) enter(size int) ([]*customer, error) {
 	return customers, nil
 }
 
-// look looks at the plans on offer, or at the history.
+// look reads the catalogue or the history.
 func (r *outageRun) look(worker int) traffic.Call {
 	c, call := r.readers[worker], traffic.Call{Start: time.Now()}
 	if worker == 0 {
@@ -111,15 +109,14 @@ func seen[T any](call traffic.Call, answer api.Answer[T]) traffic.Call {
 	return call
 }
 
-// fall makes KOS take no orders, lets everybody ask for a change, and then
-// makes it answer nothing at all.
+// fall makes KOS refuse orders, requests all changes, and then makes KOS answer nothing.
 func (r *outageRun) fall(customers []*customer) error {
 	r.back = time.Now().Add(r.outage.For)
 	if err := r.takeOrders(r.outage.For); err != nil {
 		return err
 	}
 	for _, c := range customers {
-		form := api.ChangeForm{Line: c.line, Current: c.plan, Target: c.choose(Wish{})}
+		form := api.ChangeForm{Line: c.line, Current: c.plan, Target: c.choose(ChangeRequest{})}
 		answer := c.api.Change(form, api.How{Key: "outage-" + c.user, Async: true})
 		if !answer.Succeeded() {
 			return fmt.Errorf("a change was not accepted: %s", answer)
@@ -140,24 +137,24 @@ func (r *outageRun) fall(customers []*customer) error {
 	return nil
 }
 
-// takeOrders makes KOS take orders as the real one does, after a while.
+// takeOrders makes KOS accept orders again after a delay.
 func (r *outageRun) takeOrders(after time.Duration) error {
 	return r.KOS.Behave(kos.ProductChange, kos.Behavior{
 		Latency: kos.Latency{Min: 300, Max: 800}, LimitPerMinute: ordersPerMinute, OutageSeconds: int(after.Seconds()),
 	})
 }
 
-// recover waits until KOS is back and all changes are final, or should be.
+// recover waits until KOS is back and all changes are final, or a timeout.
 func (r *outageRun) recover(ctx context.Context) ([]Row, error) {
 	draining := time.Duration(len(r.accepted)) * time.Minute / ordersPerMinute
-	ctx, cancel := context.WithDeadline(ctx, r.back.Add(2*draining+2*patience))
+	ctx, cancel := context.WithDeadline(ctx, r.back.Add(2*draining+2*settleTimeout))
 	defer cancel()
 	for {
 		rows, err := r.database.rows(ctx)
 		if err != nil || allFinal(rows) {
 			return rows, err
 		}
-		if err := proc.Pause(ctx, glance); err != nil {
+		if err := proc.Pause(ctx, minWait); err != nil {
 			return nil, fmt.Errorf("changes still wait: %w", err)
 		}
 	}

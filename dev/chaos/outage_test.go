@@ -12,8 +12,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/kos"
 )
 
-// The defaults are a short run, for every day: the breaker towards KOS alone
-// takes a minute of it.
+// The defaults are a short run for regular test runs. The breaker towards KOS takes a minute of it.
 var (
 	waiting = flag.Int("waiting", 20, "how many `changes` wait while KOS is out")
 	outage  = flag.Duration("outage", 5*time.Second, "how `long` KOS is out")
@@ -34,7 +33,7 @@ func TestOutage(t *testing.T) { //nolint:paralleltest // a machine runs one syst
 		t.Error(fault)
 	}
 	if report.Looks == 0 {
-		t.Error("nobody looked")
+		t.Error("no reads")
 	}
 }
 

@@ -13,21 +13,21 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// OutageReport is how customers fared.
+// OutageReport is the result of an outage.
 type OutageReport struct {
 	Outage
-	// Drained is how long after KOS was back the last change was final.
+	// Drained is how long after KOS's return the last change became final.
 	Drained time.Duration
-	// Behind is how far a change was carried out behind its place, at most, and
-	// OutOfOrder how many were, beyond what goes on at once.
+	// Behind is the maximum number of places by which a change was carried out late, and OutOfOrder
+	// the number of changes beyond normal concurrency.
 	Behind, OutOfOrder int
-	// Busiest is how many orders KOS carried out in its busiest minute, and
-	// TooMany how many it refused because they were too many.
+	// Busiest is the maximum number of orders within a minute, and TooMany the number of 429
+	// answers.
 	Busiest, TooMany int
 	Unfinished       int // changes that are not completed
 
-	Looks, Failed int           // at the catalogue and the history during the outage, and how many failed
-	Quiet, Median time.Duration // of looks before the outage, and since
+	Looks, Failed int           // reads of catalogue and history during the outage, and failed ones
+	Quiet, Median time.Duration // medians before the outage, and since
 	Slowest       time.Duration // since
 	FirstFailure  string
 }
@@ -55,7 +55,7 @@ func (r *outageRun) report(began time.Time, rows []Row, looks []traffic.Call) (O
 	return report, nil
 }
 
-// disorder compares the order of orders with that in which they were accepted.
+// disorder compares the order of KOS's orders with that of acceptance.
 func disorder(accepted []string, orders []kos.Order) (behind, outOfOrder int) {
 	place := map[string]int{}
 	for i, id := range accepted {
@@ -72,7 +72,7 @@ func disorder(accepted []string, orders []kos.Order) (behind, outOfOrder int) {
 	return behind, outOfOrder
 }
 
-// busiest returns the most orders within any minute.
+// busiest returns the maximum number of orders within any minute.
 func busiest(orders []kos.Order) (most int) {
 	first := 0
 	for i, order := range orders {
@@ -104,7 +104,7 @@ func (o *OutageReport) watch(began time.Time, looks []traffic.Call) {
 	}
 }
 
-// Faults returns everything that must not be, for people.
+// Faults returns the violated requirements.
 func (o OutageReport) Faults() []string {
 	var faults []string
 	add := func(wrong bool, format string, args ...any) {
@@ -116,11 +116,11 @@ func (o OutageReport) Faults() []string {
 	add(o.OutOfOrder > 0, "%d changes were carried out of order, one %d places behind", o.OutOfOrder, o.Behind)
 	add(o.Busiest > ordersPerMinute, "KOS carried out %d orders within a minute", o.Busiest)
 	add(o.TooMany > 0, "KOS refused %d orders: too many", o.TooMany)
-	add(o.Failed > 0, "%d of %d looks failed, the first: %s", o.Failed, o.Looks, o.FirstFailure)
+	add(o.Failed > 0, "%d of %d reads failed, the first: %s", o.Failed, o.Looks, o.FirstFailure)
 	return faults
 }
 
-// OutageHead heads the rows of the table of outages.
+// OutageHead is the head of the table of outages.
 const OutageHead = `| changes | outage | drained after | busiest minute | refused as too many | places behind | looks | failed | median, to a quiet time's | slowest |
 |---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|`
 

@@ -13,84 +13,82 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// Size is how big a run is.
+// Size is the size of a run.
 type Size struct {
 	Changes int
-	Kills   int // pauses come on top, one for three kills
+	Kills   int // pauses are additional, one for three kills
 }
 
-// Plan is all that is done in a run: with a seed and a size always the same.
+// Plan is everything that is done in a run. It depends on seed and size only.
 type Plan struct {
-	Customers [][]Wish   // in their order
-	Harms     []Harm     // in their order
-	Faults    []kos.Step // of KOS, when it gets an order
+	Customers   [][]ChangeRequest // in order
+	Disruptions []Disruption      // in order
+	Faults      []kos.Step        // of KOS, when it gets an order
 }
 
-// Wish is a change that a customer will ask for.
-type Wish struct {
+// ChangeRequest is a change that a customer will request.
+type ChangeRequest struct {
 	Key   string
-	At    time.Duration // not before, from the start of the run
-	Pick  int           // chooses among the plans that there are
-	Async bool          // do not wait for the outcome
-	// Later is a change for a later day. KOS then refuses the line's next one,
-	// which nothing but KOS knows beforehand.
+	At    time.Duration // earliest time, from the start of the run
+	Pick  int           // chooses among the available plans
+	Async bool          // respond-async
+	// Later is a scheduled change. KOS refuses the line's next change, which only KOS knows.
 	Later bool
 }
 
-// Harm is something that is done to a part of the system.
-type Harm struct {
+// Disruption is a disruption of a part of the system.
+type Disruption struct {
 	Role  system.Role
-	Pause bool          // else it is killed
-	After int           // so many changes are accepted
-	Delay time.Duration // and so long afterwards
-	For   time.Duration // until it is started again, or goes on
+	Pause bool          // otherwise it is killed
+	After int           // when so many changes are accepted
+	Delay time.Duration // additional delay
+	For   time.Duration // until it is restarted or resumed
 }
 
 const (
-	// changesEach is how many changes a customer asks for, one after the other.
+	// changesEach is the number of sequential changes of each customer.
 	changesEach = 4
-	// pace is how far apart the changes of all customers are, on average, as
-	// long as nothing keeps them.
+	// pace is the average interval between changes of all customers without disruptions.
 	pace = 300 * time.Millisecond
 )
 
-// NewPlan draws a plan.
+// NewPlan generates a plan.
 func NewPlan(seed uint64, size Size) Plan {
-	// Streams of their own: more kills do not change what customers want.
+	// Separate random streams: more kills do not change the customers' requests.
 	draw := func(stream uint64) *rand.Rand {
-		return rand.New(rand.NewPCG(seed, stream)) //nolint:gosec // it must be possible to draw the same again
+		return rand.New(rand.NewPCG(seed, stream)) //nolint:gosec // it must be reproducible
 	}
 	customers := drawCustomers(draw(1), seed, size.Changes)
-	return Plan{Customers: customers, Harms: drawHarms(draw(2), size), Faults: drawFaults(draw(3), len(customers))}
+	return Plan{Customers: customers, Disruptions: drawHarms(draw(2), size), Faults: drawFaults(draw(3), len(customers))}
 }
 
-func drawCustomers(draw *rand.Rand, seed uint64, changes int) [][]Wish {
-	customers := make([][]Wish, (changes+changesEach-1)/changesEach)
+func drawCustomers(draw *rand.Rand, seed uint64, changes int) [][]ChangeRequest {
+	customers := make([][]ChangeRequest, (changes+changesEach-1)/changesEach)
 	until := int64(time.Duration(changes) * pace)
 	for i := range changes {
 		n := i / changesEach
-		customers[n] = append(customers[n], Wish{
+		customers[n] = append(customers[n], ChangeRequest{
 			Key: fmt.Sprintf("chaos-%d-%d", seed, i), At: time.Duration(draw.Int64N(until)),
 			Pick: draw.IntN(1000), Async: draw.IntN(4) == 0,
 		})
 	}
-	for _, wishes := range customers {
-		slices.SortFunc(wishes, func(a, b Wish) int { return cmp.Compare(a.At, b.At) })
-		if len(wishes) > 1 && draw.IntN(10) == 0 {
-			wishes[len(wishes)-2].Later = true
+	for _, requests := range customers {
+		slices.SortFunc(requests, func(a, b ChangeRequest) int { return cmp.Compare(a.At, b.At) })
+		if len(requests) > 1 && draw.IntN(10) == 0 {
+			requests[len(requests)-2].Later = true
 		}
 	}
 	return customers
 }
 
-// shares are how many of thirty harms are done to each part.
+// shares are the disruptions of each part among thirty.
 var shares = map[system.Role]int{
 	stage.Products: 6, system.Sidecar(stage.Products): 4, stage.KOSMock: 3, system.Sidecar(stage.KOSMock): 3,
 	system.Postgres: 4, system.Redis: 2, system.RedisCache: 1, system.Ingress: 2,
 	stage.Auth: 2, system.Sidecar(stage.Auth): 1, stage.Bills: 1, system.Sidecar(stage.Bills): 1,
 }
 
-// deck holds each part as often as its share, mixed.
+// deck returns each part as often as its share, shuffled.
 func deck(draw *rand.Rand) []system.Role {
 	var cards []system.Role
 	for role, share := range shares {
@@ -101,34 +99,34 @@ func deck(draw *rand.Rand) []system.Role {
 	return cards
 }
 
-func drawHarms(draw *rand.Rand, size Size) []Harm {
+func drawHarms(draw *rand.Rand, size Size) []Disruption {
 	between := func(least, most time.Duration) time.Duration {
 		return least + time.Duration(draw.Int64N(int64(most-least)))
 	}
 	var cards []system.Role
-	next := func(after int) Harm {
+	next := func(after int) Disruption {
 		if len(cards) == 0 {
 			cards = deck(draw)
 		}
-		harm := Harm{Role: cards[0], After: after, Delay: between(0, time.Second), For: between(0, 4*time.Second)}
+		disrupt := Disruption{Role: cards[0], After: after, Delay: between(0, time.Second), For: between(0, 4*time.Second)}
 		cards = cards[1:]
-		return harm
+		return disrupt
 	}
-	var harms []Harm
+	var disruptions []Disruption
 	for range size.Kills {
-		harms = append(harms, next(draw.IntN(size.Changes)))
+		disruptions = append(disruptions, next(draw.IntN(size.Changes)))
 	}
 	for range size.Kills / 3 {
 		pause := next(draw.IntN(size.Changes))
 		pause.Pause, pause.For = true, pause.For+time.Second
-		harms = append(harms, pause)
+		disruptions = append(disruptions, pause)
 	}
-	slices.SortStableFunc(harms, func(a, b Harm) int { return cmp.Compare(a.After, b.After) })
-	return harms
+	slices.SortStableFunc(disruptions, func(a, b Disruption) int { return cmp.Compare(a.After, b.After) })
+	return disruptions
 }
 
-// faults are what may happen to an order at KOS. A sidecar sends an order three
-// times before it gives up: what happens less often nobody but it notices.
+// faults are possible faults of an order at KOS. A sidecar sends an order three times before it
+// gives up, so that rarer faults are invisible to the service.
 var faults = []kos.Step{
 	{Drop: true, After: true},
 	{Drop: true},
@@ -139,7 +137,7 @@ var faults = []kos.Step{
 	{Hang: true, After: true, Times: 3},
 }
 
-// drawFaults lets every third customer meet a fault.
+// drawFaults returns a fault for every third customer.
 func drawFaults(draw *rand.Rand, customers int) []kos.Step {
 	var steps []kos.Step
 	for n := range customers {

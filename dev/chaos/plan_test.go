@@ -10,7 +10,7 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-func TestASeedAlwaysGivesTheSamePlan(t *testing.T) {
+func TestSeedDeterminesThePlan(t *testing.T) {
 	t.Parallel()
 	size := Size{Changes: 500, Kills: 30}
 	plan := NewPlan(7, size)
@@ -18,36 +18,36 @@ func TestASeedAlwaysGivesTheSamePlan(t *testing.T) {
 		t.Errorf("the same seed (-first +second):\n%s", diff)
 	}
 	other := NewPlan(8, size)
-	if cmp.Equal(plan.Customers, other.Customers) || cmp.Equal(plan.Harms, other.Harms) || cmp.Equal(plan.Faults, other.Faults) {
+	if cmp.Equal(plan.Customers, other.Customers) || cmp.Equal(plan.Disruptions, other.Disruptions) || cmp.Equal(plan.Faults, other.Faults) {
 		t.Error("another seed gives the same")
 	}
 	calmer := NewPlan(7, Size{Changes: 500, Kills: 3})
 	if diff := cmp.Diff(plan.Customers, calmer.Customers); diff != "" {
-		t.Errorf("fewer kills change what customers want:\n%s", diff)
+		t.Errorf("fewer kills change the customers' requests:\n%s", diff)
 	}
 }
 
-func TestAPlanHasWhatWasAskedFor(t *testing.T) {
+func TestPlanMatchesItsSize(t *testing.T) {
 	t.Parallel()
 	plan := NewPlan(7, Size{Changes: 499, Kills: 30})
 
 	keys := map[string]bool{}
 	async, later := 0, 0
-	for _, wishes := range plan.Customers {
-		if !slices.IsSortedFunc(wishes, func(a, b Wish) int { return int(a.At - b.At) }) {
-			t.Error("a customer's wishes are not in order")
+	for _, requests := range plan.Customers {
+		if !slices.IsSortedFunc(requests, func(a, b ChangeRequest) int { return int(a.At - b.At) }) {
+			t.Error("a customer's requests are not in order")
 		}
-		for i, wish := range wishes {
-			keys[wish.Key] = true
-			if wish.At < 0 || wish.At >= 499*pace {
-				t.Errorf("a wish at %s", wish.At)
+		for i, request := range requests {
+			keys[request.Key] = true
+			if request.At < 0 || request.At >= 499*pace {
+				t.Errorf("a request at %s", request.At)
 			}
-			if wish.Async {
+			if request.Async {
 				async++
 			}
-			if wish.Later {
+			if request.Later {
 				later++
-				if i == len(wishes)-1 {
+				if i == len(requests)-1 {
 					t.Error("nothing follows a change for a later day")
 				}
 			}
@@ -59,21 +59,21 @@ func TestAPlanHasWhatWasAskedFor(t *testing.T) {
 
 	killed := map[system.Role]int{}
 	kills := 0
-	for _, harm := range plan.Harms {
-		killed[harm.Role]++
-		if !harm.Pause {
+	for _, disrupt := range plan.Disruptions {
+		killed[disrupt.Role]++
+		if !disrupt.Pause {
 			kills++
 		}
-		if harm.After < 0 || harm.After >= 499 || harm.For < 0 || harm.For >= 5*time.Second {
-			t.Errorf("%+v", harm)
+		if disrupt.After < 0 || disrupt.After >= 499 || disrupt.For < 0 || disrupt.For >= 5*time.Second {
+			t.Errorf("%+v", disrupt)
 		}
 	}
-	if kills != 30 || len(plan.Harms) != 40 {
-		t.Errorf("%d kills of %d harms", kills, len(plan.Harms))
+	if kills != 30 || len(plan.Disruptions) != 40 {
+		t.Errorf("%d kills of %d disruptions", kills, len(plan.Disruptions))
 	}
 	for role, share := range shares {
 		if killed[role] < share {
-			t.Errorf("%s is harmed %d times, its share is %d", role, killed[role], share)
+			t.Errorf("%s is disrupted %d times, its share is %d", role, killed[role], share)
 		}
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"sync"
 )
 
-// progress counts the wishes that are accepted or refused.
+// progress counts the requests that are accepted or refused.
 type progress struct {
 	mu    sync.Mutex
 	count int
-	grown chan struct{} // closed when count has grown
+	grown chan struct{} // closed when count has increased
 }
 
 func newProgress() *progress { return &progress{grown: make(chan struct{})} }
@@ -22,7 +22,7 @@ func (p *progress) add() {
 	p.grown = make(chan struct{})
 }
 
-// reach waits until so many are counted.
+// reach waits until the count is reached.
 func (p *progress) reach(ctx context.Context, count int) error {
 	for {
 		p.mu.Lock()

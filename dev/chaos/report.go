@@ -11,13 +11,13 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// Report is what became of a run.
+// Report is the result of a run.
 type Report struct {
 	Kills, Pauses int
-	Fell          []system.Role // parts that ended by themselves, each time
+	Crashed       []system.Role // parts that ended by themselves, each time
 
-	Wishes     int
-	Accepted   int // rows
+	Requests   int
+	Accepted   int // number of rows
 	Completed  int
 	Failed     int // refused by KOS
 	Refused    int // not accepted
@@ -25,19 +25,18 @@ type Report struct {
 	Orders     int // in KOS's log
 
 	Findings []Finding
-	Answers  map[string]int // how customers' calls ended, how often
-	// Settled is how long after the last recovery the last accepted change was
-	// final.
+	Answers  map[string]int // number of customers' calls by result
+	// Settled is how long after the last recovery the last accepted change became final.
 	Settled time.Duration
 	Took    time.Duration
 }
 
-func newReport(truths Truths, ready time.Time) Report {
+func newReport(records Records, ready time.Time) Report {
 	report := Report{
-		Wishes: len(truths.Told), Accepted: len(truths.Rows), Orders: len(truths.Orders),
-		Findings: Compare(truths), Settled: settled(truths.Rows, ready),
+		Requests: len(records.Observed), Accepted: len(records.Rows), Orders: len(records.Orders),
+		Findings: Compare(records), Settled: settled(records.Rows, ready),
 	}
-	for _, row := range truths.Rows {
+	for _, row := range records.Rows {
 		switch row.Status {
 		case api.Completed:
 			report.Completed++
@@ -45,18 +44,18 @@ func newReport(truths Truths, ready time.Time) Report {
 			report.Failed++
 		}
 	}
-	for _, told := range truths.Told {
+	for _, observed := range records.Observed {
 		switch {
-		case told.Refusal != "":
+		case observed.Refusal != "":
 			report.Refused++
-		case len(told.Answers) == 0:
+		case len(observed.Answers) == 0:
 			report.Unanswered++
 		}
 	}
 	return report
 }
 
-// count returns how many findings are of a kind.
+// count returns the number of findings of a kind.
 func (r Report) count(kind Kind) int {
 	n := 0
 	for _, finding := range r.Findings {
@@ -67,32 +66,31 @@ func (r Report) count(kind Kind) int {
 	return n
 }
 
-// Faults returns everything that must not be, for people; none if the system
-// has kept its promise.
+// Faults returns the violated requirements; none if the guarantee holds.
 func (r Report) Faults() []string {
 	var faults []string
 	for _, finding := range r.Findings {
 		faults = append(faults, string(finding.Kind)+": "+finding.What)
 	}
-	if r.Settled > patience {
+	if r.Settled > settleTimeout {
 		faults = append(faults, fmt.Sprintf("the last change became final %s after the last recovery", r.Settled))
 	}
-	// Customers know their plans: whoever is refused was told something wrong.
+	// Customers know their plans, so a refusal means that they got wrong data.
 	if r.Refused > 0 {
 		faults = append(faults, fmt.Sprintf("%d changes were refused", r.Refused))
 	}
 	if r.Unanswered > 0 {
-		faults = append(faults, fmt.Sprintf("%d customers never got an answer", r.Unanswered))
+		faults = append(faults, fmt.Sprintf("%d changes were never answered", r.Unanswered))
 	}
 	for _, kind := range slices.Sorted(maps.Keys(r.Answers)) {
-		if strings.Contains(kind, ": 500") { // what is away for a while is 502 or 503
-			faults = append(faults, fmt.Sprintf("%d answers were faults of ours: %s", r.Answers[kind], kind))
+		if strings.Contains(kind, ": 500") { // an unavailable part is 502 or 503
+			faults = append(faults, fmt.Sprintf("%d answers were internal errors: %s", r.Answers[kind], kind))
 		}
 	}
 	return faults
 }
 
-// TableHead heads the rows of the table.
+// TableHead is the head of the table of runs.
 const TableHead = `| seed | changes | kills | pauses | completed | failed | repeated | lost | twice | disagreeing | last one final after | took |
 |---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|`
 
@@ -104,7 +102,7 @@ func (r Report) TableRow(seed uint64) string {
 		r.Settled.Round(100*time.Millisecond), r.Took.Round(time.Second))
 }
 
-// repeated returns how often customers had to ask again.
+// repeated returns the number of retries.
 func (r Report) repeated() int {
 	asked := 0
 	for kind, n := range r.Answers {
@@ -112,15 +110,15 @@ func (r Report) repeated() int {
 			asked += n
 		}
 	}
-	return asked - r.Wishes
+	return asked - r.Requests
 }
 
-// String tells all of it, for people.
+// String formats the whole report.
 func (r Report) String() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%d changes accepted: %d completed, %d failed; KOS has %d orders; %d refused, %d unanswered\n",
 		r.Accepted, r.Completed, r.Failed, r.Orders, r.Refused, r.Unanswered)
-	fmt.Fprintf(&out, "%d kills, %d pauses; ended by themselves: %v\n", r.Kills, r.Pauses, r.Fell)
+	fmt.Fprintf(&out, "%d kills, %d pauses; ended by themselves: %v\n", r.Kills, r.Pauses, r.Crashed)
 	for _, kind := range slices.Sorted(maps.Keys(r.Answers)) {
 		fmt.Fprintf(&out, "%6d  %s\n", r.Answers[kind], kind)
 	}

@@ -16,26 +16,25 @@ import (
 )
 
 const (
-	// runTimeout bounds the whole of the harm. It takes that long only if
-	// customers do not get on.
+	// runTimeout bounds the disruptions. It is reached only if customers make no progress.
 	runTimeout = 25 * time.Minute
-	// patience is how long after the last recovery a change may take. The
-	// breaker towards KOS alone stays open for 60 s.
-	patience = 90 * time.Second
+	// settleTimeout is how long after the last recovery a change may take. The breaker towards KOS
+	// alone stays open for 60 s.
+	settleTimeout = 90 * time.Second
 )
 
-// run is a run under way.
+// run is a run in progress.
 type run struct {
 	*scene
 	plan Plan
 	done *progress
 
 	customers []*customer
-	saboteur  *saboteur
+	injector  *injector
 }
 
-// Run starts the system, does what the plan says, stops the system and reports
-// what became of it. Its error says that there was nothing to compare.
+// Run starts the system, executes the plan, stops the system and reports. It returns an error if
+// there was nothing to compare.
 func Run(ctx context.Context, plan Plan, out io.Writer) (report Report, err error) {
 	started := time.Now()
 	scene, err := openScene(ctx, kos.Unlimited, out)
@@ -43,26 +42,26 @@ func Run(ctx context.Context, plan Plan, out io.Writer) (report Report, err erro
 		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, scene.Close(ctx)) }()
-	r := &run{scene: scene, plan: plan, done: newProgress(), saboteur: newSaboteur(scene.System, scene.Say)}
+	r := &run{scene: scene, plan: plan, done: newProgress(), injector: newInjector(scene.System, scene.Say)}
 	if err := r.prepare(ctx); err != nil {
 		return Report{}, err
 	}
-	ready, err := r.harm(ctx)
+	ready, err := r.disrupt(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	truths, err := r.audit(ctx, ready)
+	records, err := r.audit(ctx, ready)
 	if err != nil {
 		return Report{}, err
 	}
-	report = newReport(truths, ready)
-	report.Kills, report.Pauses, report.Fell = r.saboteur.kills, r.saboteur.pauses, r.saboteur.fell
+	report = newReport(records, ready)
+	report.Kills, report.Pauses, report.Crashed = r.injector.kills, r.injector.pauses, r.injector.crashed
 	report.Answers = r.answers()
 	report.Took = time.Since(started)
 	return report, nil
 }
 
-// prepare seeds customers, tells KOS how to behave, and lets everybody in.
+// prepare seeds customers, configures KOS and logs everyone in.
 func (r *run) prepare(ctx context.Context) error {
 	err := errors.Join(
 		r.Seed(ctx, len(r.plan.Customers)),
@@ -74,10 +73,10 @@ func (r *run) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for n, wishes := range r.plan.Customers {
+	for n, requests := range r.plan.Customers {
 		c := r.customer(n)
-		c.wishes, c.done = wishes, r.done
-		if err := c.enter(); err != nil {
+		c.requests, c.done = requests, r.done
+		if err := c.login(); err != nil {
 			return err
 		}
 		r.customers = append(r.customers, c)
@@ -85,58 +84,58 @@ func (r *run) prepare(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// harm lets the customers live while the system is harmed. It returns when
-// everything was ready again.
-func (r *run) harm(ctx context.Context) (ready time.Time, err error) {
+// disrupt runs the customers while the system is disrupted. It returns when everything is ready
+// again.
+func (r *run) disrupt(ctx context.Context) (ready time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
 	watched, unwatch := context.WithCancel(ctx)
 	defer unwatch()
 	var living, watching sync.WaitGroup
 	var broken error
-	watching.Go(func() { broken = r.saboteur.supervise(watched) })
+	watching.Go(func() { broken = r.injector.supervise(watched) })
 
 	start := time.Now()
 	for _, c := range r.customers {
-		living.Go(func() { c.live(ctx, start) })
+		living.Go(func() { c.run(ctx, start) })
 	}
-	err = r.saboteur.run(ctx, r.plan.Harms, r.done)
+	err = r.injector.run(ctx, r.plan.Disruptions, r.done)
 	if err != nil {
 		cancel()
 	}
 	ready = time.Now()
-	r.Say("all harm is done and everything ready after %s", ready.Sub(start).Round(time.Second))
+	r.Say("all disruptions are done and everything is ready after %s", ready.Sub(start).Round(time.Second))
 	living.Wait()
 	unwatch()
 	watching.Wait()
 	return ready, errors.Join(err, broken)
 }
 
-// audit waits until all changes are final, or should be, and asks all three.
-func (r *run) audit(ctx context.Context, ready time.Time) (truths Truths, err error) {
-	late, cancel := context.WithDeadline(ctx, latest(ready.Add(patience), time.Now().Add(patience)))
+// audit waits until all changes are final, or a timeout, and collects the three records.
+func (r *run) audit(ctx context.Context, ready time.Time) (records Records, err error) {
+	late, cancel := context.WithDeadline(ctx, latest(ready.Add(settleTimeout), time.Now().Add(settleTimeout)))
 	defer cancel()
 	for {
-		if truths.Rows, err = r.database.rows(ctx); err != nil {
-			return Truths{}, err
+		if records.Rows, err = r.database.rows(ctx); err != nil {
+			return Records{}, err
 		}
-		if allFinal(truths.Rows) || proc.Pause(late, glance) != nil {
+		if allFinal(records.Rows) || proc.Pause(late, minWait) != nil {
 			break
 		}
 	}
-	if truths.Orders, err = r.KOS.Orders(string(stage.Products)); err != nil {
-		return Truths{}, err
+	if records.Orders, err = r.KOS.Orders(string(stage.Products)); err != nil {
+		return Records{}, err
 	}
-	truths.Shown = map[string]string{}
+	records.Shown = map[string]string{}
 	for _, c := range r.customers {
-		truths.Told = append(truths.Told, c.told...)
+		records.Observed = append(records.Observed, c.observed...)
 		seen := c.api.Subscription(c.line)
 		if !seen.Succeeded() {
-			return Truths{}, fmt.Errorf("plan of a line: %s", seen)
+			return Records{}, fmt.Errorf("plan of a line: %s", seen)
 		}
-		truths.Shown[c.line] = seen.Data.Current.Code
+		records.Shown[c.line] = seen.Data.Current.Code
 	}
-	return truths, ctx.Err()
+	return records, ctx.Err()
 }
 
 func latest(a, b time.Time) time.Time {
@@ -155,7 +154,7 @@ func allFinal(rows []Row) bool {
 	return true
 }
 
-// answers returns how many answers of each kind customers got.
+// answers returns the number of answers of each kind.
 func (r *run) answers() map[string]int {
 	all := map[string]int{}
 	for _, c := range r.customers {

@@ -7,14 +7,14 @@ import (
 	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
 )
 
-// scene is the stage with what is looked at besides: the service's rows.
+// scene is the stage with access to the service's rows.
 type scene struct {
 	*stage.Stage
 
 	database database
 }
 
-// openScene starts the system with nothing in it, and with variables of its own.
+// openScene starts an empty system with additional environment variables.
 func openScene(ctx context.Context, env []string, out io.Writer) (*scene, error) {
 	s, err := stage.Open(ctx, "chaos", env, out)
 	if err != nil {
@@ -23,7 +23,7 @@ func openScene(ctx context.Context, env []string, out io.Writer) (*scene, error)
 	return &scene{s, openDatabase(s.Secrets)}, nil
 }
 
-// customer returns one of the seeded users, who has not logged in yet.
+// customer returns a seeded user who has not logged in.
 func (s *scene) customer(n int) *customer {
 	return &customer{
 		api: s.Client(), user: stage.User(n), line: stage.Line(n),

@@ -1,6 +1,4 @@
-// Package drills exercises KOS's troubles, one at a time, on the real system
-// under a steady load: regulars, who ask again and again for bills that were
-// seen before, and newcomers, who ask for what nobody has asked for yet. It
-// reports, as a picture too, what they got in each second, and says what of it
-// must not have been.
+// Package drills runs the real system through one KOS trouble at a time under a steady load:
+// regulars request bills that have been seen before, newcomers request bills that only KOS has. It
+// reports the answers of each second, with a chart, and checks them against bounds.
 package drills

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-func TestDrillsAreFound(t *testing.T) {
+func TestFind(t *testing.T) {
 	t.Parallel()
 	var names []string
 	for _, drill := range All {
 		found, err := Find(drill.Name)
-		if err != nil || found.Story != drill.Story || slices.Contains(names, drill.Name) {
+		if err != nil || found.Description != drill.Description || slices.Contains(names, drill.Name) {
 			t.Errorf("%s: %v", drill.Name, err)
 		}
 		names = append(names, drill.Name)
 		if drill.Quiet == 0 || drill.For < time.Second || drill.Bounds.Longest == 0 {
-			t.Errorf("%s compares nothing", drill.Name)
+			t.Errorf("%s has no bounds", drill.Name)
 		}
 	}
 	if _, err := Find("mumps"); err == nil || !strings.Contains(err.Error(), "hang") {
@@ -27,7 +27,7 @@ func TestDrillsAreFound(t *testing.T) {
 	}
 }
 
-func TestOnlyLimitsThatMatterAreReal(t *testing.T) {
+func TestEnvKeepsRequiredLimits(t *testing.T) {
 	t.Parallel()
 	const raised = "KOS_BILL_INQUIRY_PER_MINUTE=3000"
 	for _, drill := range append(All, Short()) {
@@ -38,7 +38,7 @@ func TestOnlyLimitsThatMatterAreReal(t *testing.T) {
 	}
 }
 
-func TestGaugesAreRead(t *testing.T) {
+func TestReadGauge(t *testing.T) {
 	t.Parallel()
 	const metrics = "# HELP go_goroutines Number\ngo_goroutines 42\nprocess_resident_memory_bytes 5.24288e+07\n"
 	gauge, err := readGauge(strings.NewReader(metrics), began)

@@ -12,11 +12,11 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 )
 
-// enabled is the variable without which no system is started: it needs the
+// enabled is the environment variable that enables this test, because the system occupies the
 // machine's ports for minutes.
 const enabled = "PHONEBILL_E2E"
 
-// Without a name it is the short drill, for every day.
+// The default is the short drill for regular test runs.
 var trouble = flag.String("trouble", "", "`name` of the drill, or all")
 
 func TestDrill(t *testing.T) { //nolint:paralleltest // a machine runs one system at a time
@@ -30,7 +30,7 @@ func TestDrill(t *testing.T) { //nolint:paralleltest // a machine runs one syste
 	}
 }
 
-// chosen returns the drills that the flag names.
+// chosen returns the drills of the flag.
 func chosen(t *testing.T) []drills.Drill {
 	t.Helper()
 	switch *trouble {

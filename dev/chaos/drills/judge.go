@@ -8,13 +8,13 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// Finding is something that must hold, and whether it does.
+// Finding is the result of one check.
 type Finding struct {
-	Says  string // with what was found
+	Says  string // description with the measured value
 	Wrong bool
 }
 
-// Faults returns what does not hold, for people.
+// Faults returns the descriptions of failed checks.
 func (r Report) Faults() []string {
 	var faults []string
 	for _, finding := range r.Findings() {
@@ -25,7 +25,7 @@ func (r Report) Faults() []string {
 	return faults
 }
 
-// Findings are all that must hold in the drill.
+// Findings returns the results of all checks of the drill.
 func (r Report) Findings() []Finding {
 	f := &findings{}
 	r.judgeAnswers(f)
@@ -43,14 +43,14 @@ func (f *findings) add(wrong bool, format string, args ...any) {
 	f.all = append(f.all, Finding{fmt.Sprintf(format, args...), wrong})
 }
 
-// bound adds a finding about a time that has a bound, unless that is zero.
+// bound adds a check of a duration, unless most is zero.
 func (f *findings) bound(is, most time.Duration, what string) {
 	if most > 0 {
 		f.add(is > most, "%s: %s; at most %s", what, short(is), short(most))
 	}
 }
 
-// short rounds a time for people.
+// short rounds a duration for display.
 func short(d time.Duration) time.Duration {
 	switch {
 	case d < 10*time.Millisecond:
@@ -61,14 +61,14 @@ func short(d time.Duration) time.Duration {
 	return d.Round(100 * time.Millisecond)
 }
 
-// judgeAnswers: who asks for what was seen before is answered, come what may.
+// judgeAnswers checks that every regular is answered.
 func (r Report) judgeAnswers(f *findings) {
 	lost := got(r.Regulars, waiting, refused, failed)
 	f.add(len(lost) > 0 || len(r.Regulars) == 0,
-		"inquiries about what was seen before that were not answered: %d of %d%s", len(lost), len(r.Regulars), first(lost))
+		"regular requests that were not answered: %d of %d%s", len(lost), len(r.Regulars), first(lost))
 }
 
-// first tells the first of calls that should not be.
+// first formats the first of the calls.
 func first(calls []traffic.Call) string {
 	if len(calls) == 0 {
 		return ""
@@ -79,8 +79,8 @@ func first(calls []traffic.Call) string {
 func (r Report) judgeNewcomers(f *findings) {
 	b, all := r.Drill.Bounds, r.newcomers(r.whole(), true)
 	lost := got(all, failed)
-	f.add(len(lost) > 0, "newcomers' calls that got neither an answer nor a time to come back: %d of %d%s", len(lost), len(all), first(lost))
-	f.add(r.unserved() > 0 || len(r.Newcomers) == 0, "newcomers who have no bill in the end: %d of %d", r.unserved(), len(r.Newcomers))
+	f.add(len(lost) > 0, "newcomers' calls that got neither an answer nor a retry time: %d of %d%s", len(lost), len(all), first(lost))
+	f.add(r.unserved() > 0 || len(r.Newcomers) == 0, "newcomers without a bill at the end: %d of %d", r.unserved(), len(r.Newcomers))
 	if b.AllServed {
 		turned := got(all, refused)
 		f.add(len(turned) > 0, "newcomers' calls that were refused: %d of %d%s", len(turned), len(all), first(turned))
@@ -93,11 +93,11 @@ func (r Report) judgeNewcomers(f *findings) {
 	if b.Once {
 		twice := 0
 		for _, newcomer := range r.Newcomers {
-			if newcomer.cameTwice() {
+			if newcomer.returnedTwice() {
 				twice++
 			}
 		}
-		f.add(twice > 0, "newcomers who came back in time and found no bill: %d", twice)
+		f.add(twice > 0, "newcomers who retried on time and found no bill: %d", twice)
 	}
 	f.bound(r.lastServed(), b.Served, "from the first newcomer to the last one's bill")
 }
@@ -107,27 +107,26 @@ func (r Report) judgeTimes(f *findings) {
 	before, during := r.regulars(r.quiet()), r.regulars(r.trouble())
 	everybody := append(r.regulars(r.whole()), r.newcomers(r.whole(), true)...)
 	f.bound(slowest(everybody).Took, b.Longest, "the longest wait for an answer")
-	f.bound(traffic.Quantile(during, 0.99), b.Glance, "99 of 100 answers about what was seen before come within")
-	f.bound(traffic.Median(got(r.newcomers(r.trouble(), true), refused)), b.Refusal, "a refusal takes, as the median")
+	f.bound(traffic.Quantile(during, 0.99), b.SoftTimeout, "99th percentile of regular answers")
+	f.bound(traffic.Median(got(r.newcomers(r.trouble(), true), refused)), b.Refusal, "median duration of a refusal")
 	r.compare(f, b.Slower, "the median", traffic.Median(before), traffic.Median(during))
 	r.compare(f, b.Tail, "the 99th percentile", traffic.Quantile(before, 0.99), traffic.Quantile(during, 0.99))
 }
 
-// compare adds a finding about two times whose ratio has a bound, unless that is
-// zero.
+// compare adds a check of a ratio of two durations, unless most is zero.
 func (r Report) compare(f *findings, most float64, what string, before, during time.Duration) {
 	if most > 0 {
 		ratio := float64(during) / float64(max(before, 1))
-		f.add(ratio > most || before == 0, "%s of answers about what was seen before: %s, %s before, that is %.2f times; at most %.1f",
+		f.add(ratio > most || before == 0, "%s of regular answers: %s, %s before, that is %.2f times; at most %.1f",
 			what, short(during), short(before), ratio, most)
 	}
 }
 
-// judgeAge: old answers say so, and only while they must be given.
+// judgeAge checks the ages of answers, and that stale ones are marked and temporary.
 func (r Report) judgeAge(f *findings) {
 	b, during := r.Drill.Bounds, r.regulars(r.trouble())
 	if b.Stale {
-		f.add(len(got(during, stale)) == 0, "answers in the trouble that are marked as old: %d of %d", len(got(during, stale)), len(during))
+		f.add(len(got(during, stale)) == 0, "stale answers during the trouble: %d of %d", len(got(during, stale)), len(during))
 	}
 	if b.Unmarked > 0 {
 		var oldest time.Duration
@@ -136,10 +135,10 @@ func (r Report) judgeAge(f *findings) {
 				oldest = max(oldest, call.Start.Sub(call.AsOf))
 			}
 		}
-		f.bound(oldest, b.Unmarked, "answers about this month in the trouble that are not marked as old are as old as")
+		f.bound(oldest, b.Unmarked, "maximum age of answers about this month not marked stale")
 	}
 	if b.Fresh > 0 {
-		f.bound(max(0, lastStale(r.Regulars).Sub(r.Over)), b.Fresh, "after the trouble, old answers are given for")
+		f.bound(max(0, lastStale(r.Regulars).Sub(r.Over)), b.Fresh, "stale answers after the trouble for")
 		f.add(lastFresh(r.Regulars).Before(r.Over), "fresh answers are given after the trouble")
 	}
 }
@@ -157,7 +156,7 @@ func (r Report) judgeKOS(f *findings) {
 	b := r.Drill.Bounds
 	if b.Calls > 0 {
 		n := r.calls(r.trouble(), 0)
-		f.add(n >= b.Calls, "calls that reached KOS in the trouble: %d; fewer than %d", n, b.Calls)
+		f.add(n >= b.Calls, "calls that reached KOS during the trouble: %d; fewer than %d", n, b.Calls)
 	}
 	if b.Limited {
 		n := r.calls(r.whole(), http.StatusTooManyRequests)
@@ -168,8 +167,8 @@ func (r Report) judgeKOS(f *findings) {
 	}
 }
 
-// Room to breathe: what waits for KOS has a few goroutines each, and the heap
-// grows until it is collected.
+// Tolerances: each request that waits for KOS has a few goroutines, and the heap grows until the
+// next collection.
 const (
 	moreGoroutines, someGoroutines = 1.5, 50
 	moreMemory, someMemory         = 1.25, 16 // MB
@@ -185,6 +184,6 @@ func (r Report) judgeSystem(f *findings) {
 		f.add(large > moreMemory*small+someMemory || small == 0, "memory at most: %.0f MB, %.0f MB before", large, small)
 	}
 	if b.SameParts {
-		f.add(len(r.Changed) > 0, "what did not recover by itself: %d %q", len(r.Changed), r.Changed)
+		f.add(len(r.Changed) > 0, "parts that did not recover by themselves: %d %q", len(r.Changed), r.Changed)
 	}
 }

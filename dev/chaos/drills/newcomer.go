@@ -11,44 +11,43 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// Newcomer is somebody who asked for a bill that nobody had asked for, and what
-// became of that.
+// Newcomer is a client that requests an uncached bill, with the results.
 type Newcomer struct {
 	Line   string
 	Came   time.Time
-	Async  bool // preferred not to wait
+	Async  bool // sends Prefer: respond-async
 	Visits []traffic.Call
-	// Served is when the bill was there; zero if it never was.
+	// Served is when the bill arrived; zero if it never did.
 	Served time.Time
 }
 
-// cameTwice reports whether the newcomer, told when to come back for the bill,
-// was there in time and did not find it.
-func (n *Newcomer) cameTwice() bool {
-	told := false
+// returnedTwice reports whether the newcomer retried after Retry-After and still did not find the
+// bill.
+func (n *Newcomer) returnedTwice() bool {
+	retryGiven := false
 	for _, visit := range n.Visits {
-		if visit.Asked == progress { // who asks at Location is not told to come back
+		if visit.Asked == progress { // polls at Location do not count
 			return false
 		}
-		if told && !visit.OK {
+		if retryGiven && !visit.OK {
 			return true
 		}
-		told = visit.Got == waiting
+		retryGiven = visit.Got == waiting
 	}
 	return false
 }
 
 const (
-	// shortestLook and longestLook bound how often somebody looks at Location:
-	// after half of the estimate.
-	shortestLook, longestLook = time.Second, 20 * time.Second
-	// afterFailure is when somebody comes back who was not told.
+	// shortestPoll and longestPoll bound the polling interval at Location, which is half of the
+	// estimate.
+	shortestPoll, longestPoll = time.Second, 20 * time.Second
+	// afterFailure is the retry interval without Retry-After.
 	afterFailure = time.Second
 )
 
-// live asks for a month's bill until it is there, as the answers say: at
-// Location if there is one, else again, but never before Retry-After.
-func (n *Newcomer) live(ctx context.Context, p person, month string) {
+// run requests a month's bill until it arrives: at Location if there is one, otherwise with retries
+// after Retry-After.
+func (n *Newcomer) run(ctx context.Context, p person, month string) {
 	n.Line, n.Came = p.line, time.Now()
 	for {
 		pause, location := n.ask(p, month)
@@ -56,7 +55,7 @@ func (n *Newcomer) live(ctx context.Context, p person, month string) {
 			if proc.Pause(ctx, pause) != nil {
 				return
 			}
-			pause, location = n.look(p, location)
+			pause, location = n.poll(p, location)
 		}
 		if !n.Served.IsZero() || proc.Pause(ctx, pause) != nil {
 			return
@@ -64,8 +63,8 @@ func (n *Newcomer) live(ctx context.Context, p person, month string) {
 	}
 }
 
-// ask asks for the bill. It returns when to come back, and where to ask then if
-// not for the bill itself.
+// ask requests the bill. It returns the time until the next request, and the location to poll, if
+// any.
 func (n *Newcomer) ask(p person, month string) (pause time.Duration, location string) {
 	if !n.Async {
 		begun, answer := time.Now(), p.api.Inquire(p.line, month)
@@ -80,8 +79,8 @@ func (n *Newcomer) ask(p person, month string) (pause time.Duration, location st
 	return until(answer.Header), ""
 }
 
-// look asks what became of an inquiry; see ask.
-func (n *Newcomer) look(p person, id string) (pause time.Duration, location string) {
+// poll requests the state of an inquiry; see ask.
+func (n *Newcomer) poll(p person, id string) (pause time.Duration, location string) {
 	begun, answer := time.Now(), p.api.Result(id)
 	got := grade(answer, answer.Data.Stale, answer.Data.Bill != nil)
 	if answer.Succeeded() && answer.Data.Status == "PROCESSING" {
@@ -91,13 +90,13 @@ func (n *Newcomer) look(p person, id string) (pause time.Duration, location stri
 	switch {
 	case got == waiting:
 		return estimate(answer.Data), id
-	case answer.Succeeded(): // it has failed: a new inquiry may not
+	case answer.Succeeded(): // the inquiry has failed; a new one may succeed
 		return afterFailure, ""
 	}
 	return until(answer.Header), id
 }
 
-// note remembers a visit; the first one that brings the bill is the last.
+// note records a visit. The first one with the bill is the last.
 func (n *Newcomer) note(visit traffic.Call) {
 	n.Visits = append(n.Visits, visit)
 	if visit.OK {
@@ -109,8 +108,8 @@ func until(header http.Header) time.Duration { return max(retryAfter(header), af
 
 func estimate(waits api.Result) time.Duration {
 	if waits.EstimatedSeconds == nil {
-		return shortestLook
+		return shortestPoll
 	}
 	half := time.Duration(*waits.EstimatedSeconds) * time.Second / 2
-	return min(max(half, shortestLook), longestLook)
+	return min(max(half, shortestPoll), longestPoll)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// reply is what the API answers to a call.
+// reply is an answer of the fake API.
 type reply struct {
 	status int
 	header map[string]string
@@ -35,8 +35,7 @@ func failure(code string) string {
 	return fmt.Sprintf(`{"success":false,"error":{"code":%q}}`, code)
 }
 
-// script answers calls with these replies, in their order, and then with the
-// last one again. It takes down what was asked.
+// script answers calls with these replies in order, repeats the last one, and records the requests.
 type script struct {
 	mu      sync.Mutex
 	replies []reply
@@ -73,7 +72,7 @@ func customer(t *testing.T, replies ...reply) (person, *script) {
 	return person{api.New(server.URL, api.Timed(http.DefaultTransport)), ourLine}, s
 }
 
-// kinds returns what came of calls.
+// kinds returns the kinds of answers.
 func kinds(calls []traffic.Call) (all []string) {
 	for _, call := range calls {
 		all = append(all, call.Got)
@@ -81,7 +80,7 @@ func kinds(calls []traffic.Call) (all []string) {
 	return all
 }
 
-func TestAnswersAreToldApart(t *testing.T) {
+func TestAnswersAreClassified(t *testing.T) {
 	t.Parallel()
 	soon := map[string]string{"Retry-After": "3"}
 	for want, replies := range map[string][]reply{
@@ -90,9 +89,9 @@ func TestAnswersAreToldApart(t *testing.T) {
 		waiting: {{202, nil, `{"success":true,"data":{}}`}, {503, soon, failure("INQUIRY_IN_PROGRESS")}},
 		refused: {{503, soon, failure("KOS_UNAVAILABLE")}},
 		failed: {
-			{503, nil, failure("KOS_UNAVAILABLE")}, // does not say when to come back
+			{503, nil, failure("KOS_UNAVAILABLE")}, // without Retry-After
 			{502, soon, ""}, {500, nil, failure("INTERNAL_ERROR")}, {401, nil, failure("TOKEN_INVALID")},
-			{200, nil, bill("01030000002", false)}, // somebody else's
+			{200, nil, bill("01030000002", false)}, // another customer's line
 			{200, nil, `{"success":true,"data":{"status":"COMPLETED"}}`},
 			{200, nil, failure("KOS_UNAVAILABLE")}, {200, nil, "<html>"},
 		},
@@ -106,7 +105,7 @@ func TestAnswersAreToldApart(t *testing.T) {
 	}
 }
 
-func TestWishesAreAsked(t *testing.T) {
+func TestRegularRequestMix(t *testing.T) {
 	t.Parallel()
 	p, script := customer(t, reply{200, nil, `{"success":true,"data":{"stale":true,"customerInfo":{"lineNumber":"01030000001"}}}`})
 	if got := p.visit(menu); got.Got != stale {
@@ -117,8 +116,8 @@ func TestWishesAreAsked(t *testing.T) {
 	}
 	count := map[string]int{}
 	for turn := range 100 {
-		count[wish(turn, true)]++
-		if wish(turn, false) == pastMonth {
+		count[nextRequest(turn, true)]++
+		if nextRequest(turn, false) == pastMonth {
 			t.Error("last month's bill is asked for")
 		}
 	}
@@ -127,13 +126,13 @@ func TestWishesAreAsked(t *testing.T) {
 	}
 }
 
-func TestNewcomerComesBack(t *testing.T) {
+func TestNewcomerRetriesAfterRetryAfter(t *testing.T) {
 	t.Parallel()
 	soon := map[string]string{"Retry-After": "1"}
 	p, script := customer(t,
 		reply{503, soon, failure("KOS_UNAVAILABLE")}, reply{503, soon, failure("INQUIRY_IN_PROGRESS")}, reply{200, nil, bill(ourLine, false)})
 	var n Newcomer
-	n.live(t.Context(), p, month(0))
+	n.run(t.Context(), p, month(0))
 	if got := kinds(n.Visits); !slices.Equal(got, []string{refused, waiting, fresh}) || n.Served.IsZero() {
 		t.Errorf("got %v, served at %s", got, n.Served)
 	}
@@ -145,9 +144,9 @@ func TestNewcomerComesBack(t *testing.T) {
 	}
 }
 
-func TestNewcomerWhoDoesNotWaitLooks(t *testing.T) {
+func TestAsyncNewcomerPolls(t *testing.T) {
 	t.Parallel()
-	inLine, err := json.Marshal(map[string]any{"success": true, "data": map[string]any{
+	queued, err := json.Marshal(map[string]any{"success": true, "data": map[string]any{
 		"requestId": "id-1", "status": "PROCESSING", "queuePosition": 3, "estimatedSeconds": 1,
 	}})
 	if err != nil {
@@ -155,38 +154,38 @@ func TestNewcomerWhoDoesNotWaitLooks(t *testing.T) {
 	}
 	location := map[string]string{"Location": "/api/v1/bills/inquiry/id-1"}
 	p, script := customer(t,
-		reply{202, location, string(inLine)}, reply{200, nil, string(inLine)},
-		reply{200, nil, `{"success":true,"data":{"status":"FAILED"}}`}, reply{202, location, string(inLine)},
+		reply{202, location, string(queued)}, reply{200, nil, string(queued)},
+		reply{200, nil, `{"success":true,"data":{"status":"FAILED"}}`}, reply{202, location, string(queued)},
 		reply{200, nil, bill(ourLine, false)})
 	n := Newcomer{Async: true}
-	n.live(t.Context(), p, month(0))
+	n.run(t.Context(), p, month(0))
 	if got := kinds(n.Visits); !slices.Equal(got, []string{waiting, waiting, failed, waiting, fresh}) {
 		t.Errorf("got %v", got)
 	}
-	ask, look := "POST /api/v1/bills/inquiry respond-async", "GET /api/v1/bills/inquiry/id-1 "
-	if want := []string{ask, look, look, ask, look}; !slices.Equal(script.asked(), want) {
+	ask, poll := "POST /api/v1/bills/inquiry respond-async", "GET /api/v1/bills/inquiry/id-1 "
+	if want := []string{ask, poll, poll, ask, poll}; !slices.Equal(script.asked(), want) {
 		t.Errorf("asked %q", script.asked())
 	}
 }
 
-func TestLooksGetRarerWithTheEstimate(t *testing.T) {
+func TestPollIntervalFollowsTheEstimate(t *testing.T) {
 	t.Parallel()
 	for seconds, want := range map[int]time.Duration{0: time.Second, 1: time.Second, 10: 5 * time.Second, 600: 20 * time.Second} {
 		if got := estimate(api.Result{EstimatedSeconds: &seconds}); got != want {
 			t.Errorf("%d s: %s, want %s", seconds, got, want)
 		}
 	}
-	if got := estimate(api.Result{}); got != shortestLook {
+	if got := estimate(api.Result{}); got != shortestPoll {
 		t.Errorf("without an estimate: %s", got)
 	}
 }
 
-func TestEachNewcomerHasAQuestionOfItsOwn(t *testing.T) {
+func TestNewcomersHaveDistinctInquiries(t *testing.T) {
 	t.Parallel()
 	p, _ := customer(t, reply{200, nil, bill(ourLine, false)})
 	others := newcomers{people: []person{p, {p.api, "01030000002"}}, months: 2}
 	life, end := context.WithCancel(t.Context())
-	end() // one visit each will do
+	end() // one visit each suffices
 	others.come(t.Context(), life, time.Millisecond)
 	others.lives.Wait()
 	stories := others.stories()

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// monthsEach is how many months a newcomer's line is asked about, each once.
+// monthsEach is the number of months requested for each line, each once.
 const monthsEach = 6
 
-// newcomers come one after the other, each with a question of its own.
+// newcomers arrive one by one, each with an inquiry of its own.
 type newcomers struct {
 	people []person
-	months int // that are asked for of each line
+	months int // requested for each line
 
 	mu    sync.Mutex
 	all   []*Newcomer
 	lives sync.WaitGroup
 }
 
-// come lets one come at every interval until ctx ends or there is no question
-// left; it returns then. They live until their own context ends.
+// come starts a newcomer at every interval until ctx ends or all inquiries are used up. They run
+// until life ends.
 func (n *newcomers) come(ctx, life context.Context, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -33,7 +33,7 @@ func (n *newcomers) come(ctx, life context.Context, every time.Duration) {
 	}
 }
 
-// next lets the next one come, and reports whether there was one.
+// next starts the next newcomer, and reports whether there was one.
 func (n *newcomers) next(life context.Context) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -41,16 +41,15 @@ func (n *newcomers) next(life context.Context) bool {
 	if number >= len(n.people)*n.months {
 		return false
 	}
-	// Neighbours in time ask about different lines, and in each month half of
-	// them do not wait.
+	// Consecutive newcomers use different lines, and in each month half of them are asynchronous.
 	p, back := n.people[number%len(n.people)], number/len(n.people)
 	newcomer := &Newcomer{Async: (number+back)%2 == 1}
 	n.all = append(n.all, newcomer)
-	n.lives.Go(func() { newcomer.live(life, p, month(back)) })
+	n.lives.Go(func() { newcomer.run(life, p, month(back)) })
 	return true
 }
 
-// stories returns what became of all. Nobody may live any more.
+// stories returns the results of all newcomers after they have ended.
 func (n *newcomers) stories() []Newcomer {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// What people ask for (traffic.Call.Asked).
+// Kinds of requests (traffic.Call.Asked).
 const (
 	thisMonth = "this month"
 	pastMonth = "past month"
@@ -21,23 +21,23 @@ const (
 	progress  = "progress" // of an inquiry
 )
 
-// What they get (traffic.Call.Got).
+// Kinds of answers (traffic.Call.Got).
 const (
 	fresh   = "fresh"
-	stale   = "stale"   // and marked so
-	waiting = "waiting" // 202, 503 INQUIRY_IN_PROGRESS, or still in line
-	refused = "503"     // with a time to come back
+	stale   = "stale"   // marked stale
+	waiting = "waiting" // 202, 503 INQUIRY_IN_PROGRESS, or still queued
+	refused = "503"     // with Retry-After
 	failed  = "failed"  // anything else
 )
 
-// person is somebody with a line, logged in.
+// person is a logged-in user with a line.
 type person struct {
 	api  *api.Client
 	line string
 }
 
-// enter lets a seeded user log in, who comes back when told that too many do.
-func enter(ctx context.Context, s *stage.Stage, n int) (person, error) {
+// login logs a seeded user in, with retries after 429.
+func login(ctx context.Context, s *stage.Stage, n int) (person, error) {
 	p := person{s.Client(), stage.Line(n)}
 	for {
 		answer := p.api.Login(stage.User(n), stage.Password)
@@ -50,7 +50,7 @@ func enter(ctx context.Context, s *stage.Stage, n int) (person, error) {
 	}
 }
 
-// visit asks for something.
+// visit sends a request of a kind.
 func (p person) visit(what string) traffic.Call {
 	switch what {
 	case menu:
@@ -70,13 +70,12 @@ func (p person) inquire(what, month string) traffic.Call {
 	return call
 }
 
-// mine reports whether a bill is the one that was asked for.
+// mine reports whether a bill is the requested one.
 func (p person) mine(bill *api.Bill, month string) bool {
 	return bill != nil && bill.Line == p.line && bill.Month == month[:4]+month[5:]
 }
 
-// grade tells what kind of answer somebody has got; right is whether an answer
-// that succeeded has what was asked for.
+// grade classifies an answer; right is whether a successful answer contains what was requested.
 func grade[T any](answer api.Answer[T], old, right bool) string {
 	code := answer.Failure.Error.Code
 	switch {
@@ -96,7 +95,7 @@ func grade[T any](answer api.Answer[T], old, right bool) string {
 	return refused
 }
 
-// visited notes a visit. For people it keeps the answer unless that was a bill.
+// visited records a visit, with the text of an answer other than a bill.
 func visited[T any](begun time.Time, what string, answer api.Answer[T], got string) traffic.Call {
 	call := traffic.Call{
 		Start: begun, Took: answer.Took, Status: answer.Status, Asked: what, Got: got, OK: got == fresh || got == stale,
@@ -107,7 +106,7 @@ func visited[T any](begun time.Time, what string, answer api.Answer[T], got stri
 	return call
 }
 
-// retryAfter returns how long a client is to stay away, 0 if it was not told.
+// retryAfter returns the Retry-After of an answer, or 0.
 func retryAfter(header http.Header) time.Duration {
 	seconds, err := strconv.Atoi(header.Get("Retry-After"))
 	if err != nil {
@@ -116,10 +115,10 @@ func retryAfter(header http.Header) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// seoul decides what month it is.
+// seoul is the time zone of billing months.
 var seoul = time.FixedZone("KST", 9*60*60)
 
-// month returns the month that is n months before this one, as YYYY-MM.
+// month returns the month n months ago, as YYYY-MM.
 func month(n int) string {
 	now := time.Now().In(seoul)
 	return time.Date(now.Year(), now.Month()-time.Month(n), 1, 0, 0, 0, 0, seoul).Format("2006-01")

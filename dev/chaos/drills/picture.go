@@ -13,16 +13,16 @@ var pictureSource string
 
 var pictureTemplate = template.Must(template.New("picture").Parse(pictureSource))
 
-// Measures of the picture, in pixels.
+// Dimensions in pixels.
 const (
 	pictureWidth = 980
 	plotLeft     = 64
 	plotRight    = 964
 	plotTop      = 84
-	plotGap      = 46 // between plots; has the next one's title
+	plotGap      = 46 // between plots; contains the next title
 )
 
-// picture is what the template draws.
+// picture is the input of the template.
 type picture struct {
 	Width, Height, Left, Right int
 	MarkX, TimesY              int
@@ -32,7 +32,7 @@ type picture struct {
 	Times                      []mark // of the time axis
 }
 
-// shade is a time that stands out.
+// shade is a highlighted time range.
 type shade struct {
 	X, Width float64
 	Color    string
@@ -44,15 +44,15 @@ type mark struct {
 	Name string
 }
 
-// TextY is where a mark of a vertical axis has its text.
+// TextY returns the position of the text of a mark on a vertical axis.
 func (m mark) TextY() float64 { return m.At + 4 }
 
-// draw writes the drill's picture.
+// draw writes the chart of the drill.
 func draw(out io.Writer, r Report) error {
 	t := newTimeline(r)
 	p := picture{
 		Width: pictureWidth, Left: plotLeft, Right: plotRight, MarkX: plotLeft - 6,
-		Title: "Drill: " + r.Drill.Name, Story: r.Drill.Story,
+		Title: "Drill: " + r.Drill.Name, Story: r.Drill.Description,
 	}
 	top := plotTop
 	for _, next := range []struct {
@@ -68,7 +68,7 @@ func draw(out io.Writer, r Report) error {
 	return pictureTemplate.Execute(out, p)
 }
 
-// x returns where a time since the beginning is.
+// x returns the position of a time since the start.
 func (t timeline) x(since time.Duration) float64 {
 	return plotLeft + (plotRight-plotLeft)*float64(since)/float64(t.step*time.Duration(len(t.moments)))
 }
@@ -85,7 +85,7 @@ func shades(r Report, t timeline) []shade {
 	return all
 }
 
-// times marks the time axis, which counts from the beginning of the trouble.
+// times returns the marks of the time axis, relative to the start of the trouble.
 func times(r Report, t timeline) []mark {
 	whole, quiet := int(r.Ended.Sub(r.Began).Seconds()), int(r.Trouble.Sub(r.Began).Seconds())
 	every := 5 // seconds

@@ -21,7 +21,7 @@ func TestTimelineCountsAndMeasures(t *testing.T) {
 		Began: began, Trouble: began.Add(2 * time.Second), Over: began.Add(3 * time.Second), Ended: began.Add(4 * time.Second),
 		Regulars: []traffic.Call{
 			regular(began.Add(100*time.Millisecond), fresh), regular(began.Add(200*time.Millisecond), stale),
-			regular(began.Add(999*time.Millisecond), fresh), // its answer comes a second later
+			regular(began.Add(999*time.Millisecond), fresh), // its answer arrives a second later
 			regular(began.Add(time.Hour), fresh),
 		},
 		Newcomers: []Newcomer{{Visits: []traffic.Call{
@@ -38,7 +38,7 @@ func TestTimelineCountsAndMeasures(t *testing.T) {
 	if first.got[fresh] != 1 || first.got[stale] != 1 || first.median != 10*time.Millisecond || first.slowest != 0 {
 		t.Errorf("the first second: %+v", first)
 	}
-	if second.got[fresh] != 1 || second.got[waiting] != 1 || second.got[inLine] != 1 || second.slowest != 1500*time.Millisecond {
+	if second.got[fresh] != 1 || second.got[waiting] != 1 || second.got[queued] != 1 || second.slowest != 1500*time.Millisecond {
 		t.Errorf("the next second: %+v", second)
 	}
 	if line.moments[3].got[fresh] != 1 {
@@ -66,12 +66,11 @@ func TestLongDrillHasLongerMoments(t *testing.T) {
 	}
 }
 
-// TestPictureIsWellFormed reads a picture with all that there may be, and one
-// with next to nothing.
+// TestPictureIsWellFormed checks a picture with all elements and one with few.
 func TestPictureIsWellFormed(t *testing.T) {
 	t.Parallel()
-	full := peace()
-	full.Gap, full.Drill.Story = struck.Add(-4*time.Second), "a < b & c"
+	full := healthy()
+	full.Gap, full.Drill.Description = struck.Add(-4*time.Second), "a < b & c"
 	empty := Report{Began: began, Trouble: began, Over: began, Ended: began}
 	for name, r := range map[string]Report{"full": full, "empty": empty} {
 		var out bytes.Buffer
@@ -105,7 +104,7 @@ func TestPictureIsWellFormed(t *testing.T) {
 
 func TestReportIsSaved(t *testing.T) {
 	t.Parallel()
-	r := peace()
+	r := healthy()
 	r.Newcomers[0].Served = time.Time{}
 	path, err := r.Save(filepath.Join(t.TempDir(), "new"))
 	if err != nil {
@@ -116,7 +115,7 @@ func TestReportIsSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, part := range []string{
-		"# Drill: peace", "(peace.svg)", "| **no** | newcomers who have no bill in the end: 1 of 2 |",
+		"# Drill: healthy", "(healthy.svg)", "| **no** | newcomers without a bill at the end: 1 of 2 |",
 		"| trouble | 1m0s | 600 | 11 | 589 | 0 | 10ms |",
 	} {
 		if !strings.Contains(string(text), part) {

@@ -15,32 +15,32 @@ type plot struct {
 	Layers      []layer
 }
 
-// Height is that of the plot without its title.
+// Height returns the height of the plot without its title.
 func (p plot) Height() int { return p.Bottom - p.Top }
 
-// TitleY and LegendY are where title and legend are.
+// TitleY and LegendY return the positions of title and legend.
 func (p plot) TitleY() int  { return p.Top - 8 }
 func (p plot) LegendY() int { return p.Top - 17 }
 
-// layer is a filled band, or a line, of a plot.
+// layer is a filled band or a line of a plot.
 type layer struct {
 	Name, Color, Path string
 	Line              bool
 	LegendX           float64
 }
 
-// LegendTextX is where the layer's name is.
+// LegendTextX returns the position of the layer's name.
 func (l layer) LegendTextX() float64 { return l.LegendX + 13 }
 
-// Colours that also people tell apart who see no red or green.
+// colors can be distinguished with red-green colour blindness.
 var colors = map[string]string{
-	fresh: "#3a9d6e", stale: "#e8b93b", waiting: "#5b8fd6", inLine: "#c9dbf3", refused: "#d9772f", failed: "#b3123f",
+	fresh: "#3a9d6e", stale: "#e8b93b", waiting: "#5b8fd6", queued: "#c9dbf3", refused: "#d9772f", failed: "#b3123f",
 	answered: "#3a9d6e", throttled: "#5b8fd6", broken: "#d9772f", unanswered: "#77358a",
 }
 
 func answersPlot(t timeline, top, bottom int) plot {
 	p := plot{Title: "answers a second", Top: top, Bottom: bottom}
-	p.stack(t, []string{fresh, stale, refused, failed, waiting, inLine}, func(m moment, kind string) float64 { return m.got[kind] })
+	p.stack(t, []string{fresh, stale, refused, failed, waiting, queued}, func(m moment, kind string) float64 { return m.got[kind] })
 	return p
 }
 
@@ -62,8 +62,7 @@ func memoryPlot(t timeline, top, bottom int) plot {
 	return p
 }
 
-// latencyPlot has a logarithmic scale: what is to be seen lies between a
-// millisecond and 8 s.
+// latencyPlot has a logarithmic scale from 1 ms to 10 s.
 func latencyPlot(t timeline, top, bottom int) plot {
 	p := plot{Title: "time until the answer", Top: top, Bottom: bottom}
 	const least, most = 1e-3, 10.0 // s
@@ -90,7 +89,7 @@ func latencyPlot(t timeline, top, bottom int) plot {
 	return p
 }
 
-// stack adds a band for each kind that there is, one on the other.
+// stack adds stacked bands for the kinds that occur.
 func (p *plot) stack(t timeline, kinds []string, value func(moment, string) float64) {
 	most := 1.0
 	for _, m := range t.moments {
@@ -116,7 +115,7 @@ func (p *plot) stack(t timeline, kinds []string, value func(moment, string) floa
 	p.place()
 }
 
-// line adds a line; where there is nothing to be seen it has a gap.
+// line adds a line with gaps where there is no value.
 func (p *plot) line(t timeline, color string, value func(moment) float64) {
 	most := 1.0
 	for _, m := range t.moments {
@@ -128,8 +127,8 @@ func (p *plot) line(t timeline, color string, value func(moment) float64) {
 	})})
 }
 
-// scale marks a linear axis from 0 to at least most, and returns where its
-// values are.
+// scale marks a linear axis from 0 to at least most, and returns the function from values to
+// positions.
 func (p *plot) scale(most float64) (y func(float64) float64) {
 	unit := math.Pow(10, math.Floor(math.Log10(most)))
 	for _, factor := range []float64{0.5, 1, 2, 5} {
@@ -146,7 +145,7 @@ func (p *plot) scale(most float64) (y func(float64) float64) {
 	return y
 }
 
-// place gives the names of layers their places beside the title.
+// place positions the legend beside the title.
 func (p *plot) place() {
 	const letter, square = 6.2, 26
 	x := plotLeft + letter*float64(len(p.Title)) + 2*square

@@ -11,9 +11,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
-// heal makes KOS as it is on most days, but for the limits that the drill is not
-// about.
-func (r *run) heal() error {
+// reset makes KOS behave normally, with the limits that the drill needs.
+func (r *run) reset() error {
 	well := kos.Behavior{Latency: kos.Latency{Min: 200, Max: 500}, ErrorShare: 0.005}
 	customers := well
 	if r.drill.RealLimit {
@@ -22,11 +21,11 @@ func (r *run) heal() error {
 	return errors.Join(r.KOS.Behave(kos.BillInquiry, well), r.KOS.Behave(kos.ProductInquiry, customers))
 }
 
-// prepareTimeout bounds how long it takes until everybody is there and has
-// looked around; where KOS's limit is real that alone is two minutes.
+// prepareTimeout bounds logins and warm-up; with KOS's real limit the warm-up alone takes two
+// minutes.
 const prepareTimeout = 10 * time.Minute
 
-// prepare lets everybody log in, and the regulars see what they will ask for.
+// prepare logs everyone in and warms the caches for the regulars.
 func (r *run) prepare(ctx context.Context) error {
 	d := r.drill
 	people, months := d.Crowd, 1
@@ -34,16 +33,16 @@ func (r *run) prepare(ctx context.Context) error {
 		questions := int((d.Quiet+d.For)/d.Every) + 1
 		people, months = (questions+monthsEach-1)/monthsEach, monthsEach
 	}
-	if err := errors.Join(r.Seed(ctx, d.Regulars+people), r.heal()); err != nil {
+	if err := errors.Join(r.Seed(ctx, d.Regulars+people), r.reset()); err != nil {
 		return err
 	}
-	r.Say("%d people log in, %d of them look around", d.Regulars+people, d.Regulars)
+	r.Say("%d people log in, %d of them poll around", d.Regulars+people, d.Regulars)
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	everybody, err := each(ctx, d.Regulars+people, func(n int) (person, error) {
-		p, err := enter(ctx, r.Stage, n)
+		p, err := login(ctx, r.Stage, n)
 		if err == nil && n < d.Regulars {
-			err = r.lookAround(ctx, p)
+			err = r.warmUp(ctx, p)
 		}
 		return p, err
 	})
@@ -55,8 +54,8 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
-// lookAround asks for everything that a regular will ask for, until it is there.
-func (r *run) lookAround(ctx context.Context, p person) error {
+// warmUp sends all kinds of a regular's requests until they are answered.
+func (r *run) warmUp(ctx context.Context, p person) error {
 	wishes := []string{thisMonth, menu}
 	if r.drill.Past {
 		wishes = append(wishes, pastMonth)
@@ -71,10 +70,10 @@ func (r *run) lookAround(ctx context.Context, p person) error {
 	return nil
 }
 
-// atOnce is how many log in at a time, or wait for KOS.
+// atOnce is the number of parallel logins and warm-ups.
 const atOnce = 32
 
-// each calls do for 0 to n-1, some at a time, and returns the results in order.
+// each calls do for 0 to n-1 with bounded parallelism, and returns the results in order.
 func each[T any](ctx context.Context, n int, do func(int) (T, error)) ([]T, error) {
 	results, faults := make([]T, n), make([]error, n)
 	next := make(chan int)

@@ -8,29 +8,28 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// Report is what became of a drill.
+// Report is the result of a drill.
 type Report struct {
 	Drill Drill
-	// Began is when all was well, Trouble when the trouble began, Over when it was
-	// over, and Ended when nobody looked any more. Gap is when regulars were kept
-	// from asking until the trouble began, because the caches were made to
-	// forget; zero if they were not.
+	// Began is the start of the quiet phase, Trouble and Over are the start and end of the trouble,
+	// and Ended is the end of the drill. Gap is when regulars were paused to clear the caches
+	// before the trouble; zero without that.
 	Began, Gap, Trouble, Over, Ended time.Time
 
 	Regulars  []traffic.Call
-	Newcomers []Newcomer // in the order in which they came
-	KOS       []KOSCall  // in their order
-	Gauges    []Gauge    // in their order
-	BadLine   string     // if there was one
-	Changed   []string   // what must not have been another after the trouble
+	Newcomers []Newcomer // by arrival
+	KOS       []KOSCall  // by time
+	Gauges    []Gauge    // by time
+	BadLine   string     // empty if there was none
+	Changed   []string   // parts that were restarted although they should not
 }
 
-// span is a time from which the start belongs to it and the end does not.
+// span is a half-open time range.
 type span struct{ from, to time.Time }
 
 func (s span) has(at time.Time) bool { return !at.Before(s.from) && at.Before(s.to) }
 
-// quiet, trouble and recovery are the phases.
+// quiet, trouble and recovery return the phases.
 func (r Report) quiet() span {
 	if !r.Gap.IsZero() {
 		return span{r.Began, r.Gap}
@@ -42,11 +41,11 @@ func (r Report) trouble() span  { return span{r.Trouble, r.Over} }
 func (r Report) recovery() span { return span{r.Over, r.Ended.Add(time.Hour)} }
 func (r Report) whole() span    { return span{r.Began, r.Ended.Add(time.Hour)} }
 
-// regulars returns the regulars' calls that began within a phase.
+// regulars returns the regulars' calls that began in a phase.
 func (r Report) regulars(phase span) []traffic.Call { return within(r.Regulars, phase) }
 
-// newcomers returns the newcomers' calls that began within a phase. Those about
-// the bad line are left out unless they are asked for.
+// newcomers returns the newcomers' calls that began in a phase. Calls about the bad line are
+// included only if badLine is true.
 func (r Report) newcomers(phase span, badLine bool) []traffic.Call {
 	var calls []traffic.Call
 	for _, newcomer := range r.Newcomers {
@@ -61,12 +60,12 @@ func within(calls []traffic.Call, phase span) []traffic.Call {
 	return slices.DeleteFunc(slices.Clone(calls), func(c traffic.Call) bool { return !phase.has(c.Start) })
 }
 
-// got returns the calls that got one of these kinds of answers.
+// got returns the calls with one of these kinds of answers.
 func got(calls []traffic.Call, kinds ...string) []traffic.Call {
 	return slices.DeleteFunc(slices.Clone(calls), func(c traffic.Call) bool { return !slices.Contains(kinds, c.Got) })
 }
 
-// lastStale is when the last one began that got an old answer.
+// lastStale returns the start of the last call with a stale answer.
 func lastStale(calls []traffic.Call) (last time.Time) {
 	for _, call := range got(calls, stale) {
 		if call.Start.After(last) {
@@ -76,7 +75,7 @@ func lastStale(calls []traffic.Call) (last time.Time) {
 	return last
 }
 
-// slowest returns the call that took longest.
+// slowest returns the longest call.
 func slowest(calls []traffic.Call) (slowest traffic.Call) {
 	for _, call := range calls {
 		if call.Took > slowest.Took {
@@ -86,7 +85,7 @@ func slowest(calls []traffic.Call) (slowest traffic.Call) {
 	return slowest
 }
 
-// calls counts those that reached KOS within a phase; status 0 is all of them.
+// calls counts the calls that reached KOS in a phase, with the given status; 0 counts all.
 func (r Report) calls(phase span, status int) (n int) {
 	for _, call := range r.KOS {
 		if phase.has(call.At) && (status == 0 || call.Status == status) {
@@ -96,7 +95,7 @@ func (r Report) calls(phase span, status int) (n int) {
 	return n
 }
 
-// busiest returns the most bill inquiries within any minute, refused ones too.
+// busiest returns the maximum number of bill inquiries within any minute, including refused ones.
 func (r Report) busiest() (most int) {
 	var times []time.Time
 	for _, call := range r.KOS {
@@ -114,7 +113,7 @@ func (r Report) busiest() (most int) {
 	return most
 }
 
-// peak returns the most goroutines and memory, in MB, within a phase.
+// peak returns the maximum of goroutines and memory, in MB, in a phase.
 func (r Report) peak(phase span) (goroutines int, memory float64) {
 	for _, gauge := range r.Gauges {
 		if phase.has(gauge.At) {
@@ -136,7 +135,7 @@ func (r Report) unserved() (n int) {
 	return n
 }
 
-// lastServed is how long after the trouble began the last newcomer was served.
+// lastServed returns how long after the start of the trouble the last newcomer was served.
 func (r Report) lastServed() (last time.Duration) {
 	for _, newcomer := range r.Newcomers {
 		last = max(last, newcomer.Served.Sub(r.Trouble))

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// patience is how long after the trouble newcomers may wait for their bills.
-	patience = 5 * time.Minute
-	// crowdPatience is the same for a crowd, which waits in the trouble.
-	crowdPatience = 13 * time.Minute
+	// settleTimeout is how long after the trouble newcomers may wait for their bills.
+	settleTimeout = 5 * time.Minute
+	// crowdTimeout is the same for a crowd, which waits during the trouble.
+	crowdTimeout = 13 * time.Minute
 )
 
-// run is a drill under way.
+// run is a drill in progress.
 type run struct {
 	*stage.Stage
 
@@ -27,14 +27,14 @@ type run struct {
 	report    Report
 	regulars  []person
 	load      *traffic.Traffic
-	turns     []int // that each regular has had
+	turns     []int // number of requests of each regular
 	newcomers newcomers
 	gauges    *gauges
 	parts     map[system.Role]int // process ids before the trouble
 }
 
-// Run starts the system, does the drill and reports. Its error says that there
-// is nothing to report.
+// Run starts the system, performs the drill and reports. It returns an error if there is nothing to
+// report.
 func Run(ctx context.Context, drill Drill, out io.Writer) (report Report, err error) {
 	s, err := stage.Open(ctx, "drill", drill.env(), out)
 	if err != nil {
@@ -48,12 +48,12 @@ func Run(ctx context.Context, drill Drill, out io.Writer) (report Report, err er
 	if err := r.play(ctx); err != nil {
 		return Report{}, err
 	}
-	r.report.KOS, err = readBook(ctx, s.Secrets, r.report.Began)
+	r.report.KOS, err = fetchCalls(ctx, s.Secrets, r.report.Began)
 	return r.report, err
 }
 
-// env are the service's variables. What is fetched ahead would warm those who
-// are to come cold.
+// env returns the services' environment variables. Prefetching is off, because it would warm the
+// caches for newcomers.
 func (d Drill) env() []string {
 	env := []string{"PREFETCH_ENABLED=false", "NIGHTLY_REFRESH_ENABLED=false", "KOS_PRODUCT_INQUIRY_PER_MINUTE=3000"}
 	if !d.RealLimit {
@@ -62,7 +62,7 @@ func (d Drill) env() []string {
 	return env
 }
 
-// play is the drill itself.
+// play performs the drill.
 func (r *run) play(ctx context.Context) error {
 	r.gauges = watch(r.System)
 	defer r.gauges.stop()
@@ -76,21 +76,21 @@ func (r *run) play(ctx context.Context) error {
 	if err := r.pass(ctx, life, r.drill.Quiet, r.drill.Crowd == 0); err != nil {
 		return err
 	}
-	if err := r.strike(ctx); err != nil {
+	if err := r.startTrouble(ctx); err != nil {
 		return err
 	}
 	if err := r.pass(ctx, life, r.drill.For, true); err != nil {
 		return err
 	}
-	if r.drill.Crowd > 0 { // it is over when the last one is served
-		r.settle(end, crowdPatience)
+	if r.drill.Crowd > 0 { // a crowd's drill ends when the last one is served
+		r.settle(end, crowdTimeout)
 	}
 	r.report.Over = time.Now()
 	if err := r.recover(ctx); err != nil {
 		return err
 	}
 	r.Say("it is over; watching the recovery")
-	r.settle(end, patience)
+	r.settle(end, settleTimeout)
 	if err := r.awaitFresh(ctx); err != nil {
 		return err
 	}
@@ -101,10 +101,10 @@ func (r *run) play(ctx context.Context) error {
 	return nil
 }
 
-// strike makes the caches forget, if they are to, and then the trouble.
-func (r *run) strike(ctx context.Context) error {
-	if r.drill.Forgotten {
-		if err := r.forget(ctx); err != nil {
+// startTrouble clears the caches, if the drill requires it, and starts the trouble.
+func (r *run) startTrouble(ctx context.Context) error {
+	if r.drill.ColdCaches {
+		if err := r.clearCaches(ctx); err != nil {
 			return err
 		}
 		defer r.resume()
@@ -114,13 +114,12 @@ func (r *run) strike(ctx context.Context) error {
 		return err
 	}
 	r.parts = parts
-	r.Say("%s: %s", r.drill.Name, r.drill.Story)
+	r.Say("%s: %s", r.drill.Name, r.drill.Description)
 	r.report.Trouble = time.Now()
 	return r.begin()
 }
 
-// awaitFresh waits until the recovery has been watched for long enough: nobody
-// has got an old answer for a while, or for too long all have.
+// awaitFresh waits for the end of the recovery phase: no stale answer for a while, or a timeout.
 func (r *run) awaitFresh(ctx context.Context) error {
 	over, d := r.report.Over, r.drill
 	for {
@@ -137,7 +136,7 @@ func (r *run) awaitFresh(ctx context.Context) error {
 	}
 }
 
-// pass lets time pass, in which newcomers may come.
+// pass waits while newcomers may arrive.
 func (r *run) pass(ctx, life context.Context, d time.Duration, anybody bool) error {
 	passing, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -148,24 +147,24 @@ func (r *run) pass(ctx, life context.Context, d time.Duration, anybody bool) err
 	return ctx.Err()
 }
 
-// settle waits until all newcomers are served, or ends their lives.
+// settle waits until all newcomers are served, or cancels them.
 func (r *run) settle(end context.CancelFunc, within time.Duration) {
 	late := time.AfterFunc(within, end)
 	defer late.Stop()
 	r.newcomers.lives.Wait()
 }
 
-// resume lets the regulars ask.
+// resume starts the regulars.
 func (r *run) resume() {
 	r.load = traffic.Spread(r.drill.Regulars, r.drill.Pace, func(worker int) traffic.Call {
 		turn := r.turns[worker] + worker
 		r.turns[worker]++
-		return r.regulars[worker].visit(wish(turn, r.drill.Past))
+		return r.regulars[worker].visit(nextRequest(turn, r.drill.Past))
 	})
 }
 
-// wish is what a regular asks for at a turn.
-func wish(turn int, past bool) string {
+// nextRequest returns the kind of a regular's nth request.
+func nextRequest(turn int, past bool) string {
 	switch {
 	case turn%10 == 0:
 		return menu

@@ -18,8 +18,7 @@ var reportSource string
 
 var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap{"short": short}).Parse(reportSource))
 
-// Save writes the report and its picture into a folder, and returns the path of
-// the report.
+// Save writes the report and its chart into a folder, and returns the path of the report.
 func (r Report) Save(dir string) (path string, err error) {
 	var text, drawn bytes.Buffer
 	if err := reportTemplate.Execute(&text, r); err != nil {
@@ -40,21 +39,21 @@ func (r Report) Save(dir string) (path string, err error) {
 	return path, nil
 }
 
-// Phase is a phase of a drill in numbers.
+// Phase is a phase of a drill in figures.
 type Phase struct {
 	Name                  string
 	Lasted                time.Duration
 	Asked                 int // by regulars
 	Answers               map[string]int
-	Median, Tail, Slowest time.Duration // of regulars' calls, Tail but for a hundredth
+	Median, Tail, Slowest time.Duration // of regulars' calls; Tail is the 99th percentile
 	Newcomers             map[string]int
 	NewcomersSlowest      time.Duration
-	Calls, Throttled      int // that reached KOS, and that it refused as too many
-	Goroutines            int // at most
+	Calls, Throttled      int // calls that reached KOS, and 429 answers
+	Goroutines            int // maximum
 	Memory                float64
 }
 
-// Phases are the phases in their order, for the report.
+// Phases returns the phases in order, for the report.
 func (r Report) Phases() []Phase {
 	return []Phase{
 		r.phase("before", r.quiet(), r.quiet().to.Sub(r.Began)),
@@ -82,17 +81,17 @@ func (r Report) phase(name string, in span, lasted time.Duration) Phase {
 	return p
 }
 
-// Lost is how many regulars were not answered.
+// Lost returns the number of regulars' calls without an answer.
 func (p Phase) Lost() int { return p.Asked - p.Answers[fresh] - p.Answers[stale] }
 
-// Served is how many of the newcomers' calls brought a bill.
+// Served returns the number of newcomers' calls that returned a bill.
 func (p Phase) Served() int { return p.Newcomers[fresh] + p.Newcomers[stale] }
 
-// LastServed is how long after the trouble began the last newcomer had a bill.
+// LastServed returns how long after the start of the trouble the last newcomer had a bill.
 func (r Report) LastServed() time.Duration { return r.lastServed() }
 
-// TableHead heads the rows of the table of drills.
-const TableHead = `| trouble | lasted | answers about what was seen before | failed | marked as old | median before / in it | 99 of 100 before / in it | newcomers | their slowest answer | calls of KOS before / in it | refused by KOS | old answers until | holds |
+// TableHead is the head of the table of drills.
+const TableHead = `| trouble | lasted | regular answers | failed | stale | median before / during | p99 before / during | newcomers | their slowest answer | calls of KOS before / during | refused by KOS | stale until | holds |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|`
 
 // TableRow returns the report as a row of a Markdown table.
@@ -110,7 +109,7 @@ func (r Report) TableRow() string {
 		r.calls(r.whole(), http.StatusTooManyRequests), r.oldUntil(), holds)
 }
 
-// oldUntil tells how long after the trouble old answers were given.
+// oldUntil returns how long after the trouble stale answers were given.
 func (r Report) oldUntil() string {
 	last := lastStale(r.Regulars)
 	switch {

@@ -7,7 +7,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// What became of calls in KOS.
+// Results of calls at KOS.
 const (
 	answered   = "answered"
 	throttled  = "429"
@@ -17,22 +17,22 @@ const (
 
 var reactions = []string{answered, throttled, broken, unanswered}
 
-// moment is what happened within a second, or within a few if a drill is long.
+// moment is one second, or a few if the drill is long.
 type moment struct {
-	got                        map[string]float64 // answers a second, by kind
-	kos                        map[string]float64 // calls a second, by what became of them
+	got                        map[string]float64 // answers per second, by kind
+	kos                        map[string]float64 // calls per second, by result
 	median, tail, slowest      time.Duration      // of regulars, of regulars, of newcomers; 0 if there are none
-	goroutines, memory         float64            // at most; memory in MB
+	goroutines, memory         float64            // maximum; memory in MB
 	regularTimes, newcomerTime []traffic.Call
 }
 
-// timeline is what happened when.
+// timeline is the sequence of moments.
 type timeline struct {
 	step    time.Duration
 	moments []moment
 }
 
-// mostMoments is how many a picture has room for.
+// mostMoments is the maximum number of moments in a chart.
 const mostMoments = 420
 
 func newTimeline(r Report) timeline {
@@ -57,7 +57,7 @@ func newTimeline(r Report) timeline {
 	return t
 }
 
-// answers notes answers when they come.
+// answers counts answers at the time of their arrival.
 func (t timeline) answers(r Report, rate float64) {
 	for _, call := range r.Regulars {
 		m := t.at(r, call.End())
@@ -76,18 +76,18 @@ func (t timeline) answers(r Report, rate float64) {
 	}
 }
 
-// inLine is what who looks at Location sees while the bill is not there.
-const inLine = "still in line"
+// queued is the displayed kind of a poll at Location before the bill arrives.
+const queued = "still in line"
 
-// seen is what a picture shows of an answer.
+// seen returns the displayed kind of an answer.
 func seen(call traffic.Call) string {
 	if call.Asked == progress && call.Got == waiting {
-		return inLine
+		return queued
 	}
 	return call.Got
 }
 
-// at returns the moment of a time; what comes late belongs to the last one.
+// at returns the moment of a time; later times belong to the last one.
 func (t timeline) at(r Report, at time.Time) *moment {
 	return &t.moments[min(max(0, int(at.Sub(r.Began)/t.step)), len(t.moments)-1)]
 }

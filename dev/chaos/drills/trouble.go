@@ -14,10 +14,10 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// reviveTimeout bounds the wait for a part that was started again.
+// reviveTimeout bounds the wait for a restarted part.
 const reviveTimeout = 30 * time.Second
 
-// begin makes the trouble.
+// begin starts the trouble.
 func (r *run) begin() error {
 	trouble := r.drill.Trouble
 	if trouble.Redis {
@@ -26,19 +26,19 @@ func (r *run) begin() error {
 	if trouble.KOS == "" {
 		return nil
 	}
-	told := kos.Trouble{
+	spec := kos.Trouble{
 		Name: trouble.KOS, Endpoints: []string{kos.BillInquiry, kos.ProductInquiry}, Seconds: int(r.drill.For.Seconds()),
 	}
 	if trouble.Line {
 		r.report.BadLine = r.newcomers.people[0].line
-		told.Line = r.report.BadLine
+		spec.Line = r.report.BadLine
 	}
-	return r.KOS.Trouble(told)
+	return r.KOS.Trouble(spec)
 }
 
-// recover ends the trouble. Nothing is started again but what was killed.
+// recover ends the trouble. It restarts only what was killed.
 func (r *run) recover(ctx context.Context) error {
-	if !r.drill.Trouble.Redis { // the others end by themselves
+	if !r.drill.Trouble.Redis { // troubles of KOS end by themselves
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, reviveTimeout)
@@ -52,20 +52,20 @@ func (r *run) recover(ctx context.Context) error {
 			break
 		}
 		if ctx.Err() != nil {
-			r.report.Changed = append(r.report.Changed, "logins do not work again: "+answer.String())
+			r.report.Changed = append(r.report.Changed, "logins still fail: "+answer.String())
 			break
 		}
 	}
 	after, err := r.processes()
 	for _, role := range slices.Sorted(maps.Keys(after)) {
 		if role != system.Redis && role != system.RedisCache && after[role] != r.parts[role] {
-			r.report.Changed = append(r.report.Changed, string(role)+" is another process")
+			r.report.Changed = append(r.report.Changed, string(role)+" was restarted")
 		}
 	}
 	return err
 }
 
-// processes returns the ids of all parts that live.
+// processes returns the process ids of all running parts.
 func (r *run) processes() (map[system.Role]int, error) {
 	all := map[system.Role]int{}
 	for _, role := range r.System.Roles() {
@@ -78,9 +78,9 @@ func (r *run) processes() (map[system.Role]int, error) {
 	return all, nil
 }
 
-// forget empties the caches of bills: the shared one, and with its process the
-// service's own. Nobody asks meanwhile, nor afterwards until resume.
-func (r *run) forget(ctx context.Context) error {
+// clearCaches clears the caches of bills: the shared one, and with a restart the service's own.
+// Regulars are paused meanwhile and until resume.
+func (r *run) clearCaches(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, reviveTimeout)
 	defer cancel()
 	r.newcomers.lives.Wait()
@@ -96,7 +96,7 @@ func (r *run) forget(ctx context.Context) error {
 		return err
 	}
 	if err := r.System.WaitReady(ctx); err != nil {
-		return fmt.Errorf("the caches' process is started again: %w", err)
+		return fmt.Errorf("restart with empty caches: %w", err)
 	}
 	return nil
 }

@@ -16,14 +16,14 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// Gauge is how large the service's process is at a time.
+// Gauge is the size of the service's process at a time.
 type Gauge struct {
 	At         time.Time
 	Goroutines int
 	Memory     int64 // bytes, resident
 }
 
-// gauges looks at the service every second until it is stopped.
+// gauges reads the service's metrics every second until it is stopped.
 type gauges struct {
 	url    string
 	client *http.Client
@@ -42,8 +42,8 @@ func watch(s *system.System) *gauges {
 	}
 	g.done.Go(func() {
 		for proc.Pause(ctx, time.Second) == nil {
-			// The process may be about to be started again.
-			if gauge, err := g.look(ctx); err == nil {
+			// The process may be restarting.
+			if gauge, err := g.poll(ctx); err == nil {
 				g.seen = append(g.seen, gauge)
 			}
 		}
@@ -51,14 +51,14 @@ func watch(s *system.System) *gauges {
 	return g
 }
 
-// stop returns what was seen. It may be called twice.
+// stop returns the readings. It may be called twice.
 func (g *gauges) stop() []Gauge {
 	g.cancel()
 	g.done.Wait()
 	return g.seen
 }
 
-func (g *gauges) look(ctx context.Context) (Gauge, error) {
+func (g *gauges) poll(ctx context.Context) (Gauge, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url, http.NoBody)
 	if err != nil {
 		return Gauge{}, err
@@ -71,7 +71,7 @@ func (g *gauges) look(ctx context.Context) (Gauge, error) {
 	return readGauge(response.Body, time.Now())
 }
 
-// readGauge reads what Prometheus would.
+// readGauge parses a Prometheus exposition.
 func readGauge(metrics io.Reader, at time.Time) (Gauge, error) {
 	found := map[string]float64{}
 	lines := bufio.NewScanner(metrics)
@@ -86,7 +86,7 @@ func readGauge(metrics io.Reader, at time.Time) (Gauge, error) {
 		}
 	}
 	if lines.Err() != nil || len(found) < 2 {
-		return Gauge{}, fmt.Errorf("not all gauges are there: %v, %w", found, lines.Err())
+		return Gauge{}, fmt.Errorf("missing gauges: got %v, %w", found, lines.Err())
 	}
 	return Gauge{at, int(found["go_goroutines"]), int64(found["process_resident_memory_bytes"])}, nil
 }

@@ -1,5 +1,5 @@
-// Package stage is what proofs under harm have in common: the real system with
-// data of its own, its users, and KOS's switches.
+// Package stage is the common set-up of fault tests: the real system with its own data, seeded
+// users and the admin API of KOS.
 package stage
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// The apps.
+// Role names of the apps.
 const (
 	Auth     system.Role = "auth-service"
 	Bills    system.Role = "bill-inquiry-service"
@@ -27,18 +27,17 @@ const (
 	KOSMock  system.Role = "kos-mock-service"
 )
 
-// Password is that of the seeded users.
+// Password is the password of the seeded users.
 const Password = "PhoneBill1!"
 
 const (
-	startTimeout = 5 * time.Minute // with an empty data folder and nothing built
+	startTimeout = 5 * time.Minute // with an empty data folder and without build cache
 	stopTimeout  = time.Minute
-	// kosURL is where KOS's stand-in answers; its admin API is not behind the
-	// ingress.
+	// kosURL is the mock's URL, because the ingress does not route its admin API.
 	kosURL = "http://127.0.0.1:8084"
 )
 
-// Stage is the real system, and what can be done to it and asked from outside.
+// Stage is the real system with access to its parts.
 type Stage struct {
 	System  *system.System
 	KOS     *kos.Admin
@@ -48,8 +47,8 @@ type Stage struct {
 	transport http.RoundTripper
 }
 
-// Open starts the system with nothing in it, with its data below .local/<data>,
-// and with variables of its own.
+// Open starts an empty system with its data below .local/<data> and additional environment
+// variables.
 func Open(ctx context.Context, data string, env []string, out io.Writer) (*Stage, error) {
 	root, err := checkout.Find(".")
 	if err != nil {
@@ -71,26 +70,26 @@ func Open(ctx context.Context, data string, env []string, out io.Writer) (*Stage
 	}, nil
 }
 
-// Close stops the system, also when ctx has ended.
+// Close stops the system, also after ctx has ended.
 func (s *Stage) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	return s.System.Stop(ctx)
 }
 
-// Say tells people how far it is.
+// Say prints progress.
 func (s *Stage) Say(format string, args ...any) { s.console.Printf(format, args...) }
 
-// Seed makes so many users and calms KOS down.
+// Seed creates users and makes KOS behave normally.
 func (s *Stage) Seed(ctx context.Context, users int) error {
 	return errors.Join(s.System.RunApp(ctx, Auth, "seed-demo", "--users", strconv.Itoa(users)), s.KOS.CalmDown())
 }
 
-// Client returns a client of the public API that has not logged in yet.
+// Client returns a client of the public API that has not logged in.
 func (s *Stage) Client() *api.Client { return api.New(s.System.URL(), s.transport) }
 
-// User returns the id of a seeded user; they count from 0.
+// User returns the id of the nth seeded user, from 0.
 func User(n int) string { return fmt.Sprintf("loaduser%07d", n+1) }
 
-// Line returns a seeded user's line.
+// Line returns the line of the nth seeded user.
 func Line(n int) string { return fmt.Sprintf("0103%07d", n+1) }

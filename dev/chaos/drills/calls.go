@@ -13,11 +13,11 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// KOSCall is a call that reached KOS, from its own log.
+// KOSCall is a call in KOS's own log.
 type KOSCall struct {
 	At       time.Time
 	Endpoint string
-	Status   int // 0: it was never answered
+	Status   int // 0: unanswered
 }
 
 const readCalls = `
@@ -26,9 +26,8 @@ FROM kos_call
 WHERE at >= $1 AND client = 'bill-inquiry-service' AND endpoint = ANY($2)
 ORDER BY at`
 
-// readBook returns the service's questions about bills and customers since a
-// time, the oldest first.
-func readBook(ctx context.Context, set secrets.Set, since time.Time) ([]KOSCall, error) {
+// readCalls returns the service's calls about bills and customers since a time, oldest first.
+func fetchCalls(ctx context.Context, set secrets.Set, since time.Time) ([]KOSCall, error) {
 	address := url.URL{
 		Scheme: "postgres", Host: system.PostgresAddress,
 		User: url.UserPassword("kos_mock", set["database-password-kos-mock"]),
