@@ -1,4 +1,3 @@
-// Package cluster proves PhoneBill on a Kubernetes cluster: its tests install
-// the charts on whatever cluster KUBECONFIG points to, use the system, roll it
-// under load, harm it, and take it away again.
+// Package cluster tests PhoneBill on a Kubernetes cluster: the tests install the charts on the
+// cluster of KUBECONFIG, use the system, roll it under load, inject faults, and uninstall it.
 package cluster

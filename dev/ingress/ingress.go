@@ -1,6 +1,6 @@
-// Package ingress runs the local ingress, an nginx through which clients reach the
-// public API and nothing else. Its configuration, nginx.conf.tmpl, is that of
-// charts/edge too, which links to it: Helm and this package render the same file.
+// Package ingress runs the local ingress, an nginx that routes only the public API. Its
+// configuration, nginx.conf.tmpl, is shared with charts/edge: Helm and this package render the same
+// file.
 package ingress
 
 import (
@@ -23,17 +23,17 @@ var source string
 
 var configuration = template.Must(template.New("nginx.conf").Parse(source))
 
-// Config says which ingress to run.
+// Config configures an ingress.
 type Config struct {
 	Binary string // nginx
-	Dir    string // for the configuration and temporary files, created where missing
+	Dir    string // for configuration and temporary files, created if missing
 	Log    string
 	Port   int
-	Host   string // of the apps; this machine if empty
+	Host   string // of the apps; loopback if empty
 	Apps   []runfile.App
 }
 
-// Start starts the ingress. It does not wait until it answers.
+// Start starts the ingress. It does not wait until it is ready.
 func Start(cfg Config) (*proc.Child, error) {
 	rendered, err := cfg.render(os.Geteuid() == 0)
 	if err != nil {
@@ -53,7 +53,7 @@ func (cfg Config) run(rendered string) (*proc.Child, error) {
 	}
 	return proc.Start(proc.Spec{
 		Path: cfg.Binary,
-		// The prefix needs the slash: nginx puts file names behind it as it is.
+		// The prefix needs the slash, because nginx appends file names to it directly.
 		Args: []string{"nginx", "-p", cfg.Dir + "/", "-c", file},
 		Env:  []string{"PATH=" + os.Getenv("PATH")},
 		Dir:  cfg.Dir,
@@ -61,15 +61,15 @@ func (cfg Config) run(rendered string) (*proc.Child, error) {
 	})
 }
 
-// values are the keys of the template that the local ingress has a value for.
+// values are the template keys that the local ingress sets.
 type values struct {
 	Apps                         map[string]string
 	Listen, Workers, User, Probe string
 	Behind                       bool
 }
 
-// render returns the configuration. As root, nginx would change to a user that
-// may have no way into the checkout.
+// render returns the configuration. As root, nginx would switch to a user that may have no access
+// to the checkout.
 func (cfg Config) render(root bool) (string, error) {
 	const loopback = "127.0.0.1"
 	data := values{Apps: make(map[string]string), Listen: address(loopback, cfg.Port), Workers: "auto"}

@@ -1,6 +1,5 @@
-// Package openapitest checks HTTP exchanges against OpenAPI documents. Tests
-// put its Transport under their client: an answer that its document does not
-// describe fails the test.
+// Package openapitest checks HTTP exchanges against OpenAPI documents. Tests use its Transport in
+// their client: an answer that deviates from its document fails the test.
 package openapitest
 
 import (
@@ -18,14 +17,13 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
-// Validator knows the operations of one or more documents.
+// Validator contains the operations of one or more documents.
 type Validator struct {
 	t       testing.TB
 	routers []routers.Router
 }
 
-// Load reads and validates documents. A document that is not valid OpenAPI
-// fails the test.
+// Load parses and validates documents. An invalid document fails the test.
 func Load(t testing.TB, documents ...[]byte) *Validator {
 	t.Helper()
 	v := &Validator{t: t}
@@ -39,8 +37,8 @@ func Load(t testing.TB, documents ...[]byte) *Validator {
 	return v
 }
 
-// For returns a validator that knows the same operations and reports to another
-// test: reading documents takes longer than most tests.
+// For returns a validator with the same operations for another test, because loading documents is
+// slow.
 func (v *Validator) For(t testing.TB) *Validator {
 	t.Helper()
 	return &Validator{t: t, routers: v.routers}
@@ -55,12 +53,12 @@ func load(document []byte) (routers.Router, error) {
 	if err := parsed.Validate(loader.Context); err != nil {
 		return nil, fmt.Errorf("validate: %w", err)
 	}
-	parsed.Servers = nil // whatever host a test runs it on
+	parsed.Servers = nil // any host
 	return gorillamux.NewRouter(parsed)
 }
 
-// Transport returns a transport that checks what base answers. A request to a
-// path or method that no document has must be answered with 404 or 405.
+// Transport returns a transport that checks the answers of base. A request to an undescribed path
+// or method must be answered with 404 or 405.
 func (v *Validator) Transport(base http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(r)
@@ -84,11 +82,10 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// ErrUndescribed says that no document has the operation that was answered.
+// ErrUndescribed is returned if no document contains the operation.
 var ErrUndescribed = errors.New("no document describes this operation")
 
-// Check returns what is wrong with an answer: its status, headers or body are not
-// what the document of the operation describes.
+// Check returns how the status, headers or body of an answer deviate from the document.
 func (v *Validator) Check(r *http.Request, resp *http.Response, body []byte) error {
 	route, params, found := v.find(r)
 	if !found {
@@ -109,15 +106,15 @@ func (v *Validator) Check(r *http.Request, resp *http.Response, body []byte) err
 	return openapi3filter.ValidateResponse(r.Context(), input.SetBodyBytes(body))
 }
 
-// bodiless reports whether operation has an answer of this status, and it has
-// no body: openapi3filter would let any body pass.
+// bodiless reports whether the operation has an answer of this status without a body, for which
+// openapi3filter would accept any body.
 func bodiless(operation *openapi3.Operation, status int) bool {
 	described := operation.Responses.Status(status)
 	return described != nil && len(described.Value.Content) == 0
 }
 
 func (v *Validator) find(r *http.Request) (*routers.Route, map[string]string, bool) {
-	// The router compares paths only if the request has no host of its own.
+	// The router compares only paths if the request has no host.
 	bare := &http.Request{Method: r.Method, URL: &url.URL{Path: r.URL.Path, RawQuery: r.URL.RawQuery}, Header: r.Header}
 	for _, router := range v.routers {
 		if route, params, err := router.FindRoute(bare); err == nil {

@@ -22,11 +22,11 @@ var daprdSource string
 
 var daprdScript = template.Must(template.New("daprd").Parse(daprdSource))
 
-// appsTimeout bounds the wait for all apps: the CLI starts them one after the
-// other, each with its sidecar.
+// appsTimeout bounds the start of all apps: the CLI starts them sequentially, each with its
+// sidecar.
 const appsTimeout = 120 * time.Second
 
-// startApps hands the apps to the Dapr CLI and waits until all are ready.
+// startApps starts the apps with the Dapr CLI and waits until all are ready.
 func (s *System) startApps(ctx context.Context) error {
 	if err := s.wrapDaprd(); err != nil {
 		return err
@@ -54,15 +54,14 @@ func (s *System) startApps(ctx context.Context) error {
 	return s.awaitApps(ctx)
 }
 
-// newTokens returns tokens for this start of the system, as the environment
-// that apps and sidecars share has them: one that sidecars demand of apps, and
-// one that they show them. Nobody else on the machine can use either's API.
+// newTokens generates the tokens of this run, as environment variables of apps and sidecars: the
+// one that sidecars require of apps, and the one that they send to apps. Other processes of the
+// machine cannot use either API.
 func newTokens() []string {
 	return []string{"DAPR_API_TOKEN=" + rand.Text(), "APP_API_TOKEN=" + rand.Text()}
 }
 
-// awaitApps waits until the CLI has started every app and sidecar, and until
-// they are ready.
+// awaitApps waits until the CLI has started every app and sidecar and they are ready.
 func (s *System) awaitApps(ctx context.Context) error {
 	runner, err := s.part(Runner)
 	if err != nil {
@@ -81,7 +80,7 @@ func (s *System) awaitApps(ctx context.Context) error {
 	return s.WaitReady(ctx, s.appRoles()...)
 }
 
-// noteApps notes the apps and sidecars that run now and returns the others.
+// noteApps records the running apps and sidecars and returns the missing ones.
 func (s *System) noteApps(runner proc.Process) (missing []Role) {
 	family := runner.Family()
 	s.mu.Lock()
@@ -108,8 +107,8 @@ func (s *System) appRoles() []Role {
 	return roles
 }
 
-// wrapDaprd puts a script to where dapr.yaml's runtimePath makes the CLI look
-// for daprd. It starts the sidecars with what a run template cannot say.
+// wrapDaprd writes a script to the path where dapr.yaml's runtimePath makes the CLI look for daprd.
+// It sets sidecar options that a run template cannot express.
 func (s *System) wrapDaprd() error {
 	file := s.checkout.Local("dapr", ".dapr", "bin", "daprd")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -121,7 +120,7 @@ func (s *System) wrapDaprd() error {
 		Procs int
 	}{
 		Daprd: "'" + strings.ReplaceAll(s.programs.daprd, "'", `'\''`) + "'",
-		// Four sidecars share the machine with the apps.
+		// The four sidecars share the machine with the apps.
 		Procs: max(1, runtime.NumCPU()/4),
 	})
 	if err != nil {

@@ -10,20 +10,19 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
-// stage is a set of parts that stop at the same time.
+// stage is a set of parts that are stopped at the same time.
 type stage struct {
 	has    func(Role) bool
-	signal syscall.Signal // that makes them finish their work and end
+	signal syscall.Signal // for a graceful stop
 	wait   time.Duration  // before they are killed
 }
 
 func is(role Role) func(Role) bool { return func(r Role) bool { return r == role } }
 
-// stages is the order in which a system stops: from the outside in, so that
-// whatever is still needed to finish a request is there until it is finished.
-// The Dapr CLI only ever kills apps and sidecars, so these go before it. It is
-// killed itself: while it starts an app it does not listen, and it has nothing
-// to finish.
+// stages is the order of a stop, from the outside in, so that everything needed by a running
+// request is available until it is finished. Apps and sidecars come before the Dapr CLI, which
+// would kill them. The CLI itself is killed: it ignores signals while it starts an app, and has
+// nothing to drain.
 var stages = []stage{
 	{is(Ingress), syscall.SIGQUIT, 20 * time.Second},
 	{Role.isApp, syscall.SIGTERM, 20 * time.Second},
@@ -34,8 +33,7 @@ var stages = []stage{
 	{is(Postgres), syscall.SIGINT, 30 * time.Second},
 }
 
-// drain stops the parts in order. When the context ends it stops waiting for
-// them to finish their work and kills what is left.
+// drain stops the parts in order. When the context ends, it kills what is left.
 func (p parts) drain(ctx context.Context, out *console.Console) {
 	for _, stage := range stages {
 		var group sync.WaitGroup
@@ -48,7 +46,7 @@ func (p parts) drain(ctx context.Context, out *console.Console) {
 	}
 }
 
-// end stops one part: by its signal, and if that takes too long by killing it.
+// end stops a part by its signal, and kills it after a timeout.
 func (s stage) end(ctx context.Context, out *console.Console, role Role, process proc.Process) {
 	defer out.Wait("stopping "+string(role), nil)()
 	if s.signal == syscall.SIGKILL {
@@ -56,7 +54,7 @@ func (s stage) end(ctx context.Context, out *console.Console, role Role, process
 		return
 	}
 	for _, member := range leaders(process) {
-		_ = member.Signal(s.signal) // gone is as good
+		_ = member.Signal(s.signal) // ErrGone is fine
 		_ = member.Signal(syscall.SIGCONT)
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.wait)
@@ -68,8 +66,8 @@ func (s stage) end(ctx context.Context, out *console.Console, role Role, process
 	kill(process)
 }
 
-// leaders returns who is to be told to stop: the first process, which tells its
-// children, or these if it is dead.
+// leaders returns the processes to signal: the first one, which signals its children, or these if
+// it is dead.
 func leaders(process proc.Process) []proc.Process {
 	family := process.Family()
 	if len(family) > 0 && family[0] == process {
@@ -78,16 +76,16 @@ func leaders(process proc.Process) []proc.Process {
 	return family
 }
 
-// kill ends a part at once and waits until it is gone. The first process goes
-// first, because it may replace its dead children.
+// kill kills a part and waits until it is gone. The first process is killed first, because it may
+// restart dead children.
 func kill(process proc.Process) {
 	family := process.Family()
 	for len(family) > 0 {
 		for _, member := range family {
-			_ = member.Signal(syscall.SIGKILL) // gone is as good
+			_ = member.Signal(syscall.SIGKILL) // ErrGone is fine
 		}
 		for _, member := range family {
-			_ = member.WaitGone(context.Background()) // the kernel takes its time, but not for ever
+			_ = member.WaitGone(context.Background()) // ends after SIGKILL
 		}
 		family = process.Family()
 	}

@@ -15,8 +15,7 @@ func (s *System) PID(role Role) (int, error) {
 	return process.PID, err
 }
 
-// Kill ends a part, and with it the processes it started, as a crash would, and
-// waits until they are gone.
+// Kill kills a part and its child processes, and waits until they are gone.
 func (s *System) Kill(role Role) error {
 	process, err := s.part(role)
 	if err != nil {
@@ -26,11 +25,10 @@ func (s *System) Kill(role Role) error {
 	return nil
 }
 
-// Pause stops a part in its tracks, as a machine does that swaps: its
-// connections stay open and nothing answers.
+// Pause suspends a part, like a swapping machine: its connections stay open and nothing answers.
 func (s *System) Pause(role Role) error { return s.signal(role, syscall.SIGSTOP) }
 
-// Resume lets a part go on after Pause.
+// Resume resumes a part after Pause.
 func (s *System) Resume(role Role) error { return s.signal(role, syscall.SIGCONT) }
 
 func (s *System) signal(role Role, signal syscall.Signal) error {
@@ -43,7 +41,7 @@ func (s *System) signal(role Role, signal syscall.Signal) error {
 		return fmt.Errorf("%s: %w", role, proc.ErrGone)
 	}
 	for _, member := range family {
-		// One that has just ended needs no signal.
+		// A process that has just ended needs no signal.
 		if err := member.Signal(signal); err != nil && !errors.Is(err, proc.ErrGone) {
 			return err
 		}
@@ -51,8 +49,7 @@ func (s *System) signal(role Role, signal syscall.Signal) error {
 	return nil
 }
 
-// Terminate stops a part in its orderly way, as an update would, and waits until
-// it is gone.
+// Terminate stops a part gracefully, as an update would, and waits until it is gone.
 func (s *System) Terminate(ctx context.Context, role Role) error {
 	process, err := s.part(role)
 	if err != nil {
@@ -66,11 +63,10 @@ func (s *System) Terminate(ctx context.Context, role Role) error {
 	return nil
 }
 
-// Restart starts a part again, after it was stopped in an orderly way if it
-// still runs. It does not wait until the part is ready; see WaitReady. An app
-// or a sidecar comes back with its old arguments and environment, but outside
-// of the Dapr CLI, so that its output goes to another file; see Logs. The CLI
-// itself cannot be restarted.
+// Restart starts a part again, after a graceful stop if it is running. It does not wait until the
+// part is ready; see WaitReady. An app or a sidecar is restarted with its previous arguments and
+// environment, but outside of the Dapr CLI, so that its output goes to another file; see Logs. The
+// CLI itself cannot be restarted.
 func (s *System) Restart(ctx context.Context, role Role) error {
 	if err := s.Terminate(ctx, role); err != nil {
 		return err
@@ -91,7 +87,7 @@ func (s *System) Restart(ctx context.Context, role Role) error {
 	return s.started(role, child.Process)
 }
 
-// captureApps notes how the CLI started apps and sidecars, for Restart.
+// captureApps records how the CLI started apps and sidecars, for Restart.
 func (s *System) captureApps(context.Context) error {
 	for _, role := range s.appRoles() {
 		process, err := s.part(role)

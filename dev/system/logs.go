@@ -10,15 +10,14 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// keptLogs is how many log files of earlier starts an app and a sidecar keep:
-// the CLI writes one for each with every start and removes none.
+// keptLogs is the number of old log files to keep for each app and sidecar, because the CLI writes
+// a new one at every start and removes none.
 const keptLogs = 5
 
-// runnerLogs returns the log files of the app or its sidecar (kind "app" or
-// "daprd") that the CLI has written, oldest first: their names end with the
-// time of the start.
+// runnerLogs returns the CLI's log files of the app or its sidecar (kind "app" or "daprd"), oldest
+// first: their names end with the start time.
 func runnerLogs(app runfile.App, kind string) []string {
-	// The pattern is well formed: app-ids are DNS labels.
+	// The pattern is valid: app ids are DNS labels.
 	files, _ := filepath.Glob(filepath.Join(app.Dir, ".dapr", "logs", app.ID+"_"+kind+"_*.log"))
 	slices.Sort(files)
 	return files
@@ -36,9 +35,8 @@ func pruneLogs(app runfile.App) error {
 	return nil
 }
 
-// Logs returns the files that hold what a part has written since the system
-// started, oldest first. Lines of apps begin with "== APP - <app-id> == ",
-// which the CLI adds, as long as the app was not started again.
+// Logs returns the files with a part's output since the system started, oldest first. Lines of apps
+// have the CLI's prefix "== APP - <app-id> == " until the app is restarted.
 func (s *System) Logs(role Role) []string {
 	var files []string
 	for _, app := range s.Apps {
@@ -61,8 +59,7 @@ func (s *System) Logs(role Role) []string {
 	return files
 }
 
-// lastWords returns the end of what a part has written, with the name of the
-// file, for an error that says that it failed.
+// lastWords returns the end of a part's log with the file's name, for errors.
 func (s *System) lastWords(role Role) string {
 	files := s.Logs(role)
 	if len(files) == 0 {

@@ -18,11 +18,10 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/secrets"
 )
 
-// watchInterval is how often Watch looks at the parts.
+// watchInterval is the polling interval of Watch.
 const watchInterval = 500 * time.Millisecond
 
-// Watch reports every part that ends, once, until the context ends. Nothing is
-// started again.
+// Watch reports every part that ends, once, until the context ends. It restarts nothing.
 func (s *System) Watch(ctx context.Context, ended func(role Role, lastWords string)) {
 	reported := make(map[proc.Process]bool)
 	for proc.Pause(ctx, watchInterval) == nil {
@@ -36,10 +35,9 @@ func (s *System) Watch(ctx context.Context, ended func(role Role, lastWords stri
 	}
 }
 
-// StopRunning stops the system of the checkout that contains dir, whoever
-// started it: it asks the manager to drain it, or does so itself where the
-// manager is dead. It is no error if nothing runs. The system of another
-// checkout it leaves alone.
+// StopRunning stops the running system of the checkout that contains dir: it asks the manager
+// process to drain it, or drains it if the manager is dead. It returns nil if nothing runs, and
+// does not touch the system of another checkout.
 func StopRunning(ctx context.Context, dir string, out io.Writer) error {
 	s, err := open(Options{Dir: dir, Out: out})
 	if err != nil {
@@ -69,8 +67,7 @@ func StopRunning(ctx context.Context, dir string, out io.Writer) error {
 	return s.Stop(ctx)
 }
 
-// askManager makes the manager stop its system, waits until it has, and takes
-// its lock.
+// askManager makes the manager stop its system, waits for that, and takes over its lock.
 func (s *System) askManager(ctx context.Context, manager lock.Owner) error {
 	if err := manager.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, proc.ErrGone) {
 		return err
@@ -79,9 +76,8 @@ func (s *System) askManager(ctx context.Context, manager lock.Owner) error {
 	return proc.Poll(ctx, func() bool { return s.acquire() == nil })
 }
 
-// Clean removes everything that running the system has created, with the
-// exception of the programs: data, secrets and logs. It refuses while the
-// system runs.
+// Clean removes everything that running the system has created, except programs: data, secrets and
+// logs. It refuses while the system runs.
 func Clean(ctx context.Context, dir string, out io.Writer) error {
 	s, err := prepare(Options{Dir: dir, Out: out})
 	if err != nil {
@@ -101,7 +97,7 @@ func Clean(ctx context.Context, dir string, out io.Writer) error {
 	return errors.Join(err, s.release())
 }
 
-// remove removes what there is at the paths, and says what that was.
+// remove removes the existing paths, and prints them.
 func (s *System) remove(paths []string) error {
 	var failed error
 	var removed []string
@@ -123,7 +119,7 @@ func (s *System) remove(paths []string) error {
 	return failed
 }
 
-// Seed adds generated users, for load tests, to the system that runs.
+// Seed adds generated users for load tests to the running system.
 func Seed(ctx context.Context, dir string, users int, out io.Writer) error {
 	s, err := open(Options{Dir: dir, Out: out})
 	if err != nil {
@@ -132,8 +128,7 @@ func Seed(ctx context.Context, dir string, users int, out io.Writer) error {
 	return s.RunApp(ctx, "auth-service", "seed-demo", "--users", strconv.Itoa(users))
 }
 
-// Status writes a line for each part of the checkout's system: whether it runs
-// and whether it is ready.
+// Status prints for each part of the checkout's system whether it runs and is ready.
 func Status(ctx context.Context, dir string, out io.Writer) error {
 	s, err := open(Options{Dir: dir, Out: out})
 	if err != nil {
@@ -164,7 +159,7 @@ func Status(ctx context.Context, dir string, out io.Writer) error {
 	return nil
 }
 
-// describe says in a few words how a part is.
+// describe returns the state of a part in a few words.
 func (s *System) describe(ctx context.Context, role Role) string {
 	process, err := s.part(role)
 	if err != nil {

@@ -18,11 +18,10 @@ import (
 
 const (
 	runSpace  = 1 << 30  // bytes that must be free to start
-	fullSpace = 64 << 20 // bytes below which a failure is the disk's fault
+	fullSpace = 64 << 20 // free bytes below which a failure is blamed on the disk
 )
 
-// clearLeftovers stops what is left of an earlier system of this checkout whose
-// manager was killed.
+// clearLeftovers stops what is left of an earlier system of this checkout whose manager was killed.
 func (s *System) clearLeftovers(ctx context.Context) error {
 	left, err := find(s.records, s.Apps)
 	if err != nil {
@@ -41,7 +40,7 @@ func (s *System) clearLeftovers(ctx context.Context) error {
 	return nil
 }
 
-// describe names the parts with their process ids, for people.
+// describe returns the parts with their process ids.
 func (p parts) describe() string {
 	words := make([]string, 0, len(p))
 	for _, role := range p.sorted() {
@@ -50,7 +49,7 @@ func (p parts) describe() string {
 	return strings.Join(words, ", ")
 }
 
-// preflight refuses to start where it could not end well.
+// preflight checks the preconditions of a start.
 func (s *System) preflight(context.Context) error {
 	if err := disk.Check(s.checkout.Local(), runSpace); err != nil {
 		return err
@@ -58,7 +57,7 @@ func (s *System) preflight(context.Context) error {
 	if err := s.checkPorts(); err != nil {
 		return err
 	}
-	s.lock.Left = lock.Owner{} // nothing of whoever that was
+	s.lock.Left = lock.Owner{} // its parts have been stopped
 	if s.fresh {
 		if err := os.RemoveAll(s.data); err != nil {
 			return err
@@ -67,7 +66,7 @@ func (s *System) preflight(context.Context) error {
 	return s.makeDirs()
 }
 
-// ours refuses a .local that another user created: we could not use its files.
+// ours returns an error if another user owns .local, because its files are not accessible.
 func ours(root checkout.Checkout) error {
 	info, err := os.Stat(root.Local())
 	if errors.Is(err, os.ErrNotExist) {
@@ -97,10 +96,10 @@ func ports(apps []runfile.App) []runfile.Port {
 	return all
 }
 
-// namedPorts is how many taken ports are worth a line.
+// namedPorts is the maximum number of occupied ports to list.
 const namedPorts = 4
 
-// checkPorts names the ports that are taken, and by whom.
+// checkPorts returns an error with the occupied ports and their processes.
 func (s *System) checkPorts() error {
 	var taken []error
 	for _, port := range ports(s.Apps) {
@@ -122,8 +121,8 @@ func (s *System) checkPorts() error {
 	return errors.Join(taken...)
 }
 
-// ClearLeftovers stops what is left of a system of the checkout that contains
-// dir if the manager is dead. A system that has one is left alone.
+// ClearLeftovers stops what is left of a system of the checkout that contains dir, if its manager
+// is dead.
 func ClearLeftovers(ctx context.Context, dir string, out io.Writer) error {
 	s, err := prepare(Options{Dir: dir, Out: out})
 	if running := (*RunningError)(nil); errors.As(err, &running) {

@@ -18,7 +18,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// probeTimeout bounds one look at one part.
+// probeTimeout bounds one probe of a part.
 const probeTimeout = 2 * time.Second
 
 var prober = &http.Client{
@@ -26,9 +26,8 @@ var prober = &http.Client{
 	Transport: &http.Transport{DisableKeepAlives: true},
 }
 
-// WaitReady waits until the parts, or all of them if none is named, are ready.
-// It fails when one of them has ended or when the context ends, and then says
-// which part is not ready and why.
+// WaitReady waits until the parts, or all parts if none are given, are ready. It returns an error
+// when a part has ended or the context ends, with the parts that are not ready and the reasons.
 func (s *System) WaitReady(ctx context.Context, roles ...Role) error {
 	if len(roles) == 0 {
 		roles = s.Roles()
@@ -54,13 +53,13 @@ func (s *System) WaitReady(ctx context.Context, roles ...Role) error {
 		case ctx.Err() != nil:
 			return fmt.Errorf("not ready: %s", state())
 		}
-		// Only the next look can tell; it is not worth more of the machine.
+		// Polling interval, which limits the load on the machine.
 		_ = proc.Pause(ctx, 50*time.Millisecond)
 	}
 }
 
-// check looks at the parts at the same time and returns those that are not
-// ready with the reason, and an error if one of them has ended.
+// check probes the parts concurrently and returns those that are not ready with the reason, and an
+// error if a part has ended.
 func (s *System) check(ctx context.Context, roles []Role) (pending map[Role]error, dead error) {
 	errs := make([]error, len(roles))
 	var group sync.WaitGroup
@@ -89,8 +88,8 @@ func describe(pending map[Role]error) string {
 	return strings.Join(words, "; ")
 }
 
-// Ready returns nil if the part does its work, and else why not. An error that
-// is proc.ErrGone says that it has ended.
+// Ready returns nil if the part is ready, otherwise the reason. proc.ErrGone means that it has
+// ended.
 func (s *System) Ready(ctx context.Context, role Role) error {
 	process, err := s.part(role)
 	if err != nil {
@@ -128,7 +127,7 @@ func (s *System) probe(ctx context.Context, role Role) error {
 	return fmt.Errorf("no way to tell whether %s is ready", role)
 }
 
-// get returns status and body, of which it reads as much as a report needs.
+// get returns status and body, limited to the size of a report.
 func get(ctx context.Context, url string) (int, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -136,7 +135,7 @@ func get(ctx context.Context, url string) (int, []byte, error) {
 	}
 	response, err := prober.Do(request)
 	if err != nil {
-		// Without the URL, which the reader of a list of parts does not need.
+		// Without the URL, which would only clutter the list of parts.
 		if inner := errors.Unwrap(err); inner != nil {
 			err = inner
 		}
@@ -147,8 +146,8 @@ func get(ctx context.Context, url string) (int, []byte, error) {
 	return response.StatusCode, body, err
 }
 
-// probeIngress asks for a route that the ingress does not have: its own answer
-// shows that it works, whatever the apps do.
+// probeIngress requests a route that the ingress does not have, because the ingress itself answers
+// it.
 func probeIngress(ctx context.Context, url string) error {
 	status, _, err := get(ctx, url+"/")
 	if err == nil && status != http.StatusNotFound {
@@ -157,7 +156,7 @@ func probeIngress(ctx context.Context, url string) error {
 	return err
 }
 
-// probeSidecar asks daprd whether it and the way to its app are up.
+// probeSidecar checks daprd and its connection to its app.
 func probeSidecar(ctx context.Context, app runfile.App) error {
 	status, body, err := get(ctx, fmt.Sprintf("http://127.0.0.1:%d/v1.0/healthz", app.HTTPPort))
 	if err == nil && status != http.StatusNoContent {
@@ -166,7 +165,7 @@ func probeSidecar(ctx context.Context, app runfile.App) error {
 	return err
 }
 
-// probeApp asks an app, which names what it is missing.
+// probeApp checks an app's readiness report.
 func probeApp(ctx context.Context, app runfile.App) error {
 	status, body, err := get(ctx, fmt.Sprintf("http://127.0.0.1:%d/actuator/health/readiness", app.Port))
 	if err != nil || status == http.StatusOK {

@@ -12,24 +12,23 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// Role names a part of the system: one of the constants, an app by its app-id,
-// or the sidecar of one.
+// Role is the name of a part of the system: one of the constants, an app id, or the sidecar of an
+// app.
 type Role string
 
 // The parts that are neither apps nor sidecars.
 const (
 	Postgres Role = "postgres"
-	// Redis has the sessions and the events.
+	// Redis stores sessions and events.
 	Redis Role = "redis"
-	// RedisCache has the second level of the caches.
+	// RedisCache stores L2.
 	RedisCache Role = "redis-cache"
 	Ingress    Role = "ingress"
-	// Runner is the Dapr CLI, which started the apps and their sidecars and
-	// takes down their output.
+	// Runner is the Dapr CLI, which starts the apps and their sidecars and writes their logs.
 	Runner Role = "dapr"
 )
 
-// The ports of the servers. Those of the apps and sidecars are in dapr.yaml.
+// Ports of the servers. Those of apps and sidecars are in dapr.yaml.
 const (
 	IngressPort  = 8080
 	PostgresPort = 15432
@@ -37,7 +36,7 @@ const (
 	CachePort    = 16380
 )
 
-// Where the servers answer.
+// Addresses of the servers.
 var (
 	PostgresAddress = net.JoinHostPort("127.0.0.1", strconv.Itoa(PostgresPort))
 	RedisAddress    = redis.Address(RedisPort)
@@ -57,9 +56,8 @@ func (r Role) isApp() bool {
 	return !r.isSidecar() && !slices.Contains([]Role{Postgres, Redis, RedisCache, Ingress, Runner}, r)
 }
 
-// roleOf returns the role of a process that the runner started: a sidecar is
-// told its app's id, an app's program is called by it. The role is empty if the
-// process is neither.
+// roleOf returns the role of a process that the runner started: a sidecar has its app's id as
+// argument, an app's program has the app's name. It returns "" for other processes.
 func roleOf(process proc.Process, apps []runfile.App) Role {
 	args := process.Args()
 	if len(args) == 0 {
@@ -77,12 +75,11 @@ func roleOf(process proc.Process, apps []runfile.App) Role {
 	return ""
 }
 
-// parts are the parts of a system that are there, each known by its first
-// process, which may be dead while its children live.
+// parts are the existing parts of a system, each identified by its first process, which may be dead
+// while its children run.
 type parts map[Role]proc.Process
 
-// find returns the parts of this checkout's system that are there, whoever
-// started them.
+// find returns the existing parts of this checkout's system, including those of other starts.
 func find(records proc.Records, apps []runfile.App) (parts, error) {
 	recorded, err := records.All()
 	if err != nil {
@@ -107,7 +104,7 @@ func find(records proc.Records, apps []runfile.App) (parts, error) {
 	return found, nil
 }
 
-// sorted returns the roles in the order in which a system starts.
+// sorted returns the roles in start order.
 func (p parts) sorted() []Role {
 	rank := func(r Role) int {
 		switch r {

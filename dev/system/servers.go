@@ -21,11 +21,10 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/toolchain"
 )
 
-// serverTimeout bounds the wait for a server. Recovery after a kill takes the
-// longest.
+// serverTimeout bounds the start of a server. Recovery after a kill takes longest.
 const serverTimeout = 60 * time.Second
 
-// What the two Redis servers may store, the same as in the chart's values.
+// Memory limits of the two Redis servers, the same as in the chart's values.
 const (
 	redisMemory = 96 << 20
 	cacheMemory = 64 << 20
@@ -47,7 +46,7 @@ func (s *System) provideSecrets(context.Context) (err error) {
 	return err
 }
 
-// startServers starts PostgreSQL and the two Redis, and builds the apps meanwhile.
+// startServers starts PostgreSQL and both Redis servers, and builds the apps meanwhile.
 func (s *System) startServers(ctx context.Context) error {
 	folders := make([]string, 0, len(s.Apps))
 	for _, app := range s.Apps {
@@ -61,7 +60,7 @@ func (s *System) startServers(ctx context.Context) error {
 	)
 }
 
-// launch starts one of the servers, with nothing but what is on the disk.
+// launch starts a server from its files on disk.
 func (s *System) launch(ctx context.Context, role Role) error {
 	var child *proc.Child
 	var err error
@@ -103,7 +102,7 @@ func (s *System) serve(ctx context.Context, role Role) error {
 
 func (s *System) startIngress(ctx context.Context) error { return s.serve(ctx, Ingress) }
 
-// databases are those that dapr.yaml gives to the apps.
+// databases returns the databases of dapr.yaml.
 func (s *System) databases() []postgres.Database {
 	var all []postgres.Database
 	for _, app := range s.Apps {
@@ -116,8 +115,7 @@ func (s *System) databases() []postgres.Database {
 	return all
 }
 
-// prepareDatabases brings roles, databases and tables to where the apps of
-// today want them, and adds the demo data.
+// prepareDatabases creates roles and databases, runs the migrations, and adds the demo data.
 func (s *System) prepareDatabases(ctx context.Context) error {
 	databases := s.databases()
 	if err := s.postgres().Provision(ctx, databases); err != nil {
@@ -145,16 +143,14 @@ func (s *System) prepareDatabases(ctx context.Context) error {
 	return s.RunApp(ctx, "auth-service", "seed-demo")
 }
 
-// passwordFile opens the apps' databases to the commands of their programs that
-// run without a sidecar.
+// passwordFile returns the path of the password file for app commands without a sidecar.
 func (s *System) passwordFile() string { return s.checkout.Local("pgpass") }
 
-// keysetFile gives a keyset to the commands that run without a sidecar.
+// keysetFile returns the path of a keyset for app commands without a sidecar.
 func (s *System) keysetFile(secret string) string { return s.checkout.Local("keysets", secret) }
 
-// RunApp runs a command of an app's program, such as migrate, in the app's
-// environment, and shows what it says. What it complains of is part of the error if
-// it fails.
+// RunApp runs a command of an app's program, such as migrate, in the app's environment, and prints
+// its output. If it fails, its error output is part of the error.
 func (s *System) RunApp(ctx context.Context, app Role, args ...string) error {
 	config, err := s.app(app)
 	if err != nil {
@@ -186,8 +182,8 @@ func (s *System) app(role Role) (runfile.App, error) {
 	return runfile.App{}, fmt.Errorf("dapr.yaml has no app %s", role)
 }
 
-// baseEnv is our environment without what would lead the apps and sidecars to
-// other databases or another Dapr, and without secrets for either.
+// baseEnv returns our environment without variables that would lead apps and sidecars to other
+// databases or another Dapr, and without secrets for either.
 func baseEnv() []string {
 	var env []string
 	for _, variable := range os.Environ() {
@@ -202,8 +198,8 @@ func baseEnv() []string {
 	return env
 }
 
-// concurrently runs the functions at the same time. When one fails it ends the
-// others and returns that error.
+// concurrently runs the functions concurrently. When one fails, it cancels the others and returns
+// that error.
 func concurrently(ctx context.Context, functions ...func(context.Context) error) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -211,7 +207,7 @@ func concurrently(ctx context.Context, functions ...func(context.Context) error)
 	for _, function := range functions {
 		group.Go(func() {
 			if err := function(ctx); err != nil {
-				fail(err) // the first counts
+				fail(err) // the first error is returned
 			}
 		})
 	}

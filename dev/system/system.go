@@ -22,33 +22,31 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/toolchain"
 )
 
-// Options say which system to start.
+// Options configure a system.
 type Options struct {
 	// Dir is a folder of the checkout to run.
 	Dir string
-	// Data is the folder for databases and logs, relative to the checkout's
-	// .local; "data" if empty.
+	// Data is the folder for databases and logs, relative to .local; "data" if empty.
 	Data string
-	// Fresh forgets what earlier systems have left in Data.
+	// Fresh removes existing files in Data.
 	Fresh bool
-	// Env is added to the environment of the apps and sidecars. What dapr.yaml
-	// says counts more.
+	// Env is added to the environment of the apps and sidecars. dapr.yaml takes precedence.
 	Env []string
-	// Out takes the progress, for people.
+	// Out is the destination of progress messages.
 	Out io.Writer
 }
 
-// System is a system that was started. Its methods may be called concurrently.
+// System is a running system. Its methods may be called concurrently.
 type System struct {
 	checkout checkout.Checkout
 	console  *console.Console
 	data     string
 	fresh    bool
 	env      []string
-	tokens   []string // as the environment has them
+	tokens   []string // as environment variables
 	lock     *lock.Lock
-	// records are in one place for all systems of a checkout, whatever their
-	// data: there is one at a time.
+	// records are shared by all systems of a checkout, whatever their data, because there is one at
+	// a time.
 	records  proc.Records
 	tools    toolchain.Toolchain
 	programs programs
@@ -58,20 +56,19 @@ type System struct {
 
 	mu       sync.Mutex
 	parts    parts
-	captured map[Role]proc.Spec // how to start an app or sidecar again
+	captured map[Role]proc.Spec // how to restart apps and sidecars
 }
 
-// programs are the paths of what is run.
+// programs are the paths of the programs.
 type programs struct {
 	toolchain.Servers
 
 	dapr, daprd string
 }
 
-// Start starts the system and waits until all of it is ready. It refuses where
-// one runs already, where ports or disk space are missing, and whatever is left
-// of an earlier one of this checkout it stops first. If it fails, nothing of it
-// is left running.
+// Start starts the system and waits until it is ready. It returns an error if a system is running,
+// or if ports or disk space are missing. It first stops what an earlier system of this checkout has
+// left. If it fails, nothing is left running.
 func Start(ctx context.Context, opts Options) (*System, error) {
 	s, err := prepare(opts)
 	if err != nil {
@@ -79,9 +76,9 @@ func Start(ctx context.Context, opts Options) (*System, error) {
 	}
 	if err := s.start(ctx); err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err() // whatever failed, failed because of that
+			err = ctx.Err() // everything failed because of that
 		}
-		err = errors.Join(err, disk.Check(s.checkout.Local(), fullSpace)) // says why, if that is why
+		err = errors.Join(err, disk.Check(s.checkout.Local(), fullSpace)) // adds a full disk as the reason
 		// Nobody uses it yet: there is no need to wait long.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
@@ -90,7 +87,7 @@ func Start(ctx context.Context, opts Options) (*System, error) {
 	return s, nil
 }
 
-// prepare takes the lock and looks at what there is, but starts nothing.
+// prepare acquires the lock and finds existing parts, but starts nothing.
 func prepare(opts Options) (*System, error) {
 	s, err := open(opts)
 	if err != nil {
@@ -99,19 +96,19 @@ func prepare(opts Options) (*System, error) {
 	return s, s.acquire()
 }
 
-// lockPath is the same for every checkout and user of the machine.
+// lockPath is the same for all checkouts and users of the machine.
 func lockPath() string { return filepath.Join(os.TempDir(), "phonebill.lock") }
 
-// RunningError says that a system runs on this machine already.
+// RunningError is returned if a system is running on this machine.
 type RunningError struct{ Owner lock.Owner }
 
-// Error names the checkout and the process that run the other system.
+// Error names the checkout and the process of the other system.
 func (e *RunningError) Error() string {
 	return fmt.Sprintf("PhoneBill already runs on this machine, from %s (pid %d), and its ports are fixed; stop it there with `make stop`",
 		e.Owner.Root, e.Owner.PID)
 }
 
-// acquire takes this machine's right to run a system.
+// acquire acquires this machine's lock.
 func (s *System) acquire() (err error) {
 	s.lock, err = lock.Acquire(lockPath(), s.checkout.Root)
 	if held := (*lock.HeldError)(nil); errors.As(err, &held) {
@@ -120,7 +117,7 @@ func (s *System) acquire() (err error) {
 	return err
 }
 
-// open returns the system of a checkout, whether it runs or not.
+// open returns the system of a checkout, running or not.
 func open(opts Options) (*System, error) {
 	root, err := checkout.Find(opts.Dir)
 	if err != nil {
@@ -174,11 +171,11 @@ func (s *System) start(ctx context.Context) error {
 	return nil
 }
 
-// Stop drains the system: requests that run are finished first. When the
-// context ends, it kills what is left instead of waiting.
+// Stop drains the system: running requests are finished first. When the context ends, it kills what
+// is left.
 func (s *System) Stop(ctx context.Context) error {
-	// What was started but not yet noted, because the start was interrupted,
-	// is found by its record.
+	// Processes that were started but not recorded in memory, because the start was interrupted,
+	// are found by their record files.
 	found, err := find(s.records, s.Apps)
 	if err != nil {
 		found = make(parts)
@@ -197,8 +194,8 @@ func (s *System) Stop(ctx context.Context) error {
 	return errors.Join(err, s.release())
 }
 
-// release gives the lock back. What a killed manager of this checkout has left
-// is gone by now.
+// release releases the lock. What a killed manager of this checkout has left has been stopped by
+// now.
 func (s *System) release() error {
 	if s.lock.Left.Root == s.checkout.Root {
 		s.lock.Left = lock.Owner{}
@@ -206,17 +203,17 @@ func (s *System) release() error {
 	return s.lock.Release()
 }
 
-// URL is the address of the ingress.
+// URL returns the address of the ingress.
 func (s *System) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", IngressPort) }
 
-// log returns where a part that we start ourselves writes to.
+// log returns the log file of a part started by this package.
 func (s *System) log(role Role) string { return filepath.Join(s.data, "logs", string(role)+".log") }
 
 func (s *System) postgres() postgres.Server {
 	return postgres.Server{Dir: filepath.Join(s.data, "postgres"), Log: s.log(Postgres), Port: PostgresPort, Durable: true}
 }
 
-// started notes a part, for us and for whoever has to clean up after us.
+// started records a part, in memory and for a later cleanup.
 func (s *System) started(role Role, process proc.Process) error {
 	s.mu.Lock()
 	s.parts[role] = process
@@ -224,7 +221,7 @@ func (s *System) started(role Role, process proc.Process) error {
 	return s.records.Save(string(role), process)
 }
 
-// Roles returns the parts that were started, dead or alive.
+// Roles returns the started parts, dead or alive.
 func (s *System) Roles() []Role {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -241,8 +238,7 @@ func (s *System) part(role Role) (proc.Process, error) {
 	return process, nil
 }
 
-// makeDirs creates the folders that everything else expects. The logs of the
-// last start are kept beside those of this one.
+// makeDirs creates all required folders. It keeps the logs of the previous start.
 func (s *System) makeDirs() error {
 	logs := filepath.Join(s.data, "logs")
 	if err := os.RemoveAll(logs + ".previous"); err != nil {

@@ -24,7 +24,7 @@ func clusterSecrets(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	// The standard output goes to kubectl.
+	// The standard output is piped to kubectl.
 	fmt.Fprintf(os.Stderr, "%d Secrets of namespace %s, %d of them new, from %s\n", written.Secrets, *namespace, written.New, root.Relative(written.File))
 	return nil
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// buildImages builds the image of every app and prints what they are.
+// buildImages builds the image of every app and prints their references.
 func buildImages(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("images", flag.ContinueOnError)
-	version := flags.String("version", "", "the `tag` of the images; else the commit")
-	arch := flags.String("arch", "amd64", "the processor to build for, as Go calls it")
+	version := flags.String("version", "", "the `tag` of the images; default: the commit")
+	arch := flags.String("arch", "amd64", "the target GOARCH")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func buildImages(ctx context.Context, args []string) error {
 	return nil
 }
 
-// appsOf returns the checkout that contains dir and the ids of its apps.
+// appsOf returns the checkout that contains dir and its app ids.
 func appsOf(dir string) (checkout.Checkout, []string, error) {
 	root, err := checkout.Find(dir)
 	if err != nil {

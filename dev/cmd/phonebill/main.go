@@ -1,5 +1,5 @@
-// Command phonebill runs and checks PhoneBill in its checkout. The Makefile is
-// its front door: `make help` tells what each command does.
+// Command phonebill runs and checks PhoneBill in its checkout. It is called by the Makefile; `make
+// help` describes the commands.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// commands take their arguments and where the checkout is.
+// commands are called with their arguments in a folder of the checkout.
 var commands = map[string]func(ctx context.Context, args []string) error{
 	"run":             run,
 	"stop":            func(ctx context.Context, _ []string) error { return system.StopRunning(ctx, ".", os.Stdout) },
@@ -50,8 +50,8 @@ func exitCode() int {
 		fmt.Fprintln(os.Stderr, "usage: phonebill "+strings.Join(slices.Sorted(maps.Keys(commands)), "|"))
 		return 2
 	}
-	// A reader that went away, as in `make run | head`, must not kill us in
-	// the middle: what we started would stay.
+	// Ignore SIGPIPE: a closed reader, as in `make run | head`, must not kill this process, because
+	// it could not stop what it has started.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()

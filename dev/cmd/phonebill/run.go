@@ -20,17 +20,17 @@ var welcomeSource string
 
 var welcome = template.Must(template.New("welcome").Parse(welcomeSource))
 
-// run starts the system, stays until it is told to stop, and drains it.
+// run starts the system, waits for a signal, and drains it.
 func run(ctx context.Context, _ []string) error {
 	s, err := system.Start(ctx, system.Options{Dir: ".", Out: os.Stdout})
 	if err != nil {
 		return err
 	}
-	_ = welcome.Execute(os.Stdout, s) // nobody may be reading
+	_ = welcome.Execute(os.Stdout, s) // write errors do not matter
 	s.Watch(ctx, func(role system.Role, lastWords string) {
 		fmt.Printf("%s has ended; everything else keeps running%s\n", role, lastWords)
 	})
-	fmt.Println("Stopping: requests that run are finished first. Ctrl-C again kills them.")
+	fmt.Println("Stopping: running requests are finished first. Press Ctrl-C again to kill them.")
 	hurry, cancel := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	if err := s.Stop(hurry); err != nil {
@@ -40,11 +40,11 @@ func run(ctx context.Context, _ []string) error {
 	return nil
 }
 
-// seed adds generated users to the system that runs.
+// seed adds generated users to the running system.
 func seed(ctx context.Context, args []string) error {
 	users, err := strconv.Atoi(strings.Join(args, " "))
 	if err != nil || users < 1 {
-		return errors.New("say how many users to add, as in `make seed USERS=1000`")
+		return errors.New("want the number of users to add, as in `make seed USERS=1000`")
 	}
 	return system.Seed(ctx, ".", users, os.Stdout)
 }

@@ -16,14 +16,14 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// trouble puts the running system's KOS into a trouble, and tells what there
-// is and what is going on.
+// trouble starts a trouble at the running system's KOS mock, and prints the predefined and current
+// ones.
 func trouble(_ context.Context, args []string) error {
 	wanted, err := parseTrouble(args)
 	if err != nil {
 		return err
 	}
-	admin, err := standIn(".")
+	admin, err := mock(".")
 	if err != nil {
 		return err
 	}
@@ -33,8 +33,8 @@ func trouble(_ context.Context, args []string) error {
 	return nil
 }
 
-// standIn returns the admin API of the checkout's KOS.
-func standIn(dir string) (*kos.Admin, error) {
+// mock returns the admin API of the checkout's KOS mock.
+func mock(dir string) (*kos.Admin, error) {
 	root, err := checkout.Find(dir)
 	if err != nil {
 		return nil, err
@@ -50,28 +50,28 @@ func standIn(dir string) (*kos.Admin, error) {
 	return kos.New(fmt.Sprintf("http://127.0.0.1:%d", file.Apps[i].Port), nil), nil
 }
 
-// none is the trouble that ends all others.
+// none is the name that ends all troubles.
 const none = "none"
 
-// wantedTrouble is what was asked for; without a name, to be told.
+// wantedTrouble is the parsed command line; without a name it only lists.
 type wantedTrouble struct{ kos.Trouble }
 
 func parseTrouble(args []string) (wantedTrouble, error) {
 	var wanted wantedTrouble
 	flags := flag.NewFlagSet("trouble", flag.ContinueOnError)
-	flags.StringVar(&wanted.Name, "kos", "", "the trouble; `none` ends all")
-	lasting := flags.Duration("for", time.Minute, "how long it lasts")
-	flags.StringVar(&wanted.Line, "line", "", "whose calls fail, in "+kos.BadLine)
-	endpoints := flags.String("on", "", "endpoints, with commas between them; all but auth if empty")
+	flags.StringVar(&wanted.Name, "kos", "", "name of the trouble; `none` ends all")
+	lasting := flags.Duration("for", time.Minute, "duration")
+	flags.StringVar(&wanted.Line, "line", "", "the line for "+kos.BadLine)
+	endpoints := flags.String("on", "", "comma-separated endpoints; default: all but auth")
 	if err := flags.Parse(args); err != nil {
 		return wanted, err
 	}
 	if flags.NArg() > 0 {
-		return wanted, errors.New("say it as in `make trouble KOS=hang FOR=60s`")
+		return wanted, errors.New("want arguments as in `make trouble KOS=hang FOR=60s`")
 	}
 	wanted.Seconds = int(lasting.Round(time.Second).Seconds())
 	if wanted.Seconds < 1 {
-		return wanted, errors.New("a trouble lasts a second or longer")
+		return wanted, errors.New("a trouble must last at least a second")
 	}
 	if *endpoints != "" {
 		wanted.Endpoints = strings.Split(*endpoints, ",")
@@ -79,7 +79,7 @@ func parseTrouble(args []string) (wantedTrouble, error) {
 	return wanted, nil
 }
 
-// carryOut does what was asked for and tells what is going on now.
+// carryOut starts or ends troubles and prints the current ones.
 func (w wantedTrouble) carryOut(admin *kos.Admin, now time.Time, out io.Writer) error {
 	var err error
 	switch w.Name {
@@ -100,7 +100,7 @@ func (w wantedTrouble) carryOut(admin *kos.Admin, now time.Time, out io.Writer) 
 		for _, known := range troubles.Known {
 			_, _ = fmt.Fprintf(out, "  %-12s %s\n", known.Name, known.Does)
 		}
-		_, _ = fmt.Fprintf(out, "  %-12s %s\n", none, "Ends all, and whatever else KOS was told.")
+		_, _ = fmt.Fprintf(out, "  %-12s %s\n", none, "Ends all troubles and removes all overrides.")
 	}
 	if len(troubles.Now) == 0 {
 		_, _ = fmt.Fprintln(out, "KOS is in no trouble.")

@@ -83,7 +83,7 @@ func TestRefusedTroubleIsTold(t *testing.T) {
 // TestStandInIsFound reads the checkout's own dapr.yaml.
 func TestStandInIsFound(t *testing.T) {
 	t.Parallel()
-	if _, err := standIn("."); err != nil {
+	if _, err := mock("."); err != nil {
 		t.Error(err)
 	}
 }

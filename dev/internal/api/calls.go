@@ -11,14 +11,13 @@ func (c *Client) Register(form Registration) Answer[User] {
 	return flat[User](c, Request{Method: http.MethodPost, Path: "/api/v1/auth/register", Body: form})
 }
 
-// Login opens a session; if that succeeds, the client speaks for its user.
+// Login opens a session. On success, the client uses its tokens.
 func (c *Client) Login(userID, password string) Answer[Tokens] {
 	form := map[string]string{"userId": userID, "password": password}
 	return c.keep(flat[Tokens](c, Request{Method: http.MethodPost, Path: "/api/v1/auth/login", Body: form}))
 }
 
-// Refresh exchanges a refresh token; if that succeeds, the client goes on with
-// the new pair.
+// Refresh exchanges a refresh token. On success, the client uses the new pair.
 func (c *Client) Refresh(refreshToken string) Answer[Tokens] {
 	form := map[string]string{"refresh_token": refreshToken}
 	return c.keep(flat[Tokens](c, Request{Method: http.MethodPost, Path: "/api/v1/auth/refresh", Body: form}))
@@ -42,12 +41,12 @@ func (c *Client) ChangePassword(current, next string) Answer[json.RawMessage] {
 	return c.Send(Request{Method: http.MethodPost, Path: "/api/v1/auth/change-password", Body: form})
 }
 
-// Verify asks the auth service whether the session lives.
+// Verify asks the auth service whether the session is live.
 func (c *Client) Verify() Answer[User] {
 	return flat[User](c, Request{Method: http.MethodGet, Path: "/api/v1/auth/verify"})
 }
 
-// UserInfo returns the account as it is stored.
+// UserInfo returns the user's account.
 func (c *Client) UserInfo() Answer[User] {
 	return flat[User](c, Request{Method: http.MethodGet, Path: "/api/v1/auth/user-info"})
 }
@@ -66,19 +65,18 @@ func (c *Client) Permission(service string) Answer[struct {
 	}](c, Request{Method: http.MethodPost, Path: "/api/v1/auth/permissions/check", Body: map[string]string{"serviceType": service}})
 }
 
-// Menu returns what can be asked for.
+// Menu returns the lines and months that can be inquired.
 func (c *Client) Menu() Answer[Menu] {
 	return enveloped[Menu](c, Request{Method: http.MethodGet, Path: "/api/v1/bills/menu"})
 }
 
-// Inquire asks for a bill; an empty month is this one.
+// Inquire requests a bill; an empty month means the current one.
 func (c *Client) Inquire(line, month string) Answer[Inquiry] {
 	return enveloped[Inquiry](c, inquiry(line, month))
 }
 
-// InquireAsync asks for a bill without waiting for it. The status is 202 if it
-// is still asked for; 200 is the answer of Inquire, of which the data has
-// request and bill.
+// InquireAsync requests a bill with Prefer: respond-async. The status is 202 while the inquiry is
+// in progress; 200 is the answer of Inquire, with request id and bill in the data.
 func (c *Client) InquireAsync(line, month string) Answer[Result] {
 	request := inquiry(line, month)
 	request.Header = map[string]string{"Prefer": "respond-async"}
@@ -93,17 +91,17 @@ func inquiry(line, month string) Request {
 	return Request{Method: http.MethodPost, Path: "/api/v1/bills/inquiry", Body: form}
 }
 
-// Result returns what became of an inquiry.
+// Result returns the state of an inquiry.
 func (c *Client) Result(requestID string) Answer[Result] {
 	return enveloped[Result](c, Request{Method: http.MethodGet, Path: "/api/v1/bills/inquiry/" + url.PathEscape(requestID)})
 }
 
-// History returns a page of the user's inquiries. Query is as in a URL.
+// History returns a page of the user's inquiries. query is a URL query.
 func (c *Client) History(query string) Answer[History] {
 	return enveloped[History](c, Request{Method: http.MethodGet, Path: "/api/v1/bills/history?" + query})
 }
 
-// MakeMockData asks KOS's stand-in to give a fresh line a plan and bills.
+// MakeMockData makes the KOS mock give a new line a plan and bills.
 func (c *Client) MakeMockData(customerID, line string) Answer[MockData] {
 	form := map[string]string{"customerId": customerID, "lineNumber": line}
 	return enveloped[MockData](c, Request{Method: http.MethodPost, Path: "/api/v1/kos/mock-datas", Body: form})

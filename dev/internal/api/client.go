@@ -1,5 +1,5 @@
-// Package api is a client of PhoneBill's public API, for tests: it can also
-// say what a well-behaved client would not.
+// Package api is a client of PhoneBill's public API for tests: it can also send requests that a
+// well-behaved client would not.
 package api
 
 import (
@@ -12,44 +12,42 @@ import (
 	"time"
 )
 
-// patience bounds a call. The API answers within 8 s or says why not.
-const patience = 15 * time.Second
+// callTimeout bounds a call. The API answers within 8 s.
+const callTimeout = 15 * time.Second
 
-// Client speaks for one user, or for nobody before it logs in.
+// Client is a client with the session of a user, or none before login.
 type Client struct {
 	base string
 	http *http.Client
-	// Tokens are those of the last login or refresh; its access token goes
-	// with every call.
+	// Tokens are those of the last login or refresh; every call sends the access token.
 	Tokens Tokens
 }
 
-// New returns a client of the API at base that sends its calls over transport,
-// at the bottom of which there must be a Timed one.
+// New returns a client of the API at base. The innermost transport must be a Timed one.
 func New(base string, transport http.RoundTripper) *Client {
 	return &Client{base: base, http: &http.Client{
-		Transport: transport, Timeout: patience,
+		Transport: transport, Timeout: callTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// With returns a client that shows this access token instead of its own.
+// With returns a client with another access token.
 func (c *Client) With(accessToken string) *Client {
 	other := *c
 	other.Tokens.Access = accessToken
 	return &other
 }
 
-// Request is a call.
+// Request is a request.
 type Request struct {
 	Method, Path string
-	// Body is sent as JSON, a []byte as it is, nil not at all.
+	// Body is encoded as JSON; a []byte is sent unchanged, and nil means no body.
 	Body any
-	// Header replaces what would be sent otherwise.
+	// Header overrides default headers.
 	Header map[string]string
 }
 
-// Answer is what a call got. T is the shape of a success.
+// Answer is the result of a call. T is the type of a success.
 type Answer[T any] struct {
 	Request string // method and path
 	Status  int
@@ -57,14 +55,14 @@ type Answer[T any] struct {
 	Took    time.Duration // from the first byte sent to the last one received
 	Body    []byte
 	Data    T       // of a success
-	Failure Failure // of a failure
-	Err     error   // there was no answer, or not a readable one
+	Failure Failure // of a refusal
+	Err     error   // no answer, or an unreadable one
 }
 
-// Succeeded reports whether the call did what it was asked.
+// Succeeded reports whether the status is 2xx.
 func (a Answer[T]) Succeeded() bool { return a.Err == nil && a.Status/100 == 2 }
 
-// String tells what came back, for people.
+// String formats the answer for messages.
 func (a Answer[T]) String() string {
 	if a.Err != nil {
 		return fmt.Sprintf("%s failed after %s: %v", a.Request, a.Took, a.Err)
@@ -72,7 +70,7 @@ func (a Answer[T]) String() string {
 	return fmt.Sprintf("%s answered %d after %s: %.600s", a.Request, a.Status, a.Took, a.Body)
 }
 
-// OK returns the data of a success and ends the test at anything else.
+// OK returns the data of a success and fails the test otherwise.
 func (a Answer[T]) OK(t testing.TB) T {
 	t.Helper()
 	if !a.Succeeded() {
@@ -81,8 +79,8 @@ func (a Answer[T]) OK(t testing.TB) T {
 	return a.Data
 }
 
-// Refused returns the failure and ends the test if the call had another
-// outcome than this status and code, or if the failure is not in its envelope.
+// Refused returns the failure. It fails the test for another status or code, or an invalid
+// envelope.
 func (a Answer[T]) Refused(t testing.TB, status int, code string) Failure {
 	t.Helper()
 	if a.Err != nil || a.Status != status || a.Failure.Error.Code != code {
@@ -94,7 +92,7 @@ func (a Answer[T]) Refused(t testing.TB, status int, code string) Failure {
 	return a.Failure
 }
 
-// Send sends a call and returns the answer as it came.
+// Send sends a request and returns the answer with a raw body.
 func (c *Client) Send(r Request) Answer[json.RawMessage] {
 	return call(c, r, func(body []byte, data *json.RawMessage) error {
 		*data = body
@@ -102,12 +100,12 @@ func (c *Client) Send(r Request) Answer[json.RawMessage] {
 	})
 }
 
-// flat reads an answer of the auth service.
+// flat decodes an answer of the auth service.
 func flat[T any](c *Client, r Request) Answer[T] {
 	return call(c, r, func(body []byte, data *T) error { return json.Unmarshal(body, data) })
 }
 
-// enveloped reads an answer of the other services.
+// enveloped decodes an answer of the other services.
 func enveloped[T any](c *Client, r Request) Answer[T] {
 	return call(c, r, func(body []byte, data *T) error {
 		envelope := struct {
@@ -130,7 +128,7 @@ func call[T any](c *Client, r Request, read func([]byte, *T) error) Answer[T] {
 	case answer.Status/100 == 2:
 		answer.Err = read(answer.Body, &answer.Data)
 	default:
-		// A body that is no failure shows where the failure is looked at.
+		// A body that is not a failure is detected by Failure.Fault.
 		_ = json.Unmarshal(answer.Body, &answer.Failure)
 	}
 	return answer

@@ -14,7 +14,7 @@ type Plan struct {
 	Operator   string `json:"operatorCode"`
 }
 
-// Subscription is who holds a line, with which plan.
+// Subscription is a line with its customer and plan.
 type Subscription struct {
 	CustomerID string    `json:"customerId"`
 	Line       string    `json:"lineNumber"`
@@ -24,13 +24,13 @@ type Subscription struct {
 	Stale      bool      `json:"stale"`
 }
 
-// Offers are the plans that a customer may take.
+// Offers are the plans on offer to a customer.
 type Offers struct {
 	Products []Plan `json:"products"`
 	Total    int    `json:"totalCount"`
 }
 
-// Validation is what a pre-check found.
+// Validation is the result of a pre-check.
 type Validation struct {
 	Result  string `json:"validationResult"` // SUCCESS, FAILURE
 	Details []struct {
@@ -40,7 +40,7 @@ type Validation struct {
 	FailureReason string `json:"failureReason"`
 }
 
-// Failed returns the checks that a change would not pass.
+// Failed returns the failed checks.
 func (v Validation) Failed() []string {
 	var failed []string
 	for _, detail := range v.Details {
@@ -51,7 +51,7 @@ func (v Validation) Failed() []string {
 	return failed
 }
 
-// ProductMenu is what can be done with a line.
+// ProductMenu lists the possible operations on a line.
 type ProductMenu struct {
 	CustomerID string `json:"customerId"`
 	Line       string `json:"lineNumber"`
@@ -79,44 +79,44 @@ type ChangeHistory struct {
 	} `json:"pagination"`
 }
 
-// ChangeForm asks for another plan.
+// ChangeForm is a request to change the plan.
 type ChangeForm struct {
 	Line    string `json:"lineNumber"`
 	Current string `json:"currentProductCode"`
 	Target  string `json:"targetProductCode"`
-	// Effective is a day, YYYY-MM-DD; empty is at once.
+	// Effective is a day, YYYY-MM-DD; empty means at once.
 	Effective string `json:"changeEffectiveDate,omitempty"`
 }
 
-// The states of a change that will not change again.
+// The final states of a change.
 const (
 	Completed = "COMPLETED"
 	Failed    = "FAILED"
 )
 
-// Change is a change of plan as it stands.
+// Change is the state of a plan change.
 type Change struct {
 	RequestID     string     `json:"requestId"`
 	Status        string     `json:"processStatus"`
-	ResultCode    string     `json:"resultCode"` // "" while it runs
+	ResultCode    string     `json:"resultCode"` // "" while in progress
 	ResultMessage string     `json:"resultMessage"`
 	Changed       *Plan      `json:"changedProduct"`
 	WaitReason    string     `json:"waitReason"`
 	Line          string     `json:"lineNumber"`
 	RequestedAt   time.Time  `json:"requestedAt"`
-	ProcessedAt   *time.Time `json:"processedAt"` // nil while it runs
+	ProcessedAt   *time.Time `json:"processedAt"` // nil while in progress
 }
 
-// Final reports whether the change will not change again.
+// Final reports whether the change is final.
 func (c Change) Final() bool { return c.Status == Completed || c.Status == Failed }
 
-// How says how to ask for a change.
+// How sets the headers of a change request.
 type How struct {
 	Key   string // Idempotency-Key; none if empty
-	Async bool   // do not wait for the outcome
+	Async bool   // Prefer: respond-async
 }
 
-// Change asks for another plan.
+// Change requests a plan change.
 func (c *Client) Change(form ChangeForm, how How) Answer[Change] {
 	header := map[string]string{}
 	if how.Key != "" {
@@ -128,33 +128,33 @@ func (c *Client) Change(form ChangeForm, how How) Answer[Change] {
 	return enveloped[Change](c, Request{Method: http.MethodPost, Path: "/api/v1/products/change", Body: form, Header: header})
 }
 
-// ChangeResult returns a change as it stands.
+// ChangeResult returns the state of a change.
 func (c *Client) ChangeResult(requestID string) Answer[Change] {
 	return enveloped[Change](c, Request{Method: http.MethodGet, Path: "/api/v1/products/change/" + url.PathEscape(requestID)})
 }
 
-// Subscription returns who holds a line, with which plan.
+// Subscription returns the customer and plan of a line.
 func (c *Client) Subscription(line string) Answer[Subscription] {
 	return enveloped[Subscription](c, Request{Method: http.MethodGet, Path: "/api/v1/products/customer/" + url.PathEscape(line)})
 }
 
-// Offers returns the plans that can be taken instead of the current one.
+// Offers returns the plans that the customer can change to.
 func (c *Client) Offers(current string) Answer[Offers] {
 	query := url.Values{"currentProductCode": {current}}
 	return enveloped[Offers](c, Request{Method: http.MethodGet, Path: "/api/v1/products/available?" + query.Encode()})
 }
 
-// ProductMenu returns what can be done with the user's line.
+// ProductMenu returns the possible operations on the user's line.
 func (c *Client) ProductMenu() Answer[ProductMenu] {
 	return enveloped[ProductMenu](c, Request{Method: http.MethodGet, Path: "/api/v1/products/menu"})
 }
 
-// Validate tells whether a change would be accepted.
+// Validate runs the pre-check of a change.
 func (c *Client) Validate(form ChangeForm) Answer[Validation] {
 	return enveloped[Validation](c, Request{Method: http.MethodPost, Path: "/api/v1/products/change/validation", Body: form})
 }
 
-// Changes returns a page of the user's changes. Query is as in a URL.
+// Changes returns a page of the user's changes. query is a URL query.
 func (c *Client) Changes(query string) Answer[ChangeHistory] {
 	return enveloped[ChangeHistory](c, Request{Method: http.MethodGet, Path: "/api/v1/products/history?" + query})
 }

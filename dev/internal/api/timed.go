@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Timed returns a transport that tells the Client how long base took for an
-// answer, whatever transports around it then do with it.
+// Timed returns a transport that measures the duration of base alone, excluding the transports
+// around it.
 func Timed(base http.RoundTripper) http.RoundTripper { return &timed{base} }
 
 type timed struct{ base http.RoundTripper }
@@ -32,7 +32,7 @@ func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// stopwatch is the key of the *time.Duration that a request wants to be set.
+// stopwatch is the context key of the *time.Duration to set.
 type stopwatch struct{}
 
 func withStopwatch(r *http.Request, took *time.Duration) *http.Request {

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Failure is the envelope of every refusal.
+// Failure is the error envelope.
 type Failure struct {
 	Success bool         `json:"success"`
 	Error   FailureError `json:"error"`
 	Message string       `json:"message"`
 }
 
-// FailureError says what is wrong.
+// FailureError is the error in the envelope.
 type FailureError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
@@ -24,7 +24,7 @@ type FailureError struct {
 
 var traceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// Fault returns what is wrong with the envelope itself, or "".
+// Fault returns what is wrong with the envelope, or "".
 func (f Failure) Fault() string {
 	switch {
 	case f.Success:
@@ -47,7 +47,7 @@ type Tokens struct {
 	Line       string `json:"line_number"`
 }
 
-// Registration is the form for a new account.
+// Registration is the request to create an account.
 type Registration struct {
 	UserID     string `json:"userId"`
 	CustomerID string `json:"customerId"`
@@ -66,7 +66,7 @@ type User struct {
 	Permissions []string `json:"permissions"`
 }
 
-// Menu is what can be asked for.
+// Menu lists the lines and months that can be inquired.
 type Menu struct {
 	CustomerInfo struct {
 		CustomerID string `json:"customerId"`
@@ -77,7 +77,7 @@ type Menu struct {
 	Stale           bool     `json:"stale"`
 }
 
-// Inquiry is an answered inquiry.
+// Inquiry is a completed inquiry.
 type Inquiry struct {
 	RequestID    string    `json:"requestId"`
 	Status       string    `json:"status"`
@@ -87,14 +87,14 @@ type Inquiry struct {
 	Stale        bool      `json:"stale"`
 }
 
-// Customer is who holds a line.
+// Customer is the customer of a line.
 type Customer struct {
 	Name       string `json:"customerName"`
 	ID         string `json:"customerId"`
 	LineStatus string `json:"lineStatus"`
 }
 
-// Bill is a month's bill, as far as tests look into it; amounts are won.
+// Bill is the tested part of a month's bill; amounts are in won.
 type Bill struct {
 	Line        string     `json:"lineNumber"`
 	Month       string     `json:"billingMonth"` // YYYYMM
@@ -113,8 +113,7 @@ type Bill struct {
 	} `json:"paymentInfo"`
 }
 
-// Charge is what one plan costs for some days of a month, YYYYMMDD, both
-// included.
+// Charge is the price of one plan for a range of days, YYYYMMDD, both inclusive.
 type Charge struct {
 	Name   string `json:"name"`
 	From   string `json:"from"`
@@ -122,13 +121,13 @@ type Charge struct {
 	Amount int64  `json:"amount"`
 }
 
-// Discount is one reason to pay less.
+// Discount is a named discount.
 type Discount struct {
 	Name   string `json:"name"`
 	Amount int64  `json:"amount"`
 }
 
-// Result is what became of an inquiry.
+// Result is the state of an inquiry.
 type Result struct {
 	RequestID    string `json:"requestId"`
 	Status       string `json:"status"`
@@ -136,7 +135,7 @@ type Result struct {
 	Bill         *Bill  `json:"billInfo"`
 	Stale        bool   `json:"stale"`
 	ErrorMessage string `json:"errorMessage"`
-	// Of one that waits: 1 is next, 0 is being asked.
+	// Position of a queued inquiry: 1 is next, 0 is in progress.
 	QueuePosition    *int `json:"queuePosition"`
 	EstimatedSeconds *int `json:"estimatedSeconds"`
 }
@@ -154,7 +153,7 @@ type History struct {
 	} `json:"pagination"`
 }
 
-// Item is one inquiry in the history.
+// Item is an inquiry in the history.
 type Item struct {
 	RequestID   string     `json:"requestId"`
 	Line        string     `json:"lineNumber"`
@@ -165,7 +164,7 @@ type Item struct {
 	Summary     string     `json:"resultSummary"`
 }
 
-// MockData is what a fresh line was given.
+// MockData is the demo data of a new line.
 type MockData struct {
 	CustomerID string   `json:"customerId"`
 	Line       string   `json:"lineNumber"`

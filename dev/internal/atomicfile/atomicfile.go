@@ -1,5 +1,4 @@
-// Package atomicfile replaces files without a moment at which half of one is
-// there.
+// Package atomicfile replaces files atomically.
 package atomicfile
 
 import (
@@ -7,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// Write writes a file that only we may read, whole or not at all: a reader sees
-// the old content or the new one, and a full disk leaves the old one.
+// Write replaces a file, with mode 0600. Readers see either the old or the new content, and a full
+// disk leaves the old one.
 func Write(path string, content []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
 	if err != nil {
@@ -25,7 +24,7 @@ func Write(path string, content []byte) error {
 		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
-		_ = os.Remove(file.Name()) // the first fault is the one to tell
+		_ = os.Remove(file.Name()) // the first error is the one to report
 	}
 	return err
 }

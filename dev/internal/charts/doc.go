@@ -1,4 +1,4 @@
-// Package charts tests the charts: what they render for each environment, with
-// the pinned Helm, against the schemas of Kubernetes, Dapr and KEDA, the rules
-// of the production design, and what the services' sources say.
+// Package charts tests the Helm charts: it renders them for each environment with the pinned Helm
+// and checks the result against the schemas of Kubernetes, Dapr and KEDA, the production
+// requirements, and the services' sources.
 package charts

@@ -1,4 +1,4 @@
-// Package checkout knows where things are in a working copy of PhoneBill.
+// Package checkout locates files in a working copy of PhoneBill.
 package checkout
 
 import (
@@ -13,11 +13,10 @@ import (
 	"strings"
 )
 
-// Checkout is a working copy of the repository. Whatever running PhoneBill
-// creates lies below its .local, which git ignores, with the exception of the
-// logs that `dapr run` writes beside the apps.
+// Checkout is a working copy of the repository. Running PhoneBill writes only to its .local folder,
+// which git ignores, except for the logs that `dapr run` writes beside the apps.
 type Checkout struct {
-	// Root is the absolute path of the folder that holds go.work.
+	// Root is the absolute path of the folder with go.work.
 	Root string
 }
 
@@ -27,8 +26,7 @@ func Find(dir string) (Checkout, error) {
 	if err != nil {
 		return Checkout{}, err
 	}
-	// The same folder must have the same name however one came to it: the
-	// path tells one checkout from another.
+	// Symbolic links are resolved, because the path identifies the checkout.
 	if root, err = filepath.EvalSymlinks(root); err != nil {
 		return Checkout{}, err
 	}
@@ -54,8 +52,7 @@ func (c Checkout) Path(elem ...string) string {
 	return filepath.Join(append([]string{c.Root}, elem...)...)
 }
 
-// Relative returns a path in the checkout as one calls it there, and any other as it
-// is.
+// Relative returns a path in the checkout relative to Root, and any other path unchanged.
 func (c Checkout) Relative(path string) string {
 	if relative, err := filepath.Rel(c.Root, path); err == nil && filepath.IsLocal(relative) {
 		return relative
@@ -63,16 +60,16 @@ func (c Checkout) Relative(path string) string {
 	return path
 }
 
-// Local returns the path of something that git ignores.
+// Local returns a path below .local.
 func (c Checkout) Local(elem ...string) string {
 	return filepath.Join(append([]string{c.Root, ".local"}, elem...)...)
 }
 
-// Bin returns the path of a program that was built here.
+// Bin returns the path of a program built here.
 func (c Checkout) Bin(name string) string { return c.Local("bin", name) }
 
-// Secrets returns the path of the file behind the local secret store. The
-// system and the end-to-end tests share it.
+// Secrets returns the path of the local secret store's file, which the system and the end-to-end
+// tests share.
 func (c Checkout) Secrets() string { return c.Local("secrets.json") }
 
 // Module is a module of the workspace.
@@ -81,7 +78,7 @@ type Module struct {
 	Dir  string // its absolute folder
 }
 
-// Modules returns the modules that go.work lists.
+// Modules returns the modules of go.work.
 func (c Checkout) Modules(ctx context.Context) ([]Module, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-json=Path,Dir")
 	cmd.Dir = c.Root
@@ -108,9 +105,8 @@ func parseModules(out string) ([]Module, error) {
 	}
 }
 
-// ToolVersion returns the version, without its "v", at which the tool module
-// dev/tools/<tool> requires module. Those go.mod files are the only place that
-// names the versions of tools.
+// ToolVersion returns the version, without "v", of module in the go.mod of dev/tools/<tool>. Those
+// files are the only place for versions of tools.
 func (c Checkout) ToolVersion(ctx context.Context, tool, module string) (string, error) {
 	file := c.Path("dev", "tools", tool, "go.mod")
 	out, err := exec.CommandContext(ctx, "go", "mod", "edit", "-json", file).Output()
@@ -135,7 +131,7 @@ func requiredVersion(goModJSON []byte, file, module string) (string, error) {
 	return "", fmt.Errorf("%s does not require %s", file, module)
 }
 
-// describe adds what a command printed to why it failed.
+// describe adds a command's output to its error.
 func describe(command string, err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && len(exit.Stderr) > 0 {

@@ -11,8 +11,7 @@ import (
 	"strings"
 )
 
-// saying runs do, which brings files into a state, and says which of them it
-// changed: those of the modules whose names end in a suffix.
+// saying runs do and prints which files of the modules with the given suffixes it has changed.
 func (w workspace) saying(state string, suffixes []string, do func() error) error {
 	before, err := w.contents(suffixes)
 	if err != nil {
@@ -38,7 +37,7 @@ func (w workspace) saying(state string, suffixes []string, do func() error) erro
 	return failed
 }
 
-// contents returns a checksum of each file of the modules by path.
+// contents returns the checksums of the modules' files by path.
 func (w workspace) contents(suffixes []string) (map[string][sha256.Size]byte, error) {
 	sums := make(map[string][sha256.Size]byte)
 	for _, module := range w.modules {

@@ -1,5 +1,4 @@
-// Package checks builds, formats, lints and tests every module of the
-// workspace. Which modules there are, only go.work says.
+// Package checks builds, formats, lints and tests every module of go.work.
 package checks
 
 import (
@@ -44,9 +43,8 @@ func (w workspace) patterns() []string {
 	return patterns
 }
 
-// run runs a command in dir, with env added to the environment, and shows what
-// it prints. When the context ends the command is asked to stop, so that it can
-// stop what it has started.
+// run runs a command in dir with env added to the environment, and prints its output. When the
+// context ends, it sends the command an interrupt, so that it can stop its children.
 func (w workspace) run(ctx context.Context, dir string, env []string, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
@@ -54,7 +52,7 @@ func (w workspace) run(ctx context.Context, dir string, env []string, name strin
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		return ctx.Err() // whatever failed, failed because of that
+		return ctx.Err() // the command failed because of that
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", strings.Join(append([]string{name}, args[:min(2, len(args))]...), " "), err)
@@ -75,7 +73,7 @@ func Build(ctx context.Context, _ []string) error {
 	return nil
 }
 
-// Tidy brings every go.mod and go.sum to what the sources need.
+// Tidy runs go mod tidy in every module.
 func Tidy(ctx context.Context, _ []string) error {
 	w, err := open(ctx)
 	if err != nil {
@@ -84,7 +82,7 @@ func Tidy(ctx context.Context, _ []string) error {
 	return w.saying("tidy", []string{"go.mod", "go.sum"}, func() error { return w.eachModule(ctx, "go", "mod", "tidy") })
 }
 
-// eachModule runs a command in every module and returns all that failed.
+// eachModule runs a command in every module and returns all errors.
 func (w workspace) eachModule(ctx context.Context, name string, args ...string) error {
 	var failed error
 	for _, module := range w.modules {
@@ -95,7 +93,7 @@ func (w workspace) eachModule(ctx context.Context, name string, args ...string) 
 	return failed
 }
 
-// Lint reports what golangci-lint finds and which modules are not tidy.
+// Lint runs golangci-lint and reports modules that are not tidy.
 func Lint(ctx context.Context, _ []string) error {
 	w, tool, err := openWithLint(ctx)
 	if err != nil {
@@ -124,10 +122,9 @@ func openWithLint(ctx context.Context) (w workspace, tool string, err error) {
 	return w, tool, err
 }
 
-// Test vets and tests every module with the race detector: first what brings
-// its own surroundings, with servers that run for the tests alone, then the
-// tests of the whole system, which start it. With args it runs `go test` with
-// them, and the servers, alone.
+// Test vets and tests every module with the race detector: first the unit and component tests, with
+// servers started for them, then the tests of the whole system, which start it. With args it runs
+// `go test` with them and the servers only.
 func Test(ctx context.Context, args []string) error {
 	w, err := open(ctx)
 	if err != nil {
@@ -149,12 +146,11 @@ func Test(ctx context.Context, args []string) error {
 		return err
 	}
 	w.out.Printf("== tests of the whole system")
-	// A machine runs one system at a time, so these run one after the other.
+	// A machine runs one system at a time, so these run sequentially.
 	return w.testWhole(ctx, append([]string{"-p=1", "-race", "-shuffle=on"}, whole...)...)
 }
 
-// Whole runs a single test of a package of dev/ that takes the whole system; args
-// are the test's flags.
+// Whole runs a test of a package of dev/ that needs the whole system; args are the test's flags.
 func Whole(folder, test string) func(ctx context.Context, args []string) error {
 	return func(ctx context.Context, args []string) error {
 		w, err := open(ctx)
@@ -165,8 +161,8 @@ func Whole(folder, test string) func(ctx context.Context, args []string) error {
 	}
 }
 
-// Cluster runs the tests of package cluster on the cluster that KUBECONFIG points
-// to; args are more flags for them.
+// Cluster runs the tests of package cluster on the cluster of KUBECONFIG; args are additional
+// flags.
 func Cluster(ctx context.Context, args []string) error {
 	w, err := open(ctx)
 	if err != nil {
@@ -176,8 +172,8 @@ func Cluster(ctx context.Context, args []string) error {
 	return w.run(ctx, w.Root, []string{"PHONEBILL_CLUSTER=1"}, "go", args...)
 }
 
-// packages returns all packages of the workspace, those that test the whole
-// system apart.
+// packages returns all packages of the workspace; those that test the whole system are returned
+// separately.
 func (w workspace) packages(ctx context.Context) (packages, whole []string, err error) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"list"}, w.patterns()...)...)
 	cmd.Dir, cmd.Stderr = w.Root, os.Stderr
@@ -199,7 +195,7 @@ func (w workspace) testAlone(ctx context.Context, packages []string) error {
 	return w.withServers(ctx, append([]string{"test", "-race", "-shuffle=on"}, packages...))
 }
 
-// withServers runs go with servers that run for it alone.
+// withServers runs go with servers started for it.
 func (w workspace) withServers(ctx context.Context, args []string) error {
 	env, err := testenv.Start(ctx, w.Checkout, w.out)
 	if err != nil {
@@ -208,7 +204,7 @@ func (w workspace) withServers(ctx context.Context, args []string) error {
 	return errors.Join(w.run(ctx, w.Root, env.Environ, "go", args...), env.Stop())
 }
 
-// Bench runs every benchmark, and no test.
+// Bench runs every benchmark and no tests.
 func Bench(ctx context.Context, _ []string) error {
 	w, err := open(ctx)
 	if err != nil {
@@ -224,6 +220,6 @@ func Bench(ctx context.Context, _ []string) error {
 func (w workspace) testWhole(ctx context.Context, args ...string) error {
 	args = append([]string{"test", "-count=1", "-timeout=90m"}, args...)
 	err := w.run(ctx, w.Root, []string{"PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E=1"}, "go", args...)
-	// What the tests could not stop, because they crashed, we do.
+	// Stop what crashed tests have left running.
 	return errors.Join(err, system.ClearLeftovers(context.WithoutCancel(ctx), w.Root, os.Stdout))
 }

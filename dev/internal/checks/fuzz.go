@@ -12,9 +12,9 @@ import (
 // target is a fuzz test.
 type target struct{ name, pkg string }
 
-// Fuzz runs every fuzz target of the workspace, one after the other, each for
-// as long as the argument says, as in 60s. It goes on when one finds something
-// and returns all that did; what they found is in their testdata.
+// Fuzz runs every fuzz target of the workspace sequentially, each for the duration given as
+// argument, such as 60s. It continues after a failure and returns all of them; failing inputs are
+// in the targets' testdata.
 func Fuzz(ctx context.Context, args []string) error {
 	w, err := open(ctx)
 	if err != nil {
@@ -36,13 +36,12 @@ func Fuzz(ctx context.Context, args []string) error {
 		}
 	}
 	if found == nil {
-		w.out.Printf("Nothing was found by %d targets in %s each.", len(targets), strings.Join(args, ""))
+		w.out.Printf("No failures: %d targets, %s each.", len(targets), strings.Join(args, ""))
 	}
 	return found
 }
 
-// targets returns the fuzz targets of all packages but those that need the
-// whole system.
+// targets returns the fuzz targets of all packages except those that need the whole system.
 func (w workspace) targets(ctx context.Context) ([]target, error) {
 	packages, _, err := w.packages(ctx)
 	if err != nil {
@@ -57,8 +56,8 @@ func (w workspace) targets(ctx context.Context) ([]target, error) {
 	return listed(string(out)), nil
 }
 
-// listed reads what `go test -list` prints: the names of a package's tests, and
-// then the package.
+// listed parses the output of `go test -list`: the names of a package's tests, followed by the
+// package.
 func listed(output string) []target {
 	var targets []target
 	var names []string

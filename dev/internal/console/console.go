@@ -1,4 +1,4 @@
-// Package console tells the person at the terminal what is going on.
+// Package console prints progress for users of the tools.
 package console
 
 import (
@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// Console writes lines for people. It is safe for concurrent use.
+// Console writes lines. It is safe for concurrent use.
 type Console struct {
 	mu  sync.Mutex
 	out io.Writer
 	now func() time.Time
 }
 
-// New returns a console that writes to out. A failed write is dropped: a
-// terminal that went away must not keep the system from stopping.
+// New returns a console that writes to out. Write errors are ignored, because a closed terminal
+// must not prevent the system from stopping.
 func New(out io.Writer) *Console { return &Console{out: out, now: time.Now} }
 
 // Printf writes one line.
@@ -27,13 +27,12 @@ func (c *Console) Printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.out, format+"\n", args...)
 }
 
-// Lines returns a writer that writes each line that ends in what it is given as a
-// line of its own, indented.
+// Lines returns a writer that writes each complete line as an indented line of the console.
 func (c *Console) Lines() io.Writer { return &lines{console: c} }
 
 type lines struct {
 	console *Console
-	begun   []byte // of the line that has not ended yet
+	begun   []byte // incomplete last line
 }
 
 func (l *lines) Write(p []byte) (int, error) {
@@ -49,22 +48,20 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 const (
-	patience    = 2 * time.Second // how long something may take without a word
-	interval    = 5 * time.Second // until it is mentioned again; longer each time
+	firstDelay    = 2 * time.Second // delay before the first message
+	interval    = 5 * time.Second // interval of further messages, which grows
 	maxInterval = 30 * time.Second
 )
 
-// Wait reports something that takes its time: nothing for two seconds, then a
-// line, then further ones at growing intervals, until the returned function is
-// called. A line ends with what state returns, which says what is waited for;
-// state may be nil.
+// Wait reports a long operation: after two seconds and then at growing intervals, until done is
+// called. state, if not nil, returns what is being waited for.
 func (c *Console) Wait(what string, state func() string) (done func()) {
 	started := c.now()
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
 		next := interval
-		timer := time.NewTimer(patience)
+		timer := time.NewTimer(firstDelay)
 		defer timer.Stop()
 		for {
 			select {

@@ -1,4 +1,4 @@
-// Package disk looks at how much room there is.
+// Package disk checks free disk space.
 package disk
 
 import (
@@ -9,8 +9,7 @@ import (
 	"syscall"
 )
 
-// Check returns an error that names the place if fewer than need bytes are
-// free for us where path is or will be.
+// Check returns an error if fewer than need bytes are available at path, which need not exist yet.
 func Check(path string, need uint64) error {
 	place := existing(path)
 	var fs syscall.Statfs_t
@@ -23,7 +22,7 @@ func Check(path string, need uint64) error {
 	return nil
 }
 
-// existing returns the nearest folder above path that exists.
+// existing returns the nearest existing parent of path.
 func existing(path string) string {
 	for {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {

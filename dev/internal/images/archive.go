@@ -13,9 +13,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 )
 
-// writeArchive writes an image to a file, as a tar of an OCI image layout. It
-// is in the layout once per name: by its tag, and by its digest, so that a
-// cluster that loads the file knows the image by either.
+// writeArchive writes an image to a file, as a tar of an OCI image layout. The layout contains it
+// by tag and by digest, so that a cluster that loads the file finds it by either.
 func writeArchive(path string, image v1.Image, built Image) error {
 	folder := path + ".layout"
 	defer func() { _ = os.RemoveAll(folder) }()
@@ -23,7 +22,7 @@ func writeArchive(path string, image v1.Image, built Image) error {
 	if err != nil {
 		return err
 	}
-	name := "docker.io/" + Repository(built.App) // as Kubernetes reads a name without a registry
+	name := "docker.io/" + Repository(built.App) // Kubernetes' default registry
 	for _, annotations := range []map[string]string{
 		{"io.containerd.image.name": name + ":" + built.Tag, "org.opencontainers.image.ref.name": built.Tag},
 		{"io.containerd.image.name": name + "@" + built.Digest},
@@ -35,8 +34,7 @@ func writeArchive(path string, image v1.Image, built Image) error {
 	return tarFolder(path, folder)
 }
 
-// tarFolder writes a tar of a folder's files. They are in the order of their
-// names and have no dates.
+// tarFolder writes a tar of a folder's files, sorted by name and without times.
 func tarFolder(path, folder string) error {
 	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

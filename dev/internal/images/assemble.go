@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// descriptions say what each app is, to whoever looks at a registry.
+// descriptions are the image descriptions shown by registries.
 var descriptions = map[string]string{
 	"auth-service":           "Registers PhoneBill's customers, logs them in and signs their tokens",
 	"bill-inquiry-service":   "Answers what a PhoneBill customer's phone bill is",
@@ -21,7 +21,7 @@ var descriptions = map[string]string{
 	"kos-mock-service":       "Stands in for KOS, the carrier's order system, in development",
 }
 
-// labels are those that the OCI image specification defines.
+// labels returns the labels defined by the OCI image specification.
 func (b Builder) labels(app string) map[string]string {
 	return map[string]string{
 		"org.opencontainers.image.title":       app,
@@ -34,8 +34,8 @@ func (b Builder) labels(app string) map[string]string {
 	}
 }
 
-// assemble returns the image of an app: from scratch, one layer with the users,
-// which all apps share, and one with the program and what it consists of.
+// assemble returns the image of an app: from scratch, with one layer for the users, which all apps
+// share, and one for the program and its SBOM.
 func (b Builder) assemble(app string, program, sbom []byte) (v1.Image, error) {
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	image, err := mutate.ConfigFile(image, b.config(app))
@@ -61,7 +61,7 @@ func (b Builder) assemble(app string, program, sbom []byte) (v1.Image, error) {
 	return annotated, nil
 }
 
-// config says how the image is run.
+// config returns the image configuration.
 func (b Builder) config(app string) *v1.ConfigFile {
 	return &v1.ConfigFile{
 		OS: "linux", Architecture: b.Arch, Created: v1.Time{Time: b.Release.Created},

@@ -8,18 +8,17 @@ import (
 	"strings"
 )
 
-// buildFlags make a program that depends on nothing but the sources: it has no
-// path of this machine in it and no commit of the whole repository. The
-// Dockerfile has the same.
+// buildFlags make builds reproducible: no local paths and no commit of the whole repository. The
+// Dockerfile uses the same flags.
 var buildFlags = []string{"-trimpath", "-buildvcs=false"}
 
-// linkerFlags leave out what only debuggers look at, and name the version.
+// linkerFlags omit debug information and set the version.
 func linkerFlags(version string) string {
 	return "-s -w -X github.com/phonebill/phonebill/apps/internal/telemetry.Version=" + version
 }
 
-// buildEnv is what the compiler must not take from the machine. Outside of the
-// workspace, an app's own go.mod alone says what it is built from.
+// buildEnv overrides the machine's Go environment. Outside of the workspace, an app's go.mod alone
+// determines its dependencies.
 func buildEnv(arch string) []string {
 	return []string{
 		"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0",

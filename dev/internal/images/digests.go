@@ -9,8 +9,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/atomicfile"
 )
 
-// DigestsFile is the name of the values that make the charts install exactly
-// the images that were built: `helm install -f` takes it after the others.
+// DigestsFile is the name of a Helm values file that pins exactly the built images: pass it to
+// `helm install -f` last.
 const DigestsFile = "digests.yaml"
 
 func writeDigests(path string, images []Image) error {

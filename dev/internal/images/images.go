@@ -1,7 +1,6 @@
-// Package images makes the container images of the apps without a container
-// engine: a static program, who runs it and what it consists of, in an OCI
-// archive. The same sources give the same bytes, wherever they are and whoever
-// builds them with the same release of Go.
+// Package images builds the container images of the apps without a container engine: a static
+// program, its user and its SBOM, in an OCI archive. Builds are reproducible: the same sources and
+// the same Go release give the same bytes.
 package images
 
 import (
@@ -15,13 +14,13 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/console"
 )
 
-// Release is what images are made of.
+// Release identifies the sources of the images.
 type Release struct {
-	// Version names it; images have it as their tag.
+	// Version is the name of the release and the tag of its images.
 	Version string
-	// Revision is the commit that the sources are.
+	// Revision is the commit.
 	Revision string
-	// Created is when that was. Everything in an image has this date.
+	// Created is the commit's time. Everything in an image has this time.
 	Created time.Time
 }
 
@@ -30,28 +29,27 @@ type Builder struct {
 	Checkout checkout.Checkout
 	Console  *console.Console
 	Release  Release
-	// Arch is the processor to build for, as Go calls it: amd64, arm64.
+	// Arch is the target GOARCH: amd64, arm64.
 	Arch string
 }
 
-// Image is an image that was built.
+// Image is a built image.
 type Image struct {
 	App    string
 	Tag    string
 	Digest string // of its manifest: sha256:…
 }
 
-// Archive and SBOM are the names of an app's files in the folder of images.
+// Archive returns the name of an app's archive in the images folder.
 func Archive(app string) string { return app + ".tar" }
 
-// SBOM is the list of what the image consists of, in CycloneDX.
+// SBOM returns the name of an app's SBOM (CycloneDX) in the images folder.
 func SBOM(app string) string { return app + ".cdx.json" }
 
-// Folder is where the images of a checkout lie.
+// Folder returns the images folder of a checkout.
 func Folder(c checkout.Checkout) string { return c.Local("images") }
 
-// Build builds the images of apps into the checkout's folder of images, with
-// the values that install exactly these beside them.
+// Build builds the images of apps into the images folder, with a values file that pins them.
 func (b Builder) Build(ctx context.Context, apps []string) ([]Image, error) {
 	folder := Folder(b.Checkout)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -68,7 +66,7 @@ func (b Builder) Build(ctx context.Context, apps []string) ([]Image, error) {
 	return images, writeDigests(filepath.Join(folder, DigestsFile), images)
 }
 
-// build writes the archive and the SBOM of one app to folder.
+// build writes the archive and the SBOM of an app to folder.
 func (b Builder) build(ctx context.Context, app, folder string) (Image, error) {
 	scratch, err := os.MkdirTemp(folder, ".build-")
 	if err != nil {
@@ -95,7 +93,7 @@ func (b Builder) build(ctx context.Context, app, folder string) (Image, error) {
 	return image, nil
 }
 
-// write makes an image of a program and writes its two files to folder.
+// write writes the archive and the SBOM for a built program to folder.
 func (b Builder) write(app string, program []byte, folder string) (Image, error) {
 	sbom, err := b.billOfMaterials(app, program)
 	if err != nil {
@@ -116,5 +114,5 @@ func (b Builder) write(app string, program []byte, folder string) (Image, error)
 	return built, writeArchive(filepath.Join(folder, Archive(app)), image, built)
 }
 
-// Repository is what the images of an app are called, without a registry.
+// Repository returns the repository name of an app's images, without a registry.
 func Repository(app string) string { return "phonebill/" + app }

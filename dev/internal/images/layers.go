@@ -9,18 +9,17 @@ import (
 	"time"
 )
 
-// user is who runs the program: nobody in particular, and not root.
+// user is the unprivileged user id that runs the program.
 const user = "65532"
 
-// file is a file of an image. All of them belong to root, so that the program
-// cannot change what it consists of.
+// file is a file of an image. All files belong to root, so that the program cannot change them.
 type file struct {
 	name    string // absolute
 	mode    int64
 	content []byte
 }
 
-// users are the files that name the users.
+// users returns /etc/passwd and /etc/group.
 func users() []file {
 	return []file{
 		{"/etc/group", 0o444, []byte("root:x:0:\nnonroot:x:" + user + ":\n")},
@@ -28,14 +27,13 @@ func users() []file {
 	}
 }
 
-// entrypoint is where the program of an app lies in its image.
+// entrypoint returns the path of an app's program in its image.
 func entrypoint(app string) string { return "/" + app }
 
-// sbomPath is where scanners of images look for such lists.
+// sbomPath returns the path where image scanners look for SBOMs.
 func sbomPath(app string) string { return "/var/lib/db/sbom/" + SBOM(app) }
 
-// archiveOf returns a tar of files and their folders, in which nothing tells who
-// made it when.
+// archiveOf returns a reproducible tar of files and their folders.
 func archiveOf(created time.Time, files []file) ([]byte, error) {
 	var out bytes.Buffer
 	archive := tar.NewWriter(&out)
@@ -69,7 +67,7 @@ func write(archive *tar.Writer, header tar.Header, created time.Time, content []
 	return err
 }
 
-// parents returns the folders above name, the outermost first, without the root.
+// parents returns the folders above name, outermost first, without the root.
 func parents(name string) []string {
 	folder := path.Dir(name)
 	if folder == "/" || folder == "." {

@@ -11,13 +11,12 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 )
 
-// sources is the folder that images are made of, whatever else changes.
+// sources is the folder that images are built from.
 const sources = "apps"
 
-// Head returns the release that the checkout's sources are: the last commit
-// that changed apps/, so that what only changes charts or documents gives the
-// same images. Without a version it is named after the commit. Changes that are
-// not committed are part of the name.
+// Head returns the release of the checkout: the last commit that changed apps/, so that changes of
+// charts or documents give the same images. Without a version it is named after the commit.
+// Uncommitted changes are marked in the name.
 func Head(ctx context.Context, root checkout.Checkout, version string) (Release, error) {
 	commit, err := git(ctx, root, "log", "-1", "--format=%H %h %cI", "--abbrev=12", "--", sources)
 	if err != nil {
@@ -25,7 +24,7 @@ func Head(ctx context.Context, root checkout.Checkout, version string) (Release,
 	}
 	fields := strings.Fields(commit)
 	if len(fields) != 3 {
-		return Release{}, errors.New("images are named after commits, and there is none")
+		return Release{}, errors.New("the repository has no commit to name the images after")
 	}
 	created, err := time.Parse(time.RFC3339, fields[2])
 	if err != nil {

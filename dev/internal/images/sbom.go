@@ -13,8 +13,8 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// billOfMaterials lists, in CycloneDX, the modules that a program says it was
-// built from, and the standard library.
+// billOfMaterials returns a CycloneDX list of the modules in a program's build information, and the
+// standard library.
 func (b Builder) billOfMaterials(app string, program []byte) ([]byte, error) {
 	info, err := buildinfo.Read(bytes.NewReader(program))
 	if err != nil {
@@ -38,8 +38,7 @@ func (b Builder) billOfMaterials(app string, program []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// library describes a module that the program was built from. One of this
-// repository has the release's version.
+// library returns the component of a module. Modules of this repository have the release's version.
 func (b Builder) library(module *debug.Module) cdx.Component {
 	if module.Replace == nil {
 		library := component(module.Path, module.Version, cdx.ComponentTypeLibrary)
@@ -65,7 +64,7 @@ func references(components []cdx.Component) *[]string {
 	return &names
 }
 
-// serial returns a UUID (RFC 9562, version 8) that the program determines.
+// serial returns a UUID (RFC 9562, version 8) derived from the program.
 func serial(digest [sha256.Size]byte) string {
 	id := digest[:16]
 	id[6] = id[6]&0x0f | 0x80

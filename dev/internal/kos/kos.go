@@ -1,5 +1,5 @@
-// Package kos makes KOS's stand-in behave as a test needs it, and counts the
-// calls that reached it.
+// Package kos is a client of the KOS mock's admin API: it sets the behaviour of KOS and counts its
+// calls.
 package kos
 
 import (
@@ -21,7 +21,7 @@ const (
 	ChangeStatus   = "product-change-status"
 )
 
-// Admin is the stand-in's admin API.
+// Admin is the mock's admin API.
 type Admin struct {
 	base string
 	http *http.Client
@@ -32,12 +32,12 @@ func New(base string, transport http.RoundTripper) *Admin {
 	return &Admin{base: base, http: &http.Client{Transport: transport, Timeout: 5 * time.Second}}
 }
 
-// Behavior is how an endpoint behaves, instead of all it was told before.
+// Behavior is the override of an endpoint.
 type Behavior struct {
 	Latency        Latency `json:"latency"`
 	ErrorShare     float64 `json:"errorShare"` // 0 to 1
 	ErrorStatus    int     `json:"errorStatus,omitempty"`
-	LimitPerMinute int     `json:"limitPerMinute"` // 0 is none
+	LimitPerMinute int     `json:"limitPerMinute"` // 0 means no limit
 	Hang           bool    `json:"hang,omitempty"`
 	OutageSeconds  int     `json:"outageSeconds,omitempty"` // from now on; every call gets 503
 	Script         []Step  `json:"script,omitempty"`
@@ -49,23 +49,22 @@ type Latency struct {
 	Max int `json:"maxMs"`
 }
 
-// Step is what the next calls about a line get.
+// Step is the answer to the next calls about a line.
 type Step struct {
 	Line      string `json:"lineNumber,omitempty"`
-	Status    int    `json:"status,omitempty"`    // 0: an answer as usual
+	Status    int    `json:"status,omitempty"`    // 0: the usual answer
 	LatencyMs int    `json:"latencyMs,omitempty"` // 0: as usual
 	Hang      bool   `json:"hang,omitempty"`
-	Drop      bool   `json:"drop,omitempty"`  // the connection, instead of an answer
-	After     bool   `json:"after,omitempty"` // what was asked for is done first
-	Times     int    `json:"times,omitempty"` // 0: once
+	Drop      bool   `json:"drop,omitempty"`  // close the connection instead of answering
+	After     bool   `json:"after,omitempty"` // do the work before the fault
+	Times     int    `json:"times,omitempty"` // 0 means once
 }
 
-// Calm is KOS on its best day: quick, without faults and limits. What tests
-// measure is then their own doing.
+// Calm is the behaviour without faults and limits and with low latency, so that tests measure our
+// own services.
 var Calm = Behavior{Latency: Latency{Min: 20, Max: 40}}
 
-// Unlimited are variables with which our services ask as often as they like.
-// Together with a KOS that is Calm, tests are then not about waiting.
+// Unlimited are environment variables that remove the services' budgets. Use it together with Calm.
 var Unlimited = []string{
 	"KOS_CHANGE_PER_MINUTE=900", "KOS_CHANGE_STATUS_PER_MINUTE=3000",
 	"KOS_PRODUCT_INQUIRY_PER_MINUTE=3000", "KOS_PRODUCTS_PER_MINUTE=600", "KOS_BILL_INQUIRY_PER_MINUTE=3000",
@@ -81,12 +80,12 @@ func (a *Admin) Move(line, customerID, customerName string) error {
 	}, nil)
 }
 
-// Behave tells an endpoint how to behave.
+// Behave sets the override of an endpoint.
 func (a *Admin) Behave(endpoint string, behavior Behavior) error {
 	return a.send(http.MethodPut, "/admin/behavior/"+endpoint, behavior, nil)
 }
 
-// CalmDown makes all endpoints Calm.
+// CalmDown sets Calm for all endpoints.
 func (a *Admin) CalmDown() error {
 	for _, endpoint := range Endpoints {
 		if err := a.Behave(endpoint, Calm); err != nil {
@@ -96,27 +95,26 @@ func (a *Admin) CalmDown() error {
 	return nil
 }
 
-// Query chooses calls; what is empty is not asked for.
+// Query selects calls; empty fields match all.
 type Query struct {
 	Endpoint string `json:"endpoint,omitempty"`
 	Client   string `json:"client,omitempty"`
 	Line     string `json:"lineNumber,omitempty"`
-	// Since is when the calls arrived, or later.
+	// Since is the earliest time of arrival.
 	Since time.Time `json:"since,omitzero"`
 }
 
-// Count is how many calls reached KOS.
+// Count are the calls that reached KOS.
 type Count struct {
 	Total      int            `json:"total"`
-	Unanswered int            `json:"unanswered"` // running, hanging or abandoned
+	Unanswered int            `json:"unanswered"` // in progress, hanging or abandoned
 	ByStatus   map[string]int `json:"byStatus"`
-	// BusiestMinute is the greatest number of calls that KOS let through, from
-	// one client to one endpoint, within any 60 s of the last day.
+	// BusiestMinute is the maximum number of admitted calls of one client at one endpoint within 60
+	// s of the last day.
 	BusiestMinute int `json:"busiestMinute"`
 }
 
-// Calls counts calls since the stand-in's database was made, or since the
-// query says.
+// Calls counts calls since the mock's database was created, or since the time in the query.
 func (a *Admin) Calls(query Query) (Count, error) {
 	var count Count
 	err := a.send(http.MethodPost, "/admin/calls", query, &count)

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// OK is the result code of an order that KOS has carried out, or will.
+// OK is the result code of an accepted order.
 const OK = "0000"
 
-// Order is an order that KOS has decided on, from its log.
+// Order is an order in KOS's log.
 type Order struct {
 	RequestID  string    `json:"requestId"`
 	Client     string    `json:"client"`
@@ -21,8 +21,8 @@ type Order struct {
 	CreatedAt  time.Time `json:"createdAt"`
 }
 
-// Orders returns the whole log of a client's orders, the oldest first. It is
-// complete only while no order is under way.
+// Orders returns the whole log of a client's orders, oldest first. It is complete only while no
+// order is in progress.
 func (a *Admin) Orders(client string) ([]Order, error) {
 	var all []Order
 	query := url.Values{"client": {client}, "size": {"1000"}}

@@ -1,5 +1,4 @@
-// Package lock gives one process at a time the right to something, and tells
-// the others who has it.
+// Package lock provides a machine-wide lock file that names its owner.
 package lock
 
 import (
@@ -12,34 +11,32 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
-// Owner says who holds a lock. The zero value is nobody.
+// Owner is the owner of a lock. The zero value means no owner.
 type Owner struct {
 	proc.Process
 
 	Root string `json:"root"` // of the owner's checkout
 }
 
-// Lock is a lock that we hold. The kernel takes it back when the process ends,
-// however that happens.
+// Lock is a held lock. The kernel releases it when the process ends.
 type Lock struct {
-	// Left is who held the lock before, if they died with it. Release leaves
-	// this for the next one to see; set it to zero when nothing of theirs is
-	// left.
+	// Left is the previous owner if its process died while it held the lock. Release keeps it for
+	// the next owner to see; clear it after cleaning up.
 	Left Owner
 
 	file *os.File
 }
 
-// HeldError says that another process holds a lock.
+// HeldError is returned if another process holds the lock.
 type HeldError struct{ Owner Owner }
 
-// Error names the process that holds the lock.
+// Error names the owner of the lock.
 func (e *HeldError) Error() string {
 	return fmt.Sprintf("held by pid %d of %s", e.Owner.PID, e.Owner.Root)
 }
 
-// Acquire takes the lock that the file at path stands for, for the checkout at
-// root. It does not wait: if somebody holds the lock it returns a *HeldError.
+// Acquire acquires the lock of the file at path for the checkout at root. It does not wait: if the
+// lock is held, it returns a *HeldError.
 func Acquire(path, root string) (*Lock, error) {
 	file, err := open(path)
 	if err != nil {
@@ -68,9 +65,8 @@ func take(file *os.File, root string) (*Lock, error) {
 	return l, l.write(Owner{Process: self, Root: root})
 }
 
-// open opens the lock file, which any user may have created. The kernel lets
-// nobody create over another's file in a folder that all can write to, so that
-// is tried without first.
+// open opens the lock file, which any user may have created. In a world-writable folder the kernel
+// refuses O_CREATE on another user's file, so open tries without it first.
 func open(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if !errors.Is(err, os.ErrNotExist) {
@@ -80,12 +76,11 @@ func open(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The umask has taken the others' right to write.
+	// The umask has removed the write permission of other users.
 	return file, file.Chmod(0o666)
 }
 
-// Current returns who holds the lock that the file at path stands for. It does
-// not touch the lock, so that it is in nobody's way.
+// Current returns the owner of the lock of the file at path, without acquiring it.
 func Current(path string) Owner {
 	file, err := os.Open(path)
 	if err != nil {
@@ -101,12 +96,12 @@ func Current(path string) Owner {
 
 func read(file *os.File) Owner {
 	var who Owner
-	_ = json.NewDecoder(file).Decode(&who) // an empty file names nobody
+	_ = json.NewDecoder(file).Decode(&who) // an empty file has no owner
 	return who
 }
 
-// Release gives the lock back. The file stays: to remove it would let two
-// processes lock two files of one name.
+// Release releases the lock. The file stays: removing it would let two processes lock two files of
+// the same name.
 func (l *Lock) Release() error {
 	err := l.file.Truncate(0)
 	if l.Left.Root != "" {

@@ -16,15 +16,15 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/atomicfile"
 )
 
-// runAs is the user to run the server as. The zero value is our own.
+// runAs is the user to run the server as. The zero value is the current user.
 type runAs struct {
 	credential *syscall.Credential
 	caps       []uintptr
 }
 
-// account returns the user to run the server as: PostgreSQL refuses to run as
-// root. Its own user would not reach a checkout below a private home, so it
-// keeps, of all of root's rights, the one to pass through folders.
+// account returns the user to run the server as, because PostgreSQL refuses to run as root. The
+// other user keeps one of root's capabilities, to traverse folders, because a checkout may be below
+// a private home.
 func account() (runAs, error) {
 	if os.Geteuid() != 0 {
 		return runAs{}, nil
@@ -43,13 +43,13 @@ func account() (runAs, error) {
 	if err != nil {
 		return runAs{}, err
 	}
-	caps, err := passage()
+	caps, err := traversalCapabilities()
 	return runAs{credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, caps: caps}, err
 }
 
-// passage returns the weakest capability of ours that opens folders. Containers
-// often take the first away from root and leave the second.
-func passage() ([]uintptr, error) {
+// traversalCapabilities returns the weakest available capability that allows traversing folders.
+// Containers often lack the first one and have the second.
+func traversalCapabilities() ([]uintptr, error) {
 	const capDACOverride, capDACReadSearch = 1, 2
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -73,8 +73,8 @@ func passage() ([]uintptr, error) {
 	return nil, nil
 }
 
-// initialise creates the cluster beside its place and moves it there when it is
-// complete: what an interruption or a full disk leaves is not taken for one.
+// initialise creates the cluster in a temporary place and renames it when it is complete, so that
+// an interruption or a full disk leaves no partial one.
 func (s Server) initialise(ctx context.Context, bin string, as runAs) error {
 	unfinished := s.cluster() + ".new"
 	if err := os.RemoveAll(unfinished); err != nil {

@@ -1,5 +1,4 @@
-// Package postgres runs a private PostgreSQL server: its own cluster, on the
-// loopback address only, never the system's.
+// Package postgres runs a private PostgreSQL server with its own cluster on the loopback address.
 package postgres
 
 import (
@@ -22,22 +21,21 @@ import (
 // Superuser is the role that owns the server.
 const Superuser = "postgres"
 
-// Server is a private server. Its methods may be called in any process of the
-// checkout: what there is to know is in Dir.
+// Server is a private server. Its methods may be called in any process of the checkout, because all
+// state is in Dir.
 type Server struct {
 	Dir  string // for the cluster and the superuser's password
 	Log  string
 	Port int
-	// Durable keeps what was committed through the death of the machine.
-	// Tests do without.
+	// Durable makes commits survive a crash of the machine. Tests do without.
 	Durable bool
 }
 
 func (s Server) cluster() string      { return filepath.Join(s.Dir, "cluster") }
 func (s Server) passwordFile() string { return filepath.Join(s.Dir, "superuser-password") }
 
-// Start creates the cluster where there is none and starts the server. It does
-// not wait until the server answers; see Connect.
+// Start creates the cluster if necessary and starts the server. It does not wait until the server
+// is ready; see Connect.
 func (s Server) Start(ctx context.Context) (*proc.Child, error) {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return nil, err
@@ -60,27 +58,27 @@ func (s Server) Start(ctx context.Context) (*proc.Child, error) {
 	}
 	return proc.Start(proc.Spec{
 		Path: filepath.Join(bin, "postgres"),
-		// It looks for its other files beside its own name.
+		// The server looks for its other files beside its program.
 		Args:        append([]string{filepath.Join(bin, "postgres"), "-D", s.cluster()}, s.options()...),
 		Env:         environ(),
-		Dir:         "/", // with another user's rights ours may be out of reach
+		Dir:         "/", // the user may have no access to the current folder
 		Log:         s.Log,
 		Credential:  as.credential,
 		AmbientCaps: as.caps,
 	})
 }
 
-// options are the server's settings, on the command line so that they follow
-// this file and not the age of the cluster.
+// options are the server's settings. They are on the command line, so that existing clusters get
+// changes too.
 func (s Server) options() []string {
 	settings := []string{
 		"listen_addresses=127.0.0.1",
 		"port=" + strconv.Itoa(s.Port),
-		// No socket file: its path may be at most 107 bytes long.
+		// No Unix socket, because its path is limited to 107 bytes.
 		"unix_socket_directories=",
 		"max_connections=200",
 		"timezone=UTC",
-		// Statements and the details of errors contain personal data.
+		// Statements and error details contain personal data.
 		"log_min_error_statement=panic",
 		"log_error_verbosity=terse",
 	}
@@ -94,7 +92,7 @@ func (s Server) options() []string {
 	return args
 }
 
-// URL returns how the superuser reaches a database. It contains the password.
+// URL returns the superuser's URL of a database. It contains the password.
 func (s Server) URL(database string) (string, error) {
 	password, err := os.ReadFile(s.passwordFile())
 	if err != nil {
@@ -110,8 +108,7 @@ func (s Server) URL(database string) (string, error) {
 	return address.String(), nil
 }
 
-// Connect connects the superuser to a database. It fails while the server is
-// not ready.
+// Connect connects the superuser to a database. It fails while the server is not ready.
 func (s Server) Connect(ctx context.Context, database string) (*pgx.Conn, error) {
 	address, err := s.URL(database)
 	if err != nil {
@@ -120,7 +117,7 @@ func (s Server) Connect(ctx context.Context, database string) (*pgx.Conn, error)
 	return pgx.Connect(ctx, address)
 }
 
-// Ping reports whether the server takes connections.
+// Ping reports whether the server accepts connections.
 func (s Server) Ping(ctx context.Context) error {
 	conn, err := s.Connect(ctx, "postgres")
 	if err != nil {
@@ -129,10 +126,9 @@ func (s Server) Ping(ctx context.Context) error {
 	return conn.Close(ctx)
 }
 
-// removeStaleLock removes the lock file of a server that is dead while its
-// process id has gone to another process of the same user, which keeps
-// PostgreSQL from starting. It knows the other cases itself, and that of
-// another user's process, which is the only one where we change the user.
+// removeStaleLock removes the lock file of a dead server whose process id now belongs to another
+// process of the same user, which would prevent PostgreSQL from starting. PostgreSQL handles all
+// other cases itself.
 func (s Server) removeStaleLock(as runAs) error {
 	file := filepath.Join(s.cluster(), "postmaster.pid")
 	content, err := os.ReadFile(file)
@@ -160,8 +156,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// environ is what the server and its tools see. Messages are English wherever
-// this runs, because they are looked at by programs, too.
+// environ returns the environment of the server and its tools. Messages are English, because
+// programs parse them.
 func environ() []string {
 	return []string{"LC_ALL=C.UTF-8", "PATH=" + os.Getenv("PATH")}
 }

@@ -14,14 +14,14 @@ import (
 	"strings"
 )
 
-// ErrNotInstalled says that the machine has no PostgreSQL server.
+// ErrNotInstalled is returned if no PostgreSQL server is installed.
 var ErrNotInstalled = errors.New("no PostgreSQL server is installed")
 
 // Installed reports whether the machine has a PostgreSQL server.
 func Installed() bool { return len(candidates()) > 0 }
 
-// candidates returns the folders that hold a server's programs, Debian's
-// newest first. They are not on the PATH there.
+// candidates returns the folders with a server's programs, Debian's newest first. Debian does not
+// put them on the PATH.
 func candidates() []string {
 	folders, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is well formed
 	slices.SortFunc(folders, func(a, b string) int { return debianVersion(b) - debianVersion(a) })
@@ -52,8 +52,8 @@ func debianVersion(folder string) int {
 	return version
 }
 
-// programs returns the folder of the programs to use: the newest, or those of
-// the version that created the cluster, since no other can read it.
+// programs returns the folder of the programs to use: the newest, or those of the version that
+// created the cluster, because others cannot read it.
 func (s Server) programs(ctx context.Context) (string, error) {
 	newest, err := Programs()
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/atomicfile"
 )
 
-// Database is a database, and the role that owns it and nothing else.
+// Database is a database with its owner role.
 type Database struct {
 	Name, Role, Password string
 }
 
-// Provision creates databases and roles where they are missing and sets the
-// roles' passwords. Nobody else may connect to them.
+// Provision creates missing databases and roles and sets the roles' passwords. Only the owner may
+// connect.
 func (s Server) Provision(ctx context.Context, databases []Database) error {
 	conn, err := s.Connect(ctx, "postgres")
 	if err != nil {
@@ -58,8 +58,8 @@ func (d Database) provision(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// execute runs a statement that takes no parameters of its own: the server puts
-// the name, the role and the password, in this order, where format wants them.
+// execute runs a statement without parameters: the server formats it with the name, the role and
+// the password, in this order.
 func (d Database) execute(ctx context.Context, conn *pgx.Conn, format string) error {
 	var statement string
 	err := conn.QueryRow(ctx, `SELECT format($1, $2::text, $3::text, $4::text)`,
@@ -71,8 +71,7 @@ func (d Database) execute(ctx context.Context, conn *pgx.Conn, format string) er
 	return err
 }
 
-// WritePasswordFile writes a password file (see libpq's PGPASSFILE) with which
-// the roles reach their databases.
+// WritePasswordFile writes a password file (libpq's PGPASSFILE) for the roles.
 func (s Server) WritePasswordFile(path string, databases []Database) error {
 	escape := strings.NewReplacer(`\`, `\\`, `:`, `\:`).Replace
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))

@@ -1,12 +1,11 @@
 package proc
 
-// Family returns the process, everything it started that still runs, and
-// whatever is left of its process group if it has ended itself. The process
-// comes first if it is alive, because some parents replace their dead.
+// Family returns the process, its running descendants, and the members of its process group if it
+// has ended itself. The process comes first if it is alive, because some parents restart dead
+// children.
 //
-// A process that Start started leads its group, and the kernel does not give
-// the number of a group away while the group has a member: what is found in
-// it is ours.
+// A process started by Start leads its group, and the kernel does not reuse the group's number
+// while it has members, so all members found are ours.
 func (p Process) Family() []Process {
 	all := list()
 	family := make(map[int]bool)

@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// PortFree reports whether one can listen on a port of the loopback address.
+// PortFree reports whether a loopback port is free.
 func PortFree(port int) bool {
 	listener, err := listen(port)
 	if err != nil {
@@ -22,7 +22,7 @@ func PortFree(port int) bool {
 	return listener.Close() == nil
 }
 
-// FreePort returns a port of the loopback address that nobody listens on now.
+// FreePort returns a free loopback port.
 func FreePort() (int, error) {
 	listener, err := listen(0)
 	if err != nil {
@@ -40,8 +40,8 @@ func listen(port int) (net.Listener, error) {
 	return config.Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }
 
-// PortHolder says, for people, who listens on a port: the process where we may
-// see it, else its user. It is empty where nobody listens.
+// PortHolder returns a description of the process that listens on a port, or of its user if the
+// process is not visible. It is empty for a free port.
 func PortHolder(port int) string {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		content, err := os.ReadFile(table)
@@ -62,8 +62,8 @@ func PortHolder(port int) string {
 	return ""
 }
 
-// listening reads a line of /proc/net/tcp: it returns the socket's inode and
-// its owner's id if the socket listens on port.
+// listening parses a line of /proc/net/tcp. It returns the socket's inode and its owner's id if the
+// socket listens on port.
 func listening(line string, port int) (inode, uid string, ok bool) {
 	const local, state, owner, node, listen = 1, 3, 7, 9, "0A"
 	fields := strings.Fields(line)

@@ -1,8 +1,7 @@
-// Package proc starts, recognises and signals processes.
+// Package proc starts, identifies and signals processes.
 //
-// A process is known by its id together with the time at which it started: the
-// kernel gives ids again, and a signal must never reach a stranger. Everything
-// comes from /proc, so this is for Linux.
+// A process is identified by its id and its start time, because the kernel reuses ids, and a signal
+// must never reach another process. It reads /proc and therefore supports Linux only.
 package proc
 
 import (
@@ -24,10 +23,10 @@ type Process struct {
 	Start uint64 `json:"start"` // clock ticks after the boot
 }
 
-// ErrGone says that a process does not exist any more.
+// ErrGone is returned for a process that has ended.
 var ErrGone = errors.New("the process has ended")
 
-// Get returns the process that has the id now.
+// Get returns the process with that id.
 func Get(pid int) (Process, error) {
 	stat, err := readStat(pid)
 	if err != nil {
@@ -36,16 +35,16 @@ func Get(pid int) (Process, error) {
 	return stat.Process, nil
 }
 
-// Alive reports whether the process runs, be it stopped by a signal.
+// Alive reports whether the process exists, running or stopped.
 func (p Process) Alive() bool {
 	stat, err := readStat(p.PID)
 	return err == nil && stat.Process == p && !stat.dead()
 }
 
-// Signal sends a signal to this process and to no other that has got its id.
+// Signal sends a signal to this process, never to another one with a reused id.
 func (p Process) Signal(signal syscall.Signal) error {
-	// The handle stays with one process, so that the check below also holds
-	// for the moment of the signal.
+	// The pidfd refers to one process, so that the check below is still valid when the signal is
+	// sent.
 	handle, err := os.FindProcess(p.PID)
 	if err != nil {
 		return ErrGone
@@ -63,16 +62,15 @@ func (p Process) Signal(signal syscall.Signal) error {
 	return nil
 }
 
-// pollInterval is how often something that cannot be waited for is looked at.
+// pollInterval is the interval for conditions that can only be polled.
 const pollInterval = 20 * time.Millisecond
 
-// WaitGone waits until the process has ended, whoever its parent is.
+// WaitGone waits until the process has ended. It need not be a child.
 func (p Process) WaitGone(ctx context.Context) error {
 	return Poll(ctx, func() bool { return !p.Alive() })
 }
 
-// Poll waits until condition holds. It returns the context's error if that
-// ends first.
+// Poll waits until condition returns true. It returns the context's error if that ends first.
 func Poll(ctx context.Context, condition func() bool) error {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
@@ -88,8 +86,7 @@ func Poll(ctx context.Context, condition func() bool) error {
 	}
 }
 
-// Pause waits for d, or until the context ends, whose error it returns then. It
-// is for the time between two looks at something that cannot be waited for.
+// Pause waits for d, or until the context ends and returns its error. It is for polling.
 func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -104,13 +101,13 @@ func Pause(ctx context.Context, d time.Duration) error {
 // Command returns the command line, with spaces between its words.
 func (p Process) Command() string { return strings.Join(p.Args(), " ") }
 
-// Args returns the command line, or nothing if the process is gone.
+// Args returns the command line, or nil if the process is gone.
 func (p Process) Args() []string {
 	content, err := os.ReadFile(procPath(p.PID, "cmdline"))
 	if err != nil {
 		return nil
 	}
-	// Programs that write a title over their arguments pad it with zeros.
+	// Programs that overwrite their arguments with a title pad it with zeros.
 	content = bytes.TrimRight(content, "\x00")
 	if len(content) == 0 {
 		return nil
@@ -118,7 +115,7 @@ func (p Process) Args() []string {
 	return strings.Split(string(content), "\x00")
 }
 
-// String names the process for people: its id and, shortened, its command.
+// String returns the id and the shortened command.
 func (p Process) String() string {
 	const limit = 80
 	command := []rune(p.Command())
@@ -128,7 +125,7 @@ func (p Process) String() string {
 	return fmt.Sprintf("pid %d (%s)", p.PID, string(command))
 }
 
-// stat is the part of /proc/<pid>/stat that we need.
+// stat is the used part of /proc/<pid>/stat.
 type stat struct {
 	Process
 
@@ -137,9 +134,8 @@ type stat struct {
 	state         string
 }
 
-// dead reports whether all of the process has ended. Its first thread may end
-// before others, and what it has open, its ports for instance, is closed by the
-// last one.
+// dead reports whether the whole process has ended. Its first thread may end before others, and the
+// last one closes open files and ports.
 func (s stat) dead() bool { return s.state == "X" || s.state == "Z" && s.threads <= 1 }
 
 func readStat(pid int) (stat, error) {
@@ -150,8 +146,8 @@ func readStat(pid int) (stat, error) {
 	return parseStat(pid, string(content))
 }
 
-// parseStat counts fields from the last parenthesis: the second field is the
-// program's name, which may contain spaces and parentheses.
+// parseStat counts fields from the last parenthesis, because the program's name may contain spaces
+// and parentheses.
 func parseStat(pid int, content string) (stat, error) {
 	fields := strings.Fields(content[strings.LastIndexByte(content, ')')+1:])
 	const state, parent, group, threads, start = 0, 1, 2, 17, 19 // proc(5) counts from 3
@@ -171,7 +167,7 @@ func procPath(pid int, elem string) string {
 	return filepath.Join("/proc", strconv.Itoa(pid), elem)
 }
 
-// list returns every process that can be seen, without those that ended.
+// list returns all visible processes, except those that have ended.
 func list() []stat {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -190,7 +186,7 @@ func list() []stat {
 	return all
 }
 
-// AnyIn reports whether a process of ours works in the folder dir.
+// AnyIn reports whether a process of this user has the working folder dir.
 func AnyIn(dir string) bool {
 	for _, s := range list() {
 		if cwd, err := os.Readlink(procPath(s.PID, "cwd")); err == nil && cwd == dir {

@@ -11,19 +11,19 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/atomicfile"
 )
 
-// Records remembers in a folder which processes were started, one file per
-// name, so that they are found again after the death of who started them.
+// Records stores in a folder which processes were started, one file per name, so that they can be
+// found after a crash of the process that started them.
 type Records struct{ Dir string }
 
-// record is the content of a file. Start times count from the boot, so they
-// mean nothing after another one.
+// record is the content of a file. Start times count from the boot, so a record is only valid for
+// that boot.
 type record struct {
 	Process
 
 	Boot string `json:"boot"`
 }
 
-// Save remembers a process by name, instead of an earlier one.
+// Save stores a process by name, replacing an earlier one.
 func (r Records) Save(name string, process Process) error {
 	content, err := json.Marshal(record{Process: process, Boot: bootID()})
 	if err != nil {
@@ -35,7 +35,7 @@ func (r Records) Save(name string, process Process) error {
 	return atomicfile.Write(r.path(name), content)
 }
 
-// Remove forgets a name.
+// Remove removes a name.
 func (r Records) Remove(name string) error {
 	if err := os.Remove(r.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -43,8 +43,8 @@ func (r Records) Remove(name string) error {
 	return nil
 }
 
-// All returns what is remembered, dead or alive. Records of an earlier boot
-// and files that are no records are left out.
+// All returns all stored processes, dead or alive, except those of an earlier boot. Invalid files
+// are ignored.
 func (r Records) All() (map[string]Process, error) {
 	entries, err := os.ReadDir(r.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -73,7 +73,7 @@ const recordExt = ".json"
 
 func (r Records) path(name string) string { return filepath.Join(r.Dir, name+recordExt) }
 
-// bootID tells one boot of the machine from another.
+// bootID identifies the current boot of the machine.
 func bootID() string {
 	content, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

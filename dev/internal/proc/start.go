@@ -9,22 +9,21 @@ import (
 	"syscall"
 )
 
-// Spec says how to start a process.
+// Spec describes how to start a process.
 type Spec struct {
 	Path string
-	Args []string // with the program's name first
+	Args []string // including the program's name
 	Env  []string
 	Dir  string
-	// Log is the file that takes what the process writes to its standard
-	// output and error, appended. It must not be empty.
+	// Log is the file to which the standard output and error are appended. It must not be empty.
 	Log string
-	// Credential is the user to run as; nil is our own.
+	// Credential is the user to run as; nil means the current one.
 	Credential *syscall.Credential
-	// AmbientCaps are capabilities to keep where Credential takes them away.
+	// AmbientCaps are capabilities to keep despite Credential.
 	AmbientCaps []uintptr
 }
 
-// Child is a process that we started.
+// Child is a process started by Start.
 type Child struct {
 	Process
 
@@ -32,14 +31,14 @@ type Child struct {
 	err  error
 }
 
-// Start starts a process in a process group of its own, so that a Ctrl-C at
-// the terminal reaches us and not it: we decide in which order things stop.
+// Start starts a process in its own process group, so that Ctrl-C at the terminal does not reach
+// it: the caller decides the order of stopping.
 func Start(spec Spec) (*Child, error) {
 	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = log.Close() }() // the child has its own
+	defer func() { _ = log.Close() }() // the child has its own descriptor
 	cmd := &exec.Cmd{
 		Path:   spec.Path,
 		Args:   spec.Args,
@@ -56,7 +55,7 @@ func Start(spec Spec) (*Child, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
 	}
-	// Until Wait below has reaped it, the id cannot be given away.
+	// The id is not reused before Wait below has reaped the process.
 	process, err := Get(cmd.Process.Pid)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
@@ -72,11 +71,11 @@ func Start(spec Spec) (*Child, error) {
 // Done is closed when the process has ended.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Err returns why the process ended, after Done: nil after an exit with 0.
+// Err returns why the process ended, after Done: nil after exit code 0.
 func (c *Child) Err() error { return c.err }
 
-// Capture returns how to start the same process again: its program, arguments,
-// environment and folder. The process must be alive and ours.
+// Capture returns how to start the same process again: its program, arguments, environment and
+// folder. The process must be alive and belong to this user.
 func (p Process) Capture(log string) (Spec, error) {
 	path, err := os.Readlink(procPath(p.PID, "exe"))
 	if err != nil {

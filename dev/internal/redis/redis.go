@@ -1,5 +1,5 @@
-// Package redis runs a private Redis server: its own configuration and data,
-// on the loopback address, never the system's.
+// Package redis runs a private Redis server with its own configuration and data on the loopback
+// address.
 package redis
 
 import (
@@ -18,23 +18,22 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
-// Config says which server to run.
+// Config configures a server.
 type Config struct {
 	Binary   string // redis-server
-	Dir      string // for data and configuration, created where missing
+	Dir      string // for data and configuration, created if missing
 	Log      string
 	Port     int
 	Password string
-	// Durable keeps what was written through the death of the server. Tests
-	// do without.
+	// Durable makes writes survive a crash of the server. Tests do without.
 	Durable bool
-	// Memory bounds the data, in bytes; 0 is no bound. A server that is full
-	// evicts the least used keys if Evict is set and refuses writes if not.
+	// Memory limits the data, in bytes; 0 means no limit. A full server evicts the least used keys
+	// if Evict is set, and refuses writes otherwise.
 	Memory int
 	Evict  bool
 }
 
-// Start starts the server. It does not wait until it answers; see Ping.
+// Start starts the server. It does not wait until it is ready; see Ping.
 func Start(cfg Config) (*proc.Child, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, err
@@ -52,13 +51,13 @@ func Start(cfg Config) (*proc.Child, error) {
 	})
 }
 
-// render returns the configuration file: the password belongs neither into the
-// process list nor into an environment.
+// render returns the configuration file. The password is in the file, because command lines and
+// environments are visible to others.
 func (cfg Config) render() string {
 	appendOnly := "no"
 	if cfg.Durable {
-		// Each command is written to the file before it is answered, which
-		// outlives the process; once a second it is written to the disk.
+		// Each command is written to the file before it is answered, which survives a crash of the
+		// process; the file is synced once a second.
 		appendOnly = "yes"
 	}
 	policy := "noeviction"
@@ -82,30 +81,29 @@ func (cfg Config) render() string {
 	}, "\n")
 }
 
-// Address is where a server that Start has started answers, host:port.
+// Address returns the address of a server started by Start, host:port.
 func Address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// Ping reports whether the server at an address, host:port, takes the password and commands. While it
-// still loads its data it does not.
+// Ping reports whether the server at an address, host:port, accepts the password and commands. It
+// does not while it loads its data.
 func Ping(ctx context.Context, address string, password string) error {
 	_, err := run(ctx, address, []string{"AUTH", password}, []string{"PING"})
 	return err
 }
 
-// deleteMatching runs on the server, so that nothing is added meanwhile.
+// deleteMatching runs on the server, so that no keys are added meanwhile.
 const deleteMatching = `
 local keys = redis.call('KEYS', ARGV[1])
 for _, key in ipairs(keys) do redis.call('DEL', key) end
 return #keys`
 
-// Delete deletes the keys that match a pattern of Redis. It looks at every key
-// there is: this is for tests.
+// Delete deletes the keys that match a Redis pattern. It scans all keys and is for tests only.
 func Delete(ctx context.Context, address string, password, pattern string) error {
 	_, err := run(ctx, address, []string{"AUTH", password}, []string{"EVAL", deleteMatching, "0", pattern})
 	return err
 }
 
-// fill writes hashes that expire, as the state component of Dapr does.
+// fill writes expiring hashes, as Dapr's state component does.
 const fill = `
 for i = ARGV[2], ARGV[2] + 99 do
     redis.call('HSET', ARGV[1] .. i, 'data', string.rep('x', 2000), 'version', 1)
@@ -113,8 +111,8 @@ for i = ARGV[2], ARGV[2] + 99 do
 end
 return 1`
 
-// Fill writes about so many bytes under keys that begin with prefix: this is for
-// tests. It returns the error of a server that takes no more.
+// Fill writes about the given number of bytes under keys with prefix. It is for tests only, and
+// returns the error of a server that refuses writes.
 func Fill(ctx context.Context, address, password, prefix string, bytes int) error {
 	for key := 0; key < bytes/2000; key += 100 {
 		if _, err := run(ctx, address, []string{"AUTH", password}, []string{"EVAL", fill, "0", prefix, strconv.Itoa(key)}); err != nil {
@@ -124,7 +122,7 @@ func Fill(ctx context.Context, address, password, prefix string, bytes int) erro
 	return nil
 }
 
-// countHolding looks into every key, whatever its type.
+// countHolding searches keys of all types.
 const countHolding = `
 local readers = {
     string = function(key) return {redis.call('GET', key)} end,
@@ -146,8 +144,8 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
 end
 return found`
 
-// Count returns how many keys hold a text, in their names or in what they have.
-// It reads everything there is: this is for tests.
+// Count returns how many keys contain a text in their names or values. It reads all data and is for
+// tests only.
 func Count(ctx context.Context, address string, password, text string) (int, error) {
 	answer, err := run(ctx, address, []string{"AUTH", password}, []string{"EVAL", countHolding, "0", text})
 	if err != nil {
@@ -156,8 +154,7 @@ func Count(ctx context.Context, address string, password, text string) (int, err
 	return strconv.Atoi(strings.TrimPrefix(answer, ":"))
 }
 
-// run sends commands over one connection until one of them fails, and returns
-// what the last one was answered.
+// run sends commands over one connection until one fails, and returns the last answer.
 func run(ctx context.Context, address string, commands ...[]string) (answer string, err error) {
 	dialer := net.Dialer{Timeout: time.Second}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
@@ -177,8 +174,8 @@ func run(ctx context.Context, address string, commands ...[]string) (answer stri
 	return answer, nil
 }
 
-// call sends one command in the protocol of Redis and expects a simple answer,
-// which starts with a plus sign, or a number, which starts with a colon.
+// call sends one command in the Redis protocol and expects a simple string, which starts with a
+// plus sign, or an integer, which starts with a colon.
 func call(conn net.Conn, reader *bufio.Reader, command []string) (string, error) {
 	var request strings.Builder
 	fmt.Fprintf(&request, "*%d\r\n", len(command))

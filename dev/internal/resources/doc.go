@@ -1,5 +1,4 @@
-// Package resources checks the Dapr resources of the repository, which no
-// compiler reads: that dapr.yaml, components/, resiliency/ and the ports and
-// secrets of the local system agree, that the environments differ in their
-// backends only, and that a real daprd makes of them what they say. It consists of tests.
+// Package resources tests the Dapr resources of the repository: that dapr.yaml, components/,
+// resiliency/ and the ports and secrets of the local system agree, that environments differ in
+// their backends only, and that a real daprd accepts and applies them.
 package resources

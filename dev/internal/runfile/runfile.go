@@ -1,7 +1,5 @@
-// Package runfile reads dapr.yaml, the run template of `dapr run -f`. It is
-// the one place that says which apps there are, on which ports they and their
-// sidecars listen, and what their environment is; everything that manages the
-// local system takes it from there.
+// Package runfile reads dapr.yaml, the run template of `dapr run -f`. It is the single source for
+// the apps, their ports and their environment.
 package runfile
 
 import (
@@ -19,10 +17,10 @@ type File struct {
 	Apps []App
 }
 
-// App is one app and its sidecar.
+// App is an app with its sidecar.
 type App struct {
 	ID               string            `yaml:"appID"`
-	Dir              string            `yaml:"appDirPath"` // absolute once loaded
+	Dir              string            `yaml:"appDirPath"` // absolute after Load
 	Port             int               `yaml:"appPort"`
 	HTTPPort         int               `yaml:"daprHTTPPort"`
 	GRPCPort         int               `yaml:"daprGRPCPort"`
@@ -30,7 +28,7 @@ type App struct {
 	MetricsPort      int               `yaml:"metricsPort"`
 	ConfigFile       string            `yaml:"configFilePath"`
 	Command          []string          `yaml:"command"`
-	Env              map[string]string `yaml:"env"` // with the common part, once loaded
+	Env              map[string]string `yaml:"env"` // including the common part after Load
 }
 
 // Load reads the run template at path.
@@ -59,7 +57,7 @@ func parse(content []byte, dir string) (File, error) {
 	for i := range template.Apps {
 		app := &template.Apps[i]
 		if app.ID == "" || app.Dir == "" || len(app.Env) == 0 {
-			// The CLI crashes on an app without env where there is a common one.
+			// The CLI crashes on an app without env if there is a common one.
 			return File{}, fmt.Errorf("app %d needs an appID, an appDirPath and an env", i+1)
 		}
 		app.Dir = filepath.Join(dir, app.Dir)
@@ -73,8 +71,7 @@ func parse(content []byte, dir string) (File, error) {
 	return File{Apps: template.Apps}, nil
 }
 
-// Environ returns the app's environment as `dapr run` adds it to its own,
-// sorted.
+// Environ returns the environment that `dapr run` adds for the app, sorted.
 func (a App) Environ() []string {
 	environ := make([]string, 0, len(a.Env))
 	for _, key := range slices.Sorted(maps.Keys(a.Env)) {
@@ -83,10 +80,10 @@ func (a App) Environ() []string {
 	return environ
 }
 
-// Port is a port that something of ours listens on.
+// Port is a port that the system listens on.
 type Port struct {
 	Number int
-	Use    string // what for, for people
+	Use    string // description
 }
 
 // Ports returns the ports of the app and of its sidecar.

@@ -14,32 +14,31 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 )
 
-// namespacePattern is a name of a namespace.
+// namespacePattern matches a namespace's name.
 var namespacePattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
-// tokenKey is the key by which Dapr looks up a token in its Kubernetes Secret.
+// tokenKey is the key of a token in its Kubernetes Secret, as Dapr expects it.
 const tokenKey = "token"
 
-// tokens returns the names of the tokens that an app and its sidecar know one
-// another by: one that the sidecar demands, and one that it shows.
+// tokens returns the names of an app's tokens: the one that the sidecar requires, and the one that
+// it sends.
 func tokens(app string) []string {
 	return []string{"dapr-api-token-" + app, "app-api-token-" + app}
 }
 
-// Written is what WriteCluster wrote: so many Secrets, of which New were made now,
-// and the file that keeps them.
+// Written is the result of WriteCluster: the number of Secrets, the number of new ones, and the
+// file that stores them.
 type Written struct {
 	Secrets, New int
 	File         string
 }
 
-// WriteCluster writes, as Kubernetes Secrets, what apps need in a namespace of a
-// cluster without a vault: a Secret for each secret, with one key of the same
-// name, and the tokens of their sidecars. Each namespace of a checkout has its
-// own, and the same ones each time.
+// WriteCluster writes, as Kubernetes Secrets, what apps need in a namespace without a vault: a
+// Secret for each secret, with one key of the same name, and the tokens of the sidecars. Each
+// namespace of a checkout has its own secrets, which stay the same.
 func WriteCluster(out io.Writer, root checkout.Checkout, namespace string, apps []string) (Written, error) {
 	if !namespacePattern.MatchString(namespace) {
-		return Written{}, fmt.Errorf("%q is no name of a namespace", namespace)
+		return Written{}, fmt.Errorf("%q is not a valid namespace", namespace)
 	}
 	file := root.Local("clusters", namespace+".json")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -49,7 +48,7 @@ func WriteCluster(out io.Writer, root checkout.Checkout, namespace string, apps 
 	if err != nil {
 		return Written{}, err
 	}
-	keys := make(map[string]string) // by the names of tokens
+	keys := make(map[string]string) // by token name
 	for _, app := range apps {
 		for _, name := range tokens(app) {
 			keys[name] = tokenKey

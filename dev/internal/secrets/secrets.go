@@ -1,7 +1,6 @@
-// Package secrets creates the secrets of a local system, and of a cluster that
-// has no vault: random ones, made once per checkout and kept in a file that git
-// ignores. It stands behind the Dapr component secret-store, whose names are the
-// same in every environment.
+// Package secrets generates the secrets of a local system, and of a cluster without a vault. They
+// are random, generated once per checkout and stored in a file that git ignores. The Dapr component
+// secret-store reads that file; its names are the same in every environment.
 package secrets
 
 import (
@@ -15,13 +14,11 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/atomicfile"
 )
 
-// Set holds secrets by name.
+// Set contains secrets by name.
 type Set map[string]string
 
-// Ensure returns the secrets of the file at path: those that services read, and
-// passwords of further names. It creates the file, and adds what a file of an
-// older version lacks; it never changes a secret that is there. Only the owner
-// may read the file.
+// Ensure returns the secrets of the file at path: those of the services and the given passwords. It
+// creates the file with mode 0600 and adds missing secrets; it never changes existing ones.
 func Ensure(path string, passwords ...string) (Set, error) {
 	set, err := Load(path)
 	if err != nil {
@@ -43,7 +40,7 @@ func Ensure(path string, passwords ...string) (Set, error) {
 	return set, os.Chmod(path, 0o600)
 }
 
-// Load returns the secrets of the file at path, none if there is no file.
+// Load returns the secrets of the file at path; empty if it does not exist.
 func Load(path string) (Set, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -59,7 +56,7 @@ func Load(path string) (Set, error) {
 	return set, nil
 }
 
-// complete adds what is missing and reports whether anything was.
+// complete adds missing secrets and reports whether there were any.
 func (s Set) complete(passwords []string) (bool, error) {
 	added := false
 	wanted := slices.Clone(all)
@@ -72,7 +69,7 @@ func (s Set) complete(passwords []string) (bool, error) {
 		}
 		value, err := secret.make(s)
 		if err != nil {
-			return false, fmt.Errorf("make the secret %s: %w", secret.name, err)
+			return false, fmt.Errorf("generate the secret %s: %w", secret.name, err)
 		}
 		s[secret.name], added = value, true
 	}

@@ -15,13 +15,13 @@ import (
 	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
-// secret is the name of a secret and how it is made.
+// secret is the name of a secret and its generator.
 type secret struct {
 	name string
 	make func(Set) (string, error)
 }
 
-// all lists the secrets. One that is made from others comes after them.
+// all lists the secrets. Derived ones come after those they are derived from.
 var all = []secret{
 	{"jwt-signing-key", signingKeys},
 	{"redis-auth-key", password},
@@ -48,7 +48,7 @@ func password(Set) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(bits), nil
 }
 
-// credentials are what a service shows KOS to get a token.
+// credentials are a service's credentials for KOS.
 type credentials struct {
 	ClientID     string `json:"clientId"`
 	ClientSecret string `json:"clientSecret"`
@@ -64,9 +64,8 @@ func clientCredentials(clientID string) func(Set) (string, error) {
 	}
 }
 
-// kosMockConfig lets the three services in, with the credentials that they
-// have. Its schema is documented in kos-mock-service's README; what is left out
-// keeps the latencies, faults and limits of the real KOS.
+// kosMockConfig registers the three services with their credentials. Its schema is documented in
+// kos-mock-service's README; omitted values keep the figures of the real KOS.
 func kosMockConfig(s Set) (string, error) {
 	var config struct {
 		Clients []credentials `json:"clients"`
@@ -89,8 +88,8 @@ func kosMockConfig(s Set) (string, error) {
 	return marshal(config)
 }
 
-// jwk is a private P-256 key as RFC 7517 and RFC 7518 write it. The members
-// are in the order that a thumbprint (RFC 7638) wants for its four.
+// jwk is a private P-256 key according to RFC 7517 and RFC 7518. Four members are in the order that
+// a thumbprint (RFC 7638) requires.
 type jwk struct {
 	Curve string `json:"crv"`
 	Type  string `json:"kty"`
@@ -112,7 +111,7 @@ func signingKeys(Set) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	point, err := private.PublicKey.Bytes() // 4, then x and y
+	point, err := private.PublicKey.Bytes() // 4, followed by x and y
 	if err != nil {
 		return "", err
 	}
@@ -128,7 +127,7 @@ func signingKeys(Set) (string, error) {
 	return marshal(map[string][]jwk{"keys": {key}})
 }
 
-// dataKeyset returns a Tink keyset with one new key, for what a service keeps.
+// dataKeyset returns a Tink keyset with one new key, for sealed data.
 func dataKeyset(Set) (string, error) {
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package testenv runs the servers that tests share, PostgreSQL and Redis, on
-// free ports with data of their own, and tells the tests where they are.
+// Package testenv runs the PostgreSQL and Redis servers that tests share, on free ports and with
+// temporary data.
 package testenv
 
 import (
@@ -25,10 +25,10 @@ import (
 // startTimeout bounds the wait for both servers.
 const startTimeout = 60 * time.Second
 
-// Env is a set of servers that run.
+// Env is a set of running servers.
 type Env struct {
-	// Environ are the variables by which tests find the servers, and that make
-	// them fail instead of skip where they do not find what they need.
+	// Environ are the environment variables that tell tests where the servers are, and that make
+	// missing dependencies a failure instead of a skip.
 	Environ []string
 
 	dir     string
@@ -36,8 +36,8 @@ type Env struct {
 	records proc.Records
 }
 
-// Start starts the servers and waits until they are ready. What an earlier one
-// has left behind it removes.
+// Start starts the servers and waits until they are ready. It first removes what an earlier, killed
+// run has left.
 func Start(ctx context.Context, root checkout.Checkout, out *console.Console) (*Env, error) {
 	env := &Env{dir: root.Local("test"), records: proc.Records{Dir: root.Local("test", "run")}}
 	if err := os.MkdirAll(env.dir, 0o700); err != nil {
@@ -98,13 +98,13 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 	}
 	e.Environ = []string{
 		"PHONEBILL_TEST_REQUIRED=1",
-		// Go does not notice when a file outside of a test's module changes. A test
-		// that reads such files reads this too, and its result is not kept.
+		// Go's test cache does not see files outside of a test's module. A test that reads such
+		// files reads this variable too, so that its result is not cached.
 		"PHONEBILL_TEST_RUN=" + rand.Text(),
 		"PHONEBILL_TEST_POSTGRES_URL=" + address,
 		"PHONEBILL_TEST_REDIS_ADDR=" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		"PHONEBILL_TEST_REDIS_PASSWORD=" + password,
-		// Programs of servers that a test starts for itself, to do them harm.
+		// Programs of servers that fault tests start for themselves.
 		"PHONEBILL_TEST_POSTGRES_BIN=" + programs,
 		"PHONEBILL_TEST_PGBOUNCER=" + pooler,
 		"PHONEBILL_TEST_REDIS_SERVER=" + servers.Redis,
@@ -116,7 +116,7 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 
 func (e *Env) path(name string) string { return e.dir + "/" + name }
 
-// startPostgres returns the superuser's URL.
+// startPostgres starts PostgreSQL and returns the superuser's URL.
 func (e *Env) startPostgres(ctx context.Context) (string, error) {
 	port, err := proc.FreePort()
 	if err != nil {
@@ -147,8 +147,7 @@ func (e *Env) startRedis(ctx context.Context, binary string) (port int, password
 	return port, password, e.await(ctx, "redis", child, func() error { return redis.Ping(ctx, redis.Address(port), password) })
 }
 
-// await notes a server, for whoever stops it, and waits until it is ready or
-// has ended.
+// await records a server for later cleanup, and waits until it is ready or has ended.
 func (e *Env) await(ctx context.Context, name string, child *proc.Child, ready func() error) error {
 	if err := e.records.Save(name, child.Process); err != nil {
 		return errors.Join(err, child.Signal(syscall.SIGKILL))
@@ -164,7 +163,7 @@ func (e *Env) await(ctx context.Context, name string, child *proc.Child, ready f
 // Stop stops the servers and removes their data.
 func (e *Env) Stop() error { return errors.Join(e.clear(), e.lock.Release()) }
 
-// clear ends the servers at once: their data are for nobody.
+// clear kills the servers, because their data are not needed.
 func (e *Env) clear() error {
 	left, err := e.records.All()
 	if err != nil {
@@ -177,7 +176,7 @@ func (e *Env) clear() error {
 					return err
 				}
 			}
-			_ = proc.Pause(context.Background(), 10*time.Millisecond) // for the kernel to end them
+			_ = proc.Pause(context.Background(), 10*time.Millisecond) // until the kernel has ended them
 		}
 	}
 	return os.RemoveAll(e.dir)

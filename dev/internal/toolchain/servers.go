@@ -16,14 +16,13 @@ import (
 //go:embed install.sh
 var installScript string
 
-// Servers are the programs of the servers. PostgreSQL's are found by package
-// postgres, which knows its versions.
+// Servers are the paths of the servers' programs, except PostgreSQL's, which package postgres
+// finds.
 type Servers struct {
 	Redis, Nginx string
 }
 
-// Servers returns the servers' programs and installs the packages of those
-// that are missing, where this user may.
+// Servers returns the servers' programs and installs missing packages if this user may.
 func (t Toolchain) Servers(ctx context.Context) (Servers, error) {
 	if missing := missingPackages(); len(missing) > 0 {
 		if err := t.install(ctx, missing); err != nil {
@@ -36,10 +35,10 @@ func (t Toolchain) Servers(ctx context.Context) (Servers, error) {
 	return Servers{Redis: find("redis-server"), Nginx: find("nginx")}, nil
 }
 
-// Pooler returns the program of pgbouncer, a connection pooler that only tests
-// put before PostgreSQL, and installs it where it is missing.
+// Pooler returns the program of pgbouncer, a connection pooler for tests, and installs it if
+// missing.
 func (t Toolchain) Pooler(ctx context.Context) (string, error) {
-	const name = "pgbouncer" // the program and its package
+	const name = "pgbouncer" // of the program and its package
 	if find(name) == "" {
 		if err := t.install(ctx, []string{name}); err != nil {
 			return "", err
@@ -51,14 +50,13 @@ func (t Toolchain) Pooler(ctx context.Context) (string, error) {
 	return "", errors.New("installed, but not found: " + name)
 }
 
-// missingPackages returns the Debian packages of the servers that the machine
-// does not have.
+// missingPackages returns the Debian packages of missing servers.
 func missingPackages() []string {
 	var missing []string
 	if !postgres.Installed() {
 		missing = append(missing, "postgresql")
 	}
-	for _, server := range []string{"redis-server", "nginx"} { // programs and packages
+	for _, server := range []string{"redis-server", "nginx"} { // program and package have the same name
 		if find(server) == "" {
 			missing = append(missing, server)
 		}
@@ -66,8 +64,7 @@ func missingPackages() []string {
 	return missing
 }
 
-// find returns the path of a program. Debian keeps servers where only root's
-// PATH looks.
+// find returns the path of a program, also in the sbin folders, which only root has on the PATH.
 func find(name string) string {
 	for _, path := range []string{name, "/usr/sbin/" + name, "/usr/local/sbin/" + name} {
 		if found, err := exec.LookPath(path); err == nil {
@@ -94,7 +91,7 @@ func (t Toolchain) install(ctx context.Context, packages []string) error {
 	t.Console.Printf("  (their system services are not started: PhoneBill runs servers of its own)")
 	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:], packages...)...)
 	cmd.Stdin = strings.NewReader(installScript)
-	// Not killed when the context ends: the script has something to clean up.
+	// Not killed with the context, because the script has to clean up.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	return t.run(cmd, "installing packages")
 }

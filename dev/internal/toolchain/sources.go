@@ -8,16 +8,15 @@ import (
 	"os/exec"
 )
 
-// Sources returns the folder with the files of a module, at the version that
-// dev/tools/<folder> requires. Go downloads it where it does not have it yet.
-// Nothing that the module requires is looked at.
+// Sources returns the folder with a module's files, at the version required by dev/tools/<folder>.
+// Go downloads the module, without its dependencies, if necessary.
 func (t Toolchain) Sources(ctx context.Context, folder, module string) (string, error) {
 	version, err := t.Checkout.ToolVersion(ctx, folder, module)
 	if err != nil {
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", module+"@v"+version)
-	cmd.Dir = os.TempDir() // within no module, whose requirements would count
+	cmd.Dir = os.TempDir() // outside of any module, whose requirements would apply
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	out, err := cmd.Output()
 	var downloaded struct{ Dir, Error string }

@@ -1,6 +1,5 @@
-// Package toolchain provides the programs that the local system consists of:
-// Dapr's, found or built at the versions of dev/tools; the servers, installed
-// from the distribution's packages where missing; and our own apps.
+// Package toolchain provides the programs of the local system: Dapr's, found or built at the
+// versions of dev/tools; the servers, from the distribution's packages; and our own apps.
 package toolchain
 
 import (
@@ -17,34 +16,32 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/disk"
 )
 
-// Toolchain provides programs for a checkout and says so on the console when
-// that takes time.
+// Toolchain provides programs for a checkout. It reports long operations on the console.
 type Toolchain struct {
 	Checkout checkout.Checkout
 	Console  *console.Console
 }
 
-// Tool is a program that a module of dev/tools pins.
+// Tool is a program pinned by a module of dev/tools.
 type Tool struct {
 	name    string // of the program
-	folder  string // of its module, in dev/tools
-	module  string // whose required version is the tool's
-	command string // the package of the program
-	version string // the variable that holds the version, for the linker
+	folder  string // its module's folder in dev/tools
+	module  string // the module whose required version is the tool's
+	command string // the program's package
+	version string // the linker variable for the version
 	tags    string
-	asked   []string // what makes it tell its version; --version if empty
-	takes   string   // how long the build takes, for people
+	asked   []string // arguments that print the version; default: --version
+	takes   string   // displayed build time
 }
 
 // The tools.
 var (
-	// Daprd is the Dapr runtime, the sidecar itself, with the components that
-	// Dapr calls stable.
+	// Daprd is the Dapr runtime with the components that Dapr calls stable.
 	Daprd = Tool{
 		name: "daprd", folder: "daprd", module: "github.com/dapr/dapr", command: "github.com/dapr/dapr/cmd/daprd",
 		version: "github.com/dapr/dapr/pkg/buildinfo.version", tags: "stablecomponents", takes: "4 minutes",
 	}
-	// Dapr is the command line that runs apps with their sidecars.
+	// Dapr is the CLI that runs apps with their sidecars.
 	Dapr = Tool{
 		name: "dapr", folder: "dapr", module: "github.com/dapr/cli", command: "github.com/dapr/cli",
 		version: "main.version", takes: "2 minutes",
@@ -62,12 +59,12 @@ var (
 	}
 )
 
-// buildSpace is what building a tool may take, in bytes: its sources, the
-// compiler's cache and the program.
+// buildSpace is the disk space for building a tool, in bytes: its sources, the build cache and the
+// program.
 const buildSpace = 4 << 30
 
-// Tool returns the path of a tool of exactly the pinned version: one that was
-// built before, one that is installed on the machine, or a new build.
+// Tool returns the path of a tool of exactly the pinned version: built before, installed on the
+// machine, or newly built.
 func (t Toolchain) Tool(ctx context.Context, tool Tool) (string, error) {
 	version, err := t.Checkout.ToolVersion(ctx, tool.folder, tool.module)
 	if err != nil {
@@ -82,7 +79,7 @@ func (t Toolchain) Tool(ctx context.Context, tool Tool) (string, error) {
 	return built, t.build(ctx, tool, version, built)
 }
 
-// installed returns where the machine may have a program of this name.
+// installed returns the paths where a program may be installed.
 func installed(name string) []string {
 	var paths []string
 	if path, err := exec.LookPath(name); err == nil {
@@ -96,7 +93,7 @@ func installed(name string) []string {
 
 var versionPattern = regexp.MustCompile(`\d+\.\d+\.\d+[-+.\w]*`)
 
-// versionOf returns the first version that a program names, or nothing.
+// versionOf returns the first version that a program prints, or "".
 func (t Tool) versionOf(ctx context.Context, path string) string {
 	asked := t.asked
 	if len(asked) == 0 {
@@ -127,9 +124,8 @@ func (t Toolchain) build(ctx context.Context, tool Tool, version, path string) e
 	return os.Rename(path+".new", path)
 }
 
-// BuildApps builds the apps in the given folders; each binary has its folder's
-// name. Go's own cache keeps this short where nothing has changed; it does not
-// count as a change that something was committed.
+// BuildApps builds the apps in the given folders; each binary has its folder's name. Go's build
+// cache makes repeated builds fast, and a commit alone does not invalidate it.
 func (t Toolchain) BuildApps(ctx context.Context, folders []string) error {
 	args := append([]string{"build", "-buildvcs=false", "-o", t.Checkout.Local("bin") + string(filepath.Separator)}, folders...)
 	cmd := exec.CommandContext(ctx, "go", args...)
@@ -137,7 +133,7 @@ func (t Toolchain) BuildApps(ctx context.Context, folders []string) error {
 	return t.run(cmd, "building the apps")
 }
 
-// run runs a command; what it prints is part of the error if it fails.
+// run runs a command; if it fails, its output is part of the error.
 func (t Toolchain) run(cmd *exec.Cmd, what string) error {
 	defer t.Console.Wait(what, nil)()
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,5 +1,5 @@
-// Package traffic keeps a system busy at a steady pace while a test harms it,
-// and remembers what came of every call.
+// Package traffic generates load at a steady rate during fault tests, and records the result of
+// every call.
 package traffic
 
 import (
@@ -8,25 +8,24 @@ import (
 	"time"
 )
 
-// Call is one call and what came of it.
+// Call is a call with its result.
 type Call struct {
 	Start  time.Time
 	Took   time.Duration
 	OK     bool
 	Status int    // HTTP; 0 without an answer
-	Made   string // names what the call made, if it succeeded
-	// Asked is what the call was for, Got what kind of answer came, both in the
-	// words of who makes the calls.
+	Made   string // what a successful call created
+	// Asked is the kind of request and Got the kind of answer, as defined by the caller.
 	Asked, Got string
-	// AsOf is since when what came is known, if it says so.
+	// AsOf is the age of the answer's data, if known.
 	AsOf   time.Time
-	Reason string // of a failure, for people
+	Reason string // description of a failure
 }
 
-// End is when the call was over.
+// End returns the end of the call.
 func (c Call) End() time.Time { return c.Start.Add(c.Took) }
 
-// Traffic is traffic that runs. Its methods may be called concurrently.
+// Traffic is running load. Its methods may be called concurrently.
 type Traffic struct {
 	stop    chan struct{}
 	once    sync.Once
@@ -36,15 +35,14 @@ type Traffic struct {
 	calls []Call
 }
 
-// Start lets each of so many workers make a call at every interval, or as soon
-// as its last one is over if that takes longer. Call is told which worker it
-// works for.
+// Start makes each worker call at every interval, or right after its previous call if that takes
+// longer. call gets the number of its worker.
 func Start(workers int, interval time.Duration, call func(worker int) Call) *Traffic {
 	return start(workers, interval, func(int) time.Duration { return interval }, call)
 }
 
-// Spread is Start with workers that begin one after the other, evenly within the
-// first interval, so that calls come at a steady pace from now on.
+// Spread is Start with workers whose first calls are spread over the first interval, for a steady
+// rate.
 func Spread(workers int, interval time.Duration, call func(worker int) Call) *Traffic {
 	apart := interval / time.Duration(max(1, workers))
 	return start(workers, interval, func(worker int) time.Duration { return time.Duration(worker) * apart }, call)
@@ -81,15 +79,14 @@ func (t *Traffic) work(first, interval time.Duration, call func() Call) {
 	}
 }
 
-// Stop waits for the calls that run and returns all of them. Traffic may be
-// stopped twice.
+// Stop waits for calls in progress and returns all calls. It may be called twice.
 func (t *Traffic) Stop() []Call {
 	t.once.Do(func() { close(t.stop) })
 	t.workers.Wait()
 	return t.Calls()
 }
 
-// Calls returns the calls that are over, in the order of their ends.
+// Calls returns the finished calls, ordered by end.
 func (t *Traffic) Calls() []Call {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -112,11 +109,10 @@ func Failures(calls []Call) []Call {
 	return slices.DeleteFunc(slices.Clone(calls), func(c Call) bool { return c.OK })
 }
 
-// Median returns the middle of the durations of calls, 0 without calls.
+// Median returns the median duration of calls; 0 without calls.
 func Median(calls []Call) time.Duration { return Quantile(calls, 0.5) }
 
-// Quantile returns how long calls took at most, but for the slowest of them: at
-// 0.99 the slowest hundredth. It is 0 without calls.
+// Quantile returns a quantile of the durations of calls, such as 0.99; 0 without calls.
 func Quantile(calls []Call, q float64) time.Duration {
 	if len(calls) == 0 {
 		return 0

@@ -1,6 +1,6 @@
-// Package access reads from OpenAPI documents who may call what, and holds
-// services to it. The rule of an operation is its extension x-access; what it
-// names that may be somebody else's stands in x-owned:
+// Package access reads the access rules from OpenAPI documents and tests services against them. The
+// rule of an operation is its extension x-access; parameters and members that name objects with an
+// owner are listed in x-owned:
 //
 //	x-access: BILL_INQUIRY
 //	x-owned: { line: body.lineNumber }
@@ -19,29 +19,28 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// Rule says who may call an operation.
+// Rule is an access rule.
 type Rule string
 
-// The rules. Any other is a permission, see Permissions.
+// The rules. All others are permissions, see Permissions.
 const (
-	// Public operations are for anybody, through the ingress.
+	// Public operations need no authentication and are routed by the ingress.
 	Public Rule = "public"
-	// Authenticated operations are for whoever has a session.
+	// Authenticated operations need a session.
 	Authenticated Rule = "authenticated"
-	// Admin operations are for administrators.
+	// Admin operations need an administrator.
 	Admin Rule = "ADMIN"
-	// Internal operations are not routed by the ingress, and need what the
-	// operation's security says, which is not a user's token.
+	// Internal operations are not routed by the ingress, and need the operation's security scheme,
+	// which is not a user's token.
 	Internal Rule = "internal"
-	// Unrouted operations are not routed by the ingress, and answer whoever
-	// reaches the service.
+	// Unrouted operations are not routed by the ingress, and need no authentication.
 	Unrouted Rule = "unrouted"
 )
 
-// Permissions are what an operation may ask of a customer.
+// Permissions are the customers' permissions that an operation may require.
 var Permissions = []Rule{"BILL_INQUIRY", "PRODUCT_CHANGE"}
 
-// NeedsToken reports whether the caller must show a user's access token.
+// NeedsToken reports whether the caller needs a user's access token.
 func (r Rule) NeedsToken() bool {
 	return r == Authenticated || r == Admin || slices.Contains(Permissions, r)
 }
@@ -49,38 +48,36 @@ func (r Rule) NeedsToken() bool {
 // Routed reports whether the ingress routes such operations.
 func (r Rule) Routed() bool { return r == Public || r.NeedsToken() }
 
-// Kind is what something that has an owner is.
+// Kind is the kind of an object with an owner.
 type Kind string
 
-// Owned is something in a request that may be somebody else's.
+// Owned is a part of a request that names an object with an owner.
 type Owned struct {
 	Kind Kind
 	In   string // path, query or body
 	Name string
 }
 
-// owners are the names of parameters and properties that always name something
-// with an owner.
+// owners are the names of parameters and members that always name an object with an owner.
 var owners = map[string]Kind{"lineNumber": "line", "requestId": "request", "userId": "user", "sessionId": "session"}
 
 // Operation is a method of a path.
 type Operation struct {
-	Method, Path string // the path as in the document, with {parameters}
+	Method, Path string // the path template of the document
 	Rule         Rule
 	Owned        []Owned
 
 	spec       *openapi3.Operation
 	parameters openapi3.Parameters
-	schemes    []string // of security: one of them is enough
+	schemes    []string // of security; any of them suffices
 }
 
 // Name returns method and path.
 func (o Operation) Name() string { return o.Method + " " + o.Path }
 
-// Operations returns the operations of a document, ordered by their names. It
-// returns an error that names every operation whose rule is missing, unknown, or
-// does not go with its security, and everything with an owner that its x-owned
-// keeps quiet about.
+// Operations returns the operations of a document, sorted by name. It returns an error that lists
+// every operation with a missing, unknown or inconsistent rule, and every owned object missing in
+// x-owned.
 func Operations(document []byte) ([]Operation, error) {
 	loader := openapi3.NewLoader()
 	parsed, err := loader.LoadFromData(document)
@@ -156,7 +153,7 @@ func (o Operation) fault() string {
 	return o.ownedFault()
 }
 
-// ownedFault returns what x-owned keeps quiet about or makes up, or "".
+// ownedFault returns what is missing or wrong in x-owned, or "".
 func (o Operation) ownedFault() string {
 	named := o.named()
 	for _, owned := range o.Owned {
@@ -175,7 +172,7 @@ func (o Operation) ownedFault() string {
 	return ""
 }
 
-// named returns what the operation's request may name that has an owner.
+// named returns the owned objects that the operation's request can name.
 func (o Operation) named() []Owned {
 	var all []Owned
 	for _, parameter := range o.parameters {
@@ -204,9 +201,9 @@ func (o Operation) body() *openapi3.Schema {
 	return nil
 }
 
-// Writes reports whether the operation may change something.
+// Writes reports whether the operation may have side effects.
 func (o Operation) Writes() bool { return o.Method != http.MethodGet && o.Method != http.MethodHead }
 
-// Owners returns the names of parameters and properties that always name
-// something with an owner, with what it is.
+// Owners returns the names of parameters and members that always name an object with an owner, with
+// its kind.
 func Owners() map[string]Kind { return maps.Clone(owners) }

@@ -8,8 +8,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// undescribed returns what the document does not say about the operation's answers
-// to bad input and to preferences, or "".
+// undescribed returns which answers to invalid input and preferences the document lacks, or "".
 func (o Operation) undescribed() string {
 	if o.body() != nil && !o.event() {
 		media := o.spec.Responses.Status(http.StatusUnsupportedMediaType)
@@ -31,8 +30,8 @@ func (o Operation) takes(places ...string) bool {
 	return slices.ContainsFunc(o.parameters, func(p *openapi3.ParameterRef) bool { return slices.Contains(places, p.Value.In) })
 }
 
-// unapplied returns which success of an operation that takes preferences does not
-// have Preference-Applied, or "".
+// unapplied returns which success of an operation with the header Prefer lacks Preference-Applied,
+// or "".
 func (o Operation) unapplied() string {
 	if o.parameters.GetByInAndName("header", "Prefer") == nil {
 		return ""

@@ -10,14 +10,14 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// Example is a request as a document describes it.
+// Example is a request that conforms to a document.
 type Example struct {
 	Method, Path string // with the query
 	Body         []byte // JSON; nil for none
 }
 
-// Example returns a request that the document allows. It has what is required,
-// and what is owned; values win over what the document gives for an example.
+// Example returns a valid request with all required and all owned values; values override the
+// document's examples.
 func (o Operation) Example(values map[string]string) Example {
 	example := Example{Method: o.Method, Path: o.Path}
 	query := url.Values{}
@@ -37,7 +37,7 @@ func (o Operation) Example(values map[string]string) Example {
 		example.Path += "?" + query.Encode()
 	}
 	if body := o.body(); body != nil {
-		// Strings, numbers and the like: nothing that has no JSON.
+		// These values always marshal.
 		example.Body, _ = json.Marshal(sample("", body, values))
 	}
 	return example
@@ -73,7 +73,7 @@ func sample(name string, schema *openapi3.Schema, values map[string]string) any 
 	case schema.Type.Includes("boolean"):
 		return false
 	}
-	return strings.Repeat("x", max(1, int(schema.MinLength))) //nolint:gosec // the shortest text of a document written by hand
+	return strings.Repeat("x", max(1, int(schema.MinLength))) //nolint:gosec // the shortest allowed text; lengths in our documents are small
 }
 
 func object(schema *openapi3.Schema, values map[string]string) map[string]any {

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// Field is a value that a request of an operation may carry.
+// Field is a value that a request of an operation may contain.
 type Field struct{ In, Name string } // In is path, query or body
 
-// Fields returns what a request of the operation may carry, in order.
+// Fields returns the values that a request of the operation may contain, sorted.
 func (o Operation) Fields() []Field {
 	var all []Field
 	for _, parameter := range o.parameters {

@@ -14,19 +14,17 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 
-// Input fails the test unless handler refuses, for every operation of a document,
-// what no operation takes: bodies in other encodings, with invalid text, or with
-// members that are unknown, duplicate or in another case; queries that are not
-// well-formed or have what is not described; other forms of ids; and methods that
-// the path does not have. Refusals are as the document describes them, in the
-// operation's own envelope, and HEAD is answered like GET. Admit makes a request one
-// that the operation's rule lets through.
+// Input fails the test unless handler refuses invalid input of every operation of a document:
+// bodies in other encodings, with invalid text, or with unknown, duplicate or wrongly cased
+// members; malformed or undescribed queries; malformed ids; and methods that the path does not
+// have. Refusals must conform to the document and use the operation's envelope, and HEAD must be
+// answered like GET. admit adds the credentials that the operation's rule requires.
 func Input(t testing.TB, document []byte, handler http.Handler, admit func(r *http.Request, rule Rule)) {
 	t.Helper()
 	InputOf(t, document, func(Operation) bool { return true }, handler, admit)
 }
 
-// InputOf is Input for the operations that kept says.
+// InputOf is Input for the operations for which kept returns true.
 func InputOf(t testing.TB, document []byte, kept func(Operation) bool, handler http.Handler, admit func(*http.Request, Rule)) {
 	t.Helper()
 	operations, err := Operations(document)
@@ -50,8 +48,8 @@ func InputOf(t testing.TB, document []byte, kept func(Operation) bool, handler h
 	}
 }
 
-// methodsOf returns the methods of all operations whose paths match path: where
-// there is /things/{id}, GET /things/check is one of it too.
+// methodsOf returns the methods of all operations whose paths match path: GET of /things/check is
+// among those of /things/{id}.
 func methodsOf(operations []Operation, path string) []string {
 	var methods []string
 	for _, o := range operations {
@@ -67,15 +65,15 @@ func matches(template, path string) bool {
 	return slices.EqualFunc(ours, theirs, func(a, b string) bool { return a == b || strings.HasPrefix(a, "{") })
 }
 
-// try is a request that must be answered in a certain way.
+// try is a request with its expected answer.
 type try struct {
 	name         string
 	method, path string
 	header       map[string]string
 	body         string
-	status       []int             // one of them
-	field        string            // that fieldErrors name
-	own          bool              // in the operation's own envelope, which names no fields as ours does
+	status       []int             // accepted statuses
+	field        string            // expected in fieldErrors
+	own          bool              // in the operation's own envelope, which has no fieldErrors
 	answer       map[string]string // headers
 }
 
@@ -100,15 +98,15 @@ func (y try) judge(handler http.Handler, admit func(*http.Request, Rule), o Oper
 	return ""
 }
 
-// send sends the request of the try.
+// send sends the request.
 func (y try) send(handler http.Handler, admit func(*http.Request, Rule), o Operation) (*http.Request, *httptest.ResponseRecorder) {
 	path, query, _ := strings.Cut(y.path, "?")
 	request := httptest.NewRequest(y.method, path, strings.NewReader(y.body)) //nolint:noctx // answered in this call
-	request.URL.RawQuery = query                                              // also one that is no query
+	request.URL.RawQuery = query                                              // may be malformed
 	if y.body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	request.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") // failures name it
+	request.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") // failures contain it
 	admit(request, o.Rule)
 	for name, value := range y.header {
 		request.Header.Set(name, value)
@@ -118,8 +116,7 @@ func (y try) send(handler http.Handler, admit func(*http.Request, Rule), o Opera
 	return request, answer
 }
 
-// namedFields returns the fieldErrors of a failure, and nil for one that has no
-// envelope of ours.
+// namedFields returns the fieldErrors of a failure, or nil without our envelope.
 func namedFields(body []byte) map[string]string {
 	var failure struct {
 		Error *struct {
@@ -137,7 +134,7 @@ func namedFields(body []byte) map[string]string {
 	return failure.Error.Details.Fields
 }
 
-// head returns how HEAD is answered otherwise than GET, or "".
+// head returns how the answer to HEAD differs from that to GET, or "".
 func (o Operation) head(handler http.Handler, admit func(*http.Request, Rule)) string {
 	if o.Method != http.MethodGet {
 		return ""

@@ -12,9 +12,9 @@ import (
 	"github.com/gorilla/mux"
 )
 
-// Parity fails the test unless router and document have the same operations,
-// every one of them with a rule and with the answers that clients must expect, and
-// the router refuses whoever shows nothing where the rule asks for something.
+// Parity fails the test unless router and document have the same operations, each with a rule and
+// the required answers, and the router refuses unauthenticated requests where the rule requires
+// authentication.
 func Parity(t testing.TB, document []byte, router *mux.Router) {
 	t.Helper()
 	operations, err := Operations(document)
@@ -39,17 +39,17 @@ func Parity(t testing.TB, document []byte, router *mux.Router) {
 	}
 	for _, route := range routes {
 		if !slices.ContainsFunc(operations, func(o Operation) bool { return o.Name() == route }) {
-			t.Errorf("%s is a route, but not in the document: describe it, and say in x-access who may call it", route)
+			t.Errorf("%s is a route, but not in the document: describe it with its x-access", route)
 		}
 	}
 }
 
-// routes returns the names of the operations that a router has.
+// routes returns the names of a router's operations.
 func routes(router *mux.Router) ([]string, error) {
 	var names []string
 	err := router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
 		if route.GetHandler() == nil {
-			return nil // a group of routes
+			return nil // a subrouter
 		}
 		path, err := route.GetPathTemplate()
 		if err != nil {
@@ -67,8 +67,8 @@ func routes(router *mux.Router) ([]string, error) {
 	return names, err
 }
 
-// open returns what a caller gets who shows nothing and should not get it, or
-// "". The caller comes from another machine.
+// open returns the answer to an unauthenticated request that should have been refused, or "". The
+// request has a remote address.
 func open(o Operation, handler http.Handler) string {
 	example := o.Example(map[string]string{})
 	request := httptest.NewRequest(example.Method, example.Path, bytes.NewReader(example.Body)) //nolint:noctx // answered in this call
@@ -85,5 +85,5 @@ func open(o Operation, handler http.Handler) string {
 	if slices.Contains(refused, answer.Code) {
 		return ""
 	}
-	return fmt.Sprintf("is %s, but answers %d to who shows nothing: %s", o.Rule, answer.Code, strings.TrimSpace(answer.Body.String()))
+	return fmt.Sprintf("is %s, but answers %d without credentials: %s", o.Rule, answer.Code, strings.TrimSpace(answer.Body.String()))
 }

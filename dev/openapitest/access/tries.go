@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// event reports whether the operation takes events: it drops what it cannot read.
+// event reports whether the operation receives events, which drops invalid ones.
 func (o Operation) event() bool { return strings.HasPrefix(o.Path, "/events/") }
 
-// ownEnvelope reports whether the operation answers a body that it refuses in an
-// envelope of its own: its 400 is described as more than the one of all services.
+// ownEnvelope reports whether the operation refuses bodies in an envelope of its own: its 400 has
+// more than the common schema.
 func (o Operation) ownEnvelope() bool {
 	refused := o.spec.Responses.Status(http.StatusBadRequest)
 	if refused == nil {
@@ -45,7 +45,7 @@ func (o Operation) bodyTries() []try {
 		media("gzip", map[string]string{"Content-Encoding": "gzip"}, encoding),
 		media("identity", map[string]string{"Content-Encoding": "identity"}, encoding),
 		add("unknown member", `{"unknownMember":1}`, "unknownMember"),
-		add("null", `null`, ""), add("no JSON", `{`, ""), add("two values", `{} {}`, ""),
+		add("null", `null`, ""), add("invalid JSON", `{`, ""), add("two values", `{} {}`, ""),
 		add("deep", strings.Repeat("[", 20_000), ""),
 	}
 	for _, member := range members {
@@ -79,7 +79,7 @@ func (o Operation) queryTries() []try {
 	return tries
 }
 
-// ids are names of variables of paths that have one form, with a value of it.
+// ids are path variables with a single format, each with a valid value.
 var ids = map[string]string{"requestId": "0199f5d4-7b3a-7c6e-8a55-0a1b2c3d4e5f", "sessionId": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 func (o Operation) pathTries() []try {
@@ -107,15 +107,14 @@ func (o Operation) pathTries() []try {
 	return tries
 }
 
-// lines are texts that look like line numbers; parsers of other numbers take some.
+// lines are invalid line numbers, some of which lenient parsers accept.
 var lines = []string{
 	"0101234567", "010123456789", "010-12345678", "0101234-5678", "0101-234-5678", "010--1234-5678", "010-1234-5678-", "-01012345678",
 	"01112345678", "1012345678", "+821012345678", "010 1234 5678", " 01012345678", "01012345678\n", "010.1234.5678",
 	"\uff10\uff11\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18", "010\u20101234\u20105678", "0x012345678", "01012345678e0",
 }
 
-// lineTries are for a line number in the path: its faults are named, and both of
-// its forms are taken.
+// lineTries tests a line number in the path: faults are named, and both formats are accepted.
 func (o Operation) lineTries() []try {
 	var tries []try
 	for _, line := range lines {
@@ -142,7 +141,7 @@ func (o Operation) methodTries(methods []string) []try {
 	allow := map[string]string{"Allow": strings.Join(append(taken, http.MethodOptions), ", ")}
 	tries := []try{
 		{name: "OPTIONS", method: http.MethodOptions, path: path, status: []int{http.StatusNoContent}, answer: allow},
-		{name: "TRACE", method: http.MethodTrace, path: path, status: []int{http.StatusMethodNotAllowed}}, // an ingress may do so itself
+		{name: "TRACE", method: http.MethodTrace, path: path, status: []int{http.StatusMethodNotAllowed}}, // an ingress may answer it itself
 	}
 	if !slices.Contains(methods, http.MethodGet) {
 		tries = append(tries, try{name: "HEAD", method: http.MethodHead, path: path, status: []int{http.StatusMethodNotAllowed}, answer: allow})

@@ -1,6 +1,6 @@
-// Command promql evaluates PromQL queries over sample series with Prometheus's
-// own engine. It reads cases from standard input as a JSON array, and writes what
-// each query returns to standard output, in the same order.
+// Command promql evaluates PromQL queries over sample series with Prometheus's engine. It reads
+// cases from standard input as a JSON array, and writes the result of each query to standard
+// output, in the same order.
 package main
 
 import (
@@ -16,14 +16,14 @@ import (
 	"github.com/prometheus/prometheus/storage"
 )
 
-// Case is a query and the samples that it sees.
+// Case is a query with its samples.
 type Case struct {
-	// Series are in the notation of Prometheus's rule tests, `name{label="x"} 0+5x10`.
-	// The first sample of each is of second 0; `_` is none.
+	// Series are in the notation of Prometheus's rule tests, `name{label="x"} 0+5x10`. The first
+	// sample is at second 0; `_` omits a sample.
 	Series []string `json:"series"`
-	// Seconds are between two samples.
+	// Seconds is the interval between samples.
 	Seconds int `json:"seconds"`
-	// At is the second at which the query is evaluated.
+	// At is the evaluation time in seconds.
 	At    int    `json:"at"`
 	Query string `json:"query"`
 }
@@ -52,7 +52,7 @@ func run() error {
 	return json.NewEncoder(os.Stdout).Encode(results)
 }
 
-// evaluate returns the instant vector that a query returns.
+// evaluate returns the instant vector of a query.
 func evaluate(engine *promql.Engine, one Case) (promql.Vector, error) {
 	series, err := parse(one.Series, one.Seconds)
 	if err != nil {
@@ -68,7 +68,7 @@ func evaluate(engine *promql.Engine, one Case) (promql.Vector, error) {
 	return append(promql.Vector{}, vector...), err
 }
 
-// parse returns series from their notation, with samples so many seconds apart.
+// parse returns series from their notation, with samples at the given interval.
 func parse(texts []string, interval int) ([]storage.Series, error) {
 	series := make([]storage.Series, 0, len(texts))
 	for _, text := range texts {
