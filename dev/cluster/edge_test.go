@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestTheEdgeAnswersInTheEnvelope asks the edge, past any ingress controller: for what
-// a service answers, and for what it answers itself.
+// TestTheEdgeAnswersInTheEnvelope calls the edge directly, bypassing any ingress controller:
+// answers of a service, and the edge's own.
 func TestTheEdgeAnswersInTheEnvelope(t *testing.T) {
 	allSettled(t)
 	status, body := send(request(http.MethodGet, address(edge)+"/api/v1/auth/verify", "", ""))
@@ -24,13 +24,13 @@ func TestTheEdgeAnswersInTheEnvelope(t *testing.T) {
 	}
 	const post = "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\n"
 	status, body = raw(t, post+"Content-Length: 1048577\r\n\r\n")
-	failure{http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE"}.check(t, "a body too large", status, body)
+	failure{http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE"}.check(t, "body too large", status, body)
 	status, body = raw(t, post+"Content-Length: x\r\n\r\n")
 	failure{http.StatusBadRequest, "INVALID_REQUEST"}.check(t, "no HTTP", status, body)
 }
 
-// TestTheEdgeOutlivesAService has a service without pods. Where its Service refuses
-// connections the edge says so, where it is silent the edge gives up.
+// TestTheEdgeOutlivesAService removes the pods of a service. The edge answers if the Service
+// refuses connections, and after a timeout if it is silent.
 func TestTheEdgeOutlivesAService(t *testing.T) {
 	allSettled(t)
 	mock := func() (int, string) {
@@ -59,13 +59,13 @@ func TestTheEdgeOutlivesAService(t *testing.T) {
 	failure{status, want}.check(t, "a service without pods", status, body)
 }
 
-// failure is an answer that refuses, with a code if one is said.
+// failure is an expected refusal; an empty code is not checked.
 type failure struct {
 	status int
 	code   string
 }
 
-// check holds an answer to the envelope of failures.
+// check checks an answer and its envelope.
 func (want failure) check(t *testing.T, what string, status int, body string) {
 	t.Helper()
 	var envelope struct {
@@ -82,7 +82,7 @@ func (want failure) check(t *testing.T, what string, status int, body string) {
 	}
 }
 
-// raw sends the edge the beginning of a request as it is written, and returns its answer.
+// raw sends raw bytes to the edge and returns its answer.
 func raw(t *testing.T, text string) (status int, body string) {
 	t.Helper()
 	var dialer net.Dialer

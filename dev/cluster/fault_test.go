@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// hopeless is how long an upgrade that cannot succeed is given.
+// hopeless is the timeout of an upgrade that cannot succeed.
 const hopeless = 75 * time.Second
 
-// TestFailingMigration has a migration fail: helm names the Job, whose log says
-// what is wrong, and no pod is exchanged.
+// TestFailingMigration makes a migration fail: helm names the Job, whose log has the cause, and no
+// pod is replaced.
 func TestFailingMigration(t *testing.T) {
 	version := psql(t, "SELECT version FROM schema_version")
 	psql(t, "UPDATE schema_version SET version = 0")
@@ -24,7 +24,7 @@ func TestFailingMigration(t *testing.T) {
 	recovers(t)
 }
 
-// TestMissingSecret takes a secret away that a new pod needs.
+// TestMissingSecret removes a secret that new pods need.
 func TestMissingSecret(t *testing.T) {
 	const name = "data-keyset-bill-inquiry"
 	kept := mustKubectl(t, "get", "secret", name, "--output=jsonpath={.data."+name+"}")
@@ -40,8 +40,8 @@ func TestMissingSecret(t *testing.T) {
 	recovers(t)
 }
 
-// TestWrongRedisPassword gives new sidecars a password that Redis does not take.
-// The first are those of the migrations: the upgrade stops before any Deployment.
+// TestWrongRedisPassword gives new sidecars a wrong Redis password. The first are those of the
+// migrations, so the upgrade stops before any Deployment.
 func TestWrongRedisPassword(t *testing.T) {
 	const name = "redis-auth-key"
 	kept := mustKubectl(t, "get", "secret", name, "--output=jsonpath={.data."+name+"}")
@@ -59,9 +59,8 @@ func TestWrongRedisPassword(t *testing.T) {
 	recovers(t)
 }
 
-// refused upgrades a service, which must fail, and while that goes on asks it
-// fifty times a second: the pods of before answer all of it. What helm, the new
-// pods and the Jobs say must name the causes.
+// refused runs an upgrade that must fail, under a load of fifty requests a second, which the old
+// pods answer. The output of helm, new pods and Jobs must contain the causes.
 func refused(t *testing.T, service string, causes []string, set ...string) {
 	t.Helper()
 	allSettled(t)
@@ -76,21 +75,21 @@ func refused(t *testing.T, service string, causes []string, set ...string) {
 	said := err.Error() + diagnosis(t)
 	for _, cause := range causes {
 		if !strings.Contains(said, cause) {
-			t.Errorf("nothing tells of %q:\n%s", cause, said)
+			t.Errorf("no output contains %q:\n%s", cause, said)
 		}
 	}
 	after := allPods(t)
 	for _, old := range before {
 		if !slices.Contains(after, old) {
-			t.Errorf("%s was ready before the upgrade that failed, and is not now: %v", old.name, after)
+			t.Errorf("%s was ready before the failed upgrade and is not ready now: %v", old.name, after)
 		}
 	}
 	load.lossless(t)
 }
 
-// recovers takes back the upgrade that failed, and makes another one, which
-// succeeds now that the cause is gone. (Without the rollback, it would leave what
-// the failed one has added: Helm compares with the last release that was complete.)
+// recovers rolls the failed upgrade back and upgrades again, which succeeds without the cause.
+// (Without the rollback, objects added by the failed upgrade would remain, because Helm compares
+// with the last successful release.)
 func recovers(t *testing.T) {
 	t.Helper()
 	roll(t, "the rollback", rollBack)
@@ -99,7 +98,7 @@ func recovers(t *testing.T) {
 	})
 }
 
-// allPods returns the pods of all services that are ready.
+// allPods returns the ready pods of all services.
 func allPods(t testing.TB) []pod {
 	t.Helper()
 	var all []pod
@@ -113,8 +112,7 @@ func allPods(t testing.TB) []pod {
 	return all
 }
 
-// diagnosis is what somebody reads who looks for the reason: events, and the logs
-// of what is not ready and has not succeeded.
+// diagnosis returns events, and the logs of pods that are neither ready nor completed.
 func diagnosis(t testing.TB) string {
 	t.Helper()
 	said, _ := kubectl(t.Context(), "get", "events", "--field-selector=type=Warning", "--output=custom-columns=O:.involvedObject.name,M:.message")
@@ -132,8 +130,7 @@ func diagnosis(t testing.TB) string {
 	return said
 }
 
-// psql runs a statement on auth-service's database, in its pod, and returns what
-// it selects.
+// psql executes a statement in auth-service's database, in its pod, and returns the result.
 func psql(t testing.TB, statement string) string {
 	t.Helper()
 	return strings.TrimSpace(mustKubectl(t, "exec", "postgresql-0", "--container=postgresql", "--", "sh", "-c",

@@ -12,8 +12,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// TestEviction evicts the pods of each service, one after the other at once: the
-// budget lets one go, and refuses the next until the first is replaced.
+// TestEviction evicts two pods of each service at once: the disruption budget allows one eviction,
+// and the next one when the first pod is replaced.
 func TestEviction(t *testing.T) {
 	allSettled(t)
 	for _, service := range services {
@@ -41,14 +41,15 @@ func evict(ctx context.Context, pod string) error {
 	return err
 }
 
-// TestAutoscaler loads a service until it has more pods, and waits for it to have
-// the fewest again. No request fails in either direction.
+// TestAutoscaler loads a service until it is scaled up, and waits until it is scaled down. No
+// request fails in either direction.
 func TestAutoscaler(t *testing.T) {
 	allSettled(t)
 	token := login(t, "testuser01")
 	start := time.Now()
 	const callers = 40
-	// Half of them keep their connections: thousands of closed ones would use up the node's ports.
+	// Half of them keep their connections, because thousands of closed ones would exhaust the
+	// node's ports.
 	keeping, fresh := &http.Transport{MaxIdleConnsPerHost: callers}, &http.Transport{DisableKeepAlives: true}
 	t.Cleanup(keeping.CloseIdleConnections)
 	running := traffic.Start(callers, 50*time.Millisecond, func(worker int) traffic.Call {
@@ -76,13 +77,13 @@ func TestAutoscaler(t *testing.T) {
 	}
 	start = time.Now()
 	quiet := startLoad(t, auth)
-	await(t, 8*time.Minute, "few pods again", func() error { return settled(t.Context(), auth, leastReplicas) })
-	t.Logf("the fewest again after %s", time.Since(start).Round(time.Second))
+	await(t, 8*time.Minute, "scaled down", func() error { return settled(t.Context(), auth, leastReplicas) })
+	t.Logf("scaled down after %s", time.Since(start).Round(time.Second))
 	quiet.lossless(t)
 }
 
-// TestStranger calls the services from an app that no policy knows, over a sidecar
-// of the same cluster with the same certificates.
+// TestStranger calls the services from an app that no policy admits, through a sidecar of the same
+// cluster with the same certificates.
 func TestStranger(t *testing.T) {
 	caller(t, "stranger", "default").denied(t, []operation{
 		{kosMock, http.MethodGet, "/api/kos/products"},
@@ -96,9 +97,8 @@ func TestStranger(t *testing.T) {
 	})
 }
 
-// TestNamedOperations calls as an app that policies know, in a pod beside its own:
-// what they name reaches the services, which go on to look at it, and nothing else
-// does.
+// TestNamedOperations calls as an app that policies admit, in a pod beside its own: only the
+// operations that the policies name reach the services.
 func TestNamedOperations(t *testing.T) {
 	call := caller(t, bills, bills+"-sa")
 	for to, want := range map[operation]int{
@@ -122,13 +122,13 @@ func TestNamedOperations(t *testing.T) {
 	})
 }
 
-// operation is what access control admits an app to, or not.
+// operation is an operation for access control.
 type operation struct{ service, method, path string }
 
-// invoke has a sidecar call an operation.
+// invoke calls an operation through a sidecar.
 type invoke func(operation) (status int, body string)
 
-// denied checks that access control lets no call get anywhere.
+// denied checks that access control denies all operations.
 func (call invoke) denied(t *testing.T, operations []operation) {
 	t.Helper()
 	for _, to := range operations {
@@ -138,8 +138,8 @@ func (call invoke) denied(t *testing.T, operations []operation) {
 	}
 }
 
-// caller makes a pod whose sidecar takes calls from the test, as an app with the
-// rights of an account, and returns how to make them.
+// caller creates a pod whose sidecar calls as an app with a service account, and returns the
+// function to call it.
 func caller(t *testing.T, appID, account string) invoke {
 	t.Helper()
 	manifest, err := os.ReadFile("testdata/caller.yaml")
@@ -154,7 +154,7 @@ func caller(t *testing.T, appID, account string) invoke {
 	await(t, time.Minute, "the caller's sidecar", func() error {
 		status, body := send(request(http.MethodGet, address("caller")+"/v1.0/healthz/outbound", "", ""))
 		if status != http.StatusNoContent {
-			return fmt.Errorf("it answers %d %s", status, body)
+			return fmt.Errorf("status %d %s", status, body)
 		}
 		return nil
 	})
@@ -163,7 +163,7 @@ func caller(t *testing.T, appID, account string) invoke {
 	}
 }
 
-// TestRights asks the cluster what the accounts may do.
+// TestRights checks the permissions of the service accounts.
 func TestRights(t *testing.T) {
 	type right struct{ account, verb, object string }
 	allowed := []right{
@@ -188,7 +188,7 @@ func TestRights(t *testing.T) {
 			right{service + "-sa", "patch", "deployments.apps"}, right{service + "-sa", "create", "pods --subresource=exec"})
 	}
 	ask := func(r right, want string) {
-		// It ends with an error where the answer is no.
+		// kubectl fails if the answer is no.
 		args := append([]string{"auth", "can-i", r.verb}, strings.Fields(r.object)...)
 		out, err := kubectl(t.Context(), append(args, "--as=system:serviceaccount:"+live.namespace+":"+r.account)...)
 		if got := strings.TrimSpace(out); got != want {

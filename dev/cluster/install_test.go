@@ -14,16 +14,16 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/secrets"
 )
 
-// quickly is how long an installation may take, the images being there.
+// quickly is the maximum duration of an installation with loaded images.
 const quickly = 3 * time.Minute
 
-// helm runs helm on the release. An install or upgrade has the values of the
-// test, then what set says, path=value.
+// helm runs helm on the release. An install or upgrade uses the values of the test, followed by
+// set, path=value.
 func helm(ctx context.Context, verb string, within time.Duration, set ...string) (string, error) {
 	return helmOf(ctx, "charts/phonebill", verb, within, set...)
 }
 
-// helmOf is helm with a chart that is elsewhere.
+// helmOf is helm with another chart.
 func helmOf(ctx context.Context, chart, verb string, within time.Duration, set ...string) (string, error) {
 	args := []string{verb, release, "--namespace", live.namespace}
 	if verb == "install" || verb == "upgrade" {
@@ -39,8 +39,8 @@ func helmOf(ctx context.Context, chart, verb string, within time.Duration, set .
 	return command(ctx, "", "helm", append(args, "--wait", "--timeout", within.String())...)
 }
 
-// install makes the namespace, as strict as there is, the secrets and the
-// release, and notes how long that takes.
+// install creates the namespace with the restricted Pod Security Standard, the secrets and the
+// release, and measures the time.
 func install(ctx context.Context) error {
 	start := time.Now()
 	if _, err := kubectl(ctx, "create", "namespace", live.namespace); err != nil {
@@ -68,8 +68,8 @@ func install(ctx context.Context) error {
 	return nil
 }
 
-// uninstall removes the release and returns what remains of it: the secrets
-// are not of the release, and are not asked for.
+// uninstall removes the release and returns its remaining objects, except secrets, which are not
+// part of the release.
 func uninstall(ctx context.Context) (left []string, err error) {
 	if _, err := helm(ctx, "uninstall", setupTimeout/2); err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func uninstall(ctx context.Context) (left []string, err error) {
 	all := slices.DeleteFunc(strings.Fields(kinds), func(kind string) bool {
 		return strings.HasPrefix(kind, "events") || strings.HasSuffix(kind, "metrics.k8s.io")
 	})
-	// Pods that end are not left; an end that never comes is.
+	// Terminating pods are not counted unless they never end.
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	err = poll(ctx, func() error {
@@ -98,7 +98,7 @@ func uninstall(ctx context.Context) (left []string, err error) {
 	return left, err
 }
 
-// expected tells of what a namespace has anyway, and of what these tests made.
+// expected reports whether an object exists in every namespace or was created by these tests.
 func expected(object string) bool {
 	return strings.HasPrefix(object, "secret/") && !strings.Contains(object, "sh.helm.release") ||
 		strings.HasSuffix(object, "/reach") || strings.Contains(object, "/reach-") ||
@@ -111,19 +111,19 @@ func removeNamespace(ctx context.Context) error {
 }
 
 func TestInstallIsQuick(t *testing.T) {
-	t.Logf("from nothing to all pods ready: %s", live.tookReady.Round(time.Second))
+	t.Logf("from an empty namespace to all pods ready: %s", live.tookReady.Round(time.Second))
 	if live.tookReady > quickly {
 		t.Errorf("the installation took %s, more than %s", live.tookReady, quickly)
 	}
 }
 
-// pod is what tests look at of a pod.
+// pod is the tested part of a pod.
 type pod struct {
 	name, uid string
 	ready     bool
 }
 
-// podsOf returns the pods of a service that are not about to end, by name.
+// podsOf returns the pods of a service that are not terminating, by name.
 func podsOf(ctx context.Context, service string) ([]pod, error) {
 	out, err := kubectl(ctx, "get", "pods", "--selector=app="+service, "--output",
 		`go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{.metadata.uid}} `+
@@ -139,14 +139,14 @@ func podsOf(ctx context.Context, service string) ([]pod, error) {
 	return pods, nil
 }
 
-// settled returns nil if a service has so many pods, all ready.
+// settled returns nil if a service has exactly want pods, all ready.
 func settled(ctx context.Context, service string, want int) error {
 	pods, err := podsOf(ctx, service)
 	if err != nil {
 		return err
 	}
 	if len(pods) != want || slices.ContainsFunc(pods, func(p pod) bool { return !p.ready }) {
-		return fmt.Errorf("%s has the pods %v, not %d that are ready", service, pods, want)
+		return fmt.Errorf("%s has the pods %v, want %d ready ones", service, pods, want)
 	}
 	return nil
 }

@@ -13,38 +13,36 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 )
 
-// enabled is the variable without which no test here runs: they need a cluster.
+// enabled is the environment variable that enables these tests, because they need a cluster.
 const enabled = "PHONEBILL_CLUSTER"
 
-// The services; their Deployments and Services are called so as well.
+// The services. Their Deployments and Services have the same names.
 const (
 	auth    = "auth-service"
 	bills   = "bill-inquiry-service"
 	plans   = "product-change-service"
 	kosMock = "kos-mock-service"
-	edge    = "edge" // no service: what the ingress leads to
+	edge    = "edge" // not a service: the target of the ingress
 )
 
 var services = []string{auth, bills, plans, kosMock}
 
-// How many pods the autoscalers of values-local.yaml make of a service.
+// Minimum and maximum pods of the autoscalers in values-local.yaml.
 const leastReplicas, mostReplicas = 2, 4
 
-// release is what the chart is installed as.
+// release is the name of the Helm release.
 const release = "phonebill"
 
-// live is the system under test. Tests do not run in parallel: what one does to
-// the system, the next would see.
+// live is the system under test. Tests are not parallel, because they share it.
 var live struct {
 	checkout  checkout.Checkout
 	namespace string
 	tookReady time.Duration // from an empty namespace to all pods ready
-	node      string        // an address by which Services are reached
+	node      string        // an address at which the Services are reached
 	ports     map[string]int
 }
 
-// setupTimeout bounds what comes before the first test, and what comes after
-// the last.
+// setupTimeout bounds the set-up before the first test and the cleanup after the last one.
 const setupTimeout = 10 * time.Minute
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -52,7 +50,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	flag.Parse()
 	if os.Getenv(enabled) == "" {
-		fmt.Printf("skipped: these tests take a cluster; set %s=1 and KUBECONFIG, or use `make test-cluster`\n", enabled)
+		fmt.Printf("skipped: these tests need a cluster; set %s=1 and KUBECONFIG, or use `make test-cluster`\n", enabled)
 		return 0
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
@@ -63,7 +61,7 @@ func run(m *testing.M) int {
 	}
 	code := m.Run()
 	if code != 0 && os.Getenv("PHONEBILL_CLUSTER_KEEP") != "" {
-		fmt.Printf("kept for a look: namespace %s\n", live.namespace)
+		fmt.Printf("kept for inspection: namespace %s\n", live.namespace)
 		return code
 	}
 	ctx, cancelLast := context.WithTimeout(context.Background(), setupTimeout)
@@ -75,7 +73,7 @@ func run(m *testing.M) int {
 	return code
 }
 
-// setUp installs the system into a namespace that was not there.
+// setUp installs the system into a new namespace.
 func setUp(ctx context.Context) (err error) {
 	if live.checkout, err = checkout.Find("."); err != nil {
 		return err
@@ -91,13 +89,13 @@ func setUp(ctx context.Context) (err error) {
 		return err
 	}
 	if err := install(ctx); err != nil {
-		// Kept for a look; the next run removes it.
+		// Kept for inspection; the next run removes it.
 		return errors.Join(err, errors.New(overview(ctx)))
 	}
 	return open(ctx)
 }
 
-// takeDown uninstalls the system and looks for what is left of it.
+// takeDown uninstalls the system and checks for remaining objects.
 func takeDown(ctx context.Context) error {
 	left, err := uninstall(ctx)
 	if err == nil && len(left) > 0 {

@@ -14,15 +14,14 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/kos"
 )
 
-// TestAChangedPolicyActs upgrades the system with another policy for calls of KOS and
-// nothing else: the pods whose sidecars use it are replaced, all of them then act by
-// it, and no other pod is touched.
+// TestAChangedPolicyActs upgrades the system with another policy for KOS calls: pods whose sidecars
+// use it are replaced and apply it, and no other pod is replaced.
 func TestAChangedPolicyActs(t *testing.T) {
 	allSettled(t)
 	admin := kos.New(address(kosMock), nil)
 	t.Cleanup(func() { _ = admin.CalmDown() })
 	if got := attempts(t, admin, 1); got != 3 {
-		t.Fatalf("a call of KOS that fails is made %d times, want 3", got)
+		t.Fatalf("a failing KOS call is made %d times, want 3", got)
 	}
 	before := map[string]string{auth: revision(t, auth), kosMock: revision(t, kosMock)}
 	charts := withPolicy(t, "kos.yaml", "maxRetries: 2", "maxRetries: 0")
@@ -34,18 +33,18 @@ func TestAChangedPolicyActs(t *testing.T) {
 	})
 	roll(t, "the upgrade", func(ctx context.Context) (string, error) { return helmOf(ctx, charts, "upgrade", rollTimeout) })
 	if revision(t, auth) == before[auth] || revision(t, kosMock) != before[kosMock] {
-		t.Errorf("the pods of %s are to be replaced, those of %s are not: %v", auth, kosMock, before)
+		t.Errorf("the pods of %s should be replaced, those of %s not: %v", auth, kosMock, before)
 	}
-	// Two pods, and fewer failures than open a breaker.
+	// Two pods, with fewer failures than open a breaker.
 	for n := 2; n <= 5; n++ {
 		if got := attempts(t, admin, n); got != 1 {
-			t.Errorf("after the upgrade a call of KOS that fails is made %d times, want 1", got)
+			t.Errorf("after the upgrade a failing KOS call is made %d times, want 1", got)
 		}
 	}
 }
 
-// attempts registers somebody with the nth line that no other test has, of which KOS
-// fails to say whose it is, and returns how often it was asked.
+// attempts registers a user with the nth unused line while KOS fails for it, and returns the number
+// of KOS calls.
 func attempts(t *testing.T, admin *kos.Admin, n int) int {
 	t.Helper()
 	line := fmt.Sprintf("0107777%04d", n)
@@ -69,7 +68,7 @@ func attempts(t *testing.T, admin *kos.Admin, n int) int {
 	return count.Total
 }
 
-// withPolicy returns a copy of the charts with a change in a file of resiliency/.
+// withPolicy returns a copy of the charts with a changed file of resiliency/.
 func withPolicy(t *testing.T, file, old, changed string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -81,7 +80,7 @@ func withPolicy(t *testing.T, file, old, changed string) string {
 	path := filepath.Join(dir, "resiliency", file)
 	content, err := os.ReadFile(path)
 	if err != nil || strings.Count(string(content), old) != 1 {
-		t.Fatalf("%s does not say %q once: %v", file, old, err)
+		t.Fatalf("%s does not contain %q once: %v", file, old, err)
 	}
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(content), old, changed)), 0o600); err != nil {
 		t.Fatal(err)

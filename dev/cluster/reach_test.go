@@ -19,13 +19,13 @@ import (
 const (
 	password    = "PhoneBill1!" // of the demo and seeded users
 	seededUsers = 1000
-	endToEnd    = 500 // of them are for the end-to-end tests
+	endToEnd    = 500 // reserved for the end-to-end tests
 )
 
-// within is what the tests reach: each has a Service of testdata/reach.yaml.
+// within are the endpoints of the tests: each has a Service in testdata/reach.yaml.
 var within = append([]string{"postgresql", "redis", "redis-cache", "caller", edge}, services...)
 
-// open makes the way in and gives the system its users.
+// open exposes the endpoints and seeds users.
 func open(ctx context.Context) error {
 	manifests, err := os.ReadFile("testdata/reach.yaml")
 	if err != nil {
@@ -59,8 +59,7 @@ func open(ctx context.Context) error {
 	return kos.New(address(kosMock), nil).CalmDown()
 }
 
-// reachable awaits that each service is within reach, and says so where the
-// cluster's nodes are not.
+// reachable waits until each endpoint is reachable, with an explanation if the nodes are not.
 func reachable(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -68,7 +67,7 @@ func reachable(ctx context.Context) error {
 		err := poll(ctx, func() error {
 			response, err := http.Get(address(service) + "/actuator/health")
 			if err != nil {
-				return fmt.Errorf("the tests must run where they reach the nodes of the cluster: %w", err)
+				return fmt.Errorf("the nodes of the cluster must be reachable from the tests: %w", err)
 			}
 			return response.Body.Close()
 		})
@@ -79,10 +78,10 @@ func reachable(ctx context.Context) error {
 	return nil
 }
 
-// address is where the Service of a service answers.
+// address returns the URL of a service.
 func address(service string) string { return "http://" + endpoint(service) }
 
-// endpoint is where one of those within reach answers, host:port.
+// endpoint returns the address of an endpoint, host:port.
 func endpoint(name string) string { return net.JoinHostPort(live.node, strconv.Itoa(live.ports[name])) }
 
 // login returns an access token of a user.
@@ -92,15 +91,14 @@ func login(t testing.TB, userID string) string {
 	return client.Login(userID, password).OK(t).Access
 }
 
-// seeded is the user id and the line of one of the seeded users that the
-// end-to-end tests do not use, from 1.
+// seeded returns the user id and the line of the nth seeded user that the end-to-end tests do not
+// use, from 1.
 func seeded(n int) (userID, line string) {
 	n += endToEnd
 	return fmt.Sprintf("loaduser%07d", n), fmt.Sprintf("0103%07d", n)
 }
 
-// send returns the status and the beginning of the answer; 0 and the reason
-// where there was none.
+// send returns the status and the beginning of the answer; without an answer, 0 and the reason.
 func send(request *http.Request) (status int, body string) {
 	return sendOver(http.DefaultTransport, request)
 }
@@ -119,7 +117,7 @@ func sendOver(transport http.RoundTripper, request *http.Request) (status int, b
 	return response.StatusCode, string(content)
 }
 
-// kosCredentials is what opens KOS for one of its clients.
+// kosCredentials returns a client's credentials for KOS.
 func kosCredentials(t testing.TB) string {
 	t.Helper()
 	set, err := secrets.Load(secretsFile())
@@ -129,5 +127,5 @@ func kosCredentials(t testing.TB) string {
 	return set["kos-api-credentials-bill-inquiry"]
 }
 
-// secretsFile is where the checkout keeps the secrets of the namespace.
+// secretsFile returns the path of the namespace's secrets.
 func secretsFile() string { return live.checkout.Local("clusters", live.namespace+".json") }

@@ -14,18 +14,17 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// A service under load answers fifty requests a second: ten clients, each at
-// every fifth of a second.
+// The load of a service is fifty requests a second: ten clients, five requests each.
 const (
 	clients = 10
 	pace    = 200 * time.Millisecond
 )
 
-// rollTimeout bounds an upgrade, its migrations included.
+// rollTimeout bounds an upgrade including migrations.
 const rollTimeout = 5 * time.Minute
 
-// TestRoll upgrades each service and rolls it back, while its Service takes
-// fifty requests a second and KOS is asked through the sidecars: none fails.
+// TestRoll upgrades and rolls back each service under a load of fifty requests a second, while KOS
+// is called through the sidecars. No request fails.
 func TestRoll(t *testing.T) {
 	for _, service := range services {
 		t.Run(service, func(t *testing.T) {
@@ -37,11 +36,11 @@ func TestRoll(t *testing.T) {
 			})
 			after := revision(t, service)
 			if before == after {
-				t.Errorf("the upgrade left the pods as they were, at %s", before)
+				t.Errorf("the upgrade did not replace the pods, revision %s", before)
 			}
 			roll(t, "rollback", rollBack)
 			if again := revision(t, service); again != before {
-				t.Errorf("the rollback led to %s, not to %s", again, before)
+				t.Errorf("the rollback led to revision %s, want %s", again, before)
 			}
 			unseen.lossless(t)
 			load.lossless(t)
@@ -49,10 +48,10 @@ func TestRoll(t *testing.T) {
 	}
 }
 
-// rollBack leads to the release before.
+// rollBack rolls back to the previous release.
 func rollBack(ctx context.Context) (string, error) { return helm(ctx, "rollback", rollTimeout) }
 
-// roll does it, tells how long it took, and sees that what follows is complete.
+// roll runs do, logs its duration, and waits until the result is complete.
 func roll(t *testing.T, what string, do func(ctx context.Context) (string, error)) {
 	t.Helper()
 	start := time.Now()
@@ -63,7 +62,7 @@ func roll(t *testing.T, what string, do func(ctx context.Context) (string, error
 	allSettled(t)
 }
 
-// allSettled awaits that every service has its pods, and those of before are gone.
+// allSettled waits until every service has exactly its pods.
 func allSettled(t testing.TB) {
 	t.Helper()
 	allHave(t, leastReplicas)
@@ -84,7 +83,7 @@ func allHave(t testing.TB, pods int) {
 	}
 }
 
-// revision names what the newest pods of a service are made from.
+// revision identifies the template of a service's newest pods.
 func revision(t testing.TB, service string) string {
 	t.Helper()
 	pods, err := podsOf(t.Context(), service)
@@ -95,15 +94,15 @@ func revision(t testing.TB, service string) string {
 	return name[:strings.LastIndex(name, "-")]
 }
 
-// load is traffic through a Service.
+// load is a running load on a Service.
 type load struct {
 	*traffic.Traffic
 
-	rate float64 // requests a second that it must come to
+	rate float64 // minimum rate in requests per second
 }
 
-// startLoad asks a service what it is there for, half of the clients over
-// connections that they keep, half over a new one each time.
+// startLoad starts typical requests to a service, half of the clients with persistent connections,
+// half with a new one each time.
 func startLoad(t testing.TB, service string) load {
 	t.Helper()
 	ask := asker(t, service)
@@ -122,21 +121,21 @@ func startLoad(t testing.TB, service string) load {
 	t.Cleanup(func() { running.Stop() })
 	await(t, 30*time.Second, "the load runs", func() error {
 		if n := len(running.Calls()); n < clients {
-			return fmt.Errorf("%d calls yet", n)
+			return fmt.Errorf("%d calls so far", n)
 		}
 		return nil
 	})
 	return load{running, 0.9 * clients / pace.Seconds()}
 }
 
-// startInquiries asks for bills that nobody has seen yet, where KOS's stand-in is
-// rolled: each of these goes to KOS, over two sidecars. It asks for none else.
+// startInquiries starts inquiries of uncached bills if the KOS mock is rolled, each of which calls
+// KOS through two sidecars. For other services it starts none.
 func startInquiries(t testing.TB, service string) load {
 	t.Helper()
 	if service != kosMock {
 		return load{}
 	}
-	const readers, first = 100, 100 // seeded users that no other test has
+	const readers, first = 100, 100 // seeded users that no other test uses
 	now := time.Now().In(time.FixedZone("KST", 9*60*60))
 	tokens := make([]string, readers)
 	for i := range tokens {
@@ -157,8 +156,7 @@ func startInquiries(t testing.TB, service string) load {
 	return load{running, 0.5 / pace.Seconds()}
 }
 
-// asker returns what to ask a service for: a read that its caches answer, or of
-// KOS's stand-in a token.
+// asker returns typical requests of a service: cached reads, or for the KOS mock token requests.
 func asker(t testing.TB, service string) func(worker int) *http.Request {
 	t.Helper()
 	if service == kosMock {
@@ -184,11 +182,11 @@ func asker(t testing.TB, service string) func(worker int) *http.Request {
 	}
 }
 
-// request is a call with a token and a body, where there are.
+// request returns a request with an optional token and body.
 func request(method, url, token, body string) *http.Request {
 	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
-		panic(err) // a URL of ours
+		panic(err) // the URL is ours
 	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
@@ -199,7 +197,7 @@ func request(method, url, token, body string) *http.Request {
 	return r
 }
 
-// lossless stops the load and fails the test for each request that failed.
+// lossless stops the load and fails the test for each failed request.
 func (l load) lossless(t testing.TB) {
 	t.Helper()
 	if l.Traffic == nil {
@@ -215,6 +213,6 @@ func (l load) lossless(t testing.TB) {
 		t.Errorf("at %s, after %s: %d %.300s", call.Start.Format(time.TimeOnly), call.Took, call.Status, call.Reason)
 	}
 	if rate := float64(len(calls)) / took.Seconds(); rate < l.rate {
-		t.Errorf("%.1f requests a second are too few to prove anything", rate)
+		t.Errorf("rate is %.1f requests a second, too low for a meaningful result", rate)
 	}
 }

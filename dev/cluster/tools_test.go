@@ -15,8 +15,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/images"
 )
 
-// command runs a program with standard input, in the checkout, and returns what
-// it printed; the error has what it complained of.
+// command runs a program in the checkout with standard input, and returns its output; the error
+// contains its error output.
 func command(ctx context.Context, input, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	var out, complaint bytes.Buffer
@@ -29,7 +29,7 @@ func command(ctx context.Context, input, name string, args ...string) (string, e
 	return out.String(), nil
 }
 
-// complained leaves out what helm says of each link among the charts.
+// complained removes helm's notices about symbolic links among the charts.
 func complained(of string) string {
 	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(of), "\n"), func(line string) bool {
 		return strings.Contains(line, "found symbolic link")
@@ -37,18 +37,18 @@ func complained(of string) string {
 	return strings.Join(lines, "\n")
 }
 
-// kubectl runs kubectl in the namespace of the test.
+// kubectl runs kubectl in the test's namespace.
 func kubectl(ctx context.Context, args ...string) (string, error) {
 	return command(ctx, "", "kubectl", append([]string{"--namespace", live.namespace}, args...)...)
 }
 
-// apply creates or changes objects.
+// apply creates or updates objects.
 func apply(ctx context.Context, manifests string) error {
 	_, err := command(ctx, manifests, "kubectl", "--namespace", live.namespace, "apply", "--filename", "-")
 	return err
 }
 
-// mustKubectl is kubectl for a test that cannot go on without it.
+// mustKubectl is kubectl that fails the test on an error.
 func mustKubectl(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := kubectl(context.WithoutCancel(t.Context()), args...)
@@ -58,17 +58,17 @@ func mustKubectl(t testing.TB, args ...string) string {
 	return out
 }
 
-// missing says what the tests need and do not find.
+// missing returns an error for a missing prerequisite.
 func missing(ctx context.Context) error {
 	for _, tool := range []string{"kubectl", "helm"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return fmt.Errorf("the tests take %s from PATH, and it is not there", tool)
+			return fmt.Errorf("%s is not on the PATH", tool)
 		}
 	}
 	probe, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	if _, err := kubectl(probe, "get", "--raw", "/readyz"); err != nil {
-		return fmt.Errorf("no cluster: the tests take the one that KUBECONFIG points to (now %q): %w", os.Getenv("KUBECONFIG"), err)
+		return fmt.Errorf("no cluster: set KUBECONFIG (now %q): %w", os.Getenv("KUBECONFIG"), err)
 	}
 	if _, err := kubectl(probe, "get", "customresourcedefinition", "resiliencies.dapr.io"); err != nil {
 		return fmt.Errorf("the cluster has no Dapr; install its chart first, with "+
@@ -82,9 +82,8 @@ func missing(ctx context.Context) error {
 
 func imageFile(name string) string { return images.Folder(live.checkout) + "/" + name }
 
-// loadImages brings the images to the nodes, by the command that
-// PHONEBILL_LOAD_IMAGE says, once with each archive; kind has one of its own.
-// Without a command, the cluster has them from a registry.
+// loadImages loads the images into the nodes with the command in PHONEBILL_LOAD_IMAGE, once per
+// archive, or with kind's own command. Without either, the cluster pulls them from a registry.
 func loadImages(ctx context.Context) error {
 	load := os.Getenv("PHONEBILL_LOAD_IMAGE")
 	if load == "" {
@@ -103,7 +102,7 @@ func loadImages(ctx context.Context) error {
 	return nil
 }
 
-// overview shows what there is in the namespace, for whoever reads of a failure.
+// overview returns the objects in the namespace, for failure messages.
 func overview(ctx context.Context) string {
 	pods, _ := kubectl(ctx, "get", "pods,jobs", "--output=wide")
 	events, _ := kubectl(ctx, "get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp")
@@ -111,11 +110,10 @@ func overview(ctx context.Context) string {
 	return pods + strings.Join(lines[max(0, len(lines)-15):], "\n")
 }
 
-// await waits until done returns nil, and ends the test with its last error if
-// that takes too long.
+// await waits until done returns nil, and fails the test with its last error after a timeout.
 func await(t testing.TB, within time.Duration, what string, done func() error) {
 	t.Helper()
-	// Not the test's context: it has ended when the test cleans up.
+	// Not the test's context, which has ended during cleanup.
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	if err := poll(ctx, done); err != nil {

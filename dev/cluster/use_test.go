@@ -22,21 +22,20 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/toolchain"
 )
 
-// ofOnePod is what end-to-end tests say that take one pod of each service.
+// ofOnePod is the skip reason of end-to-end tests that need one pod of each service.
 const ofOnePod = "takes one pod of each service"
 
-// TestEndToEnd runs the end-to-end tests against the cluster: through the local
-// ingress, which has the routes of the chart's, and the Services. First those
-// that only use the system, with its replicas; then those that harm KOS or the
-// system or count what one process does, with one pod of each service. What needs
-// processes of this machine skips.
+// TestEndToEnd runs the end-to-end tests against the cluster, through the local ingress, which has
+// the chart's routes, and the Services. First those that only use the system, with its replicas;
+// then, with one pod of each service, those that inject faults or count what one process does.
+// Tests that need local processes are skipped.
 func TestEndToEnd(t *testing.T) {
 	allSettled(t)
 	env := []string{
 		"PHONEBILL_E2E=1", "PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E_URL=" + startIngress(t), "PHONEBILL_E2E_APPS=" + appURLs(),
 		"PHONEBILL_E2E_SECRETS=" + secretsFile(), "PHONEBILL_E2E_POSTGRES=" + endpoint("postgresql"), "PHONEBILL_E2E_REDIS=" + endpoint("redis"), "PHONEBILL_E2E_REDIS_CACHE=" + endpoint("redis-cache"),
 	}
-	const users = endToEnd * 4 / 5 // of the first run; the rest are the second one's
+	const users = endToEnd * 4 / 5 // in the first run; the others are for the second one
 	var left []string
 	t.Run("replicas", func(t *testing.T) {
 		skipped := endToEndTests(t, "", append(env, fmt.Sprintf("PHONEBILL_E2E_REPLICAS=%d", mostReplicas), fmt.Sprintf("PHONEBILL_E2E_USERS=1-%d", users)))
@@ -48,7 +47,7 @@ func TestEndToEnd(t *testing.T) {
 	})
 	t.Run("one pod each", func(t *testing.T) {
 		if len(left) == 0 {
-			t.Fatal("no test is left that " + ofOnePod)
+			t.Fatal("no test was skipped with " + ofOnePod)
 		}
 		scale(t, 1)
 		t.Cleanup(func() { scale(t, leastReplicas) })
@@ -60,7 +59,7 @@ func TestEndToEnd(t *testing.T) {
 	})
 }
 
-// scale upgrades the system to so many pods of each service.
+// scale upgrades the system to the given number of pods per service.
 func scale(t *testing.T, pods int) {
 	t.Helper()
 	var set []string
@@ -76,8 +75,7 @@ func scale(t *testing.T, pods int) {
 	allHave(t, pods)
 }
 
-// endToEndTests runs those whose names match, all if nothing is said, and returns
-// why others skipped.
+// endToEndTests runs the tests with matching names, or all, and returns the skip reasons of others.
 func endToEndTests(t *testing.T, names string, env []string) (skipped map[string]string) {
 	t.Helper()
 	args := []string{"test", "-count=1", "-timeout=20m", "-json", "./dev/e2e"}
@@ -105,8 +103,8 @@ func endToEndTests(t *testing.T, names string, env []string) (skipped map[string
 	return skipped
 }
 
-// TestHelm compares what the helm in PATH, which installs here, renders with
-// what the pinned one does, where it is another.
+// TestHelm compares the output of the installed helm with that of the pinned version, if they
+// differ.
 func TestHelm(t *testing.T) {
 	installed, err := exec.LookPath("helm")
 	if err != nil {
@@ -128,7 +126,7 @@ func TestHelm(t *testing.T) {
 	}
 }
 
-// outcomes returns the tests by how they ended, and what each, with its parts, said.
+// outcomes returns the tests by result, and the output of each including subtests.
 func outcomes(events []byte) (ended map[string][]string, said map[string]string) {
 	ended, said = make(map[string][]string), make(map[string]string)
 	for line := range bytes.Lines(events) {
@@ -145,7 +143,7 @@ func outcomes(events []byte) (ended map[string][]string, said map[string]string)
 	return ended, said
 }
 
-// appURLs says where each service answers, as the end-to-end tests read it.
+// appURLs returns the direct URLs of the services in the format of the end-to-end tests.
 func appURLs() string {
 	var pairs []string
 	for _, service := range services {
@@ -154,8 +152,8 @@ func appURLs() string {
 	return strings.Join(pairs, ",")
 }
 
-// startIngress starts the local ingress in front of the Services and returns its
-// URL. It ends with the test.
+// startIngress starts the local ingress in front of the Services and returns its URL. It stops with
+// the test.
 func startIngress(t *testing.T) string {
 	t.Helper()
 	servers, err := toolchain.Toolchain{Checkout: live.checkout, Console: console.New(os.Stdout)}.Servers(t.Context())
@@ -187,7 +185,7 @@ func startIngress(t *testing.T) string {
 	await(t, 10*time.Second, "the ingress", func() error {
 		status, body := send(request(http.MethodGet, url+"/api/v1/auth/verify", "", ""))
 		if status != http.StatusUnauthorized {
-			return fmt.Errorf("it answers %d %s", status, body)
+			return fmt.Errorf("status %d %s", status, body)
 		}
 		return nil
 	})

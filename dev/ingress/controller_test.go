@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// controller is what ingress-nginx makes of the annotations of values-dev.yaml.
+// controller is the configuration that ingress-nginx generates from the annotations in
+// values-dev.yaml.
 const controller = `
 daemon off;
 pid nginx.pid;
@@ -37,7 +38,7 @@ http {
 }
 `
 
-// startController runs a controller before the ingress at base, and returns its address.
+// startController runs a controller in front of the ingress at base, and returns its address.
 func startController(t *testing.T, base string) string {
 	t.Helper()
 	port := freePort(t)
@@ -48,10 +49,10 @@ func startController(t *testing.T, base string) string {
 	return run(t, port, text)
 }
 
-// TestAControllerPassesOnWhatTheEdgeAnswers also while a client still sends.
+// TestAControllerPassesOnWhatTheEdgeAnswers covers clients that are still sending.
 func TestAControllerPassesOnWhatTheEdgeAnswers(t *testing.T) {
 	t.Parallel()
-	of := edition{name: "dev", patience: "1s"}
+	of := edition{name: "dev", timeout: "1s"}
 	base := startController(t, of.start(t, silent(t, "auth-service"), dead(t, "bill-inquiry-service"), app(t, "product-change-service"), app(t, "kos-mock-service")))
 	post := func(to string, headers ...string) string {
 		return lines(append([]string{"POST " + to + " HTTP/1.1", "Host: a"}, headers...)...)
@@ -61,11 +62,11 @@ func TestAControllerPassesOnWhatTheEdgeAnswers(t *testing.T) {
 		request string
 		want    failure
 	}{
-		"no route":            {post("/nowhere", "Content-Length: 0"), failure{404, "NOT_FOUND"}},
-		"a body announced":    {post(path, "Content-Length: 8388608") + strings.Repeat("x", 8<<20), failure{413, "REQUEST_TOO_LARGE"}},
-		"a body without end":  {post(path, "Transfer-Encoding: chunked") + chunks, failure{413, "REQUEST_TOO_LARGE"}},
-		"a dead app":          {post("/api/v1/bills/x", "Content-Length: 0"), failure{502, "SERVICE_UNAVAILABLE"}},
-		"an app that is slow": {post(path, "Content-Length: 0"), failure{504, "GATEWAY_TIMEOUT"}},
+		"no route":                 {post("/nowhere", "Content-Length: 0"), failure{404, "NOT_FOUND"}},
+		"content length too large": {post(path, "Content-Length: 8388608") + strings.Repeat("x", 8<<20), failure{413, "REQUEST_TOO_LARGE"}},
+		"chunked body too large":   {post(path, "Transfer-Encoding: chunked") + chunks, failure{413, "REQUEST_TOO_LARGE"}},
+		"app down":                 {post("/api/v1/bills/x", "Content-Length: 0"), failure{502, "SERVICE_UNAVAILABLE"}},
+		"slow app":                 {post(path, "Content-Length: 0"), failure{504, "GATEWAY_TIMEOUT"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

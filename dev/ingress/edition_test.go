@@ -25,11 +25,11 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// edition is the ingress of an environment: that of `make run`, or the edge of the
-// chart with the values of a cluster's environment.
+// edition is a variant of the ingress: that of `make run`, or the chart's edge with an
+// environment's values.
 type edition struct {
-	name     string
-	patience string // how long it waits for an app; what the configuration says if empty
+	name    string
+	timeout string // proxy timeout; empty: as configured
 }
 
 const makeRun = "make run"
@@ -45,14 +45,14 @@ func everyEdition(t *testing.T, check func(t *testing.T, of edition)) {
 	}
 }
 
-// start runs the ingress before the given apps and returns its address.
+// start runs the ingress in front of the given apps and returns its address.
 func (of edition) start(t *testing.T, apps ...runfile.App) string {
 	t.Helper()
 	base, _ := of.startProbed(t, apps...)
 	return base
 }
 
-// startProbed is start that also returns where a cluster probes the ingress.
+// startProbed is start that also returns the address of the cluster's probe.
 func (of edition) startProbed(t *testing.T, apps ...runfile.App) (base, probe string) {
 	t.Helper()
 	cfg := ingress.Config{Port: freePort(t), Apps: apps}
@@ -64,7 +64,7 @@ func (of edition) startProbed(t *testing.T, apps ...runfile.App) (base, probe st
 func run(t *testing.T, port int, configuration string) string {
 	t.Helper()
 	nginx, err := exec.LookPath("nginx")
-	if err != nil { // an ordinary user's PATH lacks the folder in which Debian has it
+	if err != nil { // Debian installs it in a folder that is not on an ordinary user's PATH
 		nginx, err = exec.LookPath("/usr/sbin/nginx")
 	}
 	if err != nil && os.Getenv("PHONEBILL_TEST_REQUIRED") != "" {
@@ -80,7 +80,7 @@ func run(t *testing.T, port int, configuration string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = child.Signal(syscall.SIGTERM) // gone is as good
+		_ = child.Signal(syscall.SIGTERM) // ErrGone is fine
 		<-child.Done()
 	})
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
@@ -106,8 +106,8 @@ func freePort(t *testing.T) int {
 	return port
 }
 
-// configuration is that of the edition. The edge's is moved to this machine: its
-// ports, and the addresses of the apps.
+// configuration returns the edition's configuration. The ports and app addresses of the edge are
+// replaced by local ones.
 func (of edition) configuration(t *testing.T, cfg ingress.Config, probe int) string {
 	t.Helper()
 	root := os.Geteuid() == 0
@@ -127,11 +127,11 @@ func (of edition) configuration(t *testing.T, cfg ingress.Config, probe int) str
 			text = replace(t, text, from, to)
 		}
 		if root {
-			text = "user root;\n" + text // else nginx changes to a user that cannot reach the test's folder
+			text = "user root;\n" + text // otherwise nginx switches to a user without access to the test's folder
 		}
 	}
-	if of.patience != "" {
-		text = replace(t, text, "proxy_read_timeout 15s;", "proxy_read_timeout "+of.patience+";")
+	if of.timeout != "" {
+		text = replace(t, text, "proxy_read_timeout 15s;", "proxy_read_timeout "+of.timeout+";")
 	}
 	return text
 }
@@ -141,7 +141,7 @@ func listen(port int) string { return fmt.Sprintf("listen 127.0.0.1:%d;", port) 
 func replace(t *testing.T, text, from, to string) string {
 	t.Helper()
 	if strings.Count(text, from) != 1 {
-		t.Fatalf("the configuration does not say %q once:\n%s", from, text)
+		t.Fatalf("the configuration does not contain %q once:\n%s", from, text)
 	}
 	return strings.ReplaceAll(text, from, to)
 }
@@ -152,7 +152,7 @@ var charts struct {
 	rendered map[string]string // configuration by environment
 }
 
-// fromChart returns the edge's configuration as the chart renders it, once.
+// fromChart returns the edge's configuration as rendered by the chart. It renders once.
 func fromChart(t *testing.T, environment string) string {
 	t.Helper()
 	helm := os.Getenv("PHONEBILL_TEST_HELM")
@@ -197,8 +197,8 @@ func render(t *testing.T, helm, environment string) string {
 	}
 }
 
-// TestAppsLearnWhoTheClientIs: before `make run`'s ingress is nobody whose word
-// counts; before the edge is a controller, which is the last hop itself.
+// TestAppsLearnWhoTheClientIs: `make run`'s ingress trusts no proxy; the edge trusts the controller
+// in front of it.
 func TestAppsLearnWhoTheClientIs(t *testing.T) {
 	t.Parallel()
 	everyEdition(t, func(t *testing.T, of edition) {
@@ -221,7 +221,7 @@ func TestAppsLearnWhoTheClientIs(t *testing.T) {
 	})
 }
 
-// TestTheEdgeIsProbedPastItsRoutes and with no app alive.
+// TestTheEdgeIsProbedPastItsRoutes also with all apps down.
 func TestTheEdgeIsProbedPastItsRoutes(t *testing.T) {
 	t.Parallel()
 	of := edition{name: "prod"}

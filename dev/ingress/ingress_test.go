@@ -17,7 +17,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// app is an app that answers every request with its id and the path.
+// app starts an app that answers every request with its id and the path.
 func app(t *testing.T, id string) runfile.App {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,7 @@ func portOf(t *testing.T, address string) int {
 	return port
 }
 
-// dead is an app that nobody runs.
+// dead is an app that is not running.
 func dead(t *testing.T, id string) runfile.App {
 	t.Helper()
 	port, err := proc.FreePort()
@@ -52,7 +52,7 @@ func dead(t *testing.T, id string) runfile.App {
 	return runfile.App{ID: id, Port: port}
 }
 
-// silent is an app that takes requests and answers none.
+// silent starts an app that accepts requests and answers none.
 func silent(t *testing.T, id string) runfile.App {
 	t.Helper()
 	stopped := make(chan struct{})
@@ -67,7 +67,7 @@ func silent(t *testing.T, id string) runfile.App {
 	return runfile.App{ID: id, Port: portOf(t, server.URL)}
 }
 
-// send makes a request for exactly this path and returns status and body.
+// send sends a request with exactly this path and returns the response and its body.
 func send(t *testing.T, method, base, path, body string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, base, strings.NewReader(body))
@@ -119,7 +119,7 @@ func testRoutes(t *testing.T, of edition) {
 	}
 	for path, want := range routed {
 		if response, body := send(t, http.MethodPost, base, path, "{}"); body != want || response.StatusCode != http.StatusTeapot {
-			t.Errorf("%s: %d %q, want %q as the app answered it", path, response.StatusCode, body, want)
+			t.Errorf("%s: %d %q, want the app's answer %q", path, response.StatusCode, body, want)
 		}
 	}
 	for _, path := range unknown {
@@ -137,10 +137,10 @@ func testOwnFailures(t *testing.T, of edition) {
 	t.Helper()
 	breaking := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		panic(http.ErrAbortHandler) // the connection breaks without an answer
+		panic(http.ErrAbortHandler) // closes the connection without an answer
 	}))
 	t.Cleanup(breaking.Close)
-	of.patience = "1s"
+	of.timeout = "1s"
 	base := of.start(t, silent(t, "auth-service"), dead(t, "bill-inquiry-service"),
 		runfile.App{ID: "product-change-service", Port: portOf(t, breaking.URL)}, app(t, "kos-mock-service"))
 	for name, test := range map[string]struct {
@@ -162,7 +162,7 @@ func testOwnFailures(t *testing.T, of edition) {
 	}
 }
 
-// failure is an answer that the ingress gives itself.
+// failure is an answer of the ingress itself.
 type failure struct {
 	status int
 	code   string
@@ -188,7 +188,7 @@ func (want failure) check(t *testing.T, name string, response *http.Response, bo
 		t.Errorf("%s: %d %s, want %d as JSON", name, response.StatusCode, response.Header.Get("Content-Type"), want.status)
 	}
 	if len(got.Error.TraceID) != 32 || got.Message == "" {
-		t.Errorf("%s: a trace id and a message are missing: %s", name, body)
+		t.Errorf("%s: trace id or message is missing: %s", name, body)
 	}
 	wanted := envelope{Message: got.Error.Message}
 	wanted.Error.Code, wanted.Error.Message, wanted.Error.TraceID = want.code, got.Error.Message, got.Error.TraceID

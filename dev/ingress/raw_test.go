@@ -14,7 +14,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// exchange sends a request as it is written here, and returns the answer.
+// exchange sends a raw request and returns the response.
 func exchange(t *testing.T, base, request string) (*http.Response, string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
@@ -22,7 +22,7 @@ func exchange(t *testing.T, base, request string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	go func() { _, _ = io.WriteString(conn, request) }() // nginx may not read all of it
+	go func() { _, _ = io.WriteString(conn, request) }() // nginx may stop reading
 	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -39,13 +39,13 @@ func exchange(t *testing.T, base, request string) (*http.Response, string) {
 	return response, string(body)
 }
 
-// lines ends each line of a request as HTTP does.
+// lines joins the lines of a request with CRLF.
 func lines(all ...string) string { return strings.Join(all, "\r\n") + "\r\n\r\n" }
 
 const path = "/api/v1/auth/x"
 
-// TestRawRequestsAreRefusedWithTheEnvelope sends what no HTTP client would, byte for
-// byte. Nothing of it is a fault of ours.
+// TestRawRequestsAreRefusedWithTheEnvelope sends invalid requests byte for byte. None may be
+// answered 5xx.
 func TestRawRequestsAreRefusedWithTheEnvelope(t *testing.T) {
 	t.Parallel()
 	everyEdition(t, testRawRequests)
@@ -113,8 +113,8 @@ func testRawRequests(t *testing.T, of edition) {
 	}
 }
 
-// TestOddRequestsReachTheApp which answers them, in the envelope as everything: what
-// is in doubt is the app's to judge. None of it carries the client's Host.
+// TestOddRequestsReachTheApp sends unusual but valid requests, which the app answers. None of them
+// forwards the client's Host.
 func TestOddRequestsReachTheApp(t *testing.T) {
 	t.Parallel()
 	everyEdition(t, testOddRequests)

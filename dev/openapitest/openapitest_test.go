@@ -55,7 +55,7 @@ paths:
         "200": {description: all, content: {application/json: {schema: {type: array, items: {type: integer}}}}}
 `
 
-// recorder is a test that is told of faults.
+// recorder is a testing.TB that records faults.
 type recorder struct {
 	testing.TB
 
@@ -68,7 +68,7 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.faults = append(r.faults, fmt.Sprintf(format, args...))
 }
 
-// errFatal stands for the end of a test.
+// errFatal replaces the exit of Fatalf.
 var errFatal = errors.New("fatal")
 
 func (r *recorder) Fatalf(format string, args ...any) {
@@ -76,7 +76,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	panic(errFatal)
 }
 
-// answering is a service that always answers the same.
+// answering is a service with a fixed answer.
 type answering struct {
 	status int
 	header string // "Location: /x", besides the content type
@@ -117,7 +117,7 @@ func TestTransportTellsAnswersFromTheDocuments(t *testing.T) {
 		"other content type":         {"GET /users/7", answering{status: 200, header: "Content-Type: text/plain", body: `{"id":"7","line":null}`}, "text/plain"},
 		"status not described":       {"GET /users/7", answering{status: 500, body: `{}`}, "500"},
 		"header as described":        {"GET /users/7", answering{status: 202, header: "Location: /x"}, ""},
-		"body where none is due":     {"GET /users/7", answering{status: 202, header: "Location: /x", body: `{}`}, "no body"},
+		"body where none is allowed": {"GET /users/7", answering{status: 202, header: "Location: /x", body: `{}`}, "no body"},
 		"header missing":             {"GET /users/7", answering{status: 202}, "Location"},
 		"path beside a longer one":   {"GET /users", answering{status: 200, body: `["7"]`}, ""},
 		"operation of a second file": {"GET /bills?page=1", answering{status: 200, body: `[1]`}, ""},
@@ -146,9 +146,9 @@ func TestTransportTellsAnswersFromTheDocuments(t *testing.T) {
 			if text, err := io.ReadAll(resp.Body); err != nil || string(text) != tc.answer.body {
 				t.Errorf("the client reads %q, %v", text, err)
 			}
-			told := strings.Join(watched.faults, "\n")
-			if (told != "") != (tc.fault != "") || !strings.Contains(told, tc.fault) {
-				t.Errorf("told %q, want %q", told, tc.fault)
+			got := strings.Join(watched.faults, "\n")
+			if (got != "") != (tc.fault != "") || !strings.Contains(got, tc.fault) {
+				t.Errorf("got %q, want %q", got, tc.fault)
 			}
 		})
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// bash runs a script in a process group of its own that ends with the test.
+// bash runs a script in its own process group until the test ends.
 func bash(t *testing.T, dir, script string) proc.Process {
 	t.Helper()
 	child, err := proc.Start(proc.Spec{
@@ -57,8 +57,8 @@ func awaitFile(t *testing.T, path string) {
 	})
 }
 
-// worker is a part that notes in the file order when it was told to stop, and
-// by which signal; QUIT, TERM and INT are what the parts listen to.
+// worker is a part that records the signal that stops it in the file order; the parts use QUIT,
+// TERM and INT.
 func worker(t *testing.T, dir string, role Role) proc.Process {
 	t.Helper()
 	script := `for s in QUIT TERM INT; do trap "echo ROLE $s >>order; exit" $s; done; touch ready-ROLE; while :; do sleep 0.02; done`
@@ -78,7 +78,7 @@ func TestDrainStopsFromTheOutsideIn(t *testing.T) {
 	all.drain(bounded(t), console.New(io.Discard))
 	for role, process := range all {
 		if process.Alive() {
-			t.Errorf("%s is still there", role)
+			t.Errorf("%s is still running", role)
 		}
 	}
 	content, err := os.ReadFile(filepath.Join(dir, "order"))
@@ -104,7 +104,7 @@ func TestDrainInAHurryKillsTheStubborn(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	if !strings.Contains(said.String(), "auth-service did not stop in time and is killed") {
-		t.Errorf("it said %q", said.String())
+		t.Errorf("output is %q", said.String())
 	}
 }
 
@@ -149,7 +149,7 @@ func TestFindRecognisesWhatARunnerStarted(t *testing.T) {
 	}
 	await(t, "the apps", func() bool { return slices.Equal(look(), want) })
 
-	// The death of the runner, and of whoever started it, changes nothing.
+	// The death of the runner or of its parent changes nothing.
 	if err := runner.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

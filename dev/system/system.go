@@ -79,7 +79,7 @@ func Start(ctx context.Context, opts Options) (*System, error) {
 			err = ctx.Err() // everything failed because of that
 		}
 		err = errors.Join(err, disk.Check(s.checkout.Local(), fullSpace)) // adds a full disk as the reason
-		// Nobody uses it yet: there is no need to wait long.
+		// Nothing uses it yet, so a short timeout suffices.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		return nil, errors.Join(err, s.Stop(ctx))

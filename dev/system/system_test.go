@@ -24,8 +24,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// idle returns a system of which nothing has been started, in a checkout of its
-// own with one app.
+// idle returns a system without started parts, in a temporary checkout with one app.
 func idle(t *testing.T) *System {
 	t.Helper()
 	root := checkout.Checkout{Root: t.TempDir()}
@@ -146,7 +145,7 @@ func TestHarm(t *testing.T) {
 		t.Fatalf("killed: %t, %v", !process.Alive(), err)
 	}
 	if err := s.Pause(role); !errors.Is(err, proc.ErrGone) {
-		t.Errorf("pausing the dead: %v", err)
+		t.Errorf("pausing a dead part: %v", err)
 	}
 	if err := s.Restart(t.Context(), role); err != nil {
 		t.Fatal(err)
@@ -157,20 +156,20 @@ func TestHarm(t *testing.T) {
 	}
 	again, err := proc.Get(pid)
 	if err != nil || again.Command() != command {
-		t.Errorf("came back as %s, %v", again, err)
+		t.Errorf("restarted as %s, %v", again, err)
 	}
 	if err := s.Restart(t.Context(), "unknown"); err == nil {
-		t.Error("something unknown was restarted")
+		t.Error("an unknown part was restarted")
 	}
 	if found, err := find(s.records, s.Apps); err != nil || found[role] != again {
-		t.Errorf("who cleans up finds %v, %v", found, err)
+		t.Errorf("records are %v, %v", found, err)
 	}
 	if err := s.Terminate(bounded(t), role); err != nil || again.Alive() {
 		t.Errorf("terminated: %t, %v", !again.Alive(), err)
 	}
 }
 
-// state is how the kernel runs a process: T is stopped.
+// state returns the kernel's state of a process: T is stopped.
 func state(t *testing.T, process proc.Process) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(process.PID), "stat"))
@@ -199,7 +198,7 @@ func TestWatchReportsADeathOnce(t *testing.T) {
 			t.Errorf("%s has ended%s", role, lastWords)
 		}
 		if role == Postgres {
-			cancel() // a later look would have reported Redis again
+			cancel() // a later poll would have reported Redis again
 			return
 		}
 		if err := s.parts[Postgres].Signal(syscall.SIGKILL); err != nil {
@@ -250,8 +249,8 @@ func TestAppsGetNothingOfOursThatMisleadsThem(t *testing.T) {
 	}
 }
 
-// TestAppsSayWhatTheyDo runs a command of an app, a script here: what it says is
-// shown, and what it complains of is told if it fails.
+// TestAppsSayWhatTheyDo runs a command of a fake app: its output is printed, and its error output
+// is in the error.
 func TestAppsSayWhatTheyDo(t *testing.T) {
 	t.Parallel()
 	s := idle(t)
@@ -267,7 +266,7 @@ func TestAppsSayWhatTheyDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.RunApp(t.Context(), "auth-service", "seed-demo", "7"); err != nil || said.String() != "  users: 7\n" {
-		t.Errorf("%v, and it said %q", err, said.String())
+		t.Errorf("%v, output %q", err, said.String())
 	}
 	if err := s.RunApp(t.Context(), "auth-service", "seed-demo", "8"); err == nil || !strings.HasSuffix(err.Error(), "\nnoise") {
 		t.Errorf("it failed with %v", err)
@@ -286,6 +285,6 @@ func TestCleanSaysWhatItRemoves(t *testing.T) {
 		}
 	}
 	if want := "Removed .local/data.\nThere is nothing to remove.\n"; said.String() != want {
-		t.Errorf("it said %q, want %q", said.String(), want)
+		t.Errorf("output is %q, want %q", said.String(), want)
 	}
 }

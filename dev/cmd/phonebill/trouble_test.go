@@ -39,31 +39,31 @@ func TestCarryOut(t *testing.T) {
 	t.Parallel()
 	const hanging = `{"endpoint":"products","name":"hang","until":"2026-01-17T09:01:00Z"}`
 	for name, tc := range map[string]struct {
-		now   string
-		asked string
-		told  string
+		now    string
+		asked  string
+		output string
 	}{
-		"":     {hanging, "GET /admin/troubles\n", "  hang         No answer.\n  none         Ends all, and whatever else KOS was told.\nproducts: hang, for another 45s\n"},
+		"":     {hanging, "GET /admin/troubles\n", "  hang         No answer.\n  none         Ends all troubles and removes all overrides.\nproducts: hang, for another 45s\n"},
 		"hang": {hanging, "POST /admin/troubles\nGET /admin/troubles\n", "products: hang, for another 45s\n"},
 		"none": {"", "DELETE /admin/behavior\nGET /admin/troubles\n", "KOS is in no trouble.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var asked, told strings.Builder
+			var asked, output strings.Builder
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = fmt.Fprintln(&asked, r.Method, r.URL)
 				_, _ = io.WriteString(w, `{"troubles":[{"name":"hang","does":"No answer."}],"now":[`+tc.now+`]}`)
 			}))
 			defer server.Close()
 			wanted := wantedTrouble{kos.Trouble{Name: name}}
-			err := wanted.carryOut(kos.New(server.URL, nil), time.Date(2026, 1, 17, 9, 0, 15, 0, time.UTC), &told)
+			err := wanted.carryOut(kos.New(server.URL, nil), time.Date(2026, 1, 17, 9, 0, 15, 0, time.UTC), &output)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.asked, asked.String()); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(tc.told, told.String()); diff != "" {
+			if diff := cmp.Diff(tc.output, output.String()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -80,7 +80,7 @@ func TestRefusedTroubleIsTold(t *testing.T) {
 	}
 }
 
-// TestStandInIsFound reads the checkout's own dapr.yaml.
+// TestMockIsFound reads the checkout's dapr.yaml.
 func TestStandInIsFound(t *testing.T) {
 	t.Parallel()
 	if _, err := mock("."); err != nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// page is the system as the page sees it.
+// page is the data of the welcome message.
 type page struct{ Apps []runfile.App }
 
 func (page) URL() string { return "http://ingress" }
 
-// TestWelcomeLinesWorkInAPlainShell runs the printed lines with a curl that
-// tells how it was called.
+// TestWelcomeLinesWorkInAPlainShell runs the printed commands with a fake curl that prints its
+// arguments.
 func TestWelcomeLinesWorkInAPlainShell(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// subject returns the account that a RoleBinding is about, and the Role.
+// subject returns the account and the Role of a RoleBinding.
 func subject(t *testing.T, binding object) (account, role string) {
 	t.Helper()
 	if len(binding.list("subjects")) != 1 || binding.text("roleRef", "kind") != "Role" {
@@ -31,7 +31,7 @@ func TestAccountsHaveTheRolesOfTheDesign(t *testing.T) {
 		for _, deployment := range all.of("Deployment") {
 			if name := deployment.name(); slices.Contains(services, name) {
 				want[name+"-sa"] = []string{"application-reader"}
-				if environment != "prod" { // there, secrets are in Key Vault
+				if environment != "prod" { // secrets of prod are in Key Vault
 					want[name+"-sa"] = append(want[name+"-sa"], name+"-secrets")
 				}
 				equal(t, environment+": the pods of "+name+" are", deployment.text("spec", "template", "spec", "serviceAccountName"), name+"-sa")
@@ -49,7 +49,7 @@ func TestApplicationReadersReadWhatTheDesignSays(t *testing.T) {
 	}}))
 }
 
-// mayWrite tells whether a Role admits to writing a resource.
+// mayWrite reports whether a Role allows writing a resource.
 func mayWrite(role object, resource string) bool {
 	return slices.ContainsFunc(role.list("rules"), func(rule any) bool {
 		verbs, _ := at(rule, "verbs").([]any)
@@ -68,12 +68,12 @@ func TestApplicationWritersWriteApplicationsAndNoRights(t *testing.T) {
 		for _, one := range all {
 			plural := plural(one.kind())
 			if !slices.Contains(kept[:2], one.kind()) && !mayWrite(role, plural) {
-				t.Errorf("%s: %s cannot be written by whoever deploys", environment, one)
+				t.Errorf("%s: deployers cannot write %s", environment, one)
 			}
 		}
 		for _, forbidden := range []string{"secrets", "roles", "rolebindings", "*"} {
 			if mayWrite(role, forbidden) || strings.Contains(role.String(), "*") {
-				t.Errorf("%s: whoever deploys may write %s", environment, forbidden)
+				t.Errorf("%s: deployers may write %s", environment, forbidden)
 			}
 		}
 	}
@@ -93,8 +93,8 @@ func plural(kind string) string {
 	return lower + "s"
 }
 
-// TestSidecarsReadTheSecretsOfTheirServiceOnly holds the Roles to what the
-// Configurations admit the service to, and its components the sidecar.
+// TestSidecarsReadTheSecretsOfTheirServiceOnly compares the Roles with the Configurations of the
+// services and the components of the sidecars.
 func TestSidecarsReadTheSecretsOfTheirServiceOnly(t *testing.T) {
 	t.Parallel()
 	for _, environment := range []string{"local", "dev"} {
@@ -109,7 +109,7 @@ func TestSidecarsReadTheSecretsOfTheirServiceOnly(t *testing.T) {
 	}
 }
 
-// secretsOf returns the secrets of a service as Dapr's resources know them.
+// secretsOf returns the secrets of a service according to the Dapr resources.
 func (all objects) secretsOf(t *testing.T, service string) []any {
 	t.Helper()
 	scope := all.find(t, "Configuration", service).at("spec", "secrets", "scopes", 0, "allowedSecrets")

@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// callers are the services that the policies of a file of resiliency/ concern.
+// callers are the services affected by the policies in a file of resiliency/.
 var callers = map[string][]string{
 	"kos.yaml":          {"auth-service", "bill-inquiry-service", "product-change-service"},
 	"apps.yaml":         {"bill-inquiry-service", "kos-mock-service", "product-change-service"},
@@ -35,12 +35,12 @@ func concerned(t *testing.T, path string, resource object) []string {
 		}
 	}
 	if len(all) == 0 {
-		t.Errorf("nothing says whom %s concerns", path)
+		t.Errorf("%s is not in callers", path)
 	}
 	return slices.Sorted(slices.Values(all))
 }
 
-// copied returns a folder with copies of the charts and of what they link to.
+// copied returns a folder with copies of the charts and of the targets of their links.
 func copied(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -52,7 +52,7 @@ func copied(t *testing.T) string {
 	return dir
 }
 
-// pods returns the pod template of each service that an environment has.
+// pods returns the pod template of each service in an environment.
 func pods(all objects) map[string]object {
 	found := make(map[string]object)
 	for _, deployment := range all.of("Deployment") {
@@ -63,9 +63,8 @@ func pods(all objects) map[string]object {
 	return found
 }
 
-// TestAChangedResourceRollsThePodsThatUseIt changes each Dapr resource by itself. A
-// sidecar reads its resources when it starts, so that a change acts on the pods that
-// an upgrade replaces, and on no other.
+// TestAChangedResourceRollsThePodsThatUseIt changes each Dapr resource separately. A sidecar reads
+// its resources at start, so a change must replace exactly the pods that use it.
 func TestAChangedResourceRollsThePodsThatUseIt(t *testing.T) {
 	t.Parallel()
 	for environment, components := range map[string]string{"local": "kubernetes", "prod": "azure"} {
@@ -89,7 +88,7 @@ func TestAChangedResourceRollsThePodsThatUseIt(t *testing.T) {
 	}
 }
 
-// resources returns the files of Dapr resources of an environment.
+// resources returns the files of an environment's Dapr resources.
 func resources(t *testing.T, components string) []string {
 	t.Helper()
 	var all []string
@@ -108,7 +107,7 @@ func resources(t *testing.T, components string) []string {
 	return all
 }
 
-// change changes something in a resource, and returns it.
+// change changes a value in a resource, and returns the resource.
 func change(t *testing.T, path string) object {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -129,7 +128,7 @@ func change(t *testing.T, path string) object {
 	return resource
 }
 
-// TestCommentsRollNothing in Dapr resources.
+// TestCommentsRollNothing changes comments in Dapr resources.
 func TestCommentsRollNothing(t *testing.T) {
 	t.Parallel()
 	dir := copied(t)
@@ -145,19 +144,19 @@ func TestCommentsRollNothing(t *testing.T) {
 	equal(t, "pods", pods(freshIn(t, filepath.Join(dir, "charts"), "phonebill", arguments("local")...)), pods(system(t, "local")))
 }
 
-// TestPoliciesAreInTheFileOfTheirTargets since a file is what a checksum is made of.
+// TestPoliciesAreInTheFileOfTheirTargets: the checksum of a file covers the policies in it.
 func TestPoliciesAreInTheFileOfTheirTargets(t *testing.T) {
 	t.Parallel()
 	for _, resiliency := range system(t, "prod").of("Resiliency") {
 		everyText(resiliency.part("spec", "targets"), "", func(path, policy string) {
 			group := map[string]string{"timeout": "timeouts", "retry": "retries", "circuitBreaker": "circuitBreakers"}[filepath.Base(path)]
 			if resiliency.at("spec", "policies", group, policy) == nil {
-				t.Errorf("%s: %s of %s is elsewhere", resiliency, policy, path)
+				t.Errorf("%s: policy %s of %s is in another file", resiliency, policy, path)
 			}
 		})
 		for name := range resiliency.part("spec", "policies", "retries") {
 			if strings.HasPrefix(name, "Dapr") || strings.HasPrefix(name, "Default") {
-				t.Errorf("%s: %s is for every sidecar, and in no checksum", resiliency, name)
+				t.Errorf("%s: %s applies to every sidecar and is in no checksum", resiliency, name)
 			}
 		}
 	}

@@ -12,27 +12,27 @@ import (
 	"time"
 )
 
-// published are the environments that have an ingress.
+// published are the environments with an ingress.
 var published = []string{"dev", "prod"}
 
-// edgePod is the pod of the edge.
+// edgePod returns the pod of the edge.
 func edgePod(t *testing.T, environment string) object {
 	t.Helper()
 	return system(t, environment).find(t, "Deployment", "edge").part("spec", "template", "spec")
 }
 
-// nginx is the configuration of the edge.
+// nginx returns the configuration of the edge.
 func nginx(t *testing.T, environment string) string {
 	t.Helper()
 	return system(t, environment).find(t, "ConfigMap", "edge").text("data", "nginx.conf")
 }
 
-// directive returns the value of a directive that is there once.
+// directive returns the value of a directive that occurs once.
 func directive(t *testing.T, configuration, name string) string {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)^ *`+name+` (\S+);`).FindAllStringSubmatch(configuration, -1)
 	if len(found) != 1 {
-		t.Fatalf("the configuration says %s %d times", name, len(found))
+		t.Fatalf("the configuration contains %s %d times", name, len(found))
 	}
 	return found[0][1]
 }
@@ -52,7 +52,7 @@ func TestTheIngressLeadsToTheEdgeOnly(t *testing.T) {
 	}
 }
 
-// TestTheEdgeRoutesToTheServicesThatAreThere by the names of their Services.
+// TestTheEdgeRoutesToTheServicesThatAreThere checks the names of their Services.
 func TestTheEdgeRoutesToTheServicesThatAreThere(t *testing.T) {
 	t.Parallel()
 	server := regexp.MustCompile(`upstream (\S+) \{\s+server (\S+);`)
@@ -75,13 +75,12 @@ func TestTheEdgeRoutesToTheServicesThatAreThere(t *testing.T) {
 	}
 }
 
-// giveUps are the annotations by which a controller says how many seconds it waits
-// for an answer.
+// giveUps are the controllers' annotations for the timeout in seconds.
 var giveUps = map[string]string{
 	"dev": "nginx.ingress.kubernetes.io/proxy-read-timeout", "prod": "appgw.ingress.kubernetes.io/request-timeout",
 }
 
-// TestTheEdgeAnswersBeforeTheController what both could.
+// TestTheEdgeAnswersBeforeTheController checks that the edge's timeouts and limits apply first.
 func TestTheEdgeAnswersBeforeTheController(t *testing.T) {
 	t.Parallel()
 	for _, name := range published {
@@ -108,7 +107,7 @@ func TestTheEdgeAnswersBeforeTheController(t *testing.T) {
 	}, []string{"0", "off"})
 }
 
-// TestTheGatewayFindsTheEdgeAlive by what it answers on the port of clients.
+// TestTheGatewayFindsTheEdgeAlive checks the answer on the clients' port.
 func TestTheGatewayFindsTheEdgeAlive(t *testing.T) {
 	t.Parallel()
 	annotations := system(t, "prod").find(t, "Ingress", "phonebill").part("metadata", "annotations")
@@ -120,7 +119,7 @@ func TestTheGatewayFindsTheEdgeAlive(t *testing.T) {
 	}
 }
 
-// TestServicesBelieveTheEdgeAndTheController of whom a request comes from.
+// TestServicesBelieveTheEdgeAndTheController checks the trusted proxies.
 func TestServicesBelieveTheEdgeAndTheController(t *testing.T) {
 	t.Parallel()
 	hops := map[string][]string{
@@ -161,8 +160,8 @@ func TestTheEdgeHasItsPods(t *testing.T) {
 	}
 }
 
-// TestTheEdgeEndsWithoutLosingARequest: it waits, finishes what it has, and is
-// killed only after the longest of its answers.
+// TestTheEdgeEndsWithoutLosingARequest: the edge waits, drains, and is killed only after its
+// longest timeout.
 func TestTheEdgeEndsWithoutLosingARequest(t *testing.T) {
 	t.Parallel()
 	command := regexp.MustCompile(`^sleep (\d+); kill -QUIT 1; sleep (\d+)$`)
@@ -171,7 +170,7 @@ func TestTheEdgeEndsWithoutLosingARequest(t *testing.T) {
 		script, _ := pod.at("containers", 0, "lifecycle", "preStop", "exec", "command", 2).(string)
 		found := command.FindStringSubmatch(script)
 		if found == nil {
-			t.Fatalf("%s: ends by %q", name, script)
+			t.Fatalf("%s: preStop is %q", name, script)
 		}
 		wait, _ := strconv.Atoi(found[1])
 		drain, _ := strconv.Atoi(found[2])
@@ -183,7 +182,7 @@ func TestTheEdgeEndsWithoutLosingARequest(t *testing.T) {
 	}
 }
 
-// TestTheEdgeWritesToItsVolumeOnly and is probed past its routes.
+// TestTheEdgeWritesToItsVolumeOnly also checks the probe, which bypasses the routes.
 func TestTheEdgeWritesToItsVolumeOnly(t *testing.T) {
 	t.Parallel()
 	for _, name := range environments {
@@ -199,7 +198,7 @@ func TestTheEdgeWritesToItsVolumeOnly(t *testing.T) {
 	}
 }
 
-// TestAChangedConfigurationRollsTheEdge, which reads it when it starts.
+// TestAChangedConfigurationRollsTheEdge, because nginx reads it at start only.
 func TestAChangedConfigurationRollsTheEdge(t *testing.T) {
 	t.Parallel()
 	sum := func(args ...string) string {

@@ -147,7 +147,7 @@ func TestSidecarsKnowTheirServices(t *testing.T) {
 	}
 }
 
-// TestAppsAndSidecarsSendTracesToTheSameCollector, where they send any.
+// TestAppsAndSidecarsSendTracesToTheSameCollector, if they send any.
 func TestAppsAndSidecarsSendTracesToTheSameCollector(t *testing.T) {
 	t.Parallel()
 	for _, name := range environments {
@@ -163,9 +163,9 @@ func TestAppsAndSidecarsSendTracesToTheSameCollector(t *testing.T) {
 	}
 }
 
-// TestDatabasesAreMigratedFirst, but for the first install, where the Job would
-// find nothing of what it needs. It is no object of the release, which could not be
-// rolled back to: nobody may change a Job that has run.
+// TestDatabasesAreMigratedFirst, except at the first install, when the Job's dependencies do not
+// exist yet. The Job is a hook and not part of the release, because a completed Job is immutable
+// and would prevent a rollback.
 func TestDatabasesAreMigratedFirst(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {

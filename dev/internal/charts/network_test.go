@@ -18,7 +18,7 @@ var (
 
 func tcp(from, to place, port int) connection { return connection{from, to, port, "TCP"} }
 
-// ways are the places that differ by environment.
+// ways are the peers that differ by environment.
 type ways struct{ ingress, monitoring, tracing, database, stores, caches, other place }
 
 var surroundings = map[string]ways{
@@ -38,8 +38,7 @@ var surroundings = map[string]ways{
 	},
 }
 
-// needed are the connections that an environment needs: each of them, and with
-// them every rule.
+// needed returns the connections that an environment needs. They cover every rule.
 func needed(environment string) []connection {
 	here := surroundings[environment]
 	storePort, asks := 6379, []place{auth, bill, product}
@@ -110,19 +109,19 @@ func TestPoliciesStopWhatIsNot(t *testing.T) {
 			tcp(auth, controlPlane, 443), tcp(place{namespace: "elsewhere"}, auth, 8080), tcp(auth, place{namespace: "elsewhere"}, 50002),
 			tcp(app("x"), auth, 50002), tcp(bill, place{namespace: "kube-system"}, 53),
 		} {
-			// Outside, neither a database nor strangers are ours to stop.
+			// Outside of the namespace, our policies do not apply.
 			if ours := lets(nil, in, stranger, c.from, c); ours && allowed(policies, c) {
 				t.Errorf("%s: let through: %s", environment, c)
 			}
 		}
 	}
 	if allowed(system(t, "prod").of("NetworkPolicy"), tcp(auth, place{address: "169.254.169.254"}, 443)) {
-		t.Error("pods reach the metadata of their node")
+		t.Error("pods reach their node's metadata service")
 	}
 }
 
-// TestNoRuleIsSuperfluous takes away each port of each rule in turn: somebody
-// then misses it.
+// TestNoRuleIsSuperfluous removes each port of each rule in turn: a needed connection must fail
+// then.
 func TestNoRuleIsSuperfluous(t *testing.T) {
 	t.Parallel()
 	for _, environment := range environments {
@@ -134,7 +133,7 @@ func TestNoRuleIsSuperfluous(t *testing.T) {
 					for i, port := range ports {
 						rule.(map[string]any)["ports"] = slices.Delete(slices.Clone(ports), i, i+1)
 						if !slices.ContainsFunc(needed(environment), func(c connection) bool { return !allowed(policies, c) }) {
-							t.Errorf("%s: nobody needs %s, %s rule %d, port %v", environment, policy, way.list, number, port)
+							t.Errorf("%s: superfluous: %s, %s rule %d, port %v", environment, policy, way.list, number, port)
 						}
 					}
 					rule.(map[string]any)["ports"] = ports
@@ -159,7 +158,7 @@ func TestEverythingIsDeniedByDefault(t *testing.T) {
 				return policy.name() != "deny-by-default" && selects(policy.at("spec", "podSelector"), pod.labels)
 			})
 			if !own {
-				t.Errorf("%s: no policy of its own for %s", environment, workload)
+				t.Errorf("%s: no policy for %s", environment, workload)
 			}
 		}
 	}

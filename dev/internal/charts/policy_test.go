@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// everyWorkload calls check for every workload of every environment, and of
-// the services by themselves, when they are installed and upgraded.
+// everyWorkload calls check for every workload of every environment, and of each service installed
+// and upgraded separately.
 func everyWorkload(t *testing.T, check func(t *testing.T, where string, w workload)) {
 	t.Helper()
 	all := make(map[string]objects)
@@ -46,7 +46,7 @@ func TestPodsAreRestricted(t *testing.T) {
 		}
 		for _, volume := range pod.list("spec", "volumes") {
 			if at(volume, "hostPath") != nil {
-				t.Errorf("%s sees its node's files", where)
+				t.Errorf("%s mounts files of its node", where)
 			}
 		}
 		for _, container := range w.containers() {
@@ -117,13 +117,13 @@ func TestImagesAreNamedExactly(t *testing.T) {
 				t.Errorf("%s: image %q", where, image)
 			}
 			if strings.HasPrefix(where, "prod: ") && !strings.HasPrefix(image, "phonebillprod.azurecr.io/phonebill/") {
-				t.Errorf("%s: image %q is not ours", where, image)
+				t.Errorf("%s: unexpected image %q", where, image)
 			}
 		}
 	})
 	if _, err := helm(t, "template", "x", "phonebill", "-f", "phonebill/values-prod.yaml", "--kube-version", kubernetes); err == nil ||
 		!strings.Contains(err.Error(), "image.digest is required") {
-		t.Errorf("production takes images by tag: %v", err)
+		t.Errorf("production accepts images by tag: %v", err)
 	}
 }
 
@@ -142,13 +142,13 @@ func TestTheSameImagesRunEverywhere(t *testing.T) {
 	}
 }
 
-// secretLike is text that looks like a secret: long and without a meaning, a
-// key in PEM, or a password in a URL.
+// secretLike matches text that may be a secret: long random text, a PEM key, or a password in a
+// URL.
 var secretLike = regexp.MustCompile(`-----BEGIN|://[^/\s:]+:[^/\s@]+@|\b[A-Za-z0-9+/_-]{40,}={0,2}\b`)
 
 var digests = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
 
-// looksSecret tells names, however long, from what is random.
+// looksSecret excludes long names.
 func looksSecret(text string) bool {
 	found := secretLike.FindString(text)
 	return strings.ContainsAny(found, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:")
@@ -159,7 +159,7 @@ func TestNothingRenderedIsSecret(t *testing.T) {
 	for _, environment := range environments {
 		all := system(t, environment)
 		if secrets := all.of("Secret"); len(secrets) > 0 {
-			t.Errorf("%s: the chart makes secrets: %v", environment, secrets)
+			t.Errorf("%s: the chart creates secrets: %v", environment, secrets)
 		}
 		everyText(map[string]any{"all": plain(all)}, "", func(path, text string) {
 			text = digests.ReplaceAllString(text, "")
@@ -216,7 +216,7 @@ func TestEveryObjectIsLabelledAndInItsNamespace(t *testing.T) {
 		}
 		slices.Sort(names)
 		if unique := slices.Compact(slices.Clone(names)); len(unique) != len(names) {
-			t.Errorf("%s: something is there twice: %v", environment, names)
+			t.Errorf("%s: duplicate objects: %v", environment, names)
 		}
 	}
 }

@@ -2,8 +2,8 @@ package charts
 
 import "testing"
 
-// TestAPoolerHasAWayPastIt renders a pooler in transaction mode, as an Azure
-// server has one, for all services.
+// TestAPoolerHasAWayPastIt renders a pooler in transaction mode, as on an Azure server, for all
+// services, and checks the direct port.
 func TestAPoolerHasAWayPastIt(t *testing.T) {
 	t.Parallel()
 	args := append(arguments("prod"), "--set", "global.service.database.pooler=transaction",
@@ -21,7 +21,7 @@ func TestAPoolerHasAWayPastIt(t *testing.T) {
 	database := surroundings["prod"].database
 	for _, port := range []int{5432, 6432} {
 		if !allowed(all.of("NetworkPolicy"), tcp(auth, database, port)) {
-			t.Errorf("port %d is not let through", port)
+			t.Errorf("port %d is not allowed", port)
 		}
 	}
 }

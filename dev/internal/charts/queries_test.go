@@ -14,25 +14,24 @@ import (
 	"testing"
 )
 
-// samples are series as Prometheus would have them, and what a query must make
-// of them.
+// samples are Prometheus series with the expected result of a query.
 type samples struct {
 	name   string
-	series []string // with a label set of pods in place of @
-	want   float64  // noValue if the query must return nothing
-	pods   int      // that this is enough for, where it is of an autoscaler
+	series []string // @ is replaced by the labels of a pod
+	want   float64  // noValue: no result
+	pods   int      // expected replicas, for an autoscaler
 }
 
-// noValue is what KEDA takes as a failed scrape: it leaves the pods as they are.
+// noValue is no result, which KEDA treats as a failed scrape and does not scale.
 var noValue = math.NaN()
 
-// scraped are the seconds between two samples, evaluated is when the queries are.
+// scraped is the scrape interval in seconds, evaluated the evaluation time.
 const scraped, evaluated = 30, 300
 
-// steady is a counter that grows by so much a second.
+// steady returns a counter that grows by perSecond.
 func steady(perSecond int) string { return fmt.Sprintf("0+%dx10", perSecond*scraped) }
 
-// queried are the samples of each metric that something asks Prometheus for.
+// queried are the samples of each queried metric.
 var queried = map[string][]samples{
 	"requests_per_second": {
 		{"several replicas, routes and statuses", []string{
@@ -98,7 +97,7 @@ var queried = map[string][]samples{
 	},
 }
 
-// queue is a queue as a replica of product-change-service reports it.
+// queue returns the queue metrics of a replica of product-change-service.
 func queue(replica string, interactive, background int) []string {
 	return []string{
 		fmt.Sprintf(`phonebill_kos_queue_items{%s,endpoint="product-change",class="interactive"} %dx10`, replica, interactive),
@@ -106,8 +105,8 @@ func queue(replica string, interactive, background int) []string {
 	}
 }
 
-// labelled puts the labels in that Azure's managed Prometheus gives what it
-// scrapes by a pod's annotations: the pod's own labels, and where it is.
+// labelled adds the labels that Azure's managed Prometheus adds to scraped pods: the pod's own
+// labels and its location.
 func labelled(series, service string) string {
 	labels := func(app, namespace, replica string) string {
 		return fmt.Sprintf(`app=%q,instance="10.244.0.%s:8080",kubernetes_namespace=%q,kubernetes_pod_name="%s-6d4f-%s"`,
@@ -127,8 +126,8 @@ type evaluation struct {
 	Query   string   `json:"query"`
 }
 
-// evaluate returns what each query returns, noValue for nothing. More than one
-// value is a mistake: KEDA refuses it.
+// evaluate returns the result of each query, or noValue. More than one value is an error, as for
+// KEDA.
 func evaluate(t *testing.T, cases []evaluation) []float64 {
 	t.Helper()
 	in, err := json.Marshal(cases)
@@ -163,7 +162,7 @@ func evaluate(t *testing.T, cases []evaluation) []float64 {
 	return values
 }
 
-// trial is a query over samples.
+// trial is a query with samples.
 type trial struct {
 	samples
 
@@ -171,7 +170,7 @@ type trial struct {
 	perPod        float64
 }
 
-// trials returns the queries of the ScaledObjects over all samples of their metrics.
+// trials returns the queries of the ScaledObjects with all samples of their metrics.
 func trials(t *testing.T, scaled objects) []trial {
 	t.Helper()
 	var all []trial
@@ -183,7 +182,7 @@ func trials(t *testing.T, scaled objects) []trial {
 			}
 			metric := trigger.text("name")
 			if len(queried[metric]) == 0 {
-				t.Errorf("%s asks for %s, of which there are no samples", one, metric)
+				t.Errorf("%s queries %s, which has no samples", one, metric)
 			}
 			equal(t, metric+" without a value", trigger.text("metadata", "ignoreNullValues"), "false")
 			perPod, err := strconv.ParseFloat(trigger.text("metadata", "threshold"), 64)
@@ -202,7 +201,7 @@ func trials(t *testing.T, scaled objects) []trial {
 	return all
 }
 
-// check compares what the query returned, and how many pods that is enough for.
+// check compares the result of the query and the number of replicas.
 func (c trial) check(t *testing.T, got float64) {
 	t.Helper()
 	if math.IsNaN(got) || math.IsNaN(c.want) {
@@ -216,9 +215,8 @@ func (c trial) check(t *testing.T, got float64) {
 	}
 }
 
-// TestQueriesCountWhatTheyAreNamedFor evaluates every query that the charts make
-// over samples of its metric, by Prometheus's own engine. A query without samples
-// fails.
+// TestQueriesCountWhatTheyAreNamedFor evaluates every query of the charts over samples with
+// Prometheus's engine. A query without samples fails.
 func TestQueriesCountWhatTheyAreNamedFor(t *testing.T) {
 	t.Parallel()
 	all := trials(t, system(t, "prod").of("ScaledObject"))
@@ -232,12 +230,11 @@ func TestQueriesCountWhatTheyAreNamedFor(t *testing.T) {
 		all[i].check(t, got)
 	}
 	if left := unasked(t, asked); len(left) > 0 {
-		t.Errorf("queries that are not tried: %v", left)
+		t.Errorf("untested queries: %v", left)
 	}
 }
 
-// unasked returns the queries of all environments, and of whatever kind of object,
-// that are not among those asked.
+// unasked returns the queries of all environments and kinds that are not in asked.
 func unasked(t *testing.T, asked map[string]bool) []string {
 	t.Helper()
 	found := map[string]bool{}

@@ -6,19 +6,19 @@ import (
 	"slices"
 )
 
-// place is something that may be at either end of a connection: a pod, with
-// its labels and those of its namespace, or an address outside.
+// place is an end of a connection: a pod with its labels and those of its namespace, or an external
+// address.
 type place struct {
 	labels    map[string]string
-	namespace string // its name; empty for PhoneBill's own
-	address   string // of what is no pod
+	namespace string // empty for PhoneBill's own
+	address   string // empty for a pod
 }
 
 func app(name string) place {
 	return place{labels: map[string]string{"app": name, "tier": "application"}}
 }
 
-// connection is an attempt of one to reach a port of another.
+// connection is a connection to a port of another place.
 type connection struct {
 	from, to place
 	port     int
@@ -29,7 +29,7 @@ func (c connection) String() string {
 	return fmt.Sprintf("%v to %v, %s %d", c.from, c.to, c.protocol, c.port)
 }
 
-// reach is what a policy says of one way of a connection.
+// reach is a direction of a network policy.
 type reach struct{ kind, list, peers string }
 
 var (
@@ -37,16 +37,16 @@ var (
 	in  = reach{"Ingress", "ingress", "from"}
 )
 
-// allowed tells whether the policies let a connection through: out of the one
-// and into the other, where either is a pod of ours.
+// allowed reports whether the policies allow a connection: egress of one end and ingress of the
+// other, if they are our pods.
 func allowed(policies objects, c connection) bool {
 	return lets(policies, out, c.from, c.to, c) && lets(policies, in, c.to, c.from, c)
 }
 
-// lets tells whether the policies of a pod let it have a connection with a peer.
+// lets reports whether the policies of a pod allow a connection with a peer.
 func lets(policies objects, way reach, pod, peer place, c connection) bool {
 	if pod.namespace != "" || pod.address != "" {
-		return true // not ours to say
+		return true // not one of our pods
 	}
 	isolated := false
 	for _, policy := range policies {
@@ -91,8 +91,7 @@ func within(block any, address string) bool {
 	return contains(at(block, "cidr")) && !slices.ContainsFunc(except, contains)
 }
 
-// selects tells whether a label selector selects; an absent or empty one
-// selects all.
+// selects reports whether a label selector matches; an absent or empty one matches all.
 func selects(selector any, labels map[string]string) bool {
 	wanted, _ := at(selector, "matchLabels").(map[string]any)
 	for name, value := range wanted {

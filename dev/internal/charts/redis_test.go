@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestRedisEvictsCachesOnly: the policies are those of `make run`.
+// TestRedisEvictsCachesOnly: the eviction policies equal those of `make run`.
 func TestRedisEvictsCachesOnly(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{

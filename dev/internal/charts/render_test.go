@@ -17,16 +17,16 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 )
 
-// kubernetes is the release that charts are rendered for.
+// kubernetes is the version that charts are rendered for.
 const kubernetes = "1.34.0"
 
-// environments are the values files of the system, and the folder of
-// components/ that each installs.
+// environments are the values files of the system, and the folders of components/ that they
+// install.
 var environments = []string{"local", "dev", "prod"}
 
 var services = []string{"auth-service", "bill-inquiry-service", "product-change-service", "kos-mock-service"}
 
-// digest stands for the images of production, which has them by digest only.
+// digest stands for image digests, which production requires.
 const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 func repository(t *testing.T) checkout.Checkout {
@@ -38,8 +38,7 @@ func repository(t *testing.T) checkout.Checkout {
 	return root
 }
 
-// helm runs Helm on the checkout's charts and returns what it prints, its complaints
-// apart.
+// helm runs Helm on the checkout's charts and returns its standard output.
 func helm(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	return helmIn(t, repository(t).Path("charts"), args...)
@@ -58,7 +57,7 @@ func helmIn(t *testing.T, dir string, args ...string) (string, error) {
 	var out, complaints bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &complaints
-	// No settings, repositories or plugins of whoever runs the tests.
+	// No settings, repositories or plugins of the current user.
 	cmd.Env = append(os.Environ(), "HELM_CONFIG_HOME="+t.TempDir(), "HELM_PLUGINS="+t.TempDir())
 	if err := cmd.Run(); err != nil {
 		return out.String(), fmt.Errorf("helm %s: %w: %s", args[0], err, said.ReplaceAllString(complaints.String(), ""))
@@ -66,10 +65,10 @@ func helmIn(t *testing.T, dir string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// said is what Helm has to say of links each time: that it follows them.
+// said matches Helm's notices about symbolic links.
 var said = regexp.MustCompile(`(?m)^.*found symbolic link in path.*\n`)
 
-// arguments are those of an environment: its values, and images by digest.
+// arguments are the values of an environment, with images by digest.
 func arguments(environment string) []string {
 	args := []string{"-f", "phonebill/values-" + environment + ".yaml"}
 	for _, service := range services {
@@ -78,10 +77,10 @@ func arguments(environment string) []string {
 	return args
 }
 
-// object is what Kubernetes would be given.
+// object is a Kubernetes object.
 type object map[string]any
 
-// at returns what is at a path, nil if nothing. A number is an index.
+// at returns the value at a path, or nil. A number is an index.
 func (o object) at(path ...any) any { return at(map[string]any(o), path...) }
 
 func at(value any, path ...any) any {
@@ -113,7 +112,7 @@ func (o object) list(path ...any) []any {
 	return value
 }
 
-// part returns what is at a path as an object, an empty one if nothing.
+// part returns the object at a path, or an empty one.
 func (o object) part(path ...any) object {
 	value, _ := o.at(path...).(map[string]any)
 	return value
@@ -123,10 +122,10 @@ func (o object) kind() string   { return o.text("kind") }
 func (o object) name() string   { return o.text("metadata", "name") }
 func (o object) String() string { return o.kind() + " " + o.name() }
 
-// objects are what a chart renders.
+// objects are the objects that a chart renders.
 type objects []object
 
-// find returns the object of a kind and name.
+// find returns the object with that kind and name.
 func (all objects) find(t *testing.T, kind, name string) object {
 	t.Helper()
 	for _, object := range all {
@@ -160,7 +159,7 @@ func parse(t *testing.T, text string) objects {
 			return all
 		}
 		if err != nil {
-			t.Fatalf("what helm renders is no YAML: %v", err)
+			t.Fatalf("helm output is not YAML: %v", err)
 		}
 		if next != nil {
 			all = append(all, next)
@@ -168,7 +167,7 @@ func parse(t *testing.T, text string) objects {
 	}
 }
 
-// fresh renders a chart with more arguments, for whoever changes the result.
+// fresh renders a chart with further arguments. The result may be modified.
 func fresh(t *testing.T, chart string, args ...string) objects {
 	t.Helper()
 	return freshIn(t, repository(t).Path("charts"), chart, args...)
@@ -185,7 +184,7 @@ func freshIn(t *testing.T, dir, chart string, args ...string) objects {
 	return parse(t, out)
 }
 
-// rendering is a chart with arguments, rendered once.
+// rendering is a cached rendering.
 type rendering struct {
 	sync.Mutex
 
@@ -194,7 +193,7 @@ type rendering struct {
 
 var renderings sync.Map // *rendering by chart and arguments
 
-// template is fresh for whoever only reads: it renders the same once.
+// template is fresh with a cache. The result must not be modified.
 func template(t *testing.T, chart string, args ...string) objects {
 	t.Helper()
 	known, _ := renderings.LoadOrStore(chart+" "+strings.Join(args, " "), new(rendering))
@@ -207,20 +206,20 @@ func template(t *testing.T, chart string, args ...string) objects {
 	return one.objects
 }
 
-// system returns the system as an environment has it.
+// system returns the system's objects in an environment.
 func system(t *testing.T, environment string) objects {
 	t.Helper()
 	return template(t, "phonebill", arguments(environment)...)
 }
 
-// workload is what makes pods, and the pods that it makes.
+// workload is an object that creates pods.
 type workload struct {
 	object
 
 	pod object // its template
 }
 
-// workloads returns everything that makes pods.
+// workloads returns all objects that create pods.
 func (all objects) workloads() []workload {
 	var found []workload
 	for _, made := range all {
@@ -231,7 +230,7 @@ func (all objects) workloads() []workload {
 	return found
 }
 
-// containers returns those of a pod, with the ones that run before.
+// containers returns the containers and init containers of a pod.
 func (w workload) containers() objects {
 	var all objects
 	for _, list := range []string{"initContainers", "containers"} {

@@ -18,21 +18,21 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/toolchain"
 )
 
-// schemas know every kind of Kubernetes, Dapr and KEDA, and no field that the
-// API server would silently drop.
+// schemas are strict schemas of every kind of Kubernetes, Dapr and KEDA: they refuse fields that
+// the API server would silently drop.
 type schemas struct {
 	compiler *jsonschema.Compiler
-	ids      map[string]string // where a kind's schema is, by apiVersion and kind
+	ids      map[string]string // schema ids by apiVersion and kind
 
-	mu sync.Mutex // a compiler is nobody's but one's at a time
+	mu sync.Mutex // the compiler is not safe for concurrent use
 }
 
-// validate reports what is wrong with an object.
+// validate returns what is wrong with an object.
 func (s *schemas) validate(o object) error {
 	kind := o.text("apiVersion") + " " + o.kind()
 	id, ok := s.ids[kind]
 	if !ok {
-		return fmt.Errorf("nobody knows a %s", kind)
+		return fmt.Errorf("no schema for %s", kind)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (s *schemas) validate(o object) error {
 	return schema.Validate(plain)
 }
 
-// asJSON returns a value of YAML as its JSON would be read.
+// asJSON converts a YAML value as if decoded from JSON.
 func asJSON(value any) (any, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -62,7 +62,7 @@ var loading struct {
 	schemas *schemas
 }
 
-// load reads the schemas that the pinned modules carry, once.
+// load loads the schemas from the pinned modules, once.
 func load(t *testing.T) *schemas {
 	t.Helper()
 	loading.Lock()
@@ -148,8 +148,7 @@ func (s *schemas) add(t *testing.T, id string, schema any) {
 	}
 }
 
-// strict turns a schema of Kubernetes into one of JSON that admits no field it
-// does not name.
+// strict converts a Kubernetes schema to a JSON schema without additional fields.
 func strict(value any) any {
 	switch v := value.(type) {
 	case []any:
@@ -168,8 +167,8 @@ func strict(value any) any {
 	return value
 }
 
-// closeUp closes a schema that lists its fields. (A field may be called
-// "properties" itself: then what it holds is no list of schemas.)
+// closeUp forbids additional fields in a schema that lists its fields. (A field may itself be named
+// "properties"; its value is not a list of schemas.)
 func closeUp(schema map[string]any) {
 	_, listed := schema["properties"].(map[string]any)
 	_, typed := schema["type"].(string)
@@ -203,7 +202,7 @@ func TestEveryObjectIsWhatItsKindAllows(t *testing.T) {
 	}
 }
 
-// TestTheSchemasAreStrict proves that the test above can fail.
+// TestTheSchemasAreStrict checks that the test above can fail.
 func TestTheSchemasAreStrict(t *testing.T) {
 	t.Parallel()
 	faults := map[string]string{
@@ -219,7 +218,7 @@ func TestTheSchemasAreStrict(t *testing.T) {
 	}
 	for what, text := range faults {
 		if err := load(t).validate(parse(t, text)[0]); err == nil {
-			t.Errorf("nobody minds %s", what)
+			t.Errorf("accepted: %s", what)
 		}
 	}
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// design is what the production design says of a service (sections 3.2.1, 3.3
-// and 6.1.1 of it).
+// design are the figures of the production requirements for a service (sections 3.2.1, 3.3 and
+// 6.1.1).
 type design struct {
 	requests, limits map[string]any
 	least, most      int // pods
 	memory           bool
 	metric           string
 	perPod           string
-	undisturbed      int // pods that evictions leave
+	undisturbed      int // minimum available pods
 }
 
 var designs = map[string]design{
@@ -40,13 +40,13 @@ var designs = map[string]design{
 
 func amounts(cpu, memory string) map[string]any { return map[string]any{"cpu": cpu, "memory": memory} }
 
-// production is the production system, and the one service that is not in it.
+// production returns the production system, and the mock, which is not part of it.
 func production(t *testing.T) objects {
 	t.Helper()
 	return append(slices.Clone(system(t, "prod")), template(t, "kos-mock-service")...)
 }
 
-// equal reports what differs from what is wanted.
+// equal reports a difference.
 func equal(t *testing.T, what string, got, want any) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -79,9 +79,9 @@ func TestServicesAreScaledAsDesigned(t *testing.T) {
 	}
 }
 
-// custom is how an HPA uses the service's own metric. Kubernetes averages a pod
-// metric over the pods, and divides an external one by their number: the right one
-// for a total that each pod reports.
+// custom returns the service's own metric in its HPA. Kubernetes averages a pod metric over the
+// pods, and divides an external one by their number, which is right for a total that each pod
+// reports.
 func (d design) custom(service string) any {
 	target := map[string]any{"type": "AverageValue", "averageValue": d.perPod}
 	if d.metric == "queue_length" {
@@ -92,7 +92,7 @@ func (d design) custom(service string) any {
 	return map[string]any{"type": "Pods", "pods": map[string]any{"metric": map[string]any{"name": d.metric}, "target": target}}
 }
 
-// utilization counts the service's container and not its sidecar.
+// utilization measures the service's container without its sidecar.
 func utilization(resource string, percent int) any {
 	return map[string]any{"type": "ContainerResource", "containerResource": map[string]any{
 		"container": "app", "name": resource, "target": map[string]any{"type": "Utilization", "averageUtilization": percent},
@@ -127,7 +127,7 @@ func trigger(resource, percent string) any {
 	}
 }
 
-// TestUpgradesLeaveTheNumberOfPodsAlone where an autoscaler decides it.
+// TestUpgradesLeaveTheNumberOfPodsAlone if there is an autoscaler.
 func TestUpgradesLeaveTheNumberOfPodsAlone(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {
@@ -152,13 +152,13 @@ func TestEvictionsLeaveThePodsOfTheDesign(t *testing.T) {
 		for _, budget := range system(t, environment).of("PodDisruptionBudget") {
 			least := system(t, environment).leastPods(t, budget.name())
 			if minimum, _ := budget.at("spec", "minAvailable").(int); minimum >= least {
-				t.Errorf("%s: %s leaves %d of %d pods: no node could ever be emptied", environment, budget, minimum, least)
+				t.Errorf("%s: %s requires %d of %d pods: nodes cannot be drained", environment, budget, minimum, least)
 			}
 		}
 	}
 }
 
-// leastPods is how many pods a service has at least, or the edge has.
+// leastPods returns the minimum number of pods of a service or the edge.
 func (all objects) leastPods(t *testing.T, service string) int {
 	t.Helper()
 	for _, one := range all {
@@ -172,7 +172,7 @@ func (all objects) leastPods(t *testing.T, service string) int {
 			return replicas
 		}
 	}
-	t.Fatalf("nothing scales %s", service)
+	t.Fatalf("%s has no autoscaler", service)
 	return 0
 }
 

@@ -28,7 +28,7 @@ func goSources(t *testing.T, folder string) string {
 	return all.String()
 }
 
-// TestServicesReadEveryVariable: one that nobody reads is a mistake.
+// TestServicesReadEveryVariable: an unread variable is a mistake.
 func TestServicesReadEveryVariable(t *testing.T) {
 	t.Parallel()
 	shared := goSources(t, "internal")
@@ -48,7 +48,7 @@ func TestServicesReadEveryVariable(t *testing.T) {
 	}
 }
 
-// TestServicesGetWhatTheyRequire and the secrets that go by these names.
+// TestServicesGetWhatTheyRequire also checks the secrets that variables name.
 func TestServicesGetWhatTheyRequire(t *testing.T) {
 	t.Parallel()
 	required := regexp.MustCompile(`env:"([A-Z_]+),required`)
@@ -66,7 +66,7 @@ func TestServicesGetWhatTheyRequire(t *testing.T) {
 				}
 			}
 			if service == "kos-mock-service" {
-				continue // requires less of what the packages that it shares require
+				continue // requires less than the shared packages do
 			}
 			for _, found := range required.FindAllStringSubmatch(goSources(t, service)+goSources(t, "internal"), -1) {
 				if variables[found[1]] == "" {
@@ -77,7 +77,7 @@ func TestServicesGetWhatTheyRequire(t *testing.T) {
 	}
 }
 
-// TestMetricsExist: a query for a metric that nobody exports scales nothing.
+// TestMetricsExist: a query of an unknown metric never scales.
 func TestMetricsExist(t *testing.T) {
 	t.Parallel()
 	metric := regexp.MustCompile(`phonebill_[a-z_]+`)
@@ -86,14 +86,13 @@ func TestMetricsExist(t *testing.T) {
 		query, _ := scaled.at("spec", "triggers", 2, "metadata", "query").(string)
 		for _, name := range metric.FindAllString(query, -1) {
 			if !strings.Contains(shared+goSources(t, scaled.name()), `"`+name+`"`) {
-				t.Errorf("%s asks for %s, which it does not export", scaled, name)
+				t.Errorf("%s queries %s, which it does not export", scaled, name)
 			}
 		}
 	}
 }
 
-// TestMemoryLimitsAreKnownToGo: the garbage collector keeps below the
-// container's limit.
+// TestMemoryLimitsAreKnownToGo: GOMEMLIMIT is below the container's limit.
 func TestMemoryLimitsAreKnownToGo(t *testing.T) {
 	t.Parallel()
 	limits := map[string]string{"1Gi": "900MiB", "1.5Gi": "1350MiB", "2Gi": "1800MiB"}
@@ -102,7 +101,7 @@ func TestMemoryLimitsAreKnownToGo(t *testing.T) {
 			container, _ := deployment.at("spec", "template", "spec", "containers", 0).(map[string]any)
 			limit := object(container).text("resources", "limits", "memory")
 			if slices.Contains(services, deployment.name()) && environment(container)["GOMEMLIMIT"] != limits[limit] {
-				t.Errorf("%s: %s may use %s and believes %s", name, deployment, limit, environment(container)["GOMEMLIMIT"])
+				t.Errorf("%s: %s has the limit %s and GOMEMLIMIT %s", name, deployment, limit, environment(container)["GOMEMLIMIT"])
 			}
 		}
 	}

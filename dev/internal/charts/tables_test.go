@@ -9,9 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestTheTablesOfValuesAreTrue compares the tables of the README with the
-// comments (`# --`) and defaults of the values files. With PHONEBILL_UPDATE=1 it
-// writes them instead.
+// TestTheTablesOfValuesAreTrue compares the tables of the README with the comments (`# --`) and
+// defaults of the values files. With PHONEBILL_UPDATE=1 it writes them.
 func TestTheTablesOfValuesAreTrue(t *testing.T) {
 	t.Parallel()
 	path := repository(t).Path("charts", "README.md")
@@ -38,7 +37,7 @@ func TestTheTablesOfValuesAreTrue(t *testing.T) {
 	equal(t, "charts/README.md (PHONEBILL_UPDATE=1 go test -run Tables ./internal/charts writes it)", string(content), want)
 }
 
-// table describes the values of a chart, in the order of its file.
+// table returns the table of a chart's values, in file order.
 func table(t *testing.T, chart string) string {
 	t.Helper()
 	content, err := os.ReadFile(repository(t).Path("charts", chart, "values.yaml"))
@@ -55,8 +54,8 @@ func table(t *testing.T, chart string) string {
 	return out.String()
 }
 
-// rows writes a row for each value that has a comment. One without is a group,
-// whose values have theirs, or another service's like the one before it.
+// rows writes a row for each value with a comment. A value without one is a group, whose values
+// have their own, or that of another service like the previous one.
 func rows(t *testing.T, out *strings.Builder, prefix string, group *yaml.Node) {
 	t.Helper()
 	for i := 0; i < len(group.Content); i += 2 {
@@ -66,7 +65,7 @@ func rows(t *testing.T, out *strings.Builder, prefix string, group *yaml.Node) {
 			if value.Kind == yaml.MappingNode {
 				rows(t, out, prefix+key.Value+".", value)
 			} else if value.Value != "true" {
-				t.Errorf("nobody says what %s%s is", prefix, key.Value)
+				t.Errorf("%s%s has no comment", prefix, key.Value)
 			}
 			continue
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// counts are the objects of each environment by kind: what comes or goes shall
-// be seen.
+// counts are the numbers of objects by environment and kind, to make additions and removals
+// visible.
 var counts = map[string]map[string]int{
 	"local": {
 		"Component": 4, "ConfigMap": 2, "Configuration": 4, "Deployment": 7, "HorizontalPodAutoscaler": 4, "Job": 4, "NetworkPolicy": 9,
@@ -52,7 +52,7 @@ func TestChartsAreLinted(t *testing.T) {
 	}
 }
 
-// TestEachServiceCanBeReleasedAlone with the same result as within the system.
+// TestEachServiceCanBeReleasedAlone compares the result with the service within the system.
 func TestEachServiceCanBeReleasedAlone(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {
@@ -63,7 +63,7 @@ func TestEachServiceCanBeReleasedAlone(t *testing.T) {
 		}
 		rest := template(t, "phonebill", "--set", "global.components=kubernetes", "--set", service+".enabled=false")
 		if slices.ContainsFunc(rest, func(one object) bool { return one.kind() == "Deployment" && one.name() == service }) {
-			t.Errorf("%s cannot be left out", service)
+			t.Errorf("%s cannot be disabled", service)
 		}
 	}
 }
@@ -91,7 +91,7 @@ func TestFaultyValuesAreRefused(t *testing.T) {
 		"trustedProxies=everybody":                             "trustedProxies",
 		"global.service.logLevel=LOUD":                         "logLevel",
 		"global.service.nothing=1":                             "nothing",
-		"workloadIdentity.clientId=nobody":                     "clientId",
+		"workloadIdentity.clientId=invalid":                    "clientId",
 		"network.https[0].ipBlok.cidr=0/0":                     "ipBlok",
 		"env.lower=x":                                          "lower",
 		"migration.seconds=0":                                  "seconds",
@@ -134,8 +134,8 @@ func TestFaultyValuesAreRefused(t *testing.T) {
 	}
 }
 
-// TestAnotherHelmRendersTheSame runs where PHONEBILL_TEST_HELM_OTHER names one,
-// as the tests on a cluster do. Helm 3 is meant.
+// TestAnotherHelmRendersTheSame runs if PHONEBILL_TEST_HELM_OTHER names another Helm (version 3),
+// as the tests on a cluster do.
 func TestAnotherHelmRendersTheSame(t *testing.T) {
 	other := os.Getenv("PHONEBILL_TEST_HELM_OTHER")
 	if other == "" {

@@ -22,7 +22,7 @@ func TestFindLooksUpwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	if found, err := checkout.Find(inner); err == nil {
-		t.Fatalf("found %s, where there is none", found.Root)
+		t.Fatalf("found %s outside of a checkout", found.Root)
 	}
 	for _, name := range []string{"go.work", "dapr.yaml"} {
 		if err := os.WriteFile(filepath.Join(root, name), nil, 0o600); err != nil {
@@ -40,7 +40,7 @@ func TestFindLooksUpwards(t *testing.T) {
 	}
 }
 
-// here is the checkout that this test belongs to.
+// here returns the checkout that contains this test.
 func here(t *testing.T) checkout.Checkout {
 	t.Helper()
 	root, err := checkout.Find(".")

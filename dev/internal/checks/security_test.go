@@ -11,9 +11,8 @@ import (
 	"testing"
 )
 
-// proof is a test as dev/security.md names it, threat a row of its table of those,
-// requirement a row of its tables of the ASVS: number, what is asked, what is done,
-// proof.
+// proof matches a test cited by dev/security.md, threat a row of its table of threats, requirement
+// a row of its ASVS tables: number, requirement, measure, proof.
 var (
 	proof       = regexp.MustCompile("`([a-z][a-z0-9/-]*)\\.((?:Test|Fuzz|Benchmark)[A-Za-z0-9]+)`")
 	anyProof    = regexp.MustCompile("`[^`]*\\.(?:Test|Fuzz|Benchmark)[^`]+`")
@@ -22,8 +21,7 @@ var (
 	requirement = regexp.MustCompile(`(?m)^\| ([0-9.]+)(?:–([0-9.]+))? \| [^|]+ \| ([^|]+) \| ([^|]+) \|$`)
 )
 
-// TestEveryProofExists keeps dev/security.md from promising a test that nobody
-// has written, or that has another name by now.
+// TestEveryProofExists checks that every test cited by dev/security.md exists.
 func TestEveryProofExists(t *testing.T) {
 	t.Parallel()
 	w, err := open(t.Context())
@@ -33,7 +31,7 @@ func TestEveryProofExists(t *testing.T) {
 	content := security(t)
 	proofs := proof.FindAllStringSubmatch(content, -1)
 	if all := anyProof.FindAllString(content, -1); len(proofs) < 50 || len(proofs) != len(all) {
-		t.Errorf("%d proofs are found, of %d that look like one", len(proofs), len(all))
+		t.Errorf("%d valid proofs of %d candidates", len(proofs), len(all))
 	}
 	for _, named := range proofs {
 		if !tested(t, w.Path(named[1]), named[2]) {
@@ -56,7 +54,7 @@ func security(t *testing.T) string {
 	return string(content)
 }
 
-// tested reports whether a folder has a test of that name.
+// tested reports whether a folder has a test with that name.
 func tested(t *testing.T, folder, name string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
@@ -72,24 +70,24 @@ func tested(t *testing.T, folder, name string) bool {
 	})
 }
 
-// TestEveryThreatIsProvedToBeStopped looks at each row of the table of threats.
+// TestEveryThreatIsProvedToBeStopped checks each row of the table of threats.
 func TestEveryThreatIsProvedToBeStopped(t *testing.T) {
 	t.Parallel()
 	content := security(t)
-	_, table, _ := strings.Cut(content, "\n## What each layer stops\n")
+	_, table, _ := strings.Cut(content, "\n## Threats\n")
 	table, _, _ = strings.Cut(table, "\n## ")
 	rows := threat.FindAllStringSubmatch(table, -1)
 	if len(rows) < 15 {
 		t.Errorf("only %d threats are found", len(rows))
 	}
 	for _, row := range rows {
-		if row[1] != "who tries what" && row[1] != "---" && !proof.MatchString(row[2]) {
-			t.Errorf("nothing proves that this is stopped: %s", row[1])
+		if row[1] != "threat" && row[1] != "---" && !proof.MatchString(row[2]) {
+			t.Errorf("threat without a proof: %s", row[1])
 		}
 	}
 }
 
-// TestEveryMetricExists that dev/security.md names.
+// TestEveryMetricExists checks the metrics named by dev/security.md.
 func TestEveryMetricExists(t *testing.T) {
 	t.Parallel()
 	w, err := open(t.Context())
@@ -110,7 +108,7 @@ func TestEveryMetricExists(t *testing.T) {
 	}
 	metrics := metric.FindAllStringSubmatch(security(t), -1)
 	if len(metrics) == 0 {
-		t.Error("no metric is found")
+		t.Error("no metrics found")
 	}
 	for _, named := range metrics {
 		if !strings.Contains(sources.String(), `"`+named[1]+`"`) {
@@ -119,9 +117,8 @@ func TestEveryMetricExists(t *testing.T) {
 	}
 }
 
-// asked are the requirements of level 2 in the chapters that are looked at, by
-// section with their last ones. What the standard has struck out, or asks of
-// level 3 only, is in notAsked.
+// asked are the requirements of level 2 in the covered chapters: the last number by section.
+// Removed requirements and those of level 3 are in notAsked.
 var (
 	asked = map[string]int{
 		"2.1": 12, "2.2": 3, "2.3": 3, "2.4": 5, "2.5": 7, "2.6": 3, "2.7": 6, "2.8": 7, "2.9": 3, "2.10": 4,
@@ -132,8 +129,8 @@ var (
 	notAsked = []string{"4.1.4", "13.1.2", "13.2.4"}
 )
 
-// TestEveryRequirementIsAnswered keeps requirements of the ASVS from being left
-// out: each has a proof, or says why it has none.
+// TestEveryRequirementIsAnswered checks that each requirement of the ASVS has a proof or a reason
+// for having none.
 func TestEveryRequirementIsAnswered(t *testing.T) {
 	t.Parallel()
 	answered := map[string]bool{}
@@ -148,7 +145,7 @@ func TestEveryRequirementIsAnswered(t *testing.T) {
 		}
 		excused := strings.HasPrefix(row[3], "Left: ") || strings.HasPrefix(row[3], "Not applicable: ")
 		if !excused && !proof.MatchString(row[4]) {
-			t.Errorf("%s has neither a proof nor an excuse", row[1])
+			t.Errorf("%s has neither a proof nor a reason", row[1])
 		}
 	}
 	for section, last := range asked {
@@ -160,7 +157,7 @@ func TestEveryRequirementIsAnswered(t *testing.T) {
 	}
 }
 
-// split parts 2.10.3 into 2.10 and 3.
+// split splits 2.10.3 into 2.10 and 3.
 func split(t *testing.T, id string) (section string, number int) {
 	t.Helper()
 	at := strings.LastIndex(id, ".")

@@ -48,7 +48,7 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 const (
-	firstDelay    = 2 * time.Second // delay before the first message
+	firstDelay  = 2 * time.Second // delay before the first message
 	interval    = 5 * time.Second // interval of further messages, which grows
 	maxInterval = 30 * time.Second
 )

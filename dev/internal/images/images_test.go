@@ -27,7 +27,7 @@ func builder(root string) Builder {
 	return Builder{Checkout: checkout.Checkout{Root: root}, Console: console.New(io.Discard), Release: release, Arch: "amd64"}
 }
 
-// opened reads an image back from its archive, with the names it has there.
+// opened reads an image from its archive, with its names.
 func opened(t *testing.T, archive string) (v1.Image, []map[string]string) {
 	t.Helper()
 	folder := t.TempDir()
@@ -88,7 +88,7 @@ func entries(t *testing.T, from io.Reader) map[string]entry {
 	}
 }
 
-// ownProgram is a program with a list of modules: this test.
+// ownProgram returns a program with build information: this test.
 func ownProgram(t *testing.T) []byte {
 	t.Helper()
 	path, err := os.Executable()
@@ -114,7 +114,7 @@ func TestAnImageSaysWhatItIsAndRunsAsNobody(t *testing.T) {
 		t.Error(err)
 	}
 	if digest, err := image.Digest(); err != nil || digest.String() != built.Digest {
-		t.Errorf("digest %s, said to be %s, %v", digest, built.Digest, err)
+		t.Errorf("digest %s, want %s, %v", digest, built.Digest, err)
 	}
 	wantNames := []map[string]string{
 		{"io.containerd.image.name": "docker.io/phonebill/auth-service:1.2.3", "org.opencontainers.image.ref.name": "1.2.3"},
@@ -149,8 +149,8 @@ func TestAnImageSaysWhatItIsAndRunsAsNobody(t *testing.T) {
 	checkFiles(t, image, program, filepath.Join(folder, "auth-service.cdx.json"))
 }
 
-// checkFiles expects the program, its users and its bill of materials, all of
-// them root's and as old as the release, and nothing else.
+// checkFiles expects exactly the program, its users and its SBOM, owned by root and with the
+// release's time.
 func checkFiles(t *testing.T, image v1.Image, program []byte, sbom string) {
 	t.Helper()
 	files := entries(t, mutate.Extract(image))
@@ -169,13 +169,13 @@ func checkFiles(t *testing.T, image v1.Image, program []byte, sbom string) {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	if !bytes.Equal(files["auth-service"].content, program) {
-		t.Error("the program is another")
+		t.Error("the program differs")
 	}
 	if !strings.Contains(string(files["etc/passwd"].content), "nonroot:x:65532:65532:") {
 		t.Error("the user has no name")
 	}
 	beside, err := os.ReadFile(sbom)
 	if err != nil || !bytes.Equal(files["var/lib/db/sbom/auth-service.cdx.json"].content, beside) {
-		t.Errorf("the list inside is not the one beside the image: %v", err)
+		t.Errorf("the SBOM in the image differs from the file: %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 )
 
-// repository is a new repository that change changes and commit commits.
+// repository is a temporary git repository.
 type repository struct {
 	checkout.Checkout
 }
@@ -82,7 +82,7 @@ func TestAReleaseIsTheLastChangeOfTheApps(t *testing.T) {
 func TestDigestsAreValues(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), DigestsFile)
-	// A commit may look like a number, and is none.
+	// A commit may look like a number and must be a string.
 	if err := writeDigests(file, []Image{{App: "auth-service", Tag: "123456789012", Digest: "sha256:abc"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestDigestsAreValues(t *testing.T) {
 	}
 }
 
-// TestTheDockerfileMakesTheSameProgram keeps the two ways from drifting apart.
+// TestTheDockerfileMakesTheSameProgram compares the build flags.
 func TestTheDockerfileMakesTheSameProgram(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(here(t).Path("apps", "Dockerfile"))
@@ -113,7 +113,7 @@ func TestTheDockerfileMakesTheSameProgram(t *testing.T) {
 		"nonroot:x:" + user + ":" + user + ":nonroot:/:/sbin/nologin",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the Dockerfile does not say %q", want)
+			t.Errorf("the Dockerfile does not contain %q", want)
 		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/kos"
 )
 
-// recorded returns the API of a stand-in that answers every request with
-// answer, and what it was asked last.
+// recorded returns the API of a fake mock that answers every request with answer, and the last
+// request.
 func recorded(t *testing.T, status int, answer string) (admin *kos.Admin, asked *string) {
 	t.Helper()
 	asked = new(string)

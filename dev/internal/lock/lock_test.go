@@ -15,14 +15,14 @@ func TestOneHolderAtATime(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
 	if who := lock.Current(path); who.PID != 0 {
-		t.Errorf("before the first, %+v holds it", who)
+		t.Errorf("before the first, the owner is %+v", who)
 	}
 	first, err := lock.Acquire(path, "/one")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if who := lock.Current(path); who.PID != os.Getpid() || who.Root != "/one" {
-		t.Errorf("%+v holds it", who)
+		t.Errorf("the owner is %+v", who)
 	}
 	var held *lock.HeldError
 	if _, err := lock.Acquire(path, "/two"); !errors.As(err, &held) || held.Owner.Root != "/one" || held.Owner.PID != os.Getpid() {
@@ -32,14 +32,14 @@ func TestOneHolderAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	if who := lock.Current(path); who.PID != 0 {
-		t.Errorf("after the release, %+v holds it", who)
+		t.Errorf("after the release, the owner is %+v", who)
 	}
 	second, err := lock.Acquire(path, "/two")
 	if err != nil {
 		t.Fatalf("after the release: %v", err)
 	}
 	if second.Left.Root != "" {
-		t.Errorf("an orderly holder left %+v", second.Left)
+		t.Errorf("Left after a release is %+v", second.Left)
 	}
 	if err := second.Release(); err != nil {
 		t.Error(err)
@@ -57,27 +57,27 @@ func TestADeadHolderIsRemembered(t *testing.T) {
 		t.Fatal(err)
 	}
 	if who := lock.Current(path); who.PID != 0 {
-		t.Errorf("the dead holds it: %+v", who)
+		t.Errorf("the owner is dead: %+v", who)
 	}
 	taken, err := lock.Acquire(path, "/alive")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if taken.Left.Root != "/dead" {
-		t.Errorf("left by %+v", taken.Left)
+		t.Errorf("Left is %+v", taken.Left)
 	}
 	if err := taken.Release(); err != nil {
 		t.Fatal(err)
 	}
 	if taken, err = lock.Acquire(path, "/alive"); err != nil || taken.Left.Root != "/dead" {
-		t.Fatalf("the next one sees %+v, %v", taken, err)
+		t.Fatalf("the next owner gets %+v, %v", taken, err)
 	}
 	taken.Left = lock.Owner{}
 	if err := taken.Release(); err != nil {
 		t.Fatal(err)
 	}
 	if taken, err = lock.Acquire(path, "/alive"); err != nil || taken.Left.Root != "" {
-		t.Fatalf("after all was settled, the next one sees %+v, %v", taken, err)
+		t.Fatalf("after cleanup, the next owner gets %+v, %v", taken, err)
 	}
 	if err := taken.Release(); err != nil {
 		t.Error(err)

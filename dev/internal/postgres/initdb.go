@@ -32,7 +32,7 @@ func account() (runAs, error) {
 	owner, err := user.Lookup("postgres")
 	if err != nil {
 		if owner, err = user.Lookup("nobody"); err != nil {
-			return runAs{}, fmt.Errorf("PostgreSQL does not run as root, and there is neither a user postgres nor nobody: %w", err)
+			return runAs{}, fmt.Errorf("PostgreSQL does not run as root, and neither of the users postgres and nobody exists: %w", err)
 		}
 	}
 	uid, err := strconv.ParseUint(owner.Uid, 10, 32)

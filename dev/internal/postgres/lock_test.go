@@ -13,9 +13,9 @@ func TestRemoveStaleLockRemovesOnlyWhatKeepsTheServerFromStarting(t *testing.T) 
 		content string
 		removed bool
 	}{
-		"of a stranger that lives":        {strconv.Itoa(os.Getpid()) + "\n/some/where\n", true},
-		"of a server that died":           {"4194305\n", false}, // above the greatest id
-		"of nobody, because it is broken": {"x", false},
+		"of a running process":  {strconv.Itoa(os.Getpid()) + "\n/some/where\n", true},
+		"of a server that died": {"4194305\n", false}, // above the maximum process id
+		"invalid":               {"x", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,6 +51,6 @@ func TestProgramsRefusesDataOfAnotherVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	if bin, err := server.programs(t.Context()); err == nil {
-		t.Errorf("%s takes the data of version 9", bin)
+		t.Errorf("%s accepts the data of version 9", bin)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
-// start runs a server in a folder that only its owner may enter, as a checkout
-// below a private home is.
+// start runs a server in a folder that only its owner may enter, like a checkout below a private
+// home.
 func start(t *testing.T) (postgres.Server, *proc.Child) {
 	t.Helper()
 	if !postgres.Installed() {
@@ -43,7 +43,7 @@ func run(t *testing.T, server postgres.Server) *proc.Child {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = child.Signal(syscall.SIGINT) // gone is as good
+		_ = child.Signal(syscall.SIGINT) // ErrGone is fine
 		<-child.Done()
 	})
 	if err := proc.Poll(ctx, func() bool { return server.Ping(ctx) == nil || !child.Alive() }); err != nil || !child.Alive() {
@@ -83,7 +83,7 @@ func TestProvisionGivesEachRoleItsOwnDatabaseOnly(t *testing.T) {
 		t.Errorf("a role cannot reach its own database: %v", err)
 	}
 	if err := connect(t, server, postgres.Database{Name: "two", Role: "one", Password: one.Password}); err == nil {
-		t.Error("a role reaches the database of another")
+		t.Error("a role reaches another role's database")
 	}
 
 	renewed := one

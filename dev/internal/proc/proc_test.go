@@ -18,7 +18,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
-// sh runs a shell script as a process of ours that ends with the test.
+// sh runs a shell script as a child process that ends with the test.
 func sh(t *testing.T, script string) *proc.Child {
 	t.Helper()
 	path, err := exec.LookPath("sh")
@@ -34,7 +34,7 @@ func sh(t *testing.T, script string) *proc.Child {
 	}
 	t.Cleanup(func() {
 		for _, member := range child.Family() {
-			_ = member.Signal(syscall.SIGKILL) // gone is as good
+			_ = member.Signal(syscall.SIGKILL) // ErrGone is fine
 		}
 		<-child.Done()
 	})
@@ -48,7 +48,7 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-// awaitFamily waits until the process and what it started are n together.
+// awaitFamily waits until the process and its descendants are n processes.
 func awaitFamily(t *testing.T, process proc.Process, n int) []proc.Process {
 	t.Helper()
 	var family []proc.Process
@@ -94,7 +94,7 @@ func TestFamilyOutlivesItsLeader(t *testing.T) {
 	if family[0] != child.Process {
 		t.Errorf("the leader does not come first: %v", family)
 	}
-	var stray proc.Process // the one that left the group, once it is what it shall be
+	var stray proc.Process // the process that left the group, once it runs its own program
 	err := proc.Poll(bounded(t), func() bool {
 		for _, member := range child.Family() {
 			if member.Command() == "sleep 61" {
@@ -121,7 +121,7 @@ func TestFamilyOutlivesItsLeader(t *testing.T) {
 func TestCaptureTellsHowToStartAgain(t *testing.T) {
 	t.Parallel()
 	child := sh(t, "while [ ! -e stop ]; do sleep 0.02; done; exit 3")
-	awaitFamily(t, child.Process, 2) // it runs: while a process is being replaced, it has no environment
+	awaitFamily(t, child.Process, 2) // wait until it runs: during exec, a process has no environment
 	spec, err := child.Capture("the log")
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func TestCaptureTellsHowToStartAgain(t *testing.T) {
 		t.Errorf("ended with %v", child.Err())
 	}
 	if _, err := child.Capture("log"); err == nil {
-		t.Error("the dead was captured")
+		t.Error("a dead process was captured")
 	}
 }
 
@@ -191,7 +191,7 @@ func TestPorts(t *testing.T) {
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	if proc.PortFree(port) {
-		t.Error("a port that is listened on is free")
+		t.Error("an occupied port is reported free")
 	}
 	us := "pid " + strconv.Itoa(os.Getpid()) + " ("
 	if holder := proc.PortHolder(port); !strings.Contains(holder, us) {
@@ -200,13 +200,13 @@ func TestPorts(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// Somebody else may have it by now.
+	// Another process may have the port by now.
 	if holder := proc.PortHolder(port); strings.Contains(holder, us) {
-		t.Errorf("we no longer listen, and it is %q", holder)
+		t.Errorf("after closing, the holder is %q", holder)
 	}
-	const nobodys = 1 // tcpmux, which nothing speaks
+	const nobodys = 1 // tcpmux, which is not used
 	if holder := proc.PortHolder(nobodys); holder != "" {
-		t.Errorf("nobody listens, and it is %q", holder)
+		t.Errorf("the holder of an unused port is %q", holder)
 	}
 }
 

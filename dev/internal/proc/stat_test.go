@@ -18,7 +18,7 @@ func TestParseStat(t *testing.T) {
 	}
 	for _, content := range []string{"", "42 (x)", "42 (x) S 7", "42 (x) S x" + rest[5:]} {
 		if got, err := parseStat(42, content); err == nil {
-			t.Errorf("%q is taken for %+v", content, got)
+			t.Errorf("%q was parsed as %+v", content, got)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func TestListening(t *testing.T) {
 		"a remote port": {connected, 50000},
 	} {
 		if _, _, ok := listening(test.line, test.port); ok {
-			t.Errorf("%s is taken for a listener", name)
+			t.Errorf("%s was parsed as a listener", name)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/redis"
 )
 
-// TestAFullServerEvictsOrRefuses fills a server of each kind beyond its bound.
+// TestAFullServerEvictsOrRefuses fills a server of each kind beyond its limit.
 func TestAFullServerEvictsOrRefuses(t *testing.T) {
 	t.Parallel()
 	binary, err := exec.LookPath("redis-server")
@@ -33,7 +33,7 @@ func TestAFullServerEvictsOrRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			_ = child.Signal(syscall.SIGTERM) // gone is as good
+			_ = child.Signal(syscall.SIGTERM) // ErrGone is fine
 			<-child.Done()
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -33,7 +33,7 @@ func TestServerTakesItsPasswordOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = child.Signal(syscall.SIGTERM) // gone is as good
+		_ = child.Signal(syscall.SIGTERM) // ErrGone is fine
 		<-child.Done()
 	})
 	address := redis.Address(port)

@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// calls are what apps invoke through their sidecars, by callee and caller. An
-// app that is not here is invoked by nobody.
+// calls are the calls through sidecars, by callee and caller. Apps that are not listed are not
+// called.
 var calls = map[string]map[string][]string{
 	"auth-service": {
 		"bill-inquiry-service":   {"GET /.well-known/jwks.json"},
@@ -29,8 +29,7 @@ var calls = map[string]map[string][]string{
 	},
 }
 
-// namespaces are where an environment's apps run, as long as the chart has not
-// put the release's namespace there.
+// namespaces are the namespaces of an environment's apps before the chart replaces them.
 var namespaces = map[string]string{"kubernetes": "phonebill", "azure": "phonebill-prod"}
 
 func TestCallersMayDoWhatTheyDoAndNothingElse(t *testing.T) {
@@ -66,7 +65,7 @@ func allowed(t *testing.T, operations []operation) []string {
 	var all []string
 	for _, o := range operations {
 		if o.Action != "allow" || len(o.HTTPVerb) != 1 || strings.Contains(o.Name, "*") {
-			t.Errorf("not one operation: %+v", o)
+			t.Errorf("want a single operation: %+v", o)
 			continue
 		}
 		all = append(all, o.HTTPVerb[0]+" "+o.Name)
@@ -74,9 +73,8 @@ func allowed(t *testing.T, operations []operation) []string {
 	return all
 }
 
-// TestTheCallsAreThoseOfTheContracts holds the table above to the callees'
-// OpenAPI documents: each of them exists, and none of KOS's endpoints and of the
-// internal routes is called by nobody.
+// TestTheCallsAreThoseOfTheContracts compares the table with the callees' OpenAPI documents: every
+// call exists, and every KOS endpoint and internal route is called.
 func TestTheCallsAreThoseOfTheContracts(t *testing.T) {
 	t.Parallel()
 	for app, callers := range calls {
@@ -94,13 +92,13 @@ func TestTheCallsAreThoseOfTheContracts(t *testing.T) {
 			_, path, _ := strings.Cut(o, " ")
 			internal := strings.HasPrefix(path, "/api/kos/") || strings.HasPrefix(path, "/internal/") || strings.HasPrefix(path, "/.well-known/")
 			if internal && !called[o] && !strings.Contains(path, "/admin/") {
-				t.Errorf("nobody calls %q of %s", o, app)
+				t.Errorf("%q of %s is never called", o, app)
 			}
 		}
 	}
 }
 
-// operationsOf returns the operations of an app's contract: "GET /path".
+// operationsOf returns the operations in an app's contract: "GET /path".
 func operationsOf(t *testing.T, app string) []string {
 	t.Helper()
 	content, err := os.ReadFile(repository(t).Path("apps", app, "api", "openapi.yaml"))

@@ -12,8 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// TestReadmeTellsThePolicies holds the table of resiliency/README.md to the
-// files.
+// TestReadmeTellsThePolicies compares the table of resiliency/README.md with the files.
 func TestReadmeTellsThePolicies(t *testing.T) {
 	t.Parallel()
 	var got []string
@@ -28,8 +27,8 @@ func TestReadmeTellsThePolicies(t *testing.T) {
 	}
 }
 
-// TestPausesAreConstant because the arithmetic takes them so: for an exponential
-// policy, Dapr ignores the duration.
+// TestPausesAreConstant, because the arithmetic assumes it, and Dapr ignores the duration of an
+// exponential policy.
 func TestPausesAreConstant(t *testing.T) {
 	t.Parallel()
 	for name, r := range loadPolicies(t).retries {
@@ -39,9 +38,8 @@ func TestPausesAreConstant(t *testing.T) {
 	}
 }
 
-// TestCallersOutwaitThePolicies compares what the services' code waits for a
-// sidecar with what the sidecar may take: a call that is cut off counts as a
-// failure of what it calls.
+// TestCallersOutwaitThePolicies compares the timeouts of the services' code with the maximum
+// duration in the sidecar: a cancelled call counts as a failure of the callee.
 func TestCallersOutwaitThePolicies(t *testing.T) {
 	t.Parallel()
 	p := loadPolicies(t)
@@ -68,7 +66,7 @@ func TestCallersOutwaitThePolicies(t *testing.T) {
 	}
 }
 
-// TestKOSAnswersInTime: product rule.
+// TestKOSAnswersInTime checks a product rule.
 func TestKOSAnswersInTime(t *testing.T) {
 	t.Parallel()
 	const clientsLimit = 8 * time.Second
@@ -80,14 +78,13 @@ func TestKOSAnswersInTime(t *testing.T) {
 	}
 }
 
-// failover is how long a managed PostgreSQL may take to fail over. Events are not
-// given up meanwhile.
+// failover is the maximum duration of a failover of a managed PostgreSQL. Events must not be given
+// up meanwhile.
 const failover = 2 * time.Minute
 
-// TestMessagesAreNotDeliveredWhileTheyAreTried computes how long a message may be
-// with a sidecar: it waits for a worker, which may have just begun with another
-// one, and is tried. All of that fits into the time after which the broker
-// delivers it again, and the tries outlast a failover.
+// TestMessagesAreNotDeliveredWhileTheyAreTried computes how long a message may stay in a sidecar:
+// it waits for a worker, which may have just started another one, and is tried. That must be below
+// the broker's redelivery timeout, and the tries must outlast a failover.
 func TestMessagesAreNotDeliveredWhileTheyAreTried(t *testing.T) {
 	t.Parallel()
 	p := loadPolicies(t)
@@ -103,7 +100,7 @@ func TestMessagesAreNotDeliveredWhileTheyAreTried(t *testing.T) {
 		redelivered := time.Duration(number(t, broker, "processingTimeout")) * time.Millisecond
 		number(t, broker, "redeliverInterval")
 		for app, topics := range subscriptions(resources) {
-			// A full queue, and a batch as large of each topic that waits for room.
+			// A full queue, and an equally large batch of each topic that waits for it.
 			if ahead := depth * (1 + topics); ahead > workers {
 				t.Errorf("%s: of %d messages that %s may hold, %d have a worker", environment, ahead+workers, app, workers)
 			}
@@ -114,7 +111,7 @@ func TestMessagesAreNotDeliveredWhileTheyAreTried(t *testing.T) {
 	}
 }
 
-// subscriptions returns how many topics each app hears.
+// subscriptions returns the number of topics by subscribing app.
 func subscriptions(resources map[string]resource) map[string]int {
 	topics := make(map[string]int)
 	for _, r := range resources {
@@ -127,8 +124,8 @@ func subscriptions(resources map[string]resource) map[string]int {
 	return topics
 }
 
-// number returns an option that is a plain number: of milliseconds, the component
-// silently takes its default for any other way to write them.
+// number returns an option that is a plain number of milliseconds, because the component silently
+// ignores any other format.
 func number(t *testing.T, r resource, option string) int {
 	t.Helper()
 	n, err := strconv.Atoi(r.option(option))
@@ -138,7 +135,7 @@ func number(t *testing.T, r resource, option string) int {
 	return n
 }
 
-// readText returns the text of a file of the repository.
+// readText returns the contents of a file of the repository.
 func readText(t *testing.T, elem ...string) string {
 	t.Helper()
 	content, err := os.ReadFile(repository(t).Path(elem...))
@@ -148,7 +145,7 @@ func readText(t *testing.T, elem ...string) string {
 	return string(content)
 }
 
-// duration reads a constant of the services' shared code, as in "5 * time.Second".
+// duration parses a constant of the services' shared code, such as "5 * time.Second".
 func duration(t *testing.T, file, constant string) time.Duration {
 	t.Helper()
 	units := map[string]time.Duration{"Millisecond": time.Millisecond, "Second": time.Second}
@@ -164,9 +161,8 @@ func duration(t *testing.T, file, constant string) time.Duration {
 	return time.Duration(n) * units[found[2]]
 }
 
-// TestEndpointsOfKOSAreThoseThatAreCalled: of an HTTPEndpoint, the sidecar keeps
-// one circuit breaker, so each path has one of its own, open to its callers, and
-// the policies of the mock.
+// TestEndpointsOfKOSAreThoseThatAreCalled: the sidecar has one circuit breaker per HTTPEndpoint, so
+// each path has an endpoint of its own, scoped to its callers and with the policies of the mock.
 func TestEndpointsOfKOSAreThoseThatAreCalled(t *testing.T) {
 	t.Parallel()
 	want := make(map[string][]string)
@@ -189,7 +185,7 @@ func TestEndpointsOfKOSAreThoseThatAreCalled(t *testing.T) {
 		}
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("endpoints and who may call them (-want +got):\n%s", diff)
+		t.Errorf("endpoints and scopes (-want +got):\n%s", diff)
 	}
 	if len(addresses) != 1 {
 		t.Errorf("KOS is reached at %v", addresses)

@@ -15,8 +15,7 @@ const (
 	orders = "POST /api/kos/product-change"
 )
 
-// caller returns the sidecar of an app that asks KOS for lines and brings it
-// orders, in production.
+// caller returns the sidecar of an app that calls several KOS endpoints, in production.
 func caller(t *testing.T) sidecar {
 	t.Helper()
 	all := apps(t)
@@ -24,15 +23,15 @@ func caller(t *testing.T) sidecar {
 	return start(t, "azure", all[i])
 }
 
-// TestFailingPathOfKOSStopsNoOther has inquiries fail until their breaker opens,
-// in production, where KOS is no app but HTTPEndpoints. Orders go through.
+// TestFailingPathOfKOSStopsNoOther makes inquiries fail until their breaker opens, in production,
+// where KOS consists of HTTPEndpoints. Orders must succeed.
 func TestFailingPathOfKOSStopsNoOther(t *testing.T) {
 	t.Parallel()
 	s := caller(t)
 	policy := loadPolicies(t).of(t, "kos-product-inquiry").named
 	tries := loadPolicies(t).retries[policy.Retry].MaxRetries + 1
 	if trip := loadPolicies(t).breakers[policy.CircuitBreaker].Trip; trip != "consecutiveFailures >= 5" || tries != 3 {
-		t.Fatalf("the test is made for other policies: %s, %d tries", trip, tries)
+		t.Fatalf("unexpected policies: %s, %d tries", trip, tries)
 	}
 	s.kos.fail(path(lines), status(http.StatusServiceUnavailable))
 	for call, want := range []int{tries, 5 - tries, 0, 0} { // an open breaker ends the tries
@@ -48,11 +47,11 @@ func TestFailingPathOfKOSStopsNoOther(t *testing.T) {
 		t.Errorf("an order: %d %s", code, body)
 	}
 	if n := s.kos.calls(path(orders)); n != 1 {
-		t.Errorf("an order was brought %d times", n)
+		t.Errorf("an order was sent %d times", n)
 	}
 }
 
-// TestKOSIsTriedAsThePoliciesSay counts what reaches KOS behind an HTTPEndpoint.
+// TestKOSIsTriedAsThePoliciesSay counts the calls that reach KOS behind an HTTPEndpoint.
 func TestKOSIsTriedAsThePoliciesSay(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -73,7 +72,7 @@ func TestKOSIsTriedAsThePoliciesSay(t *testing.T) {
 			if n := s.kos.calls(path(orders)); n != test.tries {
 				t.Errorf("tried %d times, want %d", n, test.tries)
 			}
-			const slack = 5 * time.Second // of a machine that others use
+			const slack = 5 * time.Second // for a busy machine
 			if took, longest := time.Since(began), loadPolicies(t).longest(loadPolicies(t).of(t, "kos-product-change")); took > longest+slack {
 				t.Errorf("took %s, longer than %s", took, longest)
 			}

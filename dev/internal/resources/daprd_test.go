@@ -23,15 +23,15 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/secrets"
 )
 
-// sidecar is a daprd with the resources of an environment, on the tests' Redis
-// and with secrets from a file.
+// sidecar is a daprd with the resources of an environment, the tests' Redis, and secrets from a
+// file.
 type sidecar struct {
 	http, grpc int
 	set        secrets.Set
-	kos        *kosServer // behind an environment's HTTPEndpoint, if it has one
+	kos        *kosServer // behind the environment's HTTPEndpoints, if any
 }
 
-// variable returns what `make test` tells about the tests' servers.
+// variable returns a variable of the tests' servers.
 func variable(t *testing.T, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
@@ -93,9 +93,8 @@ func start(t *testing.T, environment string, app runfile.App) sidecar {
 	return s
 }
 
-// testSecrets are new ones, but for the password of the tests' Redis, which is
-// both of them, and the
-// certificate for KOS.
+// testSecrets returns new secrets, with the password of the tests' Redis for both servers and the
+// client certificate for KOS.
 func testSecrets(t *testing.T, path, certificate string) secrets.Set {
 	t.Helper()
 	content, err := json.Marshal(secrets.Set{
@@ -115,9 +114,8 @@ func testSecrets(t *testing.T, path, certificate string) secrets.Set {
 	return set
 }
 
-// rendered copies the components of an environment, with the tests' servers for
-// its own and a test's app-id for the app's. The secret store is always the
-// local one: the others are there in their environments only.
+// rendered copies the components of an environment, with the tests' servers and app id. The secret
+// store is always the local one, because the others exist in their environments only.
 func (s sidecar) rendered(t *testing.T, dir, environment string, app runfile.App) string {
 	t.Helper()
 	folder := filepath.Join(dir, "components")
@@ -162,15 +160,15 @@ func (s sidecar) get(t *testing.T, path string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// Status codes of gRPC.
+// gRPC status codes.
 const (
 	ok               = "0"
 	permissionDenied = "7"
 	unimplemented    = "12"
 )
 
-// call calls a method of Dapr's gRPC API with a message whose first fields are
-// the given texts, and returns the status.
+// call calls a method of Dapr's gRPC API with a message whose first fields are the given texts, and
+// returns the status.
 func (s sidecar) call(t *testing.T, method string, fields ...string) string {
 	t.Helper()
 	var message []byte

@@ -34,8 +34,7 @@ func TestSidecarsGiveTheirAppsWhatTheyAreMeantTo(t *testing.T) {
 	}
 }
 
-// checkComponents expects exactly the components that are scoped to the app, if
-// the sidecar may tell.
+// checkComponents expects exactly the components scoped to the app, if the sidecar serves metadata.
 func (s sidecar) checkComponents(t *testing.T, scoped []resource, tells bool) {
 	t.Helper()
 	status, body := s.get(t, "/v1.0/metadata")
@@ -65,7 +64,7 @@ func (s sidecar) checkComponents(t *testing.T, scoped []resource, tells bool) {
 	}
 }
 
-// checkSecrets expects that the app may read its own secrets and no others.
+// checkSecrets expects that the app may read exactly its own secrets.
 func (s sidecar) checkSecrets(t *testing.T, allowed []string) {
 	t.Helper()
 	for name := range s.set {
@@ -79,7 +78,7 @@ func (s sidecar) checkSecrets(t *testing.T, allowed []string) {
 	}
 }
 
-// checkAPIs expects that the sidecar serves what the app uses and nothing else.
+// checkAPIs expects that the sidecar serves exactly the APIs that the app uses.
 func (s sidecar) checkAPIs(t *testing.T, scoped map[string]resource) {
 	t.Helper()
 	for _, store := range []string{"session-store", "cache-store"} {
@@ -109,10 +108,10 @@ func (s sidecar) checkAPIs(t *testing.T, scoped map[string]resource) {
 	}
 }
 
-// publishers are the apps that publish, and what.
+// publishers are the publishing apps with their topics.
 var publishers = map[string]string{"product-change-service": "product.changed.v1", "auth-service": "user.logged-in.v1"}
 
-// checkTopics expects that the app may publish its own topic and no other.
+// checkTopics expects that the app may publish exactly its own topic.
 func (s sidecar) checkTopics(t *testing.T, app string) {
 	t.Helper()
 	own, others := publishers[app], permissionDenied
@@ -124,7 +123,7 @@ func (s sidecar) checkTopics(t *testing.T, app string) {
 			t.Errorf("publishing to %s answers %s", own, got)
 		}
 	}
-	if got := s.call(t, "PublishEvent", "pubsub", "somebody.elses.v1"); got != others {
+	if got := s.call(t, "PublishEvent", "pubsub", "other.topic.v1"); got != others {
 		t.Errorf("publishing to another topic answers %s, want %s", got, others)
 	}
 }

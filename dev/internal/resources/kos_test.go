@@ -22,21 +22,20 @@ import (
 	"time"
 )
 
-// kosServer stands where an environment's HTTPEndpoints lead to. It answers
-// clients that have its certificate, with what it saw of them.
+// kosServer is the target of an environment's HTTPEndpoints. It answers clients with its
+// certificate, and reports what it saw.
 type kosServer struct {
 	*httptest.Server
 
 	mu      sync.Mutex
 	asked   map[string]int              // by path
-	trouble map[string]http.HandlerFunc // by path: what answers there
+	trouble map[string]http.HandlerFunc // by path: overriding handler
 
-	// clientCertificate is the key and the certificate of its client, in the order
-	// in which Key Vault gives them.
+	// clientCertificate is the key and the certificate of its client, in the order of Key Vault.
 	clientCertificate string
 }
 
-// newKOSServer starts a server whose authority is written to a file.
+// newKOSServer starts a server and writes its CA to a file.
 func newKOSServer(t *testing.T, authorities string) *kosServer {
 	t.Helper()
 	authority := newIdentity(t, nil, "authority")
@@ -54,7 +53,7 @@ func newKOSServer(t *testing.T, authorities string) *kosServer {
 	server := httptest.NewUnstartedServer(stand)
 	server.EnableHTTP2 = true
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: trusted, ClientAuth: tls.RequireAndVerifyClientCert}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // strangers are refused on purpose
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshake errors are expected
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	client := newIdentity(t, &authority, "phonebill")
@@ -75,14 +74,14 @@ func (s *kosServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, "%s by %s over %s", r.URL.Path, r.TLS.PeerCertificates[0].Subject.CommonName, r.Proto)
 }
 
-// fail has a path answered by trouble from now on.
+// fail sets the handler of a path.
 func (s *kosServer) fail(path string, trouble http.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trouble[path] = trouble
 }
 
-// calls returns how often a path was asked for since the last look.
+// calls returns and resets the number of calls of a path.
 func (s *kosServer) calls(path string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,14 +89,14 @@ func (s *kosServer) calls(path string) int {
 	return s.asked[path]
 }
 
-// identity is a key and a certificate for it, as PEM.
+// identity is a key with its certificate, as PEM.
 type identity struct {
 	key, certificate []byte
 	private          *ecdsa.PrivateKey
 	parsed           *x509.Certificate
 }
 
-// newIdentity returns an identity that another one vouches for, or it itself.
+// newIdentity returns an identity signed by another one, or by itself.
 func newIdentity(t *testing.T, by *identity, name string) identity {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -137,7 +136,7 @@ func newIdentity(t *testing.T, by *identity, name string) identity {
 	}
 }
 
-// askKOS sends what a service sends to an endpoint of KOS.
+// askKOS calls an endpoint of KOS as a service does.
 func (s sidecar) askKOS(t *testing.T, operation string) (int, string) {
 	t.Helper()
 	method, path, _ := strings.Cut(operation, " ")
@@ -159,8 +158,8 @@ func (s sidecar) askKOS(t *testing.T, operation string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// checkKOS expects that the app reaches all endpoints of KOS that it calls, by the
-// names that production has for them, by HTTP/2 and as the client that KOS knows.
+// checkKOS expects that the app reaches all endpoints that it calls, by their production names,
+// over HTTP/2 and with the client certificate.
 func (s sidecar) checkKOS(t *testing.T, environment, app string) {
 	t.Helper()
 	if environment != "azure" {
@@ -176,6 +175,6 @@ func (s sidecar) checkKOS(t *testing.T, environment, app string) {
 	if response, err := s.kos.Client().Get(s.kos.URL); err == nil {
 		_, _ = io.Copy(io.Discard, response.Body)
 		_ = response.Body.Close()
-		t.Error("KOS talks to anybody")
+		t.Error("KOS accepts clients without a certificate")
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
-// resource is any Dapr resource, with what we look at of each kind.
+// resource is a Dapr resource with the tested fields of each kind.
 type resource struct {
 	Kind     string
 	Metadata struct{ Name string }
@@ -56,7 +56,7 @@ type resource struct {
 	file string
 }
 
-// resiliency are policies and what they are applied to.
+// resiliency is a file of policies and targets.
 type resiliency struct {
 	Policies struct {
 		Timeouts        map[string]time.Duration
@@ -73,7 +73,7 @@ type secretKeyRef struct{ Name, Key string }
 
 type api struct{ Name, Version, Protocol string }
 
-// accessControl says who may call an app.
+// accessControl lists the callers of an app.
 type accessControl struct {
 	TrustDomain   string `yaml:"trustDomain"`
 	DefaultAction string `yaml:"defaultAction"`
@@ -86,7 +86,7 @@ type accessControl struct {
 	}
 }
 
-// operation is what a caller may do.
+// operation is an allowed operation of a caller.
 type operation struct {
 	Name     string
 	HTTPVerb []string `yaml:"httpVerb"`
@@ -103,8 +103,8 @@ func (r resource) option(name string) string {
 	return ""
 }
 
-// repository is the checkout. Its files are outside of the module, so what a
-// test finds in them must not be taken for the next run's.
+// repository returns the checkout. Reading the variable keeps the test's result out of Go's cache,
+// because the files are outside of the module.
 func repository(t *testing.T) checkout.Checkout {
 	t.Helper()
 	_ = os.Getenv("PHONEBILL_TEST_RUN")
@@ -124,8 +124,8 @@ func apps(t *testing.T) []runfile.App {
 	return file.Apps
 }
 
-// load reads the YAML files of a folder. daprd reads no more than the first
-// document of some kinds, so each file has one.
+// load reads the YAML files of a folder. Each must have one document, because daprd ignores further
+// documents of some kinds.
 func load(t *testing.T, elem ...string) []resource {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(repository(t).Path(elem...), "*.yaml"))

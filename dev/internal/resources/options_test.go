@@ -14,20 +14,20 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ofDapr are options that Dapr itself reads, whatever the component.
+// ofDapr are options that Dapr itself reads for any component.
 var ofDapr = map[string][]string{
 	"state":  {"keyPrefix"},
 	"pubsub": {"publishingScopes", "subscriptionScopes"},
 }
 
-// ofAzure are options of every component that Azure's identities open; the
-// component's own file refers to them as a profile.
+// ofAzure are options for Azure authentication; the component's description refers to them as a
+// profile.
 var ofAzure = []string{"azureAuthMethods", "azureClientId", "azureTenantId"}
 
-// unknown are options that nothing reads, for a reason given beside them.
+// unknown are options that are not read, each with a reason.
 var unknown = map[string][]string{"secretstores.local.file": {"generation"}}
 
-// description is what the components' project says about a component.
+// description is the description of a component in components-contrib.
 type description struct {
 	Type, Name, Version, Status string
 	Metadata                    []option
@@ -47,7 +47,7 @@ type option struct {
 	AllowedValues []string `yaml:"allowedValues"`
 }
 
-// components returns the folder of the components that daprd is built with.
+// components returns the folder of the components module of daprd.
 func components(t *testing.T) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -65,13 +65,13 @@ func components(t *testing.T) string {
 	return module.Dir
 }
 
-// describe reads the description of a component: state.redis is described in
-// state/redis, secretstores.local.file in secretstores/local/file.
+// describe reads the description of a component: that of state.redis is in state/redis, that of
+// secretstores.local.file in secretstores/local/file.
 func describe(t *testing.T, folder, component string) description {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(strings.ReplaceAll(component, ".", "/")), "metadata.yaml"))
 	if err != nil {
-		t.Fatalf("nobody describes %s: %v", component, err)
+		t.Fatalf("%s has no description: %v", component, err)
 	}
 	var d description
 	if err := yaml.Unmarshal(content, &d); err != nil {
@@ -80,12 +80,12 @@ func describe(t *testing.T, folder, component string) description {
 	return d
 }
 
-// options returns the options that a component takes.
+// options returns the options of a component.
 func (d description) options() map[string]option {
 	known := make(map[string]option)
 	for _, p := range slices.Concat(d.BuiltinProfiles, d.AuthenticationProfiles) {
 		for _, o := range p.Metadata {
-			o.Required = false // only of those who come by this way
+			o.Required = false // required for this authentication only
 			known[o.Name] = o
 		}
 		if p.Name == "azuread" {
@@ -106,8 +106,8 @@ func (d description) options() map[string]option {
 	return known
 }
 
-// TestComponentsHaveOptionsThatExist looks at what the schema of a Component
-// leaves open: any name passes there, and is silently ignored.
+// TestComponentsHaveOptionsThatExist: Dapr silently ignores unknown options, and the schema of a
+// Component accepts any.
 func TestComponentsHaveOptionsThatExist(t *testing.T) {
 	t.Parallel()
 	folder := components(t)
@@ -132,7 +132,7 @@ func checkOptions(t *testing.T, name string, r resource, d description) {
 		given[item.Name] = true
 		switch {
 		case !exists:
-			t.Errorf("%s: %s takes no %s", name, r.Spec.Type, item.Name)
+			t.Errorf("%s: %s has no option %s", name, r.Spec.Type, item.Name)
 		case o.Sensitive && item.SecretKeyRef.Name == "":
 			t.Errorf("%s: %s is not from the secret store", name, item.Name)
 		case len(o.AllowedValues) > 0 && !slices.Contains(o.AllowedValues, item.Value):

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// mock is the app that production does not have: the real KOS is there.
+	// mock is the app that production replaces by the real KOS.
 	mock = "kos-mock-service"
-	// kos is what the names of the real one's endpoints begin with.
+	// kos is the prefix of the real KOS's endpoints.
 	kos = "kos-"
 )
 
-// environments are the folders of components, with what is behind each name.
+// environments are the folders of components, with the backend of each name.
 var environments = map[string]map[string]string{
 	"local": {
 		"secret-store": "secretstores.local.file", "session-store": "state.redis", "cache-store": "state.redis", "pubsub": "pubsub.redis",
@@ -29,15 +29,14 @@ var environments = map[string]map[string]string{
 	},
 }
 
-// connection are the options that say where a backend is and how to get in:
-// what an environment is about.
+// connection are the options for location and authentication, which differ between environments.
 var connection = []string{"redisHost", "enableTLS", "secretsFile", "generation", "vaultName", "azureAuthMethods"}
 
-// shape is what must not depend on the environment.
+// shape is the part of a resource that must not depend on the environment.
 type shape struct {
 	Kind, Name string
 	// Of a component.
-	Options     map[string]string // but for those of the connection
+	Options     map[string]string // except connection options
 	Secrets     []secretKeyRef
 	SecretStore string
 	// Of a subscription.
@@ -50,8 +49,7 @@ type shape struct {
 	Scopes []string
 }
 
-// shapeOf returns the shape of r, as it is where production's apps run if
-// production is set.
+// shapeOf returns the shape of r, adapted to production if production is set.
 func shapeOf(r resource, production bool) shape {
 	s := shape{
 		Kind: r.Kind, Name: r.Metadata.Name, Options: make(map[string]string), SecretStore: r.Auth.SecretStore, Scopes: slices.Clone(r.Scopes),
@@ -69,7 +67,7 @@ func shapeOf(r resource, production bool) shape {
 		s.AllowedSecrets = append(s.AllowedSecrets, scope.AllowedSecrets...)
 	}
 	for _, api := range r.Spec.API.Allowed {
-		if api.Name != "metadata" { // it is the Dapr CLI that asks for it
+		if api.Name != "metadata" { // used by the Dapr CLI only
 			s.APIs = append(s.APIs, api.Name+" "+api.Version+" "+api.Protocol)
 		}
 	}
@@ -79,9 +77,8 @@ func shapeOf(r resource, production bool) shape {
 	return s
 }
 
-// shapes returns the shapes of an environment's resources in order. What
-// belongs to the two faces of KOS, the mock and the endpoint, is left out of a
-// comparison with production.
+// shapes returns the sorted shapes of an environment's resources. A comparison with production
+// excludes the mock and the KOS endpoints.
 func shapes(t *testing.T, environment string, production bool) []shape {
 	t.Helper()
 	var all []shape
@@ -105,8 +102,8 @@ func TestEnvironmentsDifferInWhatIsBehindTheNamesOnly(t *testing.T) {
 	}
 }
 
-// TestWhatMayBeEvictedIsOnItsOwn: a Redis evicts by one policy whatever the key,
-// so the caches and what must last are on two of them.
+// TestWhatMayBeEvictedIsOnItsOwn: Redis has one eviction policy for all keys, so caches and durable
+// data are on separate servers.
 func TestWhatMayBeEvictedIsOnItsOwn(t *testing.T) {
 	t.Parallel()
 	for environment := range environments {

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// policies are those of all files of resiliency/, which share their names, and
-// what they are applied to.
+// policies are the policies and targets of all files of resiliency/, which share their names.
 type policies struct {
 	timeouts map[string]time.Duration
 	retries  map[string]retry
@@ -34,7 +33,7 @@ type breaker struct {
 	Trip        string
 }
 
-// target is what calls go to, with the names of its policies.
+// target is a target with the names of its policies.
 type target struct {
 	file, name string
 	named      named
@@ -45,7 +44,7 @@ type named struct {
 	CircuitBreaker string `yaml:"circuitBreaker"`
 }
 
-// inbound is how targets are called whose calls come from a component.
+// inbound marks targets for calls from a component to an app.
 const inbound = " to an app"
 
 func loadPolicies(t *testing.T) policies {
@@ -70,24 +69,23 @@ func loadPolicies(t *testing.T) policies {
 	return p
 }
 
-// longest returns how long a call may take with all its tries.
+// longest returns the maximum duration of a call with all retries.
 func (p policies) longest(t target) time.Duration {
 	again := p.retries[t.named.Retry]
 	return time.Duration(again.MaxRetries+1)*p.timeouts[t.named.Timeout] + time.Duration(again.MaxRetries)*again.Duration
 }
 
-// of returns the target of a name.
+// of returns the target with that name.
 func (p policies) of(t *testing.T, name string) target {
 	t.Helper()
 	i := slices.IndexFunc(p.targets, func(t target) bool { return t.name == name })
 	if i < 0 {
-		t.Fatalf("nothing is said of %s", name)
+		t.Fatalf("no policies for %s", name)
 	}
 	return p.targets[i]
 }
 
-// table returns the rows of README.md about the policies, targets with the same
-// ones together.
+// table returns the rows of README.md, with targets of equal policies in one row.
 func (p policies) table() []string {
 	var rows []string
 	names := map[named][]string{}

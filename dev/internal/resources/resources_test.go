@@ -95,7 +95,7 @@ func TestServicesMayReadTheSecretsTheyName(t *testing.T) {
 		}
 		for _, name := range scopes[0].AllowedSecrets {
 			if set[name] == "" {
-				t.Errorf("%s may read %s, which nobody makes", app.ID, name)
+				t.Errorf("%s may read %s, which is not generated", app.ID, name)
 			}
 			if readers[name] != "" {
 				t.Errorf("both %s and %s may read %s", readers[name], app.ID, name)
@@ -104,7 +104,7 @@ func TestServicesMayReadTheSecretsTheyName(t *testing.T) {
 		}
 		for variable, name := range app.Env {
 			if strings.HasSuffix(variable, "_SECRET") && readers[name] != app.ID {
-				t.Errorf("%s is told to read %s and may not", app.ID, name)
+				t.Errorf("%s needs %s and may not read it", app.ID, name)
 			}
 		}
 	}

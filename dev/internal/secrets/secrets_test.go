@@ -57,11 +57,11 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 func TestMissingSecretsAreAddedAndOthersKept(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secrets.json")
-	if err := os.WriteFile(path, []byte(`{"redis-auth-key":"mine","somebody-elses":"too","database-password-auth":""}`), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(`{"redis-auth-key":"mine","other":"too","database-password-auth":""}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	set := ensure(t, path)
-	if set["redis-auth-key"] != "mine" || set["somebody-elses"] != "too" {
+	if set["redis-auth-key"] != "mine" || set["other"] != "too" {
 		t.Error("a secret was changed")
 	}
 	if set["jwt-signing-key"] == "" || set["database-password-auth"] == "" {

@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// document describes one operation of each rule.
+// document has an operation for each rule.
 const document = `
 openapi: 3.1.0
 info: {title: things, version: "1"}
@@ -120,12 +120,12 @@ func TestRulesThatAreMissingOrWrong(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ old, new, fault string }{
 		"no rule":                       {"x-access: authenticated", "", "GET /things: has no x-access"},
-		"a rule that nobody knows":      {"x-access: BILL_INQUIRY", "x-access: BILL_INQURY", `unknown x-access "BILL_INQURY"`},
+		"unknown rule":                  {"x-access: BILL_INQUIRY", "x-access: BILL_INQURY", `unknown x-access "BILL_INQURY"`},
 		"public with a token":           {"x-access: public\n      security: []", "x-access: public", "is public, but its security says [accessToken]"},
 		"a permission without a token":  {"x-access: public\n", "x-access: BILL_INQUIRY\n", "but its security says []"},
 		"internal without a credential": {"security: [{ partner: [] }]", "security: []", "its security asks for nothing"},
 		"unrouted with a credential":    {"x-access: unrouted\n      security: []", "x-access: unrouted\n      security: [{ partner: [] }]", "its security asks for [partner]"},
-		"a line that nobody owns":       {"x-owned: { line: query.lineNumber }", "", "takes query.lineNumber: x-owned must say { line: query.lineNumber }"},
+		"missing owned line":            {"x-owned: { line: query.lineNumber }", "", "takes query.lineNumber: x-owned must say { line: query.lineNumber }"},
 		"a line in a body":              {"x-owned: { line: body.lineNumber }", "", "takes body.lineNumber"},
 		"a request in a path":           {"x-owned: { request: path.requestId }", "", "takes path.requestId"},
 		"owned, but not there":          {"x-owned: { line: body.lineNumber }", "x-owned: { line: query.lineNumber }", "has no query.lineNumber that names a line"},
@@ -143,7 +143,7 @@ func TestRulesThatAreMissingOrWrong(t *testing.T) {
 	}
 }
 
-// recorder is a test that is told of faults.
+// recorder is a testing.TB that records faults.
 type recorder struct {
 	testing.TB
 
@@ -158,7 +158,7 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.faults = append(r.faults, fmt.Sprintf(format, args...))
 }
 
-// service returns a router for the document that refuses as it should.
+// service returns a router for the document that enforces its rules.
 func service() *mux.Router {
 	answer := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
@@ -187,33 +187,33 @@ func TestParity(t *testing.T) {
 		add      func(r *mux.Router)
 		fault    string // "" for none
 	}{
-		"all is well":                  {document: document},
-		"a route that nobody wrote up": {document, func(r *mux.Router) { r.Handle("/new", ok).Methods(http.MethodGet) }, "GET /new is a route, but not in the document"},
-		"a new method":                 {document, func(r *mux.Router) { r.Handle("/keys", ok).Methods(http.MethodPut) }, "PUT /keys is a route"},
-		"a route for every method":     {document, func(r *mux.Router) { r.Handle("/new", ok) }, "/new takes any method"},
-		"a route for every path":       {document, func(r *mux.Router) { r.Methods(http.MethodGet).Handler(ok) }, "a route has no path"},
-		"described, and not there":     {describing("/gone", "authenticated"), nil, "GET /gone is in the document, but no route"},
-		"described without a rule":     {strings.Replace(document, "x-access: ADMIN", "", 1), nil, "DELETE /users/{userId}: has no x-access"},
-		"no 415":                       {strings.Replace(document, "\"415\":", "\"414\":", 1), nil, "POST /things takes a body, but has no answers 400 and 415"},
-		"415 without what is taken": {strings.Replace(document, "Accept-Encoding:", "Accept-Charset:", 1), nil,
+		"valid":                    {document: document},
+		"undocumented route":       {document, func(r *mux.Router) { r.Handle("/new", ok).Methods(http.MethodGet) }, "GET /new is a route, but not in the document"},
+		"a new method":             {document, func(r *mux.Router) { r.Handle("/keys", ok).Methods(http.MethodPut) }, "PUT /keys is a route"},
+		"a route for every method": {document, func(r *mux.Router) { r.Handle("/new", ok) }, "/new takes any method"},
+		"a route for every path":   {document, func(r *mux.Router) { r.Methods(http.MethodGet).Handler(ok) }, "a route has no path"},
+		"described, and not there": {describing("/gone", "authenticated"), nil, "GET /gone is in the document, but no route"},
+		"described without a rule": {strings.Replace(document, "x-access: ADMIN", "", 1), nil, "DELETE /users/{userId}: has no x-access"},
+		"no 415":                   {strings.Replace(document, "\"415\":", "\"414\":", 1), nil, "POST /things takes a body, but has no answers 400 and 415"},
+		"415 without Accept": {strings.Replace(document, "Accept-Encoding:", "Accept-Charset:", 1), nil,
 			"POST /things has a 415 without the headers Accept and Accept-Encoding"},
 		"parameters without 400": {strings.Replace(document, `{"400": {description: refused}, default:`, "{default:", 1), nil,
 			"GET /things/{requestId} takes parameters, but has no answer 400"},
 		"a preference that is not applied": {strings.Replace(document, "Preference-Applied", "Applied", 1), nil,
 			"POST /things takes Prefer, but its 200 has no Preference-Applied"},
 		"a route that is open": {describing("/open", "authenticated"), func(r *mux.Router) { r.Handle("/open", ok).Methods(http.MethodGet) },
-			"GET /open: is authenticated, but answers 200 to who shows nothing"},
+			"GET /open: is authenticated, but answers 200 without credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			router, told := service(), &recorder{TB: t}
+			router, recorded := service(), &recorder{TB: t}
 			if tc.add != nil {
 				tc.add(router)
 			}
-			access.Parity(told, []byte(tc.document), router)
-			all := strings.Join(told.faults, "\n")
+			access.Parity(recorded, []byte(tc.document), router)
+			all := strings.Join(recorded.faults, "\n")
 			if (all != "") != (tc.fault != "") || !strings.Contains(all, tc.fault) {
-				t.Errorf("told %q, want %q", all, tc.fault)
+				t.Errorf("got %q, want %q", all, tc.fault)
 			}
 		})
 	}

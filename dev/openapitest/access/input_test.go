@@ -8,13 +8,13 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// TestInputFindsHoles holds a service to the document that takes everything.
+// TestInputFindsHoles tests a service that accepts everything.
 func TestInputFindsHoles(t *testing.T) {
 	t.Parallel()
-	told := &recorder{TB: t}
+	recorded := &recorder{TB: t}
 	open := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	access.Input(told, []byte(document), open, func(*http.Request, access.Rule) {})
-	all := strings.Join(told.faults, "\n")
+	access.Input(recorded, []byte(document), open, func(*http.Request, access.Rule) {})
+	all := strings.Join(recorded.faults, "\n")
 	for _, want := range []string{
 		"POST /things, gzip: answered 200", "POST /things, EUC-KR: answered 200", "POST /things, unknown member: answered 200",
 		"POST /things, duplicate lineNumber: answered 200", "POST /things, invalid UTF-8 in note: answered 200",
@@ -23,7 +23,7 @@ func TestInputFindsHoles(t *testing.T) {
 		"GET /keys, OPTIONS: answered 200, want [204]", "POST /login, HEAD: answered 200, want [405]",
 	} {
 		if !strings.Contains(all, want) {
-			t.Errorf("does not say %q", want)
+			t.Errorf("is missing: %q", want)
 		}
 	}
 }
