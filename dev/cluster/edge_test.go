@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TestTheEdgeAnswersInTheEnvelope calls the edge directly, bypassing any ingress controller:
+// TestEdgeAnswersInTheEnvelope calls the edge directly, bypassing any ingress controller:
 // answers of a service, and the edge's own.
-func TestTheEdgeAnswersInTheEnvelope(t *testing.T) {
+func TestEdgeAnswersInTheEnvelope(t *testing.T) {
 	allSettled(t)
 	status, body := send(request(http.MethodGet, address(edge)+"/api/v1/auth/verify", "", ""))
 	failure{http.StatusUnauthorized, ""}.check(t, "a service", status, body)
@@ -29,9 +29,9 @@ func TestTheEdgeAnswersInTheEnvelope(t *testing.T) {
 	failure{http.StatusBadRequest, "INVALID_REQUEST"}.check(t, "no HTTP", status, body)
 }
 
-// TestTheEdgeOutlivesAService removes the pods of a service. The edge answers if the Service
+// TestEdgeSurvivesAServiceOutage removes the pods of a service. The edge answers if the Service
 // refuses connections, and after a timeout if it is silent.
-func TestTheEdgeOutlivesAService(t *testing.T) {
+func TestEdgeSurvivesAServiceOutage(t *testing.T) {
 	allSettled(t)
 	mock := func() (int, string) {
 		return send(request(http.MethodGet, address(edge)+"/api/v1/kos/mock-datas", "", ""))

@@ -14,9 +14,9 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/kos"
 )
 
-// TestAChangedPolicyActs upgrades the system with another policy for KOS calls: pods whose sidecars
+// TestPolicyChangeReplacesPods upgrades the system with another policy for KOS calls: pods whose sidecars
 // use it are replaced and apply it, and no other pod is replaced.
-func TestAChangedPolicyActs(t *testing.T) {
+func TestPolicyChangeReplacesPods(t *testing.T) {
 	allSettled(t)
 	admin := kos.New(address(kosMock), nil)
 	t.Cleanup(func() { _ = admin.CalmDown() })

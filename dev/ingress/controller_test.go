@@ -49,8 +49,8 @@ func startController(t *testing.T, base string) string {
 	return run(t, port, text)
 }
 
-// TestAControllerPassesOnWhatTheEdgeAnswers covers clients that are still sending.
-func TestAControllerPassesOnWhatTheEdgeAnswers(t *testing.T) {
+// TestControllerForwardsTheEdgesAnswers covers clients that are still sending.
+func TestControllerForwardsTheEdgesAnswers(t *testing.T) {
 	t.Parallel()
 	of := edition{name: "dev", timeout: "1s"}
 	base := startController(t, of.start(t, silent(t, "auth-service"), dead(t, "bill-inquiry-service"), app(t, "product-change-service"), app(t, "kos-mock-service")))

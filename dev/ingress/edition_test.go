@@ -197,9 +197,9 @@ func render(t *testing.T, helm, environment string) string {
 	}
 }
 
-// TestAppsLearnWhoTheClientIs: `make run`'s ingress trusts no proxy; the edge trusts the controller
+// TestClientAddressIsForwarded: `make run`'s ingress trusts no proxy; the edge trusts the controller
 // in front of it.
-func TestAppsLearnWhoTheClientIs(t *testing.T) {
+func TestClientAddressIsForwarded(t *testing.T) {
 	t.Parallel()
 	everyEdition(t, func(t *testing.T, of edition) {
 		t.Helper()
@@ -221,8 +221,8 @@ func TestAppsLearnWhoTheClientIs(t *testing.T) {
 	})
 }
 
-// TestTheEdgeIsProbedPastItsRoutes also with all apps down.
-func TestTheEdgeIsProbedPastItsRoutes(t *testing.T) {
+// TestEdgeProbeBypassesRoutes also with all apps down.
+func TestEdgeProbeBypassesRoutes(t *testing.T) {
 	t.Parallel()
 	of := edition{name: "prod"}
 	_, probe := of.startProbed(t, dead(t, "auth-service"), dead(t, "bill-inquiry-service"), dead(t, "product-change-service"))

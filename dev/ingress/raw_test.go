@@ -113,9 +113,9 @@ func testRawRequests(t *testing.T, of edition) {
 	}
 }
 
-// TestOddRequestsReachTheApp sends unusual but valid requests, which the app answers. None of them
+// TestUnusualRequestsReachTheApp sends unusual but valid requests, which the app answers. None of them
 // forwards the client's Host.
-func TestOddRequestsReachTheApp(t *testing.T) {
+func TestUnusualRequestsReachTheApp(t *testing.T) {
 	t.Parallel()
 	everyEdition(t, testOddRequests)
 }

@@ -95,7 +95,7 @@ func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: a.status, Header: header, Body: io.NopCloser(strings.NewReader(a.body))}, nil
 }
 
-func TestTransportTellsAnswersFromTheDocuments(t *testing.T) {
+func TestTransportValidatesAnswers(t *testing.T) {
 	t.Parallel()
 	documents := openapitest.Load(t, []byte(users), []byte(bills))
 	tests := map[string]struct {
@@ -154,7 +154,7 @@ func TestTransportTellsAnswersFromTheDocuments(t *testing.T) {
 	}
 }
 
-func TestTransportPassesOnFailures(t *testing.T) {
+func TestTransportForwardsErrors(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("connection refused")
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/users", http.NoBody)
@@ -166,7 +166,7 @@ func TestTransportPassesOnFailures(t *testing.T) {
 	}
 }
 
-func TestTransportPassesOnABodyThatBreaksOff(t *testing.T) {
+func TestTransportForwardsBrokenBodies(t *testing.T) {
 	t.Parallel()
 	broken := &brokenBody{}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/users", http.NoBody)
@@ -190,7 +190,7 @@ type brokenBody struct{ closed bool }
 func (*brokenBody) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 func (b *brokenBody) Close() error           { b.closed = true; return nil }
 
-func TestLoadRefusesWhatIsNoDocument(t *testing.T) {
+func TestLoadRefusesInvalidDocuments(t *testing.T) {
 	t.Parallel()
 	for name, document := range map[string]string{
 		"not YAML":             "{",

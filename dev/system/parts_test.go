@@ -67,7 +67,7 @@ func worker(t *testing.T, dir string, role Role) proc.Process {
 	return process
 }
 
-func TestDrainStopsFromTheOutsideIn(t *testing.T) {
+func TestDrainOrder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	all := make(parts)
@@ -91,7 +91,7 @@ func TestDrainStopsFromTheOutsideIn(t *testing.T) {
 	}
 }
 
-func TestDrainInAHurryKillsTheStubborn(t *testing.T) {
+func TestCancelledDrainKills(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	stubborn := bash(t, dir, "trap '' TERM; (trap '' TERM; touch ready; while :; do sleep 0.02; done) & wait; wait")
@@ -108,7 +108,7 @@ func TestDrainInAHurryKillsTheStubborn(t *testing.T) {
 	}
 }
 
-func TestDrainWakesWhoeverIsPaused(t *testing.T) {
+func TestDrainResumesPausedParts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	process := worker(t, dir, Redis)
@@ -121,7 +121,7 @@ func TestDrainWakesWhoeverIsPaused(t *testing.T) {
 	}
 }
 
-func TestFindRecognisesWhatARunnerStarted(t *testing.T) {
+func TestFindRecognisesChildrenOfTheRunner(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	runner := bash(t, dir, `

@@ -57,7 +57,7 @@ func portOf(t *testing.T, address string) int {
 	return port
 }
 
-func TestTakenPortsAreNamedWithTheirHolders(t *testing.T) {
+func TestOccupiedPortsAreReported(t *testing.T) {
 	t.Parallel()
 	s := idle(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -82,7 +82,7 @@ func TestTakenPortsAreNamedWithTheirHolders(t *testing.T) {
 	}
 }
 
-func TestReadinessNamesWhatIsMissing(t *testing.T) {
+func TestReadyReportsMissingDependencies(t *testing.T) {
 	t.Parallel()
 	s := idle(t)
 	ready := make(chan struct{})
@@ -119,7 +119,7 @@ func TestReadinessNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestHarm(t *testing.T) {
+func TestKillPauseRestart(t *testing.T) {
 	t.Parallel()
 	s, dir := idle(t), t.TempDir()
 	const role = Role("auth-service")
@@ -179,7 +179,7 @@ func state(t *testing.T, process proc.Process) string {
 	return strings.Fields(string(content[bytes.LastIndexByte(content, ')')+1:]))[0]
 }
 
-func TestWatchReportsADeathOnce(t *testing.T) {
+func TestWatchReportsAnEndOnce(t *testing.T) {
 	t.Parallel()
 	s := idle(t)
 	s.parts[Redis] = bash(t, t.TempDir(), "exec sleep 60")
@@ -238,7 +238,7 @@ func TestLogsOfEarlierStartsAreRemoved(t *testing.T) {
 	}
 }
 
-func TestAppsGetNothingOfOursThatMisleadsThem(t *testing.T) {
+func TestBaseEnvIsFiltered(t *testing.T) {
 	for _, name := range []string{"PGPASSFILE", "PGHOST", "DAPR_API_TOKEN", "APP_API_TOKEN", "DB_HOST"} {
 		t.Setenv(name, "misleading")
 	}
@@ -249,9 +249,9 @@ func TestAppsGetNothingOfOursThatMisleadsThem(t *testing.T) {
 	}
 }
 
-// TestAppsSayWhatTheyDo runs a command of a fake app: its output is printed, and its error output
+// TestRunAppPrintsOutput runs a command of a fake app: its output is printed, and its error output
 // is in the error.
-func TestAppsSayWhatTheyDo(t *testing.T) {
+func TestRunAppPrintsOutput(t *testing.T) {
 	t.Parallel()
 	s := idle(t)
 	var said bytes.Buffer
@@ -273,7 +273,7 @@ func TestAppsSayWhatTheyDo(t *testing.T) {
 	}
 }
 
-func TestCleanSaysWhatItRemoves(t *testing.T) {
+func TestCleanReportsRemovedFiles(t *testing.T) {
 	t.Parallel()
 	s := idle(t)
 	var said bytes.Buffer

@@ -70,7 +70,7 @@ func TestCarryOut(t *testing.T) {
 	}
 }
 
-func TestRefusedTroubleIsTold(t *testing.T) {
+func TestRefusedTroubleIsReported(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
@@ -81,7 +81,7 @@ func TestRefusedTroubleIsTold(t *testing.T) {
 }
 
 // TestMockIsFound reads the checkout's dapr.yaml.
-func TestStandInIsFound(t *testing.T) {
+func TestMockIsFound(t *testing.T) {
 	t.Parallel()
 	if _, err := mock("."); err != nil {
 		t.Error(err)

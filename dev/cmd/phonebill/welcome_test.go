@@ -15,9 +15,9 @@ type page struct{ Apps []runfile.App }
 
 func (page) URL() string { return "http://ingress" }
 
-// TestWelcomeLinesWorkInAPlainShell runs the printed commands with a fake curl that prints its
+// TestWelcomeCommandsWorkInAShell runs the printed commands with a fake curl that prints its
 // arguments.
-func TestWelcomeLinesWorkInAPlainShell(t *testing.T) {
+func TestWelcomeCommandsWorkInAShell(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
 	if err := welcome.Execute(&text, page{Apps: []runfile.App{{ID: "auth-service", Port: 8081}}}); err != nil {

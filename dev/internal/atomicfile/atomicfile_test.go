@@ -8,7 +8,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/atomicfile"
 )
 
-func TestWriteReplacesAFileThatOnlyWeMayRead(t *testing.T) {
+func TestWriteReplacesFileWithMode0600(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, []byte("an older and longer content"), 0o644); err != nil {

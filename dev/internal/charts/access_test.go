@@ -16,7 +16,7 @@ func subject(t *testing.T, binding object) (account, role string) {
 	return account, binding.text("roleRef", "name")
 }
 
-func TestAccountsHaveTheRolesOfTheDesign(t *testing.T) {
+func TestAccountsHaveRequiredRoles(t *testing.T) {
 	t.Parallel()
 	for _, environment := range environments {
 		all := system(t, environment)
@@ -41,7 +41,7 @@ func TestAccountsHaveTheRolesOfTheDesign(t *testing.T) {
 	}
 }
 
-func TestApplicationReadersReadWhatTheDesignSays(t *testing.T) {
+func TestApplicationReaderRules(t *testing.T) {
 	t.Parallel()
 	role := system(t, "prod").find(t, "Role", "application-reader")
 	equal(t, "application-reader", role.at("rules"), any([]any{map[string]any{
@@ -59,7 +59,7 @@ func mayWrite(role object, resource string) bool {
 	})
 }
 
-func TestApplicationWritersWriteApplicationsAndNoRights(t *testing.T) {
+func TestApplicationWriterRules(t *testing.T) {
 	t.Parallel()
 	for _, environment := range environments {
 		all := system(t, environment)

@@ -63,9 +63,9 @@ func pods(all objects) map[string]object {
 	return found
 }
 
-// TestAChangedResourceRollsThePodsThatUseIt changes each Dapr resource separately. A sidecar reads
+// TestResourceChangeReplacesItsPods changes each Dapr resource separately. A sidecar reads
 // its resources at start, so a change must replace exactly the pods that use it.
-func TestAChangedResourceRollsThePodsThatUseIt(t *testing.T) {
+func TestResourceChangeReplacesItsPods(t *testing.T) {
 	t.Parallel()
 	for environment, components := range map[string]string{"local": "kubernetes", "prod": "azure"} {
 		before := pods(system(t, environment))
@@ -128,8 +128,8 @@ func change(t *testing.T, path string) object {
 	return resource
 }
 
-// TestCommentsRollNothing changes comments in Dapr resources.
-func TestCommentsRollNothing(t *testing.T) {
+// TestCommentsReplaceNoPods changes comments in Dapr resources.
+func TestCommentsReplaceNoPods(t *testing.T) {
 	t.Parallel()
 	dir := copied(t)
 	for _, path := range resources(t, "kubernetes") {

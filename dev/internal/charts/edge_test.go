@@ -37,7 +37,7 @@ func directive(t *testing.T, configuration, name string) string {
 	return found[0][1]
 }
 
-func TestTheIngressLeadsToTheEdgeOnly(t *testing.T) {
+func TestIngressRoutesToTheEdgeOnly(t *testing.T) {
 	t.Parallel()
 	for _, name := range published {
 		ingress := system(t, name).find(t, "Ingress", "phonebill")
@@ -52,8 +52,8 @@ func TestTheIngressLeadsToTheEdgeOnly(t *testing.T) {
 	}
 }
 
-// TestTheEdgeRoutesToTheServicesThatAreThere checks the names of their Services.
-func TestTheEdgeRoutesToTheServicesThatAreThere(t *testing.T) {
+// TestEdgeRoutesToExistingServices checks the names of their Services.
+func TestEdgeRoutesToExistingServices(t *testing.T) {
 	t.Parallel()
 	server := regexp.MustCompile(`upstream (\S+) \{\s+server (\S+);`)
 	target := regexp.MustCompile(`proxy_pass http://([a-z-]+)/`)
@@ -80,8 +80,8 @@ var giveUps = map[string]string{
 	"dev": "nginx.ingress.kubernetes.io/proxy-read-timeout", "prod": "appgw.ingress.kubernetes.io/request-timeout",
 }
 
-// TestTheEdgeAnswersBeforeTheController checks that the edge's timeouts and limits apply first.
-func TestTheEdgeAnswersBeforeTheController(t *testing.T) {
+// TestEdgeAnswersBeforeTheController checks that the edge's timeouts and limits apply first.
+func TestEdgeAnswersBeforeTheController(t *testing.T) {
 	t.Parallel()
 	for _, name := range published {
 		annotations := system(t, name).find(t, "Ingress", "phonebill").part("metadata", "annotations")
@@ -107,8 +107,8 @@ func TestTheEdgeAnswersBeforeTheController(t *testing.T) {
 	}, []string{"0", "off"})
 }
 
-// TestTheGatewayFindsTheEdgeAlive checks the answer on the clients' port.
-func TestTheGatewayFindsTheEdgeAlive(t *testing.T) {
+// TestEdgeAnswersTheGatewayProbe checks the answer on the clients' port.
+func TestEdgeAnswersTheGatewayProbe(t *testing.T) {
 	t.Parallel()
 	annotations := system(t, "prod").find(t, "Ingress", "phonebill").part("metadata", "annotations")
 	for name, want := range map[string]string{"path": "/", "port": "8080", "status-codes": "404"} {
@@ -119,8 +119,8 @@ func TestTheGatewayFindsTheEdgeAlive(t *testing.T) {
 	}
 }
 
-// TestServicesBelieveTheEdgeAndTheController checks the trusted proxies.
-func TestServicesBelieveTheEdgeAndTheController(t *testing.T) {
+// TestServicesTrustEdgeAndController checks the trusted proxies.
+func TestServicesTrustEdgeAndController(t *testing.T) {
 	t.Parallel()
 	hops := map[string][]string{
 		"local": {"10.244.0.7"}, "dev": {"10.244.0.7", "10.244.1.8"}, "prod": {"10.244.0.7", "10.0.4.10"},
@@ -140,7 +140,7 @@ func TestServicesBelieveTheEdgeAndTheController(t *testing.T) {
 	}
 }
 
-func TestTheEdgeHasItsPods(t *testing.T) {
+func TestEdgePods(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]int{"local": 2, "dev": 2, "prod": 3} {
 		deployment := system(t, name).find(t, "Deployment", "edge")
@@ -160,9 +160,9 @@ func TestTheEdgeHasItsPods(t *testing.T) {
 	}
 }
 
-// TestTheEdgeEndsWithoutLosingARequest: the edge waits, drains, and is killed only after its
+// TestEdgeDrains: the edge waits, drains, and is killed only after its
 // longest timeout.
-func TestTheEdgeEndsWithoutLosingARequest(t *testing.T) {
+func TestEdgeDrains(t *testing.T) {
 	t.Parallel()
 	command := regexp.MustCompile(`^sleep (\d+); kill -QUIT 1; sleep (\d+)$`)
 	for _, name := range environments {
@@ -182,8 +182,8 @@ func TestTheEdgeEndsWithoutLosingARequest(t *testing.T) {
 	}
 }
 
-// TestTheEdgeWritesToItsVolumeOnly also checks the probe, which bypasses the routes.
-func TestTheEdgeWritesToItsVolumeOnly(t *testing.T) {
+// TestEdgeWritesToItsVolumeOnly also checks the probe, which bypasses the routes.
+func TestEdgeWritesToItsVolumeOnly(t *testing.T) {
 	t.Parallel()
 	for _, name := range environments {
 		container := edgePod(t, name).part("containers", 0)
@@ -198,8 +198,8 @@ func TestTheEdgeWritesToItsVolumeOnly(t *testing.T) {
 	}
 }
 
-// TestAChangedConfigurationRollsTheEdge, because nginx reads it at start only.
-func TestAChangedConfigurationRollsTheEdge(t *testing.T) {
+// TestConfigurationChangeReplacesTheEdge, because nginx reads it at start only.
+func TestConfigurationChangeReplacesTheEdge(t *testing.T) {
 	t.Parallel()
 	sum := func(args ...string) string {
 		return fmt.Sprint(annotations(template(t, "edge", args...).find(t, "Deployment", "edge"))["checksum/configuration"])

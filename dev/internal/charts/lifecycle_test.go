@@ -37,8 +37,8 @@ func source(t *testing.T, file, name string) int {
 // environmentOf returns the variables of a pod's service.
 func environmentOf(pod object) map[string]string { return environment(pod.part("containers", 0)) }
 
-// TestPodsHaveTheTimeToEnd adds up what comes after one another.
-func TestPodsHaveTheTimeToEnd(t *testing.T) {
+// TestTerminationGracePeriods adds up what comes after one another.
+func TestTerminationGracePeriods(t *testing.T) {
 	t.Parallel()
 	stop := source(t, "platform/command.go", "stopTimeout")
 	for _, environment := range environments {
@@ -75,9 +75,9 @@ func TestSidecarsEndAfterTheirServices(t *testing.T) {
 // lookupTTL finds how many seconds a sidecar remembers whom it may call.
 var lookupTTL = regexp.MustCompile(`const resolverCacheTTL = (\d+)\n`)
 
-// TestCalleesOutliveWhatCallersHaveLookedUp adds to it how old an answer of the
+// TestCalleesOutliveResolvedAddresses adds to it how old an answer of the
 // DNS of a cluster may be.
-func TestCalleesOutliveWhatCallersHaveLookedUp(t *testing.T) {
+func TestCalleesOutliveResolvedAddresses(t *testing.T) {
 	t.Parallel()
 	const dns = 5
 	content, err := os.ReadFile(filepath.Join(sources(t, "daprd", "github.com/dapr/dapr"), "pkg", "messaging", "direct_messaging.go"))

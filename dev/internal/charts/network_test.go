@@ -82,7 +82,7 @@ func needed(environment string) []connection {
 	return found
 }
 
-func TestPoliciesLetThroughWhatIsNeeded(t *testing.T) {
+func TestPoliciesAllowNeededConnections(t *testing.T) {
 	t.Parallel()
 	for _, environment := range environments {
 		policies := system(t, environment).of("NetworkPolicy")
@@ -94,7 +94,7 @@ func TestPoliciesLetThroughWhatIsNeeded(t *testing.T) {
 	}
 }
 
-func TestPoliciesStopWhatIsNot(t *testing.T) {
+func TestPoliciesDenyOtherConnections(t *testing.T) {
 	t.Parallel()
 	for _, environment := range environments {
 		policies, here := system(t, environment).of("NetworkPolicy"), surroundings[environment]

@@ -57,7 +57,7 @@ func TestPodsAreRestricted(t *testing.T) {
 	})
 }
 
-func TestPodsHaveNoTokenOfTheAPIByThemselves(t *testing.T) {
+func TestPodsHaveNoAPIToken(t *testing.T) {
 	t.Parallel()
 	everyWorkload(t, func(t *testing.T, where string, w workload) {
 		t.Helper()
@@ -127,7 +127,7 @@ func TestImagesAreNamedExactly(t *testing.T) {
 	}
 }
 
-func TestTheSameImagesRunEverywhere(t *testing.T) {
+func TestImagesAreTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	for _, environment := range environments {
 		for _, deployment := range system(t, environment).of("Deployment") {

@@ -2,9 +2,9 @@ package charts
 
 import "testing"
 
-// TestAPoolerHasAWayPastIt renders a pooler in transaction mode, as on an Azure server, for all
+// TestPoolerHasADirectPort renders a pooler in transaction mode, as on an Azure server, for all
 // services, and checks the direct port.
-func TestAPoolerHasAWayPastIt(t *testing.T) {
+func TestPoolerHasADirectPort(t *testing.T) {
 	t.Parallel()
 	args := append(arguments("prod"), "--set", "global.service.database.pooler=transaction",
 		"--set", "global.service.database.port=6432", "--set", "global.service.database.directPort=5432")

@@ -215,9 +215,9 @@ func (c trial) check(t *testing.T, got float64) {
 	}
 }
 
-// TestQueriesCountWhatTheyAreNamedFor evaluates every query of the charts over samples with
+// TestQueryResults evaluates every query of the charts over samples with
 // Prometheus's engine. A query without samples fails.
-func TestQueriesCountWhatTheyAreNamedFor(t *testing.T) {
+func TestQueryResults(t *testing.T) {
 	t.Parallel()
 	all := trials(t, system(t, "prod").of("ScaledObject"))
 	cases := make([]evaluation, 0, len(all))

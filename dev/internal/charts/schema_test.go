@@ -180,7 +180,7 @@ func closeUp(schema map[string]any) {
 	}
 }
 
-func TestEveryObjectIsWhatItsKindAllows(t *testing.T) {
+func TestEveryObjectMatchesItsSchema(t *testing.T) {
 	t.Parallel()
 	for _, environment := range environments {
 		all := system(t, environment)
@@ -202,8 +202,8 @@ func TestEveryObjectIsWhatItsKindAllows(t *testing.T) {
 	}
 }
 
-// TestTheSchemasAreStrict checks that the test above can fail.
-func TestTheSchemasAreStrict(t *testing.T) {
+// TestSchemasAreStrict checks that the test above can fail.
+func TestSchemasAreStrict(t *testing.T) {
 	t.Parallel()
 	faults := map[string]string{
 		"a field that Deployments do not have": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {replica: 1, selector: {}, template: {}}",

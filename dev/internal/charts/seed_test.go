@@ -54,7 +54,7 @@ func equal(t *testing.T, what string, got, want any) {
 	}
 }
 
-func TestServicesHaveTheResourcesOfTheDesign(t *testing.T) {
+func TestServicesHaveRequiredResources(t *testing.T) {
 	t.Parallel()
 	for name, want := range designs {
 		container := production(t).find(t, "Deployment", name).part("spec", "template", "spec", "containers", 0)
@@ -99,7 +99,7 @@ func utilization(resource string, percent int) any {
 	}}
 }
 
-func TestKEDAScalesProductionByTheSame(t *testing.T) {
+func TestKEDAUsesTheSameMetrics(t *testing.T) {
 	t.Parallel()
 	all := system(t, "prod")
 	for name, want := range designs {
@@ -127,8 +127,8 @@ func trigger(resource, percent string) any {
 	}
 }
 
-// TestUpgradesLeaveTheNumberOfPodsAlone if there is an autoscaler.
-func TestUpgradesLeaveTheNumberOfPodsAlone(t *testing.T) {
+// TestUpgradesKeepTheNumberOfPods if there is an autoscaler.
+func TestUpgradesKeepTheNumberOfPods(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {
 		for mode, want := range map[string]any{"hpa": nil, "keda": nil, "none": max(designs[service].least, 2)} {
@@ -138,7 +138,7 @@ func TestUpgradesLeaveTheNumberOfPodsAlone(t *testing.T) {
 	}
 }
 
-func TestEvictionsLeaveThePodsOfTheDesign(t *testing.T) {
+func TestDisruptionBudgets(t *testing.T) {
 	t.Parallel()
 	for name, want := range designs {
 		budget := production(t).find(t, "PodDisruptionBudget", name)

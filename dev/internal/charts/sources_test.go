@@ -48,8 +48,8 @@ func TestServicesReadEveryVariable(t *testing.T) {
 	}
 }
 
-// TestServicesGetWhatTheyRequire also checks the secrets that variables name.
-func TestServicesGetWhatTheyRequire(t *testing.T) {
+// TestServicesGetRequiredVariables also checks the secrets that variables name.
+func TestServicesGetRequiredVariables(t *testing.T) {
 	t.Parallel()
 	required := regexp.MustCompile(`env:"([A-Z_]+),required`)
 	for _, name := range environments {
@@ -92,8 +92,8 @@ func TestMetricsExist(t *testing.T) {
 	}
 }
 
-// TestMemoryLimitsAreKnownToGo: GOMEMLIMIT is below the container's limit.
-func TestMemoryLimitsAreKnownToGo(t *testing.T) {
+// TestGOMEMLIMITIsBelowTheLimit: GOMEMLIMIT is below the container's limit.
+func TestGOMEMLIMITIsBelowTheLimit(t *testing.T) {
 	t.Parallel()
 	limits := map[string]string{"1Gi": "900MiB", "1.5Gi": "1350MiB", "2Gi": "1800MiB"}
 	for _, name := range environments {

@@ -9,9 +9,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestTheTablesOfValuesAreTrue compares the tables of the README with the comments (`# --`) and
+// TestValuesTablesAreUpToDate compares the tables of the README with the comments (`# --`) and
 // defaults of the values files. With PHONEBILL_UPDATE=1 it writes them.
-func TestTheTablesOfValuesAreTrue(t *testing.T) {
+func TestValuesTablesAreUpToDate(t *testing.T) {
 	t.Parallel()
 	path := repository(t).Path("charts", "README.md")
 	content, err := os.ReadFile(path)
@@ -34,7 +34,7 @@ func TestTheTablesOfValuesAreTrue(t *testing.T) {
 		}
 		return
 	}
-	equal(t, "charts/README.md (PHONEBILL_UPDATE=1 go test -run Tables ./internal/charts writes it)", string(content), want)
+	equal(t, "charts/README.md (PHONEBILL_UPDATE=1 go test -run ValuesTables ./internal/charts writes it)", string(content), want)
 }
 
 // table returns the table of a chart's values, in file order.

@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/console"
 )
 
-func TestChangesAreSaid(t *testing.T) {
+func TestChangesAreReported(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	for name, test := range map[string]struct {

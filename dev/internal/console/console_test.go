@@ -9,7 +9,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/console"
 )
 
-func TestWaitSpeaksOnlyOfWhatTakesTime(t *testing.T) {
+func TestWaitReportsLongOperationsOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder

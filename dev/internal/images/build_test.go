@@ -25,9 +25,9 @@ func here(t *testing.T) checkout.Checkout {
 	return root
 }
 
-// TestTheSameSourcesGiveTheSameBytes builds an app where it is and in another
+// TestBuildsAreReproducible builds an app where it is and in another
 // place, as two people would.
-func TestTheSameSourcesGiveTheSameBytes(t *testing.T) {
+func TestBuildsAreReproducible(t *testing.T) {
 	t.Parallel()
 	const app = "kos-mock-service"
 	here, there := here(t), t.TempDir()

@@ -102,7 +102,7 @@ func ownProgram(t *testing.T) []byte {
 	return program
 }
 
-func TestAnImageSaysWhatItIsAndRunsAsNobody(t *testing.T) {
+func TestImageHasMetadataAndRunsUnprivileged(t *testing.T) {
 	t.Parallel()
 	folder, program := t.TempDir(), ownProgram(t)
 	built, err := builder("").write("auth-service", program, folder)

@@ -51,7 +51,7 @@ func (r repository) head(t *testing.T, version string) Release {
 	return release
 }
 
-func TestAReleaseIsTheLastChangeOfTheApps(t *testing.T) {
+func TestReleaseIsTheLastChangeOfTheApps(t *testing.T) {
 	t.Parallel()
 	r := repository{checkout.Checkout{Root: t.TempDir()}}
 	r.run(t, "init", "-q")
@@ -99,8 +99,8 @@ func TestDigestsAreValues(t *testing.T) {
 	}
 }
 
-// TestTheDockerfileMakesTheSameProgram compares the build flags.
-func TestTheDockerfileMakesTheSameProgram(t *testing.T) {
+// TestDockerfileUsesTheSameFlags compares the build flags.
+func TestDockerfileUsesTheSameFlags(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(here(t).Path("apps", "Dockerfile"))
 	if err != nil {

@@ -31,7 +31,7 @@ func recorded(t *testing.T, status int, answer string) (admin *kos.Admin, asked 
 	return kos.New(server.URL, nil), asked
 }
 
-func TestTroubleIsTold(t *testing.T) {
+func TestTroubleIsSent(t *testing.T) {
 	t.Parallel()
 	for want, trouble := range map[string]kos.Trouble{
 		`{"name":"hang"}`: {Name: kos.Hang},

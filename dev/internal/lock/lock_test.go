@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
-func TestOneHolderAtATime(t *testing.T) {
+func TestLockIsExclusive(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
 	if who := lock.Current(path); who.PID != 0 {
@@ -46,7 +46,7 @@ func TestOneHolderAtATime(t *testing.T) {
 	}
 }
 
-func TestADeadHolderIsRemembered(t *testing.T) {
+func TestDeadOwnerIsReported(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
 	content, err := json.Marshal(lock.Owner{Process: proc.Process{PID: os.Getpid(), Start: 1}, Root: "/dead"})

@@ -62,7 +62,7 @@ func awaitFamily(t *testing.T, process proc.Process, n int) []proc.Process {
 	return family
 }
 
-func TestSignalSparesWhoeverGotTheID(t *testing.T) {
+func TestSignalDoesNotReachReusedIDs(t *testing.T) {
 	t.Parallel()
 	child := sh(t, "exec sleep 60")
 	another := proc.Process{PID: child.PID, Start: child.Start - 1}
@@ -118,7 +118,7 @@ func TestFamilyOutlivesItsLeader(t *testing.T) {
 	}
 }
 
-func TestCaptureTellsHowToStartAgain(t *testing.T) {
+func TestCaptureReturnsSpec(t *testing.T) {
 	t.Parallel()
 	child := sh(t, "while [ ! -e stop ]; do sleep 0.02; done; exit 3")
 	awaitFamily(t, child.Process, 2) // wait until it runs: during exec, a process has no environment

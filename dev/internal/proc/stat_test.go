@@ -23,7 +23,7 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-func TestDeadIsWhoseLastThreadHasEnded(t *testing.T) {
+func TestDeadAfterTheLastThread(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[stat]bool{
 		{state: "S", threads: 4}: false,

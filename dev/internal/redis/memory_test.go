@@ -13,8 +13,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/redis"
 )
 
-// TestAFullServerEvictsOrRefuses fills a server of each kind beyond its limit.
-func TestAFullServerEvictsOrRefuses(t *testing.T) {
+// TestFullServerEvictsOrRefuses fills a server of each kind beyond its limit.
+func TestFullServerEvictsOrRefuses(t *testing.T) {
 	t.Parallel()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {

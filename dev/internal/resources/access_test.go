@@ -32,7 +32,7 @@ var calls = map[string]map[string][]string{
 // namespaces are the namespaces of an environment's apps before the chart replaces them.
 var namespaces = map[string]string{"kubernetes": "phonebill", "azure": "phonebill-prod"}
 
-func TestCallersMayDoWhatTheyDoAndNothingElse(t *testing.T) {
+func TestCallersHaveExactlyTheNeededAccess(t *testing.T) {
 	t.Parallel()
 	for environment, namespace := range namespaces {
 		for _, configuration := range load(t, "components", environment, "configurations") {
@@ -73,9 +73,9 @@ func allowed(t *testing.T, operations []operation) []string {
 	return all
 }
 
-// TestTheCallsAreThoseOfTheContracts compares the table with the callees' OpenAPI documents: every
+// TestCallsMatchTheContracts compares the table with the callees' OpenAPI documents: every
 // call exists, and every KOS endpoint and internal route is called.
-func TestTheCallsAreThoseOfTheContracts(t *testing.T) {
+func TestCallsMatchTheContracts(t *testing.T) {
 	t.Parallel()
 	for app, callers := range calls {
 		offered := operationsOf(t, app)

@@ -12,8 +12,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// TestReadmeTellsThePolicies compares the table of resiliency/README.md with the files.
-func TestReadmeTellsThePolicies(t *testing.T) {
+// TestReadmeMatchesThePolicies compares the table of resiliency/README.md with the files.
+func TestReadmeMatchesThePolicies(t *testing.T) {
 	t.Parallel()
 	var got []string
 	for line := range strings.Lines(readText(t, "resiliency", "README.md")) {
@@ -38,9 +38,9 @@ func TestPausesAreConstant(t *testing.T) {
 	}
 }
 
-// TestCallersOutwaitThePolicies compares the timeouts of the services' code with the maximum
+// TestCallerTimeoutsExceedThePolicies compares the timeouts of the services' code with the maximum
 // duration in the sidecar: a cancelled call counts as a failure of the callee.
-func TestCallersOutwaitThePolicies(t *testing.T) {
+func TestCallerTimeoutsExceedThePolicies(t *testing.T) {
 	t.Parallel()
 	p := loadPolicies(t)
 	bounds := map[string]struct{ file, constant string }{
@@ -53,7 +53,7 @@ func TestCallersOutwaitThePolicies(t *testing.T) {
 		bound, ok := bounds[target.name]
 		switch {
 		case strings.HasSuffix(target.name, inbound):
-			continue // see TestMessagesAreNotDeliveredWhileTheyAreTried
+			continue // see TestRedeliveryExceedsProcessing
 		case !ok:
 			bound.file, bound.constant = "sidecar/invoke.go", "invokeTimeout"
 		}
@@ -82,10 +82,10 @@ func TestKOSAnswersInTime(t *testing.T) {
 // up meanwhile.
 const failover = 2 * time.Minute
 
-// TestMessagesAreNotDeliveredWhileTheyAreTried computes how long a message may stay in a sidecar:
+// TestRedeliveryExceedsProcessing computes how long a message may stay in a sidecar:
 // it waits for a worker, which may have just started another one, and is tried. That must be below
 // the broker's redelivery timeout, and the tries must outlast a failover.
-func TestMessagesAreNotDeliveredWhileTheyAreTried(t *testing.T) {
+func TestRedeliveryExceedsProcessing(t *testing.T) {
 	t.Parallel()
 	p := loadPolicies(t)
 	tried := p.longest(p.of(t, "pubsub"+inbound))
@@ -161,9 +161,9 @@ func duration(t *testing.T, file, constant string) time.Duration {
 	return time.Duration(n) * units[found[2]]
 }
 
-// TestEndpointsOfKOSAreThoseThatAreCalled: the sidecar has one circuit breaker per HTTPEndpoint, so
+// TestKOSEndpointsMatchCalls: the sidecar has one circuit breaker per HTTPEndpoint, so
 // each path has an endpoint of its own, scoped to its callers and with the policies of the mock.
-func TestEndpointsOfKOSAreThoseThatAreCalled(t *testing.T) {
+func TestKOSEndpointsMatchCalls(t *testing.T) {
 	t.Parallel()
 	want := make(map[string][]string)
 	for app, operations := range calls[mock] {

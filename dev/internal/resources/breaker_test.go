@@ -23,9 +23,9 @@ func caller(t *testing.T) sidecar {
 	return start(t, "azure", all[i])
 }
 
-// TestFailingPathOfKOSStopsNoOther makes inquiries fail until their breaker opens, in production,
+// TestFailingKOSPathDoesNotAffectOthers makes inquiries fail until their breaker opens, in production,
 // where KOS consists of HTTPEndpoints. Orders must succeed.
-func TestFailingPathOfKOSStopsNoOther(t *testing.T) {
+func TestFailingKOSPathDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	s := caller(t)
 	policy := loadPolicies(t).of(t, "kos-product-inquiry").named
@@ -51,8 +51,8 @@ func TestFailingPathOfKOSStopsNoOther(t *testing.T) {
 	}
 }
 
-// TestKOSIsTriedAsThePoliciesSay counts the calls that reach KOS behind an HTTPEndpoint.
-func TestKOSIsTriedAsThePoliciesSay(t *testing.T) {
+// TestKOSRetriesFollowThePolicies counts the calls that reach KOS behind an HTTPEndpoint.
+func TestKOSRetriesFollowThePolicies(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		trouble http.HandlerFunc

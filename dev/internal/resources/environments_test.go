@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestSidecarsGiveTheirAppsWhatTheyAreMeantTo(t *testing.T) {
+func TestSidecarsServeTheirApps(t *testing.T) {
 	t.Parallel()
 	for environment := range environments {
 		configurations := byName(load(t, "components", environment, "configurations"))

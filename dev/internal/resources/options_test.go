@@ -106,9 +106,9 @@ func (d description) options() map[string]option {
 	return known
 }
 
-// TestComponentsHaveOptionsThatExist: Dapr silently ignores unknown options, and the schema of a
+// TestComponentOptionsExist: Dapr silently ignores unknown options, and the schema of a
 // Component accepts any.
-func TestComponentsHaveOptionsThatExist(t *testing.T) {
+func TestComponentOptionsExist(t *testing.T) {
 	t.Parallel()
 	folder := components(t)
 	for environment := range environments {

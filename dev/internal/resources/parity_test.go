@@ -92,7 +92,7 @@ func shapes(t *testing.T, environment string, production bool) []shape {
 	return all
 }
 
-func TestEnvironmentsDifferInWhatIsBehindTheNamesOnly(t *testing.T) {
+func TestEnvironmentsDifferInBackendsOnly(t *testing.T) {
 	t.Parallel()
 	for environment := range environments {
 		production := environment == "azure"
@@ -102,9 +102,9 @@ func TestEnvironmentsDifferInWhatIsBehindTheNamesOnly(t *testing.T) {
 	}
 }
 
-// TestWhatMayBeEvictedIsOnItsOwn: Redis has one eviction policy for all keys, so caches and durable
+// TestEvictedDataIsOnASeparateRedis: Redis has one eviction policy for all keys, so caches and durable
 // data are on separate servers.
-func TestWhatMayBeEvictedIsOnItsOwn(t *testing.T) {
+func TestEvictedDataIsOnASeparateRedis(t *testing.T) {
 	t.Parallel()
 	for environment := range environments {
 		components := byName(load(t, "components", environment))

@@ -16,7 +16,7 @@ import (
 // connections.
 const firstEphemeral = 32768
 
-func TestPortsAreDistinctAndTheirOwners(t *testing.T) {
+func TestPortsAreDistinct(t *testing.T) {
 	t.Parallel()
 	used := map[int]string{
 		system.IngressPort: "the ingress", system.PostgresPort: "PostgreSQL", system.RedisPort: "Redis", system.CachePort: "the Redis of the caches",
@@ -31,7 +31,7 @@ func TestPortsAreDistinctAndTheirOwners(t *testing.T) {
 	}
 }
 
-func TestAppsAreWhereTheirNamesSay(t *testing.T) {
+func TestAppFoldersMatchNames(t *testing.T) {
 	t.Parallel()
 	root := repository(t)
 	for _, app := range apps(t) {

@@ -52,7 +52,7 @@ apps:
 	}
 }
 
-func TestLoadRefusesWhatTheCLIChokesOn(t *testing.T) {
+func TestLoadRefusesInvalidTemplates(t *testing.T) {
 	t.Parallel()
 	for name, content := range map[string]string{
 		"no id":    "apps: [{appDirPath: x, env: {A: b}}]",

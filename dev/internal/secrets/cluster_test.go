@@ -34,7 +34,7 @@ func written(t *testing.T, root checkout.Checkout, namespace string) []byte {
 	return out.Bytes()
 }
 
-func TestAClusterGetsASecretForEachName(t *testing.T) {
+func TestWriteClusterWritesASecretForEachName(t *testing.T) {
 	t.Parallel()
 	root := checkout.Checkout{Root: t.TempDir()}
 	got := make(map[string][]string)
@@ -92,8 +92,8 @@ func TestEachNamespaceHasItsOwnSecretsAndKeepsThem(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrittenIsCounted so that the command can say what it made.
-func TestWhatIsWrittenIsCounted(t *testing.T) {
+// TestWrittenCounts so that the command can say what it made.
+func TestWrittenCounts(t *testing.T) {
 	t.Parallel()
 	root := checkout.Checkout{Root: t.TempDir()}
 	apps := []string{"auth-service"}

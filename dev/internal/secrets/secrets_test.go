@@ -76,7 +76,7 @@ func TestMissingSecretsAreAddedAndOthersKept(t *testing.T) {
 	}
 }
 
-func TestABrokenFileIsNamedAndKept(t *testing.T) {
+func TestInvalidFileIsReportedAndKept(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secrets.json")
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {

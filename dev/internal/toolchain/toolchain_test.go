@@ -39,7 +39,7 @@ func pinning(t *testing.T) (Toolchain, Tool) {
 	return Toolchain{Checkout: root, Console: console.New(io.Discard)}, tool
 }
 
-func TestAToolThatIsThereIsUsed(t *testing.T) {
+func TestExistingToolIsUsed(t *testing.T) {
 	tools, tool := pinning(t)
 	onPath, inHome := t.TempDir(), t.TempDir()
 	t.Setenv("HOME", inHome)
@@ -56,7 +56,7 @@ func TestAToolThatIsThereIsUsed(t *testing.T) {
 	}
 }
 
-func TestAToolIsAskedForItsVersionInItsOwnWay(t *testing.T) {
+func TestToolVersionArguments(t *testing.T) {
 	t.Parallel()
 	tools, tool := pinning(t)
 	tool.asked = []string{"version", "--short"}
@@ -78,7 +78,7 @@ func TestSourcesAreThoseOfThePinnedVersion(t *testing.T) {
 	}
 }
 
-func TestAToolOfAnotherVersionIsNotUsed(t *testing.T) {
+func TestToolOfAnotherVersionIsNotUsed(t *testing.T) {
 	tools, tool := pinning(t)
 	onPath := t.TempDir()
 	t.Setenv("PATH", onPath+":"+os.Getenv("PATH"))
@@ -113,7 +113,7 @@ func TestInstallScript(t *testing.T) {
 	}
 }
 
-func TestAFailedBuildSaysWhatTheCompilerSaid(t *testing.T) {
+func TestFailedBuildReportsCompilerOutput(t *testing.T) {
 	t.Parallel()
 	root := checkout.Checkout{Root: t.TempDir()}
 	if err := os.WriteFile(root.Path("go.mod"), []byte("module example.com/x\n\ngo 1.26\n"), 0o600); err != nil {

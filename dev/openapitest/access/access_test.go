@@ -116,7 +116,7 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-func TestRulesThatAreMissingOrWrong(t *testing.T) {
+func TestInvalidRules(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ old, new, fault string }{
 		"no rule":                       {"x-access: authenticated", "", "GET /things: has no x-access"},

@@ -8,8 +8,8 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// TestInputFindsHoles tests a service that accepts everything.
-func TestInputFindsHoles(t *testing.T) {
+// TestInputFindsMissingValidation tests a service that accepts everything.
+func TestInputFindsMissingValidation(t *testing.T) {
 	t.Parallel()
 	recorded := &recorder{TB: t}
 	open := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
