@@ -66,9 +66,11 @@ func TestPermissions(t *testing.T) {
 
 	user := demo(t, "testuser02")
 	for service, want := range map[string]bool{"BILL_INQUIRY": true, "PRODUCT_CHANGE": false} {
-		if got := user.Permission(service).OK(t).Has; got != want {
-			t.Errorf("testuser02 may use %s: %t, want %t", service, got, want)
-		}
+		t.Run(service, func(t *testing.T) {
+			if got := user.Permission(service).OK(t).Has; got != want {
+				t.Errorf("testuser02 may use %s: %t, want %t", service, got, want)
+			}
+		})
 	}
 }
 

@@ -178,10 +178,12 @@ func TestBadHistoryQueries(t *testing.T) {
 		"startDate=" + today + "&endDate=" + yesterday: "startDate", "lineNumber=1": "lineNumber",
 	}
 	for query, field := range tests {
-		failure := c.History(query).Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
-		if failure.Error.Details.FieldErrors[field] == "" {
-			t.Errorf("%s: %s is missing in: %+v", query, field, failure)
-		}
+		t.Run(query, func(t *testing.T) {
+			failure := c.History(query).Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
+			if failure.Error.Details.FieldErrors[field] == "" {
+				t.Errorf("%s: %s is missing in: %+v", query, field, failure)
+			}
+		})
 	}
 	for _, id := range []string{"x", "019a0000-0000-4000-8000-000000000000", strings.Repeat("a", 1000), "..."} {
 		c.Send(api.Request{Method: http.MethodGet, Path: "/api/v1/bills/inquiry/" + id}).Refused(t, http.StatusNotFound, "INQUIRY_NOT_FOUND")
@@ -207,12 +209,14 @@ func TestBadAccounts(t *testing.T) {
 		"bad line":       {func(r *api.Registration) { r.Line = "02-123-4567" }, "lineNumber"},
 	}
 	for name, test := range tests {
-		form := newcomerForm()
-		test.change(&form)
-		failure := anonymous(t).Register(form).Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
-		if failure.Error.Details.FieldErrors[test.field] == "" {
-			t.Errorf("%s: %s is missing in: %+v", name, test.field, failure)
-		}
+		t.Run(name, func(t *testing.T) {
+			form := newcomerForm()
+			test.change(&form)
+			failure := anonymous(t).Register(form).Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
+			if failure.Error.Details.FieldErrors[test.field] == "" {
+				t.Errorf("%s: %s is missing in: %+v", name, test.field, failure)
+			}
+		})
 	}
 	anonymous(t).Login("x", "short").Refused(t, http.StatusBadRequest, "VALIDATION_ERROR")
 }

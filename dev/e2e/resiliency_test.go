@@ -25,25 +25,29 @@ const (
 func TestFaultsOfKOSAreRetried(t *testing.T) {
 	disruptive(t)
 	for _, status := range []int{500, 502, 503, 504} {
-		c := resident(t)
-		behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status, Times: attempts - 1}}})
-		c.see(t, "")
-		if n := billCalls(t, c.Line); n != attempts {
-			t.Errorf("%d twice, then success: KOS was called %d times, want %d", status, n, attempts)
-		}
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			c := resident(t)
+			behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status, Times: attempts - 1}}})
+			c.see(t, "")
+			if n := billCalls(t, c.Line); n != attempts {
+				t.Errorf("%d twice, then success: KOS was called %d times, want %d", status, n, attempts)
+			}
+		})
 	}
 }
 
 func TestRefusalsOfKOSAreNotRetried(t *testing.T) {
 	disruptive(t)
 	for _, status := range []int{400, 404} {
-		c := resident(t)
-		behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status}}})
-		unavailable(t, c.Inquire(c.Line, ""), "KOS_UNAVAILABLE")
-		if n := billCalls(t, c.Line); n != 1 {
-			t.Errorf("%d: KOS was called %d times, want once", status, n)
-		}
-		c.see(t, "") // a success resets the count of failures
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			c := resident(t)
+			behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status}}})
+			unavailable(t, c.Inquire(c.Line, ""), "KOS_UNAVAILABLE")
+			if n := billCalls(t, c.Line); n != 1 {
+				t.Errorf("%d: KOS was called %d times, want once", status, n)
+			}
+			c.see(t, "") // a success resets the count of failures
+		})
 	}
 }
 

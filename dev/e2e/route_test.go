@@ -48,7 +48,9 @@ func TestOtherMethods(t *testing.T) {
 		{Method: http.MethodPatch, Path: "/api/v1/auth/user-info"},
 	}
 	for _, request := range tests {
-		c.Send(request).Refused(t, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED")
+		t.Run(request.Method+" "+request.Path, func(t *testing.T) {
+			c.Send(request).Refused(t, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED")
+		})
 	}
 }
 

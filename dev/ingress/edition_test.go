@@ -227,8 +227,10 @@ func TestEdgeProbeBypassesRoutes(t *testing.T) {
 	of := edition{name: "prod"}
 	_, probe := of.startProbed(t, dead(t, "auth-service"), dead(t, "bill-inquiry-service"), dead(t, "product-change-service"))
 	for path, want := range map[string]int{"/ready": http.StatusNoContent, "/api/v1/auth/x": http.StatusNotFound, "/": http.StatusNotFound} {
-		if response, body := send(t, http.MethodGet, probe, path, ""); response.StatusCode != want {
-			t.Errorf("%s: %d %q, want %d", path, response.StatusCode, body, want)
-		}
+		t.Run(path, func(t *testing.T) {
+			if response, body := send(t, http.MethodGet, probe, path, ""); response.StatusCode != want {
+				t.Errorf("%s: %d %q, want %d", path, response.StatusCode, body, want)
+			}
+		})
 	}
 }

@@ -154,11 +154,13 @@ func testOwnFailures(t *testing.T, of edition) {
 		"a body too large":    {"/api/v1/auth/login", strings.Repeat("x", 1<<20+1), failure{http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE"}},
 		"a path too long":     {"/api/v1/auth/" + strings.Repeat("x", 9000), "", failure{http.StatusRequestURITooLong, "URI_TOO_LONG"}},
 	} {
-		response, body := send(t, http.MethodPost, base, test.path, test.body)
-		test.want.check(t, name, response, body)
-		if retry := response.Header.Get("Retry-After"); (retry != "") != (test.want.status >= 500) {
-			t.Errorf("%s: Retry-After %q", name, retry)
-		}
+		t.Run(name, func(t *testing.T) {
+			response, body := send(t, http.MethodPost, base, test.path, test.body)
+			test.want.check(t, name, response, body)
+			if retry := response.Header.Get("Retry-After"); (retry != "") != (test.want.status >= 500) {
+				t.Errorf("%s: Retry-After %q", name, retry)
+			}
+		})
 	}
 }
 

@@ -136,10 +136,12 @@ func testOddRequests(t *testing.T, of edition) {
 		lines("GET "+path+" HTTP/1.1", "Host: a", "X@Y: b"), lines("GET "+path+" HTTP/1.1", "Host: a", "X"),
 		lines("POST "+path+" HTTP/1.1", "Host: a", "Expect: nonsense", "Content-Length: 0"), lines("FOO "+path+" HTTP/1.1", "Host: a"),
 	} {
-		method, _, _ := strings.Cut(request, " ")
-		response, body := exchange(t, base, request)
-		if want := "auth-service " + method; response.StatusCode != http.StatusOK || body != want {
-			t.Errorf("%.60q: %d %q, want %q", request, response.StatusCode, body, want)
-		}
+		t.Run(strings.TrimSpace(request), func(t *testing.T) {
+			method, _, _ := strings.Cut(request, " ")
+			response, body := exchange(t, base, request)
+			if want := "auth-service " + method; response.StatusCode != http.StatusOK || body != want {
+				t.Errorf("%.60q: %d %q, want %q", request, response.StatusCode, body, want)
+			}
+		})
 	}
 }

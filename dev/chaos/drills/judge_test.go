@@ -216,13 +216,15 @@ func TestReturnedTwice(t *testing.T) {
 		"refused before":     {[]string{refused, refused, waiting, stale}, false},
 	}
 	for name, test := range tests {
-		var newcomer Newcomer
-		for _, kind := range test.got {
-			newcomer.note(traffic.Call{Got: kind, OK: kind == fresh || kind == stale})
-		}
-		if got := newcomer.returnedTwice(); got != test.twice {
-			t.Errorf("%s: %t", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			var newcomer Newcomer
+			for _, kind := range test.got {
+				newcomer.note(traffic.Call{Got: kind, OK: kind == fresh || kind == stale})
+			}
+			if got := newcomer.returnedTwice(); got != test.twice {
+				t.Errorf("%s: %t", name, got)
+			}
+		})
 	}
 	looks := Newcomer{Visits: []traffic.Call{{Asked: thisMonth, Got: waiting}, {Asked: progress, Got: waiting}}}
 	if looks.returnedTwice() {

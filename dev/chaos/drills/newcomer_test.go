@@ -96,12 +96,14 @@ func TestAnswersAreClassified(t *testing.T) {
 			{200, nil, failure("KOS_UNAVAILABLE")}, {200, nil, "<html>"},
 		},
 	} {
-		for _, reply := range replies {
-			p, _ := customer(t, reply)
-			if got := p.visit(thisMonth); got.Got != want {
-				t.Errorf("%v is %s, want %s", reply, got.Got, want)
+		t.Run(want, func(t *testing.T) {
+			for _, reply := range replies {
+				p, _ := customer(t, reply)
+				if got := p.visit(thisMonth); got.Got != want {
+					t.Errorf("%v is %s, want %s", reply, got.Got, want)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -171,9 +173,11 @@ func TestAsyncNewcomerPolls(t *testing.T) {
 func TestPollIntervalFollowsTheEstimate(t *testing.T) {
 	t.Parallel()
 	for seconds, want := range map[int]time.Duration{0: time.Second, 1: time.Second, 10: 5 * time.Second, 600: 20 * time.Second} {
-		if got := estimate(api.Result{EstimatedSeconds: &seconds}); got != want {
-			t.Errorf("%d s: %s, want %s", seconds, got, want)
-		}
+		t.Run(fmt.Sprint(seconds), func(t *testing.T) {
+			if got := estimate(api.Result{EstimatedSeconds: &seconds}); got != want {
+				t.Errorf("%d s: %s, want %s", seconds, got, want)
+			}
+		})
 	}
 	if got := estimate(api.Result{}); got != shortestPoll {
 		t.Errorf("without an estimate: %s", got)

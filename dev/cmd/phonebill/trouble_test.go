@@ -23,15 +23,19 @@ func TestParseTrouble(t *testing.T) {
 			Name: kos.BadLine, Seconds: 120, Line: "010-1234-5678", Endpoints: []string{kos.BillInquiry, kos.Products},
 		},
 	} {
-		got, err := parseTrouble(strings.Fields(text))
-		if diff := cmp.Diff(want, got.Trouble); err != nil || diff != "" {
-			t.Errorf("%s: %v, %s", text, err, diff)
-		}
+		t.Run(text, func(t *testing.T) {
+			got, err := parseTrouble(strings.Fields(text))
+			if diff := cmp.Diff(want, got.Trouble); err != nil || diff != "" {
+				t.Errorf("%s: %v, %s", text, err, diff)
+			}
+		})
 	}
 	for _, text := range []string{"-for=0s", "-for=-1m", "hang"} {
-		if _, err := parseTrouble(strings.Fields(text)); err == nil {
-			t.Errorf("%s: no error", text)
-		}
+		t.Run(text, func(t *testing.T) {
+			if _, err := parseTrouble(strings.Fields(text)); err == nil {
+				t.Errorf("%s: no error", text)
+			}
+		})
 	}
 }
 

@@ -98,14 +98,16 @@ func plural(kind string) string {
 func TestSidecarsReadTheSecretsOfTheirServiceOnly(t *testing.T) {
 	t.Parallel()
 	for _, environment := range []string{"local", "dev"} {
-		all := system(t, environment)
-		for _, service := range services {
-			role := all.find(t, "Role", service+"-secrets")
-			equal(t, environment+": "+service, role.at("rules"), any([]any{map[string]any{
-				"apiGroups": []any{""}, "resources": []any{"secrets"}, "verbs": []any{"get"},
-				"resourceNames": all.secretsOf(t, service),
-			}}))
-		}
+		t.Run(environment, func(t *testing.T) {
+			all := system(t, environment)
+			for _, service := range services {
+				role := all.find(t, "Role", service+"-secrets")
+				equal(t, environment+": "+service, role.at("rules"), any([]any{map[string]any{
+					"apiGroups": []any{""}, "resources": []any{"secrets"}, "verbs": []any{"get"},
+					"resourceNames": all.secretsOf(t, service),
+				}}))
+			}
+		})
 	}
 }
 

@@ -143,20 +143,22 @@ func TestServicesTrustEdgeAndController(t *testing.T) {
 func TestEdgePods(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]int{"local": 2, "dev": 2, "prod": 3} {
-		deployment := system(t, name).find(t, "Deployment", "edge")
-		equal(t, name+": pods", deployment.at("spec", "replicas"), any(want))
-		pod, selector := edgePod(t, name), map[string]any{"matchLabels": map[string]any{"app": "edge"}}
-		spread := map[string]string{"local": "DoNotSchedule", "dev": "ScheduleAnyway", "prod": "DoNotSchedule"}[name]
-		equal(t, name+": over zones", pod.at("topologySpreadConstraints"), any([]any{map[string]any{
-			"topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1, "whenUnsatisfiable": spread,
-			"nodeTaintsPolicy": "Honor", "matchLabelKeys": []any{"pod-template-hash"}, "labelSelector": selector,
-		}}))
-		equal(t, name+": evictions leave", system(t, name).find(t, "PodDisruptionBudget", "edge").at("spec", "minAvailable"), any(want-1))
-		for annotation := range annotations(deployment) {
-			if strings.HasPrefix(annotation, "dapr.io/") {
-				t.Errorf("%s: the edge has %s", name, annotation)
+		t.Run(name, func(t *testing.T) {
+			deployment := system(t, name).find(t, "Deployment", "edge")
+			equal(t, name+": pods", deployment.at("spec", "replicas"), any(want))
+			pod, selector := edgePod(t, name), map[string]any{"matchLabels": map[string]any{"app": "edge"}}
+			spread := map[string]string{"local": "DoNotSchedule", "dev": "ScheduleAnyway", "prod": "DoNotSchedule"}[name]
+			equal(t, name+": over zones", pod.at("topologySpreadConstraints"), any([]any{map[string]any{
+				"topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1, "whenUnsatisfiable": spread,
+				"nodeTaintsPolicy": "Honor", "matchLabelKeys": []any{"pod-template-hash"}, "labelSelector": selector,
+			}}))
+			equal(t, name+": evictions leave", system(t, name).find(t, "PodDisruptionBudget", "edge").at("spec", "minAvailable"), any(want-1))
+			for annotation := range annotations(deployment) {
+				if strings.HasPrefix(annotation, "dapr.io/") {
+					t.Errorf("%s: the edge has %s", name, annotation)
+				}
 			}
-		}
+		})
 	}
 }
 

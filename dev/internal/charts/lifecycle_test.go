@@ -130,9 +130,11 @@ func TestSidecarsKnowTheirServices(t *testing.T) {
 				"api-token-secret": "dapr-api-token-" + service, "app-token-secret": "app-api-token-" + service,
 				"sidecar-seccomp-profile-type": "RuntimeDefault", "metrics-port": "9090",
 			} {
-				if got["dapr.io/"+name] != want {
-					t.Errorf("%s: %s: dapr.io/%s is %v, want %s", environment, w, name, got["dapr.io/"+name], want)
-				}
+				t.Run(name, func(t *testing.T) {
+					if got["dapr.io/"+name] != want {
+						t.Errorf("%s: %s: dapr.io/%s is %v, want %s", environment, w, name, got["dapr.io/"+name], want)
+					}
+				})
 			}
 			all.find(t, "Configuration", service)
 			equal(t, environment+": tokens of "+w.String(), tokens(w.containers()[0]), map[string]any{

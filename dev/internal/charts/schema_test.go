@@ -192,12 +192,14 @@ func TestEveryObjectMatchesItsSchema(t *testing.T) {
 	}
 	for _, service := range services {
 		for _, mode := range []string{"hpa", "keda", "none"} {
-			for _, one := range template(t, service, "--set", "autoscaling.mode="+mode, "--set", "autoscaling.prometheus.address=http://prometheus",
-				"--set", "autoscaling.podMetrics=true", "--set", "placement.hosts=required", "--is-upgrade") {
-				if err := load(t).validate(one); err != nil {
-					t.Errorf("%s with %s: %s: %v", service, mode, one, err)
+			t.Run(mode, func(t *testing.T) {
+				for _, one := range template(t, service, "--set", "autoscaling.mode="+mode, "--set", "autoscaling.prometheus.address=http://prometheus",
+					"--set", "autoscaling.podMetrics=true", "--set", "placement.hosts=required", "--is-upgrade") {
+					if err := load(t).validate(one); err != nil {
+						t.Errorf("%s with %s: %s: %v", service, mode, one, err)
+					}
 				}
-			}
+			})
 		}
 	}
 }

@@ -132,8 +132,10 @@ func TestUpgradesKeepTheNumberOfPods(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {
 		for mode, want := range map[string]any{"hpa": nil, "keda": nil, "none": max(designs[service].least, 2)} {
-			all := template(t, service, "--set", "autoscaling.mode="+mode, "--set", "autoscaling.prometheus.address=http://x", "--set", "replicas="+fmt.Sprint(max(designs[service].least, 2)))
-			equal(t, service+" with "+mode, all.find(t, "Deployment", service).at("spec", "replicas"), want)
+			t.Run(mode, func(t *testing.T) {
+				all := template(t, service, "--set", "autoscaling.mode="+mode, "--set", "autoscaling.prometheus.address=http://x", "--set", "replicas="+fmt.Sprint(max(designs[service].least, 2)))
+				equal(t, service+" with "+mode, all.find(t, "Deployment", service).at("spec", "replicas"), want)
+			})
 		}
 	}
 }

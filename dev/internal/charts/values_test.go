@@ -108,10 +108,12 @@ func TestFaultyValuesAreRefused(t *testing.T) {
 		"database.pooler=transaction":                          "needs database.directPort",
 		"database.pooler=transaction,database.directPort=5432": "lead to the pooler",
 	} {
-		_, err := helm(t, "template", "x", "auth-service", "--kube-version", kubernetes, "--set", fault)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", fault, err)
-		}
+		t.Run(fault, func(t *testing.T) {
+			_, err := helm(t, "template", "x", "auth-service", "--kube-version", kubernetes, "--set", fault)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", fault, err)
+			}
+		})
 	}
 	for fault, want := range map[string]string{
 		"global.components=":                 "global.components is required",
@@ -127,10 +129,12 @@ func TestFaultyValuesAreRefused(t *testing.T) {
 		"edge.image.requireDigest=true":      "edge: image.digest is required",
 		"kos-mock-service.enabled=sometimes": "enabled",
 	} {
-		args := []string{"template", "x", "phonebill", "--kube-version", kubernetes, "--set", "global.components=kubernetes", "--set", fault}
-		if _, err := helm(t, args...); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", fault, err)
-		}
+		t.Run(fault, func(t *testing.T) {
+			args := []string{"template", "x", "phonebill", "--kube-version", kubernetes, "--set", "global.components=kubernetes", "--set", fault}
+			if _, err := helm(t, args...); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", fault, err)
+			}
+		})
 	}
 }
 

@@ -39,13 +39,15 @@ func TestTroubleIsSent(t *testing.T) {
 			Name: kos.BadLine, Endpoints: []string{kos.BillInquiry}, Seconds: 30, Line: "01012345678",
 		},
 	} {
-		admin, asked := recorded(t, http.StatusOK, `{}`)
-		if err := admin.Trouble(trouble); err != nil {
-			t.Error(err)
-		}
-		if diff := cmp.Diff("POST /admin/troubles "+want, *asked); diff != "" {
-			t.Error(diff)
-		}
+		t.Run(want, func(t *testing.T) {
+			admin, asked := recorded(t, http.StatusOK, `{}`)
+			if err := admin.Trouble(trouble); err != nil {
+				t.Error(err)
+			}
+			if diff := cmp.Diff("POST /admin/troubles "+want, *asked); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

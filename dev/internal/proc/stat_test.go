@@ -1,6 +1,9 @@
 package proc
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestParseStat(t *testing.T) {
 	t.Parallel()
@@ -10,16 +13,20 @@ func TestParseStat(t *testing.T) {
 		"spaces":      "42 (tmux: server)" + rest,
 		"parentheses": "42 (a) b (c)" + rest,
 	} {
-		got, err := parseStat(42, content)
-		want := stat{Process: Process{PID: 42, Start: 987654}, parent: 7, group: 42, threads: 1, state: "S"}
-		if err != nil || got != want {
-			t.Errorf("%s: %+v, %v", name, got, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			got, err := parseStat(42, content)
+			want := stat{Process: Process{PID: 42, Start: 987654}, parent: 7, group: 42, threads: 1, state: "S"}
+			if err != nil || got != want {
+				t.Errorf("%s: %+v, %v", name, got, err)
+			}
+		})
 	}
 	for _, content := range []string{"", "42 (x)", "42 (x) S 7", "42 (x) S x" + rest[5:]} {
-		if got, err := parseStat(42, content); err == nil {
-			t.Errorf("%q was parsed as %+v", content, got)
-		}
+		t.Run(content, func(t *testing.T) {
+			if got, err := parseStat(42, content); err == nil {
+				t.Errorf("%q was parsed as %+v", content, got)
+			}
+		})
 	}
 }
 
@@ -33,9 +40,11 @@ func TestDeadAfterTheLastThread(t *testing.T) {
 		{state: "Z", threads: 0}: true,
 		{state: "X"}:             true,
 	} {
-		if got := s.dead(); got != want {
-			t.Errorf("%s with %d threads: dead is %t", s.state, s.threads, got)
-		}
+		t.Run(fmt.Sprint(s.state, s.threads), func(t *testing.T) {
+			if got := s.dead(); got != want {
+				t.Errorf("%s with %d threads: dead is %t", s.state, s.threads, got)
+			}
+		})
 	}
 }
 
@@ -56,8 +65,10 @@ func TestListening(t *testing.T) {
 		"an empty line": {"", 8080},
 		"a remote port": {connected, 50000},
 	} {
-		if _, _, ok := listening(test.line, test.port); ok {
-			t.Errorf("%s was parsed as a listener", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, _, ok := listening(test.line, test.port); ok {
+				t.Errorf("%s was parsed as a listener", name)
+			}
+		})
 	}
 }

@@ -42,9 +42,11 @@ func TestAppFoldersMatchNames(t *testing.T) {
 			"HTTP_ADDR":     {app.Env["HTTP_ADDR"], "127.0.0.1:" + strconv.Itoa(app.Port)},
 			"DB_PORT":       {app.Env["DB_PORT"], strconv.Itoa(system.PostgresPort)},
 		} {
-			if pair[0] != pair[1] {
-				t.Errorf("%s: %s is %q, want %q", app.ID, what, pair[0], pair[1])
-			}
+			t.Run(what, func(t *testing.T) {
+				if pair[0] != pair[1] {
+					t.Errorf("%s: %s is %q, want %q", app.ID, what, pair[0], pair[1])
+				}
+			})
 		}
 	}
 }

@@ -60,8 +60,10 @@ func TestLoadRefusesInvalidTemplates(t *testing.T) {
 		"no env":   "apps: [{appID: x, appDirPath: x}]",
 		"not YAML": "apps: [",
 	} {
-		if _, _, err := load(t, content); err == nil {
-			t.Errorf("%s: no error", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := load(t, content); err == nil {
+				t.Errorf("%s: no error", name)
+			}
+		})
 	}
 }

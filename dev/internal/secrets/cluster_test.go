@@ -86,9 +86,11 @@ func TestEachNamespaceHasItsOwnSecretsAndKeepsThem(t *testing.T) {
 		}
 	}
 	for _, namespace := range []string{"", "../x", "Upper", "a/b", "-a"} {
-		if _, err := secrets.WriteCluster(io.Discard, root, namespace, nil); err == nil {
-			t.Errorf("%q is taken for a namespace", namespace)
-		}
+		t.Run(namespace, func(t *testing.T) {
+			if _, err := secrets.WriteCluster(io.Discard, root, namespace, nil); err == nil {
+				t.Errorf("%q is taken for a namespace", namespace)
+			}
+		})
 	}
 }
 

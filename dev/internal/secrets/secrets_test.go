@@ -137,14 +137,16 @@ func TestKOSKnowsItsClients(t *testing.T) {
 	}
 	var want []client
 	for _, service := range []string{"auth", "bill-inquiry", "product-change"} {
-		var credentials client
-		if err := json.Unmarshal([]byte(set["kos-api-credentials-"+service]), &credentials); err != nil {
-			t.Fatal(err)
-		}
-		if credentials.ClientID != service+"-service" {
-			t.Errorf("%s is %q", service, credentials.ClientID)
-		}
-		want = append(want, credentials)
+		t.Run(service, func(t *testing.T) {
+			var credentials client
+			if err := json.Unmarshal([]byte(set["kos-api-credentials-"+service]), &credentials); err != nil {
+				t.Fatal(err)
+			}
+			if credentials.ClientID != service+"-service" {
+				t.Errorf("%s is %q", service, credentials.ClientID)
+			}
+			want = append(want, credentials)
+		})
 	}
 	if diff := cmp.Diff(want, config.Clients); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -156,13 +158,15 @@ func TestDataKeysetsSealEachForItsService(t *testing.T) {
 	set := ensure(t, filepath.Join(t.TempDir(), "secrets.json"))
 	aeads := map[string]tink.AEAD{}
 	for _, service := range []string{"auth", "bill-inquiry", "product-change"} {
-		handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(strings.NewReader(set["data-keyset-"+service])))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if aeads[service], err = aead.New(handle); err != nil {
-			t.Fatal(err)
-		}
+		t.Run(service, func(t *testing.T) {
+			handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(strings.NewReader(set["data-keyset-"+service])))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if aeads[service], err = aead.New(handle); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	for sealer, one := range aeads {
 		text, err := one.Encrypt([]byte("data"), nil)

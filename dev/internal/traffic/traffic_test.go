@@ -1,6 +1,7 @@
 package traffic_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -16,9 +17,11 @@ func TestQuantile(t *testing.T) {
 	for q, want := range map[float64]time.Duration{
 		0: time.Millisecond, 0.5: 51 * time.Millisecond, 0.99: 100 * time.Millisecond, 1: 100 * time.Millisecond,
 	} {
-		if got := traffic.Quantile(calls, q); got != want {
-			t.Errorf("%v: %s, want %s", q, got, want)
-		}
+		t.Run(fmt.Sprint(q), func(t *testing.T) {
+			if got := traffic.Quantile(calls, q); got != want {
+				t.Errorf("%v: %s, want %s", q, got, want)
+			}
+		})
 	}
 	if got := traffic.Median(nil); got != 0 {
 		t.Errorf("without calls: %s", got)
