@@ -75,8 +75,8 @@ func TestEdgeRoutesToExistingServices(t *testing.T) {
 	}
 }
 
-// giveUps are the controllers' annotations for the timeout in seconds.
-var giveUps = map[string]string{
+// timeoutAnnotations are the controllers' annotations for the timeout in seconds.
+var timeoutAnnotations = map[string]string{
 	"dev": "nginx.ingress.kubernetes.io/proxy-read-timeout", "prod": "appgw.ingress.kubernetes.io/request-timeout",
 }
 
@@ -85,7 +85,7 @@ func TestEdgeAnswersBeforeTheController(t *testing.T) {
 	t.Parallel()
 	for _, name := range published {
 		annotations := system(t, name).find(t, "Ingress", "phonebill").part("metadata", "annotations")
-		patience, err := strconv.Atoi(annotations.text(giveUps[name]))
+		patience, err := strconv.Atoi(annotations.text(timeoutAnnotations[name]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestEdgeAnswersBeforeTheController(t *testing.T) {
 		}
 	}
 	annotations := system(t, "dev").find(t, "Ingress", "phonebill").part("metadata", "annotations")
-	equal(t, "a body has any size for the controller, which keeps none of it", []string{
+	equal(t, "the controller neither limits nor buffers bodies", []string{
 		annotations.text("nginx.ingress.kubernetes.io/proxy-body-size"), annotations.text("nginx.ingress.kubernetes.io/proxy-request-buffering"),
 	}, []string{"0", "off"})
 }

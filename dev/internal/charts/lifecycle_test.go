@@ -12,14 +12,13 @@ import (
 	"time"
 )
 
-// annotations are those of the pods of a Deployment or Job.
+// annotations returns the annotations of the pods of a Deployment or Job.
 func annotations(w object) map[string]any {
 	found, _ := w.at("spec", "template", "metadata", "annotations").(map[string]any)
 	return found
 }
 
-// source returns a number of seconds that the sources of the services give a
-// name.
+// source returns a named number of seconds in the services' sources.
 func source(t *testing.T, file, name string) int {
 	t.Helper()
 	content, err := os.ReadFile(repository(t).Path("apps", "internal", file))
@@ -28,16 +27,16 @@ func source(t *testing.T, file, name string) int {
 	}
 	found := regexp.MustCompile(name + `\s*=\s*(\d+) \* time\.Second`).FindSubmatch(content)
 	if found == nil {
-		t.Fatalf("%s says no %s", file, name)
+		t.Fatalf("%s lacks %s", file, name)
 	}
 	seconds, _ := strconv.Atoi(string(found[1]))
 	return seconds
 }
 
-// environmentOf returns the variables of a pod's service.
+// environmentOf returns the environment variables of a pod's service.
 func environmentOf(pod object) map[string]string { return environment(pod.part("containers", 0)) }
 
-// TestTerminationGracePeriods adds up what comes after one another.
+// TestTerminationGracePeriods adds up the sequential phases.
 func TestTerminationGracePeriods(t *testing.T) {
 	t.Parallel()
 	stop := source(t, "platform/command.go", "stopTimeout")
@@ -72,11 +71,10 @@ func TestSidecarsEndAfterTheirServices(t *testing.T) {
 	}
 }
 
-// lookupTTL finds how many seconds a sidecar remembers whom it may call.
+// lookupTTL matches how many seconds a sidecar caches the addresses of callees.
 var lookupTTL = regexp.MustCompile(`const resolverCacheTTL = (\d+)\n`)
 
-// TestCalleesOutliveResolvedAddresses adds to it how old an answer of the
-// DNS of a cluster may be.
+// TestCalleesOutliveResolvedAddresses adds the maximum age of an answer of the cluster's DNS.
 func TestCalleesOutliveResolvedAddresses(t *testing.T) {
 	t.Parallel()
 	const dns = 5
@@ -86,7 +84,7 @@ func TestCalleesOutliveResolvedAddresses(t *testing.T) {
 	}
 	found := lookupTTL.FindSubmatch(content)
 	if found == nil {
-		t.Fatal("the pinned Dapr does not say for how long a sidecar remembers")
+		t.Fatal("the pinned Dapr lacks resolverCacheTTL")
 	}
 	ttl, _ := strconv.Atoi(string(found[1]))
 	for _, environment := range environments {
@@ -103,7 +101,7 @@ func TestCalleesOutliveResolvedAddresses(t *testing.T) {
 	}
 }
 
-// tokens are the secrets that a container has in its environment.
+// tokens returns the secrets in a container's environment.
 func tokens(container object) map[string]any {
 	found := make(map[string]any)
 	for _, entry := range container.list("env") {

@@ -17,16 +17,16 @@ func TestWaitReportsLongOperationsOnly(t *testing.T) {
 		done := c.Wait("something short", nil)
 		time.Sleep(1900 * time.Millisecond) //nolint:forbidigo // the bubble's clock
 		done()
-		done() // once too often does no harm
+		done() // calling it twice is allowed
 		if out.Len() != 0 {
-			t.Errorf("it said %q", out.String())
+			t.Errorf("output is %q", out.String())
 		}
 		done = c.Wait("something long", func() string { return "on its way" })
 		time.Sleep(20 * time.Second) //nolint:forbidigo // the bubble's clock
 		done()
 		want := "  … something long (2s): on its way\n  … something long (7s): on its way\n  … something long (17s): on its way\n"
 		if out.String() != want {
-			t.Errorf("it said %q, want %q", out.String(), want)
+			t.Errorf("output is %q, want %q", out.String(), want)
 		}
 	})
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 )
 
-// here is the checkout. Its files are outside of the module, so what a test finds
-// in them must not be taken for the next run's.
+// here returns the checkout. Its files are outside of the module, so the result must not be cached
+// by Go.
 func here(t *testing.T) checkout.Checkout {
 	t.Helper()
 	_ = os.Getenv("PHONEBILL_TEST_RUN")
@@ -25,8 +25,7 @@ func here(t *testing.T) checkout.Checkout {
 	return root
 }
 
-// TestBuildsAreReproducible builds an app where it is and in another
-// place, as two people would.
+// TestBuildsAreReproducible builds an app in the checkout and in a copy elsewhere.
 func TestBuildsAreReproducible(t *testing.T) {
 	t.Parallel()
 	const app = "kos-mock-service"
@@ -75,7 +74,7 @@ func contentsOf(t *testing.T, folder string) map[string][]byte {
 	return files
 }
 
-// checkProgram expects a program that needs no other file and knows its version.
+// checkProgram expects a static program with its version.
 func checkProgram(t *testing.T, archive []byte, app string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "image.tar")
@@ -90,19 +89,18 @@ func checkProgram(t *testing.T, archive []byte, app string) {
 	}
 	for _, part := range parsed.Progs {
 		if part.Type == elf.PT_INTERP {
-			t.Error("the program needs a loader")
+			t.Error("the program is not static")
 		}
 	}
 	if !bytes.Contains(program, []byte(release.Version)) {
-		t.Error("the program does not know its version")
+		t.Error("the program lacks its version")
 	}
 	if bytes.Contains(program, []byte(here(t).Root+"/")) {
-		t.Error("the program knows where it was built")
+		t.Error("the program contains its build path")
 	}
 }
 
-// checkBill expects the modules of kos-mock-service, the repository's own among
-// them.
+// checkBill expects the modules of kos-mock-service, including the repository's own.
 func checkBill(t *testing.T, content []byte) {
 	t.Helper()
 	type component struct{ Name, Version, Purl, Type string }
@@ -132,7 +130,7 @@ func checkBill(t *testing.T, content []byte) {
 		}
 	}
 	if listed["stdlib"] == "" || listed["github.com/gorilla/mux"] == "" || listed["github.com/phonebill/phonebill/apps/internal"] != "1.2.3" {
-		t.Errorf("listed are %v", listed)
+		t.Errorf("the SBOM lists %v", listed)
 	}
 	if len(bom.Dependencies) != 1 || len(bom.Dependencies[0].DependsOn) != len(bom.Components) {
 		t.Errorf("dependencies %+v", bom.Dependencies)

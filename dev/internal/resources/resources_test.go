@@ -12,8 +12,7 @@ import (
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// firstEphemeral is where the ports begin that Linux gives to outgoing
-// connections.
+// firstEphemeral is the first port of Linux's default range for outgoing connections.
 const firstEphemeral = 32768
 
 func TestPortsAreDistinct(t *testing.T) {
@@ -24,7 +23,7 @@ func TestPortsAreDistinct(t *testing.T) {
 	for _, app := range apps(t) {
 		for _, port := range app.Ports() {
 			if used[port.Number] != "" || port.Number <= 0 || port.Number >= firstEphemeral {
-				t.Errorf("port %d of %s: taken by %q, or not one to rely on", port.Number, port.Use, used[port.Number])
+				t.Errorf("port %d of %s: used by %q, or in the ephemeral range", port.Number, port.Use, used[port.Number])
 			}
 			used[port.Number] = port.Use
 		}
@@ -62,7 +61,7 @@ func TestComponentsAreScopedAndReachTheLocalServers(t *testing.T) {
 	redis := map[string]string{"session-store": system.RedisAddress, "pubsub": system.RedisAddress, "cache-store": system.CacheAddress}
 	for name, component := range components {
 		if len(component.Scopes) == 0 {
-			t.Errorf("%s is open to every app", name)
+			t.Errorf("%s has no scopes", name)
 		}
 		for _, scope := range component.Scopes {
 			if !slices.ContainsFunc(apps(t), func(app runfile.App) bool { return app.ID == scope }) {
@@ -120,7 +119,7 @@ func TestEveryTargetHasItsPolicies(t *testing.T) {
 	}
 	for _, app := range apps(t) {
 		if !targets[app.ID] {
-			t.Errorf("no policy for calls to %s: Dapr's own would apply", app.ID)
+			t.Errorf("no policy for calls to %s: Dapr's default would apply", app.ID)
 		}
 	}
 	for environment := range environments {
@@ -132,8 +131,8 @@ func TestEveryTargetHasItsPolicies(t *testing.T) {
 	}
 }
 
-// TestPoliciesHaveTheirOwnNames: those of all files share their names, and the
-// last would win.
+// TestPoliciesHaveTheirOwnNames: all files share one namespace, in which the last definition would
+// win.
 func TestPoliciesHaveTheirOwnNames(t *testing.T) {
 	t.Parallel()
 	defined := make(map[string]string)

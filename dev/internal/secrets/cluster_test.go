@@ -14,7 +14,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/secrets"
 )
 
-// kubernetesSecret is a Secret as Kubernetes reads it.
+// kubernetesSecret is a Kubernetes Secret.
 type kubernetesSecret struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind, Type string
@@ -76,7 +76,7 @@ func TestEachNamespaceHasItsOwnSecretsAndKeepsThem(t *testing.T) {
 	root := checkout.Checkout{Root: t.TempDir()}
 	first := written(t, root, "one")
 	if !bytes.Equal(first, written(t, root, "one")) {
-		t.Error("the second time there are others")
+		t.Error("the second time the secrets differ")
 	}
 	another := bytes.ReplaceAll(written(t, root, "two"), []byte("namespace: two"), []byte("namespace: one"))
 	lines := bytes.Split(first, []byte("\n"))
@@ -88,13 +88,13 @@ func TestEachNamespaceHasItsOwnSecretsAndKeepsThem(t *testing.T) {
 	for _, namespace := range []string{"", "../x", "Upper", "a/b", "-a"} {
 		t.Run(namespace, func(t *testing.T) {
 			if _, err := secrets.WriteCluster(io.Discard, root, namespace, nil); err == nil {
-				t.Errorf("%q is taken for a namespace", namespace)
+				t.Errorf("%q was accepted as a namespace", namespace)
 			}
 		})
 	}
 }
 
-// TestWrittenCounts so that the command can say what it made.
+// TestWrittenCounts checks the counts that the command prints.
 func TestWrittenCounts(t *testing.T) {
 	t.Parallel()
 	root := checkout.Checkout{Root: t.TempDir()}

@@ -24,7 +24,7 @@ func TestServersRunUntilTheyAreStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The servers of a checkout of its own, with the tools of this one.
+	// The servers of a temporary checkout, with the tools of this one.
 	root := checkout.Checkout{Root: t.TempDir()}
 	if err := os.CopyFS(root.Path("dev", "tools"), os.DirFS(here.Path("dev", "tools"))); err != nil {
 		t.Fatal(err)
@@ -61,9 +61,9 @@ func TestServersRunUntilTheyAreStopped(t *testing.T) {
 	}
 	if conn, err := pgx.Connect(ctx, variables["PHONEBILL_TEST_POSTGRES_URL"]); err == nil {
 		_ = conn.Close(ctx)
-		t.Error("PostgreSQL still runs")
+		t.Error("PostgreSQL is still running")
 	}
 	if _, err := os.Stat(root.Local("test")); !os.IsNotExist(err) {
-		t.Errorf("the data are still there: %v", err)
+		t.Errorf("the data still exist: %v", err)
 	}
 }

@@ -1,8 +1,7 @@
 #!/bin/sh
-# Installs Debian packages (the arguments) as root, without letting them start
-# their system services: PhoneBill runs its own servers. For as long as this
-# takes, and only where the machine has no policy of its own, a policy-rc.d
-# says that services must not be started.
+# Installs Debian packages (the arguments) as root without starting their system
+# services, because PhoneBill runs its own servers. Unless the machine has a
+# policy-rc.d, a temporary one prevents services from being started.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d

@@ -23,7 +23,7 @@ func program(t *testing.T, path, script string) {
 	}
 }
 
-// pinning returns the toolchain of a new checkout that pins a tool at 1.2.3.
+// pinning returns the toolchain of a temporary checkout that pins a tool at 1.2.3.
 func pinning(t *testing.T) (Toolchain, Tool) {
 	t.Helper()
 	root := checkout.Checkout{Root: t.TempDir()}
@@ -92,8 +92,8 @@ func TestToolOfAnotherVersionIsNotUsed(t *testing.T) {
 	}
 }
 
-// TestInstallScript runs the script with an apt-get that only tells what it is
-// asked. It keeps away from a machine where the script would write a policy.
+// TestInstallScript runs the script with a fake apt-get that prints its arguments. It is skipped on
+// a machine where the script would write a policy.
 func TestInstallScript(t *testing.T) {
 	if _, err := os.Stat("/usr/sbin/policy-rc.d"); err != nil {
 		t.Skip("the script would change this machine")

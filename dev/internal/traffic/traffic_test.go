@@ -36,13 +36,13 @@ func TestSpreadWorkersBeginOneAfterTheOther(t *testing.T) {
 		firsts <- worker
 		return traffic.Call{Start: time.Now()}
 	})
-	for want := range workers { // the first one comes again only after all others have begun
+	for want := range workers { // the first worker calls again only after all others have started
 		if got := <-firsts; got != want {
 			t.Errorf("worker %d calls, want %d", got, want)
 		}
 	}
 	if calls := load.Stop(); len(calls) < workers {
-		t.Errorf("%d calls are remembered", len(calls))
+		t.Errorf("%d calls are recorded", len(calls))
 	}
 }
 
