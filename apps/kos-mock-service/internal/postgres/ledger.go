@@ -18,7 +18,7 @@ var _ behavior.Ledger = (*Store)(nil)
 // clocks of replicas differ. If two concurrent calls match the same scripted step, SKIP LOCKED
 // gives the second call the next one. The rules for troubles are those of behavior.Trouble.
 const admit = `
-WITH stored AS (
+WITH current_behavior AS (
 	SELECT coalesce(b.version, 0) AS version, coalesce(b.override, '{}') AS override, t.trouble
 	FROM (VALUES (@endpoint)) AS asked (endpoint)
 	LEFT JOIN endpoint_behavior b USING (endpoint)
@@ -28,7 +28,7 @@ WITH stored AS (
 ), rules AS (
 	SELECT version, override, trouble IS NOT NULL AS troubled,
 	       coalesce((trouble->>'limitPerMinute')::int, (override->>'limitPerMinute')::int, @limit) AS quota
-	FROM stored
+	FROM current_behavior
 ), used AS (
 	INSERT INTO call_window AS w (client, endpoint, hits, admitted)
 	SELECT @client, @endpoint, ARRAY[@at::timestamptz], true FROM rules WHERE quota > 0
