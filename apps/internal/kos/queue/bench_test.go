@@ -49,7 +49,7 @@ func BenchmarkServed(b *testing.B) {
 		b.Run(fmt.Sprint(waiting), func(b *testing.B) {
 			pool := pgtest.New(b, migrations).Pool
 			q := queue.New(pool, queue.Endpoint{
-				Name: endpoint, Budget: budget.New(pool, "us", endpoint, budget.PerMinute(10_000_000)), Workers: 8, Timeout: 10 * time.Second, GiveUpAfter: time.Hour,
+				Name: endpoint, Budget: budget.New(pool, "us", endpoint, budget.PerMinute(plenty)), Workers: 8, Timeout: 10 * time.Second, GiveUpAfter: time.Hour,
 			})
 			for b.Loop() {
 				enqueueMany(b, pool, waiting)
