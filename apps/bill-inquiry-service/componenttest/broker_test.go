@@ -78,9 +78,9 @@ func (c *customer) plan(replica *world, line string) string {
 	return code
 }
 
-// TestNoReplicaShowsTheOldPlan changes a line's plan at KOS and tells so over
+// TestNoReplicaShowsTheFormerPlan changes a line's plan at KOS and tells so over
 // the broker, to and fro.
-func TestNoReplicaShowsTheOldPlan(t *testing.T) {
+func TestNoReplicaShowsTheFormerPlan(t *testing.T) {
 	t.Parallel()
 	replicas := newReplicas(t)
 	plans := []string{"5G-PREMIUM-001", "5G-STANDARD-001", "LTE-PREMIUM-001", "LTE-BASIC-001"}

@@ -25,7 +25,7 @@ func newLimited(t *testing.T, environ ...string) *world {
 	return w
 }
 
-func TestAnOlderAnswerWithinASecond(t *testing.T) {
+func TestStaleBillWithinASecond(t *testing.T) {
 	t.Parallel()
 	w := newLimited(t)
 	own := lines(2)
@@ -68,12 +68,12 @@ func (c *customer) forgetLine(line string) {
 		}
 	}
 	old.AsOf = old.AsOf.Add(-time.Hour)
-	if err := archive.Keep(w.t.Context(), old); err != nil {
+	if err := archive.Store(w.t.Context(), old); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func TestAnOpenBreakerIsAnsweredAtOnce(t *testing.T) {
+func TestOpenBreakerIsAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	w.kos.Behave("bill-inquiry", map[string]any{"outageSeconds": 600})
@@ -104,7 +104,7 @@ func TestAnOpenBreakerIsAnsweredAtOnce(t *testing.T) {
 	}
 }
 
-func TestKOSsNoIsKeptForAMoment(t *testing.T) {
+func TestNegativeAnswerIsCachedBriefly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	const unknown = "01099990000"
@@ -129,9 +129,9 @@ func TestKOSsNoIsKeptForAMoment(t *testing.T) {
 	}
 }
 
-// TestKOSLowersItsLimit has KOS allow much less than was agreed, and then what
+// TestLoweredRateLimitOfKOS has KOS allow much less than was agreed, and then what
 // was agreed again.
-func TestKOSLowersItsLimit(t *testing.T) {
+func TestLoweredRateLimitOfKOS(t *testing.T) {
 	t.Parallel()
 	w, opts := prepare(t, daprtest.RedisState)
 	w.environ = []string{"KOS_BILL_INQUIRY_PER_MINUTE=480"}

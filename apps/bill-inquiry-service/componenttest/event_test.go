@@ -7,9 +7,9 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 )
 
-// TestEveryReplicaForgetsAChangedLine has the event reach one of two replicas,
+// TestPlanChangeInvalidatesOnEveryReplica has the event reach one of two replicas,
 // as a broker would.
-func TestEveryReplicaForgetsAChangedLine(t *testing.T) {
+func TestPlanChangeInvalidatesOnEveryReplica(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	other := *w

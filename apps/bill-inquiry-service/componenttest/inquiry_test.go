@@ -25,9 +25,9 @@ func lastMonth() string {
 	return string(bill.MonthOf(now.AddDate(0, 0, -now.Day())))
 }
 
-// TestABillCostsOneCall runs with each state store: which one it is must make
+// TestBillCostsOneCall runs with each state store: which one it is must make
 // no difference to the service.
-func TestABillCostsOneCall(t *testing.T) {
+func TestBillCostsOneCall(t *testing.T) {
 	t.Parallel()
 	for name, store := range map[string]stateStore{"redis": daprtest.RedisState, "sqlite": daprtest.SQLiteState} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func (w *world) expectCalls(want int, what string) {
 	}
 }
 
-func TestAFinalMonthOutlivesTheCaches(t *testing.T) {
+func TestFinalMonthIsServedFromTheArchive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.MemoryState)
 	c := w.login(line)
@@ -104,7 +104,7 @@ func TestAFinalMonthOutlivesTheCaches(t *testing.T) {
 	w.expectCalls(1, "a final month")
 }
 
-func TestHistoryHasWhatWasAsked(t *testing.T) {
+func TestHistoryRecordsInquiries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	c := w.login(line)
@@ -187,7 +187,7 @@ func (w *world) forgetCaches() {
 	w.start()
 }
 
-func TestCacheOutageFailsNobody(t *testing.T) {
+func TestCacheOutageFailsNoInquiry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	c := w.login(line)

@@ -63,7 +63,7 @@ func kill(t *testing.T, process *exec.Cmd) {
 // A replica is killed while KOS answers it a question: the inquiry is not lost,
 // and another replica has KOS asked once more when the lease of the dead one has
 // ended.
-func TestAKilledReplicasInquiryIsAnsweredByAnother(t *testing.T) {
+func TestInquiryOfAKilledReplicaIsReclaimed(t *testing.T) {
 	t.Parallel()
 	shared, opts := prepare(t, daprtest.RedisState)
 	dying, survivor := *shared, *shared

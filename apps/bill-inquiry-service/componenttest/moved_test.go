@@ -12,10 +12,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-// TestALineThatMovesIsItsNewCustomersAlone has KOS give a line to another
+// TestMovedLineShowsNothingOfItsNewCustomer has KOS give a line to another
 // customer, of whom nothing may come to be known here while only the former one
 // asks.
-func TestALineThatMovesIsItsNewCustomersAlone(t *testing.T) {
+func TestMovedLineShowsNothingOfItsNewCustomer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	c := w.login(line)

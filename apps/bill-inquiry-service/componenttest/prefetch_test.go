@@ -10,7 +10,7 @@ import (
 )
 
 // A line may be opened between the login and the first question.
-func TestWhatALoginFindsMissingIsAskedForAgain(t *testing.T) {
+func TestRefusalOfAPrefetchIsNotCached(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	const unknown = "01099990001"
@@ -32,8 +32,8 @@ func TestWhatALoginFindsMissingIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// TestALoginWarmsTheFirstClick has the event come as the sidecar delivers it.
-func TestALoginWarmsTheFirstClick(t *testing.T) {
+// TestLoginEventPrefetches has the event come as the sidecar delivers it.
+func TestLoginEventPrefetches(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	own := lines(1)[0]

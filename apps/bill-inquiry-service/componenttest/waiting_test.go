@@ -154,7 +154,7 @@ func (w *world) count(sql string) (n int) {
 	return n
 }
 
-func TestAsynchronousInquiriesThroughAFullLine(t *testing.T) {
+func TestAsynchronousInquiriesThroughAFullQueue(t *testing.T) {
 	t.Parallel()
 	w := newLimited(t, "INQUIRY_QUEUE_LIMIT=3")
 	own := lines(6)

@@ -28,10 +28,10 @@ func (w *world) metric(name string) (sum float64) {
 	return sum
 }
 
-// TestAWarmInquiryCostsNothingButItsHistory pins what makes it fast: with its
+// TestWarmInquiryCostsOnlyItsHistoryRow pins what makes it fast: with its
 // token, session and bill known, it needs no sidecar, and of the database only
 // its share of a commit.
-func TestAWarmInquiryCostsNothingButItsHistory(t *testing.T) {
+func TestWarmInquiryCostsOnlyItsHistoryRow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	c := w.login(line)
@@ -65,7 +65,7 @@ func TestAWarmInquiryCostsNothingButItsHistory(t *testing.T) {
 	w.dapr.Restart()
 }
 
-func TestASlowDatabaseDelaysNoInquiry(t *testing.T) {
+func TestSlowDatabaseDelaysNoInquiry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	c := w.login(line)

@@ -36,7 +36,7 @@ func (c *cache) Bill(ctx context.Context, sub bill.Subscription, month bill.Mont
 	if ok && time.Now().Before(known.until) {
 		return known.value, nil
 	}
-	return c.RenewBill(ctx, sub, month, load)
+	return c.RefreshBill(ctx, sub, month, load)
 }
 
 func (c *cache) Customer(ctx context.Context, sub bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
@@ -46,10 +46,10 @@ func (c *cache) Customer(ctx context.Context, sub bill.Subscription, load bill.L
 	if ok && time.Now().Before(known.until) {
 		return known.value, nil
 	}
-	return c.RenewCustomer(ctx, sub, load)
+	return c.RefreshCustomer(ctx, sub, load)
 }
 
-func (c *cache) RenewBill(ctx context.Context, sub bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+func (c *cache) RefreshBill(ctx context.Context, sub bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
 	got, err := load(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,7 +59,7 @@ func (c *cache) RenewBill(ctx context.Context, sub bill.Subscription, month bill
 	return got, err
 }
 
-func (c *cache) RenewCustomer(ctx context.Context, sub bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
+func (c *cache) RefreshCustomer(ctx context.Context, sub bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
 	got, err := load(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,7 +69,7 @@ func (c *cache) RenewCustomer(ctx context.Context, sub bill.Subscription, load b
 	return got, err
 }
 
-func (c *cache) Knows(_ context.Context, sub bill.Subscription, month bill.Month) bool {
+func (c *cache) Has(_ context.Context, sub bill.Subscription, month bill.Month) bool {
 	s := bill.Subject{Line: sub.Line, Month: month}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -80,6 +80,6 @@ func (c *cache) Knows(_ context.Context, sub bill.Subscription, month bill.Month
 }
 
 func (*cache) Invalidate(context.Context, bill.Subscription, ...bill.Month) error { return nil }
-func (*cache) ForgetSubscription(bill.Subscription, ...bill.Month)                {}
-func (*cache) Forget(msisdn.Number, ...bill.Month)                                {}
+func (*cache) EvictSubscription(bill.Subscription, ...bill.Month)                 {}
+func (*cache) EvictLine(msisdn.Number, ...bill.Month)                             {}
 func (*cache) Listening(bool)                                                     {}

@@ -162,13 +162,13 @@ func digits(n int) string {
 // run lets a customer visit the service.
 func (w *world) run(v visit, d *day) {
 	if v.prefers {
-		time.AfterFunc(delivery, func() { _ = w.ahead.LoggedIn(context.Background(), holder.ID, []msisdn.Number{v.line}) })
+		time.AfterFunc(delivery, func() { _ = w.prefetcher.LoggedIn(context.Background(), holder.ID, []msisdn.Number{v.line}) })
 	}
-	asker := bill.Asker{UserID: string(v.line), CustomerID: holder.ID, Lines: []msisdn.Number{v.line}}
+	caller := bill.Caller{UserID: string(v.line), CustomerID: holder.ID, Lines: []msisdn.Number{v.line}}
 	for i, month := range v.months {
 		pass(v.thinks[i])
 		start := time.Now()
-		got, err := w.use.Inquire(context.Background(), asker, bill.Subject{Line: v.line, Month: month}, false)
+		got, err := w.use.Inquire(context.Background(), caller, bill.Subject{Line: v.line, Month: month}, false)
 		d.note(time.Since(start), got, err)
 	}
 }
@@ -182,7 +182,7 @@ func (w *world) remember(t *testing.T, p population) {
 			continue
 		}
 		for _, month := range months[2:] {
-			if err := w.archive.Keep(t.Context(), bill.Bill{Line: number(i), Month: month, Final: true, Customer: holder}); err != nil {
+			if err := w.archive.Store(t.Context(), bill.Bill{Line: number(i), Month: month, Final: true, Customer: holder}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -206,7 +206,7 @@ func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last 
 		var running sync.WaitGroup
 		running.Go(func() {
 			for nights.Err() == nil {
-				if err := w.ahead.Nightly(nights, perMinute, time.Minute); err != nil {
+				if err := w.prefetcher.Nightly(nights, perMinute, time.Minute); err != nil {
 					t.Error(err)
 				}
 				pass(time.Minute)
@@ -235,10 +235,10 @@ func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last 
 	return last, asked, most
 }
 
-// TestHardlyAnybodyWaitsForKOS is the product's promise: on a day of a
+// TestInquiriesRarelyWaitForKOS is the product's promise: on a day of a
 // population of 5,000 active lines at least 95 % of the inquiries are answered
 // without waiting for KOS, within its limit. README.md has the assumptions.
-func TestHardlyAnybodyWaitsForKOS(t *testing.T) {
+func TestInquiriesRarelyWaitForKOS(t *testing.T) {
 	t.Parallel()
 	ahead := bill.PrefetchPolicy{Login: true, Nightly: true, NightlyShare: 0.5}
 	for name, c := range map[string]struct {

@@ -19,12 +19,12 @@ const perMinute = 97
 
 // world is the service with its surroundings.
 type world struct {
-	kos     *kos
-	archive *archive
-	cache   *cache
-	queue   *billtest.Queue
-	use     *bill.Inquiries
-	ahead   *bill.Prefetcher
+	kos        *kos
+	archive    *archive
+	cache      *cache
+	queue      *billtest.Queue
+	use        *bill.Inquiries
+	prefetcher *bill.Prefetcher
 }
 
 func newWorld(ctx context.Context, policy bill.PrefetchPolicy, random *rand.Rand) *world {
@@ -39,14 +39,14 @@ func newWorld(ctx context.Context, policy bill.PrefetchPolicy, random *rand.Rand
 		Cache: w.cache, Archive: w.archive, Reader: reader, Carrier: w.kos, Admission: w.kos, Now: time.Now, Log: log,
 	})
 	w.queue = billtest.NewQueue(ctx, billtest.Options{
-		PerMinute: perMinute, Capacity: 2000, GiveUpAfter: 10 * time.Minute, Ask: fetcher.Fetch, Appended: history.append, Now: time.Now,
+		PerMinute: perMinute, Capacity: 2000, GiveUpAfter: 10 * time.Minute, Fetch: fetcher.Fetch, Appended: history.append, Now: time.Now,
 	})
-	w.ahead = bill.NewPrefetcher(bill.PrefetcherParams{
+	w.prefetcher = bill.NewPrefetcher(bill.PrefetcherParams{
 		Cache: w.cache, Archive: w.archive, Queue: w.queue, Activity: history.activity(w.archive), Meter: silent{}, Policy: policy,
 		Log: log, Now: time.Now, NewID: ids.next,
 	})
 	w.use = bill.NewInquiries(bill.InquiriesParams{
-		Reader: reader, Queue: w.queue, History: history, Meter: silent{}, Ahead: w.ahead,
+		Reader: reader, Queue: w.queue, History: history, Meter: silent{}, Prefetcher: w.prefetcher,
 		Window: bill.Window{Months: 6}, Now: time.Now, NewID: ids.next, Log: log,
 	})
 	return w
@@ -145,29 +145,29 @@ func (a *archive) Find(_ context.Context, s bill.Subscription, month bill.Month)
 	if found, ok := a.kept[bill.Subject{Line: s.Line, Month: month}]; ok {
 		return found, nil
 	}
-	return bill.Bill{}, bill.ErrNotKept
+	return bill.Bill{}, bill.ErrNotArchived
 }
 
-func (a *archive) Keep(_ context.Context, b bill.Bill) error {
+func (a *archive) Store(_ context.Context, b bill.Bill) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.kept[bill.Subject{Line: b.Line, Month: b.Month}] = b
 	return nil
 }
 
-func (*archive) Forget(context.Context, msisdn.Number, bill.Month, time.Time) error {
+func (*archive) Invalidate(context.Context, msisdn.Number, bill.Month, time.Time) error {
 	return errors.New("no plan changes here")
 }
 
-func (*archive) KeepUnattributed(context.Context, bill.Bill) error {
+func (*archive) StoreUnattributed(context.Context, bill.Bill) error {
 	return errors.New("no older replicas here")
 }
 
-func (*archive) Moved(context.Context, bill.Subscription, time.Time) (bool, error) {
+func (*archive) RecordMove(context.Context, bill.Subscription, time.Time) (bool, error) {
 	return false, errors.New("no line moves here")
 }
 
-func (*archive) Holders(context.Context, msisdn.Number) ([]string, error) {
+func (*archive) CustomersOf(context.Context, msisdn.Number) ([]string, error) {
 	return nil, errors.New("no plan changes here")
 }
 
@@ -186,11 +186,11 @@ func (h *history) append(r bill.Record) {
 	}
 	h.active[r.Line] = r.RequestedAt
 	if h.records[r.RequestID] = r; r.Status != bill.Processing {
-		time.AfterFunc(time.Minute, func() { h.forget(r.RequestID) }) // nobody looks any more
+		time.AfterFunc(time.Minute, func() { h.remove(r.RequestID) }) // the client has read it by then
 	}
 }
 
-func (h *history) forget(requestID string) {
+func (h *history) remove(requestID string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.records, requestID)

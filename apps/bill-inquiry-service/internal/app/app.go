@@ -1,5 +1,4 @@
-// Package app puts the service together: its object graph on one screen, from
-// the outside in, and its configuration.
+// Package app has the object graph of the service and its configuration.
 package app
 
 import (
@@ -27,15 +26,15 @@ import (
 // Name is the service's name: its folder and its Dapr app-id.
 const Name = "bill-inquiry-service"
 
-// Graph is the server, from the outside in. What is invoked first stops last:
-// the HTTP server is drained while KOS is still asked.
+// Graph returns the object graph of the server, from the outside in. Components stop in
+// reverse order of their start: the HTTP server drains while the dispatcher still runs.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
 		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Operators, cfg.Issuer,
-			cfg.KOS, cfg.Limits, cfg.Bills, cfg.Ahead),
+			cfg.KOS, cfg.Limits, cfg.Bills, cfg.Prefetch),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), bill.Window{Months: cfg.Bills.Months}),
 		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,
-		platform.Audit(bill.ErrNoInquiry.Code), // the answer also for somebody else's
+		platform.Audit(bill.ErrNoInquiry.Code), // also the code for an inquiry of another user
 
 		fx.Module("inbound", fx.Provide(
 			newAPI,
@@ -70,27 +69,28 @@ func Graph(cfg Config) fx.Option {
 	)
 }
 
-// listen passes on what other replicas notify.
+// listen receives the notifications of other replicas.
 func listen(lc fx.Lifecycle, direct pg.Direct, log *slog.Logger, lines *bill.Invalidator, d *queue.Dispatcher) {
 	platform.Background(lc, func(ctx context.Context) {
 		pg.Listen(ctx, direct, log, pg.Listeners(postgres.Listener(lines), d.Listener()))
 	})
 }
 
-// watch measures the queue.
+// watch updates the metrics of the queue.
 func watch(lc fx.Lifecycle, m *queue.Metrics, q *queue.Queue, log *slog.Logger) {
 	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, q, log) })
 }
 
-// measure measures the budgets, which must have been made by then.
+// measure updates the metrics of the budgets. It depends on them so that they are
+// registered first.
 func measure(lc fx.Lifecycle, m *kosbudget.Metrics, _ budgets, log *slog.Logger) {
 	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, log) })
 }
 
-// runJobs does periodic work.
+// runJobs runs the periodic jobs.
 func runJobs(lc fx.Lifecycle, runner *periodic.Runner) { platform.Background(lc, runner.Run) }
 
-// dispatch has KOS asked what is queued.
+// dispatch runs the dispatcher of the queue.
 func dispatch(lc fx.Lifecycle, d *queue.Dispatcher) { platform.Background(lc, d.Run) }
 
 func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
@@ -99,6 +99,6 @@ func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now f
 	})
 }
 
-// newID returns a UUID of version 7. It panics if the system has no randomness
-// to give, as crypto/rand does.
+// newID returns a UUID of version 7. It panics if the system's random source fails, as
+// crypto/rand does.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -27,7 +27,7 @@ func TestGraphIsComplete(t *testing.T) {
 	}
 }
 
-func TestConfigNamesWhatIsWrong(t *testing.T) {
+func TestConfigErrorNamesTheVariables(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load[app.Config](append(slices.Clone(environment),
 		"BILL_MONTHS=0", "HTTP_MAX_BODY=0", "KOS_BILL_INQUIRY_PER_MINUTE=0", "NIGHTLY_REFRESH_SHARE=2"))

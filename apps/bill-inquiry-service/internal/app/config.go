@@ -15,7 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// Config is everything that may differ between environments.
+// Config is the configuration of the service, read from environment variables.
 type Config struct {
 	HTTP      httpserver.Config
 	Telemetry telemetry.Config
@@ -29,25 +29,26 @@ type Config struct {
 	KOS       kosclient.Config
 	Limits    LimitConfig
 	Bills     BillConfig
-	Ahead     bill.PrefetchPolicy
+	Prefetch  bill.PrefetchPolicy
 }
 
-// BillConfig is this service's own part.
+// BillConfig is the part of the configuration that only this service has.
 type BillConfig struct {
-	// CacheStore is the component that all replicas share as a cache.
+	// CacheStore is the Dapr state store of L2.
 	CacheStore string `env:"CACHE_STORE" envDefault:"cache-store"`
-	// Months is how many months may be asked for, the current one included.
+	// Months is the number of months that customers may inquire about, the current one
+	// included.
 	Months int `env:"BILL_MONTHS" envDefault:"6"`
-	// Workers is how many calls of an endpoint a replica makes at once.
+	// Workers is the number of items of an endpoint that a replica works on at once.
 	Workers int `env:"INQUIRY_WORKERS" envDefault:"16"`
-	// OutageLimit is how long KOS may leave a queued fetch without an answer.
+	// OutageLimit is how long an item waits for an answer of KOS before it fails.
 	OutageLimit time.Duration `env:"INQUIRY_OUTAGE_LIMIT" envDefault:"10m"`
-	// Queue and Prefetches are how many fetches of each class may wait.
+	// Queue and Prefetches are the capacities for interactive and background items.
 	Queue      int `env:"INQUIRY_QUEUE_LIMIT" envDefault:"2000"`
 	Prefetches int `env:"PREFETCH_QUEUE_LIMIT" envDefault:"1000"`
 }
 
-// Validate reports numbers that nothing works with.
+// Validate returns an error if a number is out of range.
 func (c *BillConfig) Validate() error {
 	if c.Months < 1 || c.Months > 24 {
 		return errors.New("BILL_MONTHS must be from 1 to 24")
@@ -58,15 +59,15 @@ func (c *BillConfig) Validate() error {
 	return nil
 }
 
-// LimitConfig is how often all replicas together ask KOS within any minute. It
-// is a little below the 100 that KOS allows us, since the sidecar repeats calls
-// that fail.
+// LimitConfig is the number of calls a minute that all replicas together make to each
+// endpoint of KOS. The defaults are below KOS's rate limit of 100, because the sidecar
+// retries failed calls.
 type LimitConfig struct {
 	Bills     int `env:"KOS_BILL_INQUIRY_PER_MINUTE" envDefault:"97"`
 	Customers int `env:"KOS_PRODUCT_INQUIRY_PER_MINUTE" envDefault:"97"`
 }
 
-// Validate reports limits that let nothing through.
+// Validate returns an error if a limit is not positive.
 func (c *LimitConfig) Validate() error {
 	if min(c.Bills, c.Customers) < 1 {
 		return errors.New("KOS_*_PER_MINUTE must be positive")

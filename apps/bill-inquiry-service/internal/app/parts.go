@@ -30,7 +30,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// domainParams are what the use cases need from the graph.
+// domainParams are the dependencies of the use cases.
 type domainParams struct {
 	fx.In
 
@@ -43,27 +43,27 @@ type domainParams struct {
 	Now     func() time.Time
 }
 
-// apiParams are what the API needs from the graph.
+// apiParams are the dependencies of the API.
 type apiParams struct {
 	fx.In
 
-	Inquiries *bill.Inquiries
-	Lines     *bill.Invalidator
-	Ahead     *bill.Prefetcher
-	Auth      *jwtauth.Authenticator
-	Consumer  *events.Consumer
-	Gate      *sidecar.Gate
+	Inquiries  *bill.Inquiries
+	Lines      *bill.Invalidator
+	Prefetcher *bill.Prefetcher
+	Auth       *jwtauth.Authenticator
+	Consumer   *events.Consumer
+	Gate       *sidecar.Gate
 }
 
 func newAPI(p apiParams) httpserver.Registrar {
 	return httpapi.New(httpapi.Params{
-		Inquiries: p.Inquiries, Lines: p.Lines, Logins: p.Ahead, Auth: p.Auth, Consumer: p.Consumer, Gate: p.Gate,
+		Inquiries: p.Inquiries, Lines: p.Lines, Logins: p.Prefetcher, Auth: p.Auth, Consumer: p.Consumer, Gate: p.Gate,
 	})
 }
 
-func newInquiries(p domainParams, history bill.History, ahead *bill.Prefetcher, window bill.Window) *bill.Inquiries {
+func newInquiries(p domainParams, history bill.History, prefetcher *bill.Prefetcher, window bill.Window) *bill.Inquiries {
 	return bill.NewInquiries(bill.InquiriesParams{
-		Reader: p.Reader, Queue: p.Queue, History: history, Meter: p.Metrics, Ahead: ahead,
+		Reader: p.Reader, Queue: p.Queue, History: history, Meter: p.Metrics, Prefetcher: prefetcher,
 		Window: window, Now: p.Now, NewID: newID, Log: p.Log,
 	})
 }
@@ -81,7 +81,7 @@ func newFetcher(p domainParams, carrier bill.Carrier, all budgets) *bill.Fetcher
 	})
 }
 
-// runnerParams are what periodic work needs from the graph.
+// runnerParams are the dependencies of the periodic jobs.
 type runnerParams struct {
 	fx.In
 
@@ -96,7 +96,7 @@ func newRunner(p runnerParams) (*periodic.Runner, error) {
 	return periodic.NewRunner(p.Pool, p.Direct, p.Prefetcher, p.Limits.Bills, p.Log)
 }
 
-// budgets are the rights of all replicas together to call KOS's endpoints.
+// budgets are the budgets of KOS's endpoints, shared by all replicas.
 type budgets map[bill.Endpoint]*kosbudget.Budget
 
 func newBudgets(pool *pgxpool.Pool, limits LimitConfig, m *kosbudget.Metrics) budgets {
@@ -119,7 +119,8 @@ func (b budgets) Admit(ctx context.Context, endpoint bill.Endpoint) (bool, error
 	return wait == 0, nil
 }
 
-// attemptTimeout bounds a call of KOS with all retries, and what keeps the answer.
+// attemptTimeout bounds the work on an item: the call of KOS with all retries, and
+// storing the answer.
 const attemptTimeout = 10 * time.Second
 
 func newQueue(pool *pgxpool.Pool, cfg BillConfig, all budgets) *queue.Queue {
@@ -132,7 +133,7 @@ func newQueue(pool *pgxpool.Pool, cfg BillConfig, all budgets) *queue.Queue {
 	return queue.New(pool, endpoint(bill.BillInquiry), endpoint(bill.ProductInquiry))
 }
 
-// dispatcherParams are what the dispatcher needs from the graph.
+// dispatcherParams are the dependencies of the dispatcher.
 type dispatcherParams struct {
 	fx.In
 
@@ -156,7 +157,7 @@ func newCache(cfg BillConfig, dapr *sidecar.Client, keyring *seal.Keyring, log *
 	return cache.New(dapr.State(cfg.CacheStore), keyring, log, registerer)
 }
 
-// kosParams are what the way to KOS needs from the graph.
+// kosParams are the dependencies of the client of KOS.
 type kosParams struct {
 	fx.In
 

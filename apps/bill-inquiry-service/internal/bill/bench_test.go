@@ -16,20 +16,20 @@ import (
 
 // bench is what one test works on, on a clock of its own that begins at noon.
 type bench struct {
-	t        *testing.T
-	carrier  *carrier
-	archive  *archive
-	cache    *memory
-	history  *history
-	meter    *meter
-	queue    *billtest.Queue
-	reader   *bill.Reader
-	fetcher  *bill.Fetcher
-	lines    *bill.Invalidator
-	use      *bill.Inquiries
-	ahead    *bill.Prefetcher
-	activity *activity
-	closed   atomic.Bool // the limit of questions for a line's customer is spent
+	t          *testing.T
+	carrier    *carrier
+	archive    *archive
+	cache      *memory
+	history    *history
+	meter      *meter
+	queue      *billtest.Queue
+	reader     *bill.Reader
+	fetcher    *bill.Fetcher
+	lines      *bill.Invalidator
+	use        *bill.Inquiries
+	prefetcher *bill.Prefetcher
+	activity   *activity
+	closed     atomic.Bool // the limit of questions for a line's customer is spent
 }
 
 // capacity is how many fetches of a class may wait.
@@ -69,7 +69,7 @@ func newBench(ctx context.Context, perMinute int) *bench {
 	})
 	b.lines = bill.NewInvalidator(b.cache, b.archive, b.reader, time.Now)
 	b.queue = billtest.NewQueue(ctx, billtest.Options{
-		PerMinute: perMinute, Capacity: capacity, GiveUpAfter: 10 * time.Minute, Ask: b.fetcher.Fetch, Now: time.Now,
+		PerMinute: perMinute, Capacity: capacity, GiveUpAfter: 10 * time.Minute, Fetch: b.fetcher.Fetch, Now: time.Now,
 		Appended: func(r bill.Record) { b.history.Append(context.Background(), r) },
 		Ended: func(f bill.Fetch, _ bill.Reply) {
 			if f.Reason != "" {
@@ -77,12 +77,12 @@ func newBench(ctx context.Context, perMinute int) *bench {
 			}
 		},
 	})
-	b.ahead = bill.NewPrefetcher(bill.PrefetcherParams{
+	b.prefetcher = bill.NewPrefetcher(bill.PrefetcherParams{
 		Cache: b.cache, Archive: b.archive, Queue: b.queue, Activity: b.activity, Meter: b.meter, Log: log, Now: time.Now, NewID: newID,
 		Policy: bill.PrefetchPolicy{Login: true, Nightly: true, NightlyShare: 0.5},
 	})
 	b.use = bill.NewInquiries(bill.InquiriesParams{
-		Reader: b.reader, Queue: b.queue, History: b.history, Meter: b.meter, Ahead: b.ahead,
+		Reader: b.reader, Queue: b.queue, History: b.history, Meter: b.meter, Prefetcher: b.prefetcher,
 		Window: bill.Window{Months: 6}, Now: time.Now, NewID: newID, Log: log,
 	})
 	return b
@@ -92,9 +92,9 @@ func newBench(ctx context.Context, perMinute int) *bench {
 func (b *bench) Admit(context.Context, bill.Endpoint) (bool, error) { return !b.closed.Load(), nil }
 
 // number returns a line of the tests and its owner.
-func number(i int) (msisdn.Number, bill.Asker) {
+func number(i int) (msisdn.Number, bill.Caller) {
 	own := msisdn.Number(fmt.Sprintf("0107%07d", i))
-	return own, bill.Asker{UserID: fmt.Sprint("user-", i), CustomerID: holder.ID, Lines: []msisdn.Number{own}}
+	return own, bill.Caller{UserID: fmt.Sprint("user-", i), CustomerID: holder.ID, Lines: []msisdn.Number{own}}
 }
 
 // spend uses up the calls that could be made at once.
@@ -102,20 +102,20 @@ func (b *bench) spend() { b.queue.Spend(bill.BillInquiry) }
 
 // ask inquires about a line of the tests, this month.
 func (b *bench) ask(i int, async bool) (bill.Inquiry, error) {
-	own, asker := number(i)
-	return b.use.Inquire(b.t.Context(), asker, bill.Subject{Line: own}, async)
+	own, caller := number(i)
+	return b.use.Inquire(b.t.Context(), caller, bill.Subject{Line: own}, async)
 }
 
-// inquire inquires about the asker's line.
+// inquire inquires about the caller's line.
 func (b *bench) inquire(month bill.Month) (bill.Inquiry, error) {
-	return b.use.Inquire(b.t.Context(), asker, bill.Subject{Line: line, Month: month}, false)
+	return b.use.Inquire(b.t.Context(), caller, bill.Subject{Line: line, Month: month}, false)
 }
 
 // keep has the archive keep bills, and nothing else know them.
-func (b *bench) keep(bills ...bill.Bill) {
+func (b *bench) store(bills ...bill.Bill) {
 	b.t.Helper()
 	for _, one := range bills {
-		if err := b.archive.Keep(b.t.Context(), one); err != nil {
+		if err := b.archive.Store(b.t.Context(), one); err != nil {
 			b.t.Fatal(err)
 		}
 	}

@@ -1,6 +1,6 @@
-// Package bill holds what a bill inquiry is: bills, the months they may be
-// asked for, where they come from, and the records that inquiries leave. It
-// knows no HTTP, no SQL and no Dapr.
+// Package bill has the rules and use cases of bill inquiries: bills, billing
+// months, reading from caches and the archive, fetching from KOS, prefetching,
+// and the history. It imports no HTTP, SQL or Dapr.
 package bill
 
 import (
@@ -9,25 +9,25 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Permission is what a user needs for everything here.
+// Permission is the permission that every route of the service requires.
 const Permission = "BILL_INQUIRY"
 
-// Bill is one line's bill of one month, as KOS told it. Amounts are whole won.
-// It is kept as JSON, in the cache and in the archive.
+// Bill is KOS's bill of one line and one month. Amounts are whole won. Caches and
+// the archive store it as JSON.
 type Bill struct {
 	Line  msisdn.Number `json:"line"`
 	Month Month         `json:"month"`
-	// Final says that KOS will never tell another bill for this month.
+	// Final is true if the bill of this month cannot change any more.
 	Final bool `json:"final"`
-	// AsOf is when KOS was asked for it.
+	// AsOf is when KOS was called for the bill.
 	AsOf time.Time `json:"asOf"`
-	// Stale says that a newer one was wanted and could not be had. It is never
-	// kept.
+	// Stale is true if the bill is older than its freshness allows and KOS gave no
+	// newer one in time. It is not stored.
 	Stale bool `json:"-"`
-	// Outdated says that it was kept in the first schema, whose meaning was
-	// another: KOS is asked once more, even if the bill is final.
+	// Outdated is true if the bill was stored in the first schema, in which some
+	// members had another meaning. KOS is called once more, even for a final bill.
 	Outdated bool `json:"-"`
-	// Fetched is why it was fetched before anybody asked for it, if it was.
+	// Fetched is the reason of the prefetch that loaded the bill, or "".
 	Fetched string `json:"fetched,omitempty"`
 
 	Customer          Customer `json:"customer"`
@@ -43,24 +43,24 @@ type Bill struct {
 	Payment           Payment  `json:"payment"`
 }
 
-// Definitive reports whether KOS never has to be asked for the bill again.
+// Definitive reports whether KOS never has to be called for the bill again.
 func (b *Bill) Definitive() bool { return b.Final && !b.Outdated }
 
-// Usage is what was used, as texts with units.
+// Usage is the usage of a month, as texts with units.
 type Usage struct {
 	Data  string `json:"data"`
 	Voice string `json:"voice"`
 	SMS   string `json:"sms"`
 }
 
-// Payment tells how and whether a bill is paid.
+// Payment is the date, status and method of a bill's payment.
 type Payment struct {
 	BillingDate string `json:"billingDate"` // YYYYMMDD
 	Status      string `json:"status"`      // PAID, UNPAID, SCHEDULED
 	Method      string `json:"method"`
 }
 
-// Customer is who holds a line.
+// Customer is the customer of a line, as KOS names it.
 type Customer struct {
 	ID           string `json:"id"`
 	Name         string `json:"name"`
@@ -68,12 +68,12 @@ type Customer struct {
 	LineStatus   string `json:"lineStatus"`
 	// ContractSince is the day the contract began, YYYY-MM-DD.
 	ContractSince string `json:"contractSince"`
-	// AsOf is when KOS was asked.
+	// AsOf is when KOS was called.
 	AsOf time.Time `json:"asOf,omitzero"`
 }
 
-// ContractMonth returns the first month that can have a bill, or "" if the
-// contract's start is not known.
+// ContractMonth returns the first month that can have a bill, or "" if the start of
+// the contract is not known.
 func (c Customer) ContractMonth() Month {
 	start, err := time.ParseInLocation(time.DateOnly, c.ContractSince, Seoul)
 	if err != nil {

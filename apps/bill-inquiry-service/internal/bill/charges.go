@@ -8,7 +8,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/money"
 )
 
-// Charges are what a month costs. No amount is negative.
+// Charges are the amounts of a month. No amount is negative.
 type Charges struct {
 	Monthly  int64 `json:"monthly"`  // the sum of Periods
 	Usage    int64 `json:"usage"`    // beyond the plan's allowances
@@ -19,8 +19,8 @@ type Charges struct {
 	Discounts []Discount `json:"discounts"`
 }
 
-// Charge is what one plan costs from one day of the month to another, both
-// included; days are YYYYMMDD.
+// Charge is the part of the monthly fee for a range of days under one plan. From and
+// To are inclusive, YYYYMMDD.
 type Charge struct {
 	Name   string `json:"name"`
 	From   string `json:"from"`
@@ -28,7 +28,7 @@ type Charge struct {
 	Amount int64  `json:"amount"`
 }
 
-// Discount is one reason to pay less.
+// Discount is one discount of a bill.
 type Discount struct {
 	Name   string `json:"name"`
 	Amount int64  `json:"amount"`
@@ -37,17 +37,17 @@ type Discount struct {
 const (
 	// maxParts bounds the discounts of a bill.
 	maxParts = 100
-	// dayForm is the form of days within a bill.
+	// dayForm is the layout of days within a bill.
 	dayForm = "20060102"
 )
 
-// TotalAmount returns what leaves the customer's account: the charges and the
+// TotalAmount returns the amount that the customer pays: the charges and the
 // instalment of a device.
 func (b *Bill) TotalAmount() int64 { return b.Charges.Total + b.DeviceInstallment }
 
-// CheckAmounts returns an error unless the bill adds up: every amount is from
-// zero to money.Max, parts add up to their sums, and the periods cover each day
-// of the contract in the month once.
+// CheckAmounts returns an error unless every amount is from zero to money.Max, parts
+// add up to their sums, and the periods cover each day of the contract in the month
+// once.
 func (b *Bill) CheckAmounts() error {
 	c := &b.Charges
 	if len(c.Discounts) > maxParts || len(c.Periods) > maxParts {
@@ -95,10 +95,10 @@ func checkSum(name string, sum int64, parts []int64) error {
 	return checkAmount(name, sum)
 }
 
-// checkPeriods returns an error unless the periods follow one another from the
-// first billed day of the month to its last.
+// checkPeriods returns an error unless the periods follow one another without a gap
+// from the first billed day of the month to the last.
 func (b *Bill) checkPeriods() error {
-	next, last := b.billed()
+	next, last := b.billedDays()
 	for _, charge := range b.Charges.Periods {
 		from, errFrom := time.Parse(dayForm, charge.From)
 		to, errTo := time.Parse(dayForm, charge.To)
@@ -113,12 +113,12 @@ func (b *Bill) checkPeriods() error {
 	return nil
 }
 
-// billed returns the first and the last day that the bill is for: the month's,
-// or from the contract's first.
-func (b *Bill) billed() (first, last time.Time) {
+// billedDays returns the first and the last day that the bill covers: those of the
+// month, but not before the contract.
+func (b *Bill) billedDays() (first, last time.Time) {
 	first, err := time.Parse("2006-01", string(b.Month))
 	if err != nil {
-		return time.Time{}, time.Time{} // of no month; a Month is always valid
+		return time.Time{}, time.Time{} // not reached: a Month is valid
 	}
 	last = first.AddDate(0, 1, -1)
 	start, err := time.Parse(time.DateOnly, b.Customer.ContractSince)

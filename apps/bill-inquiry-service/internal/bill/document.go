@@ -5,10 +5,9 @@ import (
 	"fmt"
 )
 
-// schema is the version of the form in which bills are kept, as JSON, in the
-// archive and in the caches. A document of the first version says none. Newer
-// versions must stay readable by software that knows only older ones: replicas
-// of both run side by side during an upgrade.
+// schema is the version of the JSON in which the archive and the caches store bills.
+// A document of the first version has no member for it. The release before must be
+// able to read a new version: replicas of both run side by side during an upgrade.
 //
 //	1: no periods; total may include the instalment of a device, or not.
 //	2: charges.periods; total never includes it.
@@ -27,8 +26,8 @@ func (b Bill) MarshalJSON() ([]byte, error) {
 	return json.Marshal(document{Schema: schema, plain: (*plain)(&b)})
 }
 
-// UnmarshalJSON reads a bill of any schema. One of the first is converted and
-// marked as Outdated.
+// UnmarshalJSON reads a bill of any schema. It converts one of the first schema and
+// marks it as Outdated.
 func (b *Bill) UnmarshalJSON(text []byte) error {
 	read := document{plain: (*plain)(b)}
 	if err := json.Unmarshal(text, &read); err != nil {
@@ -40,13 +39,13 @@ func (b *Bill) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// convert makes a bill of the first schema one of the second, as far as its
-// parts allow: the sum is computed anew, and the whole month is one charge.
-// Whether the result adds up, CheckAmounts says.
+// convert converts a bill of the first schema to the second: it computes the sum from
+// the parts and makes one charge of all billed days. The result may not add up: see
+// CheckAmounts.
 func (b *Bill) convert() {
 	b.Outdated = true
 	c := &b.Charges
 	c.Total = c.Monthly + c.Usage - c.Discount
-	first, last := b.billed()
+	first, last := b.billedDays()
 	c.Periods = []Charge{{Name: b.ProductName, From: first.Format(dayForm), To: last.Format(dayForm), Amount: c.Monthly}}
 }

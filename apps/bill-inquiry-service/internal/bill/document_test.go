@@ -139,7 +139,7 @@ func drawn(t *rapid.T) bill.Bill {
 	return b
 }
 
-func TestKeptBillIsTheSame(t *testing.T) {
+func TestStoredBillRoundTrips(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		b := drawn(t)

@@ -17,16 +17,16 @@ import (
 const line = msisdn.Number("01012345678")
 
 var (
-	asker      = bill.Asker{UserID: "testuser01", CustomerID: holder.ID, Lines: []msisdn.Number{line}}
+	caller     = bill.Caller{UserID: "testuser01", CustomerID: holder.ID, Lines: []msisdn.Number{line}}
 	holder     = bill.Customer{ID: "CUST001"}
 	noon       = time.Date(2026, 11, 22, 12, 0, 0, 0, bill.Seoul)
 	errOutage  = fmt.Errorf("kos: %w", bill.ErrUnavailable)
-	errBreaker = fmt.Errorf("kos: %w", errors.Join(bill.ErrUnavailable, bill.ErrNotAsked))
+	errBreaker = fmt.Errorf("kos: %w", errors.Join(bill.ErrUnavailable, bill.ErrNotCalled))
 	current    = bill.Bill{Line: line, Month: "2026-11", Customer: holder, Charges: bill.Charges{Total: 53_900}}
 	past       = bill.Bill{Line: line, Month: "2026-10", Final: true, Customer: holder, Charges: bill.Charges{Total: 1_089_000}}
 )
 
-// memory is a cache of one level that keeps everything, until forget is called.
+// memory is a cache of one level that keeps everything, until clear is called.
 type memory struct {
 	mu          sync.Mutex
 	bills       map[bill.Query]bill.Bill
@@ -38,11 +38,11 @@ type memory struct {
 
 func newMemory() *memory {
 	m := &memory{}
-	m.forget()
+	m.clear()
 	return m
 }
 
-func (m *memory) forget() {
+func (m *memory) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.bills, m.refusals, m.customers = map[bill.Query]bill.Bill{}, map[bill.Query]error{}, map[bill.Subscription]bill.Customer{}
@@ -54,7 +54,7 @@ func query(s bill.Subscription, month bill.Month) bill.Query {
 
 // refused reports whether err is a refusal that caches keep.
 func refused(err error) bool {
-	return !errors.Is(err, bill.ErrUnasked) && slices.ContainsFunc(bill.Refusals(), func(r *problem.Error) bool { return errors.Is(err, r) })
+	return !errors.Is(err, bill.ErrUncacheable) && slices.ContainsFunc(bill.Refusals(), func(r *problem.Error) bool { return errors.Is(err, r) })
 }
 
 func (m *memory) Bill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
@@ -65,7 +65,7 @@ func (m *memory) Bill(ctx context.Context, s bill.Subscription, month bill.Month
 	if known || err != nil {
 		return got, err
 	}
-	return m.RenewBill(ctx, s, month, load)
+	return m.RefreshBill(ctx, s, month, load)
 }
 
 func (m *memory) Customer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
@@ -76,10 +76,10 @@ func (m *memory) Customer(ctx context.Context, s bill.Subscription, load bill.Lo
 	if known || err != nil {
 		return got, err
 	}
-	return m.RenewCustomer(ctx, s, load)
+	return m.RefreshCustomer(ctx, s, load)
 }
 
-func (m *memory) RenewBill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+func (m *memory) RefreshBill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
 	got, err := load(ctx)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,7 +93,7 @@ func (m *memory) RenewBill(ctx context.Context, s bill.Subscription, month bill.
 	return got, err
 }
 
-func (m *memory) RenewCustomer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
+func (m *memory) RefreshCustomer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
 	got, err := load(ctx)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,7 +107,7 @@ func (m *memory) RenewCustomer(ctx context.Context, s bill.Subscription, load bi
 	return got, err
 }
 
-func (m *memory) Knows(_ context.Context, s bill.Subscription, month bill.Month) bool {
+func (m *memory) Has(_ context.Context, s bill.Subscription, month bill.Month) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if month == bill.TheCustomer {
@@ -132,9 +132,9 @@ func (m *memory) Invalidate(_ context.Context, s bill.Subscription, months ...bi
 	return nil
 }
 
-func (*memory) ForgetSubscription(bill.Subscription, ...bill.Month) {}
-func (*memory) Forget(msisdn.Number, ...bill.Month)                 {}
-func (*memory) Listening(bool)                                      {}
+func (*memory) EvictSubscription(bill.Subscription, ...bill.Month) {}
+func (*memory) EvictLine(msisdn.Number, ...bill.Month)             {}
+func (*memory) Listening(bool)                                     {}
 
 // carrier answers with what its fields say, after delay. It never answers about
 // the bad line.
@@ -187,7 +187,7 @@ type archive struct {
 	err   error
 }
 
-func (a *archive) Moved(_ context.Context, s bill.Subscription, _ time.Time) (bool, error) {
+func (a *archive) RecordMove(_ context.Context, s bill.Subscription, _ time.Time) (bool, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.err != nil || slices.Contains(a.moved, s) {
@@ -197,11 +197,11 @@ func (a *archive) Moved(_ context.Context, s bill.Subscription, _ time.Time) (bo
 	return true, nil
 }
 
-func (a *archive) Holders(context.Context, msisdn.Number) ([]string, error) {
+func (a *archive) CustomersOf(context.Context, msisdn.Number) ([]string, error) {
 	return []string{holder.ID}, a.err
 }
 
-func (a *archive) KeepUnattributed(_ context.Context, b bill.Bill) error {
+func (a *archive) StoreUnattributed(_ context.Context, b bill.Bill) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.older = append(a.older, b)
@@ -219,10 +219,10 @@ func (a *archive) Find(_ context.Context, s bill.Subscription, month bill.Month)
 	if ok && b.Customer.ID == s.Customer && (b.Final || !slices.Contains(a.moved, s)) {
 		return b, nil
 	}
-	return bill.Bill{}, bill.ErrNotKept
+	return bill.Bill{}, bill.ErrNotArchived
 }
 
-func (a *archive) Keep(_ context.Context, b bill.Bill) error {
+func (a *archive) Store(_ context.Context, b bill.Bill) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.err != nil {
@@ -235,7 +235,7 @@ func (a *archive) Keep(_ context.Context, b bill.Bill) error {
 	return nil
 }
 
-func (a *archive) Forget(_ context.Context, _ msisdn.Number, month bill.Month, _ time.Time) error {
+func (a *archive) Invalidate(_ context.Context, _ msisdn.Number, month bill.Month, _ time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.kept[month].Final {

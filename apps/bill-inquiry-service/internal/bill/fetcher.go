@@ -12,7 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Fetcher asks KOS what is queued and keeps the answers.
+// Fetcher calls KOS for queued fetches and stores the answers.
 type Fetcher struct {
 	cache     Cache
 	archive   Archive
@@ -23,13 +23,14 @@ type Fetcher struct {
 	log       *slog.Logger
 }
 
-// Admission gives the right to call an endpoint of KOS.
+// Admission takes calls from the budgets of KOS's endpoints.
 type Admission interface {
-	// Admit takes one call from KOS's limit, if there is one to be had now.
+	// Admit takes one call of an endpoint. It returns false if the budget has none
+	// now.
 	Admit(ctx context.Context, endpoint Endpoint) (bool, error)
 }
 
-// FetcherParams are what a Fetcher needs.
+// FetcherParams are the dependencies of a Fetcher.
 type FetcherParams struct {
 	Cache     Cache
 	Archive   Archive
@@ -47,124 +48,125 @@ func NewFetcher(p FetcherParams) *Fetcher {
 	}
 }
 
-// Fetch asks KOS once, the right to which has been taken, and keeps the answer for
-// those customers whose line it is.
+// Fetch calls KOS once and stores the answer for each of the customers whose line it
+// is. The call must have been admitted.
 func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
-	var said atomic.Pointer[Reply] // also by a load that goes on should ctx end
+	var result atomic.Pointer[Reply] // a load may go on after ctx has ended
 	var once sync.Once
-	ask := func(ctx context.Context) Reply {
+	call := func(ctx context.Context) Reply {
 		once.Do(func() {
 			reply := f.reply(ctx, q.RequestID, q.Subject)
 			if q.Background {
 				reply.Bill.Fetched = q.Reason
 			}
-			said.Store(&reply)
+			result.Store(&reply)
 		})
-		return *said.Load()
+		return *result.Load()
 	}
 	answers := map[string]answer{}
 	for _, customer := range q.Customers {
-		got, err := f.keepFor(ctx, Subscription{customer, q.Line}, q, ask)
+		got, err := f.cacheFor(ctx, Subscription{customer, q.Line}, q, call)
 		answers[customer] = answer{got, err}
-		f.reader.answered(Query{Subscription: Subscription{customer, q.Line}, Month: q.Month}, answers[customer])
+		f.reader.noteAnswer(Query{Subscription: Subscription{customer, q.Line}, Month: q.Month}, answers[customer])
 	}
-	reply := ask(ctx)
+	reply := call(ctx)
 	reply.answers = answers
 	if q.Unattributed && reply.Err == nil && q.Month != TheCustomer {
-		reply.Err = f.archive.KeepUnattributed(ctx, reply.Bill)
+		reply.Err = f.archive.StoreUnattributed(ctx, reply.Bill)
 	}
 	return reply
 }
 
-// keepFor has the caches hold what ask returns for a customer, and returns that
-// customer's answer.
-func (f *Fetcher) keepFor(ctx context.Context, s Subscription, q Fetch, ask func(context.Context) Reply) (got Bill, err error) {
+// cacheFor refreshes the cached copy of a subscription with the reply that call
+// returns, and returns the answer for its customer.
+func (f *Fetcher) cacheFor(ctx context.Context, s Subscription, q Fetch, call func(context.Context) Reply) (got Bill, err error) {
 	load := func(ctx context.Context) (Bill, error) {
-		got, err := f.accept(ctx, s, q.Month, ask(ctx))
-		if q.Background && isAnswer(err) {
-			err = fmt.Errorf("%w: %w", ErrUnasked, err)
+		got, err := f.accept(ctx, s, q.Month, call(ctx))
+		if q.Background && isRefusal(err) {
+			err = fmt.Errorf("%w: %w", ErrUncacheable, err)
 		}
 		return got, err
 	}
 	if q.Month == TheCustomer {
-		got.Customer, err = f.cache.RenewCustomer(ctx, s, func(ctx context.Context) (Customer, error) {
+		got.Customer, err = f.cache.RefreshCustomer(ctx, s, func(ctx context.Context) (Customer, error) {
 			got, err := load(ctx)
 			return got.Customer, err
 		})
 	} else {
-		got, err = f.cache.RenewBill(ctx, s, q.Month, load)
+		got, err = f.cache.RefreshBill(ctx, s, q.Month, load)
 	}
-	if errors.Is(err, ErrLineMoved) && errors.Is(err, ErrUnasked) { // the refusal took no place of what is cached
-		if failed := f.cache.Invalidate(ctx, s, q.Month); failed != nil {
-			f.log.WarnContext(ctx, "line of another customer not invalidated", "error", failed)
+	if errors.Is(err, ErrLineMoved) && errors.Is(err, ErrUncacheable) { // the refusal has not replaced the cached copy
+		if fault := f.cache.Invalidate(ctx, s, q.Month); fault != nil {
+			f.log.WarnContext(ctx, "invalidation of moved line failed", "error", fault)
 		}
 	}
 	return got, err
 }
 
-// accept returns what a reply is to the customer of a subscription, and keeps it
-// if it is that customer's.
+// accept returns the reply as the answer for the customer of a subscription, and
+// archives a bill that is that customer's.
 func (f *Fetcher) accept(ctx context.Context, s Subscription, month Month, reply Reply) (Bill, error) {
 	got, err := reply.For(s.Customer)
 	if errors.Is(err, ErrLineMoved) {
-		f.moved(ctx, s, month)
+		f.recordMove(ctx, s, month)
 	}
-	if isAnswer(err) && month != TheCustomer {
-		// KOS is asked for a final bill only if the kept one is outdated: it stays.
-		if kept, missing := f.archive.Find(ctx, s, month); missing == nil && kept.Final {
-			return kept, nil
+	if isRefusal(err) && month != TheCustomer {
+		// KOS is called for an archived final bill only if that is outdated: it stays.
+		if archived, missing := f.archive.Find(ctx, s, month); missing == nil && archived.Final {
+			return archived, nil
 		}
 	}
 	if err != nil || month == TheCustomer {
 		return got, err
 	}
-	if err := f.archive.Keep(ctx, got); err != nil {
-		f.log.WarnContext(ctx, "bill not archived", "error", err)
+	if err := f.archive.Store(ctx, got); err != nil {
+		f.log.WarnContext(ctx, "bill archiving failed", "error", err)
 	}
 	return got, nil
 }
 
-// moved notes that KOS has given a line to another customer, and invalidates what is
-// cached of the subscription and may still change, except the month that is
-// being loaded. Final bills stay their customer's.
-func (f *Fetcher) moved(ctx context.Context, s Subscription, loading Month) {
-	first, err := f.archive.Moved(ctx, s, f.now())
+// recordMove records that KOS has given a line to another customer, and invalidates
+// the cached open bills and the cached customer of the subscription, except the month
+// that is being loaded. Final bills stay with their customer.
+func (f *Fetcher) recordMove(ctx context.Context, s Subscription, loading Month) {
+	first, err := f.archive.RecordMove(ctx, s, f.now())
 	if err == nil && !first {
 		return
 	}
 	var others []Month
-	for _, month := range open(f.now()) {
+	for _, month := range openMonths(f.now()) {
 		if month != loading {
 			others = append(others, month)
 		}
 	}
 	if err := errors.Join(err, f.cache.Invalidate(ctx, s, others...)); err != nil {
-		f.log.WarnContext(ctx, "line of another customer not invalidated", "error", err)
+		f.log.WarnContext(ctx, "invalidation of moved line failed", "error", err)
 	}
 }
 
-// reply asks KOS. A refusal other than that the line is unknown does not say whose the
-// line is: KOS is asked for that too, since only its customer may know.
+// reply calls KOS for a bill or a customer. The refusals ErrSuspended and ErrNoBill do
+// not name the customer of the line: reply then calls KOS for that too, because only
+// the customer of the line may see the refusal.
 func (f *Fetcher) reply(ctx context.Context, requestID string, s Subject) Reply {
-	got, err := f.question(ctx, requestID, s)
+	got, err := f.call(ctx, requestID, s)
 	if errors.Is(err, ErrSuspended) || errors.Is(err, ErrNoBill) {
-		holder, unknown := f.holder(ctx, requestID, s.Line)
-		if unknown != nil {
-			return Reply{Err: unknown}
+		customer, fault := f.customerID(ctx, requestID, s.Line)
+		if fault != nil {
+			return Reply{Err: fault}
 		}
-		return Reply{Holder: holder, Err: err}
+		return Reply{CustomerID: customer, Err: err}
 	}
 	if err == nil && got.Customer.ID == "" {
-		err = errNoHolder
+		err = errCustomerUnknown
 	}
 	if err != nil {
 		return Reply{Err: err}
 	}
-	return Reply{Bill: got, Holder: got.Customer.ID}
+	return Reply{Bill: got, CustomerID: got.Customer.ID}
 }
 
-// question asks KOS for a bill, or for the customer of a line.
-func (f *Fetcher) question(ctx context.Context, requestID string, s Subject) (Bill, error) {
+// call calls KOS for the bill of a line and month, or for the customer of a line.
+func (f *Fetcher) call(ctx context.Context, requestID string, s Subject) (Bill, error) {
 	if s.Month != TheCustomer {
 		return f.carrier.Bill(ctx, requestID, s.Line, s.Month)
 	}
@@ -172,23 +174,23 @@ func (f *Fetcher) question(ctx context.Context, requestID string, s Subject) (Bi
 	return Bill{Line: s.Line, Customer: customer, AsOf: customer.AsOf}, err
 }
 
-// errNoHolder is the answer while KOS does not say whose the line is.
-var errNoHolder = ErrResting.WithCause(errors.Join(ErrUnavailable, errors.New("bill: the line's customer is not known")))
+// errCustomerUnknown is returned if KOS did not name the customer of a line.
+var errCustomerUnknown = ErrOutage.WithCause(errors.Join(ErrUnavailable, errors.New("bill: customer of the line not known")))
 
-// holder returns the id of the customer of a line, ErrUnknownLine, or an error that
-// wraps ErrUnavailable.
-func (f *Fetcher) holder(ctx context.Context, requestID string, line msisdn.Number) (string, error) {
+// customerID returns the id of the customer of a line. It returns ErrUnknownLine or an
+// error that wraps ErrUnavailable.
+func (f *Fetcher) customerID(ctx context.Context, requestID string, line msisdn.Number) (string, error) {
 	admitted, err := f.admission.Admit(ctx, ProductInquiry)
 	if err != nil {
 		return "", ErrDatabase.WithCause(errors.Join(ErrUnavailable, err))
 	}
 	if !admitted {
-		return "", errNoHolder
+		return "", errCustomerUnknown
 	}
 	customer, err := f.carrier.Customer(ctx, requestID, line)
 	switch {
-	case errors.Is(err, ErrSuspended), errors.Is(err, ErrMustWait), err == nil && customer.ID == "":
-		return "", errNoHolder
+	case errors.Is(err, ErrSuspended), errors.Is(err, ErrThrottled), err == nil && customer.ID == "":
+		return "", errCustomerUnknown
 	case err != nil:
 		return "", err
 	}

@@ -12,65 +12,63 @@ import (
 
 // Inquiries are the use cases of a customer.
 type Inquiries struct {
-	reader  *Reader
-	queue   Queue
-	history History
-	meter   Meter
-	ahead   *Prefetcher
-	window  Window
-	now     func() time.Time
-	newID   func() string
-	log     *slog.Logger
+	reader     *Reader
+	queue      Queue
+	history    History
+	meter      Meter
+	prefetcher *Prefetcher
+	window     Window
+	now        func() time.Time
+	newID      func() string
+	log        *slog.Logger
 }
 
-// InquiriesParams are what Inquiries need.
+// InquiriesParams are the dependencies of Inquiries.
 type InquiriesParams struct {
-	Reader  *Reader
-	Queue   Queue
-	History History
-	Meter   Meter
-	Ahead   *Prefetcher
-	Window  Window
-	Now     func() time.Time
-	NewID   func() string // UUIDs of version 7
-	Log     *slog.Logger
+	Reader     *Reader
+	Queue      Queue
+	History    History
+	Meter      Meter
+	Prefetcher *Prefetcher
+	Window     Window
+	Now        func() time.Time
+	NewID      func() string // UUIDs of version 7
+	Log        *slog.Logger
 }
 
 // NewInquiries returns the use cases.
 func NewInquiries(p InquiriesParams) *Inquiries {
 	return &Inquiries{
 		reader: p.Reader, queue: p.Queue, history: p.History, meter: p.Meter,
-		ahead: p.Ahead, window: p.Window, now: p.Now, newID: p.NewID, log: p.Log,
+		prefetcher: p.Prefetcher, window: p.Window, now: p.Now, newID: p.NewID, log: p.Log,
 	}
 }
 
 const (
-	// answerTimeout is how long a client waits for its bill. Product rule: an answer
-	// within 8 s; the rest is for the queue, and for writing the answer.
+	// answerTimeout is how long an inquiry waits for its bill. Product rule: an answer
+	// within 8 s; the rest is for enqueueing and for writing the answer.
 	answerTimeout = 7 * time.Second
-	// softTimeout is how long a client waits for KOS if there is a stale copy. Product
-	// rule: 1 s; the rest is for finding the copy.
+	// softTimeout is how long an inquiry waits for KOS if there is a stale copy. Product
+	// rule: 1 s; the rest is for reading the copy.
 	softTimeout = 800 * time.Millisecond
-	// enqueueTimeout bounds how long an inquiry may take to be queued after its client
-	// has stopped waiting: the answer is then that the inquiry goes on.
+	// enqueueTimeout is how long enqueueing may take beyond the deadline of the inquiry.
 	enqueueTimeout = 700 * time.Millisecond
-	// standingTimeout bounds what is looked up for a client who has waited already and
-	// can be answered without.
+	// standingTimeout bounds the read of the estimate for an inquiry whose wait is over.
+	// It can be answered without.
 	standingTimeout = 150 * time.Millisecond
 )
 
-// Asker is who asks: a user, the customer that the user is, and the lines that
-// are the user's.
-type Asker struct {
+// Caller is the user of a request, with its customer and lines.
+type Caller struct {
 	UserID     string
 	CustomerID string
 	Lines      []msisdn.Number
-	// Wait is how long the client waits, at most; nil is as long as we let it.
+	// Wait is the longest time that the client wants to wait; nil: the default.
 	Wait *time.Duration
 }
 
-// limit returns how long to keep the client waiting.
-func (a Asker) limit(async bool) time.Duration {
+// limit returns how long an inquiry of the caller waits.
+func (a Caller) limit(async bool) time.Duration {
 	switch {
 	case a.Wait != nil:
 		return min(*a.Wait, answerTimeout)
@@ -80,7 +78,7 @@ func (a Asker) limit(async bool) time.Duration {
 	return answerTimeout
 }
 
-func (a Asker) owns(line msisdn.Number) bool {
+func (a Caller) owns(line msisdn.Number) bool {
 	for _, own := range a.Lines {
 		if own == line {
 			return true
@@ -89,23 +87,25 @@ func (a Asker) owns(line msisdn.Number) bool {
 	return false
 }
 
-// Inquiry is an inquiry as it stands.
+// Inquiry is the current state of an inquiry.
 type Inquiry struct {
 	Record   Record
-	Bill     Bill     // only of a completed inquiry
-	Standing Standing // only of one that waits
+	Bill     Bill     // if completed
+	Standing Standing // if queued
 }
 
-// Inquire returns the bill of a line and month; an empty month is this one.
-// With async an inquiry that only KOS can answer is still processing when the
-// asker's wait is over, which is at once if the asker does not say.
+// Inquire returns the bill of a line and month; an empty month is the current one.
+// An inquiry that only KOS can answer is queued, and stays queued if Inquire returns
+// before its end. With async, Inquire then returns it as PROCESSING after caller.Wait,
+// or at once if that is nil.
 //
-// It returns ErrNotYourLine, ErrMonthFuture, ErrMonthTooOld, ErrUnknownLine,
-// ErrSuspended, ErrNoBill, ErrLineMoved, an error that wraps ErrUnavailable, ErrQueueFull,
-// ErrDatabase, or ErrStillRunning: the inquiry then goes on.
-func (i *Inquiries) Inquire(ctx context.Context, asker Asker, s Subject, async bool) (Inquiry, error) {
-	if !asker.owns(s.Line) {
-		return Inquiry{}, ErrNotYourLine
+// Inquire returns ErrLineNotAllowed, ErrMonthFuture, ErrMonthTooOld, ErrUnknownLine,
+// ErrSuspended, ErrNoBill, ErrLineMoved, an error that wraps ErrUnavailable,
+// ErrQueueFull, ErrDatabase, or, without async, ErrInProgress if the inquiry is still
+// queued.
+func (i *Inquiries) Inquire(ctx context.Context, caller Caller, s Subject, async bool) (Inquiry, error) {
+	if !caller.owns(s.Line) {
+		return Inquiry{}, ErrLineNotAllowed
 	}
 	now := i.now()
 	if s.Month == "" {
@@ -115,21 +115,21 @@ func (i *Inquiries) Inquire(ctx context.Context, asker Asker, s Subject, async b
 		return Inquiry{}, err
 	}
 	inquiry, err := i.process(ctx, Record{
-		RequestID: i.newID(), UserID: asker.UserID, Customer: asker.CustomerID, Line: s.Line, Month: s.Month,
+		RequestID: i.newID(), UserID: caller.UserID, Customer: caller.CustomerID, Line: s.Line, Month: s.Month,
 		Status: Processing, RequestedAt: now,
-	}, async, asker.limit(async))
-	i.meter.Answered(answered(inquiry, err))
+	}, async, caller.limit(async))
+	i.meter.Answered(classify(inquiry, err))
 	if err != nil {
 		return Inquiry{}, fmt.Errorf("inquire: %w", err)
 	}
 	if inquiry.Record.Status == Completed {
-		i.ahead.Used(ctx, inquiry.Bill)
+		i.prefetcher.Served(ctx, inquiry.Bill)
 	}
 	return inquiry, nil
 }
 
-// answered says how an inquiry was answered.
-func answered(got Inquiry, err error) Answer {
+// classify returns how an inquiry was answered.
+func classify(got Inquiry, err error) Answer {
 	switch {
 	case err == nil && got.Record.Status == Processing:
 		return Accepted
@@ -137,9 +137,9 @@ func answered(got Inquiry, err error) Answer {
 		return Stale
 	case err == nil:
 		return Fresh
-	case isAnswer(err):
+	case isRefusal(err):
 		return Refused
-	case errors.Is(err, ErrStillRunning):
+	case errors.Is(err, ErrInProgress):
 		return InProgress
 	case errors.Is(err, ErrQueueFull):
 		return Full
@@ -147,25 +147,24 @@ func answered(got Inquiry, err error) Answer {
 	return Unavailable
 }
 
-// process answers an inquiry: with what is known, or else by way of the queue.
+// process answers an inquiry from the caches or the archive, or else by the queue.
 func (i *Inquiries) process(ctx context.Context, record Record, async bool, limit time.Duration) (Inquiry, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	over := time.After(limit)
-	got, err := i.known(ctx, record.query(), limit)
-	if errors.Is(err, ErrNotKnown) {
-		return i.wait(ctx, record, async, over)
+	waitOver := time.After(limit)
+	got, err := i.lookUp(ctx, record.query(), limit)
+	if errors.Is(err, ErrMiss) {
+		return i.wait(ctx, record, async, waitOver)
 	}
-	record = settled(record, got, err, i.now())
+	record = finished(record, got, err, i.now())
 	i.history.Append(ctx, record)
 	return Inquiry{Record: record, Bill: got}, err
 }
 
-// known returns a bill without an inquiry having to wait for it: a fresh one, or a
-// stale one of which KOS does not give a newer one within softTimeout. It returns
-// KOS's refusal, or ErrNotKnown, which it is too if the client does not wait for KOS at
-// all.
-func (i *Inquiries) known(ctx context.Context, q Query, limit time.Duration) (Bill, error) {
+// lookUp returns a fresh bill, or a stale one if KOS gives no newer one within
+// softTimeout. It returns a refusal of KOS, or ErrMiss; a stale bill counts as a miss
+// if limit is less than softTimeout.
+func (i *Inquiries) lookUp(ctx context.Context, q Query, limit time.Duration) (Bill, error) {
 	soft, cancel := context.WithTimeout(ctx, min(limit, softTimeout))
 	defer cancel()
 	found, err := i.reader.Bill(ctx, q)
@@ -173,31 +172,32 @@ func (i *Inquiries) known(ctx context.Context, q Query, limit time.Duration) (Bi
 	case err != nil || !found.Bill.Stale:
 		return found.Bill, err
 	case limit < softTimeout:
-		return Bill{}, ErrNotKnown
+		return Bill{}, ErrMiss
 	case found.Refreshing:
 		return found.Bill, nil
 	}
 	return i.refreshed(ctx, soft, q, found.Bill)
 }
 
-// refreshed returns a newer bill than old if KOS gives one before soft ends, or old. It
-// returns KOS's refusal, or ErrNotKnown if old may not be shown any more.
+// refreshed returns a newer bill than old if KOS gives one before soft ends, else old.
+// It returns a refusal of KOS, or ErrMiss if old has been invalidated meanwhile.
 func (i *Inquiries) refreshed(ctx, soft context.Context, q Query, old Bill) (Bill, error) {
-	asked := i.now()
+	start := i.now()
 	if !i.fetch(ctx, soft, Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: i.newID()}) {
-		i.reader.Refreshing(q, old)
+		i.reader.NoteRefresh(q, old)
 		return old, nil
 	}
-	q.Since = asked
+	q.Since = start
 	found, err := i.reader.Bill(ctx, q)
 	if err == nil && found.Bill.Stale { // the fetch was set aside
-		i.reader.Refreshing(q, found.Bill)
+		i.reader.NoteRefresh(q, found.Bill)
 	}
 	return found.Bill, err
 }
 
-// fetch queues a fetch and reports whether it has ended before soft ends. It does not
-// wait where others come first or KOS cannot be called.
+// fetch enqueues a fetch and reports whether it was ended or set aside before soft
+// ends. It does not wait if other items are ahead, and does not enqueue during an
+// outage.
 func (i *Inquiries) fetch(ctx, soft context.Context, f Fetch) bool {
 	changed, stop := i.queue.Await(f.Subject)
 	defer stop()
@@ -208,7 +208,7 @@ func (i *Inquiries) fetch(ctx, soft context.Context, f Fetch) bool {
 	}
 	ticket, err := i.queue.Enqueue(writing, f)
 	if err != nil && !errors.Is(err, ErrQueueFull) {
-		i.log.WarnContext(ctx, "refresh not queued", "error", err)
+		i.log.WarnContext(ctx, "refresh enqueue failed", "error", err)
 	}
 	if err != nil || ticket.Ahead > 0 {
 		return false
@@ -221,40 +221,39 @@ func (i *Inquiries) fetch(ctx, soft context.Context, f Fetch) bool {
 	}
 }
 
-// wait queues an inquiry, which then goes on whatever its client does, and waits until
-// over for it to end.
-func (i *Inquiries) wait(ctx context.Context, record Record, async bool, over <-chan time.Time) (Inquiry, error) {
-	// An end between the enqueueing and a later Await would be missed.
+// wait enqueues an inquiry and waits for its end until waitOver or the end of ctx. The
+// inquiry stays queued if the client leaves.
+func (i *Inquiries) wait(ctx context.Context, record Record, async bool, waitOver <-chan time.Time) (Inquiry, error) {
+	// Await comes first: an end before it would be missed.
 	changed, stop := i.queue.Await(record.subject())
 	defer stop()
 	standing, err := i.enqueue(ctx, record, async)
 	if err != nil {
-		i.history.Append(ctx, settled(record, Bill{}, err, i.now()))
+		i.history.Append(ctx, finished(record, Bill{}, err, i.now()))
 		return Inquiry{}, err
 	}
 	for {
 		select {
 		case <-changed:
-		case <-over:
+		case <-waitOver:
 			if async {
 				return Inquiry{Record: record, Standing: standing}, nil
 			}
-			return Inquiry{}, i.stillRunning(ctx, record, standing)
+			return Inquiry{}, i.inProgress(ctx, record, standing)
 		case <-ctx.Done():
-			return Inquiry{}, i.stillRunning(ctx, record, standing)
+			return Inquiry{}, i.inProgress(ctx, record, standing)
 		}
 		if now, err := i.history.Find(ctx, record.UserID, record.RequestID); err == nil && now.Status != Processing {
 			return i.ended(ctx, record, now)
 		}
 		if now, err := i.queue.Standing(ctx, record.RequestID); err == nil && now.Unavailable && !async {
-			return Inquiry{}, ErrResting // the inquiry goes on
+			return Inquiry{}, ErrOutage // the inquiry stays queued
 		}
 	}
 }
 
-// enqueue queues an inquiry, also if its client leaves meanwhile. A client that waits
-// is not queued while KOS cannot be called. The deadline of ctx is the end of the
-// client's wait.
+// enqueue enqueues an inquiry, even if ctx ends meanwhile, within enqueueTimeout after
+// the deadline of ctx. Without async it returns ErrOutage during an outage.
 func (i *Inquiries) enqueue(ctx context.Context, record Record, async bool) (Standing, error) {
 	deadline, _ := ctx.Deadline()
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(enqueueTimeout))
@@ -265,32 +264,33 @@ func (i *Inquiries) enqueue(ctx context.Context, record Record, async bool) (Sta
 			return Standing{}, err
 		}
 		if !callable {
-			return Standing{}, ErrResting
+			return Standing{}, ErrOutage
 		}
 	}
 	return i.queue.EnqueueInquiry(ctx, record)
 }
 
-// ended returns what has become of an inquiry that waited.
-func (i *Inquiries) ended(ctx context.Context, asked, now Record) (Inquiry, error) {
-	if now.Status == Failed {
-		return Inquiry{Record: now}, refusalOf(now.ResultCode)
+// ended returns the result of a queued inquiry that has ended: before is its record
+// when it was enqueued, after the one when it ended.
+func (i *Inquiries) ended(ctx context.Context, before, after Record) (Inquiry, error) {
+	if after.Status == Failed {
+		return Inquiry{Record: after}, refusalOf(after.ResultCode)
 	}
-	q := asked.query()
-	q.Since = asked.RequestedAt
+	q := before.query()
+	q.Since = before.RequestedAt
 	found, err := i.reader.Bill(ctx, q)
-	if errors.Is(err, ErrNotKnown) { // neither the caches nor the archive could keep it
+	if errors.Is(err, ErrMiss) { // neither the caches nor the archive could store it
 		err = ErrDatabase.WithCause(err)
 	}
-	return Inquiry{Record: now, Bill: found.Bill}, err
+	return Inquiry{Record: after, Bill: found.Bill}, err
 }
 
-// stillRunning returns when a client that has waited long enough should come back.
-func (i *Inquiries) stillRunning(ctx context.Context, record Record, standing Standing) error {
+// inProgress returns ErrInProgress with the estimate as the time to retry after.
+func (i *Inquiries) inProgress(ctx context.Context, record Record, standing Standing) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), standingTimeout)
 	defer cancel()
 	if now, err := i.queue.Standing(ctx, record.RequestID); err == nil {
 		standing = now
 	}
-	return ErrStillRunning.After(max(standing.Estimate, time.Second))
+	return ErrInProgress.After(max(standing.Estimate, time.Second))
 }

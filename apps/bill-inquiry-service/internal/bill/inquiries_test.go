@@ -11,14 +11,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-func TestInquireRefusesWithoutAskingKOS(t *testing.T) {
+func TestInquireRefusesWithoutCallingKOS(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		line  msisdn.Number
 		month bill.Month
 		want  error
 	}{
-		"another line": {"01087654321", "2026-11", bill.ErrNotYourLine},
+		"another line": {"01087654321", "2026-11", bill.ErrLineNotAllowed},
 		"future":       {line, "2026-12", bill.ErrMonthFuture},
 		"too old":      {line, "2026-05", bill.ErrMonthTooOld},
 	}
@@ -27,7 +27,7 @@ func TestInquireRefusesWithoutAskingKOS(t *testing.T) {
 			t.Parallel()
 			onClock(t, plenty, func(b *bench) {
 				t := b.t
-				if _, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: tc.line, Month: tc.month}, false); !errors.Is(err, tc.want) {
+				if _, err := b.use.Inquire(t.Context(), caller, bill.Subject{Line: tc.line, Month: tc.month}, false); !errors.Is(err, tc.want) {
 					t.Errorf("got %v, want %v", err, tc.want)
 				}
 				if b.carrier.calls.Load() != 0 || len(b.history.records) != 0 {
@@ -61,7 +61,7 @@ func TestInquireRecordsTheOutcome(t *testing.T) {
 					t.Errorf("got the bill of %s", got.Bill.Month)
 				}
 				want := tc.want
-				want.RequestID, want.UserID, want.Customer, want.Line, want.Month = "request-1", asker.UserID, holder.ID, line, "2026-11"
+				want.RequestID, want.UserID, want.Customer, want.Line, want.Month = "request-1", caller.UserID, holder.ID, line, "2026-11"
 				want.RequestedAt, want.ProcessedAt = time.Now(), time.Now()
 				if diff := cmp.Diff(want, b.history.records[len(b.history.records)-1]); diff != "" {
 					t.Error(diff)
@@ -81,7 +81,7 @@ func TestInquireRecordsTheOutcome(t *testing.T) {
 	}
 }
 
-func TestFinalBillIsAskedForOnce(t *testing.T) {
+func TestFinalBillCostsOneCall(t *testing.T) {
 	t.Parallel()
 	onClock(t, plenty, func(b *bench) {
 		t := b.t
@@ -91,7 +91,7 @@ func TestFinalBillIsAskedForOnce(t *testing.T) {
 			if err != nil || got.Bill.Charges.Total != past.Charges.Total || got.Bill.Stale {
 				t.Fatalf("got %+v, %v", got.Bill, err)
 			}
-			b.cache.forget()
+			b.cache.clear()
 		}
 		if calls := b.carrier.calls.Load(); calls != 1 {
 			t.Errorf("KOS was asked %d times", calls)
@@ -117,7 +117,7 @@ func TestOutageIsAnsweredWithAStaleCopy(t *testing.T) {
 			onClock(t, plenty, func(b *bench) {
 				t := b.t
 				b.carrier.err = errOutage
-				b.keep(tc.kept...)
+				b.store(tc.kept...)
 				start := time.Now()
 				got, err := b.inquire("2026-11")
 				if !errors.Is(err, tc.wantError) || got.Bill.Stale != tc.wantStale || time.Since(start) > time.Second {
@@ -128,7 +128,7 @@ func TestOutageIsAnsweredWithAStaleCopy(t *testing.T) {
 	}
 }
 
-func TestAFaultOfOneStoreFailsNoInquiry(t *testing.T) {
+func TestFaultOfOneStoreFailsNoInquiry(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range map[string]func(b *bench){
 		"archive": func(b *bench) { b.archive.err = errBroken },
@@ -148,22 +148,22 @@ func TestAFaultOfOneStoreFailsNoInquiry(t *testing.T) {
 
 func TestResult(t *testing.T) {
 	t.Parallel()
-	running := bill.Record{RequestID: "r", UserID: asker.UserID, Line: line, Month: "2026-11", Status: bill.Processing, RequestedAt: noon}
+	running := bill.Record{RequestID: "r", UserID: caller.UserID, Line: line, Month: "2026-11", Status: bill.Processing, RequestedAt: noon}
 	done := running
 	done.Status = bill.Completed
 	tests := map[string]struct {
 		record   bill.Record
-		asker    bill.Asker
+		caller   bill.Caller
 		after    time.Duration
 		want     bill.Status
 		wantBill bool
 		wantErr  error
 	}{
-		"done":            {done, asker, 0, bill.Completed, true, nil},
-		"running":         {running, asker, 30 * time.Second, bill.Processing, false, nil},
-		"abandoned":       {running, asker, 2 * time.Hour, bill.Failed, false, nil},
-		"a stranger's":    {done, bill.Asker{UserID: "testuser02", Lines: asker.Lines}, 0, "", false, bill.ErrNoInquiry},
-		"line given away": {done, bill.Asker{UserID: asker.UserID}, 0, "", false, bill.ErrNoInquiry},
+		"done":            {done, caller, 0, bill.Completed, true, nil},
+		"running":         {running, caller, 30 * time.Second, bill.Processing, false, nil},
+		"abandoned":       {running, caller, 2 * time.Hour, bill.Failed, false, nil},
+		"a stranger's":    {done, bill.Caller{UserID: "testuser02", Lines: caller.Lines}, 0, "", false, bill.ErrNoInquiry},
+		"line given away": {done, bill.Caller{UserID: caller.UserID}, 0, "", false, bill.ErrNoInquiry},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -172,10 +172,10 @@ func TestResult(t *testing.T) {
 				t := b.t
 				kept := current
 				kept.AsOf = noon
-				b.keep(kept)
+				b.store(kept)
 				pass(tc.after)
 				b.history.Append(t.Context(), tc.record)
-				got, err := b.use.Result(t.Context(), tc.asker, "r")
+				got, err := b.use.Result(t.Context(), tc.caller, "r")
 				if !errors.Is(err, tc.wantErr) || got.Record.Status != tc.want || (got.Bill.Line != "") != tc.wantBill {
 					t.Errorf("got %+v, %v", got, err)
 				}
@@ -189,25 +189,25 @@ func TestResultOfACompletedInquirySurvivesAnOutage(t *testing.T) {
 	onClock(t, plenty, func(b *bench) {
 		t := b.t
 		b.carrier.err = errOutage
-		b.history.Append(t.Context(), bill.Record{RequestID: "r", UserID: asker.UserID, Line: line, Month: "2026-11", Status: bill.Completed})
-		got, err := b.use.Result(t.Context(), asker, "r")
+		b.history.Append(t.Context(), bill.Record{RequestID: "r", UserID: caller.UserID, Line: line, Month: "2026-11", Status: bill.Completed})
+		got, err := b.use.Result(t.Context(), caller, "r")
 		if err != nil || got.Record.Status != bill.Completed || got.Bill.Line != "" {
 			t.Errorf("got %+v, %v", got, err)
 		}
 	})
 }
 
-func TestHistoryShowsOnlyTheAskersLines(t *testing.T) {
+func TestHistoryShowsOnlyTheCallersLines(t *testing.T) {
 	t.Parallel()
 	onClock(t, plenty, func(b *bench) {
 		t := b.t
-		if _, err := b.use.History(t.Context(), asker, bill.Filter{Lines: []msisdn.Number{"01087654321"}}); !errors.Is(err, bill.ErrNotYourLine) {
+		if _, err := b.use.History(t.Context(), caller, bill.Filter{Lines: []msisdn.Number{"01087654321"}}); !errors.Is(err, bill.ErrLineNotAllowed) {
 			t.Errorf("another user's line: %v", err)
 		}
-		if _, err := b.use.History(t.Context(), asker, bill.Filter{UserID: "testuser02"}); err != nil {
+		if _, err := b.use.History(t.Context(), caller, bill.Filter{UserID: "testuser02"}); err != nil {
 			t.Fatal(err)
 		}
-		if b.history.asked.UserID != asker.UserID || !cmp.Equal(b.history.asked.Lines, asker.Lines) {
+		if b.history.asked.UserID != caller.UserID || !cmp.Equal(b.history.asked.Lines, caller.Lines) {
 			t.Errorf("asked for %+v", b.history.asked)
 		}
 	})
@@ -235,9 +235,9 @@ func TestMenu(t *testing.T) {
 			onClock(t, plenty, func(b *bench) {
 				t := b.t
 				b.carrier.customer, b.carrier.err = tc.customer, tc.err
-				b.keep(tc.kept...)
+				b.store(tc.kept...)
 				start := time.Now()
-				menu, err := b.use.Menu(t.Context(), asker)
+				menu, err := b.use.Menu(t.Context(), caller)
 				if err != nil || len(menu.Months) != tc.want || menu.Months[0] != "2026-11" || menu.Current != "2026-11" || menu.Stale != tc.stale {
 					t.Errorf("got %+v, %v", menu, err)
 				}
@@ -248,17 +248,17 @@ func TestMenu(t *testing.T) {
 		})
 	}
 	onClock(t, plenty, func(b *bench) {
-		if _, err := b.use.Menu(b.t.Context(), bill.Asker{UserID: "admin01"}); !errors.Is(err, bill.ErrNotYourLine) {
+		if _, err := b.use.Menu(b.t.Context(), bill.Caller{UserID: "admin01"}); !errors.Is(err, bill.ErrLineNotAllowed) {
 			b.t.Errorf("menu without a line: %v", err)
 		}
 	})
 }
 
-func TestAChangedLineLosesItsOpenBillOnly(t *testing.T) {
+func TestPlanChangeInvalidatesTheOpenBillOnly(t *testing.T) {
 	t.Parallel()
 	onClock(t, plenty, func(b *bench) {
 		t := b.t
-		b.keep(current, past)
+		b.store(current, past)
 		if err := b.lines.Changed(t.Context(), holder.ID, line); err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +271,7 @@ func TestAChangedLineLosesItsOpenBillOnly(t *testing.T) {
 		}
 		b.archive.err = errBroken
 		if err := b.lines.Changed(t.Context(), holder.ID, line); !errors.Is(err, errBroken) {
-			t.Errorf("an archive that does not forget: %v", err)
+			t.Errorf("a fault of the archive: %v", err)
 		}
 	})
 }

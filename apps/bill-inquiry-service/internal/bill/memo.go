@@ -8,19 +8,19 @@ import (
 )
 
 const (
-	// memoTime is how long a memo keeps something.
-	memoTime = 2 * time.Second
-	// maxMemo bounds the memory of a memo.
+	// memoTTL is how long a memo holds a value.
+	memoTTL = 2 * time.Second
+	// maxMemo bounds the number of values in a memo.
 	maxMemo = 2_000
 )
 
-// memo keeps something about subscriptions and months for a moment. It is safe for
+// memo holds a value for each subscription and month for memoTTL. It is safe for
 // concurrent use.
 type memo[V any] struct {
 	now func() time.Time
 
-	mu   sync.Mutex
-	kept map[Query]entry[V]
+	mu      sync.Mutex
+	entries map[Query]entry[V]
 }
 
 type entry[V any] struct {
@@ -29,40 +29,40 @@ type entry[V any] struct {
 }
 
 func newMemo[V any](now func() time.Time) *memo[V] {
-	return &memo[V]{now: now, kept: map[Query]entry[V]{}}
+	return &memo[V]{now: now, entries: map[Query]entry[V]{}}
 }
 
-// key returns what a query is kept under.
+// key returns the key of a query: its subscription and month.
 func (q Query) key() Query { return Query{Subscription: q.Subscription, Month: q.Month} }
 
-// find returns what was kept of a query, unless that was before q.Since.
-func (m *memo[V]) find(q Query) (value V, found bool) {
+// get returns the value of a query. A value that was set before q.Since is not found.
+func (m *memo[V]) get(q Query) (value V, found bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	kept, found := m.kept[q.key()]
-	if found && m.now().Sub(kept.at) > memoTime {
-		delete(m.kept, q.key())
+	held, found := m.entries[q.key()]
+	if found && m.now().Sub(held.at) > memoTTL {
+		delete(m.entries, q.key())
 		found = false
 	}
-	return kept.value, found && !kept.at.Before(q.Since)
+	return held.value, found && !held.at.Before(q.Since)
 }
 
-func (m *memo[V]) keep(q Query, value V) {
+func (m *memo[V]) set(q Query, value V) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.kept) >= maxMemo {
-		clear(m.kept)
+	if len(m.entries) >= maxMemo {
+		clear(m.entries)
 	}
-	m.kept[q.key()] = entry[V]{value, m.now()}
+	m.entries[q.key()] = entry[V]{value, m.now()}
 }
 
-// forget forgets everything about a line.
-func (m *memo[V]) forget(line msisdn.Number) {
+// evict removes all values of a line.
+func (m *memo[V]) evict(line msisdn.Number) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for q := range m.kept {
+	for q := range m.entries {
 		if q.Line == line {
-			delete(m.kept, q)
+			delete(m.entries, q)
 		}
 	}
 }

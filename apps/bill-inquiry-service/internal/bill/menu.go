@@ -9,27 +9,27 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Menu is what an asker may ask for.
+// Menu is the list of months that a customer may inquire about.
 type Menu struct {
 	Line    msisdn.Number
 	Months  []Month // newest first
 	Current Month
-	// Stale says that KOS could not tell when the contract began: it is what KOS
-	// said last, at AsOf, or not known.
+	// Stale is true if KOS did not answer in time. The start of the contract is then
+	// that of the archived bill of AsOf, or not known.
 	Stale bool
 	AsOf  time.Time
 }
 
-// Menu returns what may be asked for the asker's first line. While KOS cannot
-// tell when the contract began, the months are all of the window. It returns
-// ErrNotYourLine for an asker without a line, and ErrLineMoved.
-func (i *Inquiries) Menu(ctx context.Context, asker Asker) (Menu, error) {
-	if len(asker.Lines) == 0 {
-		return Menu{}, ErrNotYourLine
+// Menu returns the months of the caller's first line. If the start of the contract is
+// not known, it returns all months of the window. It returns ErrLineNotAllowed if the
+// caller has no line, and ErrLineMoved.
+func (i *Inquiries) Menu(ctx context.Context, caller Caller) (Menu, error) {
+	if len(caller.Lines) == 0 {
+		return Menu{}, ErrLineNotAllowed
 	}
-	line, now := asker.Lines[0], i.now()
-	// Without an answer the customer, and so the contract's month, is empty.
-	customer, stale, err := i.customer(ctx, Subscription{asker.CustomerID, line})
+	line, now := caller.Lines[0], i.now()
+	// If the customer is not known, it is empty, and so is the contract's month.
+	customer, stale, err := i.customer(ctx, Subscription{caller.CustomerID, line})
 	if err != nil {
 		return Menu{}, fmt.Errorf("menu: %w", err)
 	}
@@ -39,21 +39,21 @@ func (i *Inquiries) Menu(ctx context.Context, asker Asker) (Menu, error) {
 	}, nil
 }
 
-// customer returns the customer of a subscription. If KOS does not name the customer
-// within softTimeout, it is as KOS named it last, or empty, and stale. It returns
-// ErrLineMoved.
+// customer returns the customer of a subscription. If KOS does not answer within
+// softTimeout, it returns the customer of the newest archived bill, or an empty one, as
+// stale. It returns ErrLineMoved.
 func (i *Inquiries) customer(ctx context.Context, s Subscription) (holder Customer, stale bool, err error) {
 	soft, cancel := context.WithTimeout(ctx, softTimeout)
 	defer cancel()
 	holder, err = i.reader.Customer(ctx, s)
-	if errors.Is(err, ErrNotKnown) {
+	if errors.Is(err, ErrMiss) {
 		i.fetch(ctx, soft, Fetch{Subject: Subject{Line: s.Line}, Customers: []string{s.Customer}, RequestID: i.newID()})
 		holder, err = i.reader.Customer(ctx, s)
 	}
 	switch {
 	case errors.Is(err, ErrLineMoved):
 		return Customer{}, false, err
-	case err == nil, isAnswer(err):
+	case err == nil, isRefusal(err):
 		return holder, false, nil //nolint:nilerr // a line without a customer has all months
 	}
 	holder, err = i.reader.LastCustomer(ctx, s)

@@ -7,18 +7,16 @@ import (
 	"time"
 )
 
-// Month is a billing month, in the form "2026-11". Months compare as texts.
+// Month is a billing month in the form "2026-11". Months are ordered as strings are.
 type Month string
 
-// Seoul is the zone that decides what day, and so what month, it is. Korea has
-// had no daylight saving since 1988, so that the fixed offset is exact and no
-// zone database is needed.
+// Seoul is the time zone of billing months. Korea has had no daylight saving since
+// 1988, so the fixed offset is exact and needs no zone database.
 var Seoul = time.FixedZone("KST", 9*60*60)
 
 var monthPattern = regexp.MustCompile(`^([0-9]{4})-?(0[1-9]|1[0-2])$`)
 
-// ParseMonth accepts "2026-11" and "202611". It returns ErrMonthFormat for
-// anything else.
+// ParseMonth parses "2026-11" or "202611". It returns ErrMonthFormat for other texts.
 func ParseMonth(text string) (Month, error) {
 	match := monthPattern.FindStringSubmatch(text)
 	if match == nil {
@@ -27,7 +25,7 @@ func ParseMonth(text string) (Month, error) {
 	return Month(match[1] + "-" + match[2]), nil
 }
 
-// MonthOf returns the month that it is in Seoul at t.
+// MonthOf returns the billing month in Seoul at t.
 func MonthOf(t time.Time) Month { return Month(t.In(Seoul).Format("2006-01")) }
 
 // Compact returns the form without a dash: "202611".
@@ -42,7 +40,7 @@ func (m Month) minus(n int) Month {
 	return MonthOf(start.AddDate(0, -n, 0))
 }
 
-// UnmarshalJSON takes what ParseMonth takes.
+// UnmarshalJSON parses a string as ParseMonth does.
 func (m *Month) UnmarshalJSON(text []byte) error {
 	var s string
 	if err := json.Unmarshal(text, &s); err != nil {
@@ -56,15 +54,15 @@ func (m *Month) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Window is the range of months that may be asked for.
+// Window is the range of months that customers may inquire about.
 type Window struct {
-	// Months is how many, the current one included. Product rule: 6.
+	// Months is the number of months, the current one included. Product rule: 6.
 	Months int
 }
 
-// Available returns the months that may be asked for at now, newest first.
-// Contract is the month the line's contract began in; none are before it. An
-// empty contract is one that is not known.
+// Available returns the months of the window at now that are not before contract,
+// newest first. Contract is the first month of the line's contract, or "" if it is not
+// known.
 func (w Window) Available(now time.Time, contract Month) []Month {
 	current := MonthOf(now)
 	var months []Month
@@ -76,8 +74,8 @@ func (w Window) Available(now time.Time, contract Month) []Month {
 	return months
 }
 
-// Check returns ErrMonthFuture or ErrMonthTooOld for a month outside the
-// window at now.
+// Check returns ErrMonthFuture or ErrMonthTooOld if month is outside the window at
+// now.
 func (w Window) Check(month Month, now time.Time) error {
 	current := MonthOf(now)
 	switch {

@@ -24,7 +24,7 @@ func (b *bench) give() {
 	b.carrier.bill.Customer, b.carrier.customer = stranger, stranger
 }
 
-func TestAMovedLineIsRefusedWithoutATrace(t *testing.T) {
+func TestMovedLineIsRefusedAndNotStored(t *testing.T) {
 	t.Parallel()
 	tests := map[string]error{ // what KOS says to the question for the bill
 		"the new customer's bill": nil,
@@ -48,7 +48,7 @@ func TestAMovedLineIsRefusedWithoutATrace(t *testing.T) {
 				if last.ResultCode != "LINE_MOVED" || strings.Contains(last.Summary, "원") {
 					t.Errorf("on record: %+v", b.history.records)
 				}
-				if _, err := b.use.Menu(t.Context(), asker); !errors.Is(err, bill.ErrLineMoved) {
+				if _, err := b.use.Menu(t.Context(), caller); !errors.Is(err, bill.ErrLineMoved) {
 					t.Errorf("menu: %v", err)
 				}
 			})
@@ -100,41 +100,41 @@ func TestTheFormerCustomerKeepsTheFinalBills(t *testing.T) {
 		t := b.t
 		old := current
 		old.AsOf = noon.Add(-time.Hour)
-		b.keep(old, past)
+		b.store(old, past)
 		b.give()
-		inquire := func(who bill.Asker, month bill.Month) error {
+		inquire := func(who bill.Caller, month bill.Month) error {
 			_, err := b.use.Inquire(t.Context(), who, bill.Subject{Line: line, Month: month}, false)
 			return err
 		}
-		if err := inquire(asker, "2026-11"); !errors.Is(err, bill.ErrLineMoved) {
+		if err := inquire(caller, "2026-11"); !errors.Is(err, bill.ErrLineMoved) {
 			t.Errorf("this month: %v", err)
 		}
-		if err := inquire(asker, "2026-10"); err != nil {
+		if err := inquire(caller, "2026-10"); err != nil {
 			t.Errorf("last month: %v", err)
 		}
 		b.carrier.set(errOutage)
-		b.cache.forget()
-		if err := inquire(asker, "2026-11"); !errors.Is(err, bill.ErrUnavailable) {
+		b.cache.clear()
+		if err := inquire(caller, "2026-11"); !errors.Is(err, bill.ErrUnavailable) {
 			t.Errorf("this month, while KOS is away: %v", err)
 		}
-		successor := bill.Asker{UserID: "newuser", CustomerID: stranger.ID, Lines: []msisdn.Number{line}}
+		successor := bill.Caller{UserID: "newuser", CustomerID: stranger.ID, Lines: []msisdn.Number{line}}
 		if err := inquire(successor, "2026-10"); !errors.Is(err, bill.ErrUnavailable) {
 			t.Errorf("the new customer's last month: %v", err)
 		}
 	})
 }
 
-// TestWhatWaitsEndsForEachCustomer has the line move while both customers wait
+// TestConcurrentInquiriesOfTwoCustomers has the line move while both customers wait
 // for KOS.
-func TestWhatWaitsEndsForEachCustomer(t *testing.T) {
+func TestConcurrentInquiriesOfTwoCustomers(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
 		b.spend()
 		b.give()
-		successor := bill.Asker{UserID: "newuser", CustomerID: stranger.ID, Lines: []msisdn.Number{line}}
+		successor := bill.Caller{UserID: "newuser", CustomerID: stranger.ID, Lines: []msisdn.Number{line}}
 		var clients sync.WaitGroup
-		for who, want := range map[*bill.Asker]error{&asker: bill.ErrLineMoved, &successor: nil} {
+		for who, want := range map[*bill.Caller]error{&caller: bill.ErrLineMoved, &successor: nil} {
 			clients.Go(func() {
 				got, err := b.use.Inquire(t.Context(), *who, bill.Subject{Line: line}, false)
 				if !errors.Is(err, want) || err == nil && got.Bill.Customer.ID != who.CustomerID {
@@ -149,18 +149,18 @@ func TestWhatWaitsEndsForEachCustomer(t *testing.T) {
 	})
 }
 
-func TestAResultOfAMovedLineIsRefused(t *testing.T) {
+func TestResultOfAMovedLineIsRefused(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
 		b.spend()
 		b.give()
-		accepted, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line}, true)
+		accepted, err := b.use.Inquire(t.Context(), caller, bill.Subject{Line: line}, true)
 		if err != nil || accepted.Record.Status != bill.Processing {
 			t.Fatalf("%+v, %v", accepted, err)
 		}
 		pass(time.Minute)
-		if _, err := b.use.Result(t.Context(), asker, accepted.Record.RequestID); !errors.Is(err, bill.ErrLineMoved) {
+		if _, err := b.use.Result(t.Context(), caller, accepted.Record.RequestID); !errors.Is(err, bill.ErrLineMoved) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -177,7 +177,7 @@ func TestRecordsOfOlderReplicasEndWithoutAnAmount(t *testing.T) {
 			t.Errorf("%v, kept %+v and %+v", reply.Err, b.archive.kept, b.archive.older)
 		}
 		want := bill.Record{RequestID: "r", Line: line, Month: "2026-11", Status: bill.Processing, RequestedAt: noon}
-		got := reply.Settle(want, noon)
+		got := reply.Finish(want, noon)
 		want.Status, want.ResultCode, want.Summary, want.ProcessedAt = bill.Completed, "0000", "2026-11 요금 조회 완료", noon
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
@@ -185,9 +185,9 @@ func TestRecordsOfOlderReplicasEndWithoutAnAmount(t *testing.T) {
 	})
 }
 
-// TestBackgroundWorkLeavesNoTraceOfAStranger has a bill fetched ahead whose line
+// TestPrefetchOfAMovedLineStoresNothing has a bill fetched ahead whose line
 // was given away meanwhile.
-func TestBackgroundWorkLeavesNoTraceOfAStranger(t *testing.T) {
+func TestPrefetchOfAMovedLineStoresNothing(t *testing.T) {
 	t.Parallel()
 	onClock(t, plenty, func(b *bench) {
 		t := b.t
@@ -197,7 +197,7 @@ func TestBackgroundWorkLeavesNoTraceOfAStranger(t *testing.T) {
 				Subject: bill.Subject{Line: line, Month: month}, Customers: []string{holder.ID}, RequestID: "r",
 				Background: true, Reason: bill.ReasonHot,
 			})
-			if _, err := reply.For(holder.ID); reply.Err != nil || !errors.Is(err, bill.ErrLineMoved) || !errors.Is(err, bill.ErrUnasked) {
+			if _, err := reply.For(holder.ID); reply.Err != nil || !errors.Is(err, bill.ErrLineMoved) || !errors.Is(err, bill.ErrUncacheable) {
 				t.Errorf("%q: %v, %v", month, reply.Err, err)
 			}
 		}
@@ -207,7 +207,7 @@ func TestBackgroundWorkLeavesNoTraceOfAStranger(t *testing.T) {
 	})
 }
 
-func TestAnEventWithoutACustomerConcernsAllWhoseBillsAreKept(t *testing.T) {
+func TestEventWithoutACustomerInvalidatesForAllCustomers(t *testing.T) {
 	t.Parallel()
 	for customer, want := range map[string]string{"": holder.ID, "CUST002": "CUST002"} {
 		t.Run(customer, func(t *testing.T) {
@@ -223,7 +223,7 @@ func TestAnEventWithoutACustomerConcernsAllWhoseBillsAreKept(t *testing.T) {
 		})
 	}
 	onClock(t, plenty, func(b *bench) {
-		if err := b.ahead.LoggedIn(b.t.Context(), "", []msisdn.Number{line}); err != nil || b.queue.Len() != 0 {
+		if err := b.prefetcher.LoggedIn(b.t.Context(), "", []msisdn.Number{line}); err != nil || b.queue.Len() != 0 {
 			b.t.Errorf("a login without a customer has %d fetched, %v", b.queue.Len(), err)
 		}
 	})

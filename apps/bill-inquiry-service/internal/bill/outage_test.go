@@ -12,7 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-func TestAStaleCopyIsReturnedWithinASecond(t *testing.T) {
+func TestStaleCopyIsReturnedWithinTheSoftTimeout(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range map[string]func(b *bench){
 		"KOS is slow":        func(b *bench) { b.carrier.delay = 5 * time.Second },
@@ -26,11 +26,11 @@ func TestAStaleCopyIsReturnedWithinASecond(t *testing.T) {
 				t := b.t
 				old := b.carrier.bill
 				old.Line, old.AsOf = line, time.Now()
-				b.keep(old)
+				b.store(old)
 				pass(time.Hour)
 				trouble(b)
 				start := time.Now()
-				got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: line}, false)
+				got, err := b.use.Inquire(t.Context(), caller, bill.Subject{Line: line}, false)
 				if err != nil || !got.Bill.Stale || got.Bill.AsOf != old.AsOf || time.Since(start) > time.Second {
 					t.Errorf("after %s: %+v, %v", time.Since(start), got.Bill, err)
 				}
@@ -47,7 +47,7 @@ func TestAStaleCopyIsReturnedWithinASecond(t *testing.T) {
 	}
 }
 
-func TestAnOutageIsAnsweredAtOnce(t *testing.T) {
+func TestKnownOutageIsAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
 	onClock(t, 97, func(b *bench) {
 		t := b.t
@@ -65,7 +65,7 @@ func TestAnOutageIsAnsweredAtOnce(t *testing.T) {
 	})
 }
 
-func TestALineThatKOSDoesNotAnswerDelaysNoOther(t *testing.T) {
+func TestUnansweredLineDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
@@ -115,7 +115,7 @@ func TestQueuedInquiriesOutliveAnOutage(t *testing.T) {
 	})
 }
 
-func TestARefusalOfKOSEndsAWait(t *testing.T) {
+func TestRefusalOfKOSEndsTheWait(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
@@ -127,11 +127,11 @@ func TestARefusalOfKOSEndsAWait(t *testing.T) {
 	})
 }
 
-func TestABudgetThatKOSHasLoweredIsWaitedFor(t *testing.T) {
+func TestThrottledInquiryWaitsForTheBudget(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
-		b.carrier.set(fmt.Errorf("kos: %w", bill.ErrMustWait))
+		b.carrier.set(fmt.Errorf("kos: %w", bill.ErrThrottled))
 		time.AfterFunc(2*time.Second, func() { b.carrier.set(nil) })
 		if got, err := b.ask(1, false); err != nil || got.Bill.Line == "" {
 			t.Errorf("got %+v, %v", got, err)
@@ -141,14 +141,14 @@ func TestABudgetThatKOSHasLoweredIsWaitedFor(t *testing.T) {
 
 // While KOS is slow, a line that is asked about often costs one queued refresh and few
 // reads of the stores.
-func TestAStaleCopyIsRememberedForAMoment(t *testing.T) {
+func TestStaleCopyIsServedFromMemory(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
 		b.carrier.delay = 5 * time.Second
 		old := current
 		old.AsOf = time.Now().Add(-time.Hour)
-		b.keep(old)
+		b.store(old)
 		for i := range 100 {
 			start := time.Now()
 			got, err := b.inquire("")

@@ -30,7 +30,7 @@ func TestOutdatedFinalBillIsConfirmedOnce(t *testing.T) {
 				t := b.t
 				old := read(t, firstSchema)
 				old.Month, old.AsOf = bill.MonthOf(time.Now().AddDate(0, -1, 0)), time.Now().Add(-time.Hour)
-				b.keep(old)
+				b.store(old)
 				b.carrier.bill = past
 				b.carrier.bill.Month = old.Month
 				want := int64(67_750)

@@ -7,119 +7,116 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Carrier is KOS. What it says of a line is its present customer's, whoever
-// asked. Its methods return ErrUnknownLine, ErrSuspended or ErrNoBill
-// as KOS decides, and errors that wrap ErrUnavailable when KOS did not answer:
-// ErrNotAsked too if every call would fail alike without reaching KOS, ErrMustWait too
-// if KOS has refused the call for its rate.
+// Carrier calls KOS. KOS answers for the present customer of a line. The methods return
+// the refusals ErrUnknownLine, ErrSuspended and ErrNoBill, and errors that wrap
+// ErrUnavailable if KOS gave no usable answer. These also wrap ErrNotCalled if any call
+// would fail alike without reaching KOS, or ErrThrottled if KOS refused the call for
+// its rate.
 type Carrier interface {
 	Bill(ctx context.Context, requestID string, line msisdn.Number, month Month) (Bill, error)
 	Customer(ctx context.Context, requestID string, line msisdn.Number) (Customer, error)
 }
 
-// Cache keeps bills and customers for a while, and refusals for a moment, unless
-// they wrap ErrUnasked.
-// Callers that miss the same thing at the same time share one load, which goes
-// on when they leave; they then get their context's error.
+// Cache is a read-through cache of bills and customers. It caches refusals for seconds,
+// unless they wrap ErrUncacheable. Concurrent misses of one key share one load. The
+// load goes on if the context of a caller ends; the caller gets the context's error.
 type Cache interface {
 	Invalidation
-	Renewal
+	Refresher
 
 	Bill(ctx context.Context, s Subscription, month Month, load LoadBill) (Bill, error)
 	Customer(ctx context.Context, s Subscription, load LoadCustomer) (Customer, error)
 }
 
-// LoadBill gets a bill that a Cache does not have.
+// LoadBill loads a bill that a Cache does not have.
 type LoadBill func(context.Context) (Bill, error)
 
-// LoadCustomer gets a customer that a Cache does not have.
+// LoadCustomer loads a customer that a Cache does not have.
 type LoadCustomer func(context.Context) (Customer, error)
 
-// Renewal makes a Cache replace what it has.
-type Renewal interface {
-	// RenewBill and RenewCustomer load though something is known.
-	RenewBill(ctx context.Context, s Subscription, month Month, load LoadBill) (Bill, error)
-	RenewCustomer(ctx context.Context, s Subscription, load LoadCustomer) (Customer, error)
-	// Knows reports whether nothing need be loaded of a month, or of TheCustomer.
-	Knows(ctx context.Context, s Subscription, month Month) bool
+// Refresher replaces cached copies.
+type Refresher interface {
+	// RefreshBill and RefreshCustomer load and store a new copy even if there is one.
+	RefreshBill(ctx context.Context, s Subscription, month Month, load LoadBill) (Bill, error)
+	RefreshCustomer(ctx context.Context, s Subscription, load LoadCustomer) (Customer, error)
+	// Has reports whether there is a copy of a month, or of TheCustomer.
+	Has(ctx context.Context, s Subscription, month Month) bool
 }
 
-// Invalidation makes a Cache forget bills of some months; TheCustomer is one.
+// Invalidation removes cached copies of months; TheCustomer is one of them.
 type Invalidation interface {
-	// Invalidate forgets them here and in what the replicas share, so that no
-	// load that began earlier brings them back.
+	// Invalidate removes the copies from L1 and writes tombstones to L2, which keep
+	// loads that began earlier from restoring them.
 	Invalidate(ctx context.Context, s Subscription, months ...Month) error
-	// Forget forgets them here only, whoever the line's customer is.
-	Forget(line msisdn.Number, months ...Month)
-	// ForgetSubscription forgets them here only.
-	ForgetSubscription(s Subscription, months ...Month)
-	// Listening says whether this replica is told what others invalidate. While
-	// it is not, it must keep nothing to itself.
-	Listening(told bool)
+	// EvictLine removes the copies of all customers of a line from L1.
+	EvictLine(line msisdn.Number, months ...Month)
+	// EvictSubscription removes the copies from L1.
+	EvictSubscription(s Subscription, months ...Month)
+	// Listening sets whether this replica receives the invalidations of others. While
+	// it does not, it must not use L1.
+	Listening(listening bool)
 }
 
-// Archive keeps the newest bill that KOS told of each subscription and month.
+// Archive stores KOS's newest bill of each subscription and month.
 type Archive interface {
 	ArchiveWriter
 	Moves
 
-	// Find returns a bill or ErrNotKept.
+	// Find returns a bill or ErrNotArchived.
 	Find(ctx context.Context, s Subscription, month Month) (Bill, error)
-	// Forget drops a bill that is not final, keeps out those asked for before
-	// at, and tells every replica, this one included, that the line changed.
-	Forget(ctx context.Context, line msisdn.Number, month Month, at time.Time) error
+	// Invalidate removes the bills of a line and month unless they are final, refuses
+	// bills of before at, and notifies all replicas, this one included.
+	Invalidate(ctx context.Context, line msisdn.Number, month Month, at time.Time) error
 }
 
 // ArchiveWriter stores bills.
 type ArchiveWriter interface {
-	// Keep stores a bill of its customer unless a newer or a final one is there.
-	Keep(ctx context.Context, b Bill) error
-	// KeepUnattributed stores a bill where replicas of the release before look
-	// for it, by its line and month alone.
-	KeepUnattributed(ctx context.Context, b Bill) error
+	// Store stores a bill unless its customer has a newer or a final one.
+	Store(ctx context.Context, b Bill) error
+	// StoreUnattributed stores a bill by line and month, without the customer, for
+	// replicas of the release before.
+	StoreUnattributed(ctx context.Context, b Bill) error
 }
 
-// Moves keeps which lines were given to other customers.
+// Moves stores which lines were given to other customers.
 type Moves interface {
-	// Moved notes that a subscription has ended: its bills that are not final and
-	// were kept until then are not found any more. It reports whether that is new,
-	// and then tells every replica, this one included.
-	Moved(ctx context.Context, s Subscription, at time.Time) (first bool, err error)
-	// Holders returns the customers of whom bills of a line are kept.
-	Holders(ctx context.Context, line msisdn.Number) ([]string, error)
+	// RecordMove records that a subscription has ended at a time. Find does not return
+	// its open bills of until then. It returns first if that was not recorded, and then
+	// notifies all replicas, this one included.
+	RecordMove(ctx context.Context, s Subscription, at time.Time) (first bool, err error)
+	// CustomersOf returns the customers with stored bills of a line.
+	CustomersOf(ctx context.Context, line msisdn.Number) ([]string, error)
 }
 
-// History keeps the records of inquiries.
+// History stores the records of inquiries.
 type History interface {
-	// Append hands over a record. One with a known id replaces it, but only
-	// while that is still processing. It waits for the commit for a moment at
-	// most; the record is written in any case that leaves the process alive.
+	// Append appends a record, or replaces one of the same id that is PROCESSING. It
+	// waits up to 50 ms for the commit; later the record is written in the background.
 	Append(ctx context.Context, r Record)
 	// Find returns a user's own record, or ErrNoInquiry or ErrDatabase.
 	Find(ctx context.Context, userID, requestID string) (Record, error)
-	// List returns the page that filter chooses, or ErrDatabase.
+	// List returns the page that filter selects, or ErrDatabase.
 	List(ctx context.Context, filter Filter) (Page, error)
 }
 
-// Meter counts what happens to inquiries.
+// Meter counts inquiries and prefetches.
 type Meter interface {
-	// Answered is called with each inquiry and how it was answered.
+	// Answered counts an inquiry by its answer.
 	Answered(how Answer)
-	// Prefetched is called with what was done about something that may be needed
-	// soon, and why it may.
+	// Prefetched counts a prefetch by its reason and outcome.
 	Prefetched(reason, outcome string)
 }
 
-// Answer is how an inquiry was answered.
+// Answer is the kind of an inquiry's answer, as the metrics count it.
 type Answer string
 
 // The answers.
 const (
 	Fresh       Answer = "fresh"
 	Stale       Answer = "stale"
-	Refused     Answer = "refused"     // by KOS: no such bill
-	Accepted    Answer = "accepted"    // the client did not want to wait
-	InProgress  Answer = "in_progress" // the client has waited long enough
+	Refused     Answer = "refused"     // by KOS
+	Accepted    Answer = "accepted"    // 202, asynchronous
+	InProgress  Answer = "in_progress" // still queued after the client's wait
 	Full        Answer = "full"        // the queue was full
 	Unavailable Answer = "unavailable"
 )

@@ -10,41 +10,43 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Why something is fetched before anybody asks for it.
+// Reasons of prefetches.
 const (
-	ReasonLogin   = "login"   // its user has just logged in
-	ReasonNightly = "nightly" // its line was active lately
-	ReasonHot     = "hot"     // it is asked for often, and about to expire
+	ReasonLogin   = "login"   // the user has logged in
+	ReasonNightly = "nightly" // the line was active in the last days
+	ReasonHot     = "hot"     // the bill is read, and about to expire
 )
 
-// Prefetcher has fetched what may be needed soon, in the background: with spare
-// calls only, and never while somebody waits.
+// Prefetcher enqueues background fetches of bills and customers that clients are
+// likely to need. The queue admits them with spare calls only, after all interactive
+// work.
 type Prefetcher struct {
-	cache    Renewal
+	cache    Refresher
 	archive  Archive
 	queue    Queue
 	activity Activity
 	meter    Meter
 	policy   PrefetchPolicy
-	hot      lately
+	hot      cooldown
 	log      *slog.Logger
 	now      func() time.Time
 	newID    func() string
 }
 
-// PrefetchPolicy says what is fetched ahead.
+// PrefetchPolicy is the configuration of prefetches.
 type PrefetchPolicy struct {
-	// Login is whether what is asked for next is, after a login, and hot bills
-	// before they expire.
+	// Login enables prefetches after a login, and refreshes of hot bills before they
+	// expire.
 	Login bool `env:"PREFETCH_ENABLED" envDefault:"true"`
-	// Nightly is whether this month's bills of recently active lines are, from
-	// 2 to 5 o'clock in Seoul.
+	// Nightly enables the refresh of this month's bills of active lines, from 02:00 to
+	// 05:00 in Seoul.
 	Nightly bool `env:"NIGHTLY_REFRESH_ENABLED" envDefault:"true"`
-	// NightlyShare is the part of KOS's limit that this may use, from 0 to 1.
+	// NightlyShare is the share of the rate limit for the nightly refresh, above 0 and
+	// at most 1.
 	NightlyShare float64 `env:"NIGHTLY_REFRESH_SHARE" envDefault:"0.5"`
 }
 
-// Validate reports a share that is none.
+// Validate returns an error if the share is out of range.
 func (p *PrefetchPolicy) Validate() error {
 	if p.NightlyShare <= 0 || p.NightlyShare > 1 {
 		return errors.New("NIGHTLY_REFRESH_SHARE must be above 0, and 1 at most")
@@ -52,17 +54,16 @@ func (p *PrefetchPolicy) Validate() error {
 	return nil
 }
 
-// Activity tells which lines are worth the trouble.
+// Activity finds the lines that are worth a prefetch.
 type Activity interface {
-	// Active returns up to limit subscriptions whose customers asked about them
-	// since a time and of which KOS has told no bill of the month after fresh, nor
-	// is being asked.
+	// Active returns up to limit subscriptions with a completed inquiry since a time,
+	// whose bill of the month is neither newer than fresh nor queued.
 	Active(ctx context.Context, since, fresh time.Time, month Month, limit int) ([]Subscription, error)
 }
 
-// PrefetcherParams are what a Prefetcher needs.
+// PrefetcherParams are the dependencies of a Prefetcher.
 type PrefetcherParams struct {
-	Cache    Renewal
+	Cache    Refresher
 	Archive  Archive
 	Queue    Queue
 	Activity Activity
@@ -77,19 +78,18 @@ type PrefetcherParams struct {
 func NewPrefetcher(p PrefetcherParams) *Prefetcher {
 	return &Prefetcher{
 		cache: p.Cache, archive: p.Archive, queue: p.Queue, activity: p.Activity, meter: p.Meter, policy: p.Policy,
-		hot: lately{seen: map[Query]time.Time{}}, log: p.Log, now: p.Now, newID: p.NewID,
+		hot: cooldown{started: map[Query]time.Time{}}, log: p.Log, now: p.Now, newID: p.NewID,
 	}
 }
 
-// maxLines bounds what one login has fetched.
+// maxLines bounds the lines of a login that are prefetched.
 const maxLines = 5
 
-// LoggedIn has fetched what a customer with lines will ask for: this month's bill,
-// the customer and, since it is the next question and costs one call for ever,
-// last month's bill. It returns an error if that could not be written down;
-// repeating it does no harm.
+// LoggedIn enqueues prefetches for the lines of a customer: this month's bill, the
+// customer, and last month's bill, which clients often read next and which costs one
+// call for good. It is idempotent. It returns an error if enqueueing failed.
 func (p *Prefetcher) LoggedIn(ctx context.Context, customer string, lines []msisdn.Number) error {
-	if !p.policy.Login || customer == "" { // the release before does not name the customer
+	if !p.policy.Login || customer == "" { // an event of the release before names no customer
 		return nil
 	}
 	var faults []error
@@ -107,20 +107,20 @@ func (p *Prefetcher) LoggedIn(ctx context.Context, customer string, lines []msis
 	return errors.Join(faults...)
 }
 
-// knows reports whether nothing need be fetched.
+// knows reports whether the caches or the archive have a copy that needs no fetch.
 func (p *Prefetcher) knows(ctx context.Context, s Subscription, month Month) bool {
-	if p.cache.Knows(ctx, s, month) {
+	if p.cache.Has(ctx, s, month) {
 		return true
 	}
 	if month == TheCustomer {
 		return false
 	}
-	kept, err := p.archive.Find(ctx, s, month)
-	return err == nil && kept.Definitive()
+	archived, err := p.archive.Find(ctx, s, month)
+	return err == nil && archived.Definitive()
 }
 
-// enqueue queues a background fetch. A full queue is no fault: the answer is not
-// needed yet.
+// enqueue enqueues a background fetch. A full queue is not an error: no client waits
+// for the answer.
 func (p *Prefetcher) enqueue(ctx context.Context, s Subscription, month Month, reason string) error {
 	ticket, err := p.queue.Enqueue(ctx, Fetch{
 		Subject: Subject{s.Line, month}, Customers: []string{s.Customer}, RequestID: p.newID(), Background: true, Reason: reason,
@@ -140,45 +140,45 @@ func (p *Prefetcher) enqueue(ctx context.Context, s Subscription, month Month, r
 }
 
 const (
-	// hotAfter is how old a bill must be to be fetched again because somebody
-	// has just asked for it: shortly before it expires.
+	// hotAfter is the age from which a bill is refreshed ahead when it is read. Bills
+	// expire after an hour.
 	hotAfter = 45 * time.Minute
-	// hotPause is how soon the same bill is looked at again.
-	hotPause = 5 * time.Minute
-	// hotWait bounds what the lucky client pays for all.
-	hotWait = 100 * time.Millisecond
+	// hotCooldown is the time between two refreshes ahead of one bill.
+	hotCooldown = 5 * time.Minute
+	// hotTimeout bounds the enqueueing, which delays the answer of one client.
+	hotTimeout = 100 * time.Millisecond
 )
 
-// Used is told of each bill that somebody was given. It has one fetched anew
-// that is still asked for and about to expire, so that nobody waits then.
-func (p *Prefetcher) Used(ctx context.Context, b Bill) {
+// Served is called with each bill that an inquiry has returned. It counts the use of a
+// prefetched bill, and refreshes ahead a bill that is about to expire.
+func (p *Prefetcher) Served(ctx context.Context, b Bill) {
 	if b.Fetched != "" {
 		p.meter.Prefetched(b.Fetched, "used")
 	}
 	if !p.policy.Login || b.Final || b.Stale || p.now().Sub(b.AsOf) < hotAfter {
 		return
 	}
-	if !p.hot.first(b.Subscription(), b.Month, p.now()) {
+	if !p.hot.start(b.Subscription(), b.Month, p.now()) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hotWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hotTimeout)
 	defer cancel()
 	if err := p.enqueue(ctx, b.Subscription(), b.Month, ReasonHot); err != nil {
-		p.log.WarnContext(ctx, "hot bill not fetched ahead", "error", err)
+		p.log.WarnContext(ctx, "refresh ahead failed", "error", err)
 	}
 }
 
 const (
-	nightFrom, nightUntil = 2, 5 // o'clock in Seoul
+	nightFrom, nightUntil = 2, 5 // hours in Seoul
 	// activeFor is how long a line counts as active after an inquiry.
 	activeFor = 7 * 24 * time.Hour
-	// nightFresh is how old a bill may be that is not fetched again this night.
+	// nightFresh is the age up to which a bill is not refreshed at night.
 	nightFresh = 12 * time.Hour
 )
 
-// Nightly has this month's bills fetched of the lines that were active lately:
-// so many at a time as the night's share of KOS's limit allows in the time
-// until the next one.
+// Nightly enqueues refreshes of this month's bills of active lines, during the night.
+// It is called once every interval, and enqueues as many as the nightly share of
+// perMinute admits until the next call.
 func (p *Prefetcher) Nightly(ctx context.Context, perMinute int, every time.Duration) error {
 	now := p.now()
 	hour := now.In(Seoul).Hour()
@@ -195,26 +195,26 @@ func (p *Prefetcher) Nightly(ctx context.Context, perMinute int, every time.Dura
 	return errors.Join(faults...)
 }
 
-// lately remembers for a while what was seen.
-type lately struct {
-	mu   sync.Mutex
-	seen map[Query]time.Time
+// cooldown limits how often a bill is refreshed ahead.
+type cooldown struct {
+	mu      sync.Mutex
+	started map[Query]time.Time
 }
 
-// maxLately bounds memory.
-const maxLately = 10_000
+// maxCooldowns bounds the memory of a cooldown.
+const maxCooldowns = 10_000
 
-// first reports whether a bill was not seen in the last few minutes.
-func (l *lately) first(s Subscription, month Month, now time.Time) bool {
+// start starts the cooldown of a bill. It returns false if one is running.
+func (c *cooldown) start(s Subscription, month Month, now time.Time) bool {
 	key := Query{Subscription: s, Month: month}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if at, seen := l.seen[key]; seen && now.Sub(at) < hotPause {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at, running := c.started[key]; running && now.Sub(at) < hotCooldown {
 		return false
 	}
-	if len(l.seen) >= maxLately {
-		clear(l.seen)
+	if len(c.started) >= maxCooldowns {
+		clear(c.started)
 	}
-	l.seen[key] = now
+	c.started[key] = now
 	return true
 }

@@ -13,19 +13,19 @@ import (
 )
 
 // knowLastMonth has the archive keep the line's last month.
-func (b *bench) knowLastMonth() { b.keep(past) }
+func (b *bench) knowLastMonth() { b.store(past) }
 
-func TestALoginHasFetchedWhatComesNext(t *testing.T) {
+func TestLoginPrefetches(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
-		if _, err := b.cache.RenewCustomer(t.Context(), bill.Subscription{Customer: holder.ID, Line: line},
+		if _, err := b.cache.RefreshCustomer(t.Context(), bill.Subscription{Customer: holder.ID, Line: line},
 			func(context.Context) (bill.Customer, error) { return holder, nil }); err != nil {
 			t.Fatal(err)
 		}
 		b.knowLastMonth()
 		for range 2 {
-			if err := b.ahead.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
+			if err := b.prefetcher.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -41,13 +41,13 @@ func TestALoginHasFetchedWhatComesNext(t *testing.T) {
 	})
 }
 
-func TestBackgroundWorkWaitsForEverybody(t *testing.T) {
+func TestBackgroundWorkYieldsToInteractive(t *testing.T) {
 	t.Parallel()
 	onClock(t, 256, func(b *bench) { // 8 at once, one in 242 ms
 		t := b.t
 		b.knowLastMonth()
 		b.spend()
-		if err := b.ahead.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
+		if err := b.prefetcher.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 5 {
@@ -66,14 +66,14 @@ func TestBackgroundWorkWaitsForEverybody(t *testing.T) {
 	})
 }
 
-func TestWhoAsksForWhatIsBeingPrefetchedGoesAhead(t *testing.T) {
+func TestInquiryPromotesAQueuedPrefetch(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
 		b.spend()
 		for i := range 3 {
 			own, _ := number(i)
-			if err := b.ahead.LoggedIn(t.Context(), holder.ID, []msisdn.Number{own}); err != nil {
+			if err := b.prefetcher.LoggedIn(t.Context(), holder.ID, []msisdn.Number{own}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -84,7 +84,7 @@ func TestWhoAsksForWhatIsBeingPrefetchedGoesAhead(t *testing.T) {
 	})
 }
 
-func TestAHotBillIsFetchedBeforeItExpires(t *testing.T) {
+func TestHotBillIsRefreshedAhead(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
 		t := b.t
@@ -92,7 +92,7 @@ func TestAHotBillIsFetchedBeforeItExpires(t *testing.T) {
 		got.AsOf, got.Fetched = time.Now(), bill.ReasonLogin
 		for _, age := range []time.Duration{10 * time.Minute, 46 * time.Minute, 47 * time.Minute} {
 			pass(time.Until(got.AsOf.Add(age)))
-			b.ahead.Used(t.Context(), got)
+			b.prefetcher.Served(t.Context(), got)
 		}
 		pass(time.Minute)
 		want := []string{"login used", "login used", "hot enqueued", "hot fetched", "login used"}
@@ -103,7 +103,7 @@ func TestAHotBillIsFetchedBeforeItExpires(t *testing.T) {
 	})
 }
 
-func TestTheNightlyRefreshKeepsToItsHoursAndItsShare(t *testing.T) {
+func TestNightlyRefreshObeysItsHoursAndShare(t *testing.T) {
 	t.Parallel()
 	for hour, want := range map[int]int{1: 0, 2: 1, 4: 1, 5: 0, 14: 0} {
 		t.Run(fmt.Sprint(hour), func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestTheNightlyRefreshKeepsToItsHoursAndItsShare(t *testing.T) {
 					b.activity.lines = append(b.activity.lines, own)
 				}
 				b.spend()
-				if err := b.ahead.Nightly(t.Context(), 16, time.Minute); err != nil || b.activity.asked != want {
+				if err := b.prefetcher.Nightly(t.Context(), 16, time.Minute); err != nil || b.activity.asked != want {
 					t.Errorf("asked %d times, %v", b.activity.asked, err)
 				}
 				if queued := b.queue.Len(); queued != 8*want {
@@ -133,7 +133,7 @@ func TestPrefetchingCanBeSwitchedOff(t *testing.T) {
 	off := bill.NewPrefetcher(bill.PrefetcherParams{Now: func() time.Time { return noon }, Meter: meter})
 	old := current
 	old.AsOf = noon.Add(-50 * time.Minute)
-	off.Used(t.Context(), old)
+	off.Served(t.Context(), old)
 	if err := off.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
 		t.Error(err)
 	}

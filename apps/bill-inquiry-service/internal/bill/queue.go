@@ -6,61 +6,62 @@ import (
 	"time"
 )
 
-// Queue is the queue of what KOS is to be asked, shared by all replicas. A subject is
-// queued once, however many ask about it. Interactive fetches come before those of the
-// background; within a class lines take turns.
+// Queue is the queue of fetches, shared by all replicas. It has one item for each
+// subject. Interactive items go before background items; within a class the lines take
+// turns.
 type Queue interface {
-	// EnqueueInquiry stores an inquiry as processing together with the fetch that will
-	// have it answered, or nothing at all. It returns ErrQueueFull or ErrDatabase.
+	// EnqueueInquiry stores an inquiry as PROCESSING and enqueues its fetch, in one
+	// transaction. It returns ErrQueueFull or ErrDatabase.
 	EnqueueInquiry(ctx context.Context, r Record) (Standing, error)
-	// Enqueue queues a fetch that no inquiry waits for. It returns ErrQueueFull or
+	// Enqueue enqueues a fetch without an inquiry. It returns ErrQueueFull or
 	// ErrDatabase.
 	Enqueue(ctx context.Context, f Fetch) (Ticket, error)
-	// Standing returns where the fetch of an inquiry stands. It returns ErrNotQueued or
+	// Standing returns the position of an inquiry's fetch. It returns ErrNotQueued or
 	// ErrDatabase.
 	Standing(ctx context.Context, requestID string) (Standing, error)
-	// Callable reports whether an endpoint can be called: no outage is known.
+	// Callable reports whether no outage of an endpoint is known.
 	Callable(ctx context.Context, endpoint Endpoint) (bool, error)
-	// Await returns a channel that receives when the fetch of a subject has ended or
-	// been set aside, on any replica. Call stop when the channel is not needed any more.
+	// Await returns a channel that receives when the fetch of a subject ends or is set
+	// aside on any replica. The caller calls stop when it has read enough.
 	Await(s Subject) (changed <-chan struct{}, stop func())
 }
 
-// Fetch is a question for KOS, as it is queued.
+// Fetch is a queued call of KOS.
 type Fetch struct {
 	Subject
 
-	// Customers are the ids of those for whom KOS is asked: whose line it is, KOS says.
+	// Customers are the ids of the customers for whom the answer is stored. KOS decides
+	// which of them has the line.
 	Customers []string
-	// Unattributed says that replicas of the release before wait for the answer, for
-	// customers whom they do not name.
+	// Unattributed is true if replicas of the release before wait for the answer. They
+	// do not name the customer.
 	Unattributed bool
 
-	RequestID  string // under which KOS is asked
-	Background bool   // no customer waits for it
-	// Reason is why a background fetch was queued. It stays when a customer begins to
-	// wait for it.
+	RequestID  string // sent to KOS
+	Background bool   // no inquiry waits for it
+	// Reason is the reason of a prefetch. It stays when an inquiry joins the fetch.
 	Reason string
 }
 
-// Ticket is the place of a fetch when it was enqueued.
+// Ticket is the position of a fetch when it was enqueued.
 type Ticket struct {
 	Added bool // false if it was queued already
-	Ahead int  // how many come before it
+	Ahead int  // number of items before it
 }
 
-// Standing is where a fetch stands.
+// Standing is the current position of a fetch.
 type Standing struct {
-	// Ahead is how many come before it; First how many did when its inquiry came.
+	// Ahead is the number of items before the fetch; First is the same when its inquiry
+	// was enqueued.
 	Ahead, First int
-	// Estimate is how long it will probably take until KOS has answered.
+	// Estimate is the expected time until KOS answers.
 	Estimate time.Duration
-	// Claimed says that KOS is being asked, Unavailable that KOS does not answer or
-	// cannot be called.
+	// Claimed is true while a worker has the item. Unavailable is true while the item is
+	// set aside, or KOS is not called because of an outage.
 	Claimed, Unavailable bool
 }
 
-// Progress returns how far the inquiry is, in percent.
+// Progress returns the progress of the inquiry in percent.
 func (s Standing) Progress() int {
 	if s.Claimed {
 		return 90
@@ -68,5 +69,5 @@ func (s Standing) Progress() int {
 	return 10 + 70*max(0, s.First-s.Ahead)/max(1, s.First)
 }
 
-// ErrNotQueued is returned for an inquiry that does not wait (any more).
+// ErrNotQueued is returned for an inquiry that is not queued, or no longer.
 var ErrNotQueued = errors.New("bill: not queued")

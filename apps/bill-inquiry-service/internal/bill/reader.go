@@ -13,11 +13,11 @@ import (
 type Reader struct {
 	cache   Cache
 	archive Archive
-	// stale are the stale bills of which a newer one was asked for a moment ago. A line
-	// that is asked about often then costs neither store a read.
+	// stale holds stale bills whose refresh is queued. Repeated inquiries for them read
+	// neither the caches nor the archive.
 	stale *memo[Bill]
-	// answers are those that KOS has given this process a moment ago. No store need have
-	// taken them: one may be away, or have a tombstone.
+	// answers holds the latest answers of KOS to this process. A store may not have
+	// them: it may be down, or have a tombstone.
 	answers *memo[answer]
 	now     func() time.Time
 	log     *slog.Logger
@@ -31,81 +31,81 @@ func NewReader(cache Cache, archive Archive, now func() time.Time, log *slog.Log
 }
 
 const (
-	// freshFor is how old a bill of the archive may be that is not stale: as old as what
-	// a process keeps in its first level.
+	// freshFor is the age up to which an archived open bill is not stale. It is the
+	// time-to-live of L1.
 	freshFor = 5 * time.Minute
-	// archiveTimeout bounds a read of the archive, which takes milliseconds.
+	// archiveTimeout bounds a read of the archive, which usually takes milliseconds.
 	archiveTimeout = time.Second
 )
 
-// Query is what a Reader is asked for.
+// Query selects a bill, or the customer, of a subscription.
 type Query struct {
 	Subscription
 
 	Month Month
-	// Since makes any answer fresh that KOS gave after that time. Zero is none.
+	// Since makes any answer fresh that KOS gave after that time. Zero: no such time.
 	Since time.Time
 }
 
 func (q Query) subject() Subject { return Subject{q.Line, q.Month} }
 
-// Known is what a Reader has found.
-type Known struct {
-	Bill Bill // stale or not
-	// Refreshing says that KOS was asked for a newer one a moment ago.
+// Found is a bill that a Reader has found.
+type Found struct {
+	Bill Bill // may be stale
+	// Refreshing is true if a refresh of the stale bill is queued.
 	Refreshing bool
 }
 
-// ErrNotKnown is returned for what only KOS knows.
-var ErrNotKnown = errors.New("bill: not known")
+// ErrMiss is returned if neither the caches nor the archive have a value.
+var ErrMiss = errors.New("bill: not in the caches or the archive")
 
-// Bill returns a bill. It returns KOS's refusal if that was given a moment ago, or
-// ErrNotKnown.
-func (r *Reader) Bill(ctx context.Context, q Query) (Known, error) {
+// Bill returns a bill from the caches or the archive. It returns a cached refusal of
+// KOS, or ErrMiss.
+func (r *Reader) Bill(ctx context.Context, q Query) (Found, error) {
 	if q.Since.IsZero() {
-		if old, found := r.stale.find(q); found {
-			return Known{Bill: old, Refreshing: true}, nil
+		if old, found := r.stale.get(q); found {
+			return Found{Bill: old, Refreshing: true}, nil
 		}
-	} else if recent, found := r.answers.find(q); found {
-		return Known{Bill: recent.bill}, recent.err
+	} else if recent, found := r.answers.get(q); found {
+		return Found{Bill: recent.bill}, recent.err
 	}
 	got, err := r.cache.Bill(ctx, q.Subscription, q.Month, func(ctx context.Context) (Bill, error) {
 		return r.definitive(ctx, q)
 	})
 	older, found := errors.AsType[*olderCopy](err)
 	switch {
-	case err == nil, isAnswer(err):
-		return Known{Bill: got}, err
+	case err == nil, isRefusal(err):
+		return Found{Bill: got}, err
 	case !found:
-		return Known{}, ErrNotKnown
+		return Found{}, ErrMiss
 	}
 	older.Stale = !r.fresh(older.Bill, q)
-	return Known{Bill: older.Bill}, nil
+	return Found{Bill: older.Bill}, nil
 }
 
-// olderCopy is the error of a load that has found a bill which must not be cached: it
-// is not as new as it may be.
+// olderCopy is the error of a load that found a bill in the archive which must not be
+// cached, because KOS may have a newer one.
 type olderCopy struct{ Bill }
 
 // Error implements error.
 func (*olderCopy) Error() string { return "bill: an older copy" }
 
-// definitive returns the bill that the archive has if KOS never has to be asked for it
-// again, an olderCopy, ErrNotKept, or a fault.
+// definitive returns the archived bill if KOS never has to be called for it again. It
+// returns an olderCopy for another bill, ErrNotArchived, or a fault of the archive.
 func (r *Reader) definitive(ctx context.Context, q Query) (Bill, error) {
 	ctx, cancel := context.WithTimeout(ctx, archiveTimeout)
 	defer cancel()
-	kept, err := r.archive.Find(ctx, q.Subscription, q.Month)
+	archived, err := r.archive.Find(ctx, q.Subscription, q.Month)
 	switch {
 	case err != nil:
-		if !errors.Is(err, ErrNotKept) {
-			r.log.WarnContext(ctx, "archive not read", "error", err)
+		if !errors.Is(err, ErrNotArchived) {
+			r.log.WarnContext(ctx, "archive read failed", "error", err)
 		}
 		return Bill{}, err
-	case kept.Definitive():
-		return kept, nil
+	case archived.Definitive():
+		return archived, nil
 	}
-	return Bill{}, &olderCopy{kept}
+	return Bill{}, &olderCopy{archived}
 }
 
 func (r *Reader) fresh(b Bill, q Query) bool {
@@ -115,47 +115,48 @@ func (r *Reader) fresh(b Bill, q Query) bool {
 	return !q.Since.IsZero() && b.AsOf.After(q.Since) || r.now().Sub(b.AsOf) <= freshFor
 }
 
-// Refreshing notes that KOS is asked for a newer bill than an old one. For a moment
-// the old one is returned without a look into the caches.
-func (r *Reader) Refreshing(q Query, old Bill) { r.stale.keep(q, old) }
+// NoteRefresh records that a refresh of an old bill is queued. For memoTTL, Bill
+// returns the old one without reading the caches or the archive.
+func (r *Reader) NoteRefresh(q Query, old Bill) { r.stale.set(q, old) }
 
-// answered notes what KOS has just answered a customer.
-func (r *Reader) answered(q Query, a answer) {
-	r.stale.forget(q.Line)
-	if a.err == nil || isAnswer(a.err) {
-		r.answers.keep(q, a)
+// noteAnswer records the latest answer of KOS for a customer.
+func (r *Reader) noteAnswer(q Query, a answer) {
+	r.stale.evict(q.Line)
+	if a.err == nil || isRefusal(a.err) {
+		r.answers.set(q, a)
 	}
 }
 
-// forget forgets what is kept here of a line.
-func (r *Reader) forget(line msisdn.Number) {
-	r.stale.forget(line)
-	r.answers.forget(line)
+// evict removes all that the reader itself holds of a line.
+func (r *Reader) evict(line msisdn.Number) {
+	r.stale.evict(line)
+	r.answers.evict(line)
 }
 
-// Customer returns the customer of a subscription, KOS's refusal, or ErrNotKnown.
+// Customer returns the customer of a subscription from the caches. It returns a cached
+// refusal of KOS, or ErrMiss.
 func (r *Reader) Customer(ctx context.Context, s Subscription) (Customer, error) {
-	if recent, found := r.answers.find(Query{Subscription: s, Month: TheCustomer}); found {
+	if recent, found := r.answers.get(Query{Subscription: s, Month: TheCustomer}); found {
 		return recent.bill.Customer, recent.err
 	}
-	got, err := r.cache.Customer(ctx, s, func(context.Context) (Customer, error) { return Customer{}, ErrNotKnown })
-	if err != nil && !isAnswer(err) {
-		return Customer{}, ErrNotKnown
+	got, err := r.cache.Customer(ctx, s, func(context.Context) (Customer, error) { return Customer{}, ErrMiss })
+	if err != nil && !isRefusal(err) {
+		return Customer{}, ErrMiss
 	}
 	return got, err
 }
 
-// LastCustomer returns the customer as KOS named it in the newest bill that is kept of
-// a subscription, or ErrNotKnown.
+// LastCustomer returns the customer of the newest archived open bill of a
+// subscription, or ErrMiss.
 func (r *Reader) LastCustomer(ctx context.Context, s Subscription) (Customer, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveTimeout)
 	defer cancel()
 	current := MonthOf(r.now())
 	for _, month := range []Month{current, current.minus(1)} {
-		if kept, err := r.archive.Find(ctx, s, month); err == nil {
-			kept.Customer.AsOf = kept.AsOf
-			return kept.Customer, nil
+		if archived, err := r.archive.Find(ctx, s, month); err == nil {
+			archived.Customer.AsOf = archived.AsOf
+			return archived.Customer, nil
 		}
 	}
-	return Customer{}, ErrNotKnown
+	return Customer{}, ErrMiss
 }

@@ -17,11 +17,11 @@ const (
 	Failed     Status = "FAILED"
 )
 
-// Record is what an inquiry leaves in the history of requests.
+// Record is the row of an inquiry in the history.
 type Record struct {
 	RequestID   string // UUID version 7, whose time is RequestedAt
 	UserID      string
-	Customer    string // the customer's id; "" in records of the release before
+	Customer    string // the customer's id; "" in records of older releases
 	Line        msisdn.Number
 	Month       Month
 	Status      Status
@@ -31,27 +31,27 @@ type Record struct {
 	ProcessedAt time.Time // zero while processing
 }
 
-// subject returns what was asked about.
+// subject returns the line and month of the inquiry.
 func (r Record) subject() Subject { return Subject{r.Line, r.Month} }
 
-// query returns the query for the bill that was asked for.
+// query returns the query for the bill of the inquiry.
 func (r Record) query() Query {
 	return Query{Subscription: Subscription{r.Customer, r.Line}, Month: r.Month}
 }
 
-// abandonedAfter is when an inquiry that is still processing, and is not queued, must
-// have been lost: nothing is queued for longer.
+// abandonedAfter is the age after which an inquiry that is PROCESSING and not queued is
+// shown as failed. No inquiry is queued for longer.
 const abandonedAfter = time.Hour
 
-// settle returns r as it is shown at now.
-func (r Record) settle(now time.Time) Record {
+// closeAbandoned returns r as clients see it at now: as failed if it is abandoned.
+func (r Record) closeAbandoned(now time.Time) Record {
 	if r.Status == Processing && now.Sub(r.RequestedAt) > abandonedAfter {
 		r.Status, r.ResultCode, r.Summary = Failed, "INTERRUPTED", "처리가 중단되었습니다. 다시 조회해 주세요."
 	}
 	return r
 }
 
-// Filter chooses records of the history.
+// Filter selects records of the history.
 type Filter struct {
 	UserID string
 	Lines  []msisdn.Number // any of these
@@ -61,11 +61,11 @@ type Filter struct {
 	Page   query.Page
 }
 
-// MaxDepth bounds how far back pages go and totals count, so that no page
-// costs more than reading this many index entries.
+// MaxDepth is the number of newest records that pages reach and totals count. It
+// bounds the index entries that a page reads.
 const MaxDepth = 10_000
 
-// Page is a part of the history.
+// Page is a page of the history.
 type Page struct {
 	Records []Record // newest first
 	Total   int      // at most MaxDepth

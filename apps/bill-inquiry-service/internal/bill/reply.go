@@ -8,79 +8,79 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// Reply is KOS's answer to a question that several customers may have asked.
+// Reply is the result of a fetch, which several customers may wait for.
 type Reply struct {
-	Bill   Bill
-	Holder string // the id of the line's customer; "" if KOS did not say
-	Err    error  // a refusal, or why there is no answer
+	Bill       Bill
+	CustomerID string // the id of the line's customer; "" if KOS did not name one
+	Err        error  // a refusal, or the fault
 
 	answers map[string]answer // by customer
 }
 
-// answer is what one customer is answered.
+// answer is the result of a fetch for one customer.
 type answer struct {
 	bill Bill
 	err  error
 }
 
-// GivenUp is the reply to a question that KOS has left unanswered for too long.
+// GivenUp is the reply of a fetch that KOS left unanswered until its limit.
 var GivenUp = Reply{Err: ErrGivenUp}
 
-// Step is what a fetch has led to.
+// Step is the outcome of a fetch for the queue.
 type Step int
 
 // The steps.
 const (
 	StepAnswered   Step = iota
-	StepUnanswered      // KOS was called
-	StepNotCalled       // every call would fail alike
-	StepThrottled       // KOS has refused the call for its rate
+	StepUnanswered      // KOS was called and gave no usable answer
+	StepNotCalled       // KOS was not reached, as any call would not be
+	StepThrottled       // KOS refused the call for its rate
 )
 
-// Step returns what the fetch has led to. A fault for one customer, such as a cache
-// that fails, leaves the others' answers.
+// Step returns the outcome for the queue. A fault for one customer, such as a failed
+// cache, does not change it: the answers for the other customers stand.
 func (r Reply) Step() Step {
 	switch {
-	case r.Err == nil, isAnswer(r.Err):
+	case r.Err == nil, isRefusal(r.Err):
 		return StepAnswered
-	case errors.Is(r.Err, ErrMustWait):
+	case errors.Is(r.Err, ErrThrottled):
 		return StepThrottled
-	case errors.Is(r.Err, ErrNotAsked):
+	case errors.Is(r.Err, ErrNotCalled):
 		return StepNotCalled
 	}
 	return StepUnanswered
 }
 
-// For returns what a customer is answered: ErrLineMoved if the line is another
+// For returns the answer for a customer. It returns ErrLineMoved if the line is another
 // customer's.
 func (r Reply) For(customer string) (Bill, error) {
 	if own, ok := r.answers[customer]; ok {
 		return own.bill, own.err
 	}
 	switch {
-	case r.Holder != "" && r.Holder != customer:
+	case r.CustomerID != "" && r.CustomerID != customer:
 		return Bill{}, ErrLineMoved
-	case r.Holder == "" && r.Err == nil:
+	case r.CustomerID == "" && r.Err == nil:
 		return Bill{}, ErrGivenUp
 	}
 	return r.Bill, r.Err
 }
 
-// Settle returns the record of an inquiry with the outcome that the reply is for its
-// customer. A record of the release before names none: it ends without an amount,
-// which may not be its customer's.
-func (r Reply) Settle(record Record, now time.Time) Record {
+// Finish returns the record of an inquiry with its outcome. A record of an older
+// release names no customer: its summary has no amount, which may be another
+// customer's.
+func (r Reply) Finish(record Record, now time.Time) Record {
 	if record.Customer == "" && (r.Err == nil || errors.Is(r.Err, ErrLineMoved)) {
 		record.ProcessedAt, record.Status, record.ResultCode = now, Completed, "0000"
 		record.Summary = fmt.Sprintf("%s 요금 조회 완료", record.Month)
 		return record
 	}
 	got, err := r.For(record.Customer)
-	return settled(record, got, err, now)
+	return finished(record, got, err, now)
 }
 
-// settled returns record with its outcome.
-func settled(record Record, got Bill, err error, now time.Time) Record {
+// finished returns record with its outcome.
+func finished(record Record, got Bill, err error, now time.Time) Record {
 	record.ProcessedAt = now
 	if err == nil {
 		record.Status, record.ResultCode = Completed, "0000"
@@ -92,7 +92,7 @@ func settled(record Record, got Bill, err error, now time.Time) Record {
 	return record
 }
 
-// won writes an amount with thousands separators.
+// won formats an amount with thousands separators.
 func won(amount int64) string {
 	text := fmt.Sprintf("%d", max(amount, -amount))
 	for at := len(text) - 3; at > 0; at -= 3 {

@@ -6,20 +6,20 @@ import (
 	"fmt"
 )
 
-// Result returns one of the asker's own inquiries, with its bill if that is
-// completed and can still be had. It returns ErrNoInquiry, ErrLineMoved or
+// Result returns one of the caller's own inquiries, with its bill if the inquiry is
+// completed and the bill is available. It returns ErrNoInquiry, ErrLineMoved or
 // ErrDatabase.
-func (i *Inquiries) Result(ctx context.Context, asker Asker, requestID string) (Inquiry, error) {
-	record, err := i.history.Find(ctx, asker.UserID, requestID)
+func (i *Inquiries) Result(ctx context.Context, caller Caller, requestID string) (Inquiry, error) {
+	record, err := i.history.Find(ctx, caller.UserID, requestID)
 	if err != nil {
 		return Inquiry{}, err
 	}
-	if !asker.owns(record.Line) { // the line has another owner by now
+	if !caller.owns(record.Line) { // the line is no longer the user's
 		return Inquiry{}, ErrNoInquiry
 	}
 	switch record.Status {
 	case Completed:
-		return i.completed(ctx, asker, record)
+		return i.completed(ctx, caller, record)
 	case Failed:
 		if record.ResultCode == ErrLineMoved.Code {
 			return Inquiry{}, ErrLineMoved
@@ -32,47 +32,47 @@ func (i *Inquiries) Result(ctx context.Context, asker Asker, requestID string) (
 		if !errors.Is(err, ErrNotQueued) {
 			return Inquiry{}, err
 		}
-		if record, err = i.history.Find(ctx, asker.UserID, requestID); err != nil { // it has just ended
+		if record, err = i.history.Find(ctx, caller.UserID, requestID); err != nil { // it has ended meanwhile
 			return Inquiry{}, err
 		}
 		if record.Status == Completed {
-			return i.completed(ctx, asker, record)
+			return i.completed(ctx, caller, record)
 		}
 	}
-	return Inquiry{Record: record.settle(i.now())}, nil
+	return Inquiry{Record: record.closeAbandoned(i.now())}, nil
 }
 
-// completed returns a completed inquiry with its bill, if that can be had.
-func (i *Inquiries) completed(ctx context.Context, asker Asker, record Record) (Inquiry, error) {
+// completed returns a completed inquiry, with its bill if that is available.
+func (i *Inquiries) completed(ctx context.Context, caller Caller, record Record) (Inquiry, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	q := Query{Subscription: Subscription{asker.CustomerID, record.Line}, Month: record.Month, Since: record.RequestedAt}
-	got, err := i.known(ctx, q, answerTimeout)
-	if err != nil && !errors.Is(err, ErrNotKnown) {
+	q := Query{Subscription: Subscription{caller.CustomerID, record.Line}, Month: record.Month, Since: record.RequestedAt}
+	got, err := i.lookUp(ctx, q, answerTimeout)
+	if err != nil && !errors.Is(err, ErrMiss) {
 		return Inquiry{}, fmt.Errorf("result: %w", err)
 	}
 	return Inquiry{Record: record, Bill: got}, nil
 }
 
-// History returns a page of the asker's own inquiries. Filter's user is set
-// here; lines that are not the asker's are refused with ErrNotYourLine, and
-// none mean all of the asker's. It may return ErrDatabase.
-func (i *Inquiries) History(ctx context.Context, asker Asker, filter Filter) (Page, error) {
-	filter.UserID = asker.UserID
+// History returns a page of the caller's own inquiries. It ignores filter.UserID.
+// Without lines in the filter it selects all lines of the caller. It returns
+// ErrLineNotAllowed for a line that is not the caller's, or ErrDatabase.
+func (i *Inquiries) History(ctx context.Context, caller Caller, filter Filter) (Page, error) {
+	filter.UserID = caller.UserID
 	for _, line := range filter.Lines {
-		if !asker.owns(line) {
-			return Page{}, ErrNotYourLine
+		if !caller.owns(line) {
+			return Page{}, ErrLineNotAllowed
 		}
 	}
 	if len(filter.Lines) == 0 {
-		filter.Lines = asker.Lines
+		filter.Lines = caller.Lines
 	}
 	page, err := i.history.List(ctx, filter)
 	if err != nil {
 		return Page{}, err
 	}
 	for n := range page.Records {
-		page.Records[n] = page.Records[n].settle(i.now())
+		page.Records[n] = page.Records[n].closeAbandoned(i.now())
 	}
 	return page, nil
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Endpoint is one of KOS's. Each has a limit and a queue of its own.
+// Endpoint is an endpoint of KOS. Each has its own rate limit and queue.
 type Endpoint string
 
 // The endpoints that inquiries need.
@@ -15,19 +15,19 @@ const (
 	ProductInquiry Endpoint = "product-inquiry"
 )
 
-// Burst returns how many of a minute's calls of an endpoint may be made at once. It is
-// small because the burst is taken from the steady rate: a thousand customers who come
-// together are served in 11 minutes only if nearly all of KOS's limit flows steadily.
+// Burst returns the number of calls of an endpoint that the budget admits at once. It
+// is small because the burst is taken from the steady rate: 1,000 inquiries that arrive
+// together are served within 11 minutes only if nearly all of the rate limit is steady.
 func Burst(perMinute int) int { return max(1, perMinute/32) }
 
-// Subject is what KOS is asked about: a line's bill of a month or, without a month,
-// the customer of the line.
+// Subject is the subject of a call of KOS: the bill of a line and month or, without a
+// month, the customer of a line.
 type Subject struct {
 	Line  msisdn.Number
 	Month Month
 }
 
-// Endpoint returns the one that answers.
+// Endpoint returns the endpoint that answers for the subject.
 func (s Subject) Endpoint() Endpoint {
 	if s.Month == TheCustomer {
 		return ProductInquiry
@@ -35,22 +35,22 @@ func (s Subject) Endpoint() Endpoint {
 	return BillInquiry
 }
 
-// TheCustomer stands for the customer of a line where months of bills are named.
+// TheCustomer is the Month of a subject, query or cache entry that is the customer of a
+// line.
 const TheCustomer Month = ""
 
-// Subscription is a phone line as one customer holds it. A number that the
-// carrier gives to another customer is another subscription from then on:
-// nothing that is kept of one is shown of the other.
+// Subscription is a line of one customer. A recycled number is another subscription:
+// nothing that is stored of one is shown for the other.
 type Subscription struct {
 	Customer string // the customer's id
 	Line     msisdn.Number
 }
 
-// Subscription returns whose bill of which line b is.
+// Subscription returns the customer and line of the bill.
 func (b Bill) Subscription() Subscription { return Subscription{b.Customer.ID, b.Line} }
 
-// open returns the months of which the bill may still change, and TheCustomer.
-func open(now time.Time) []Month {
+// openMonths returns the months whose bills may still change, and TheCustomer.
+func openMonths(now time.Time) []Month {
 	current := MonthOf(now)
 	return []Month{TheCustomer, current, current.minus(1)}
 }

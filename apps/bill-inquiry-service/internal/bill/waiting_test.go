@@ -12,14 +12,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-func TestASlowInquiryGoesOnWithoutItsClient(t *testing.T) {
+func TestInquiryContinuesAfterTheClientsWait(t *testing.T) {
 	t.Parallel()
 	onClock(t, 97, func(b *bench) {
 		t := b.t
 		b.carrier.delay = 9 * time.Second
 		start := time.Now()
 		_, err := b.ask(1, false)
-		if !errors.Is(err, bill.ErrStillRunning) || time.Since(start) >= 8*time.Second {
+		if !errors.Is(err, bill.ErrInProgress) || time.Since(start) >= 8*time.Second {
 			t.Errorf("got %v after %s", err, time.Since(start))
 		}
 		pass(time.Minute)
@@ -29,7 +29,7 @@ func TestASlowInquiryGoesOnWithoutItsClient(t *testing.T) {
 	})
 }
 
-func TestWhatWaitsIsAnsweredWithinTheLimit(t *testing.T) {
+func TestQueuedInquiriesAreAnsweredAtTheRateLimit(t *testing.T) {
 	t.Parallel()
 	onClock(t, 480, func(b *bench) { // 15 at once, then 8 a second
 		t := b.t
@@ -51,7 +51,7 @@ func TestWhatWaitsIsAnsweredWithinTheLimit(t *testing.T) {
 	})
 }
 
-func TestAClientThatHasWaitedLearnsWhenToComeBack(t *testing.T) {
+func TestRetryAfterIsTheEstimate(t *testing.T) {
 	t.Parallel()
 	onClock(t, 4, func(b *bench) { // one at a time, one in 20 s
 		t := b.t
@@ -60,7 +60,7 @@ func TestAClientThatHasWaitedLearnsWhenToComeBack(t *testing.T) {
 		for i := range 3 {
 			_, err := b.ask(i, false)
 			after := problem.From(err).RetryAfter
-			if !errors.Is(err, bill.ErrStillRunning) || after <= last {
+			if !errors.Is(err, bill.ErrInProgress) || after <= last {
 				t.Errorf("inquiry %d: %v, come back after %s", i, err, after)
 			}
 			last = after
@@ -72,8 +72,8 @@ func TestAClientThatHasWaitedLearnsWhenToComeBack(t *testing.T) {
 	})
 }
 
-// TestAClientSaysHowLongItWaits sends RFC 7240's wait, alone and with respond-async.
-func TestAClientSaysHowLongItWaits(t *testing.T) {
+// TestPreferWaitBoundsTheWait sends RFC 7240's wait, alone and with respond-async.
+func TestPreferWaitBoundsTheWait(t *testing.T) {
 	t.Parallel()
 	onClock(t, 4, func(b *bench) { // one at a time, one in 20 s
 		t := b.t
@@ -85,22 +85,22 @@ func TestAClientSaysHowLongItWaits(t *testing.T) {
 			{0, 0, false}, {2 * time.Second, 2 * time.Second, false}, {time.Hour, 7 * time.Second, false},
 			{0, 0, true}, {2 * time.Second, 2 * time.Second, true}, {time.Hour, 7 * time.Second, true},
 		} {
-			own, asker := number(i)
-			asker.Wait = &c.wait
+			own, caller := number(i)
+			caller.Wait = &c.wait
 			start := time.Now()
-			got, err := b.use.Inquire(t.Context(), asker, bill.Subject{Line: own}, c.async)
+			got, err := b.use.Inquire(t.Context(), caller, bill.Subject{Line: own}, c.async)
 			took := time.Since(start)
 			if took < c.took || took > c.took+300*time.Millisecond { // asyncWait
 				t.Errorf("%+v: took %s", c, took)
 			}
-			if accepted := err == nil && got.Record.Status == bill.Processing; accepted != c.async || !c.async && !errors.Is(err, bill.ErrStillRunning) {
+			if accepted := err == nil && got.Record.Status == bill.Processing; accepted != c.async || !c.async && !errors.Is(err, bill.ErrInProgress) {
 				t.Errorf("%+v: got %+v, %v", c, got.Record, err)
 			}
 		}
 	})
 }
 
-func TestAFullQueueTakesNoMore(t *testing.T) {
+func TestFullQueueRefusesInquiries(t *testing.T) {
 	t.Parallel()
 	onClock(t, 1, func(b *bench) {
 		t := b.t
@@ -120,7 +120,7 @@ func TestAFullQueueTakesNoMore(t *testing.T) {
 	})
 }
 
-func TestAnAsynchronousInquiryShowsItsProgress(t *testing.T) {
+func TestAsynchronousInquiryShowsProgress(t *testing.T) {
 	t.Parallel()
 	onClock(t, 12, func(b *bench) { // one at a time, one in 5.45 s
 		t := b.t

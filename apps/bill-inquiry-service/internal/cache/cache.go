@@ -1,5 +1,4 @@
-// Package cache keeps bills and customers on two levels, and for a moment that
-// there are none.
+// Package cache caches bills, customers and negative answers on two levels.
 package cache
 
 import (
@@ -17,116 +16,117 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// Product rules: how long the shared level keeps things.
+// Product rules: time-to-live in L2.
 const (
 	billTTL     = time.Hour
 	customerTTL = 4 * time.Hour
-	// refusalTTL is how long KOS's answer that there is nothing is believed.
+	// refusalTTL is the time-to-live of a refusal of KOS.
 	refusalTTL = 10 * time.Second
 )
 
-// loadTimeout bounds a load: longer than all attempts that resiliency/ makes
-// for KOS, and what the levels around it may take.
+// loadTimeout bounds a load. It is longer than a call of KOS with all retries of
+// resiliency/, and the reads and writes of L2 around it.
 const loadTimeout = 15 * time.Second
 
 // Cache implements bill.Cache.
 type Cache struct {
-	bills     *cache.Cache[told[bill.Bill]]
-	customers *cache.Cache[told[bill.Customer]]
+	bills     *cache.Cache[answer[bill.Bill]]
+	customers *cache.Cache[answer[bill.Customer]]
 	holders   *cache.Index // ids of customers by line
 }
 
 var _ bill.Cache = (*Cache)(nil)
 
-// New returns a cache whose shared level is l2, where keyring seals everything.
+// New returns a cache with l2 as its shared level. Keyring seals the values in l2.
 func New(l2 cache.L2, keyring *seal.Keyring, log *slog.Logger, registerer prometheus.Registerer) *Cache {
 	metrics := cache.NewMetrics(registerer)
 	options := func(kind string, ttl time.Duration) cache.Options {
 		return cache.Options{Kind: kind, TTL: ttl, LoadTimeout: loadTimeout, Sealer: keyring}
 	}
 	return &Cache{
-		bills:     cache.New[told[bill.Bill]](options("bill", billTTL), l2, log, metrics),
-		customers: cache.New[told[bill.Customer]](options("customer", customerTTL), l2, log, metrics),
+		bills:     cache.New[answer[bill.Bill]](options("bill", billTTL), l2, log, metrics),
+		customers: cache.New[answer[bill.Customer]](options("customer", customerTTL), l2, log, metrics),
 		holders:   cache.NewIndex(),
 	}
 }
 
-// told is what KOS said: something, or the code of its refusal.
-type told[V any] struct {
+// answer is a cached answer of KOS: a value, or the code of a refusal.
+type answer[V any] struct {
 	Value   V      `json:"value,omitzero"`
 	Refusal string `json:"refusal,omitempty"`
 }
 
 // Life implements cache.Brief.
-func (t told[V]) Life() time.Duration {
-	if t.Refusal != "" {
+func (a answer[V]) Life() time.Duration {
+	if a.Refusal != "" {
 		return refusalTTL
 	}
 	return 0
 }
 
-// get reverts what keep does.
-func (t told[V]) get() (V, error) {
+// result returns the value, or the refusal as an error. It is the inverse of cacheable.
+func (a answer[V]) result() (V, error) {
 	for _, refusal := range bill.Refusals() {
-		if refusal.Code == t.Refusal {
-			return t.Value, refusal
+		if refusal.Code == a.Refusal {
+			return a.Value, refusal
 		}
 	}
-	return t.Value, nil
+	return a.Value, nil
 }
 
-// keep returns a load that keeps KOS's refusals too, but no faults.
-func keep[V any](load func(context.Context) (V, error)) cache.Load[told[V]] {
-	return func(ctx context.Context) (told[V], error) {
+// cacheable returns load with refusals of KOS as values, so that they are cached.
+// Faults stay errors.
+func cacheable[V any](load func(context.Context) (V, error)) cache.Load[answer[V]] {
+	return func(ctx context.Context) (answer[V], error) {
 		value, err := load(ctx)
 		for _, refusal := range bill.Refusals() {
-			if errors.Is(err, refusal) && !errors.Is(err, bill.ErrUnasked) {
-				return told[V]{Refusal: refusal.Code}, nil
+			if errors.Is(err, refusal) && !errors.Is(err, bill.ErrUncacheable) {
+				return answer[V]{Refusal: refusal.Code}, nil
 			}
 		}
-		return told[V]{Value: value}, err
+		return answer[V]{Value: value}, err
 	}
 }
 
 // Bill implements bill.Cache.
 func (c *Cache) Bill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
-	got, level, err := c.bills.Get(ctx, c.billKey(s, month), keep(load))
+	got, level, err := c.bills.Get(ctx, c.billKey(s, month), cacheable(load))
 	telemetry.Annotate(ctx, slog.String("cache", string(level)))
 	if err != nil {
 		return bill.Bill{}, err
 	}
-	return got.get()
+	return got.result()
 }
 
 // Customer implements bill.Cache.
 func (c *Cache) Customer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
-	got, _, err := c.customers.Get(ctx, c.customerKey(s), keep(load))
+	got, _, err := c.customers.Get(ctx, c.customerKey(s), cacheable(load))
 	if err != nil {
 		return bill.Customer{}, err
 	}
-	return got.get()
+	return got.result()
 }
 
-// RenewBill implements bill.Renewal.
-func (c *Cache) RenewBill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
-	got, err := c.bills.Refresh(ctx, c.billKey(s, month), keep(load))
+// RefreshBill implements bill.Refresher.
+func (c *Cache) RefreshBill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
+	got, err := c.bills.Refresh(ctx, c.billKey(s, month), cacheable(load))
 	if err != nil {
 		return bill.Bill{}, err
 	}
-	return got.get()
+	return got.result()
 }
 
-// RenewCustomer implements bill.Renewal.
-func (c *Cache) RenewCustomer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
-	got, err := c.customers.Refresh(ctx, c.customerKey(s), keep(load))
+// RefreshCustomer implements bill.Refresher.
+func (c *Cache) RefreshCustomer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
+	got, err := c.customers.Refresh(ctx, c.customerKey(s), cacheable(load))
 	if err != nil {
 		return bill.Customer{}, err
 	}
-	return got.get()
+	return got.result()
 }
 
-// Knows implements bill.Renewal.
-func (c *Cache) Knows(ctx context.Context, s bill.Subscription, month bill.Month) (known bool) {
+// Has implements bill.Refresher.
+func (c *Cache) Has(ctx context.Context, s bill.Subscription, month bill.Month) (known bool) {
 	if month == bill.TheCustomer {
 		_, known = c.customers.Known(ctx, c.customerKey(s))
 		return known
@@ -148,15 +148,15 @@ func (c *Cache) Invalidate(ctx context.Context, s bill.Subscription, months ...b
 	return errors.Join(faults...)
 }
 
-// Forget implements bill.Cache.
-func (c *Cache) Forget(line msisdn.Number, months ...bill.Month) {
+// EvictLine implements bill.Cache.
+func (c *Cache) EvictLine(line msisdn.Number, months ...bill.Month) {
 	for _, customer := range c.holders.Keys(line.Digits()) {
-		c.ForgetSubscription(bill.Subscription{Customer: customer, Line: line}, months...)
+		c.EvictSubscription(bill.Subscription{Customer: customer, Line: line}, months...)
 	}
 }
 
-// ForgetSubscription implements bill.Cache.
-func (c *Cache) ForgetSubscription(s bill.Subscription, months ...bill.Month) {
+// EvictSubscription implements bill.Cache.
+func (c *Cache) EvictSubscription(s bill.Subscription, months ...bill.Month) {
 	for _, month := range months {
 		if month == bill.TheCustomer {
 			c.customers.Forget(c.customerKey(s))
@@ -167,17 +167,16 @@ func (c *Cache) ForgetSubscription(s bill.Subscription, months ...bill.Month) {
 }
 
 // Listening implements bill.Cache.
-func (c *Cache) Listening(told bool) {
-	c.customers.Listening(told)
-	c.bills.Listening(told)
+func (c *Cache) Listening(listening bool) {
+	c.customers.Listening(listening)
+	c.bills.Listening(listening)
 }
 
-// shape is part of the keys: software that writes another one does not meet
-// this one's values.
+// shape is the prefix of all keys. It differs from those of earlier releases, whose
+// values have another form.
 const shape = "subscription "
 
-// key returns what a subscription's keys begin with. Ids of customers have no
-// spaces.
+// key returns the prefix of a subscription's keys. Ids of customers have no spaces.
 func (c *Cache) key(s bill.Subscription) string {
 	c.holders.Use(s.Line.Digits(), s.Customer)
 	return shape + s.Customer + " " + s.Line.Digits()

@@ -87,7 +87,7 @@ func TestSharedBillOfTheFirstSchemaIsNotShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.hold(t, text, "2026-10")
-	if w.replica().Knows(t.Context(), own, "2026-10") {
+	if w.replica().Has(t.Context(), own, "2026-10") {
 		t.Error("it is said to be known")
 	}
 	fresh := bill.Bill{Line: line, Month: "2026-10", ProductName: "KOS's"}

@@ -27,8 +27,8 @@ func TestEveryRouteHasARule(t *testing.T) {
 	access.Parity(t, api.OpenAPI, routes(t, &inquiries{}, sidecar.Config{}))
 }
 
-// TestEventsComeThroughTheSidecar sends what a sidecar would, without its token.
-func TestEventsComeThroughTheSidecar(t *testing.T) {
+// TestEventsNeedTheTokenOfTheSidecar sends what a sidecar would, without its token.
+func TestEventsNeedTheTokenOfTheSidecar(t *testing.T) {
 	t.Parallel()
 	for path, event := range map[string]string{
 		"/events/product-changed": `{"id":"1","type":"product.changed.v1","data":{"lineNumber":"01012345678"}}`,

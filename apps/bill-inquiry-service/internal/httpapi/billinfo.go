@@ -2,9 +2,9 @@ package httpapi
 
 import "github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 
-// billInfo is a bill as clients see it. TotalFee is what the service costs,
-// TotalAmount what leaves the customer's account: the instalment of a device is
-// in it.
+// billInfo is a bill as clients see it. TotalFee is the sum of the charges, and
+// TotalAmount the amount that the customer pays: TotalFee and the instalment of a
+// device.
 type billInfo struct {
 	LineNumber        string          `json:"lineNumber"`
 	BillingMonth      string          `json:"billingMonth"` // YYYYMM

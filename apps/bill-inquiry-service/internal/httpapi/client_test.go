@@ -41,20 +41,20 @@ type inquiries struct {
 	lines  []msisdn.Number // of who has logged in
 }
 
-func (i *inquiries) Menu(context.Context, bill.Asker) (bill.Menu, error) {
+func (i *inquiries) Menu(context.Context, bill.Caller) (bill.Menu, error) {
 	return bill.Menu{Line: "01012345678", Months: []bill.Month{"2026-11", "2026-10"}, Current: "2026-11"}, i.err
 }
 
-func (i *inquiries) Inquire(_ context.Context, asker bill.Asker, s bill.Subject, async bool) (bill.Inquiry, error) {
-	i.line, i.month, i.async, i.wait = s.Line, s.Month, async, asker.Wait
+func (i *inquiries) Inquire(_ context.Context, caller bill.Caller, s bill.Subject, async bool) (bill.Inquiry, error) {
+	i.line, i.month, i.async, i.wait = s.Line, s.Month, async, caller.Wait
 	return i.answer, i.err
 }
 
-func (i *inquiries) Result(context.Context, bill.Asker, string) (bill.Inquiry, error) {
+func (i *inquiries) Result(context.Context, bill.Caller, string) (bill.Inquiry, error) {
 	return i.answer, i.err
 }
 
-func (i *inquiries) History(_ context.Context, _ bill.Asker, filter bill.Filter) (bill.Page, error) {
+func (i *inquiries) History(_ context.Context, _ bill.Caller, filter bill.Filter) (bill.Page, error) {
 	i.filter = filter
 	return i.page, i.err
 }

@@ -9,13 +9,12 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// productChangedType is the type of the event, which product-change-service
-// publishes, and its topic.
+// productChangedType is the type and topic of an event of product-change-service.
 const productChangedType = "product.changed.v1"
 
-// productChangedData is the part of the event that we read.
+// productChangedData is the part of the event that the service reads.
 type productChangedData struct {
-	CustomerID string `json:"customerId"` // "" from a release before
+	CustomerID string `json:"customerId"` // "" from older releases
 	LineNumber string `json:"lineNumber"`
 }
 
@@ -29,13 +28,12 @@ func (a *API) productChanged() http.Handler {
 	})
 }
 
-// userLoggedInType is the type of the event, which auth-service publishes, and
-// its topic.
+// userLoggedInType is the type and topic of an event of auth-service.
 const userLoggedInType = "user.logged-in.v1"
 
-// userLoggedInData is the part of the event that we read.
+// userLoggedInData is the part of the event that the service reads.
 type userLoggedInData struct {
-	CustomerID string   `json:"customerId"` // "" from a release before
+	CustomerID string   `json:"customerId"` // "" from older releases
 	Lines      []string `json:"lines"`
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
-// defaultPageSize is how many items a page has unless asked otherwise (product.md).
+// defaultPageSize is the number of items in a page without the parameter size
+// (product.md).
 const defaultPageSize = 20
 
 type historyAnswer struct {
@@ -42,7 +43,7 @@ func (a *API) history(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := a.inquiries.History(r.Context(), asker(r), filter)
+	page, err := a.inquiries.History(r.Context(), callerOf(r), filter)
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func paginate(page query.Page, total int) pagination {
 	}
 }
 
-// readFilter reads what history is asked for.
+// readFilter parses the query parameters of a history request.
 func readFilter(r *http.Request) (bill.Filter, error) {
 	params := query.New(r)
 	filter := bill.Filter{

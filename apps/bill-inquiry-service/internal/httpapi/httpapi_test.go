@@ -77,11 +77,11 @@ func TestRefusals(t *testing.T) {
 		err    error
 		status int
 	}{
-		{bill.ErrNotYourLine, 403},
+		{bill.ErrLineNotAllowed, 403},
 		{bill.ErrNoBill, 404},
 		{bill.ErrUnknownLine, 404},
 		{bill.ErrSuspended, 409},
-		{bill.ErrStillRunning, 503},
+		{bill.ErrInProgress, 503},
 	} {
 		status, _ := setup(t, &inquiries{err: tc.err}).do("POST", "/api/v1/bills/inquiry", `{"lineNumber":"01012345678"}`)
 		if status != tc.status {
@@ -111,7 +111,7 @@ func TestMenu(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotWantToWaitIsToldWhereToAsk(t *testing.T) {
+func TestAsynchronousInquiryIsAcceptedWithALocation(t *testing.T) {
 	t.Parallel()
 	waiting := bill.Inquiry{
 		Record:   bill.Record{RequestID: requestID, Status: bill.Processing},
@@ -138,7 +138,7 @@ func TestWhoDoesNotWantToWaitIsToldWhereToAsk(t *testing.T) {
 	}
 }
 
-func TestTheWaitOfAClient(t *testing.T) {
+func TestPreferWaitIsPassedOn(t *testing.T) {
 	t.Parallel()
 	none := time.Duration(-1)
 	for _, tc := range []struct {

@@ -22,7 +22,7 @@ type inquiryRequest struct {
 type inquiryAnswer struct {
 	RequestID     string        `json:"requestId"`
 	Status        bill.Status   `json:"status"`
-	ProcStatus    bill.Status   `json:"procStatus"` // the existing client reads it here
+	ProcStatus    bill.Status   `json:"procStatus"` // the same, for existing clients
 	ResultCode    string        `json:"resultCode"`
 	ResultMessage string        `json:"resultMessage"`
 	BillInfo      *billInfo     `json:"billInfo"`
@@ -31,7 +31,7 @@ type inquiryAnswer struct {
 	Stale         bool          `json:"stale"`
 }
 
-// longestWait is how long a client is kept waiting (product.md).
+// longestWait is the longest time until an inquiry is answered (product.md).
 const longestWait = 8 * time.Second
 
 func (a *API) inquire(w http.ResponseWriter, r *http.Request) error {
@@ -40,9 +40,9 @@ func (a *API) inquire(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	audit.About(r.Context(), subject.Line.Masked())
-	preferences, asking := prefer.Read(r.Header), asker(r)
-	asking.Wait = preferences.Wait
-	inquiry, err := a.inquiries.Inquire(r.Context(), asking, subject, preferences.Async)
+	preferences, caller := prefer.Read(r.Header), callerOf(r)
+	caller.Wait = preferences.Wait
+	inquiry, err := a.inquiries.Inquire(r.Context(), caller, subject, preferences.Async)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (a *API) inquire(w http.ResponseWriter, r *http.Request) error {
 	}, "요금을 조회했습니다.")
 }
 
-// readInquiry returns what is asked for; the month is empty if none was given.
+// readInquiry parses the body of an inquiry. The month is empty if the body has none.
 func readInquiry(r *http.Request) (bill.Subject, error) {
 	var request inquiryRequest
 	if err := httpjson.Decode(r, &request); err != nil {
@@ -88,8 +88,8 @@ func readLine(text string) (msisdn.Number, error) {
 	return line, nil
 }
 
-// resultAnswer is an inquiry as it stands. The last three fields are those of
-// one that waits.
+// resultAnswer is the state of an inquiry. The last two fields are set while it is
+// queued.
 type resultAnswer struct {
 	RequestID        string      `json:"requestId"`
 	Status           bill.Status `json:"status"`
@@ -98,7 +98,7 @@ type resultAnswer struct {
 	AsOf             *time.Time  `json:"asOf,omitempty"`
 	Stale            *bool       `json:"stale,omitempty"`
 	ErrorMessage     string      `json:"errorMessage,omitempty"`
-	QueuePosition    *int        `json:"queuePosition,omitempty"` // 1 is next, 0 is being asked
+	QueuePosition    *int        `json:"queuePosition,omitempty"` // 1: next; 0: KOS is being called
 	EstimatedSeconds *int        `json:"estimatedSeconds,omitempty"`
 }
 
@@ -127,7 +127,7 @@ func (a *API) result(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	inquiry, err := a.inquiries.Result(r.Context(), asker(r), id)
+	inquiry, err := a.inquiries.Result(r.Context(), callerOf(r), id)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ type menuAnswer struct {
 	CustomerInfo    menuCustomer `json:"customerInfo"`
 	AvailableMonths []bill.Month `json:"availableMonths"`
 	CurrentMonth    bill.Month   `json:"currentMonth"`
-	AsOf            *time.Time   `json:"asOf,omitempty"` // if it is known
+	AsOf            *time.Time   `json:"asOf,omitempty"` // absent if not known
 	Stale           bool         `json:"stale"`
 }
 
@@ -24,7 +24,7 @@ type menuCustomer struct {
 }
 
 func (a *API) menu(w http.ResponseWriter, r *http.Request) error {
-	caller := asker(r)
+	caller := callerOf(r)
 	if len(caller.Lines) > 0 {
 		audit.About(r.Context(), caller.Lines[0].Masked())
 	}

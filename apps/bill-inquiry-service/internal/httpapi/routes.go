@@ -1,4 +1,4 @@
-// Package httpapi serves bill inquiries over HTTP, as api/openapi.yaml says.
+// Package httpapi serves the routes of api/openapi.yaml.
 package httpapi
 
 import (
@@ -16,31 +16,31 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// Inquiries are the use cases that are served. See bill.Inquiries.
+// Inquiries are the use cases of the routes. See bill.Inquiries.
 type Inquiries interface {
-	Menu(ctx context.Context, asker bill.Asker) (bill.Menu, error)
-	Inquire(ctx context.Context, asker bill.Asker, s bill.Subject, async bool) (bill.Inquiry, error)
-	Result(ctx context.Context, asker bill.Asker, requestID string) (bill.Inquiry, error)
-	History(ctx context.Context, asker bill.Asker, filter bill.Filter) (bill.Page, error)
+	Menu(ctx context.Context, caller bill.Caller) (bill.Menu, error)
+	Inquire(ctx context.Context, caller bill.Caller, s bill.Subject, async bool) (bill.Inquiry, error)
+	Result(ctx context.Context, caller bill.Caller, requestID string) (bill.Inquiry, error)
+	History(ctx context.Context, caller bill.Caller, filter bill.Filter) (bill.Page, error)
 }
 
 var _ Inquiries = (*bill.Inquiries)(nil)
 
-// Lines are told of lines that have a new plan. See bill.Invalidator.
+// Lines handles plan changes of lines. See bill.Invalidator.
 type Lines interface {
 	Changed(ctx context.Context, customer string, line msisdn.Number) error
 }
 
 var _ Lines = (*bill.Invalidator)(nil)
 
-// Logins are told of users who have logged in. See bill.Prefetcher.
+// Logins handles logins of users. See bill.Prefetcher.
 type Logins interface {
 	LoggedIn(ctx context.Context, customer string, lines []msisdn.Number) error
 }
 
 var _ Logins = (*bill.Prefetcher)(nil)
 
-// API is the service's HTTP side.
+// API has the handlers of the routes.
 type API struct {
 	inquiries Inquiries
 	lines     Lines
@@ -50,25 +50,25 @@ type API struct {
 	gate      *sidecar.Gate
 }
 
-// Params is what an API needs.
+// Params are the dependencies of an API.
 type Params struct {
 	Inquiries Inquiries
 	Lines     Lines
 	Logins    Logins
-	Auth      *jwtauth.Authenticator // users prove themselves to it
-	Consumer  *events.Consumer       // takes the events that lines and logins are told of
-	Gate      *sidecar.Gate          // events come through it
+	Auth      *jwtauth.Authenticator // of users
+	Consumer  *events.Consumer
+	Gate      *sidecar.Gate // admits only the sidecar to the routes of events
 }
 
-// New returns the API of inquiries.
+// New returns an API.
 func New(p Params) *API {
 	return &API{
 		inquiries: p.Inquiries, lines: p.Lines, logins: p.Logins, auth: p.Auth, consumer: p.Consumer, gate: p.Gate,
 	}
 }
 
-// Register adds all routes. An inquiry reads, whatever its method: it needs no
-// more than a signed token while the session store is away.
+// Register adds all routes. Inquiries only read: while the session store is down, a
+// signed token suffices for them, also by POST.
 func (a *API) Register(r *mux.Router) {
 	bills := r.PathPrefix("/api/v1/bills").Subrouter()
 	bills.Use(a.auth.Middleware, jwtauth.Require(bill.Permission))
@@ -78,17 +78,17 @@ func (a *API) Register(r *mux.Router) {
 	bills.Handle("/history", query.Declare(httpjson.Handler(a.history),
 		"lineNumber", "startDate", "endDate", "page", "size", "status")).Methods(http.MethodGet)
 
-	// The sidecar, which delivers events. No ingress routes this.
+	// Events, delivered by the sidecar. The ingress does not route them.
 	r.Handle("/events/product-changed", a.gate.Middleware(a.productChanged())).Methods(http.MethodPost)
 	r.Handle("/events/user-logged-in", a.gate.Middleware(a.userLoggedIn())).Methods(http.MethodPost)
 }
 
-// asker returns who sends r.
-func asker(r *http.Request) bill.Asker {
+// callerOf returns the caller of a request.
+func callerOf(r *http.Request) bill.Caller {
 	principal := jwtauth.From(r.Context())
 	lines := make([]msisdn.Number, len(principal.Lines))
 	for i, line := range principal.Lines {
 		lines[i] = msisdn.Number(line)
 	}
-	return bill.Asker{UserID: principal.UserID, CustomerID: principal.CustomerID, Lines: lines}
+	return bill.Caller{UserID: principal.UserID, CustomerID: principal.CustomerID, Lines: lines}
 }

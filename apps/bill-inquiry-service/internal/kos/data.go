@@ -8,9 +8,9 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// billData is the data of a bill inquiry's answer, as far as we read it.
+// billData is the part of a bill inquiry's answer that the service reads.
 type billData struct {
-	subject bill.Subject // that was asked for
+	subject bill.Subject // of the call
 
 	LineNumber   string `json:"lineNumber"`
 	BillingMonth string `json:"billingMonth"`
@@ -70,7 +70,7 @@ func (d *billData) Check() error {
 	return form.Err()
 }
 
-// checkAmounts wants parts with names and amounts that add up.
+// checkAmounts checks the names and amounts of charges and discounts, and their sums.
 func (d *billData) checkAmounts(form *kosclient.Form) {
 	for _, discount := range d.Charges.Discounts {
 		form.Text("discounts.name", discount.Name)
@@ -78,14 +78,14 @@ func (d *billData) checkAmounts(form *kosclient.Form) {
 	for _, period := range d.Charges.Periods {
 		form.Text("periods.name", period.Name)
 	}
-	told := d.bill(time.Time{})
-	if err := told.CheckAmounts(); err != nil {
+	parsed := d.bill(time.Time{})
+	if err := parsed.CheckAmounts(); err != nil {
 		form.Wants(false, kosclient.Amount, err.Error())
 	}
-	form.Wants(d.Charges.TotalAmount == told.TotalAmount(), kosclient.Amount, "total amount is not the sum of its parts")
+	form.Wants(d.Charges.TotalAmount == parsed.TotalAmount(), kosclient.Amount, "total amount is not the sum of its parts")
 }
 
-// compactDay is the form of days within a payment.
+// compactDay is the layout of days within a payment.
 const compactDay = "20060102"
 
 type customerData struct {
@@ -131,11 +131,11 @@ func (d *billData) bill(asOf time.Time) bill.Bill {
 	}
 }
 
-// productData is the data of a product inquiry's answer, as far as we read it.
+// productData is the part of a product inquiry's answer that the service reads.
 type productData struct {
 	customerData
 
-	line msisdn.Number // that was asked for
+	line msisdn.Number // of the call
 
 	LineNumber string `json:"lineNumber"`
 	Contract   struct {

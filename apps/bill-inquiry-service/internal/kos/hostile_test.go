@@ -107,12 +107,12 @@ type archive struct {
 
 func (a *archive) Find(context.Context, bill.Subscription, bill.Month) (bill.Bill, error) {
 	if a.has == nil {
-		return bill.Bill{}, bill.ErrNotKept
+		return bill.Bill{}, bill.ErrNotArchived
 	}
 	return *a.has, nil
 }
 
-func (a *archive) Keep(context.Context, bill.Bill) error {
+func (a *archive) Store(context.Context, bill.Bill) error {
 	a.kept.Add(1)
 	return nil
 }
@@ -149,8 +149,8 @@ func newWorld(t testing.TB, says hostile.Answer, has *bill.Bill) *world {
 // wantNothingKept wants that the caches and the archive have nothing.
 func (w *world) wantNothingKept(t *testing.T, month bill.Month) {
 	t.Helper()
-	if w.cache.Knows(t.Context(), own, month) || w.store.written.Load() != 0 || w.archive.kept.Load() != 0 {
-		t.Errorf("kept: in L1 %t, in L2 %d, in the archive %d", w.cache.Knows(t.Context(), own, month), w.store.written.Load(), w.archive.kept.Load())
+	if w.cache.Has(t.Context(), own, month) || w.store.written.Load() != 0 || w.archive.kept.Load() != 0 {
+		t.Errorf("kept: in L1 %t, in L2 %d, in the archive %d", w.cache.Has(t.Context(), own, month), w.store.written.Load(), w.archive.kept.Load())
 	}
 }
 
@@ -186,7 +186,7 @@ func TestWrongAnswersAreFaults(t *testing.T) {
 	}
 }
 
-func TestAnOlderBillIsShownInPlaceOfAWrongOne(t *testing.T) {
+func TestStaleBillIsServedInPlaceOfAFaultyOne(t *testing.T) {
 	t.Parallel()
 	for _, says := range billEndpoint.Answers() {
 		t.Run(says.Name, func(t *testing.T) {
@@ -218,7 +218,7 @@ func TestRightAnswersAreKept(t *testing.T) {
 }
 
 // A suspended line's refusal is one whatever data comes with it.
-func TestARefusalNeedsNoData(t *testing.T) {
+func TestRefusalNeedsNoData(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{"null", "{}", `"x"`, "[]", answer} {
 		for code, want := range map[kosclient.ResultCode]error{"1001": bill.ErrUnknownLine, "1002": bill.ErrSuspended, "1003": bill.ErrNoBill} {

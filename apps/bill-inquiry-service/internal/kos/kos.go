@@ -1,4 +1,4 @@
-// Package kos asks KOS for bills and customers.
+// Package kos calls KOS for bills and customers.
 package kos
 
 import (
@@ -19,22 +19,22 @@ const (
 	noBill      kosclient.ResultCode = "1003"
 )
 
-// refusals are those of each endpoint: any other code is a fault.
+// refusals are the result codes of each endpoint that are refusals. Any other code
+// except OK is a fault.
 var refusals = map[bill.Endpoint]map[kosclient.ResultCode]error{
 	bill.BillInquiry:    {unknownLine: bill.ErrUnknownLine, notActive: bill.ErrSuspended, noBill: bill.ErrNoBill},
 	bill.ProductInquiry: {unknownLine: bill.ErrUnknownLine, notActive: bill.ErrSuspended},
 }
 
-// Caller is the part of exchange.Caller that is used here.
+// Caller makes calls. See exchange.Caller.
 type Caller interface {
 	Call(ctx context.Context, call exchange.Call) (kosclient.Answer, error)
 }
 
-// Limits are the limits of KOS's endpoints. See budget.Budget.
+// Limits are the rate limits of KOS's endpoints. See budget.Budget.
 type Limits map[bill.Endpoint]exchange.Limit
 
-// Carrier is KOS as the bill package wants it. The right to call must have been
-// taken.
+// Carrier implements bill.Carrier. Its calls must have been admitted.
 type Carrier struct {
 	caller Caller
 	limits Limits
@@ -58,33 +58,33 @@ type inquiry struct {
 func (c *Carrier) Bill(ctx context.Context, requestID string, line msisdn.Number, month bill.Month) (bill.Bill, error) {
 	data := billData{subject: bill.Subject{Line: line, Month: month}}
 	in := inquiry{LineNumber: line.Digits(), BillingMonth: month.Compact(), RequestID: requestID}
-	asked := c.now() // what changes meanwhile may be in the answer or not
-	if err := c.ask(ctx, bill.BillInquiry, line, in, &data); err != nil {
+	start := c.now() // the answer may lack changes of after the start of the call
+	if err := c.call(ctx, bill.BillInquiry, line, in, &data); err != nil {
 		return bill.Bill{}, err
 	}
-	return data.bill(asked), nil
+	return data.bill(start), nil
 }
 
 // Customer implements bill.Carrier.
 func (c *Carrier) Customer(ctx context.Context, requestID string, line msisdn.Number) (bill.Customer, error) {
 	data := productData{line: line}
 	in := inquiry{LineNumber: line.Digits(), RequestID: requestID}
-	asked := c.now()
-	if err := c.ask(ctx, bill.ProductInquiry, line, in, &data); err != nil {
+	start := c.now()
+	if err := c.call(ctx, bill.ProductInquiry, line, in, &data); err != nil {
 		return bill.Customer{}, err
 	}
 	customer := data.customer(data.Contract.ContractDate)
-	customer.AsOf = asked
+	customer.AsOf = start
 	return customer, nil
 }
 
-// ask posts in and reads KOS's data into out.
-func (c *Carrier) ask(ctx context.Context, endpoint bill.Endpoint, line msisdn.Number, in inquiry, out kosclient.Checker) error {
+// call posts in to an endpoint and reads the data of the answer into out.
+func (c *Carrier) call(ctx context.Context, endpoint bill.Endpoint, line msisdn.Number, in inquiry, out kosclient.Checker) error {
 	answer, err := c.caller.Call(ctx, exchange.Call{
 		Endpoint: string(endpoint), RequestID: in.RequestID, Line: line, Body: in, Limit: c.limits[endpoint],
 	})
 	if errors.Is(err, kosclient.ErrBusy) {
-		return kosclient.ErrBusy.WithCause(errors.Join(bill.ErrMustWait, bill.ErrUnavailable, err))
+		return kosclient.ErrBusy.WithCause(errors.Join(bill.ErrThrottled, bill.ErrUnavailable, err))
 	}
 	if err != nil {
 		return unavailable(err)
@@ -101,12 +101,12 @@ func (c *Carrier) ask(ctx context.Context, endpoint bill.Endpoint, line msisdn.N
 	return nil
 }
 
-// unavailable returns the problem that the client is shown, marked as a failure to
-// reach KOS, and as one that every call would meet if it is.
+// unavailable returns the error that clients see for a fault of KOS. It wraps
+// bill.ErrUnavailable, and bill.ErrNotCalled if KOS was not called.
 func unavailable(err error) error {
 	marks := []error{bill.ErrUnavailable, err}
 	if exchange.NotCalled(err) {
-		marks = append(marks, bill.ErrNotAsked)
+		marks = append(marks, bill.ErrNotCalled)
 	}
 	return kosclient.ErrUnavailable.WithCause(errors.Join(marks...))
 }

@@ -68,10 +68,10 @@ func TestThrottlingReachesTheLimit(t *testing.T) {
 	t.Parallel()
 	bills, customers := &limit{}, &limit{}
 	c := carrier(&poster{err: kosclient.ErrBusy.After(7 * time.Second)}, &exchanges{}, bills, customers)
-	if _, err := c.Bill(t.Context(), "request", line, "2026-10"); !errors.Is(err, bill.ErrMustWait) || !errors.Is(err, bill.ErrUnavailable) {
+	if _, err := c.Bill(t.Context(), "request", line, "2026-10"); !errors.Is(err, bill.ErrThrottled) || !errors.Is(err, bill.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := c.Customer(t.Context(), "request", line); !errors.Is(err, bill.ErrMustWait) {
+	if _, err := c.Customer(t.Context(), "request", line); !errors.Is(err, bill.ErrThrottled) {
 		t.Errorf("got %v", err)
 	}
 	if bills.pause != 7*time.Second || customers.pause != 7*time.Second {
@@ -79,14 +79,14 @@ func TestThrottlingReachesTheLimit(t *testing.T) {
 	}
 }
 
-func TestAnOpenBreakerIsTold(t *testing.T) {
+func TestOpenBreakerIsReportedAsNotCalled(t *testing.T) {
 	t.Parallel()
 	for reason, notAsked := range map[sidecar.Reason]bool{
 		sidecar.BreakerOpen: true, sidecar.Refused: true, sidecar.Timeout: false, sidecar.Unreachable: false,
 	} {
 		carrier, _, _ := setup(kosclient.Answer{}, kosclient.ErrUnavailable.WithCause(&sidecar.InvokeError{Reason: reason}))
 		_, err := carrier.Bill(t.Context(), "request", line, "2026-10")
-		if !errors.Is(err, bill.ErrUnavailable) || errors.Is(err, bill.ErrNotAsked) != notAsked {
+		if !errors.Is(err, bill.ErrUnavailable) || errors.Is(err, bill.ErrNotCalled) != notAsked {
 			t.Errorf("%s: got %v", reason, err)
 		}
 	}
@@ -159,7 +159,7 @@ func TestFailures(t *testing.T) {
 		"garbage":        {said("0000", `"x"`), nil, bill.ErrUnavailable, "ANSWERED"},
 		"another's bill": {said("0000", `{"lineNumber":"01087654321","billingMonth":"202610"}`), nil, bill.ErrUnavailable, "ANSWERED"},
 		"away":           {kosclient.Answer{}, kosclient.ErrUnavailable, bill.ErrUnavailable, "UNAVAILABLE"},
-		"busy":           {kosclient.Answer{}, kosclient.ErrBusy, bill.ErrMustWait, "BUSY"},
+		"busy":           {kosclient.Answer{}, kosclient.ErrBusy, bill.ErrThrottled, "BUSY"},
 		"busy, told so":  {kosclient.Answer{}, kosclient.ErrBusy, kosclient.ErrBusy, "BUSY"},
 	}
 	for name, tc := range tests {

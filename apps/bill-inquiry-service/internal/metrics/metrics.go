@@ -1,4 +1,4 @@
-// Package metrics counts what happens to inquiries.
+// Package metrics has the counters of inquiries and prefetches.
 package metrics
 
 import (

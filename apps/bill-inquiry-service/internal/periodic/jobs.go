@@ -1,5 +1,5 @@
-// Package periodic does what has to be done now and then by one of the replicas. A job
-// is a row in River's tables.
+// Package periodic runs the periodic jobs of the service, each on one replica at a
+// time. A job is a row in River's tables.
 package periodic
 
 import (
@@ -11,7 +11,7 @@ import (
 // upkeep is River's queue of all jobs.
 const upkeep = "upkeep"
 
-// nightlyArgs refresh bills, if it is night.
+// nightlyArgs are the arguments of the nightly refresh, which does nothing by day.
 type nightlyArgs struct{}
 
 // Kind names the job in River's tables.

@@ -16,17 +16,17 @@ import (
 
 const (
 	nightlyEvery = time.Minute
-	// retry is how soon a job is tried again that failed: the database was away, most
-	// likely. It is short enough for River to wait for it in memory.
+	// retry is the pause before a failed job is retried. A job mostly fails because the
+	// database is down. The pause is short enough for River to wait in memory.
 	retry = 3 * time.Second
 	// jobTimeout bounds an attempt.
 	jobTimeout = 20 * time.Second
-	// rescueAfter is when a job that still runs is taken to have died with its process:
-	// after jobTimeout.
+	// rescueAfter is the age after which a running job counts as lost with its process.
+	// It is longer than jobTimeout.
 	rescueAfter = 25 * time.Second
-	// softStop is how long a stop lets running jobs go on.
+	// softStop is how long running jobs may take after a stop.
 	softStop = 3 * time.Second
-	// retention is how long finished jobs are kept.
+	// retention is how long finished jobs are stored.
 	retention = 10 * time.Minute
 )
 
@@ -41,22 +41,22 @@ type nightlyWorker struct {
 	perMinute int
 }
 
-// Work refreshes as many bills as are due.
+// Work enqueues the refreshes that are due.
 func (w *nightlyWorker) Work(ctx context.Context, _ *river.Job[nightlyArgs]) error {
 	return w.nightly.Nightly(ctx, w.perMinute, nightlyEvery)
 }
 
-// NextRetry is soon.
+// NextRetry returns the time after the pause retry.
 func (*nightlyWorker) NextRetry(*river.Job[nightlyArgs]) time.Time { return time.Now().Add(retry) }
 
-// Runner works jobs.
+// Runner runs the periodic jobs.
 type Runner struct {
 	client *river.Client[pgx.Tx]
 	log    *slog.Logger
 }
 
 // NewRunner returns a runner of the jobs in pool's database, which listens on direct.
-// The nightly refresh gets a share of KOS's limit, perMinute.
+// The nightly refresh uses a share of the rate limit perMinute.
 func NewRunner(pool *pgxpool.Pool, direct pg.Direct, nightly Nightly, perMinute int, log *slog.Logger) (*Runner, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &nightlyWorker{nightly: nightly, perMinute: perMinute})
@@ -77,6 +77,6 @@ func NewRunner(pool *pgxpool.Pool, direct pg.Direct, nightly Nightly, perMinute 
 	return &Runner{client: client, log: log}, nil
 }
 
-// Run works jobs until ctx ends, and then finishes or hands over what it has
-// begun. It waits for a database that is away or not migrated yet.
+// Run runs jobs until ctx ends, and then waits for the running ones up to softStop. It
+// waits while the database is down or not migrated.
 func (r *Runner) Run(ctx context.Context) { jobs.Run(ctx, r.client, r.log) }

@@ -16,7 +16,7 @@ type Activity struct{ pool *pgxpool.Pool }
 
 var _ bill.Activity = (*Activity)(nil)
 
-// NewActivity returns the activity that the histories in pool's database show.
+// NewActivity returns the activity in the history of pool's database.
 func NewActivity(pool *pgxpool.Pool) *Activity { return &Activity{pool: pool} }
 
 const activeLines = `

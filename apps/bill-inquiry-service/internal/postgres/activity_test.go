@@ -25,7 +25,7 @@ func TestActiveLinesWithoutAFreshBill(t *testing.T) {
 		}
 		exec(t, pool, "DELETE FROM kos_queue WHERE ordering_key = $1", own.Digits())
 		exec(t, pool, "UPDATE inquiry_request SET status = 'COMPLETED' WHERE request_id = $1", r.RequestID)
-		if err := archive.Keep(t.Context(), bill.Bill{Line: own, Customer: holder, Month: "2026-11", AsOf: now.Add(time.Duration(i-1) * time.Hour)}); err != nil {
+		if err := archive.Store(t.Context(), bill.Bill{Line: own, Customer: holder, Month: "2026-11", AsOf: now.Add(time.Duration(i-1) * time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -27,8 +27,8 @@ func NewArchive(pool *pgxpool.Pool, keyring *seal.Keyring) *Archive {
 	return &Archive{pool: pool, keyring: keyring}
 }
 
-// A final bill of the customer's own is found first; else what is newest, be it
-// an older row that does not name its customer, or that a line was forgotten.
+// A final bill of the customer comes first, then the newest row: a bill of the
+// customer, a row of an older release without a customer, or an invalidation.
 const findBill = `
 SELECT own, final, as_of, sealed, document,
        (SELECT known_since FROM moved_line WHERE line_number = $1 AND customer_id = $3)
@@ -44,29 +44,29 @@ FROM (
 ORDER BY own AND final DESC, as_of DESC, own DESC
 LIMIT 1`
 
-// keptBill is a row that findBill finds.
-type keptBill struct {
+// archivedBill is a row of findBill.
+type archivedBill struct {
 	own, final bool
 	asOf       time.Time
 	sealed     []byte
-	document   *bill.Bill // from before bills were sealed: it is the newer one
+	document   *bill.Bill // of a release that did not seal; newer than sealed
 	moved      *time.Time
 }
 
-// hidden reports whether the bill may not be shown: the line was forgotten or,
-// while the bill could still change, given to another customer.
-func (k keptBill) hidden() bool {
+// hidden reports whether the bill may not be shown: it was invalidated, or it is open
+// and the line was given to another customer after it.
+func (k archivedBill) hidden() bool {
 	return k.sealed == nil && k.document == nil || !k.final && k.moved != nil && !k.asOf.After(*k.moved)
 }
 
-// Find implements bill.Archive. A bill of an older schema that does not add up
-// is as good as none.
+// Find implements bill.Archive. It does not return a bill of the first schema that does
+// not add up.
 func (a *Archive) Find(ctx context.Context, s bill.Subscription, month bill.Month) (bill.Bill, error) {
-	var kept keptBill
+	var kept archivedBill
 	err := a.pool.QueryRow(ctx, findBill, s.Line.Digits(), string(month), s.Customer).
 		Scan(&kept.own, &kept.final, &kept.asOf, &kept.sealed, &kept.document, &kept.moved)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && kept.hidden() {
-		return bill.Bill{}, bill.ErrNotKept
+		return bill.Bill{}, bill.ErrNotArchived
 	}
 	if err != nil {
 		return bill.Bill{}, fmt.Errorf("find bill: %w", err)
@@ -75,23 +75,23 @@ func (a *Archive) Find(ctx context.Context, s bill.Subscription, month bill.Mont
 	if err != nil {
 		return bill.Bill{}, err
 	}
-	// Older rows are anybody's, and software that does not seal yet forgets a bill
-	// by its time alone.
+	// Rows of older releases may be another customer's. Releases that do not seal
+	// invalidate a bill by changing only its time and document.
 	if found.Subscription() != s || kept.document == nil && !found.AsOf.Truncate(time.Microsecond).Equal(kept.asOf) {
-		return bill.Bill{}, bill.ErrNotKept
+		return bill.Bill{}, bill.ErrNotArchived
 	}
 	if found.Outdated && found.CheckAmounts() != nil {
-		return bill.Bill{}, bill.ErrNotKept
+		return bill.Bill{}, bill.ErrNotArchived
 	}
 	if !kept.own && found.Definitive() {
-		if err := a.Keep(ctx, found); err != nil {
-			return found, nil //nolint:nilerr // it is tried again when the bill is read again
+		if err := a.Store(ctx, found); err != nil {
+			return found, nil //nolint:nilerr // the next Find tries again
 		}
 	}
 	return found, nil
 }
 
-func (a *Archive) open(ctx context.Context, s bill.Subscription, month bill.Month, kept keptBill) (found bill.Bill, err error) {
+func (a *Archive) open(ctx context.Context, s bill.Subscription, month bill.Month, kept archivedBill) (found bill.Bill, err error) {
 	if kept.document != nil {
 		return *kept.document, nil
 	}
@@ -105,8 +105,8 @@ func (a *Archive) open(ctx context.Context, s bill.Subscription, month bill.Mont
 	return found, nil
 }
 
-// That KOS tells a bill of its customer ends a move of the line away.
-const keepBill = `
+// A newer bill of the customer ends a recorded move: the line has come back.
+const storeBill = `
 WITH returned AS (
     DELETE FROM moved_line WHERE line_number = $1 AND customer_id = $3 AND known_since < $5
 )
@@ -116,47 +116,47 @@ ON CONFLICT (line_number, billing_month, customer_id) DO UPDATE
 SET final = excluded.final, as_of = excluded.as_of, sealed = excluded.sealed
 WHERE NOT customer_bill.final AND customer_bill.as_of < excluded.as_of`
 
-// Keep implements bill.Archive.
-func (a *Archive) Keep(ctx context.Context, b bill.Bill) error {
+// Store implements bill.Archive.
+func (a *Archive) Store(ctx context.Context, b bill.Bill) error {
 	line, month, customer := b.Line.Digits(), string(b.Month), b.Customer.ID
 	sealed, err := a.keyring.SealJSON(ctx, b, billPlace(line, month, customer))
 	if err != nil {
-		return fmt.Errorf("keep bill: %w", err)
+		return fmt.Errorf("store bill: %w", err)
 	}
-	if _, err := a.pool.Exec(ctx, keepBill, line, month, customer, b.Final, b.AsOf, sealed); err != nil {
-		return fmt.Errorf("keep bill: %w", err)
+	if _, err := a.pool.Exec(ctx, storeBill, line, month, customer, b.Final, b.AsOf, sealed); err != nil {
+		return fmt.Errorf("store bill: %w", err)
 	}
 	return nil
 }
 
-const keepUnattributed = `
+const storeUnattributed = `
 INSERT INTO bill_archive (line_number, billing_month, final, as_of, sealed)
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (line_number, billing_month) DO UPDATE
 SET final = excluded.final, as_of = excluded.as_of, sealed = excluded.sealed, document = NULL
 WHERE NOT bill_archive.final AND bill_archive.as_of < excluded.as_of`
 
-// KeepUnattributed implements bill.Archive.
-func (a *Archive) KeepUnattributed(ctx context.Context, b bill.Bill) error {
+// StoreUnattributed implements bill.Archive.
+func (a *Archive) StoreUnattributed(ctx context.Context, b bill.Bill) error {
 	line, month := b.Line.Digits(), string(b.Month)
 	sealed, err := a.keyring.SealJSON(ctx, b, olderBillPlace(line, month))
 	if err != nil {
-		return fmt.Errorf("keep bill: %w", err)
+		return fmt.Errorf("store bill: %w", err)
 	}
-	if _, err := a.pool.Exec(ctx, keepUnattributed, line, month, b.Final, b.AsOf, sealed); err != nil {
-		return fmt.Errorf("keep bill: %w", err)
+	if _, err := a.pool.Exec(ctx, storeUnattributed, line, month, b.Final, b.AsOf, sealed); err != nil {
+		return fmt.Errorf("store bill: %w", err)
 	}
 	return nil
 }
 
-// LineChanged is the channel on which replicas tell one another that a line has
-// a new plan. The payload is the line's digits.
+// LineChanged is the channel of notifications that a line has a new plan. The payload
+// is the line number.
 const LineChanged = "line_changed"
 
-// A line's open bill goes, whoever the customer is, by a newer row without one.
-// When that is committed every replica hears of it.
-const forgetBill = `
-WITH forgotten AS (
+// A newer row without a bill invalidates the open bills of all customers of the line.
+// The commit notifies all replicas.
+const invalidateBill = `
+WITH invalidated AS (
     INSERT INTO bill_archive (line_number, billing_month, final, as_of)
     VALUES ($1, $2, false, $3)
     ON CONFLICT (line_number, billing_month) DO UPDATE
@@ -165,10 +165,10 @@ WITH forgotten AS (
 )
 SELECT pg_notify('` + LineChanged + `', $1)`
 
-// Forget implements bill.Archive.
-func (a *Archive) Forget(ctx context.Context, line msisdn.Number, month bill.Month, at time.Time) error {
-	if _, err := a.pool.Exec(ctx, forgetBill, line.Digits(), string(month), at); err != nil {
-		return fmt.Errorf("forget bill: %w", err)
+// Invalidate implements bill.Archive.
+func (a *Archive) Invalidate(ctx context.Context, line msisdn.Number, month bill.Month, at time.Time) error {
+	if _, err := a.pool.Exec(ctx, invalidateBill, line.Digits(), string(month), at); err != nil {
+		return fmt.Errorf("invalidate bill: %w", err)
 	}
 	return nil
 }

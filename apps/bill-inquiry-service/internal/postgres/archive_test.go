@@ -20,7 +20,7 @@ func TestArchiveKeepsTheNewestAndNeverReplacesAFinalBill(t *testing.T) {
 	t.Parallel()
 	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
 	ctx := t.Context()
-	if _, err := archive.Find(ctx, own, "2026-10"); !errors.Is(err, bill.ErrNotKept) {
+	if _, err := archive.Find(ctx, own, "2026-10"); !errors.Is(err, bill.ErrNotArchived) {
 		t.Fatalf("empty archive: %v", err)
 	}
 	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
@@ -38,7 +38,7 @@ func TestArchiveKeepsTheNewestAndNeverReplacesAFinalBill(t *testing.T) {
 	}
 	for _, told := range tellings {
 		b := bill.Bill{Line: line, Customer: holder, Month: "2026-10", Final: told.final, AsOf: told.asOf, Charges: bill.Charges{Total: told.total}}
-		if err := archive.Keep(ctx, b); err != nil {
+		if err := archive.Store(ctx, b); err != nil {
 			t.Fatal(err)
 		}
 		got, err := archive.Find(ctx, own, "2026-10")
@@ -48,35 +48,35 @@ func TestArchiveKeepsTheNewestAndNeverReplacesAFinalBill(t *testing.T) {
 	}
 }
 
-func TestAForgottenBillStaysForgotten(t *testing.T) {
+func TestInvalidatedBillStaysInvalidated(t *testing.T) {
 	t.Parallel()
 	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
 	ctx, at := t.Context(), time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	keep := func(b bill.Bill) {
+	store := func(b bill.Bill) {
 		t.Helper()
-		if err := archive.Keep(ctx, b); err != nil {
+		if err := archive.Store(ctx, b); err != nil {
 			t.Fatal(err)
 		}
 	}
 	open := bill.Bill{Line: line, Customer: holder, Month: "2026-11", AsOf: at.Add(-time.Hour)}
 	final := bill.Bill{Line: line, Customer: holder, Month: "2026-10", Final: true, AsOf: at.Add(-time.Hour)}
-	keep(open)
-	keep(final)
+	store(open)
+	store(final)
 	for _, month := range []bill.Month{"2026-11", "2026-10", "2026-09"} {
-		if err := archive.Forget(ctx, line, month, at); err != nil {
+		if err := archive.Invalidate(ctx, line, month, at); err != nil {
 			t.Fatal(err)
 		}
 	}
 	open.AsOf = at.Add(-time.Second) // asked for before the line changed
-	keep(open)
-	if _, err := archive.Find(ctx, own, "2026-11"); !errors.Is(err, bill.ErrNotKept) {
+	store(open)
+	if _, err := archive.Find(ctx, own, "2026-11"); !errors.Is(err, bill.ErrNotArchived) {
 		t.Errorf("the old plan's bill: %v", err)
 	}
 	if _, err := archive.Find(ctx, own, "2026-10"); err != nil {
 		t.Errorf("a final bill: %v", err)
 	}
 	open.AsOf = at.Add(time.Second)
-	keep(open)
+	store(open)
 	if _, err := archive.Find(ctx, own, "2026-11"); err != nil {
 		t.Errorf("the new plan's bill: %v", err)
 	}

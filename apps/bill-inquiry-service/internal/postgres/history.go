@@ -42,8 +42,8 @@ SELECT ` + columns + `
 FROM inquiry_request
 WHERE request_id = $1 AND user_id = $2 AND requested_at BETWEEN $3 AND $4`
 
-// Find implements bill.History. The id tells the time, and so the partition;
-// text that is no such id is nobody's.
+// Find implements bill.History. It derives the partition from the time in the id, and
+// returns ErrNoInquiry for a text that is not an id.
 func (h *History) Find(ctx context.Context, userID, requestID string) (bill.Record, error) {
 	id, from, until, ok := pg.Span(requestID)
 	if !ok {
@@ -63,8 +63,8 @@ func (h *History) Find(ctx context.Context, userID, requestID string) (bill.Reco
 	return record, nil
 }
 
-// chosen is what both queries of a page choose from: as many of the newest
-// matches as may be paged through. A zero time is no bound.
+// chosen is the part that both queries of a page share: the newest matches, up to
+// bill.MaxDepth. A zero time is no bound.
 const chosen = `
 SELECT ` + columns + `
 FROM inquiry_request
@@ -98,8 +98,8 @@ func (h *History) List(ctx context.Context, f bill.Filter) (bill.Page, error) {
 	return page, nil
 }
 
-// scanRecord returns what reads a row of columns. A summary that cannot be opened is
-// left out and told to the log: the rest of the record is worth having.
+// scanRecord returns a function that scans a row of columns. It leaves a summary empty
+// that cannot be opened, and logs the error, so that the rest of the record can be read.
 func scanRecord(ctx context.Context, keyring *seal.Keyring) pgx.RowToFunc[bill.Record] {
 	return func(row pgx.CollectableRow) (bill.Record, error) {
 		var (
@@ -108,7 +108,7 @@ func scanRecord(ctx context.Context, keyring *seal.Keyring) pgx.RowToFunc[bill.R
 		)
 		err := row.Scan(&r.RequestID, &r.RequestedAt, &r.UserID, &r.Customer, (*string)(&r.Line), (*string)(&r.Month),
 			(*string)(&r.Status), &r.ResultCode, &r.Summary, &sealed, (*zeronull.Timestamptz)(&r.ProcessedAt))
-		if err != nil || sealed == nil { // written by software that did not seal yet
+		if err != nil || sealed == nil { // written by a release that did not seal
 			return r, err
 		}
 		summary, err := keyring.Open(ctx, sealed, summaryPlace(r.RequestID))

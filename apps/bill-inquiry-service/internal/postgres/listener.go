@@ -6,24 +6,24 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
-// Lines are forgotten when they change. See bill.Invalidator.
+// Lines evicts lines and subscriptions from the caches. See bill.Invalidator.
 type Lines interface {
-	Heard(line msisdn.Number)
-	MovedElsewhere(s bill.Subscription)
+	EvictLine(line msisdn.Number)
+	EvictSubscription(s bill.Subscription)
 	Listening(listening bool)
 }
 
-// Listener returns what passes the notifications of other replicas to lines.
+// Listener returns a listener that passes the notifications of other replicas to lines.
 func Listener(lines Lines) pg.Listener {
 	return pg.Listener{
 		Channels:  []string{LineChanged, LineMoved},
 		Listening: lines.Listening,
 		Notified: func(channel, payload string) {
 			if channel == LineMoved {
-				lines.MovedElsewhere(readMove(payload))
+				lines.EvictSubscription(readMove(payload))
 				return
 			}
-			lines.Heard(msisdn.Number(payload))
+			lines.EvictLine(msisdn.Number(payload))
 		},
 	}
 }

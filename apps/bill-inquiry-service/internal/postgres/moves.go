@@ -12,9 +12,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// LineMoved is the channel on which replicas tell one another that a line was
-// given to another customer. The payload is the line's digits and the id of the
-// customer whose it was.
+// LineMoved is the channel of notifications that a line was given to another customer.
+// The payload is the line number and the id of the former customer.
 const LineMoved = "line_moved"
 
 const noteMove = `
@@ -26,26 +25,26 @@ WITH noted AS (
 )
 SELECT pg_notify('` + LineMoved + `', line_number || ' ' || customer_id) FROM noted`
 
-// Moved implements bill.Archive.
-func (a *Archive) Moved(ctx context.Context, s bill.Subscription, at time.Time) (first bool, err error) {
+// RecordMove implements bill.Archive.
+func (a *Archive) RecordMove(ctx context.Context, s bill.Subscription, at time.Time) (first bool, err error) {
 	tag, err := a.pool.Exec(ctx, noteMove, s.Line.Digits(), s.Customer, at)
 	if err != nil {
-		return false, fmt.Errorf("note moved line: %w", err)
+		return false, fmt.Errorf("record moved line: %w", err)
 	}
 	return tag.RowsAffected() > 0, nil
 }
 
-// readMove reads the payload of LineMoved.
+// readMove parses the payload of LineMoved.
 func readMove(payload string) bill.Subscription {
 	line, customer, _ := strings.Cut(payload, " ")
 	return bill.Subscription{Customer: customer, Line: msisdn.Number(line)}
 }
 
-const findHolders = `SELECT DISTINCT customer_id FROM customer_bill WHERE line_number = $1`
+const findCustomers = `SELECT DISTINCT customer_id FROM customer_bill WHERE line_number = $1`
 
-// Holders implements bill.Archive.
-func (a *Archive) Holders(ctx context.Context, line msisdn.Number) ([]string, error) {
-	rows, err := a.pool.Query(ctx, findHolders, line.Digits())
+// CustomersOf implements bill.Archive.
+func (a *Archive) CustomersOf(ctx context.Context, line msisdn.Number) ([]string, error) {
+	rows, err := a.pool.Query(ctx, findCustomers, line.Digits())
 	if err != nil {
 		return nil, fmt.Errorf("find customers of line: %w", err)
 	}

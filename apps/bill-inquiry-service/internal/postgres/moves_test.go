@@ -22,9 +22,9 @@ import (
 var others = bill.Subscription{Customer: "CUST002", Line: line}
 
 // keep archives a bill, which is final if it is of October.
-func keep(t *testing.T, archive *postgres.Archive, s bill.Subscription, month bill.Month, asOf time.Time) {
+func store(t *testing.T, archive *postgres.Archive, s bill.Subscription, month bill.Month, asOf time.Time) {
 	t.Helper()
-	err := archive.Keep(t.Context(), bill.Bill{
+	err := archive.Store(t.Context(), bill.Bill{
 		Line: s.Line, Customer: bill.Customer{ID: s.Customer}, Month: month, Final: month == "2026-10", AsOf: asOf,
 	})
 	if err != nil {
@@ -36,7 +36,7 @@ func keep(t *testing.T, archive *postgres.Archive, s bill.Subscription, month bi
 func found(t *testing.T, archive *postgres.Archive, s bill.Subscription, month bill.Month) string {
 	t.Helper()
 	got, err := archive.Find(t.Context(), s, month)
-	if err != nil && !errors.Is(err, bill.ErrNotKept) {
+	if err != nil && !errors.Is(err, bill.ErrNotArchived) {
 		t.Fatal(err)
 	}
 	return got.Customer.ID
@@ -46,33 +46,33 @@ func TestEachCustomerOfALineHasAnArchive(t *testing.T) {
 	t.Parallel()
 	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	keep(t, archive, own, "2026-10", at)
-	keep(t, archive, own, "2026-11", at)
+	store(t, archive, own, "2026-10", at)
+	store(t, archive, own, "2026-11", at)
 	if got := found(t, archive, others, "2026-10"); got != "" {
 		t.Errorf("the new customer gets the bill of %s", got)
 	}
-	keep(t, archive, others, "2026-10", at)
-	keep(t, archive, others, "2026-11", at)
+	store(t, archive, others, "2026-10", at)
+	store(t, archive, others, "2026-11", at)
 	for _, month := range []bill.Month{"2026-10", "2026-11"} {
 		if a, b := found(t, archive, own, month), found(t, archive, others, month); a != own.Customer || b != others.Customer {
 			t.Errorf("%s: the customers get the bills of %q and %q", month, a, b)
 		}
 	}
-	if got, err := archive.Holders(t.Context(), line); err != nil || len(got) != 2 {
+	if got, err := archive.CustomersOf(t.Context(), line); err != nil || len(got) != 2 {
 		t.Errorf("customers of the line: %v, %v", got, err)
 	}
 }
 
-func TestAMovedLineKeepsItsFinalBillsOnly(t *testing.T) {
+func TestMovedLineKeepsFinalBillsOnly(t *testing.T) {
 	t.Parallel()
 	archive := postgres.NewArchive(pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t))
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	keep(t, archive, own, "2026-10", at)
-	keep(t, archive, own, "2026-11", at)
-	keep(t, archive, others, "2026-11", at)
+	store(t, archive, own, "2026-10", at)
+	store(t, archive, own, "2026-11", at)
+	store(t, archive, others, "2026-11", at)
 	move := func(at time.Time, want bool) {
 		t.Helper()
-		if first, err := archive.Moved(t.Context(), own, at); err != nil || first != want {
+		if first, err := archive.RecordMove(t.Context(), own, at); err != nil || first != want {
 			t.Errorf("new: %v, %v", first, err)
 		}
 	}
@@ -84,7 +84,7 @@ func TestAMovedLineKeepsItsFinalBillsOnly(t *testing.T) {
 	if found(t, archive, own, "2026-10") == "" || found(t, archive, others, "2026-11") == "" {
 		t.Error("a final bill, or one of the new customer, is not found")
 	}
-	keep(t, archive, own, "2026-11", at.Add(time.Hour)) // the line came back
+	store(t, archive, own, "2026-11", at.Add(time.Hour)) // the line came back
 	if found(t, archive, own, "2026-11") == "" {
 		t.Error("a bill of after the line's return is not found")
 	}
@@ -99,7 +99,7 @@ type olderReplica struct {
 	keyring *seal.Keyring
 }
 
-func (o olderReplica) keep(b bill.Bill) {
+func (o olderReplica) store(b bill.Bill) {
 	o.t.Helper()
 	sealed, err := o.keyring.SealJSON(o.t.Context(), b, "bill_archive "+b.Line.Digits()+" "+string(b.Month))
 	if err != nil {
@@ -129,15 +129,15 @@ func (o olderReplica) enter(requestID string, at time.Time) {
 		VALUES ($1, $2, $3, '2026-11', 0)`, requestID, at, line.Digits())
 }
 
-func TestOlderBillsAreTheirCustomersAlone(t *testing.T) {
+func TestUnattributedBillsAreShownToTheirCustomerOnly(t *testing.T) {
 	t.Parallel()
 	pool, keyring := pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t)
 	archive, older := postgres.NewArchive(pool, keyring), olderReplica{t, pool, keyring}
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	final, open := privateBill("2026-10", at), privateBill("2026-11", at)
 	open.Final = false
-	older.keep(final)
-	older.keep(open)
+	older.store(final)
+	older.store(open)
 	for _, month := range []bill.Month{"2026-10", "2026-11"} {
 		if got := found(t, archive, others, month); got != "" {
 			t.Errorf("%s: the new customer gets the bill of %s", month, got)
@@ -147,7 +147,7 @@ func TestOlderBillsAreTheirCustomersAlone(t *testing.T) {
 			t.Errorf("%s: its customer gets %+v, %v", month, got, err)
 		}
 	}
-	if _, err := archive.Moved(t.Context(), own, at.Add(time.Second)); err != nil {
+	if _, err := archive.RecordMove(t.Context(), own, at.Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if found(t, archive, own, "2026-11") != "" || found(t, archive, own, "2026-10") == "" {
@@ -156,7 +156,7 @@ func TestOlderBillsAreTheirCustomersAlone(t *testing.T) {
 	// A replica of the release before has the new customer's bill meanwhile.
 	newer := open
 	newer.Customer.ID, newer.AsOf = others.Customer, at.Add(time.Minute)
-	older.keep(newer)
+	older.store(newer)
 	if found(t, archive, own, "2026-11") != "" || found(t, archive, others, "2026-11") != others.Customer {
 		t.Error("the new customer's bill is not the new customer's alone")
 	}
@@ -167,12 +167,12 @@ func TestOlderBillsAreTheirCustomersAlone(t *testing.T) {
 	}
 }
 
-func TestAnOlderReplicasPlanChangeHidesTheOpenBill(t *testing.T) {
+func TestPlanChangeOfAnOlderReplicaHidesTheOpenBill(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
 	archive := postgres.NewArchive(pool, sealtest.Keyring(t))
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	keep(t, archive, own, "2026-11", at)
+	store(t, archive, own, "2026-11", at)
 	exec(t, pool, `INSERT INTO bill_archive (line_number, billing_month, final, as_of) VALUES ($1, '2026-11', false, $2)`, line, at.Add(time.Second))
 	if found(t, archive, own, "2026-11") != "" {
 		t.Error("the old plan's bill is found")
@@ -182,11 +182,11 @@ func TestAnOlderReplicasPlanChangeHidesTheOpenBill(t *testing.T) {
 // hearing passes on which subscriptions are told to have moved.
 type hearing struct{ moved chan bill.Subscription }
 
-func (hearing) Heard(msisdn.Number)                  {}
-func (h hearing) MovedElsewhere(s bill.Subscription) { h.moved <- s }
-func (hearing) Listening(bool)                       {}
+func (hearing) EvictLine(msisdn.Number)                 {}
+func (h hearing) EvictSubscription(s bill.Subscription) { h.moved <- s }
+func (hearing) Listening(bool)                          {}
 
-func TestReplicasHearOfAMovedLineOnce(t *testing.T) {
+func TestReplicasAreNotifiedOfAMovedLineOnce(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
 	archive, heard := postgres.NewArchive(pool, sealtest.Keyring(t)), hearing{make(chan bill.Subscription, 2)}
@@ -207,7 +207,7 @@ func TestReplicasHearOfAMovedLineOnce(t *testing.T) {
 	t.Cleanup(func() { stop(); <-ended })
 	<-begun
 	for _, s := range []bill.Subscription{own, own, others} {
-		if _, err := archive.Moved(t.Context(), s, time.Now()); err != nil {
+		if _, err := archive.RecordMove(t.Context(), s, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// Migrations are the service's migrations in tern's format.
+// Migrations returns the service's migrations in tern's format.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(embedded, "migrations")
 	if err != nil {
@@ -27,17 +27,16 @@ func Migrations() fs.FS {
 	return sub
 }
 
-// Partitioned are the tables that have a partition for each month. Product
-// rule: requests are kept 2 years, exchanges with KOS 1 year.
+// Partitioned are the tables with a partition for each month. Product rule: requests
+// are stored for 2 years, exchanges with KOS for 1 year.
 var Partitioned = []pg.Partitions{
 	{Table: "inquiry_request", Keep: 24},
 	{Table: "kos_exchange", Keep: 12},
 	audit.Table,
 }
 
-// fault says what could not be done, and whether the database is to blame. A
-// database that takes too long is as good as away, and so is one without the
-// keys of what it holds.
+// fault returns err with the operation. It wraps bill.ErrDatabase if the database is
+// down or too slow, or the keys of its sealed values are missing.
 func fault(op string, err error) error {
 	err = fmt.Errorf("%s: %w", op, err)
 	if pgerr.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, seal.ErrNoKeys) {

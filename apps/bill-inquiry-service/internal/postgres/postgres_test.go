@@ -42,7 +42,7 @@ func newHistory(t *testing.T) *postgres.History {
 	return postgres.NewHistory(pool, keyring, writer)
 }
 
-func TestReadingWithoutADatabaseIsRefusedForNow(t *testing.T) {
+func TestReadingWithoutADatabaseIsErrDatabase(t *testing.T) {
 	t.Parallel()
 	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/nowhere")
 	if err != nil {

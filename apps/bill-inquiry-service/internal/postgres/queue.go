@@ -22,7 +22,7 @@ import (
 type Queue struct {
 	pool    *pgxpool.Pool
 	queue   *queue.Queue
-	keyring *seal.Keyring // seals the records of inquiries, as the history does
+	keyring *seal.Keyring // seals the summaries of records
 }
 
 var _ bill.Queue = (*Queue)(nil)
@@ -32,8 +32,7 @@ func NewQueue(pool *pgxpool.Pool, q *queue.Queue, keyring *seal.Keyring) *Queue 
 	return &Queue{pool: pool, queue: q, keyring: keyring}
 }
 
-// Fetches are queued with the line and the month as their key, and by line in turn.
-
+// key returns the deduplication key of a subject. The ordering key is the line.
 func key(s bill.Subject) string { return s.Line.Digits() + " " + string(s.Month) }
 
 func subjectOf(key string) bill.Subject {
@@ -41,12 +40,13 @@ func subjectOf(key string) bill.Subject {
 	return bill.Subject{Line: msisdn.Number(line), Month: bill.Month(month)}
 }
 
-// Members of a payload. Payloads of one subject are merged: customers add up.
+// Members of a payload. The queue merges the payloads of one key, so that an item has
+// the customers of all its requests.
 const (
 	requestID    = "requestId"
 	reason       = "reason"
 	unattributed = "unattributed"
-	customer     = "customer " // with the customer's id
+	customer     = "customer " // followed by the customer's id
 )
 
 func request(f bill.Fetch) queue.Request {
@@ -63,7 +63,7 @@ func request(f bill.Fetch) queue.Request {
 	}
 }
 
-// fetchOf reverts request.
+// fetchOf returns the fetch of an item. It is the inverse of request.
 func fetchOf(item queue.Item) (bill.Fetch, error) {
 	var payload map[string]string
 	if err := json.Unmarshal(item.Payload, &payload); err != nil {
@@ -96,7 +96,7 @@ func (q *Queue) EnqueueInquiry(ctx context.Context, r bill.Record) (bill.Standin
 			return err
 		}
 		batch := &pgx.Batch{}
-		if err := queueRecord(ctx, q.keyring)(batch, r); err != nil {
+		if err := batchRecord(ctx, q.keyring)(batch, r); err != nil {
 			return err
 		}
 		batch.Queue(insertInquiry, r.RequestID, r.RequestedAt, r.Line.Digits(), string(r.Month), ticket.Ahead, r.Customer)
@@ -106,7 +106,7 @@ func (q *Queue) EnqueueInquiry(ctx context.Context, r bill.Record) (bill.Standin
 		return bill.Standing{}, enqueueFault(err)
 	}
 	standing, err := q.standing(ctx, subject)
-	if err != nil { // it is queued all the same, or done already
+	if err != nil { // the inquiry is queued nevertheless, or has ended
 		standing = bill.Standing{Ahead: ticket.Ahead, Estimate: time.Second}
 	}
 	standing.First = ticket.Ahead
@@ -170,7 +170,7 @@ func (q *Queue) standing(ctx context.Context, s bill.Subject) (bill.Standing, er
 func (q *Queue) Callable(ctx context.Context, endpoint bill.Endpoint) (bool, error) {
 	callable, err := q.queue.Callable(ctx, string(endpoint))
 	if err != nil {
-		return false, fault("look for an outage", err)
+		return false, fault("find outage", err)
 	}
 	return callable, nil
 }
@@ -180,24 +180,24 @@ func (q *Queue) Await(s bill.Subject) (changed <-chan struct{}, stop func()) {
 	return q.queue.Await(string(s.Endpoint()), key(s))
 }
 
-// Ask asks KOS. See bill.Fetcher.
-type Ask func(ctx context.Context, f bill.Fetch) bill.Reply
+// FetchFunc calls KOS for a fetch. See bill.Fetcher.
+type FetchFunc func(ctx context.Context, f bill.Fetch) bill.Reply
 
-// Handler returns the handler of queued fetches. It ends them together with the
-// inquiries that wait for them.
-func (q *Queue) Handler(ask Ask, meter bill.Meter, now func() time.Time) queue.Handler {
+// Handler returns the handler of queued fetches. It ends an item and finishes the
+// inquiries that wait for it in one transaction.
+func (q *Queue) Handler(fetch FetchFunc, meter bill.Meter, now func() time.Time) queue.Handler {
 	return func(ctx context.Context, item queue.Item) queue.Outcome {
 		f, err := fetchOf(item)
 		if err != nil {
 			return queue.Failed(err)
 		}
 		if item.GiveUp {
-			return queue.GivenUp(q.settle(f.Subject, bill.GivenUp, now))
+			return queue.GivenUp(q.finishInquiries(f.Subject, bill.GivenUp, now))
 		}
-		reply := ask(ctx, f)
+		reply := fetch(ctx, f)
 		switch reply.Step() {
 		case bill.StepAnswered:
-			return queue.Answered(q.settle(f.Subject, reply, now)).Then(func() {
+			return queue.Answered(q.finishInquiries(f.Subject, reply, now)).Then(func() {
 				if f.Reason != "" {
 					meter.Prefetched(f.Reason, "fetched")
 				}
@@ -221,8 +221,8 @@ SELECT ` + columns + `
 FROM released JOIN inquiry_request USING (request_id, requested_at)
 WHERE status = 'PROCESSING'`
 
-// settle returns what ends the inquiries that wait for a subject.
-func (q *Queue) settle(s bill.Subject, reply bill.Reply, now func() time.Time) queue.Write {
+// finishInquiries returns a write that finishes the inquiries that wait for a subject.
+func (q *Queue) finishInquiries(s bill.Subject, reply bill.Reply, now func() time.Time) queue.Write {
 	return func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, releaseInquiries, s.Line.Digits(), string(s.Month))
 		if err != nil {
@@ -232,9 +232,9 @@ func (q *Queue) settle(s bill.Subject, reply bill.Reply, now func() time.Time) q
 		if err != nil {
 			return err
 		}
-		batch, write := &pgx.Batch{}, queueRecord(ctx, q.keyring)
+		batch, write := &pgx.Batch{}, batchRecord(ctx, q.keyring)
 		for _, record := range released {
-			if err := write(batch, reply.Settle(record, now())); err != nil {
+			if err := write(batch, reply.Finish(record, now())); err != nil {
 				return err
 			}
 		}

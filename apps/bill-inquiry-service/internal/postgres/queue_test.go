@@ -58,8 +58,8 @@ func newFetches(t *testing.T, keyring *seal.Keyring) *fetches {
 // answered is KOS's answer: a bill of the tests' customer.
 func answered(f bill.Fetch) bill.Reply {
 	return bill.Reply{
-		Holder: holder.ID,
-		Bill:   bill.Bill{Line: f.Line, Month: f.Month, Customer: holder, Charges: bill.Charges{Total: 87_654}},
+		CustomerID: holder.ID,
+		Bill:       bill.Bill{Line: f.Line, Month: f.Month, Customer: holder, Charges: bill.Charges{Total: 87_654}},
 	}
 }
 
@@ -132,7 +132,7 @@ func waiting(line msisdn.Number) bill.Record {
 
 const rows = "SELECT (SELECT count(*) FROM kos_queue) + (SELECT count(*) FROM waiting_inquiry)"
 
-func TestAnInquiryIsStoredWithAllThatEndsIt(t *testing.T) {
+func TestInquiryAndItemAreStoredTogether(t *testing.T) {
 	t.Parallel()
 	f := newFetches(t, sealtest.Keyring(t))
 	r := f.enqueue(line, holder.ID)
@@ -158,10 +158,10 @@ func TestAnInquiryIsStoredWithAllThatEndsIt(t *testing.T) {
 	if _, err := f.Standing(t.Context(), r.RequestID); !errors.Is(err, bill.ErrNotQueued) {
 		t.Errorf("after the end: %v", err)
 	}
-	expectSilence(t, f.pool)
+	expectNoPrivateText(t, f.pool)
 }
 
-func TestAnInquiryIsQueuedThoughNoEstimateCanBeMade(t *testing.T) {
+func TestInquiryIsQueuedWithoutAnEstimate(t *testing.T) {
 	t.Parallel()
 	f := newFetches(t, sealtest.Keyring(t))
 	exec(t, f.pool, "DROP TABLE kos_budget")
@@ -171,7 +171,7 @@ func TestAnInquiryIsQueuedThoughNoEstimateCanBeMade(t *testing.T) {
 	}
 }
 
-func TestNothingIsQueuedThatCannotBe(t *testing.T) {
+func TestFailedEnqueueStoresNothing(t *testing.T) {
 	t.Parallel()
 	t.Run("without keys", func(t *testing.T) {
 		t.Parallel()
@@ -204,7 +204,7 @@ func TestNothingIsQueuedThatCannotBe(t *testing.T) {
 
 // A line that was given to another customer may be asked about by both: KOS is
 // asked once, and each inquiry ends with its own customer's answer.
-func TestEachCustomerIsAnswered(t *testing.T) {
+func TestEachCustomerOfALineGetsItsOwnAnswer(t *testing.T) {
 	t.Parallel()
 	f := newFetches(t, sealtest.Keyring(t))
 	want := map[string]string{}
@@ -224,7 +224,7 @@ func TestEachCustomerIsAnswered(t *testing.T) {
 	}
 }
 
-func TestFetchesEndOrStayByWhatKOSAnswers(t *testing.T) {
+func TestOutcomeOfAFetchFollowsTheAnswer(t *testing.T) {
 	t.Parallel()
 	outage := errors.Join(bill.ErrUnavailable, errors.New("timeout"))
 	for name, c := range map[string]struct {
@@ -236,8 +236,8 @@ func TestFetchesEndOrStayByWhatKOSAnswers(t *testing.T) {
 		"an answer":  {nil, true, true, ""},
 		"a refusal":  {bill.ErrNoBill, true, true, ""},
 		"no answer":  {outage, false, true, "unanswered = 1 AND due_at > clock_timestamp()"},
-		"not called": {errors.Join(outage, bill.ErrNotAsked), false, false, "unanswered = 0 AND due_at <= clock_timestamp()"},
-		"throttled":  {errors.Join(outage, bill.ErrMustWait), false, true, "unanswered = 0"},
+		"not called": {errors.Join(outage, bill.ErrNotCalled), false, false, "unanswered = 0 AND due_at <= clock_timestamp()"},
+		"throttled":  {errors.Join(outage, bill.ErrThrottled), false, true, "unanswered = 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -271,7 +271,7 @@ func TestFetchesEndOrStayByWhatKOSAnswers(t *testing.T) {
 	}
 }
 
-func TestAFetchThatIsGivenUpEndsItsInquiries(t *testing.T) {
+func TestGivenUpFetchFailsItsInquiries(t *testing.T) {
 	t.Parallel()
 	f := newFetches(t, sealtest.Keyring(t))
 	f.enqueue(line, holder.ID)
@@ -283,9 +283,9 @@ func TestAFetchThatIsGivenUpEndsItsInquiries(t *testing.T) {
 	}
 }
 
-// TestReplicasOfTheReleaseBeforeShareTheWork has an older replica queue a fetch, and
+// TestQueueIsSharedWithOlderReplicas has an older replica queue a fetch, and
 // either release do it.
-func TestReplicasOfTheReleaseBeforeShareTheWork(t *testing.T) {
+func TestQueueIsSharedWithOlderReplicas(t *testing.T) {
 	t.Parallel()
 	for name, older := range map[string]bool{"older": true, "newer": false} {
 		t.Run(name, func(t *testing.T) {

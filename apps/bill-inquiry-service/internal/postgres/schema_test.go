@@ -75,7 +75,7 @@ func TestArchiveOfTheFirstSchema(t *testing.T) {
 			newer, newest := archive.told(archive.asOf.Add(time.Hour)), archive.told(archive.asOf.Add(2*time.Hour))
 			newest.Charges.Usage = 7
 			for _, told := range []bill.Bill{newer, newest} {
-				if err := archive.Keep(t.Context(), told); err != nil {
+				if err := archive.Store(t.Context(), told); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -90,11 +90,11 @@ func TestArchiveOfTheFirstSchema(t *testing.T) {
 func TestArchiveOfTheFirstSchemaThatDoesNotAddUp(t *testing.T) {
 	t.Parallel()
 	archive := newOlder(t, true, `"discount":22250`, `"discount":9`)
-	if got, err := archive.Find(t.Context(), own, "2026-10"); !errors.Is(err, bill.ErrNotKept) {
+	if got, err := archive.Find(t.Context(), own, "2026-10"); !errors.Is(err, bill.ErrNotArchived) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	told := archive.told(archive.asOf.Add(time.Hour))
-	if err := archive.Keep(t.Context(), told); err != nil {
+	if err := archive.Store(t.Context(), told); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := archive.Find(t.Context(), own, "2026-10"); err != nil || got.Outdated {

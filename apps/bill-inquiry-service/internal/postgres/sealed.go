@@ -7,15 +7,15 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealedrows"
 )
 
-// billPlace is what the bill of a line, month and customer is sealed for.
+// billPlace returns the place to which a bill of customer_bill is sealed.
 func billPlace(line, month, customer string) string {
 	return "customer_bill " + line + " " + month + " " + customer
 }
 
-// olderBillPlace is what a bill is sealed for that is kept by line and month.
+// olderBillPlace returns the place to which a bill of bill_archive is sealed.
 func olderBillPlace(line, month string) string { return "bill_archive " + line + " " + month }
 
-// summaryPlace is what the summary of a request is sealed for.
+// summaryPlace returns the place to which the summary of a request is sealed.
 func summaryPlace(requestID string) string { return "inquiry_request " + requestID }
 
 const outdatedBills = `
@@ -43,7 +43,7 @@ UPDATE bill_archive
 SET sealed = $1, document = NULL
 WHERE xmin::text = $2 AND line_number = $3 AND billing_month = $4`
 
-// Ids are in the order of time: it is one walk through the partitions.
+// Ids are in the order of time, so that this reads each partition once.
 const outdatedSummaries = `
 SELECT ARRAY[request_id::text, requested_at::text], xmin::text, sealed_summary,
        CASE WHEN sealed_summary IS NULL THEN convert_to(summary, 'UTF8') END
@@ -58,7 +58,7 @@ UPDATE inquiry_request
 SET sealed_summary = $1, summary = ''
 WHERE xmin::text = $2 AND request_id = $3::text::uuid AND requested_at = $4::text::timestamptz`
 
-// Sealed are the tables with sealed columns in pool's database.
+// Sealed returns the tables with sealed columns in pool's database.
 func Sealed(pool *pgxpool.Pool) []seal.Table {
 	return []seal.Table{
 		sealedrows.Table{

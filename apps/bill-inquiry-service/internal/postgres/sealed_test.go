@@ -45,9 +45,9 @@ func write(t *testing.T, pool *pgxpool.Pool, keyring *seal.Keyring, records ...b
 	return history
 }
 
-// expectSilence reports what the database tells. It must hold the line, or
+// expectNoPrivateText reports what the database tells. It must hold the line, or
 // nothing was looked at.
-func expectSilence(t *testing.T, pool *pgxpool.Pool) {
+func expectNoPrivateText(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	content := pgtest.Content(t, pool)
 	if !bytes.Contains(content, []byte(line)) {
@@ -65,12 +65,12 @@ func TestTheDatabaseTellsNoBill(t *testing.T) {
 	pool := pgtest.New(t, postgres.Migrations()).Pool
 	keyring := sealtest.Keyring(t)
 	b := privateBill("2026-10", time.Now().UTC())
-	if err := postgres.NewArchive(pool, keyring).Keep(t.Context(), b); err != nil {
+	if err := postgres.NewArchive(pool, keyring).Store(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	r := record(t, func(r *bill.Record) { r.Summary = "2026-10 청구 금액 87,654원" })
 	history := write(t, pool, keyring, r)
-	expectSilence(t, pool)
+	expectNoPrivateText(t, pool)
 
 	got, err := postgres.NewArchive(pool, keyring).Find(t.Context(), own, "2026-10")
 	if diff := cmp.Diff(b, got); err != nil || diff != "" {
@@ -81,11 +81,11 @@ func TestTheDatabaseTellsNoBill(t *testing.T) {
 	}
 }
 
-func TestABillCopiedToAnotherLineIsNone(t *testing.T) {
+func TestBillCopiedToAnotherLineIsNotOpened(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
 	archive := postgres.NewArchive(pool, sealtest.Keyring(t))
-	if err := archive.Keep(t.Context(), privateBill("2026-10", time.Now())); err != nil {
+	if err := archive.Store(t.Context(), privateBill("2026-10", time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := pool.Exec(t.Context(), `UPDATE customer_bill SET line_number = '01087654321'`); err != nil {
@@ -96,7 +96,7 @@ func TestABillCopiedToAnotherLineIsNone(t *testing.T) {
 	}
 }
 
-func TestASummaryWithoutItsKeyCostsTheSummaryOnly(t *testing.T) {
+func TestRecordIsReadWithoutASummaryThatCannotBeOpened(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
 	r := record(t, nil)
@@ -113,8 +113,8 @@ const (
 	clearBill = `
 		INSERT INTO bill_archive (line_number, billing_month, final, as_of, document) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (line_number, billing_month) DO UPDATE SET as_of = excluded.as_of, document = excluded.document`
-	clearForget = `UPDATE bill_archive SET as_of = $2, document = NULL WHERE line_number = $1`
-	clearRecord = `
+	clearInvalidation = `UPDATE bill_archive SET as_of = $2, document = NULL WHERE line_number = $1`
+	clearRecord       = `
 		INSERT INTO inquiry_request (request_id, requested_at, user_id, line_number, inquiry_month, status, result_code, summary)
 		VALUES ($1, $2, $3, $4, $5, 'COMPLETED', '0000', $6)`
 )
@@ -126,14 +126,14 @@ func exec(t *testing.T, pool *pgxpool.Pool, statement string, args ...any) {
 	}
 }
 
-func TestOlderSoftwareRunsBesideOurs(t *testing.T) {
+func TestReplicasThatDoNotSealRunBesideNewOnes(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
 	archive := postgres.NewArchive(pool, sealtest.Keyring(t))
 	at := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	open := privateBill("2026-11", at)
 	open.Final = false
-	if err := archive.Keep(t.Context(), open); err != nil {
+	if err := archive.Store(t.Context(), open); err != nil {
 		t.Fatal(err)
 	}
 	newer := open
@@ -142,8 +142,8 @@ func TestOlderSoftwareRunsBesideOurs(t *testing.T) {
 	if got, err := archive.Find(t.Context(), own, "2026-11"); err != nil || got.Charges.Total != 1 {
 		t.Errorf("the newer bill in clear: %+v, %v", got, err)
 	}
-	exec(t, pool, clearForget, line, at.Add(2*time.Hour))
-	if got, err := archive.Find(t.Context(), own, "2026-11"); !errors.Is(err, bill.ErrNotKept) {
+	exec(t, pool, clearInvalidation, line, at.Add(2*time.Hour))
+	if got, err := archive.Find(t.Context(), own, "2026-11"); !errors.Is(err, bill.ErrNotArchived) {
 		t.Errorf("a bill that was forgotten: %+v, %v", got, err)
 	}
 }
@@ -163,7 +163,7 @@ func TestReseal(t *testing.T) {
 	exec(t, pool, clearRecord, clearOne.RequestID, clearOne.RequestedAt, clearOne.UserID, line, "2026-09", clearOne.Summary)
 	months := []bill.Month{"2026-06", "2026-07", "2026-08"}
 	for _, month := range months {
-		if err := archive.Keep(t.Context(), privateBill(month, at)); err != nil {
+		if err := archive.Store(t.Context(), privateBill(month, at)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestReseal(t *testing.T) {
 		}
 	}
 	store.Put(sealtest.Reduced(t, promoted))
-	expectSilence(t, pool)
+	expectNoPrivateText(t, pool)
 	for _, month := range append(months, "2026-09") {
 		if got, err := archive.Find(t.Context(), own, month); err != nil || got.Charges.Total != 87654 {
 			t.Errorf("%s: %+v, %v", month, got, err)

@@ -16,8 +16,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/seal"
 )
 
-// A record replaces the one of the same id only while that is processing.
-// Repeating the statement does no harm.
+// A record replaces the one of the same id only while that is PROCESSING. The
+// statement is idempotent.
 const writeRecord = `
 INSERT INTO inquiry_request (request_id, requested_at, user_id, customer_id, line_number, inquiry_month, status, result_code, sealed_summary, processed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -26,20 +26,20 @@ SET status = excluded.status, result_code = excluded.result_code,
     sealed_summary = excluded.sealed_summary, summary = '', processed_at = excluded.processed_at
 WHERE inquiry_request.status = 'PROCESSING'`
 
-// NewRecordWriter returns the writer of the history of requests. Summaries,
-// which tell amounts, are sealed.
+// NewRecordWriter returns the writer of the history of requests. It seals summaries,
+// because they have amounts.
 func NewRecordWriter(pool *pgxpool.Pool, keyring *seal.Keyring, log *slog.Logger, metrics *groupcommit.Metrics) *groupcommit.Writer[bill.Record] {
 	return groupcommit.New(groupcommit.Options[bill.Record]{
 		Name:      "inquiry_request",
 		Transient: transient,
 		Flush: func(ctx context.Context, records []bill.Record) error {
-			return send(ctx, pool, records, queueRecord(ctx, keyring))
+			return send(ctx, pool, records, batchRecord(ctx, keyring))
 		},
 	}, log, metrics)
 }
 
-// queueRecord returns what has a batch write a record.
-func queueRecord(ctx context.Context, keyring *seal.Keyring) func(*pgx.Batch, bill.Record) error {
+// batchRecord returns a function that adds the write of a record to a batch.
+func batchRecord(ctx context.Context, keyring *seal.Keyring) func(*pgx.Batch, bill.Record) error {
 	return func(batch *pgx.Batch, r bill.Record) error {
 		summary, err := keyring.Seal(ctx, []byte(r.Summary), summaryPlace(r.RequestID))
 		if err != nil {
@@ -51,14 +51,13 @@ func queueRecord(ctx context.Context, keyring *seal.Keyring) func(*pgx.Batch, bi
 	}
 }
 
-// transient reports whether rows are to be kept and written later: also while the
-// database has not been migrated yet, or no key has been read.
+// transient reports whether the writer keeps the rows to write them later: the database
+// is down or not migrated, or no keys have been read.
 func transient(err error) bool {
 	return pgerr.Unavailable(err) || pgerr.IsUndefinedTable(err) || errors.Is(err, seal.ErrNoKeys)
 }
 
-// send writes rows in one transaction and one round trip: a batch outside a
-// transaction is one implicitly.
+// send writes rows in one round trip and one transaction, which a batch implies.
 func send[T any](ctx context.Context, pool *pgxpool.Pool, rows []T, queue func(*pgx.Batch, T) error) error {
 	batch := &pgx.Batch{}
 	for _, row := range rows {

@@ -6,7 +6,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 )
 
-// budget is a budget.Budget in memory.
+// budget is an in-memory budget of an endpoint.
 type budget struct {
 	interval, burst time.Duration
 	full            time.Time
@@ -18,7 +18,7 @@ func newBudget(perMinute int) *budget {
 	return &budget{interval: interval, burst: time.Duration(burst) * interval}
 }
 
-// taken is what has been taken in advance.
+// taken returns the time that the admitted calls have used up in advance.
 func (b *budget) taken() time.Duration { return max(0, time.Until(b.full)) }
 
 func (b *budget) reserve(part float64) time.Duration {

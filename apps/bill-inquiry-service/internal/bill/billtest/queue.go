@@ -1,6 +1,6 @@
-// Package billtest has the queue of fetches in memory, for tests and for the simulation.
-// It keeps the order, the limits and the pauses of the real one, which package
-// apps/internal/kos/queue tests, on the clock of time.Now. Only tests may import it.
+// Package billtest has an in-memory queue of fetches, for tests and for the simulation.
+// It has the order, limits and backoffs of package apps/internal/kos/queue, on the clock
+// of time.Now. Only tests may import it.
 package billtest
 
 import (
@@ -14,17 +14,17 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 )
 
-// Options say what a Queue is like.
+// Options are the options of a Queue.
 type Options struct {
-	// PerMinute is KOS's limit of each endpoint.
+	// PerMinute is the rate limit of each endpoint.
 	PerMinute int
-	// Capacity is how many fetches of each class may wait.
+	// Capacity is the number of items of each class that may be queued.
 	Capacity int
-	// GiveUpAfter is when a fetch is given up that KOS leaves unanswered.
+	// GiveUpAfter is how long KOS may leave an item unanswered before it fails.
 	GiveUpAfter time.Duration
-	// Ask asks KOS.
-	Ask func(ctx context.Context, f bill.Fetch) bill.Reply
-	// Appended is called with each record written, Ended with each fetch that was
+	// Fetch calls KOS. Without it nothing is dispatched.
+	Fetch func(ctx context.Context, f bill.Fetch) bill.Reply
+	// Appended is called with each written record, Ended with each fetch that was
 	// answered or given up.
 	Appended func(bill.Record)
 	Ended    func(f bill.Fetch, reply bill.Reply)
@@ -32,20 +32,20 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Queue implements bill.Queue. It serves what is queued until its context ends.
+// Queue implements bill.Queue. It dispatches items until its context ends.
 type Queue struct {
-	ctx  context.Context //nolint:containedctx // that of the servers it starts
+	ctx  context.Context //nolint:containedctx // of the dispatchers that it starts
 	opts Options
 
-	mu      sync.Mutex
-	items   map[bill.Subject]*item
-	inquiry map[string]waiting // by request id
-	budgets map[bill.Endpoint]*budget
-	outages map[bill.Endpoint]time.Time // their ends
-	serving map[bill.Endpoint]chan struct{}
-	waiters map[bill.Subject]map[chan struct{}]struct{}
-	serial  int64
-	running sync.WaitGroup
+	mu          sync.Mutex
+	items       map[bill.Subject]*item
+	inquiry     map[string]waiting // by request id
+	budgets     map[bill.Endpoint]*budget
+	outages     map[bill.Endpoint]time.Time // when they end
+	dispatchers map[bill.Endpoint]chan struct{}
+	waiters     map[bill.Subject]map[chan struct{}]struct{}
+	serial      int64
+	running     sync.WaitGroup
 }
 
 type item struct {
@@ -71,7 +71,7 @@ func NewQueue(ctx context.Context, opts Options) *Queue {
 	q := &Queue{
 		ctx: ctx, opts: opts, items: map[bill.Subject]*item{}, inquiry: map[string]waiting{},
 		budgets: map[bill.Endpoint]*budget{}, outages: map[bill.Endpoint]time.Time{},
-		serving: map[bill.Endpoint]chan struct{}{}, waiters: map[bill.Subject]map[chan struct{}]struct{}{},
+		dispatchers: map[bill.Endpoint]chan struct{}{}, waiters: map[bill.Subject]map[chan struct{}]struct{}{},
 	}
 	for _, endpoint := range []bill.Endpoint{bill.BillInquiry, bill.ProductInquiry} {
 		q.budgets[endpoint] = newBudget(opts.PerMinute)
@@ -79,26 +79,26 @@ func NewQueue(ctx context.Context, opts Options) *Queue {
 	return q
 }
 
-// Wait waits until nothing is served any more: the queue is empty or its context has
-// ended.
+// Wait waits for all dispatchers and attempts. They end when the queue is empty or its
+// context ends.
 func (q *Queue) Wait() { q.running.Wait() }
 
-// Len returns how many fetches are queued.
+// Len returns the number of queued items.
 func (q *Queue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.items)
 }
 
-// Spend uses up the calls of an endpoint that could be made at once.
+// Spend uses up the burst of an endpoint.
 func (q *Queue) Spend(endpoint bill.Endpoint) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.budgets[endpoint].reserve(1) == 0 { // until there is none
+	for q.budgets[endpoint].reserve(1) == 0 { // until it is used up
 	}
 }
 
-// SetOutage has an endpoint not be called for a while.
+// SetOutage starts an outage of an endpoint.
 func (q *Queue) SetOutage(endpoint bill.Endpoint, pause time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -129,7 +129,7 @@ func (q *Queue) of(endpoint bill.Endpoint) []*item {
 	return all
 }
 
-// round returns that of a new fetch, and how many of its class wait.
+// round returns the round of a new item, and the number of queued items of its class.
 func (q *Queue) round(f bill.Fetch) (round int64, waiting int) {
 	served, waited := int64(-1), int64(0)
 	for _, i := range q.of(f.Endpoint()) {
@@ -225,7 +225,7 @@ func (q *Queue) Standing(_ context.Context, requestID string) (bill.Standing, er
 	return standing, nil
 }
 
-// callTime is how long KOS usually takes to answer.
+// callTime is the usual duration of a call of KOS.
 const callTime = 500 * time.Millisecond
 
 func (q *Queue) standing(mine *item) bill.Standing {
@@ -241,8 +241,8 @@ func (q *Queue) standing(mine *item) bill.Standing {
 	return s
 }
 
-// probing is how long after an outage it is left to queued fetches to find out whether
-// it is over.
+// probing is how long after the end of an outage only queued items call KOS, to find
+// out whether it answers again.
 const probing = 5 * time.Second
 
 // Callable implements bill.Queue.
@@ -273,7 +273,7 @@ func (q *Queue) Await(s bill.Subject) (changed <-chan struct{}, stop func()) {
 	}
 }
 
-// offer sends unless a message is waiting already.
+// offer sends unless the channel is full.
 func offer(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -7,21 +7,21 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 )
 
-// wake has an endpoint's server look at the queue, and starts it if there is none.
+// wake wakes the dispatcher of an endpoint, or starts it.
 func (q *Queue) wake(endpoint bill.Endpoint) {
-	if q.opts.Ask == nil {
+	if q.opts.Fetch == nil {
 		return
 	}
-	if q.serving[endpoint] == nil {
+	if q.dispatchers[endpoint] == nil {
 		woken := make(chan struct{}, 1)
-		q.serving[endpoint] = woken
-		q.running.Go(func() { q.serve(endpoint, woken) })
+		q.dispatchers[endpoint] = woken
+		q.running.Go(func() { q.run(endpoint, woken) })
 	}
-	offer(q.serving[endpoint])
+	offer(q.dispatchers[endpoint])
 }
 
-// serve starts attempts until the queue of an endpoint is empty.
-func (q *Queue) serve(endpoint bill.Endpoint, woken <-chan struct{}) {
+// run dispatches items until the queue of an endpoint is empty.
+func (q *Queue) run(endpoint bill.Endpoint, woken <-chan struct{}) {
 	for {
 		wait, empty := q.dispatch(endpoint)
 		if empty {
@@ -36,14 +36,15 @@ func (q *Queue) serve(endpoint bill.Endpoint, woken <-chan struct{}) {
 	}
 }
 
-// dispatch starts what can be started, and returns when to look again.
+// dispatch starts attempts for the ready items that the budget admits. It returns the
+// time until the next dispatch.
 func (q *Queue) dispatch(endpoint bill.Endpoint) (wait time.Duration, empty bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for {
 		all := q.of(endpoint)
 		if len(all) == 0 {
-			delete(q.serving, endpoint)
+			delete(q.dispatchers, endpoint)
 			return 0, true
 		}
 		if outage := time.Until(q.outages[endpoint]); outage > 0 {
@@ -63,11 +64,12 @@ func (q *Queue) dispatch(endpoint bill.Endpoint) (wait time.Duration, empty bool
 		claimed := all[first]
 		claimed.claimed = true
 		fetch := claimed.Fetch
-		q.running.Go(func() { q.conclude(claimed, q.opts.Ask(q.ctx, fetch)) })
+		q.running.Go(func() { q.conclude(claimed, q.opts.Fetch(q.ctx, fetch)) })
 	}
 }
 
-// untilDue returns when an item is ready next. Those that are claimed wake the server.
+// untilDue returns the time until the next item is ready. Claimed items wake the
+// dispatcher when they are released.
 func untilDue(all []*item) time.Duration {
 	wait := 5 * time.Second
 	for _, i := range all {
@@ -83,7 +85,7 @@ const (
 	longestRetry = time.Minute
 )
 
-// conclude ends an item, or returns it to the queue.
+// conclude ends an item or releases it to the queue.
 func (q *Queue) conclude(i *item, reply bill.Reply) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -117,7 +119,7 @@ func (q *Queue) end(i *item, reply bill.Reply) {
 	for _, record := range i.inquiries {
 		delete(q.inquiry, record.RequestID)
 		if q.opts.Appended != nil {
-			q.opts.Appended(reply.Settle(record, q.opts.Now()))
+			q.opts.Appended(reply.Finish(record, q.opts.Now()))
 		}
 	}
 	if q.opts.Ended != nil {
