@@ -14,15 +14,15 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// lateness is how long after a completed change its old plan may be shown. A
-// machine that other tests share may stand still that long, now and then.
 const (
-	lateness   = time.Second
+	// lateness is how long after a completed change its former plan may be shown.
+	lateness = time.Second
+	// standStill is how long a machine that other tests share may stall.
 	standStill = 5 * time.Second
 )
 
-// newReplicas starts two replicas, each with a sidecar of its own, that share
-// everything else and hear of changed plans from a real broker.
+// newReplicas starts two replicas, each with its own sidecar. They share everything else
+// and receive the events of plan changes from a real broker.
 func newReplicas(t *testing.T, environ ...string) [2]*world {
 	t.Helper()
 	shared, opts := prepare(t, daprtest.RedisState)
@@ -38,7 +38,7 @@ func newReplicas(t *testing.T, environ ...string) [2]*world {
 	return replicas
 }
 
-// startBeside runs the service with a sidecar that knows its address.
+// startBeside starts the service with a sidecar that delivers events to it.
 func (w *world) startBeside(opts daprtest.Options) {
 	w.t.Helper()
 	w.address = freeAddress(w.t)
@@ -53,7 +53,7 @@ func (w *world) startBeside(opts daprtest.Options) {
 	w.start()
 }
 
-// freeAddress returns an address that was free a moment ago.
+// freeAddress returns an unused address.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -64,7 +64,7 @@ func freeAddress(t testing.TB) string {
 	return listener.Addr().String()
 }
 
-// plan returns the plan that this month's bill shows at a replica.
+// plan returns the plan of this month's bill at a replica.
 func (c *customer) plan(replica *world, line string) string {
 	replica.t.Helper()
 	on := *c
@@ -78,8 +78,8 @@ func (c *customer) plan(replica *world, line string) string {
 	return code
 }
 
-// TestNoReplicaShowsTheFormerPlan changes a line's plan at KOS and tells so over
-// the broker, to and fro.
+// TestNoReplicaShowsTheFormerPlan repeatedly changes the plan of a line at KOS and
+// publishes the event to the broker.
 func TestNoReplicaShowsTheFormerPlan(t *testing.T) {
 	t.Parallel()
 	replicas := newReplicas(t)
@@ -88,7 +88,7 @@ func TestNoReplicaShowsTheFormerPlan(t *testing.T) {
 		line, current string
 		c             *customer
 	)
-	for !slices.Contains(plans, current) { // a line of KOS's population, which no other test's events concern
+	for !slices.Contains(plans, current) { // a line of the mock's population that no other test uses
 		line = fmt.Sprintf("0103%07d", rand.IntN(1_000_000))
 		c = replicas[0].login(line)
 		current = c.plan(replicas[0], line)
@@ -102,7 +102,7 @@ func TestNoReplicaShowsTheFormerPlan(t *testing.T) {
 		}
 		next := plans[(slices.Index(plans, current)+1)%len(plans)]
 		replicas[0].kos.Order(line, current, next)
-		told := time.Now()
+		published := time.Now()
 		err := replicas[round%2].dapr.Client().Publish(t.Context(), "pubsub", sidecar.Event{
 			ID: strconv.Itoa(round), Type: "product.changed.v1", Data: map[string]string{"lineNumber": line},
 		})
@@ -113,7 +113,7 @@ func TestNoReplicaShowsTheFormerPlan(t *testing.T) {
 			return c.plan(replicas[0], line) == next && c.plan(replicas[1], line) == next
 		})
 		// The first round also waits for the subscription to begin.
-		if took := time.Since(told); round > 0 && took > lateness {
+		if took := time.Since(published); round > 0 && took > lateness {
 			late++
 			t.Logf("round %d: after %s", round, took)
 			if late > 1 || took > standStill {

@@ -15,7 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// newLimited starts the service with a budget of one call, and that is spent.
+// newLimited starts the service with a burst of one call.
 func newLimited(t *testing.T, environ ...string) *world {
 	t.Helper()
 	w, opts := prepare(t, daprtest.RedisState)
@@ -36,20 +36,20 @@ func TestStaleBillWithinASecond(t *testing.T) {
 	if _, err := w.db.Pool.Exec(t.Context(), "UPDATE kos_budget SET full_at = full_at + interval '2 seconds'"); err != nil {
 		t.Fatal(err)
 	}
-	c.forgetLine(own[0])
+	c.makeStale(own[0])
 	got := c.inquire(own[0], "")
 	if got.status != http.StatusOK || got.data["stale"] != true || got.took > time.Second+busy {
 		t.Errorf("the limit is spent: %+v", got)
 	}
-	eventually(t, "the fresher one is fetched, and answered", func() bool { return c.inquire(own[0], "").data["stale"] == false })
+	eventually(t, "the refreshed bill is served", func() bool { return c.inquire(own[0], "").data["stale"] == false })
 	if calls := w.kos.Calls("bill-inquiry"); calls != 2 {
-		t.Errorf("KOS was asked %d times", calls)
+		t.Errorf("KOS was called %d times", calls)
 	}
 }
 
-// forgetLine leaves of this month's bill of a line only what the archive has,
-// as if KOS had told it an hour ago.
-func (c *customer) forgetLine(line string) {
+// makeStale removes this month's bill of a line from the caches and sets its age in the
+// archive to an hour.
+func (c *customer) makeStale(line string) {
 	w := c.w
 	w.t.Helper()
 	archive := postgres.NewArchive(w.db.Pool, w.keys.Keyring())
@@ -62,7 +62,7 @@ func (c *customer) forgetLine(line string) {
 	if got := c.do(http.MethodPost, "/events/product-changed", event); got.status != http.StatusOK {
 		w.t.Fatalf("the event: %+v", got)
 	}
-	for _, table := range []string{"customer_bill", "bill_archive"} { // the latter says that it was forgotten
+	for _, table := range []string{"customer_bill", "bill_archive"} { // the latter has the invalidation
 		if _, err := w.db.Pool.Exec(w.t.Context(), "DELETE FROM "+table+" WHERE line_number = $1", line); err != nil {
 			w.t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestOpenBreakerIsAnsweredAtOnce(t *testing.T) {
 	if calls := w.kos.Calls("bill-inquiry"); calls > 6 {
 		t.Errorf("KOS was called %d times", calls)
 	}
-	// Who does not want to wait may do so in line.
+	// An asynchronous inquiry is queued also during an outage.
 	if got := c.inquireAsync(all[len(all)-1], ""); got.status != http.StatusAccepted {
 		t.Errorf("got %+v", got)
 	}
@@ -108,29 +108,29 @@ func TestNegativeAnswerIsCachedBriefly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	const unknown = "01099990000"
-	for who, code := range map[string]string{suspended: "LINE_SUSPENDED", unknown: "LINE_NOT_FOUND"} {
-		c, before := w.login(who), w.kos.Calls("bill-inquiry")
+	for own, code := range map[string]string{suspended: "LINE_SUSPENDED", unknown: "LINE_NOT_FOUND"} {
+		c, before := w.login(own), w.kos.Calls("bill-inquiry")
 		for range 10 {
-			if got := c.inquire(who, ""); got.code != code || got.status == http.StatusServiceUnavailable {
+			if got := c.inquire(own, ""); got.code != code || got.status == http.StatusServiceUnavailable {
 				t.Errorf("got %+v", got)
 			}
 		}
 		if calls := w.kos.Calls("bill-inquiry") - before; calls != 1 {
 			t.Errorf("%s: KOS was called %d times", code, calls)
 		}
-		event := fmt.Sprintf(`{"id":"1","type":"product.changed.v1","data":{"customerId":%q,"lineNumber":%q}}`, kostest.CustomerOf(who), who)
+		event := fmt.Sprintf(`{"id":"1","type":"product.changed.v1","data":{"customerId":%q,"lineNumber":%q}}`, kostest.CustomerOf(own), own)
 		if got := c.do(http.MethodPost, "/events/product-changed", event); got.status != http.StatusOK {
 			t.Fatalf("the event: %+v", got)
 		}
-		c.inquire(who, "")
-		if calls := w.kos.Calls("bill-inquiry") - before; calls < 2 || calls > 3 { // it may hear of the change twice
+		c.inquire(own, "")
+		if calls := w.kos.Calls("bill-inquiry") - before; calls < 2 || calls > 3 { // the invalidation may arrive twice
 			t.Errorf("%s: after the line changed KOS was called %d times", code, calls)
 		}
 	}
 }
 
-// TestLoweredRateLimitOfKOS has KOS allow much less than was agreed, and then what
-// was agreed again.
+// TestLoweredRateLimitOfKOS lowers KOS's rate limit far below the configured one, and
+// raises it again.
 func TestLoweredRateLimitOfKOS(t *testing.T) {
 	t.Parallel()
 	w, opts := prepare(t, daprtest.RedisState)
@@ -155,15 +155,15 @@ func TestLoweredRateLimitOfKOS(t *testing.T) {
 	}
 	w.kos.Behave("bill-inquiry", map[string]any{})
 	const later = "UPDATE kos_budget SET full_at = full_at - interval '1 minute', share_at = share_at - interval '1 minute'"
-	for range 10 { // as if so many minutes went by
+	for range 10 { // as if as many minutes had passed
 		if _, err := w.db.Pool.Exec(t.Context(), later); err != nil {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "everybody has the bill", func() bool {
+	eventually(t, "all inquiries are completed", func() bool {
 		return w.count("SELECT count(*) FROM inquiry_request WHERE status = 'COMPLETED'") == 60
 	})
-	eventually(t, "the rate is what was agreed", func() bool { return w.gauge("phonebill_kos_budget_share_ratio") == 1 })
+	eventually(t, "the rate is the configured one", func() bool { return w.gauge("phonebill_kos_budget_share_ratio") == 1 })
 }
 
 // gauge returns the least value of a gauge over all its labels.

@@ -7,8 +7,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 )
 
-// TestPlanChangeInvalidatesOnEveryReplica has the event reach one of two replicas,
-// as a broker would.
+// TestPlanChangeInvalidatesOnEveryReplica delivers the event to one of two replicas, as
+// the sidecar does.
 func TestPlanChangeInvalidatesOnEveryReplica(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
@@ -33,13 +33,12 @@ func TestPlanChangeInvalidatesOnEveryReplica(t *testing.T) {
 	if got := c.do(http.MethodPost, "/events/product-changed", event); got.status != http.StatusOK {
 		t.Fatalf("the event: %+v", got)
 	}
-	eventually(t, "the replica that was not told has forgotten this month", func() bool {
+	eventually(t, "the other replica has evicted this month", func() bool {
 		ask(&other)
 		return w.kos.Calls("bill-inquiry") == 3
 	})
 	ask(w)
-	// For a moment the level they share takes nothing, since it may be old:
-	// then each replica asks for itself.
+	// While L2 has the tombstone it stores nothing, and each replica calls KOS.
 	if calls := w.kos.Calls("bill-inquiry"); calls > 4 {
 		t.Errorf("KOS was called %d times in all", calls)
 	}

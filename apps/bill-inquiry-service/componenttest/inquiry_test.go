@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 )
 
-// Two of KOS's test lines, and the suspended one.
+// Test lines of the mock: an active and a suspended one.
 const (
 	line      = "01012345678"
 	suspended = "01000000000"
@@ -19,14 +19,13 @@ const (
 
 func thisMonth() string { return string(bill.MonthOf(time.Now())) }
 
-// lastMonth is a month that is over, and so final.
+// lastMonth returns a month whose bill is final.
 func lastMonth() string {
 	now := time.Now().In(bill.Seoul)
 	return string(bill.MonthOf(now.AddDate(0, 0, -now.Day())))
 }
 
-// TestBillCostsOneCall runs with each state store: which one it is must make
-// no difference to the service.
+// TestBillCostsOneCall runs with each kind of state store.
 func TestBillCostsOneCall(t *testing.T) {
 	t.Parallel()
 	for name, store := range map[string]stateStore{"redis": daprtest.RedisState, "sqlite": daprtest.SQLiteState} {
@@ -58,15 +57,16 @@ func TestBillCostsOneCall(t *testing.T) {
 
 			for again := 1; !w.restartCostsNothing(c); again++ {
 				if again == 3 {
-					t.Fatal("the store has kept nothing")
+					t.Fatal("the state store has no bill")
 				}
 			}
 		})
 	}
 }
 
-// restartCostsNothing reports whether, L1 gone and L2 not, KOS is not asked again.
-// It may be only where the store was late, and then has the answers afterwards.
+// restartCostsNothing restarts the service, which clears L1 but not L2, and reports
+// whether its inquiries cost no call of KOS. It fails the test if they do although no
+// write to L2 was late.
 func (w *world) restartCostsNothing(c *customer) bool {
 	w.t.Helper()
 	const faults = "phonebill_cache_l2_faults_total"
@@ -97,7 +97,7 @@ func TestFinalMonthIsServedFromTheArchive(t *testing.T) {
 	w := newWorld(t, daprtest.MemoryState)
 	c := w.login(line)
 	c.inquire(line, lastMonth())
-	w.forgetCaches()
+	w.clearCaches()
 	if got := c.inquire(line, lastMonth()); got.status != http.StatusOK || got.data["stale"] != false {
 		t.Errorf("got %+v", got)
 	}
@@ -146,7 +146,7 @@ func TestKOSRefusals(t *testing.T) {
 		t.Errorf("unknown line: %+v", got)
 	}
 	if got := w.login(line).inquire("01087654321", ""); got.status != http.StatusForbidden || got.code != "LINE_NOT_ALLOWED" {
-		t.Errorf("somebody else's line: %+v", got)
+		t.Errorf("another user's line: %+v", got)
 	}
 }
 
@@ -167,7 +167,7 @@ func TestKOSOutage(t *testing.T) {
 	if got := c.inquire(line, ""); got.status != http.StatusOK {
 		t.Fatalf("before: %+v", got)
 	}
-	c.forgetLine(line)
+	c.makeStale(line)
 	w.kos.Behave("bill-inquiry", map[string]any{"outageSeconds": 600})
 	if got := c.inquire(line, ""); got.status != http.StatusOK || got.data["stale"] != true {
 		t.Errorf("a bill seen before: %+v", got)
@@ -177,9 +177,9 @@ func TestKOSOutage(t *testing.T) {
 	}
 }
 
-// forgetCaches leaves only the archive: the service loses L1, a sidecar whose
-// cache is in its memory loses L2.
-func (w *world) forgetCaches() {
+// clearCaches restarts the service, which clears L1, and the sidecar, which clears an L2
+// that is in its memory. The archive remains.
+func (w *world) clearCaches() {
 	w.t.Helper()
 	w.stop()
 	w.dapr.Kill()
@@ -191,7 +191,7 @@ func TestCacheOutageFailsNoInquiry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	c := w.login(line)
-	c.inquire(line, "") // the token and its session are known now
+	c.inquire(line, "") // caches the session
 	w.dapr.Kill()
 	if got := c.inquire(line, ""); got.status != http.StatusOK {
 		t.Errorf("a bill in L1 without a sidecar: %+v", got)

@@ -13,8 +13,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 )
 
-// spawn runs the service's own binary as a process of its own, until the test
-// ends or it is killed, and waits until it is ready.
+// spawn starts the service as a separate process and waits until it is ready. It runs
+// until the test ends or it is killed.
 func (w *world) spawn() *exec.Cmd {
 	w.t.Helper()
 	binary := filepath.Join(w.t.TempDir(), "bill-inquiry-service")
@@ -26,7 +26,7 @@ func (w *world) spawn() *exec.Cmd {
 	var log bytes.Buffer
 	process := exec.CommandContext(context.Background(), binary) // the test's context ends before its cleanup
 	process.Env = append([]string{
-		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset", byDay,
+		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset", noNightlyRefresh,
 		"DB_HOST=" + w.db.Config.Host, "DB_PORT=" + strconv.Itoa(w.db.Config.Port), "DB_NAME=" + w.db.Config.Name,
 		"DB_USER=" + w.db.Config.User, "DB_PASSWORD_SECRET=" + w.db.Config.PasswordSecret,
 		"DAPR_HTTP_PORT=" + strconv.Itoa(w.dapr.HTTPPort), "DAPR_GRPC_PORT=" + strconv.Itoa(w.dapr.GRPCPort),
@@ -36,19 +36,19 @@ func (w *world) spawn() *exec.Cmd {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {
-		if process.ProcessState == nil { // nobody has killed it
+		if process.ProcessState == nil { // not killed
 			_ = process.Process.Kill()
 			_ = process.Wait()
 		}
 		if w.t.Failed() {
-			w.t.Logf("the process said:\n%s", log.String())
+			w.t.Logf("log of the process:\n%s", log.String())
 		}
 	})
 	w.awaitReady()
 	return process
 }
 
-// kill ends a process at once: nothing of it is handed over.
+// kill ends a process with SIGKILL.
 func kill(t *testing.T, process *exec.Cmd) {
 	t.Helper()
 	if err := process.Process.Kill(); err != nil {
@@ -60,9 +60,8 @@ func kill(t *testing.T, process *exec.Cmd) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// A replica is killed while KOS answers it a question: the inquiry is not lost,
-// and another replica has KOS asked once more when the lease of the dead one has
-// ended.
+// TestInquiryOfAKilledReplicaIsReclaimed kills a replica during its call of KOS. Another
+// replica reclaims the item when its lease has expired, and calls KOS once more.
 func TestInquiryOfAKilledReplicaIsReclaimed(t *testing.T) {
 	t.Parallel()
 	shared, opts := prepare(t, daprtest.RedisState)
@@ -76,7 +75,7 @@ func TestInquiryOfAKilledReplicaIsReclaimed(t *testing.T) {
 	if accepted.status != http.StatusAccepted {
 		t.Fatalf("got %+v", accepted)
 	}
-	eventually(t, "KOS is asked", func() bool { return dying.kos.Calls("bill-inquiry") > 0 })
+	eventually(t, "KOS is called", func() bool { return dying.kos.Calls("bill-inquiry") > 0 })
 	kill(t, process)
 	killed := time.Now()
 	dying.kos.Behave("bill-inquiry", map[string]any{})
@@ -95,7 +94,7 @@ func TestInquiryOfAKilledReplicaIsReclaimed(t *testing.T) {
 		select {
 		case <-deadline:
 			t.Fatalf("not within two minutes: %+v", final)
-		case <-time.After(100 * time.Millisecond): // the next look
+		case <-time.After(100 * time.Millisecond): // poll
 		}
 	}
 	t.Logf("answered %s after the kill", time.Since(killed).Round(time.Second))
@@ -103,7 +102,7 @@ func TestInquiryOfAKilledReplicaIsReclaimed(t *testing.T) {
 		t.Errorf("in the end: %+v", final)
 	}
 	if calls := survivor.kos.Calls("bill-inquiry"); calls != 2 {
-		t.Errorf("KOS was asked %d times", calls)
+		t.Errorf("KOS was called %d times", calls)
 	}
 	if n := survivor.count("SELECT (SELECT count(*) FROM kos_queue) + (SELECT count(*) FROM waiting_inquiry)"); n != 0 {
 		t.Errorf("%d are still queued", n)

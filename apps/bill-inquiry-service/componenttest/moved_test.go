@@ -12,9 +12,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-// TestMovedLineShowsNothingOfItsNewCustomer has KOS give a line to another
-// customer, of whom nothing may come to be known here while only the former one
-// asks.
+// TestMovedLineShowsNothingOfItsNewCustomer moves a line to another customer at KOS. No
+// inquiry of the former customer may show or store anything of the new one.
 func TestMovedLineShowsNothingOfItsNewCustomer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
@@ -36,7 +35,7 @@ func TestMovedLineShowsNothingOfItsNewCustomer(t *testing.T) {
 			t.Errorf("%s: %+v", what, got)
 		}
 	}
-	refused("a month that is not kept", c.inquire(line, string(before))) // KOS is asked, and forgets the rest
+	refused("a month without a copy", c.inquire(line, string(before))) // calls KOS, and invalidates the open months
 	refused("this month", c.inquire(line, string(now)))
 	refused("menu", c.do(http.MethodGet, "/api/v1/bills/menu", ""))
 	got := c.inquire(line, string(last))
@@ -52,7 +51,7 @@ func TestMovedLineShowsNothingOfItsNewCustomer(t *testing.T) {
 	content := pgtest.Content(t, w.db.Pool)
 	for _, text := range []string{strangerID, strangerName} {
 		if bytes.Contains(content, []byte(text)) {
-			t.Errorf("the database tells %s", text)
+			t.Errorf("the database contains %s in clear", text)
 		}
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 )
 
-// A line may be opened between the login and the first question.
+// TestRefusalOfAPrefetchIsNotCached shows that a line can be opened between the login
+// and the first inquiry.
 func TestRefusalOfAPrefetchIsNotCached(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
@@ -19,7 +20,7 @@ func TestRefusalOfAPrefetchIsNotCached(t *testing.T) {
 	if got := c.do(http.MethodPost, "/events/user-logged-in", event); got.status != http.StatusOK {
 		t.Fatalf("the event: %+v", got)
 	}
-	eventually(t, "everything is asked for", func() bool {
+	eventually(t, "the prefetches have ended", func() bool {
 		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM kos_queue") == 0
 	})
 	for range 2 {
@@ -32,7 +33,7 @@ func TestRefusalOfAPrefetchIsNotCached(t *testing.T) {
 	}
 }
 
-// TestLoginEventPrefetches has the event come as the sidecar delivers it.
+// TestLoginEventPrefetches delivers the event as the sidecar does.
 func TestLoginEventPrefetches(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
@@ -44,7 +45,7 @@ func TestLoginEventPrefetches(t *testing.T) {
 			t.Fatalf("the event: %+v", got)
 		}
 	}
-	eventually(t, "everything is fetched", func() bool {
+	eventually(t, "the prefetches have ended", func() bool {
 		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM kos_queue") == 0
 	})
 	for _, month := range []string{"", lastMonth()} {

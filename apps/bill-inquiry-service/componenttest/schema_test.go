@@ -12,8 +12,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 )
 
-// TestBillOfTheFirstSchema has the archive hold last month's bill as software
-// before schemas kept it, and asks for it while KOS is away and afterwards.
+// TestBillOfTheFirstSchema puts last month's bill into the archive in the first schema,
+// and inquires about it during an outage of KOS and afterwards.
 func TestBillOfTheFirstSchema(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
@@ -38,7 +38,7 @@ func TestBillOfTheFirstSchema(t *testing.T) {
 	w.kos.Behave("bill-inquiry", map[string]any{"outageSeconds": 600})
 	got := c.inquire(own, string(month))
 	if info := infoOf(got); got.status != http.StatusOK || got.data["stale"] != true || info["totalFee"] != 67_750.0 || info["totalAmount"] != 100_750.0 {
-		t.Errorf("while KOS is away: %+v", got)
+		t.Errorf("while KOS is out: %+v", got)
 	}
 	w.kos.Behave("bill-inquiry", map[string]any{})
 	eventually(t, "KOS's own answer", func() bool {
@@ -51,7 +51,7 @@ func TestBillOfTheFirstSchema(t *testing.T) {
 	calls := w.kos.Calls("bill-inquiry")
 	w.kos.Behave("bill-inquiry", map[string]any{"outageSeconds": 600})
 	w.stop()
-	w.start() // nothing is left in the process
+	w.start() // with an empty L1
 	if got := c.inquire(own, string(month)); got.status != http.StatusOK || got.data["stale"] != false || w.kos.Calls("bill-inquiry") != calls {
 		t.Errorf("afterwards: %+v, %d calls", got, w.kos.Calls("bill-inquiry")-calls)
 	}

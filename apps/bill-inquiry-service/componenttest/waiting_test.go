@@ -16,7 +16,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 )
 
-// lines returns n lines of KOS's population that no other test has.
+// lines returns n lines of the mock's population that no other test uses.
 func lines(n int) []string {
 	first := rand.IntN(1_000_000 - n)
 	all := make([]string, n)
@@ -26,7 +26,7 @@ func lines(n int) []string {
 	return all
 }
 
-// at returns the customer as seen by another replica.
+// at returns the customer with another replica to send requests to.
 func (c *customer) at(replica *world) *customer {
 	there := *c
 	there.w = replica
@@ -39,14 +39,14 @@ func (c *customer) inquireAsync(line, month string) answer {
 		fmt.Sprintf(`{"lineNumber":%q,"inquiryMonth":%q}`, line, month), "Prefer", "respond-async")
 }
 
-// months returns those that may be asked for, newest first.
+// months returns the months of the window, newest first.
 func months() []bill.Month { return bill.Window{Months: 6}.Available(time.Now(), "") }
 
-// busy is what a machine that other tests share may add to a time.
+// busy is the delay that a machine shared with other tests may add.
 const busy = 2 * time.Second
 
-// TestTwoHundredColdLinesAtOnce has two replicas asked for more than KOS allows
-// them, one of which is stopped and started in between.
+// TestTwoHundredColdLinesAtOnce sends more inquiries to two replicas than KOS's rate
+// limit admits at once, and restarts one of the replicas meanwhile.
 func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // needs a machine that answers in time
 	const customers, perMinute = 200, 480
 	replicas := newReplicas(t, "KOS_BILL_INQUIRY_PER_MINUTE="+strconv.Itoa(perMinute))
@@ -54,7 +54,7 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 	kos.Behave("bill-inquiry", map[string]any{"limitPerMinute": perMinute})
 	burst := bill.Burst(perMinute)
 
-	var spent sync.WaitGroup // the burst, so that everybody waits
+	var spent sync.WaitGroup // uses up the burst
 	waiting := map[string]*customer{}
 	for _, own := range all[burst:customers] {
 		waiting[own] = replicas[1].login(own)
@@ -83,7 +83,7 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 					t.Errorf("after %s: %+v", got.took, got)
 				}
 				<-time.After(time.Duration(after) * time.Second)
-				if i%2 == 0 { // half of them come back to the other replica, once it is there
+				if i%2 == 0 { // half of the retries go to the restarted replica
 					<-stopped
 					got = c.at(replicas[0]).inquire(own, "")
 				} else {
@@ -93,7 +93,7 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 			if got.status != http.StatusOK {
 				t.Errorf("in the end: %+v", got)
 			}
-			if got.data["stale"] == true { // the stores of a busy machine were slow
+			if got.data["stale"] == true { // a store was slow
 				stale.Add(1)
 			}
 		})
@@ -108,21 +108,21 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 	replicas[0].start()
 	close(stopped)
 	clients.Wait()
-	t.Logf("%d clients had to come back, %d times in vain", again.Load(), twice.Load())
+	t.Logf("%d retries, %d of them too early", again.Load(), twice.Load())
 	if stale.Load() > customers/20 {
-		t.Errorf("%d bills were said to be stale", stale.Load())
+		t.Errorf("%d bills are stale", stale.Load())
 	}
 	if twice.Load() > customers/10 {
-		t.Errorf("%d times somebody was told to come back too early", twice.Load())
+		t.Errorf("Retry-After was too short %d times", twice.Load())
 	}
-	eventually(t, "nobody waits any more", func() bool {
+	eventually(t, "the queue is empty", func() bool {
 		return replicas[0].count("SELECT count(*) FROM kos_queue") == 0
 	})
-	// KOS counts for itself, and refuses what is too much.
+	// The mock has its own rate limit, and refuses calls beyond it.
 	if refused := replicas[0].count("SELECT count(*) FROM kos_exchange WHERE outcome = 'BUSY'"); refused != 0 {
-		t.Errorf("KOS refused %d calls for having been asked too often", refused)
+		t.Errorf("KOS refused %d calls for their rate", refused)
 	}
-	// What the stopped replica was about to ask is asked again by the other one.
+	// The other replica repeats the calls that the stopped one had not finished.
 	if calls := kos.Calls("bill-inquiry"); calls < customers+6 || calls > customers+6+5 {
 		t.Errorf("KOS was called %d times for %d bills", calls, customers+6)
 	}
@@ -136,7 +136,7 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 	if err != nil || len(turns) < 6 {
 		t.Fatalf("the line that asked for six months had turns %v, %v", turns, err)
 	}
-	// Its first question has its turn among the others', the rest after them.
+	// The first item of the line goes among those of the other lines, the rest after.
 	if turns[len(turns)-5] < customers-5 {
 		t.Errorf("the line that asked for six months had its turns at %v of %d", turns, customers+6)
 	}
@@ -145,7 +145,7 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 // masked returns a line as operators see it.
 func (*customer) masked(line string) string { return line[:3] + "-****-" + line[7:] }
 
-// count returns what a query counts.
+// count returns the number that a query selects.
 func (w *world) count(sql string) (n int) {
 	w.t.Helper()
 	if err := w.db.Pool.QueryRow(w.t.Context(), sql).Scan(&n); err != nil {
@@ -176,7 +176,7 @@ func TestAsynchronousInquiriesThroughAFullQueue(t *testing.T) {
 	}
 	refused := w.login(own[4]).inquire(own[4], "")
 	if refused.status != http.StatusServiceUnavailable || refused.code != "OVERLOADED" || refused.header.Get("Retry-After") == "" {
-		t.Errorf("beyond the line's room: %+v", refused)
+		t.Errorf("beyond the capacity: %+v", refused)
 	}
 	for _, c := range customers {
 		var got answer

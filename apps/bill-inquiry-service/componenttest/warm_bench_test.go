@@ -13,10 +13,9 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 )
 
-// BenchmarkWarmInquiry measures a warm inquiry as a client sees it, side by
-// side with a bare net/http handler that returns the same bytes: the two take
-// turns, so that a noisy machine disturbs both alike. Its figures are the
-// medians of both, in microseconds, and their ratio.
+// BenchmarkWarmInquiry measures a warm inquiry and a bare net/http handler that returns
+// the same bytes. Their requests alternate, so that load of the machine affects both
+// alike. It reports the medians of both, in microseconds, and their ratio.
 //
 //	make bench
 func BenchmarkWarmInquiry(b *testing.B) {
@@ -36,7 +35,7 @@ func BenchmarkWarmInquiry(b *testing.B) {
 	}
 }
 
-// turn is how many requests one side makes before the other has its turn.
+// turn is the number of requests that one side gets before the other.
 const turn = 200
 
 func measure(b *testing.B, clients int, token, service, bare string) {
@@ -55,8 +54,8 @@ func measure(b *testing.B, clients int, token, service, bare string) {
 	b.ReportMetric(float64(us)/float64(them), "ratio")
 }
 
-// requests makes a turn's requests from so many clients and returns how long
-// each took.
+// requests sends the requests of a turn from a number of clients and returns their
+// durations.
 func requests(b *testing.B, client *http.Client, clients int, url, token string) []time.Duration {
 	b.Helper()
 	took := make([]time.Duration, turn)

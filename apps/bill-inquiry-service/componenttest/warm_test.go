@@ -28,9 +28,8 @@ func (w *world) metric(name string) (sum float64) {
 	return sum
 }
 
-// TestWarmInquiryCostsOnlyItsHistoryRow pins what makes it fast: with its
-// token, session and bill known, it needs no sidecar, and of the database only
-// its share of a commit.
+// TestWarmInquiryCostsOnlyItsHistoryRow checks that an inquiry whose token, session and
+// bill are in L1 makes no sidecar call, and shares the commit of its history row.
 func TestWarmInquiryCostsOnlyItsHistoryRow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
@@ -53,12 +52,11 @@ func TestWarmInquiryCostsOnlyItsHistoryRow(t *testing.T) {
 	}
 	group.Wait()
 	queries, commits = w.pool.Stat().AcquireCount()-queries, w.metric("phonebill_history_group_rows")-commits
-	// The line is looked at in the background, whatever is asked.
+	// The dispatcher and the metrics query the database in the background.
 	if background := 15 * (1 + time.Since(start).Seconds()); float64(queries) > commits+background || commits >= clients*each {
 		t.Errorf("%d inquiries took %d connections for %v commits", clients*each, queries, commits)
 	}
-	// A session is known for 5 s. On a machine that took longer, asking the
-	// store again was right.
+	// A session is cached for 5 s. After that, reading it from the store is correct.
 	if degraded := w.metric("phonebill_auth_degraded_requests_total"); degraded != 0 && time.Since(start) < 4*time.Second {
 		t.Errorf("%v requests were let pass without a session", degraded)
 	}

@@ -50,16 +50,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// world is one service with everything around it, for one test.
+// world is one service with all its dependencies, for one test.
 type world struct {
 	t       testing.TB
 	kos     *kostest.KOS
 	db      *pgtest.Database
 	dapr    *daprtest.Sidecar
 	issuer  *authtest.Issuer
-	keys    *sealtest.Store // of what is kept
-	address string          // to listen on
-	environ []string        // of the service, beside what it always needs
+	keys    *sealtest.Store // of the sealed columns
+	address string          // that the service listens on
+	environ []string        // of the service, besides the required variables
 	running *fx.App
 
 	// Parts of the running service.
@@ -68,7 +68,7 @@ type world struct {
 	metrics *prometheus.Registry
 }
 
-// stateStore makes the resource of a state store called name.
+// stateStore returns the resource of a state store called name.
 type stateStore func(t testing.TB, name string) string
 
 func newWorld(t testing.TB, cache stateStore) *world {
@@ -79,7 +79,7 @@ func newWorld(t testing.TB, cache stateStore) *world {
 	return w
 }
 
-// prepare returns a world without a sidecar, and what its sidecar is like.
+// prepare returns a world without a sidecar, and the options of its sidecar.
 func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 	t.Helper()
 	keyset := sealtest.Keyset(t)
@@ -109,15 +109,15 @@ func prepare(t testing.TB, cache stateStore) (*world, daprtest.Options) {
 	}
 }
 
-// byDay has KOS asked only what a test asks for: whoever runs tests from 2 to 5
-// in Seoul would else see the nightly refresh in what they count.
-const byDay = "NIGHTLY_REFRESH_ENABLED=false"
+// noNightlyRefresh disables the nightly refresh. Between 02:00 and 05:00 in Seoul it would call KOS
+// during a test.
+const noNightlyRefresh = "NIGHTLY_REFRESH_ENABLED=false"
 
 // start runs the service and waits until it is ready.
 func (w *world) start() {
 	w.t.Helper()
 	cfg, err := config.Load[app.Config](append([]string{
-		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset", byDay,
+		"HTTP_ADDR=" + w.address, "LOG_LEVEL=ERROR", "KOS_CREDENTIALS_SECRET=kos-credentials", "DATA_KEYSET_SECRET=data-keyset", noNightlyRefresh,
 		"DB_NAME=" + w.db.Config.Name, "DB_USER=" + w.db.Config.User, "DB_PASSWORD_SECRET=" + w.db.Config.PasswordSecret,
 	}, w.environ...))
 	if err != nil {
@@ -165,7 +165,7 @@ func (w *world) stop() {
 }
 
 func (w *world) url(path string) string {
-	if w.server == nil { // it is a process of its own
+	if w.server == nil { // a separate process
 		return "http://" + w.address + path
 	}
 	return "http://" + w.server.Addr() + path
@@ -180,7 +180,7 @@ type customer struct {
 	location string // of an inquiry
 }
 
-// login begins a session of a user who owns line.
+// login creates a session of a user with a line.
 func (w *world) login(line string) *customer {
 	w.t.Helper()
 	principal := jwtauth.Principal{
@@ -199,7 +199,7 @@ func (w *world) login(line string) *customer {
 	return &customer{w: w, token: w.issuer.Token(w.t, principal), http: &http.Client{Transport: transport}}
 }
 
-// answer is what the API said.
+// answer is a response of the API.
 type answer struct {
 	status int
 	code   string // of a failure
@@ -250,7 +250,7 @@ func eventually(t testing.TB, what string, condition func() bool) {
 		select {
 		case <-deadline:
 			t.Fatalf("not within 30 s: %s", what)
-		case <-time.After(20 * time.Millisecond): // the next look
+		case <-time.After(20 * time.Millisecond): // poll
 		}
 	}
 }

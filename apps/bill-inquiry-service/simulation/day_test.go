@@ -245,7 +245,7 @@ func TestInquiriesRarelyWaitForKOS(t *testing.T) {
 		policy      bill.PrefetchPolicy
 		established bool
 		least       float64 // per cent that must not wait
-		told        bool    // for comparison
+		comparison  bool    // skipped with the race detector
 	}{
 		"with prefetch":                    {ahead, true, 95, false},
 		"with prefetch, in its first week": {ahead, false, 85, true},
@@ -253,17 +253,17 @@ func TestInquiriesRarelyWaitForKOS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if raced && c.told {
-				t.Skip("the race detector makes a minute of each week: `go test -v ./simulation` tells all")
+			if raced && c.comparison {
+				t.Skip("the race detector makes a minute of each week: `go test -v ./simulation` runs all")
 			}
 			got, asked, most := simulate(t, c.policy, c.established)
-			t.Logf("%d inquiries: %.1f %% without waiting for KOS, %.1f %% of all stale, %d failed, longest wait %s; KOS was asked for %d bills, %d within a minute at most",
+			t.Logf("%d inquiries: %.1f %% without waiting for KOS, %.1f %% of all stale, %d failed, longest wait %s; KOS was called for %d bills, %d within a minute at most",
 				got.inquiries, 100-got.share(got.waited), got.share(got.stale), got.fails, got.longest, asked, most)
 			if got.inquiries < activeLines || 100-got.share(got.waited) < c.least {
 				t.Errorf("less than %v %% did not wait", c.least)
 			}
 			if most > perMinute {
-				t.Errorf("KOS was asked %d times within a minute", most)
+				t.Errorf("KOS was called %d times within a minute", most)
 			}
 		})
 	}

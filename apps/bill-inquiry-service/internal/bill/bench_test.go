@@ -14,7 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// bench is what one test works on, on a clock of its own that begins at noon.
+// bench is a service with fake ports, on a fake clock that starts at noon.
 type bench struct {
 	t          *testing.T
 	carrier    *carrier
@@ -29,13 +29,13 @@ type bench struct {
 	use        *bill.Inquiries
 	prefetcher *bill.Prefetcher
 	activity   *activity
-	closed     atomic.Bool // the limit of questions for a line's customer is spent
+	closed     atomic.Bool // the budget of product-inquiry is used up
 }
 
-// capacity is how many fetches of a class may wait.
+// capacity is the capacity of the queue for each class.
 const capacity = 10
 
-// onClock runs a test in which KOS allows so many calls a minute of each endpoint.
+// onClock runs a test with a rate limit of perMinute for each endpoint.
 func onClock(t *testing.T, perMinute int, test func(b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -49,10 +49,10 @@ func onClock(t *testing.T, perMinute int, test func(b *bench)) {
 	})
 }
 
-// plenty is a limit that no test reaches.
+// plenty is a rate limit that no test reaches.
 const plenty = 9_600
 
-// pass lets time go by, on the clock of the test's bubble.
+// pass advances the fake clock.
 func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nothing is awaited
 
 func newBench(ctx context.Context, perMinute int) *bench {
@@ -91,16 +91,16 @@ func newBench(ctx context.Context, perMinute int) *bench {
 // Admit implements bill.Admission.
 func (b *bench) Admit(context.Context, bill.Endpoint) (bool, error) { return !b.closed.Load(), nil }
 
-// number returns a line of the tests and its owner.
+// number returns a line of the tests and its user.
 func number(i int) (msisdn.Number, bill.Caller) {
 	own := msisdn.Number(fmt.Sprintf("0107%07d", i))
 	return own, bill.Caller{UserID: fmt.Sprint("user-", i), CustomerID: holder.ID, Lines: []msisdn.Number{own}}
 }
 
-// spend uses up the calls that could be made at once.
+// spend uses up the burst.
 func (b *bench) spend() { b.queue.Spend(bill.BillInquiry) }
 
-// ask inquires about a line of the tests, this month.
+// ask inquires about this month's bill of a line of the tests.
 func (b *bench) ask(i int, async bool) (bill.Inquiry, error) {
 	own, caller := number(i)
 	return b.use.Inquire(b.t.Context(), caller, bill.Subject{Line: own}, async)
@@ -111,7 +111,7 @@ func (b *bench) inquire(month bill.Month) (bill.Inquiry, error) {
 	return b.use.Inquire(b.t.Context(), caller, bill.Subject{Line: line, Month: month}, false)
 }
 
-// keep has the archive keep bills, and nothing else know them.
+// store puts bills into the archive only.
 func (b *bench) store(bills ...bill.Bill) {
 	b.t.Helper()
 	for _, one := range bills {

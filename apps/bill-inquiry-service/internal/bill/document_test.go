@@ -14,7 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 )
 
-// firstSchema is a final bill as the software before schemas wrote it.
+// firstSchema is a final bill of the first schema, as a release of that time wrote it.
 //
 //go:embed testdata/first_schema.json
 var firstSchema string
@@ -75,7 +75,7 @@ func TestPartsOfTheFirstSchemaThatDoNotAddUpAreFound(t *testing.T) {
 	}
 }
 
-// older is a bill as the software before schemas reads it.
+// older is a bill as a release of the first schema reads it.
 type older struct {
 	Final   bool `json:"final"`
 	Charges struct {
@@ -88,8 +88,8 @@ type older struct {
 	DeviceInstallment int64 `json:"deviceInstallment"`
 }
 
-// What older replicas show during an upgrade is what they always showed: the
-// parts, and in totalAmount the charges without the instalment.
+// TestOlderSoftwareReadsTheCurrentSchema shows that replicas of the first schema show
+// the right amounts during an upgrade.
 func TestOlderSoftwareReadsTheCurrentSchema(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -110,7 +110,7 @@ func TestOlderSoftwareReadsTheCurrentSchema(t *testing.T) {
 	})
 }
 
-// drawn returns any bill that adds up.
+// drawn returns a random bill that adds up.
 func drawn(t *rapid.T) bill.Bill {
 	amount := rapid.Int64Range(0, 1_000_000)
 	month := time.Date(2026, time.Month(rapid.IntRange(1, 12).Draw(t, "month")), 1, 0, 0, 0, 0, time.UTC)
@@ -157,7 +157,7 @@ func TestStoredBillRoundTrips(t *testing.T) {
 	})
 }
 
-// faults are what a bill that adds up must not become.
+// faults change a bill so that it does not add up.
 var faults = map[string]func(b *bill.Bill, by int64){
 	"monthly fee": func(b *bill.Bill, by int64) { b.Charges.Monthly += by },
 	"usage fee":   func(b *bill.Bill, by int64) { b.Charges.Usage += by },

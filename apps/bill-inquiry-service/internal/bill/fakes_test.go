@@ -26,14 +26,14 @@ var (
 	past       = bill.Bill{Line: line, Month: "2026-10", Final: true, Customer: holder, Charges: bill.Charges{Total: 1_089_000}}
 )
 
-// memory is a cache of one level that keeps everything, until clear is called.
+// memory is a cache of one level without expiry.
 type memory struct {
 	mu          sync.Mutex
 	bills       map[bill.Query]bill.Bill
 	refusals    map[bill.Query]error
 	customers   map[bill.Subscription]bill.Customer
 	invalidated []bill.Subscription
-	off         bool // keeps nothing
+	off         bool // stores nothing
 }
 
 func newMemory() *memory {
@@ -52,7 +52,7 @@ func query(s bill.Subscription, month bill.Month) bill.Query {
 	return bill.Query{Subscription: s, Month: month}
 }
 
-// refused reports whether err is a refusal that caches keep.
+// refused reports whether err is a refusal that caches store.
 func refused(err error) bool {
 	return !errors.Is(err, bill.ErrUncacheable) && slices.ContainsFunc(bill.Refusals(), func(r *problem.Error) bool { return errors.Is(err, r) })
 }
@@ -136,8 +136,7 @@ func (*memory) EvictSubscription(bill.Subscription, ...bill.Month) {}
 func (*memory) EvictLine(msisdn.Number, ...bill.Month)             {}
 func (*memory) Listening(bool)                                     {}
 
-// carrier answers with what its fields say, after delay. It never answers about
-// the bad line.
+// carrier returns its fields after delay. It returns errOutage for the bad line.
 type carrier struct {
 	bill        bill.Bill
 	customer    bill.Customer
@@ -177,12 +176,12 @@ func (c *carrier) Customer(context.Context, string, msisdn.Number) (bill.Custome
 	return c.customer, errors.Join(c.err, c.customerErr)
 }
 
-// archive is a map of one line's bills; err fails everything.
+// archive has the bills of one line. If err is set, every method returns it.
 type archive struct {
 	mu    sync.Mutex
 	kept  map[bill.Month]bill.Bill
 	moved []bill.Subscription
-	older []bill.Bill // kept without their customer
+	older []bill.Bill // stored without their customer
 	reads int
 	err   error
 }
@@ -244,7 +243,7 @@ func (a *archive) Invalidate(_ context.Context, _ msisdn.Number, month bill.Mont
 	return a.err
 }
 
-// history remembers what was appended, in order.
+// history has the appended records in order.
 type history struct {
 	mu      sync.Mutex
 	records []bill.Record
@@ -260,7 +259,7 @@ func (h *history) Append(_ context.Context, r bill.Record) {
 func (h *history) Find(_ context.Context, userID, requestID string) (bill.Record, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, r := range slices.Backward(h.records) { // the last word on it
+	for _, r := range slices.Backward(h.records) { // the newest first
 		if r.RequestID == requestID && r.UserID == userID {
 			return r, nil
 		}
@@ -285,7 +284,7 @@ func (h *history) statuses() []bill.Status {
 	return all
 }
 
-// meter notes how inquiries were answered and what came of what waited.
+// meter records the answers of inquiries and the outcomes of prefetches.
 type meter struct {
 	mu       sync.Mutex
 	answers  []bill.Answer
@@ -304,14 +303,14 @@ func (m *meter) Prefetched(reason, outcome string) {
 	m.outcomes = append(m.outcomes, reason+" "+outcome)
 }
 
-// noted returns what was counted.
+// noted returns the recorded answers and outcomes.
 func (m *meter) noted() (answers []bill.Answer, outcomes []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.answers), slices.Clone(m.outcomes)
 }
 
-// activity is that of some lines, and notes what it was asked.
+// activity returns its lines as active, and records the calls.
 type activity struct {
 	lines []msisdn.Number
 	asked int

@@ -31,7 +31,7 @@ func TestInquireRefusesWithoutCallingKOS(t *testing.T) {
 					t.Errorf("got %v, want %v", err, tc.want)
 				}
 				if b.carrier.calls.Load() != 0 || len(b.history.records) != 0 {
-					t.Error("KOS was asked, or a record written")
+					t.Error("KOS was called, or a record written")
 				}
 			})
 		})
@@ -69,12 +69,12 @@ func TestInquireRecordsTheOutcome(t *testing.T) {
 				if diff := cmp.Diff([]bill.Status{bill.Processing, want.Status}, b.history.statuses()); diff != "" {
 					t.Error(diff)
 				}
-				// What is known is answered without the queue.
+				// The cached answer needs no queue.
 				if again, err := b.inquire(""); !errors.Is(err, tc.err) || err == nil && again.Bill.AsOf != got.Bill.AsOf {
 					t.Errorf("once more: %+v, %v", again, err)
 				}
 				if n := len(b.history.records); n != 3 || b.carrier.calls.Load() != 1 {
-					t.Errorf("%d records, KOS was asked %d times", n, b.carrier.calls.Load())
+					t.Errorf("%d records, KOS was called %d times", n, b.carrier.calls.Load())
 				}
 			})
 		})
@@ -94,7 +94,7 @@ func TestFinalBillCostsOneCall(t *testing.T) {
 			b.cache.clear()
 		}
 		if calls := b.carrier.calls.Load(); calls != 1 {
-			t.Errorf("KOS was asked %d times", calls)
+			t.Errorf("KOS was called %d times", calls)
 		}
 	})
 }
@@ -159,11 +159,11 @@ func TestResult(t *testing.T) {
 		wantBill bool
 		wantErr  error
 	}{
-		"done":            {done, caller, 0, bill.Completed, true, nil},
-		"running":         {running, caller, 30 * time.Second, bill.Processing, false, nil},
-		"abandoned":       {running, caller, 2 * time.Hour, bill.Failed, false, nil},
-		"a stranger's":    {done, bill.Caller{UserID: "testuser02", Lines: caller.Lines}, 0, "", false, bill.ErrNoInquiry},
-		"line given away": {done, bill.Caller{UserID: caller.UserID}, 0, "", false, bill.ErrNoInquiry},
+		"done":                 {done, caller, 0, bill.Completed, true, nil},
+		"running":              {running, caller, 30 * time.Second, bill.Processing, false, nil},
+		"abandoned":            {running, caller, 2 * time.Hour, bill.Failed, false, nil},
+		"a stranger's":         {done, bill.Caller{UserID: "testuser02", Lines: caller.Lines}, 0, "", false, bill.ErrNoInquiry},
+		"line of another user": {done, bill.Caller{UserID: caller.UserID}, 0, "", false, bill.ErrNoInquiry},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -224,10 +224,10 @@ func TestMenu(t *testing.T) {
 		want     int
 		stale    bool
 	}{
-		"contract began in September":  {bill.Customer{ID: holder.ID, ContractSince: "2026-09-15"}, nil, nil, 3, false},
-		"KOS is away":                  {bill.Customer{}, errOutage, nil, 6, true},
-		"KOS is away, and was not":     {bill.Customer{}, errOutage, []bill.Bill{kept}, 2, true},
-		"KOS refuses to name the user": {bill.Customer{}, bill.ErrSuspended, nil, 6, true},
+		"contract began in September":       {bill.Customer{ID: holder.ID, ContractSince: "2026-09-15"}, nil, nil, 3, false},
+		"KOS is out":                        {bill.Customer{}, errOutage, nil, 6, true},
+		"KOS is out, with an archived bill": {bill.Customer{}, errOutage, []bill.Bill{kept}, 2, true},
+		"KOS does not name the customer":    {bill.Customer{}, bill.ErrSuspended, nil, 6, true},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -14,10 +14,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// stranger is the customer to whom a line was given.
+// stranger is the new customer of the line.
 var stranger = bill.Customer{ID: "CUST900", Name: "나새로", ContractSince: "2026-11-20"}
 
-// give gives the line to the stranger.
+// give moves the line to the stranger at KOS.
 func (b *bench) give() {
 	b.carrier.mu.Lock()
 	defer b.carrier.mu.Unlock()
@@ -26,7 +26,7 @@ func (b *bench) give() {
 
 func TestMovedLineIsRefusedAndNotStored(t *testing.T) {
 	t.Parallel()
-	tests := map[string]error{ // what KOS says to the question for the bill
+	tests := map[string]error{ // KOS's answer to the bill inquiry
 		"the new customer's bill": nil,
 		"no bill":                 bill.ErrNoBill,
 		"suspended":               bill.ErrSuspended,
@@ -60,14 +60,14 @@ func TestRefusalsAreShownToTheLinesCustomerOnly(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		customer    bill.Customer
-		bill, other error // that KOS says
+		bill, other error // of bill inquiry and product inquiry
 		want        error
 	}{
-		"its customer":         {holder, bill.ErrNoBill, nil, bill.ErrNoBill},
-		"suspended":            {holder, bill.ErrSuspended, nil, bill.ErrSuspended},
-		"unknown line":         {bill.Customer{}, bill.ErrNoBill, bill.ErrUnknownLine, bill.ErrUnknownLine},
-		"nobody's":             {bill.Customer{}, bill.ErrNoBill, nil, bill.ErrUnavailable},
-		"its holder is secret": {bill.Customer{}, bill.ErrSuspended, bill.ErrSuspended, bill.ErrUnavailable},
+		"its customer":           {holder, bill.ErrNoBill, nil, bill.ErrNoBill},
+		"suspended":              {holder, bill.ErrSuspended, nil, bill.ErrSuspended},
+		"unknown line":           {bill.Customer{}, bill.ErrNoBill, bill.ErrUnknownLine, bill.ErrUnknownLine},
+		"no customer named":      {bill.Customer{}, bill.ErrNoBill, nil, bill.ErrUnavailable},
+		"customer not available": {bill.Customer{}, bill.ErrSuspended, bill.ErrSuspended, bill.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,8 +102,8 @@ func TestTheFormerCustomerKeepsTheFinalBills(t *testing.T) {
 		old.AsOf = noon.Add(-time.Hour)
 		b.store(old, past)
 		b.give()
-		inquire := func(who bill.Caller, month bill.Month) error {
-			_, err := b.use.Inquire(t.Context(), who, bill.Subject{Line: line, Month: month}, false)
+		inquire := func(of bill.Caller, month bill.Month) error {
+			_, err := b.use.Inquire(t.Context(), of, bill.Subject{Line: line, Month: month}, false)
 			return err
 		}
 		if err := inquire(caller, "2026-11"); !errors.Is(err, bill.ErrLineMoved) {
@@ -115,7 +115,7 @@ func TestTheFormerCustomerKeepsTheFinalBills(t *testing.T) {
 		b.carrier.set(errOutage)
 		b.cache.clear()
 		if err := inquire(caller, "2026-11"); !errors.Is(err, bill.ErrUnavailable) {
-			t.Errorf("this month, while KOS is away: %v", err)
+			t.Errorf("this month, while KOS is out: %v", err)
 		}
 		successor := bill.Caller{UserID: "newuser", CustomerID: stranger.ID, Lines: []msisdn.Number{line}}
 		if err := inquire(successor, "2026-10"); !errors.Is(err, bill.ErrUnavailable) {
@@ -124,8 +124,8 @@ func TestTheFormerCustomerKeepsTheFinalBills(t *testing.T) {
 	})
 }
 
-// TestConcurrentInquiriesOfTwoCustomers has the line move while both customers wait
-// for KOS.
+// TestConcurrentInquiriesOfTwoCustomers moves the line while the inquiries of both
+// customers are queued.
 func TestConcurrentInquiriesOfTwoCustomers(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
@@ -134,17 +134,17 @@ func TestConcurrentInquiriesOfTwoCustomers(t *testing.T) {
 		b.give()
 		successor := bill.Caller{UserID: "newuser", CustomerID: stranger.ID, Lines: []msisdn.Number{line}}
 		var clients sync.WaitGroup
-		for who, want := range map[*bill.Caller]error{&caller: bill.ErrLineMoved, &successor: nil} {
+		for one, want := range map[*bill.Caller]error{&caller: bill.ErrLineMoved, &successor: nil} {
 			clients.Go(func() {
-				got, err := b.use.Inquire(t.Context(), *who, bill.Subject{Line: line}, false)
-				if !errors.Is(err, want) || err == nil && got.Bill.Customer.ID != who.CustomerID {
-					t.Errorf("%s: %+v, %v", who.UserID, got, err)
+				got, err := b.use.Inquire(t.Context(), *one, bill.Subject{Line: line}, false)
+				if !errors.Is(err, want) || err == nil && got.Bill.Customer.ID != one.CustomerID {
+					t.Errorf("%s: %+v, %v", one.UserID, got, err)
 				}
 			})
 		}
 		clients.Wait()
 		if calls := b.carrier.calls.Load(); calls > 2 {
-			t.Errorf("KOS was asked %d times", calls)
+			t.Errorf("KOS was called %d times", calls)
 		}
 	})
 }
@@ -185,8 +185,8 @@ func TestRecordsOfOlderReplicasEndWithoutAnAmount(t *testing.T) {
 	})
 }
 
-// TestPrefetchOfAMovedLineStoresNothing has a bill fetched ahead whose line
-// was given away meanwhile.
+// TestPrefetchOfAMovedLineStoresNothing prefetches a bill of a line that was moved
+// meanwhile.
 func TestPrefetchOfAMovedLineStoresNothing(t *testing.T) {
 	t.Parallel()
 	onClock(t, plenty, func(b *bench) {

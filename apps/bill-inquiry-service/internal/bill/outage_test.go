@@ -17,7 +17,7 @@ func TestStaleCopyIsReturnedWithinTheSoftTimeout(t *testing.T) {
 	for name, trouble := range map[string]func(b *bench){
 		"KOS is slow":        func(b *bench) { b.carrier.delay = 5 * time.Second },
 		"the limit is spent": func(b *bench) { b.spend() },
-		"KOS is away":        func(b *bench) { b.carrier.set(errOutage) },
+		"KOS is out":         func(b *bench) { b.carrier.set(errOutage) },
 		"an outage is known": func(b *bench) { b.queue.SetOutage(bill.BillInquiry, 3*time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestStaleCopyIsReturnedWithinTheSoftTimeout(t *testing.T) {
 				}
 				pass(time.Minute)
 				if asked := b.carrier.calls.Load(); asked == 0 && name != "an outage is known" {
-					t.Error("the fetch did not go on")
+					t.Error("the fetch was not dispatched")
 				}
 			})
 		})
@@ -60,7 +60,7 @@ func TestKnownOutageIsAnsweredAtOnce(t *testing.T) {
 			}
 		}
 		if asked := b.carrier.calls.Load(); asked != 1 {
-			t.Errorf("KOS was asked for %d times", asked)
+			t.Errorf("KOS was called %d times", asked)
 		}
 	})
 }
@@ -82,7 +82,7 @@ func TestUnansweredLineDelaysNoOther(t *testing.T) {
 		}
 		pass(15 * time.Second)
 		if waiting := b.queue.Len(); waiting != 1 {
-			t.Errorf("%d questions still wait", waiting)
+			t.Errorf("%d fetches are still queued", waiting)
 		}
 		pass(15 * time.Minute)
 		got, err := b.use.Result(t.Context(), badOwner, "request-1")
@@ -105,7 +105,7 @@ func TestQueuedInquiriesOutliveAnOutage(t *testing.T) {
 		b.carrier.set(errBreaker)
 		pass(5 * time.Minute)
 		if b.queue.Len() != 3 || b.carrier.calls.Load() > 3*101 {
-			t.Errorf("%d wait, KOS was asked for %d times", b.queue.Len(), b.carrier.calls.Load())
+			t.Errorf("%d wait, KOS was called %d times", b.queue.Len(), b.carrier.calls.Load())
 		}
 		b.carrier.set(nil)
 		pass(10 * time.Second)
@@ -139,8 +139,8 @@ func TestThrottledInquiryWaitsForTheBudget(t *testing.T) {
 	})
 }
 
-// While KOS is slow, a line that is asked about often costs one queued refresh and few
-// reads of the stores.
+// TestStaleCopyIsServedFromMemory shows that, while KOS is slow, repeated inquiries for
+// one bill cost one queued refresh and few reads of the stores.
 func TestStaleCopyIsServedFromMemory(t *testing.T) {
 	t.Parallel()
 	onClock(t, 60, func(b *bench) {
@@ -161,7 +161,7 @@ func TestStaleCopyIsServedFromMemory(t *testing.T) {
 		}
 		pass(5 * time.Second)
 		if got, err := b.inquire(""); err != nil || got.Bill.Stale || b.carrier.calls.Load() != 1 {
-			t.Errorf("then: %+v, %v, KOS was asked %d times", got.Bill, err, b.carrier.calls.Load())
+			t.Errorf("then: %+v, %v, KOS was called %d times", got.Bill, err, b.carrier.calls.Load())
 		}
 	})
 }

@@ -7,21 +7,21 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 )
 
-// TestOutdatedFinalBillIsConfirmedOnce has the archive hold a final bill of the
-// first schema, of last month.
+// TestOutdatedFinalBillIsConfirmedOnce inquires about a final bill that the archive has
+// in the first schema.
 func TestOutdatedFinalBillIsConfirmedOnce(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		trouble func(b *bench)
-		fresh   bool // KOS's new answer is given, and kept for good
+		fresh   bool // the new answer of KOS is returned and archived
 		stale   bool
-		asked   int32 // of three inquiries
+		asked   int32 // calls of KOS for three inquiries
 	}{
 		"KOS answers":        {func(*bench) {}, true, false, 1},
-		"KOS is away":        {func(b *bench) { b.carrier.set(errOutage) }, false, true, 1},
+		"KOS is out":         {func(b *bench) { b.carrier.set(errOutage) }, false, true, 1},
 		"the limit is spent": {func(b *bench) { b.spend() }, false, true, 0},
 		"KOS has no bill":    {func(b *bench) { b.carrier.billErr = bill.ErrNoBill }, false, false, 1},
-		"line is suspended":  {func(b *bench) { b.carrier.set(bill.ErrSuspended) }, false, true, 1}, // whose it is, KOS does not say then
+		"line is suspended":  {func(b *bench) { b.carrier.set(bill.ErrSuspended) }, false, true, 1}, // KOS does not name the customer then
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestOutdatedFinalBillIsConfirmedOnce(t *testing.T) {
 					}
 				}
 				if asked := b.carrier.calls.Load(); asked != tc.asked {
-					t.Errorf("KOS was asked %d times", asked)
+					t.Errorf("KOS was called %d times", asked)
 				}
 				if kept, err := b.archive.Find(t.Context(), bill.Subscription{Customer: holder.ID, Line: line}, old.Month); err != nil || kept.Definitive() != tc.fresh {
 					t.Errorf("kept %+v, %v", kept, err)

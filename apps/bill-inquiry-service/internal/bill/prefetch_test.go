@@ -12,8 +12,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// knowLastMonth has the archive keep the line's last month.
-func (b *bench) knowLastMonth() { b.store(past) }
+// archiveLastMonth puts the line's bill of last month into the archive.
+func (b *bench) archiveLastMonth() { b.store(past) }
 
 func TestLoginPrefetches(t *testing.T) {
 	t.Parallel()
@@ -23,7 +23,7 @@ func TestLoginPrefetches(t *testing.T) {
 			func(context.Context) (bill.Customer, error) { return holder, nil }); err != nil {
 			t.Fatal(err)
 		}
-		b.knowLastMonth()
+		b.archiveLastMonth()
 		for range 2 {
 			if err := b.prefetcher.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
 				t.Fatal(err)
@@ -45,7 +45,7 @@ func TestBackgroundWorkYieldsToInteractive(t *testing.T) {
 	t.Parallel()
 	onClock(t, 256, func(b *bench) { // 8 at once, one in 242 ms
 		t := b.t
-		b.knowLastMonth()
+		b.archiveLastMonth()
 		b.spend()
 		if err := b.prefetcher.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
 			t.Fatal(err)
@@ -57,11 +57,11 @@ func TestBackgroundWorkYieldsToInteractive(t *testing.T) {
 		}
 		pass(2 * time.Second)
 		if calls, waiting := b.carrier.calls.Load(), b.queue.Len(); calls != 5 || waiting != 1 {
-			t.Errorf("KOS was asked %d times, %d wait", calls, waiting)
+			t.Errorf("KOS was called %d times, %d wait", calls, waiting)
 		}
-		pass(600 * time.Millisecond) // until half of the burst is there again
+		pass(600 * time.Millisecond) // until half of the burst is available again
 		if calls := b.carrier.calls.Load(); calls != 6 {
-			t.Errorf("KOS was asked %d times", calls)
+			t.Errorf("KOS was called %d times", calls)
 		}
 	})
 }

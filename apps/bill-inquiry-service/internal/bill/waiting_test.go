@@ -61,7 +61,7 @@ func TestRetryAfterIsTheEstimate(t *testing.T) {
 			_, err := b.ask(i, false)
 			after := problem.From(err).RetryAfter
 			if !errors.Is(err, bill.ErrInProgress) || after <= last {
-				t.Errorf("inquiry %d: %v, come back after %s", i, err, after)
+				t.Errorf("inquiry %d: %v, retry after %s", i, err, after)
 			}
 			last = after
 		}
@@ -72,7 +72,8 @@ func TestRetryAfterIsTheEstimate(t *testing.T) {
 	})
 }
 
-// TestPreferWaitBoundsTheWait sends RFC 7240's wait, alone and with respond-async.
+// TestPreferWaitBoundsTheWait uses the preference wait of RFC 7240, alone and with
+// respond-async.
 func TestPreferWaitBoundsTheWait(t *testing.T) {
 	t.Parallel()
 	onClock(t, 4, func(b *bench) { // one at a time, one in 20 s
@@ -115,7 +116,7 @@ func TestFullQueueRefusesInquiries(t *testing.T) {
 			t.Errorf("got %v after %s", err, time.Since(start))
 		}
 		if _, err := b.ask(3, true); err != nil {
-			t.Errorf("who asks what is waited for: %v", err)
+			t.Errorf("an inquiry that joins a queued fetch: %v", err)
 		}
 	})
 }
@@ -134,7 +135,7 @@ func TestAsynchronousInquiryShowsProgress(t *testing.T) {
 			place = got.Standing
 		}
 		if place.Ahead != 4 || place.Estimate < 20*time.Second || place.Estimate > 30*time.Second {
-			t.Errorf("the last has place %+v", place)
+			t.Errorf("the last stands at %+v", place)
 		}
 		_, owner := number(4)
 		last := 0

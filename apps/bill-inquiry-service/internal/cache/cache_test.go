@@ -24,7 +24,7 @@ const line = "01012345678"
 
 var own = bill.Subscription{Customer: "CUST001", Line: line}
 
-// store is a shared store in memory; an ETag is the value itself.
+// store is an in-memory L2. The ETag is the value itself.
 type store struct {
 	mu     sync.Mutex
 	values map[string][]byte
@@ -50,8 +50,7 @@ func (s *store) SetIf(_ context.Context, key string, value []byte, etag string, 
 	return nil
 }
 
-// verbatim is what the shared level holds in place of a bill: the text that
-// software wrote.
+// verbatim is a value of L2 with an unparsed bill.
 type verbatim struct {
 	Value json.RawMessage `json:"value"`
 }
@@ -65,9 +64,9 @@ func (w world) replica() *cache.Cache {
 	return cache.New(w.l2, w.keyring, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }
 
-// hold has the shared level hold text as the bill of the line and month, under
-// the key that software of the first schema used.
-func (w world) hold(t *testing.T, text []byte, month bill.Month) {
+// put puts text into L2 as the bill of the line and month, under the key that releases
+// of the first schema used.
+func (w world) put(t *testing.T, text []byte, month bill.Month) {
 	t.Helper()
 	older := shared.New[verbatim](shared.Options{Kind: "bill", TTL: time.Hour, LoadTimeout: time.Second, Sealer: w.keyring},
 		w.l2, slog.New(slog.DiscardHandler), shared.NewMetrics(prometheus.NewRegistry()))
@@ -86,9 +85,9 @@ func TestSharedBillOfTheFirstSchemaIsNotShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.hold(t, text, "2026-10")
+	w.put(t, text, "2026-10")
 	if w.replica().Has(t.Context(), own, "2026-10") {
-		t.Error("it is said to be known")
+		t.Error("the cache has it")
 	}
 	fresh := bill.Bill{Line: line, Month: "2026-10", ProductName: "KOS's"}
 	asked := 0
@@ -106,12 +105,10 @@ func TestSharedBillOfTheFirstSchemaIsNotShown(t *testing.T) {
 	}
 }
 
-// A bill is the same from the source, from the process, and from what replicas
-// share.
 func TestBillIsTheSameOnEveryLevel(t *testing.T) {
 	t.Parallel()
 	w := world{&store{values: map[string][]byte{}}, sealtest.Keyring(t)}
-	told := bill.Bill{
+	want := bill.Bill{
 		Line: line, Month: "2026-10", Final: true, AsOf: time.Date(2026, 11, 1, 3, 0, 0, 0, time.UTC), DeviceInstallment: 33_000,
 		Charges: bill.Charges{
 			Monthly: 89_000, Usage: 1_000, Discount: 22_250, Total: 67_750,
@@ -125,8 +122,8 @@ func TestBillIsTheSameOnEveryLevel(t *testing.T) {
 	first, second := w.replica(), w.replica()
 	for level, replica := range map[string]*cache.Cache{"source": first, "shared": second} {
 		for _, again := range []string{"", ", again"} {
-			got, err := replica.Bill(t.Context(), own, "2026-10", func(context.Context) (bill.Bill, error) { return told, nil })
-			if diff := cmp.Diff(told, got); err != nil || diff != "" {
+			got, err := replica.Bill(t.Context(), own, "2026-10", func(context.Context) (bill.Bill, error) { return want, nil })
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Errorf("%s%s: %v, %s", level, again, err, diff)
 			}
 		}

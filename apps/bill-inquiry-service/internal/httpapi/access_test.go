@@ -20,14 +20,14 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// TestEveryRouteHasARule keeps a route from being forgotten: what is not in the
-// document, or says not who may call it, no suite attacks.
+// TestEveryRouteHasARule fails for a route that is not in the document or has no access
+// rule there: the access tests derive their cases from the document.
 func TestEveryRouteHasARule(t *testing.T) {
 	t.Parallel()
 	access.Parity(t, api.OpenAPI, routes(t, &inquiries{}, sidecar.Config{}))
 }
 
-// TestEventsNeedTheTokenOfTheSidecar sends what a sidecar would, without its token.
+// TestEventsNeedTheTokenOfTheSidecar sends events as a sidecar does, without and with its token.
 func TestEventsNeedTheTokenOfTheSidecar(t *testing.T) {
 	t.Parallel()
 	for path, event := range map[string]string{
@@ -46,9 +46,9 @@ func TestEventsNeedTheTokenOfTheSidecar(t *testing.T) {
 			r.Header.Set("dapr-api-token", tc.token)
 			answer := httptest.NewRecorder()
 			router.ServeHTTP(answer, r)
-			told := use.line != "" || use.lines != nil
-			if answer.Code != tc.status || told != (tc.status == http.StatusOK) {
-				t.Errorf("%s with token %q: status %d, taken: %t", path, tc.token, answer.Code, told)
+			delivered := use.line != "" || use.lines != nil
+			if answer.Code != tc.status || delivered != (tc.status == http.StatusOK) {
+				t.Errorf("%s with token %q: status %d, taken: %t", path, tc.token, answer.Code, delivered)
 			}
 		}
 	}

@@ -28,7 +28,7 @@ import (
 
 const requestID = "0199f5d4-7b3a-7c6e-8a55-0a1b2c3d4e5f"
 
-// inquiries notes what it was asked and answers with what its fields say.
+// inquiries records its arguments and returns its fields.
 type inquiries struct {
 	line   msisdn.Number
 	month  bill.Month
@@ -38,7 +38,7 @@ type inquiries struct {
 	err    error
 	async  bool
 	wait   *time.Duration
-	lines  []msisdn.Number // of who has logged in
+	lines  []msisdn.Number // of a login
 }
 
 func (i *inquiries) Menu(context.Context, bill.Caller) (bill.Menu, error) {
@@ -92,7 +92,7 @@ type client struct {
 	http  *http.Client
 	token string
 
-	prefer string      // sent along
+	prefer string      // header of requests
 	header http.Header // of the last answer
 }
 
@@ -159,7 +159,7 @@ func code(answer map[string]any) any {
 	return failure["code"]
 }
 
-// traced gives requests a trace, as the server around the routes does.
+// traced adds a trace to requests, as the server around the routes does.
 func traced(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")

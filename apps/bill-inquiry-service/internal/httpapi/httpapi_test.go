@@ -130,9 +130,9 @@ func TestAsynchronousInquiryIsAcceptedWithALocation(t *testing.T) {
 	}
 	use.answer.Standing.Claimed = true
 	if _, answer := c.do("GET", "/api/v1/bills/inquiry/"+requestID, ""); answer["data"].(map[string]any)["queuePosition"] != 0.0 {
-		t.Errorf("being asked: %v", answer)
+		t.Errorf("while KOS is called: %v", answer)
 	}
-	use.answer = answered() // known after all
+	use.answer = answered() // from a cache
 	if status, _ := c.do("POST", "/api/v1/bills/inquiry", `{"lineNumber":"01012345678"}`); status != http.StatusOK {
 		t.Errorf("status %d", status)
 	}
@@ -150,7 +150,7 @@ func TestPreferWaitIsPassedOn(t *testing.T) {
 		{"", none, nil, ""},
 		{"wait=2", 2 * time.Second, nil, "wait=2"},
 		{"respond-async, wait=0", 0, nil, "wait=0"},
-		{"wait=3600", time.Hour, nil, ""}, // nobody waits so long
+		{"wait=3600", time.Hour, nil, ""}, // above the longest wait
 		{"wait=-1", none, nil, ""},
 		{"wait=2", 2 * time.Second, bill.ErrNoBill, ""},
 	} {
@@ -241,7 +241,7 @@ func TestProductChanged(t *testing.T) {
 			use := &inquiries{err: tc.err}
 			_, answer := setup(t, use).do("POST", "/events/product-changed", tc.event)
 			if answer["status"] != tc.want || (tc.want != "DROP") != (use.line == "01012345678") {
-				t.Errorf("got %v, told %s", answer, use.line)
+				t.Errorf("got %v, line %s", answer, use.line)
 			}
 		})
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// TestOperatorsAreNoCustomers: whatever the role, nothing here is theirs.
+// TestOperatorsAreNoCustomers checks that no role of an operator gives access.
 func TestOperatorsAreNoCustomers(t *testing.T) {
 	t.Parallel()
 	entra, issuer, use := authtest.NewEntra(t, time.Now), authtest.NewIssuer(t, time.Now), &inquiries{}

@@ -19,7 +19,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// personal is what neither a log nor an error tells.
+// personal are texts that neither a log nor an error may contain.
 var personal = []string{line.Digits(), line.Masked(), "김철수", "CUST001", "5G 프리미엄", "01087654321"}
 
 var (
@@ -56,7 +56,7 @@ var billEndpoint = hostile.Endpoint{
 	},
 }
 
-// parts returns n discounts that add up to what the answer says.
+// parts returns n discounts that add up to the sum in the answer.
 func parts(n int) string {
 	text := `[{"name":"할인","amount":22250}`
 	for range n - 1 {
@@ -65,7 +65,7 @@ func parts(n int) string {
 	return text + "]"
 }
 
-// partsOfAMonth returns the answer's period and n more for its last day.
+// partsOfAMonth returns the period of the answer and n more for the last day.
 func partsOfAMonth(n int) string {
 	text := `[{"name":"5G","from":"20261001","to":"20261031","amount":89000}`
 	for range n {
@@ -85,7 +85,7 @@ var lineEndpoint = hostile.Endpoint{
 	},
 }
 
-// store is the level of the caches that replicas share.
+// store is an L2 that is always empty and counts writes.
 type store struct{ written atomic.Int32 }
 
 func (*store) Get(context.Context, string) (value []byte, etag string, err error) {
@@ -97,7 +97,7 @@ func (s *store) SetIf(context.Context, string, []byte, string, time.Duration) er
 	return nil
 }
 
-// archive has one bill or none.
+// archive has one bill or none, and counts writes.
 type archive struct {
 	bill.Archive
 
@@ -122,7 +122,7 @@ type open struct{}
 
 func (open) Admit(context.Context, bill.Endpoint) (bool, error) { return true, nil }
 
-// world is all that is between a queued fetch and KOS, and what reads what it keeps.
+// world is a fetcher with its client of KOS, and a reader of what it stores.
 type world struct {
 	*bill.Fetcher
 	reader *bill.Reader
@@ -146,19 +146,19 @@ func newWorld(t testing.TB, says hostile.Answer, has *bill.Bill) *world {
 	return w
 }
 
-// wantNothingKept wants that the caches and the archive have nothing.
-func (w *world) wantNothingKept(t *testing.T, month bill.Month) {
+// wantNothingStored fails the test if the caches or the archive have a value.
+func (w *world) wantNothingStored(t *testing.T, month bill.Month) {
 	t.Helper()
 	if w.cache.Has(t.Context(), own, month) || w.store.written.Load() != 0 || w.archive.kept.Load() != 0 {
-		t.Errorf("kept: in L1 %t, in L2 %d, in the archive %d", w.cache.Has(t.Context(), own, month), w.store.written.Load(), w.archive.kept.Load())
+		t.Errorf("stored: in L1 %t, in L2 %d, in the archive %d", w.cache.Has(t.Context(), own, month), w.store.written.Load(), w.archive.kept.Load())
 	}
 }
 
 func wantUnavailable(t *testing.T, err error) {
 	t.Helper()
-	told := problem.From(err)
-	if told.Kind != problem.Unavailable || told.Code != "KOS_UNAVAILABLE" || told.RetryAfter == 0 || !errors.Is(err, bill.ErrUnavailable) {
-		t.Errorf("the client is told %v", told)
+	shown := problem.From(err)
+	if shown.Kind != problem.Unavailable || shown.Code != "KOS_UNAVAILABLE" || shown.RetryAfter == 0 || !errors.Is(err, bill.ErrUnavailable) {
+		t.Errorf("the client gets %v", shown)
 	}
 }
 
@@ -180,7 +180,7 @@ func TestWrongAnswersAreFaults(t *testing.T) {
 				err := w.Fetch(t.Context(), fetch(month)).Err
 				wantUnavailable(t, err)
 				w.kos.WantFault(t, endpoint, err, personal...)
-				w.wantNothingKept(t, month)
+				w.wantNothingStored(t, month)
 			})
 		}
 	}
@@ -198,13 +198,13 @@ func TestStaleBillIsServedInPlaceOfAFaultyOne(t *testing.T) {
 				t.Errorf("stale %t, %v", got.Bill.Stale, err)
 			}
 			w.kos.WantFault(t, billEndpoint, nil, personal...)
-			w.wantNothingKept(t, month)
+			w.wantNothingStored(t, month)
 		})
 	}
 }
 
-// The same world keeps what is right: else it would prove nothing.
-func TestRightAnswersAreKept(t *testing.T) {
+// TestCorrectAnswersAreStored shows that the other tests of the world prove something.
+func TestCorrectAnswersAreStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, billEndpoint.Good(), nil)
 	err := w.Fetch(t.Context(), fetch(month)).Err
@@ -217,7 +217,6 @@ func TestRightAnswersAreKept(t *testing.T) {
 	}
 }
 
-// A suspended line's refusal is one whatever data comes with it.
 func TestRefusalNeedsNoData(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{"null", "{}", `"x"`, "[]", answer} {

@@ -22,7 +22,7 @@ const line = msisdn.Number("01012345678")
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, bill.Seoul)
 
-// poster answers with what it holds and notes what it was sent.
+// poster returns its answer and records the request.
 type poster struct {
 	answer kosclient.Answer
 	err    error
@@ -44,7 +44,7 @@ type exchanges []exchange.Exchange
 
 func (e *exchanges) Append(_ context.Context, one exchange.Exchange) { *e = append(*e, one) }
 
-// limit notes for how long KOS wants not to be called.
+// limit records the pause that a 429 asks for.
 type limit struct{ pause time.Duration }
 
 func (l *limit) Throttled(_ context.Context, retryAfter time.Duration) error {
@@ -92,8 +92,8 @@ func TestOpenBreakerIsReportedAsNotCalled(t *testing.T) {
 	}
 }
 
-// answer is what KOS sends; the component tests check this shape against
-// kos-mock-service itself.
+// answer is an answer of KOS. The component tests check its shape against
+// kos-mock-service.
 const answer = `{"lineNumber":"01012345678","billingMonth":"202610","final":true,
 	"product":{"productCode":"5G-PREMIUM-001","productName":"5G 프리미엄","monthlyFee":89000},
 	"customer":{"customerId":"CUST001","customerName":"김철수","operatorCode":"KT","lineStatus":"ACTIVE","contractDate":"2025-03-02"},
@@ -105,7 +105,7 @@ const answer = `{"lineNumber":"01012345678","billingMonth":"202610","final":true
 
 func TestBill(t *testing.T) {
 	t.Parallel()
-	carrier, sent, told := setup(kosclient.Answer{Success: true, ResultCode: kosclient.OK, Data: jsontext.Value(answer)}, nil)
+	carrier, sent, recorded := setup(kosclient.Answer{Success: true, ResultCode: kosclient.OK, Data: jsontext.Value(answer)}, nil)
 	got, err := carrier.Bill(t.Context(), "request", line, "2026-10")
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestBill(t *testing.T) {
 		t.Errorf("sent %s to %s", sent.sent, sent.path)
 	}
 	record := exchange.Exchange{ID: "exchange", RequestID: "request", Endpoint: "bill-inquiry", Line: line, ResultCode: "0000", Outcome: "ANSWERED", At: noon}
-	if diff := cmp.Diff(exchanges{record}, *told); diff != "" {
+	if diff := cmp.Diff(exchanges{record}, *recorded); diff != "" {
 		t.Errorf("exchange: %s", diff)
 	}
 }
@@ -143,7 +143,7 @@ func TestCustomer(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	t.Parallel()
-	said := func(code kosclient.ResultCode, data string) kosclient.Answer {
+	answerOf := func(code kosclient.ResultCode, data string) kosclient.Answer {
 		return kosclient.Answer{ResultCode: code, Data: jsontext.Value(data)}
 	}
 	tests := map[string]struct {
@@ -152,25 +152,25 @@ func TestFailures(t *testing.T) {
 		want    error
 		outcome string
 	}{
-		"unknown line":   {said("1001", "null"), nil, bill.ErrUnknownLine, "ANSWERED"},
-		"not active":     {said("1002", "null"), nil, bill.ErrSuspended, "ANSWERED"},
-		"no bill":        {said("1003", "null"), nil, bill.ErrNoBill, "ANSWERED"},
-		"unknown code":   {said("1999", "null"), nil, bill.ErrUnavailable, "ANSWERED"},
-		"garbage":        {said("0000", `"x"`), nil, bill.ErrUnavailable, "ANSWERED"},
-		"another's bill": {said("0000", `{"lineNumber":"01087654321","billingMonth":"202610"}`), nil, bill.ErrUnavailable, "ANSWERED"},
-		"away":           {kosclient.Answer{}, kosclient.ErrUnavailable, bill.ErrUnavailable, "UNAVAILABLE"},
-		"busy":           {kosclient.Answer{}, kosclient.ErrBusy, bill.ErrThrottled, "BUSY"},
-		"busy, told so":  {kosclient.Answer{}, kosclient.ErrBusy, kosclient.ErrBusy, "BUSY"},
+		"unknown line":       {answerOf("1001", "null"), nil, bill.ErrUnknownLine, "ANSWERED"},
+		"not active":         {answerOf("1002", "null"), nil, bill.ErrSuspended, "ANSWERED"},
+		"no bill":            {answerOf("1003", "null"), nil, bill.ErrNoBill, "ANSWERED"},
+		"unknown code":       {answerOf("1999", "null"), nil, bill.ErrUnavailable, "ANSWERED"},
+		"garbage":            {answerOf("0000", `"x"`), nil, bill.ErrUnavailable, "ANSWERED"},
+		"another's bill":     {answerOf("0000", `{"lineNumber":"01087654321","billingMonth":"202610"}`), nil, bill.ErrUnavailable, "ANSWERED"},
+		"away":               {kosclient.Answer{}, kosclient.ErrUnavailable, bill.ErrUnavailable, "UNAVAILABLE"},
+		"busy":               {kosclient.Answer{}, kosclient.ErrBusy, bill.ErrThrottled, "BUSY"},
+		"busy, as the cause": {kosclient.Answer{}, kosclient.ErrBusy, kosclient.ErrBusy, "BUSY"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			carrier, _, told := setup(tc.answer, tc.err)
+			carrier, _, recorded := setup(tc.answer, tc.err)
 			if _, err := carrier.Bill(t.Context(), "request", line, "2026-10"); !errors.Is(err, tc.want) {
 				t.Errorf("got %v, want %v", err, tc.want)
 			}
-			if len(*told) != 1 || (*told)[0].Outcome != tc.outcome {
-				t.Errorf("told %+v", *told)
+			if len(*recorded) != 1 || (*recorded)[0].Outcome != tc.outcome {
+				t.Errorf("recorded %+v", *recorded)
 			}
 		})
 	}

@@ -24,7 +24,7 @@ func TestArchiveKeepsTheNewestAndNeverReplacesAFinalBill(t *testing.T) {
 		t.Fatalf("empty archive: %v", err)
 	}
 	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	tellings := []struct {
+	copies := []struct {
 		total int64
 		final bool
 		asOf  time.Time
@@ -32,18 +32,18 @@ func TestArchiveKeepsTheNewestAndNeverReplacesAFinalBill(t *testing.T) {
 	}{
 		{100, false, at, 100},
 		{200, false, at.Add(time.Hour), 200},
-		{150, false, at.Add(time.Minute), 200}, // late: told before what is kept
+		{150, false, at.Add(time.Minute), 200}, // late: older than the archived one
 		{300, true, at.Add(2 * time.Hour), 300},
 		{400, true, at.Add(3 * time.Hour), 300}, // final means final
 	}
-	for _, told := range tellings {
-		b := bill.Bill{Line: line, Customer: holder, Month: "2026-10", Final: told.final, AsOf: told.asOf, Charges: bill.Charges{Total: told.total}}
+	for _, stored := range copies {
+		b := bill.Bill{Line: line, Customer: holder, Month: "2026-10", Final: stored.final, AsOf: stored.asOf, Charges: bill.Charges{Total: stored.total}}
 		if err := archive.Store(ctx, b); err != nil {
 			t.Fatal(err)
 		}
 		got, err := archive.Find(ctx, own, "2026-10")
-		if err != nil || got.Charges.Total != told.want {
-			t.Errorf("after %+v: %d, %v", told, got.Charges.Total, err)
+		if err != nil || got.Charges.Total != stored.want {
+			t.Errorf("after %+v: %d, %v", stored, got.Charges.Total, err)
 		}
 	}
 }
@@ -67,7 +67,7 @@ func TestInvalidatedBillStaysInvalidated(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	open.AsOf = at.Add(-time.Second) // asked for before the line changed
+	open.AsOf = at.Add(-time.Second) // of before the plan change
 	store(open)
 	if _, err := archive.Find(ctx, own, "2026-11"); !errors.Is(err, bill.ErrNotArchived) {
 		t.Errorf("the old plan's bill: %v", err)

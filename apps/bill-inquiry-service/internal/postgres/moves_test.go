@@ -18,10 +18,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// others is the line of own, as the customer holds it to whom it was given.
+// others is the line of own with its new customer.
 var others = bill.Subscription{Customer: "CUST002", Line: line}
 
-// keep archives a bill, which is final if it is of October.
+// store archives a bill, which is final if it is of October.
 func store(t *testing.T, archive *postgres.Archive, s bill.Subscription, month bill.Month, asOf time.Time) {
 	t.Helper()
 	err := archive.Store(t.Context(), bill.Bill{
@@ -32,7 +32,7 @@ func store(t *testing.T, archive *postgres.Archive, s bill.Subscription, month b
 	}
 }
 
-// found returns whose bill of a month the archive has.
+// found returns the customer of the archived bill, or "".
 func found(t *testing.T, archive *postgres.Archive, s bill.Subscription, month bill.Month) string {
 	t.Helper()
 	got, err := archive.Find(t.Context(), s, month)
@@ -79,7 +79,7 @@ func TestMovedLineKeepsFinalBillsOnly(t *testing.T) {
 	move(at.Add(time.Second), true)
 	move(at.Add(time.Minute), false)
 	if got := found(t, archive, own, "2026-11"); got != "" {
-		t.Error("a bill that cannot be known any more is found")
+		t.Error("the open bill of a moved line is found")
 	}
 	if found(t, archive, own, "2026-10") == "" || found(t, archive, others, "2026-11") == "" {
 		t.Error("a final bill, or one of the new customer, is not found")
@@ -91,8 +91,7 @@ func TestMovedLineKeepsFinalBillsOnly(t *testing.T) {
 	move(at.Add(2*time.Hour), true)
 }
 
-// olderReplica writes what the release before this one writes: rows that do not
-// name the customer.
+// olderReplica writes rows as older releases do, without the customer.
 type olderReplica struct {
 	t       *testing.T
 	pool    *pgxpool.Pool
@@ -114,7 +113,7 @@ func (o olderReplica) store(b bill.Bill) {
 		b.Line.Digits(), string(b.Month), b.Final, b.AsOf, sealed)
 }
 
-// enter is an inquiry that waits.
+// enter queues an inquiry.
 func (o olderReplica) enter(requestID string, at time.Time) {
 	o.t.Helper()
 	exec(o.t, o.pool, `
@@ -153,14 +152,14 @@ func TestUnattributedBillsAreShownToTheirCustomerOnly(t *testing.T) {
 	if found(t, archive, own, "2026-11") != "" || found(t, archive, own, "2026-10") == "" {
 		t.Error("of a moved line the open bill is found, or the final one is not")
 	}
-	// A replica of the release before has the new customer's bill meanwhile.
+	// An older replica stores the new customer's bill.
 	newer := open
 	newer.Customer.ID, newer.AsOf = others.Customer, at.Add(time.Minute)
 	older.store(newer)
 	if found(t, archive, own, "2026-11") != "" || found(t, archive, others, "2026-11") != others.Customer {
 		t.Error("the new customer's bill is not the new customer's alone")
 	}
-	// What was read once is attributed for good.
+	// Find has attributed the final bill.
 	exec(t, pool, `DELETE FROM bill_archive`)
 	if got := found(t, archive, own, "2026-10"); got != own.Customer {
 		t.Error("a final bill was not attributed when it was read")
@@ -179,41 +178,41 @@ func TestPlanChangeOfAnOlderReplicaHidesTheOpenBill(t *testing.T) {
 	}
 }
 
-// hearing passes on which subscriptions are told to have moved.
-type hearing struct{ moved chan bill.Subscription }
+// evictions records the evicted subscriptions.
+type evictions struct{ moved chan bill.Subscription }
 
-func (hearing) EvictLine(msisdn.Number)                 {}
-func (h hearing) EvictSubscription(s bill.Subscription) { h.moved <- s }
-func (hearing) Listening(bool)                          {}
+func (evictions) EvictLine(msisdn.Number)                 {}
+func (e evictions) EvictSubscription(s bill.Subscription) { e.moved <- s }
+func (evictions) Listening(bool)                          {}
 
 func TestReplicasAreNotifiedOfAMovedLineOnce(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
-	archive, heard := postgres.NewArchive(pool, sealtest.Keyring(t)), hearing{make(chan bill.Subscription, 2)}
-	listening, begun := postgres.Listener(heard), make(chan struct{}, 1)
-	told := listening.Listening
-	listening.Listening = func(on bool) {
-		told(on)
+	archive, evicted := postgres.NewArchive(pool, sealtest.Keyring(t)), evictions{make(chan bill.Subscription, 2)}
+	listener, started := postgres.Listener(evicted), make(chan struct{}, 1)
+	listening := listener.Listening
+	listener.Listening = func(on bool) {
+		listening(on)
 		if on {
-			begun <- struct{}{}
+			started <- struct{}{}
 		}
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		pg.Listen(ctx, pg.Direct{Pool: pool}, slog.New(slog.DiscardHandler), listening)
+		pg.Listen(ctx, pg.Direct{Pool: pool}, slog.New(slog.DiscardHandler), listener)
 	}()
 	t.Cleanup(func() { stop(); <-ended })
-	<-begun
+	<-started
 	for _, s := range []bill.Subscription{own, own, others} {
 		if _, err := archive.RecordMove(t.Context(), s, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, want := range []bill.Subscription{own, others} {
-		if got := <-heard.moved; got != want {
-			t.Errorf("heard of %+v, not %+v", got, want)
+		if got := <-evicted.moved; got != want {
+			t.Errorf("evicted %+v, want %+v", got, want)
 		}
 	}
 }

@@ -23,8 +23,8 @@ import (
 
 const line = msisdn.Number("01012345678")
 
-// newHistory returns a history whose writer runs until the test ends. It has
-// its connection: making one may take longer than Append waits for the commit.
+// newHistory returns a history whose writer runs until the test ends. It connects first,
+// because connecting may take longer than Append waits for the commit.
 func newHistory(t *testing.T) *postgres.History {
 	t.Helper()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
@@ -44,7 +44,7 @@ func newHistory(t *testing.T) *postgres.History {
 
 func TestReadingWithoutADatabaseIsErrDatabase(t *testing.T) {
 	t.Parallel()
-	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/nowhere")
+	pool, err := pgxpool.New(t.Context(), "postgres://unknown@127.0.0.1:1/nowhere")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestPages(t *testing.T) {
 		"one line":     {func(f *bill.Filter) { f.Lines = []msisdn.Number{other} }, ids[:1], 1},
 		"failed":       {func(f *bill.Filter) { f.Status = bill.Failed }, []string{ids[4], ids[9], ids[14], ids[19], ids[24]}, 5},
 		"from, until":  {func(f *bill.Filter) { f.From, f.Until = start.Add(time.Minute), start.Add(3*time.Minute) }, ids[22:24], 2},
-		"nobody's":     {func(f *bill.Filter) { f.UserID = "nobody" }, nil, 0},
+		"unknown user": {func(f *bill.Filter) { f.UserID = "unknown" }, nil, 0},
 		"not my lines": {func(f *bill.Filter) { f.Lines = nil }, nil, 0},
 	}
 	for name, tc := range tests {
@@ -190,7 +190,7 @@ func TestExchangesAreMasked(t *testing.T) {
 	}
 }
 
-// TestPartitionsHaveTheIndex keeps a page's cost from growing with the table.
+// TestPartitionsHaveTheIndex checks that a page of the history needs no sequential scan.
 func TestPartitionsHaveTheIndex(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool

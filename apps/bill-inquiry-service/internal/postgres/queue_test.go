@@ -26,10 +26,11 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// capacity is how many fetches of a class may wait.
+// capacity is the capacity of the queue for each class.
 const capacity = 3
 
-// fetches are the queue of a replica, in a database of its own, and what it was asked.
+// fetches is the queue of a replica with its own database, and the fetches that it has
+// worked on.
 type fetches struct {
 	*postgres.Queue
 
@@ -55,7 +56,7 @@ func newFetches(t *testing.T, keyring *seal.Keyring) *fetches {
 	return &fetches{Queue: postgres.NewQueue(pool, items, keyring), t: t, pool: pool, items: items, reply: answered}
 }
 
-// answered is KOS's answer: a bill of the tests' customer.
+// answered returns a bill of the customer of the tests.
 func answered(f bill.Fetch) bill.Reply {
 	return bill.Reply{
 		CustomerID: holder.ID,
@@ -63,17 +64,17 @@ func answered(f bill.Fetch) bill.Reply {
 	}
 }
 
-// start serves the queue until the test ends.
+// start runs a dispatcher until the test ends.
 func (f *fetches) start() {
 	f.t.Helper()
-	ask := func(_ context.Context, fetch bill.Fetch) bill.Reply {
+	work := func(_ context.Context, fetch bill.Fetch) bill.Reply {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.asked = append(f.asked, fetch)
 		return f.reply(fetch)
 	}
 	registry := prometheus.NewRegistry()
-	handler := f.Handler(ask, metrics.New(registry), time.Now)
+	handler := f.Handler(work, metrics.New(registry), time.Now)
 	log := slog.New(slog.DiscardHandler)
 	d := queue.NewDispatcher(f.items, map[string]queue.Handler{
 		string(bill.BillInquiry): handler, string(bill.ProductInquiry): handler,
@@ -91,7 +92,7 @@ func (f *fetches) seen() []bill.Fetch {
 	return slices.Clone(f.asked)
 }
 
-// empty waits until nothing is queued.
+// empty waits until the queue is empty.
 func (f *fetches) empty() {
 	f.t.Helper()
 	deadline := time.After(30 * time.Second)
@@ -99,12 +100,12 @@ func (f *fetches) empty() {
 		select {
 		case <-deadline:
 			f.t.Fatalf("not empty within 30 s; asked %+v", f.seen())
-		case <-time.After(10 * time.Millisecond): // the next look
+		case <-time.After(10 * time.Millisecond): // poll
 		}
 	}
 }
 
-// enqueue queues an inquiry of a customer.
+// enqueue enqueues an inquiry of a customer.
 func (f *fetches) enqueue(line msisdn.Number, customer string) bill.Record {
 	f.t.Helper()
 	r := waiting(line)
@@ -150,7 +151,7 @@ func TestInquiryAndItemAreStoredTogether(t *testing.T) {
 		t.Error(diff)
 	}
 	if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request WHERE status = 'COMPLETED' AND result_code = '0000'"); n != 1 {
-		t.Error("the record is not settled")
+		t.Error("the record is not completed")
 	}
 	if n := number(t, f.pool, rows); n != 0 {
 		t.Errorf("%d rows are left", n)
@@ -202,8 +203,8 @@ func TestFailedEnqueueStoresNothing(t *testing.T) {
 	})
 }
 
-// A line that was given to another customer may be asked about by both: KOS is
-// asked once, and each inquiry ends with its own customer's answer.
+// TestEachCustomerOfALineGetsItsOwnAnswer enqueues inquiries of the former and the new
+// customer of a line. One call of KOS answers both.
 func TestEachCustomerOfALineGetsItsOwnAnswer(t *testing.T) {
 	t.Parallel()
 	f := newFetches(t, sealtest.Keyring(t))
@@ -231,7 +232,7 @@ func TestOutcomeOfAFetchFollowsTheAnswer(t *testing.T) {
 		err      error
 		ends     bool
 		callable bool
-		stays    string // condition of the row
+		stays    string // condition of the item's row
 	}{
 		"an answer":  {nil, true, true, ""},
 		"a refusal":  {bill.ErrNoBill, true, true, ""},
@@ -260,8 +261,8 @@ func TestOutcomeOfAFetchFollowsTheAnswer(t *testing.T) {
 			for len(f.seen()) == 0 || number(t, f.pool, "SELECT count(*) FROM kos_queue WHERE (lease_until IS NULL OR claims > 1) AND "+c.stays) != 1 {
 				select {
 				case <-deadline:
-					t.Fatal("it does not stay as it should")
-				case <-time.After(5 * time.Millisecond): // the next look
+					t.Fatal("the item is not in the wanted state")
+				case <-time.After(5 * time.Millisecond): // poll
 				}
 			}
 			if callable, err := f.Callable(t.Context(), bill.BillInquiry); callable != c.callable || err != nil {
@@ -279,12 +280,12 @@ func TestGivenUpFetchFailsItsInquiries(t *testing.T) {
 	f.start()
 	f.empty()
 	if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request WHERE status = 'FAILED' AND result_code = 'KOS_UNAVAILABLE'"); n != 1 || len(f.seen()) != 0 {
-		t.Errorf("%d inquiries failed, KOS was asked %d times", n, len(f.seen()))
+		t.Errorf("%d inquiries failed, KOS was called %d times", n, len(f.seen()))
 	}
 }
 
-// TestQueueIsSharedWithOlderReplicas has an older replica queue a fetch, and
-// either release do it.
+// TestQueueIsSharedWithOlderReplicas enqueues a fetch as an older replica does, and lets
+// either release work on it.
 func TestQueueIsSharedWithOlderReplicas(t *testing.T) {
 	t.Parallel()
 	for name, older := range map[string]bool{"older": true, "newer": false} {

@@ -16,8 +16,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// older is an archive with a final bill as software before schemas kept it,
-// sealed or, as the first of all did, in clear.
+// older is an archive with a final bill of the first schema, sealed or, as the first
+// release wrote it, in clear.
 type older struct {
 	*postgres.Archive
 
@@ -51,8 +51,8 @@ func newOlder(t *testing.T, sealed bool, replace ...string) older {
 	return older{postgres.NewArchive(pool, keyring), b.AsOf}
 }
 
-// told is what KOS says of the same month now.
-func (o older) told(asOf time.Time) bill.Bill {
+// current returns KOS's present bill of the same month.
+func (o older) current(asOf time.Time) bill.Bill {
 	return bill.Bill{
 		Line: line, Month: "2026-10", Final: true, AsOf: asOf.UTC(), Customer: holder,
 		Charges: bill.Charges{
@@ -71,11 +71,11 @@ func TestArchiveOfTheFirstSchema(t *testing.T) {
 			if err != nil || !got.Outdated || got.Charges.Total != 67_750 || got.TotalAmount() != 100_750 || len(got.Charges.Periods) != 1 {
 				t.Fatalf("got %+v, %v", got, err)
 			}
-			// What KOS says then is kept for good.
-			newer, newest := archive.told(archive.asOf.Add(time.Hour)), archive.told(archive.asOf.Add(2*time.Hour))
+			// The first answer of KOS is archived for good.
+			newer, newest := archive.current(archive.asOf.Add(time.Hour)), archive.current(archive.asOf.Add(2*time.Hour))
 			newest.Charges.Usage = 7
-			for _, told := range []bill.Bill{newer, newest} {
-				if err := archive.Store(t.Context(), told); err != nil {
+			for _, b := range []bill.Bill{newer, newest} {
+				if err := archive.Store(t.Context(), b); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -93,8 +93,8 @@ func TestArchiveOfTheFirstSchemaThatDoesNotAddUp(t *testing.T) {
 	if got, err := archive.Find(t.Context(), own, "2026-10"); !errors.Is(err, bill.ErrNotArchived) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	told := archive.told(archive.asOf.Add(time.Hour))
-	if err := archive.Store(t.Context(), told); err != nil {
+	b := archive.current(archive.asOf.Add(time.Hour))
+	if err := archive.Store(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := archive.Find(t.Context(), own, "2026-10"); err != nil || got.Outdated {

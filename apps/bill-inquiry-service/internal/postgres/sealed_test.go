@@ -19,8 +19,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// private are texts of the bill and the record below that nobody may read in the
-// database.
+// private are texts of the bill and the record below that the database must not contain
+// in clear.
 var private = []string{"홍길동", "87654", "87,654", "5G 프리미엄", "신용카드"}
 
 func privateBill(month bill.Month, asOf time.Time) bill.Bill {
@@ -45,17 +45,17 @@ func write(t *testing.T, pool *pgxpool.Pool, keyring *seal.Keyring, records ...b
 	return history
 }
 
-// expectNoPrivateText reports what the database tells. It must hold the line, or
-// nothing was looked at.
+// expectNoPrivateText fails the test if the database contains a private text in clear.
+// It must contain the line number: else the content was not read.
 func expectNoPrivateText(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	content := pgtest.Content(t, pool)
 	if !bytes.Contains(content, []byte(line)) {
-		t.Error("the database holds nothing")
+		t.Error("the database does not contain the line number")
 	}
 	for _, text := range private {
 		if bytes.Contains(content, []byte(text)) {
-			t.Errorf("the database tells %s", text)
+			t.Errorf("the database contains %s in clear", text)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func TestRecordIsReadWithoutASummaryThatCannotBeOpened(t *testing.T) {
 	}
 }
 
-// What software that does not seal yet writes, while it still runs beside ours.
+// Statements of releases that do not seal.
 const (
 	clearBill = `
 		INSERT INTO bill_archive (line_number, billing_month, final, as_of, document) VALUES ($1, $2, $3, $4, $5)
@@ -144,7 +144,7 @@ func TestReplicasThatDoNotSealRunBesideNewOnes(t *testing.T) {
 	}
 	exec(t, pool, clearInvalidation, line, at.Add(2*time.Hour))
 	if got, err := archive.Find(t.Context(), own, "2026-11"); !errors.Is(err, bill.ErrNotArchived) {
-		t.Errorf("a bill that was forgotten: %+v, %v", got, err)
+		t.Errorf("an invalidated bill: %+v, %v", got, err)
 	}
 }
 
