@@ -1,10 +1,10 @@
-// Command bill-inquiry-service answers what a customer's phone bill is.
+// Command bill-inquiry-service returns the bills of customers' phone lines.
 //
 // Usage:
 //
 //	bill-inquiry-service [serve]    run the server
-//	bill-inquiry-service migrate    bring the database to this version
-//	bill-inquiry-service reseal     seal what is kept with the newest key
+//	bill-inquiry-service migrate    migrate the database to this version
+//	bill-inquiry-service reseal     seal stored values again with the newest key
 package main
 
 import (

@@ -134,11 +134,11 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 	}
 	turns, err := pgx.CollectRows(rows, pgx.RowTo[int])
 	if err != nil || len(turns) < 6 {
-		t.Fatalf("the line that asked for six months had turns %v, %v", turns, err)
+		t.Fatalf("the line with six months had turns %v, %v", turns, err)
 	}
 	// The first item of the line goes among those of the other lines, the rest after.
 	if turns[len(turns)-5] < customers-5 {
-		t.Errorf("the line that asked for six months had its turns at %v of %d", turns, customers+6)
+		t.Errorf("the line with six months had its turns at %v of %d", turns, customers+6)
 	}
 }
 

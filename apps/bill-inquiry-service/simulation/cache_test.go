@@ -9,14 +9,13 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Product rules: how long the level that replicas share keeps things. The level
-// in each process keeps nothing longer.
+// Product rules: times-to-live in L2. Those of L1 are shorter.
 const (
 	billTTL     = time.Hour
 	customerTTL = 4 * time.Hour
 )
 
-// held is a value that is known for a while.
+// held is a cached value with its expiry.
 type held[V any] struct {
 	value V
 	until time.Time

@@ -16,12 +16,10 @@ import (
 
 const (
 	activeLines = 5_000
-	// warmUp days pass before the one that is measured: what has been asked for
-	// once of a month that is over is known for ever.
+	// warmUp is the number of days before the measured one. They fill the archive.
 	warmUp = 7
-	// loyal is how many lines an established service has known for half a year:
-	// of each month one of their first logins in the next has had the final bill
-	// fetched. Of the others, and of last month, nothing is known at first.
+	// loyal is the share of lines whose final bills an established service has in the
+	// archive, except last month's: a login in the month after has prefetched each.
 	loyal = 0.9
 )
 
@@ -33,30 +31,30 @@ var visitsByHour = [24]float64{
 
 const (
 	visitsPerDay = 1.0 // of a line, Poisson
-	// On the measured day a message tells everybody at nine that the bill is
-	// there, which brings so many more, the later the fewer.
+	// On the measured day all customers get a message at nine that the bill is ready. It
+	// causes additional visits, fewer with time.
 	billingPeak  = 0.3
 	billingHour  = 9
 	billingDelay = 40 * time.Minute // mean of an exponential distribution
 	// Between login and the first inquiry, and between inquiries: lognormal.
 	thinkMedian, thinkSigma = 12 * time.Second, 0.8
 	nextMedian, nextSigma   = 15 * time.Second, 0.8
-	// another is how probable it is that an inquiry is followed by another one.
+	// another is the probability that an inquiry is followed by another one.
 	another = 0.4
-	// delivery is how long the event of a login takes, and lost how many never
-	// arrive in time.
+	// delivery is the delay of a login's event, and lost the share of events that do not
+	// arrive.
 	delivery = 200 * time.Millisecond
 	lost     = 0.01
 )
 
-// first and next are which month is asked for: this one, the one before, or one
-// of the four before that.
+// first and next are the probabilities of the month of an inquiry: this one, last one,
+// or one of the four before.
 var (
 	first = [3]float64{0.85, 0.12, 0.03}
 	next  = [3]float64{0.15, 0.55, 0.30}
 )
 
-// day is one day's outcome.
+// day is the result of a day.
 type day struct {
 	mu                              sync.Mutex
 	inquiries, waited, stale, fails int
@@ -67,7 +65,7 @@ func (d *day) note(took time.Duration, got bill.Inquiry, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.inquiries++
-	if took > 0 { // nothing but KOS takes time here
+	if took > 0 { // only KOS takes time
 		d.waited++
 	}
 	if err != nil {
@@ -81,14 +79,14 @@ func (d *day) note(took time.Duration, got bill.Inquiry, err error) {
 
 func (d *day) share(part int) float64 { return 100 * float64(part) / float64(d.inquiries) }
 
-// population draws what customers do.
+// population draws random visits.
 type population struct{ *rand.Rand }
 
 func (p population) lognormal(median time.Duration, sigma float64) time.Duration {
 	return time.Duration(float64(median) * math.Exp(sigma*p.NormFloat64()))
 }
 
-// visits returns when visits of a day begin, since midnight.
+// visits returns the starts of a day's visits, since midnight.
 func (p population) visits(peak bool) (starts []time.Duration) {
 	for range p.poisson(activeLines * visitsPerDay) {
 		hour, at := 0, p.Float64()*sum(visitsByHour[:])
@@ -106,7 +104,7 @@ func (p population) visits(peak bool) (starts []time.Duration) {
 	return starts
 }
 
-// poisson draws a number of many rare events, as the normal distribution has it.
+// poisson draws a Poisson number, approximated by the normal distribution.
 func (p population) poisson(mean float64) int { return int(mean + math.Sqrt(mean)*p.NormFloat64()) }
 
 func sum(all []float64) (total float64) {
@@ -116,7 +114,7 @@ func sum(all []float64) (total float64) {
 	return total
 }
 
-// month draws what is asked for.
+// month draws the month of an inquiry.
 func (p population) month(law [3]float64) bill.Month {
 	months := bill.Window{Months: 6}.Available(time.Now(), "")
 	switch at := p.Float64(); {
@@ -128,16 +126,16 @@ func (p population) month(law [3]float64) bill.Month {
 	return months[2+p.IntN(4)]
 }
 
-// visit is what a customer does from the login on.
+// visit is a login with its inquiries.
 type visit struct {
-	line    msisdn.Number
-	prefers bool // whether the event of the login arrives
-	thinks  []time.Duration
-	months  []bill.Month
+	line   msisdn.Number
+	event  bool // whether the event of the login arrives
+	thinks []time.Duration
+	months []bill.Month
 }
 
 func (p population) visit() visit {
-	v := visit{line: number(p.IntN(activeLines)), prefers: p.Float64() >= lost}
+	v := visit{line: number(p.IntN(activeLines)), event: p.Float64() >= lost}
 	v.thinks, v.months = []time.Duration{p.lognormal(thinkMedian, thinkSigma)}, []bill.Month{p.month(first)}
 	for p.Float64() < another {
 		v.thinks = append(v.thinks, p.lognormal(nextMedian, nextSigma))
@@ -159,9 +157,9 @@ func digits(n int) string {
 	return text
 }
 
-// run lets a customer visit the service.
+// run makes the inquiries of a visit.
 func (w *world) run(v visit, d *day) {
-	if v.prefers {
+	if v.event {
 		time.AfterFunc(delivery, func() { _ = w.prefetcher.LoggedIn(context.Background(), holder.ID, []msisdn.Number{v.line}) })
 	}
 	caller := bill.Caller{UserID: string(v.line), CustomerID: holder.ID, Lines: []msisdn.Number{v.line}}
@@ -173,8 +171,8 @@ func (w *world) run(v visit, d *day) {
 	}
 }
 
-// remember has the archive keep what an established service knows.
-func (w *world) remember(t *testing.T, p population) {
+// fillArchive fills the archive as an established service has it.
+func (w *world) fillArchive(t *testing.T, p population) {
 	t.Helper()
 	months := bill.Window{Months: 6}.Available(time.Now(), "")
 	for i := range activeLines {
@@ -189,9 +187,9 @@ func (w *world) remember(t *testing.T, p population) {
 	}
 }
 
-// simulate returns the outcome of the last of some days, with how often KOS was
-// asked for bills that day, and within any minute at most.
-func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last *day, asked, most int) {
+// simulate returns the result of the last day, the number of calls of KOS for bills on
+// that day, and the most calls within any minute.
+func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last *day, calls, most int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		const seed = 7
@@ -200,7 +198,7 @@ func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last 
 		w := newWorld(serving, policy, rand.New(rand.NewPCG(seed, 2)))
 		pass(time.Until(time.Date(2026, 11, 10, 0, 0, 0, 0, bill.Seoul)))
 		if established {
-			w.remember(t, p)
+			w.fillArchive(t, p)
 		}
 		nights, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -223,21 +221,21 @@ func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last 
 				running.Go(func() { w.run(v, today) })
 			}
 			pass(time.Until(midnight.Add(24 * time.Hour)))
-			asked = w.kos.calls() - before
+			calls = w.kos.calls() - before
 		}
 		stop()
 		running.Wait()
 		stopServing()
 		w.queue.Wait()
-		pass(time.Hour) // what was noted is forgotten
+		pass(time.Hour) // the history removes its records
 		most = w.kos.most()
 	})
-	return last, asked, most
+	return last, calls, most
 }
 
-// TestInquiriesRarelyWaitForKOS is the product's promise: on a day of a
-// population of 5,000 active lines at least 95 % of the inquiries are answered
-// without waiting for KOS, within its limit. README.md has the assumptions.
+// TestInquiriesRarelyWaitForKOS checks a product rule: on a day with 5,000 active lines
+// at least 95 % of the inquiries are answered without waiting for KOS, within its rate
+// limit. README.md has the assumptions.
 func TestInquiriesRarelyWaitForKOS(t *testing.T) {
 	t.Parallel()
 	ahead := bill.PrefetchPolicy{Login: true, Nightly: true, NightlyShare: 0.5}
@@ -256,11 +254,11 @@ func TestInquiriesRarelyWaitForKOS(t *testing.T) {
 			if raced && c.comparison {
 				t.Skip("the race detector makes a minute of each week: `go test -v ./simulation` runs all")
 			}
-			got, asked, most := simulate(t, c.policy, c.established)
+			got, calls, most := simulate(t, c.policy, c.established)
 			t.Logf("%d inquiries: %.1f %% without waiting for KOS, %.1f %% of all stale, %d failed, longest wait %s; KOS was called for %d bills, %d within a minute at most",
-				got.inquiries, 100-got.share(got.waited), got.share(got.stale), got.fails, got.longest, asked, most)
+				got.inquiries, 100-got.share(got.waited), got.share(got.stale), got.fails, got.longest, calls, most)
 			if got.inquiries < activeLines || 100-got.share(got.waited) < c.least {
-				t.Errorf("less than %v %% did not wait", c.least)
+				t.Errorf("less than %v %% of the inquiries did not wait", c.least)
 			}
 			if most > perMinute {
 				t.Errorf("KOS was called %d times within a minute", most)

@@ -1,8 +1,7 @@
-// Package simulation lets days of customers pass within seconds, to show how
-// many of them wait for KOS. The rules of the service run as they are: where a
-// bill comes from, who goes first, what is fetched ahead. In place of what takes
-// real time there are stand-ins with the same limits: the line and the budget in
-// memory, a cache with the shared level's lifetimes, and KOS.
+// Package simulation simulates days of customers within seconds, to measure how many
+// inquiries wait for KOS. It runs the rules of package bill as they are. Fakes with the
+// same limits replace what takes real time: the queue and the budget in memory, a cache
+// with the times-to-live of L2, and KOS.
 //
-// It has tests only; README.md says what they assume and show.
+// The package has only tests; README.md has their assumptions and results.
 package simulation

@@ -14,10 +14,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// perMinute is what the service allows itself of each of KOS's endpoints.
+// perMinute is the budget of each endpoint of KOS.
 const perMinute = 97
 
-// world is the service with its surroundings.
+// world is the service with fakes of its dependencies.
 type world struct {
 	kos        *kos
 	archive    *archive
@@ -30,7 +30,7 @@ type world struct {
 func newWorld(ctx context.Context, policy bill.PrefetchPolicy, random *rand.Rand) *world {
 	w := &world{
 		kos:     &kos{random: random},
-		archive: &archive{kept: map[bill.Subject]bill.Bill{}},
+		archive: &archive{bills: map[bill.Subject]bill.Bill{}},
 		cache:   &cache{bills: map[bill.Subject]held[bill.Bill]{}, customers: map[msisdn.Number]held[bill.Customer]{}},
 	}
 	ids, log, history := &ids{}, slog.New(slog.DiscardHandler), &history{records: map[string]bill.Record{}}
@@ -52,7 +52,7 @@ func newWorld(ctx context.Context, policy bill.PrefetchPolicy, random *rand.Rand
 	return w
 }
 
-// pass lets time go by, on the clock of the test's bubble.
+// pass advances the fake clock.
 func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // it is what a simulation is about
 
 // silent counts nothing.
@@ -73,20 +73,20 @@ func (i *ids) next() string {
 	return fmt.Sprint("request-", i.last)
 }
 
-// kos answers as product.md says, and notes when it was asked for bills.
+// kos answers by the rules of product.md, and records its calls for bills.
 type kos struct {
 	mu     sync.Mutex
 	random *rand.Rand
-	asked  []time.Time
+	at     []time.Time
 }
 
 var errFault = fmt.Errorf("kos: %w", bill.ErrUnavailable)
 
-// answer takes KOS's time and sometimes fails.
+// answer takes the time of a call, and returns a fault in 0.5 % of the calls.
 func (k *kos) answer(bills bool) error {
 	k.mu.Lock()
 	if bills {
-		k.asked = append(k.asked, time.Now())
+		k.at = append(k.at, time.Now())
 	}
 	took, fault := 200+k.random.IntN(300), k.random.Float64() < 0.005
 	k.mu.Unlock()
@@ -97,12 +97,12 @@ func (k *kos) answer(bills bool) error {
 	return nil
 }
 
-// holder is the customer of every line: none is given to another one.
+// holder is the customer of every line. No line moves.
 var holder = bill.Customer{ID: "CUST001"}
 
 func (k *kos) Bill(_ context.Context, _ string, line msisdn.Number, month bill.Month) (bill.Bill, error) {
-	asked := time.Now()
-	return bill.Bill{Line: line, Month: month, Customer: holder, AsOf: asked, Final: month < bill.MonthOf(asked)}, k.answer(true)
+	start := time.Now()
+	return bill.Bill{Line: line, Month: month, Customer: holder, AsOf: start, Final: month < bill.MonthOf(start)}, k.answer(true)
 }
 
 func (k *kos) Customer(context.Context, string, msisdn.Number) (bill.Customer, error) {
@@ -112,20 +112,20 @@ func (k *kos) Customer(context.Context, string, msisdn.Number) (bill.Customer, e
 // Admit implements bill.Admission.
 func (*kos) Admit(context.Context, bill.Endpoint) (bool, error) { return true, nil }
 
-// calls returns how often it was asked for bills.
+// calls returns the number of calls for bills.
 func (k *kos) calls() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return len(k.asked)
+	return len(k.at)
 }
 
-// most returns how many calls came within any 60 s.
+// most returns the most calls within any 60 s.
 func (k *kos) most() (most int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	first := 0
-	for last := range k.asked {
-		for k.asked[last].Sub(k.asked[first]) >= time.Minute {
+	for last := range k.at {
+		for k.at[last].Sub(k.at[first]) >= time.Minute {
 			first++
 		}
 		most = max(most, last-first+1)
@@ -133,16 +133,16 @@ func (k *kos) most() (most int) {
 	return most
 }
 
-// archive keeps bills for ever.
+// archive is an in-memory archive.
 type archive struct {
-	mu   sync.Mutex
-	kept map[bill.Subject]bill.Bill
+	mu    sync.Mutex
+	bills map[bill.Subject]bill.Bill
 }
 
 func (a *archive) Find(_ context.Context, s bill.Subscription, month bill.Month) (bill.Bill, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if found, ok := a.kept[bill.Subject{Line: s.Line, Month: month}]; ok {
+	if found, ok := a.bills[bill.Subject{Line: s.Line, Month: month}]; ok {
 		return found, nil
 	}
 	return bill.Bill{}, bill.ErrNotArchived
@@ -151,7 +151,7 @@ func (a *archive) Find(_ context.Context, s bill.Subscription, month bill.Month)
 func (a *archive) Store(_ context.Context, b bill.Bill) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.kept[bill.Subject{Line: b.Line, Month: b.Month}] = b
+	a.bills[bill.Subject{Line: b.Line, Month: b.Month}] = b
 	return nil
 }
 
@@ -171,7 +171,7 @@ func (*archive) CustomersOf(context.Context, msisdn.Number) ([]string, error) {
 	return nil, errors.New("no plan changes here")
 }
 
-// history keeps records, and who was active.
+// history has the records of running inquiries, and when lines were active.
 type history struct {
 	mu      sync.Mutex
 	records map[string]bill.Record

@@ -178,12 +178,12 @@ func (c *carrier) Customer(context.Context, string, msisdn.Number) (bill.Custome
 
 // archive has the bills of one line. If err is set, every method returns it.
 type archive struct {
-	mu    sync.Mutex
-	kept  map[bill.Month]bill.Bill
-	moved []bill.Subscription
-	older []bill.Bill // stored without their customer
-	reads int
-	err   error
+	mu       sync.Mutex
+	archived map[bill.Month]bill.Bill
+	moved    []bill.Subscription
+	older    []bill.Bill // stored without their customer
+	reads    int
+	err      error
 }
 
 func (a *archive) RecordMove(_ context.Context, s bill.Subscription, _ time.Time) (bool, error) {
@@ -214,7 +214,7 @@ func (a *archive) Find(_ context.Context, s bill.Subscription, month bill.Month)
 	if a.err != nil {
 		return bill.Bill{}, a.err
 	}
-	b, ok := a.kept[month]
+	b, ok := a.archived[month]
 	if ok && b.Customer.ID == s.Customer && (b.Final || !slices.Contains(a.moved, s)) {
 		return b, nil
 	}
@@ -227,18 +227,18 @@ func (a *archive) Store(_ context.Context, b bill.Bill) error {
 	if a.err != nil {
 		return a.err
 	}
-	if a.kept == nil {
-		a.kept = map[bill.Month]bill.Bill{}
+	if a.archived == nil {
+		a.archived = map[bill.Month]bill.Bill{}
 	}
-	a.kept[b.Month] = b
+	a.archived[b.Month] = b
 	return nil
 }
 
 func (a *archive) Invalidate(_ context.Context, _ msisdn.Number, month bill.Month, _ time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.kept[month].Final {
-		delete(a.kept, month)
+	if !a.archived[month].Final {
+		delete(a.archived, month)
 	}
 	return a.err
 }
@@ -247,7 +247,7 @@ func (a *archive) Invalidate(_ context.Context, _ msisdn.Number, month bill.Mont
 type history struct {
 	mu      sync.Mutex
 	records []bill.Record
-	asked   bill.Filter
+	filter  bill.Filter
 }
 
 func (h *history) Append(_ context.Context, r bill.Record) {
@@ -270,7 +270,7 @@ func (h *history) Find(_ context.Context, userID, requestID string) (bill.Record
 func (h *history) List(_ context.Context, f bill.Filter) (bill.Page, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.asked = f
+	h.filter = f
 	return bill.Page{Records: append([]bill.Record(nil), h.records...), Total: len(h.records)}, nil
 }
 
@@ -313,12 +313,12 @@ func (m *meter) noted() (answers []bill.Answer, outcomes []string) {
 // activity returns its lines as active, and records the calls.
 type activity struct {
 	lines []msisdn.Number
-	asked int
+	calls int
 	limit int
 }
 
 func (a *activity) Active(_ context.Context, _, _ time.Time, _ bill.Month, limit int) (active []bill.Subscription, err error) {
-	a.asked, a.limit = a.asked+1, limit
+	a.calls, a.limit = a.calls+1, limit
 	for _, line := range a.lines[:min(limit, len(a.lines))] {
 		active = append(active, bill.Subscription{Customer: holder.ID, Line: line})
 	}

@@ -101,15 +101,15 @@ func TestFinalBillCostsOneCall(t *testing.T) {
 
 func TestOutageIsAnsweredWithAStaleCopy(t *testing.T) {
 	t.Parallel()
-	kept := current
-	kept.AsOf = noon.Add(-time.Hour)
+	archived := current
+	archived.AsOf = noon.Add(-time.Hour)
 	tests := map[string]struct {
-		kept      []bill.Bill
+		archived  []bill.Bill
 		wantError error
 		wantStale bool
 	}{
 		"never seen":      {nil, bill.ErrUnavailable, false},
-		"seen this month": {[]bill.Bill{kept}, nil, true},
+		"seen this month": {[]bill.Bill{archived}, nil, true},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestOutageIsAnsweredWithAStaleCopy(t *testing.T) {
 			onClock(t, plenty, func(b *bench) {
 				t := b.t
 				b.carrier.err = errOutage
-				b.store(tc.kept...)
+				b.store(tc.archived...)
 				start := time.Now()
 				got, err := b.inquire("2026-11")
 				if !errors.Is(err, tc.wantError) || got.Bill.Stale != tc.wantStale || time.Since(start) > time.Second {
@@ -170,9 +170,9 @@ func TestResult(t *testing.T) {
 			t.Parallel()
 			onClock(t, plenty, func(b *bench) {
 				t := b.t
-				kept := current
-				kept.AsOf = noon
-				b.store(kept)
+				archived := current
+				archived.AsOf = noon
+				b.store(archived)
 				pass(tc.after)
 				b.history.Append(t.Context(), tc.record)
 				got, err := b.use.Result(t.Context(), tc.caller, "r")
@@ -207,26 +207,26 @@ func TestHistoryShowsOnlyTheCallersLines(t *testing.T) {
 		if _, err := b.use.History(t.Context(), caller, bill.Filter{UserID: "testuser02"}); err != nil {
 			t.Fatal(err)
 		}
-		if b.history.asked.UserID != caller.UserID || !cmp.Equal(b.history.asked.Lines, caller.Lines) {
-			t.Errorf("asked for %+v", b.history.asked)
+		if b.history.filter.UserID != caller.UserID || !cmp.Equal(b.history.filter.Lines, caller.Lines) {
+			t.Errorf("filter %+v", b.history.filter)
 		}
 	})
 }
 
 func TestMenu(t *testing.T) {
 	t.Parallel()
-	kept := current
-	kept.AsOf, kept.Customer.ContractSince = noon.Add(-time.Hour), "2026-10-01"
+	archived := current
+	archived.AsOf, archived.Customer.ContractSince = noon.Add(-time.Hour), "2026-10-01"
 	tests := map[string]struct {
 		customer bill.Customer
 		err      error
-		kept     []bill.Bill
+		archived []bill.Bill
 		want     int
 		stale    bool
 	}{
 		"contract began in September":       {bill.Customer{ID: holder.ID, ContractSince: "2026-09-15"}, nil, nil, 3, false},
 		"KOS is out":                        {bill.Customer{}, errOutage, nil, 6, true},
-		"KOS is out, with an archived bill": {bill.Customer{}, errOutage, []bill.Bill{kept}, 2, true},
+		"KOS is out, with an archived bill": {bill.Customer{}, errOutage, []bill.Bill{archived}, 2, true},
 		"KOS does not name the customer":    {bill.Customer{}, bill.ErrSuspended, nil, 6, true},
 	}
 	for name, tc := range tests {
@@ -235,7 +235,7 @@ func TestMenu(t *testing.T) {
 			onClock(t, plenty, func(b *bench) {
 				t := b.t
 				b.carrier.customer, b.carrier.err = tc.customer, tc.err
-				b.store(tc.kept...)
+				b.store(tc.archived...)
 				start := time.Now()
 				menu, err := b.use.Menu(t.Context(), caller)
 				if err != nil || len(menu.Months) != tc.want || menu.Months[0] != "2026-11" || menu.Current != "2026-11" || menu.Stale != tc.stale {

@@ -41,8 +41,8 @@ func TestMovedLineIsRefusedAndNotStored(t *testing.T) {
 				if _, err := b.inquire("2026-11"); !errors.Is(err, bill.ErrLineMoved) {
 					t.Fatalf("got %v", err)
 				}
-				if len(b.archive.kept) != 0 || !slices.Equal(b.archive.moved, []bill.Subscription{{Customer: holder.ID, Line: line}}) {
-					t.Errorf("kept %+v, noted %+v", b.archive.kept, b.archive.moved)
+				if len(b.archive.archived) != 0 || !slices.Equal(b.archive.moved, []bill.Subscription{{Customer: holder.ID, Line: line}}) {
+					t.Errorf("archived %+v, noted %+v", b.archive.archived, b.archive.moved)
 				}
 				last := b.history.records[len(b.history.records)-1]
 				if last.ResultCode != "LINE_MOVED" || strings.Contains(last.Summary, "원") {
@@ -81,7 +81,7 @@ func TestRefusalsAreShownToTheLinesCustomerOnly(t *testing.T) {
 	}
 	onClock(t, plenty, func(b *bench) {
 		b.carrier.bill.Customer = bill.Customer{}
-		if _, err := b.inquire(""); !errors.Is(err, bill.ErrUnavailable) || len(b.archive.kept) > 0 {
+		if _, err := b.inquire(""); !errors.Is(err, bill.ErrUnavailable) || len(b.archive.archived) > 0 {
 			b.t.Errorf("a bill without a customer: %v", err)
 		}
 	})
@@ -89,7 +89,7 @@ func TestRefusalsAreShownToTheLinesCustomerOnly(t *testing.T) {
 		b.carrier.billErr = bill.ErrNoBill
 		b.closed.Store(true)
 		if _, err := b.inquire(""); !errors.Is(err, bill.ErrUnavailable) {
-			b.t.Errorf("while the customer cannot be asked for: %v", err)
+			b.t.Errorf("while the customer cannot be fetched: %v", err)
 		}
 	})
 }
@@ -173,8 +173,8 @@ func TestRecordsOfOlderReplicasEndWithoutAnAmount(t *testing.T) {
 		reply := b.fetcher.Fetch(t.Context(), bill.Fetch{
 			Subject: bill.Subject{Line: line, Month: "2026-11"}, RequestID: "r", Unattributed: true,
 		})
-		if reply.Err != nil || len(b.archive.kept) != 0 || len(b.archive.older) != 1 {
-			t.Errorf("%v, kept %+v and %+v", reply.Err, b.archive.kept, b.archive.older)
+		if reply.Err != nil || len(b.archive.archived) != 0 || len(b.archive.older) != 1 {
+			t.Errorf("%v, archived %+v and %+v", reply.Err, b.archive.archived, b.archive.older)
 		}
 		want := bill.Record{RequestID: "r", Line: line, Month: "2026-11", Status: bill.Processing, RequestedAt: noon}
 		got := reply.Finish(want, noon)
@@ -201,8 +201,8 @@ func TestPrefetchOfAMovedLineStoresNothing(t *testing.T) {
 				t.Errorf("%q: %v, %v", month, reply.Err, err)
 			}
 		}
-		if len(b.archive.kept) != 0 || len(b.archive.moved) != 1 {
-			t.Errorf("kept %+v, noted %+v", b.archive.kept, b.archive.moved)
+		if len(b.archive.archived) != 0 || len(b.archive.moved) != 1 {
+			t.Errorf("archived %+v, noted %+v", b.archive.archived, b.archive.moved)
 		}
 	})
 }

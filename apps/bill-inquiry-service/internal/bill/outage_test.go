@@ -39,7 +39,7 @@ func TestStaleCopyIsReturnedWithinTheSoftTimeout(t *testing.T) {
 					t.Error(diff)
 				}
 				pass(time.Minute)
-				if asked := b.carrier.calls.Load(); asked == 0 && name != "an outage is known" {
+				if calls := b.carrier.calls.Load(); calls == 0 && name != "an outage is known" {
 					t.Error("the fetch was not dispatched")
 				}
 			})
@@ -59,8 +59,8 @@ func TestKnownOutageIsAnsweredAtOnce(t *testing.T) {
 				t.Errorf("got %v after %s", err, time.Since(start))
 			}
 		}
-		if asked := b.carrier.calls.Load(); asked != 1 {
-			t.Errorf("KOS was called %d times", asked)
+		if calls := b.carrier.calls.Load(); calls != 1 {
+			t.Errorf("KOS was called %d times", calls)
 		}
 	})
 }

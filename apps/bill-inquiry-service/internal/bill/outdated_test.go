@@ -15,7 +15,7 @@ func TestOutdatedFinalBillIsConfirmedOnce(t *testing.T) {
 		trouble func(b *bench)
 		fresh   bool // the new answer of KOS is returned and archived
 		stale   bool
-		asked   int32 // calls of KOS for three inquiries
+		calls   int32 // calls of KOS for three inquiries
 	}{
 		"KOS answers":        {func(*bench) {}, true, false, 1},
 		"KOS is out":         {func(b *bench) { b.carrier.set(errOutage) }, false, true, 1},
@@ -44,11 +44,11 @@ func TestOutdatedFinalBillIsConfirmedOnce(t *testing.T) {
 						t.Errorf("got %d, stale %v, %v", got.Bill.Charges.Total, got.Bill.Stale, err)
 					}
 				}
-				if asked := b.carrier.calls.Load(); asked != tc.asked {
-					t.Errorf("KOS was called %d times", asked)
+				if calls := b.carrier.calls.Load(); calls != tc.calls {
+					t.Errorf("KOS was called %d times", calls)
 				}
-				if kept, err := b.archive.Find(t.Context(), bill.Subscription{Customer: holder.ID, Line: line}, old.Month); err != nil || kept.Definitive() != tc.fresh {
-					t.Errorf("kept %+v, %v", kept, err)
+				if archived, err := b.archive.Find(t.Context(), bill.Subscription{Customer: holder.ID, Line: line}, old.Month); err != nil || archived.Definitive() != tc.fresh {
+					t.Errorf("archived %+v, %v", archived, err)
 				}
 			})
 		})

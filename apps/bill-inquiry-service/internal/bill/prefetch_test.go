@@ -36,7 +36,7 @@ func TestLoginPrefetches(t *testing.T) {
 			t.Error(diff)
 		}
 		if got, err := b.archive.Find(t.Context(), bill.Subscription{Customer: holder.ID, Line: line}, bill.MonthOf(time.Now())); err != nil || got.Fetched != bill.ReasonLogin {
-			t.Errorf("kept %+v, %v", got, err)
+			t.Errorf("archived %+v, %v", got, err)
 		}
 	})
 }
@@ -116,8 +116,8 @@ func TestNightlyRefreshObeysItsHoursAndShare(t *testing.T) {
 					b.activity.lines = append(b.activity.lines, own)
 				}
 				b.spend()
-				if err := b.prefetcher.Nightly(t.Context(), 16, time.Minute); err != nil || b.activity.asked != want {
-					t.Errorf("asked %d times, %v", b.activity.asked, err)
+				if err := b.prefetcher.Nightly(t.Context(), 16, time.Minute); err != nil || b.activity.calls != want {
+					t.Errorf("called %d times, %v", b.activity.calls, err)
 				}
 				if queued := b.queue.Len(); queued != 8*want {
 					t.Errorf("%d lines enqueued", queued)

@@ -90,18 +90,18 @@ func TestSharedBillOfTheFirstSchemaIsNotShown(t *testing.T) {
 		t.Error("the cache has it")
 	}
 	fresh := bill.Bill{Line: line, Month: "2026-10", ProductName: "KOS's"}
-	asked := 0
+	calls := 0
 	for range 2 {
 		got, err := w.replica().Bill(t.Context(), own, "2026-10", func(context.Context) (bill.Bill, error) {
-			asked++
+			calls++
 			return fresh, nil
 		})
 		if err != nil || got.ProductName != fresh.ProductName {
 			t.Errorf("got %+v, %v", got, err)
 		}
 	}
-	if asked != 1 {
-		t.Errorf("asked %d times", asked)
+	if calls != 1 {
+		t.Errorf("loaded %d times", calls)
 	}
 }
 

@@ -20,7 +20,7 @@ func TestInquiry(t *testing.T) {
 	use := &inquiries{answer: answered()}
 	status, answer := setup(t, use).do("POST", "/api/v1/bills/inquiry", `{"lineNumber":"010-1234-5678","inquiryMonth":"202611"}`)
 	if status != http.StatusOK || use.line != "01012345678" || use.month != "2026-11" {
-		t.Fatalf("status %d, asked for %s %s", status, use.line.Digits(), use.month)
+		t.Fatalf("status %d, inquired about %s %s", status, use.line.Digits(), use.month)
 	}
 	info := answer["data"].(map[string]any)["billInfo"].(map[string]any)
 	for field, want := range map[string]any{

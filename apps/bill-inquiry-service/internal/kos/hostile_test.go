@@ -101,8 +101,8 @@ func (s *store) SetIf(context.Context, string, []byte, string, time.Duration) er
 type archive struct {
 	bill.Archive
 
-	has  *bill.Bill
-	kept atomic.Int32
+	has    *bill.Bill
+	stored atomic.Int32
 }
 
 func (a *archive) Find(context.Context, bill.Subscription, bill.Month) (bill.Bill, error) {
@@ -113,7 +113,7 @@ func (a *archive) Find(context.Context, bill.Subscription, bill.Month) (bill.Bil
 }
 
 func (a *archive) Store(context.Context, bill.Bill) error {
-	a.kept.Add(1)
+	a.stored.Add(1)
 	return nil
 }
 
@@ -149,8 +149,8 @@ func newWorld(t testing.TB, says hostile.Answer, has *bill.Bill) *world {
 // wantNothingStored fails the test if the caches or the archive have a value.
 func (w *world) wantNothingStored(t *testing.T, month bill.Month) {
 	t.Helper()
-	if w.cache.Has(t.Context(), own, month) || w.store.written.Load() != 0 || w.archive.kept.Load() != 0 {
-		t.Errorf("stored: in L1 %t, in L2 %d, in the archive %d", w.cache.Has(t.Context(), own, month), w.store.written.Load(), w.archive.kept.Load())
+	if w.cache.Has(t.Context(), own, month) || w.store.written.Load() != 0 || w.archive.stored.Load() != 0 {
+		t.Errorf("stored: in L1 %t, in L2 %d, in the archive %d", w.cache.Has(t.Context(), own, month), w.store.written.Load(), w.archive.stored.Load())
 	}
 }
 
@@ -208,8 +208,8 @@ func TestCorrectAnswersAreStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, billEndpoint.Good(), nil)
 	err := w.Fetch(t.Context(), fetch(month)).Err
-	if err != nil || w.store.written.Load() == 0 || w.archive.kept.Load() != 1 {
-		t.Errorf("bill: %v, in L2 %d, in the archive %d", err, w.store.written.Load(), w.archive.kept.Load())
+	if err != nil || w.store.written.Load() == 0 || w.archive.stored.Load() != 1 {
+		t.Errorf("bill: %v, in L2 %d, in the archive %d", err, w.store.written.Load(), w.archive.stored.Load())
 	}
 	w = newWorld(t, lineEndpoint.Good(), nil)
 	if err := w.Fetch(t.Context(), fetch(bill.TheCustomer)).Err; err != nil || w.store.written.Load() == 0 {

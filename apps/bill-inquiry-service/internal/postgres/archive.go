@@ -40,7 +40,7 @@ FROM (
     SELECT false, final, as_of, sealed, document
     FROM bill_archive
     WHERE line_number = $1 AND billing_month = $2
-) AS kept
+) AS archived
 ORDER BY own AND final DESC, as_of DESC, own DESC
 LIMIT 1`
 
@@ -55,35 +55,35 @@ type archivedBill struct {
 
 // hidden reports whether the bill may not be shown: it was invalidated, or it is open
 // and the line was given to another customer after it.
-func (k archivedBill) hidden() bool {
-	return k.sealed == nil && k.document == nil || !k.final && k.moved != nil && !k.asOf.After(*k.moved)
+func (b archivedBill) hidden() bool {
+	return b.sealed == nil && b.document == nil || !b.final && b.moved != nil && !b.asOf.After(*b.moved)
 }
 
 // Find implements bill.Archive. It does not return a bill of the first schema that does
 // not add up.
 func (a *Archive) Find(ctx context.Context, s bill.Subscription, month bill.Month) (bill.Bill, error) {
-	var kept archivedBill
+	var row archivedBill
 	err := a.pool.QueryRow(ctx, findBill, s.Line.Digits(), string(month), s.Customer).
-		Scan(&kept.own, &kept.final, &kept.asOf, &kept.sealed, &kept.document, &kept.moved)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && kept.hidden() {
+		Scan(&row.own, &row.final, &row.asOf, &row.sealed, &row.document, &row.moved)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && row.hidden() {
 		return bill.Bill{}, bill.ErrNotArchived
 	}
 	if err != nil {
 		return bill.Bill{}, fmt.Errorf("find bill: %w", err)
 	}
-	found, err := a.open(ctx, s, month, kept)
+	found, err := a.open(ctx, s, month, row)
 	if err != nil {
 		return bill.Bill{}, err
 	}
 	// Rows of older releases may be another customer's. Releases that do not seal
 	// invalidate a bill by changing only its time and document.
-	if found.Subscription() != s || kept.document == nil && !found.AsOf.Truncate(time.Microsecond).Equal(kept.asOf) {
+	if found.Subscription() != s || row.document == nil && !found.AsOf.Truncate(time.Microsecond).Equal(row.asOf) {
 		return bill.Bill{}, bill.ErrNotArchived
 	}
 	if found.Outdated && found.CheckAmounts() != nil {
 		return bill.Bill{}, bill.ErrNotArchived
 	}
-	if !kept.own && found.Definitive() {
+	if !row.own && found.Definitive() {
 		if err := a.Store(ctx, found); err != nil {
 			return found, nil //nolint:nilerr // the next Find tries again
 		}
@@ -91,15 +91,15 @@ func (a *Archive) Find(ctx context.Context, s bill.Subscription, month bill.Mont
 	return found, nil
 }
 
-func (a *Archive) open(ctx context.Context, s bill.Subscription, month bill.Month, kept archivedBill) (found bill.Bill, err error) {
-	if kept.document != nil {
-		return *kept.document, nil
+func (a *Archive) open(ctx context.Context, s bill.Subscription, month bill.Month, row archivedBill) (found bill.Bill, err error) {
+	if row.document != nil {
+		return *row.document, nil
 	}
 	place := olderBillPlace(s.Line.Digits(), string(month))
-	if kept.own {
+	if row.own {
 		place = billPlace(s.Line.Digits(), string(month), s.Customer)
 	}
-	if err := a.keyring.OpenJSON(ctx, kept.sealed, place, &found); err != nil {
+	if err := a.keyring.OpenJSON(ctx, row.sealed, place, &found); err != nil {
 		return bill.Bill{}, fmt.Errorf("find bill: %w", err)
 	}
 	return found, nil

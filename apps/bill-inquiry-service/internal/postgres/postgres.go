@@ -1,4 +1,5 @@
-// Package postgres keeps bills and both histories in the service's database.
+// Package postgres stores bills, both histories and the queue of fetches in the service's
+// database.
 package postgres
 
 import (

@@ -39,8 +39,8 @@ type fetches struct {
 	items *queue.Queue
 	reply func(bill.Fetch) bill.Reply
 
-	mu    sync.Mutex
-	asked []bill.Fetch
+	mu      sync.Mutex
+	fetched []bill.Fetch
 }
 
 func newFetches(t *testing.T, keyring *seal.Keyring) *fetches {
@@ -70,7 +70,7 @@ func (f *fetches) start() {
 	work := func(_ context.Context, fetch bill.Fetch) bill.Reply {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.asked = append(f.asked, fetch)
+		f.fetched = append(f.fetched, fetch)
 		return f.reply(fetch)
 	}
 	registry := prometheus.NewRegistry()
@@ -89,7 +89,7 @@ func (f *fetches) start() {
 func (f *fetches) seen() []bill.Fetch {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.asked)
+	return slices.Clone(f.fetched)
 }
 
 // empty waits until the queue is empty.
@@ -99,7 +99,7 @@ func (f *fetches) empty() {
 	for number(f.t, f.pool, "SELECT count(*) FROM kos_queue") > 0 {
 		select {
 		case <-deadline:
-			f.t.Fatalf("not empty within 30 s; asked %+v", f.seen())
+			f.t.Fatalf("not empty within 30 s; fetched %+v", f.seen())
 		case <-time.After(10 * time.Millisecond): // poll
 		}
 	}
@@ -215,8 +215,8 @@ func TestEachCustomerOfALineGetsItsOwnAnswer(t *testing.T) {
 	}
 	f.start()
 	f.empty()
-	if asked := f.seen(); len(asked) != 1 || !slices.Equal(asked[0].Customers, []string{holder.ID, "CUST900"}) {
-		t.Errorf("asked %+v", asked)
+	if fetched := f.seen(); len(fetched) != 1 || !slices.Equal(fetched[0].Customers, []string{holder.ID, "CUST900"}) {
+		t.Errorf("fetched %+v", fetched)
 	}
 	for id, code := range want {
 		if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request WHERE request_id = $1 AND result_code = $2", id, code); n != 1 {
@@ -304,8 +304,8 @@ func TestQueueIsSharedWithOlderReplicas(t *testing.T) {
 				exec(t, f.pool, "UPDATE kos_queue SET due_at = clock_timestamp()")
 				f.start()
 				f.empty()
-				if asked := f.seen(); len(asked) != 1 || !asked[0].Unattributed || !slices.Equal(asked[0].Customers, []string{holder.ID}) {
-					t.Errorf("asked %+v", asked)
+				if fetched := f.seen(); len(fetched) != 1 || !fetched[0].Unattributed || !slices.Equal(fetched[0].Customers, []string{holder.ID}) {
+					t.Errorf("fetched %+v", fetched)
 				}
 				if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request WHERE status = 'COMPLETED'"); n != 2 {
 					t.Errorf("%d inquiries are completed", n)

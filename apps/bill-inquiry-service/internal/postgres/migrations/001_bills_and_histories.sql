@@ -1,5 +1,5 @@
--- The newest bill that KOS told of each line and month. A final one is never
--- asked for again.
+-- KOS's newest bill of each line and month. KOS is never called again for a final
+-- one.
 CREATE TABLE bill_archive (
     line_number   text        NOT NULL,
     billing_month text        NOT NULL,
@@ -9,8 +9,8 @@ CREATE TABLE bill_archive (
     PRIMARY KEY (line_number, billing_month)
 );
 
--- History of requests, kept 2 years. The id is a UUID of version 7, which
--- tells the time of the request and so the partition.
+-- History of requests, stored for 2 years. The id is a UUID of version 7, whose time
+-- is that of the request and so names the partition.
 CREATE TABLE inquiry_request (
     request_id    uuid        NOT NULL,
     requested_at  timestamptz NOT NULL,
@@ -27,8 +27,8 @@ CREATE TABLE inquiry_request (
 CREATE INDEX inquiry_request_of_user ON inquiry_request (user_id, requested_at DESC, request_id DESC);
 CREATE TABLE inquiry_request_default PARTITION OF inquiry_request DEFAULT;
 
--- History of processing: each exchange with KOS, kept 1 year. The line is
--- masked: this table is for operators.
+-- History of processing: each exchange with KOS, stored for 1 year. The line is
+-- masked: this table is for system operators.
 CREATE TABLE kos_exchange (
     exchange_id uuid        NOT NULL,
     at          timestamptz NOT NULL,

@@ -1,6 +1,5 @@
--- A bill that must not be told any more, because the line has a new plan,
--- leaves its row without a document: a bill that KOS told earlier must not take
--- its place.
+-- A bill that is invalidated by a plan change leaves its row without a document, so
+-- that an older answer of KOS cannot take its place.
 ALTER TABLE bill_archive ALTER COLUMN document DROP NOT NULL;
 
 ---- create above / drop below ----

@@ -1,21 +1,21 @@
--- What KOS is to be asked and may not be just now. There is one row for a line
--- and month, or for a line alone, whoever waits for it.
+-- Fetches that wait for admission. There is one row for a line and month, or for a
+-- line alone.
 CREATE SEQUENCE waiting_place;
 
 CREATE TABLE waiting_fetch (
     fetch_id      bigint      NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
     endpoint      text        NOT NULL,
     line_number   text        NOT NULL,
-    billing_month text        NOT NULL, -- '': who holds the line
-    request_id    uuid        NOT NULL, -- KOS is asked under it
+    billing_month text        NOT NULL, -- '': the customer of the line
+    request_id    uuid        NOT NULL, -- sent to KOS
     class         smallint    NOT NULL CHECK (class IN (0, 1)), -- interactive, background
     round         bigint      NOT NULL, -- in which it is this line's turn
     place         bigint      NOT NULL DEFAULT nextval('waiting_place'),
     since         timestamptz NOT NULL,
-    due_at        timestamptz NOT NULL, -- until then others may pass
-    refresh       boolean     NOT NULL, -- though an answer is known
-    reason        text        NOT NULL, -- why it may be needed, of background work
-    taken_until   timestamptz,          -- somebody is asking KOS, until then at most
+    due_at        timestamptz NOT NULL, -- set aside until then
+    refresh       boolean     NOT NULL, -- even if there is a copy
+    reason        text        NOT NULL, -- of a prefetch
+    taken_until   timestamptz,          -- claimed until then
     tries         integer     NOT NULL DEFAULT 0, -- that KOS left without an answer
     failing_since timestamptz,
     PRIMARY KEY (line_number, billing_month)
@@ -24,7 +24,7 @@ CREATE TABLE waiting_fetch (
 CREATE INDEX waiting_fetch_in_line ON waiting_fetch (endpoint, class, round, place);
 CREATE INDEX waiting_fetch_of_line ON waiting_fetch (line_number, class, round);
 
--- The inquiries that wait for it, with how many were before them when they came.
+-- The inquiries that wait for a fetch, with their first position.
 CREATE TABLE waiting_inquiry (
     request_id    uuid        PRIMARY KEY,
     requested_at  timestamptz NOT NULL,
@@ -35,15 +35,15 @@ CREATE TABLE waiting_inquiry (
 
 CREATE INDEX waiting_inquiry_of_fetch ON waiting_inquiry (line_number, billing_month);
 
--- Endpoints of KOS that nobody asks for a moment, and since when they could not
--- be asked.
+-- Outages of KOS's endpoints: until when they are not called, and since when they
+-- cannot be.
 CREATE TABLE resting_endpoint (
     endpoint    text        PRIMARY KEY,
     rests_until timestamptz NOT NULL,
     away_since  timestamptz
 );
 
--- Which lines were active lately.
+-- Finds the active lines.
 CREATE INDEX inquiry_request_of_time ON inquiry_request (requested_at, line_number);
 
 -- See package kosbudget.
