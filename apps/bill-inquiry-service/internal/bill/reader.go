@@ -13,8 +13,8 @@ import (
 type Reader struct {
 	cache   Cache
 	archive Archive
-	// stale holds stale bills whose refresh is queued. Repeated inquiries for them read
-	// neither the caches nor the archive.
+	// stale holds stale bills that were just served: their refresh is queued, or KOS is
+	// not called. Repeated inquiries for them read neither the caches nor the archive.
 	stale *memo[Bill]
 	// answers holds the latest answers of KOS to this process. A store may not have
 	// them: it may be down, or have a tombstone.
@@ -52,7 +52,7 @@ func (q Query) subject() Subject { return Subject{q.Line, q.Month} }
 // Found is a bill that a Reader has found.
 type Found struct {
 	Bill Bill // may be stale
-	// Refreshing is true if a refresh of the stale bill is queued.
+	// Refreshing is true if a refresh of the stale bill was just tried.
 	Refreshing bool
 }
 
@@ -115,8 +115,9 @@ func (r *Reader) fresh(b Bill, q Query) bool {
 	return !q.Since.IsZero() && b.AsOf.After(q.Since) || r.now().Sub(b.AsOf) <= freshFor
 }
 
-// NoteRefresh records that a refresh of an old bill is queued. For memoTTL, Bill
-// returns the old one without reading the caches or the archive.
+// NoteRefresh records that a refresh of an old bill was tried and is still queued, or
+// not possible. For memoTTL, Bill returns the old one without reading the caches or the
+// archive.
 func (r *Reader) NoteRefresh(q Query, old Bill) { r.stale.set(q, old) }
 
 // noteAnswer records the latest answer of KOS for a customer.
