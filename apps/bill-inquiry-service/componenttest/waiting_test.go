@@ -160,19 +160,19 @@ func TestAsynchronousInquiriesThroughAFullQueue(t *testing.T) {
 	own := lines(6)
 	w.login(own[0]).inquire(own[0], "")
 	var customers []*customer
-	var places []float64
+	var positions []float64
 	for _, line := range own[1:4] {
 		c := w.login(line)
 		got := c.inquireAsync(line, "")
 		if got.status != http.StatusAccepted || got.header.Get("Location") != "/api/v1/bills/inquiry/"+fmt.Sprint(got.data["requestId"]) {
 			t.Fatalf("got %+v", got)
 		}
-		places = append(places, got.data["queuePosition"].(float64))
+		positions = append(positions, got.data["queuePosition"].(float64))
 		customers = append(customers, c)
 		c.location = got.header.Get("Location")
 	}
-	if !slices.IsSorted(places) || places[2] < 2 {
-		t.Errorf("places %v", places)
+	if !slices.IsSorted(positions) || positions[2] < 2 {
+		t.Errorf("positions %v", positions)
 	}
 	refused := w.login(own[4]).inquire(own[4], "")
 	if refused.status != http.StatusServiceUnavailable || refused.code != "OVERLOADED" || refused.header.Get("Retry-After") == "" {

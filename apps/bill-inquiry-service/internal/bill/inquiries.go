@@ -68,18 +68,18 @@ type Caller struct {
 }
 
 // limit returns how long an inquiry of the caller waits.
-func (a Caller) limit(async bool) time.Duration {
+func (c Caller) limit(async bool) time.Duration {
 	switch {
-	case a.Wait != nil:
-		return min(*a.Wait, answerTimeout)
+	case c.Wait != nil:
+		return min(*c.Wait, answerTimeout)
 	case async:
 		return 0
 	}
 	return answerTimeout
 }
 
-func (a Caller) owns(line msisdn.Number) bool {
-	for _, own := range a.Lines {
+func (c Caller) owns(line msisdn.Number) bool {
+	for _, own := range c.Lines {
 		if own == line {
 			return true
 		}

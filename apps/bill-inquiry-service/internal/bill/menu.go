@@ -54,11 +54,11 @@ func (i *Inquiries) customer(ctx context.Context, s Subscription) (holder Custom
 	case errors.Is(err, ErrLineMoved):
 		return Customer{}, false, err
 	case err == nil, isRefusal(err):
-		return holder, false, nil //nolint:nilerr // a line without a customer has all months
+		return holder, false, nil // a line without a customer has all months
 	}
 	holder, err = i.reader.LastCustomer(ctx, s)
 	if err != nil {
-		return Customer{}, true, nil //nolint:nilerr // the menu has all months then
+		return Customer{}, true, nil // the menu then has all months
 	}
 	return holder, true, nil
 }

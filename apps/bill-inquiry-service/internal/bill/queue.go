@@ -10,12 +10,8 @@ import (
 // subject. Interactive items go before background items; within a class the lines take
 // turns.
 type Queue interface {
-	// EnqueueInquiry stores an inquiry as PROCESSING and enqueues its fetch, in one
-	// transaction. It returns ErrQueueFull or ErrDatabase.
-	EnqueueInquiry(ctx context.Context, r Record) (Standing, error)
-	// Enqueue enqueues a fetch without an inquiry. It returns ErrQueueFull or
-	// ErrDatabase.
-	Enqueue(ctx context.Context, f Fetch) (Ticket, error)
+	Enqueuer
+
 	// Standing returns the position of an inquiry's fetch. It returns ErrNotQueued or
 	// ErrDatabase.
 	Standing(ctx context.Context, requestID string) (Standing, error)
@@ -24,6 +20,16 @@ type Queue interface {
 	// Await returns a channel that receives when the fetch of a subject ends or is set
 	// aside on any replica. The caller calls stop when it has read enough.
 	Await(s Subject) (changed <-chan struct{}, stop func())
+}
+
+// Enqueuer adds fetches to a Queue.
+type Enqueuer interface {
+	// EnqueueInquiry stores an inquiry as PROCESSING and enqueues its fetch, in one
+	// transaction. It returns ErrQueueFull or ErrDatabase.
+	EnqueueInquiry(ctx context.Context, r Record) (Standing, error)
+	// Enqueue enqueues a fetch without an inquiry. It returns ErrQueueFull or
+	// ErrDatabase.
+	Enqueue(ctx context.Context, f Fetch) (Ticket, error)
 }
 
 // Fetch is a queued call of KOS.

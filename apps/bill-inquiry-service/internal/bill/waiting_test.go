@@ -126,16 +126,16 @@ func TestAsynchronousInquiryShowsProgress(t *testing.T) {
 	onClock(t, 12, func(b *bench) { // one at a time, one in 5.45 s
 		t := b.t
 		b.spend()
-		var place bill.Standing
+		var standing bill.Standing
 		for i := range 5 {
 			got, err := b.ask(i, true)
 			if err != nil || got.Record.Status != bill.Processing {
 				t.Fatalf("got %+v, %v", got, err)
 			}
-			place = got.Standing
+			standing = got.Standing
 		}
-		if place.Ahead != 4 || place.Estimate < 20*time.Second || place.Estimate > 30*time.Second {
-			t.Errorf("the last stands at %+v", place)
+		if standing.Ahead != 4 || standing.Estimate < 20*time.Second || standing.Estimate > 30*time.Second {
+			t.Errorf("the last stands at %+v", standing)
 		}
 		_, owner := number(4)
 		last := 0
