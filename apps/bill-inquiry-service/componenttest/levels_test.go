@@ -16,8 +16,8 @@ import (
 )
 
 // TestABillIsTheSameOnEveryLevel reads a bill with charges of two plans from KOS, from
-// the cache of the process, from the shared cache and from the archive. The answers
-// differ in nothing, and the archive has the very charges.
+// the cache of the process and from the shared cache. The answers differ in nothing, and
+// the archive has the very charges.
 func TestABillIsTheSameOnEveryLevel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.MemoryState)
@@ -53,7 +53,6 @@ func TestABillIsTheSameOnEveryLevel(t *testing.T) {
 	for level, prepare := range map[string]func(){
 		"process":      func() {},
 		"shared cache": func() { w.stop(); w.start() },
-		"archive":      w.forgetCaches,
 	} {
 		if diff := cmp.Diff(want, read(level, prepare, 1)); diff != "" {
 			t.Errorf("%s (-KOS +%s):\n%s", level, level, diff)

@@ -183,9 +183,15 @@ func (i *Inquiries) lookUp(ctx context.Context, q Query, limit time.Duration) (B
 // It returns a refusal of KOS, or ErrMiss if old has been invalidated meanwhile.
 func (i *Inquiries) refreshed(ctx, soft context.Context, q Query, old Bill) (Bill, error) {
 	start := i.now()
-	if !i.fetch(ctx, soft, Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: i.newID()}) {
+	switch i.fetch(ctx, soft, Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: i.newID()}) {
+	case fetchBehind:
+		old.Stale = old.Outdated || i.now().Sub(old.AsOf) > freshFor
 		i.reader.NoteRefresh(q, old)
 		return old, nil
+	case fetchLate:
+		i.reader.NoteRefresh(q, old)
+		return old, nil
+	case fetchEnded:
 	}
 	q.Since = start
 	found, err := i.reader.Bill(ctx, q)
@@ -195,29 +201,44 @@ func (i *Inquiries) refreshed(ctx, soft context.Context, q Query, old Bill) (Bil
 	return found.Bill, err
 }
 
-// fetch enqueues a fetch and reports whether it was ended or set aside before soft
-// ends. It does not wait if other items are ahead, and does not enqueue during an
-// outage.
-func (i *Inquiries) fetch(ctx, soft context.Context, f Fetch) bool {
+// freshFor is the age up to which a bill is not stale while others wait for KOS: the
+// time-to-live of L1.
+const freshFor = 5 * time.Minute
+
+// fetchResult is what a client that waits for a fetch learns of it.
+type fetchResult int
+
+const (
+	fetchEnded  fetchResult = iota // or set aside
+	fetchBehind                    // others are ahead of it
+	fetchLate                      // KOS is slow, or not called
+)
+
+// fetch enqueues a fetch and waits until it is ended or set aside, or soft ends. It does
+// not wait if other items are ahead, and does not enqueue during an outage.
+func (i *Inquiries) fetch(ctx, soft context.Context, f Fetch) fetchResult {
 	changed, stop := i.queue.Await(f.Subject)
 	defer stop()
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), softTimeout)
 	defer cancel()
 	if callable, err := i.queue.Callable(writing, f.Endpoint()); err == nil && !callable {
-		return false
+		return fetchLate
 	}
 	ticket, err := i.queue.Enqueue(writing, f)
-	if err != nil && !errors.Is(err, ErrQueueFull) {
+	switch {
+	case errors.Is(err, ErrQueueFull):
+		return fetchBehind
+	case err != nil:
 		i.log.WarnContext(ctx, "refresh enqueue failed", "error", err)
-	}
-	if err != nil || ticket.Ahead > 0 {
-		return false
+		return fetchLate
+	case ticket.Ahead > 0:
+		return fetchBehind
 	}
 	select {
 	case <-changed:
-		return true
+		return fetchEnded
 	case <-soft.Done():
-		return false
+		return fetchLate
 	}
 }
 
@@ -236,12 +257,13 @@ func (i *Inquiries) wait(ctx context.Context, record Record, async bool, waitOve
 		select {
 		case <-changed:
 		case <-waitOver:
+			standing = i.standing(ctx, record, standing)
 			if async {
 				return Inquiry{Record: record, Standing: standing}, nil
 			}
-			return Inquiry{}, i.inProgress(ctx, record, standing)
+			return Inquiry{}, inProgress(standing)
 		case <-ctx.Done():
-			return Inquiry{}, i.inProgress(ctx, record, standing)
+			return Inquiry{}, inProgress(i.standing(ctx, record, standing))
 		}
 		if now, err := i.history.Find(ctx, record.UserID, record.RequestID); err == nil && now.Status != Processing {
 			return i.ended(ctx, record, now)
@@ -285,12 +307,17 @@ func (i *Inquiries) ended(ctx context.Context, before, after Record) (Inquiry, e
 	return Inquiry{Record: after, Bill: found.Bill}, err
 }
 
-// inProgress returns ErrInProgress with the estimate as the time to retry after.
-func (i *Inquiries) inProgress(ctx context.Context, record Record, standing Standing) error {
+// standing returns where the fetch of an inquiry stands now, or last if that cannot be
+// found out in time.
+func (i *Inquiries) standing(ctx context.Context, record Record, last Standing) Standing {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), standingTimeout)
 	defer cancel()
-	if now, err := i.queue.Standing(ctx, record.RequestID); err == nil {
-		standing = now
+	now, err := i.queue.Standing(ctx, record.RequestID)
+	if err != nil {
+		return last
 	}
-	return ErrInProgress.After(max(standing.Estimate, time.Second))
+	return now
 }
+
+// inProgress returns ErrInProgress with the estimate as the time to retry after.
+func inProgress(s Standing) error { return ErrInProgress.After(max(s.Estimate, time.Second)) }

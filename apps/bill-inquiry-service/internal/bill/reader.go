@@ -30,13 +30,8 @@ func NewReader(cache Cache, archive Archive, now func() time.Time, log *slog.Log
 	}
 }
 
-const (
-	// freshFor is the age up to which an archived open bill is not stale. It is the
-	// time-to-live of L1.
-	freshFor = 5 * time.Minute
-	// archiveTimeout bounds a read of the archive, which usually takes milliseconds.
-	archiveTimeout = time.Second
-)
+// archiveTimeout bounds a read of the archive, which usually takes milliseconds.
+const archiveTimeout = time.Second
 
 // Query selects a bill, or the customer, of a subscription.
 type Query struct {
@@ -79,8 +74,9 @@ func (r *Reader) Bill(ctx context.Context, q Query) (Found, error) {
 	case !found:
 		return Found{}, ErrMiss
 	}
-	older.Stale = !r.fresh(older.Bill, q)
-	return Found{Bill: older.Bill}, nil
+	archived := older.Bill // a copy: all callers of the load share its error
+	archived.Stale = archived.Outdated || q.Since.IsZero() || !archived.AsOf.After(q.Since)
+	return Found{Bill: archived}, nil
 }
 
 // olderCopy is the error of a load that found a bill in the archive which must not be
@@ -106,13 +102,6 @@ func (r *Reader) definitive(ctx context.Context, q Query) (Bill, error) {
 		return archived, nil
 	}
 	return Bill{}, &olderCopy{archived}
-}
-
-func (r *Reader) fresh(b Bill, q Query) bool {
-	if b.Outdated {
-		return false
-	}
-	return !q.Since.IsZero() && b.AsOf.After(q.Since) || r.now().Sub(b.AsOf) <= freshFor
 }
 
 // NoteRefresh records that a refresh of an old bill was tried and is still queued, or

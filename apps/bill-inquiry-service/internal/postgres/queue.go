@@ -105,12 +105,7 @@ func (q *Queue) EnqueueInquiry(ctx context.Context, r bill.Record) (bill.Standin
 	if err != nil {
 		return bill.Standing{}, enqueueFault(err)
 	}
-	standing, err := q.standing(ctx, subject)
-	if err != nil { // the inquiry is queued nevertheless, or has ended
-		standing = bill.Standing{Ahead: ticket.Ahead, Estimate: time.Second}
-	}
-	standing.First = ticket.Ahead
-	return standing, nil
+	return bill.Standing{Ahead: ticket.Ahead, First: ticket.Ahead}, nil
 }
 
 func enqueueFault(err error) error {
