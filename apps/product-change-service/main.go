@@ -3,8 +3,8 @@
 // Usage:
 //
 //	product-change-service [serve]    run the server
-//	product-change-service migrate    bring the database to this version
-//	product-change-service reseal     seal what is kept with the newest key
+//	product-change-service migrate    migrate the database to this version
+//	product-change-service reseal     reseal stored data with the newest key
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Package api holds the service's contract.
+// Package api embeds the OpenAPI document of the service.
 package api
 
 import _ "embed"

@@ -1,5 +1,5 @@
-// Package app puts the service together: its object graph on one screen, from
-// the outside in, and its configuration.
+// Package app has the object graph of the service, from the outside in, and its
+// configuration.
 package app
 
 import (
@@ -27,18 +27,18 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// Name is the service's name: its folder, its Dapr app-id and its name at KOS.
+// Name is the service's name, its Dapr app-id and its client id at KOS.
 const Name = "product-change-service"
 
-// Graph is the server, from the outside in. What is invoked first stops last:
-// the HTTP server is drained while changes are still processed.
+// Graph returns the object graph of the server, from the outside in. Parts that are invoked
+// first stop last: the HTTP server drains while changes are still processed.
 func Graph(cfg Config) fx.Option {
 	return fx.Options(
 		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Operators, cfg.Issuer, cfg.KOS,
 			cfg.Limits, cfg.Products),
 		fx.Supply(platform.OpenAPI(api.OpenAPI)),
 		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,
-		platform.Audit(change.ErrNoChange.Code), // the answer also for somebody else's
+		platform.Audit(change.ErrNoChange.Code), // also for changes of other users
 
 		fx.Module("inbound", fx.Provide(
 			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*change.Requests), new(*product.Plans))),
@@ -75,36 +75,36 @@ func newRequests(plans *product.Plans, changes change.Acceptance, history change
 	return change.NewRequests(change.RequestsParams{Plans: plans, Changes: changes, History: history, Now: now, NewID: newID})
 }
 
-// keepPartitions keeps the histories in months.
+// keepPartitions creates and drops the monthly partitions of the histories.
 func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
 	platform.Background(lc, func(ctx context.Context) {
 		pg.Upkeep(ctx, pool, log, now, postgres.Partitioned...)
 	})
 }
 
-// listen passes on what other replicas notify.
+// listen passes on the notifications of all replicas.
 func listen(lc fx.Lifecycle, direct pg.Direct, log *slog.Logger, plans *product.Plans, d *queue.Dispatcher) {
 	platform.Background(lc, func(ctx context.Context) {
 		pg.Listen(ctx, direct, log, pg.Listeners(postgres.Listener(plans), d.Listener()))
 	})
 }
 
-// watch measures the queue.
+// watch updates the metrics of the queue.
 func watch(lc fx.Lifecycle, m *queue.Metrics, q *queue.Queue, log *slog.Logger) {
 	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, q, log) })
 }
 
-// measure measures the budgets, which must have been made by then.
+// measure updates the metrics of the budgets, which must be constructed before.
 func measure(lc fx.Lifecycle, m *kosbudget.Metrics, _ budgets, log *slog.Logger) {
 	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, log) })
 }
 
-// runJobs publishes events and does periodic work.
+// runJobs publishes events and runs periodic work.
 func runJobs(lc fx.Lifecycle, runner *outbox.Runner) { platform.Background(lc, runner.Run) }
 
-// dispatch brings queued changes to KOS.
+// dispatch runs the dispatcher of queued changes.
 func dispatch(lc fx.Lifecycle, d *queue.Dispatcher) { platform.Background(lc, d.Run) }
 
-// newID returns a UUID of version 7. It panics if the system has no randomness
-// to give, as crypto/rand does.
+// newID returns a UUID of version 7. Like crypto/rand it panics if the system has no
+// randomness.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

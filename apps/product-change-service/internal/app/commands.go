@@ -6,7 +6,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 )
 
-// Commands are what the binary can do, configured by environ.
+// Commands returns the commands of the binary, configured by environ.
 func Commands(environ []string) map[string]platform.Command {
 	return map[string]platform.Command{
 		"serve":   platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),

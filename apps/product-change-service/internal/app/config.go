@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
-// Config is everything that may differ between environments.
+// Config is the configuration of the service.
 type Config struct {
 	HTTP      httpserver.Config
 	Telemetry telemetry.Config
@@ -29,17 +29,17 @@ type Config struct {
 	Products  ProductConfig
 }
 
-// ProductConfig is this service's own part.
+// ProductConfig is the part of this service alone.
 type ProductConfig struct {
-	// CacheStore is the component that all replicas share as a cache.
+	// CacheStore is the state store of the L2 caches.
 	CacheStore string `env:"CACHE_STORE" envDefault:"cache-store"`
-	// PubSub is the component that carries events.
+	// PubSub is the pub/sub component of events.
 	PubSub string `env:"PUBSUB" envDefault:"pubsub"`
 	// Workers is how many changes a replica processes at a time.
 	Workers int `env:"CHANGE_WORKERS" envDefault:"8"`
 }
 
-// Validate reports numbers that nothing works with.
+// Validate returns an error if a number is out of range.
 func (c *ProductConfig) Validate() error {
 	if c.Workers < 1 || c.Workers > 100 {
 		return errors.New("CHANGE_WORKERS must be from 1 to 100")
@@ -47,9 +47,9 @@ func (c *ProductConfig) Validate() error {
 	return nil
 }
 
-// LimitConfig is how often all replicas together call KOS within any minute. It
-// is a little below what KOS allows us, since the sidecar repeats calls that
-// fail.
+// LimitConfig is how many calls of KOS all replicas together make within any minute, by
+// endpoint. The defaults are a little below KOS's limits, because the sidecar retries calls
+// that fail.
 type LimitConfig struct {
 	Change   int `env:"KOS_CHANGE_PER_MINUTE" envDefault:"48"`
 	Inquiry  int `env:"KOS_PRODUCT_INQUIRY_PER_MINUTE" envDefault:"96"`
@@ -57,7 +57,7 @@ type LimitConfig struct {
 	Status   int `env:"KOS_CHANGE_STATUS_PER_MINUTE" envDefault:"190"`
 }
 
-// Validate reports limits that let nothing through.
+// Validate returns an error if a limit is not positive.
 func (c *LimitConfig) Validate() error {
 	if min(c.Change, c.Inquiry, c.Products, c.Status) < 1 {
 		return errors.New("KOS_*_PER_MINUTE must be positive")

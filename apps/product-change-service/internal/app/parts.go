@@ -20,14 +20,14 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/events"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/kos"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/linelimit"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/metrics"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/outbox"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
-	"github.com/phonebill/phonebill/apps/product-change-service/internal/share"
 )
 
-// processorParams are what a processor needs from the graph.
+// processorParams are the dependencies of the processor.
 type processorParams struct {
 	fx.In
 
@@ -44,7 +44,7 @@ func newProcessor(p processorParams) *change.Processor {
 	})
 }
 
-// budgets are the rights of all replicas together to call KOS.
+// budgets are the budgets of KOS's endpoints, shared by all replicas.
 type budgets struct{ change, inquiry, products, status *kosbudget.Budget }
 
 func newBudgets(pool *pgxpool.Pool, limits LimitConfig, metrics *kosbudget.Metrics) budgets {
@@ -59,7 +59,7 @@ func newBudgets(pool *pgxpool.Pool, limits LimitConfig, metrics *kosbudget.Metri
 	}
 }
 
-// plansParams are what the source of plans needs from the graph.
+// plansParams are the dependencies of product.Plans.
 type plansParams struct {
 	fx.In
 
@@ -72,18 +72,18 @@ type plansParams struct {
 }
 
 func newPlans(p plansParams) *product.Plans {
-	spare := p.Carrier.Within(kos.Budgets{Inquiry: p.Budgets.inquiry.Spare(), Products: p.Budgets.products.Spare()})
+	background := p.Carrier.Within(kos.Budgets{Inquiry: p.Budgets.inquiry.Spare(), Products: p.Budgets.products.Spare()})
 	return product.NewPlans(product.PlansParams{
-		Cache: p.Cache, Archive: p.Archive, Carrier: p.Carrier, Spare: spare, Shares: share.New(),
+		Cache: p.Cache, Archive: p.Archive, Carrier: p.Carrier, Background: background, LineLimit: linelimit.New(),
 		Replicas: p.Replicas, Log: p.Log,
 	})
 }
 
 const (
-	// attemptTimeout bounds an attempt: it is longer than a question for the line's
-	// customer, one for an order's outcome and an order, with all retries.
+	// attemptTimeout bounds an attempt. It is longer than its three calls take with all
+	// retries: the customer of the line, the outcome of an earlier order, and the order.
 	attemptTimeout = 15 * time.Second
-	// giveUpAfter is the age after which changes expire. See change.Processor.
+	// giveUpAfter is the age at which changes expire. See change.Processor.
 	giveUpAfter = 24 * time.Hour
 )
 
@@ -93,7 +93,7 @@ func newQueue(pool *pgxpool.Pool, cfg ProductConfig, all budgets) *queue.Queue {
 	})
 }
 
-// dispatcherParams are what the dispatcher needs from the graph.
+// dispatcherParams are the dependencies of the dispatcher.
 type dispatcherParams struct {
 	fx.In
 
@@ -111,7 +111,7 @@ func newDispatcher(p dispatcherParams) *queue.Dispatcher {
 	}, p.Measured, p.Log)
 }
 
-// kosParams are what the way to KOS needs from the graph.
+// kosParams are the dependencies of the carrier.
 type kosParams struct {
 	fx.In
 
@@ -131,7 +131,7 @@ func newKOS(p kosParams) *kos.Carrier {
 	}, p.Now, newID)
 }
 
-// cacheParams are what the cache needs from the graph.
+// cacheParams are the dependencies of the cache.
 type cacheParams struct {
 	fx.In
 
@@ -153,7 +153,7 @@ func newAnnouncer(cfg ProductConfig, dapr *sidecar.Client, registerer prometheus
 	return events.NewAnnouncer(dapr, cfg.PubSub, registerer)
 }
 
-// runnerParams are what the jobs need from the graph.
+// runnerParams are the dependencies of the outbox.
 type runnerParams struct {
 	fx.In
 

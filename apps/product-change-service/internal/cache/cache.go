@@ -1,5 +1,5 @@
-// Package cache keeps lines and the catalogue on two levels, and for a moment
-// that there is no such line.
+// Package cache caches subscribers and the catalogue in L1 and L2, and KOS's refusals of
+// a line for a short time.
 package cache
 
 import (
@@ -17,39 +17,40 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// Product rules: how long the shared level keeps things.
+// Product rules: lifetimes in L2.
 const (
 	subscriberTTL = 4 * time.Hour
 	catalogueTTL  = 24 * time.Hour
-	// refusalTTL is how long KOS's answer that there is no such line is believed.
+	// refusalTTL is the lifetime of KOS's answers that there is no such line, or that it
+	// is another customer's.
 	refusalTTL = 10 * time.Second
 )
 
-// old reports whether something that was told then, and is kept for ttl, has
-// less than a quarter of that before it: whoever uses it has it refreshed.
-func old(told, now time.Time, ttl time.Duration) bool { return now.Sub(told) > ttl*3/4 }
+// refreshDue reports whether a value that KOS gave at asOf is in the last quarter of its
+// lifetime ttl. A read then starts a refresh.
+func refreshDue(asOf, now time.Time, ttl time.Duration) bool { return now.Sub(asOf) > ttl*3/4 }
 
-// loadTimeout bounds a load: longer than all attempts that resiliency/ makes
-// for KOS, and what the levels around it may take.
+// loadTimeout bounds a load. It is longer than all attempts that resiliency/ makes for
+// KOS, plus the calls of L2.
 const loadTimeout = 15 * time.Second
 
-// all is the key of the one catalogue.
-const all = "all"
+// catalogueKey is the key of the one catalogue.
+const catalogueKey = "all"
 
 // Cache implements product.Cache.
 type Cache struct {
-	subscribers *cache.Cache[told]
+	subscribers *cache.Cache[answer]
 	catalogues  *cache.Cache[product.Catalogue]
-	holders     *cache.Index // ids of customers by line
+	holders     *cache.Index // customer ids by line
 	now         func() time.Time
 }
 
 var _ product.Cache = (*Cache)(nil)
 
-// Params are what a Cache needs.
+// Params are the dependencies of a Cache.
 type Params struct {
-	L2         cache.L2      // that all replicas share
-	Keyring    *seal.Keyring // seals everything there
+	L2         cache.L2      // shared by all replicas
+	Keyring    *seal.Keyring // seals the values in L2
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time
@@ -62,16 +63,16 @@ func New(p Params) *Cache {
 		return cache.Options{Kind: kind, TTL: ttl, LoadTimeout: loadTimeout, Sealer: p.Keyring}
 	}
 	return &Cache{
-		subscribers: cache.New[told](options("subscriber", subscriberTTL), p.L2, p.Log, metrics),
+		subscribers: cache.New[answer](options("subscriber", subscriberTTL), p.L2, p.Log, metrics),
 		catalogues:  cache.New[product.Catalogue](options("catalogue", catalogueTTL), p.L2, p.Log, metrics),
 		holders:     cache.NewIndex(),
 		now:         p.Now,
 	}
 }
 
-// told is what KOS said of a subscription: its plan, that there is no such line,
-// or that it is another customer's.
-type told struct {
+// answer is KOS's answer for a subscription: its subscriber, or a refusal. Either the line
+// is unknown, or it is another customer's.
+type answer struct {
 	product.Subscriber
 
 	Unknown bool `json:"unknown,omitempty"`
@@ -79,32 +80,33 @@ type told struct {
 }
 
 // Life implements cache.Brief.
-func (t told) Life() time.Duration {
-	if t.Unknown || t.Moved {
+func (a answer) Life() time.Duration {
+	if a.Unknown || a.Moved {
 		return refusalTTL
 	}
 	return 0
 }
 
-// keep returns a load that keeps KOS's refusal too, but no faults.
-func keep(load func(context.Context) (product.Subscriber, error)) cache.Load[told] {
-	return func(ctx context.Context) (told, error) {
+// withRefusals returns a load whose refusals are values, which are cached. Faults stay
+// errors.
+func withRefusals(load func(context.Context) (product.Subscriber, error)) cache.Load[answer] {
+	return func(ctx context.Context) (answer, error) {
 		got, err := load(ctx)
 		switch {
 		case errors.Is(err, product.ErrUnknownLine):
-			return told{Unknown: true}, nil
+			return answer{Unknown: true}, nil
 		case errors.Is(err, product.ErrLineMoved):
-			return told{Moved: true}, nil
+			return answer{Moved: true}, nil
 		}
-		return told{Subscriber: got}, err
+		return answer{Subscriber: got}, err
 	}
 }
 
-// renew returns a load that keeps no refusal: what it was to replace has been
-// forgotten if need be.
-func renew(load func(context.Context) (product.Subscriber, error)) cache.Load[told] {
-	return func(ctx context.Context) (told, error) {
-		got, err := keep(load)(ctx)
+// refresh returns a load for a refresh. A line that is another customer's is an error
+// here, which leaves the cached value: the source has invalidated it.
+func refresh(load func(context.Context) (product.Subscriber, error)) cache.Load[answer] {
+	return func(ctx context.Context) (answer, error) {
+		got, err := withRefusals(load)(ctx)
 		if err == nil && got.Moved {
 			err = product.ErrLineMoved
 		}
@@ -112,7 +114,7 @@ func renew(load func(context.Context) (product.Subscriber, error)) cache.Load[to
 	}
 }
 
-// key tells subscriptions apart. Ids of customers have no spaces.
+// key returns the key of a subscription. Customer ids have no spaces.
 func (c *Cache) key(s product.Subscription) string {
 	c.holders.Use(s.Line.Digits(), s.Customer)
 	return s.Customer + " " + s.Line.Digits()
@@ -121,7 +123,7 @@ func (c *Cache) key(s product.Subscription) string {
 // Subscriber implements product.Cache.
 func (c *Cache) Subscriber(ctx context.Context, s product.Subscription, source product.Source[product.Subscriber]) (product.Subscriber, error) {
 	key := c.key(s)
-	got, level, err := c.subscribers.Get(ctx, key, keep(source.Ask))
+	got, level, err := c.subscribers.Get(ctx, key, withRefusals(source.Load))
 	telemetry.Annotate(ctx, slog.String("cache", string(level)))
 	switch {
 	case err != nil:
@@ -130,33 +132,32 @@ func (c *Cache) Subscriber(ctx context.Context, s product.Subscription, source p
 		return product.Subscriber{}, product.ErrUnknownLine
 	case got.Moved:
 		return product.Subscriber{}, product.ErrLineMoved
-	case old(got.AsOf, c.now(), subscriberTTL):
-		c.subscribers.RefreshAhead(ctx, key, renew(source.Ahead))
+	case refreshDue(got.AsOf, c.now(), subscriberTTL):
+		c.subscribers.RefreshAhead(ctx, key, refresh(source.Refresh))
 	}
 	return got.Subscriber, nil
 }
 
 // Catalogue implements product.Cache.
 func (c *Cache) Catalogue(ctx context.Context, source product.Source[product.Catalogue]) (product.Catalogue, error) {
-	got, _, err := c.catalogues.Get(ctx, all, source.Ask)
-	if err == nil && old(got.AsOf, c.now(), catalogueTTL) {
-		c.catalogues.RefreshAhead(ctx, all, source.Ahead)
+	got, _, err := c.catalogues.Get(ctx, catalogueKey, source.Load)
+	if err == nil && refreshDue(got.AsOf, c.now(), catalogueTTL) {
+		c.catalogues.RefreshAhead(ctx, catalogueKey, source.Refresh)
 	}
 	return got, err
 }
 
-// Invalidate implements product.Forgetful.
+// Invalidate implements product.Invalidator.
 func (c *Cache) Invalidate(ctx context.Context, s product.Subscription) error {
 	return c.subscribers.Invalidate(ctx, c.key(s))
 }
 
-// Forget implements product.Forgetful.
-func (c *Cache) Forget(line msisdn.Number) {
+// Evict implements product.Invalidator.
+func (c *Cache) Evict(line msisdn.Number) {
 	for _, customer := range c.holders.Keys(line.Digits()) {
 		c.subscribers.Forget(c.key(product.Subscription{Customer: customer, Line: line}))
 	}
 }
 
-// Listening implements product.Forgetful. The catalogue changes for everybody
-// alike; nobody is told of that.
-func (c *Cache) Listening(told bool) { c.subscribers.Listening(told) }
+// Listening implements product.Invalidator. The catalogue is not invalidated.
+func (c *Cache) Listening(listening bool) { c.subscribers.Listening(listening) }

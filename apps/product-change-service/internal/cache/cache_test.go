@@ -61,7 +61,7 @@ func replicas(t *testing.T, l2 *store, now func() time.Time) func() *cache.Cache
 
 // from is a source that is asked for what somebody waits for.
 func from[V any](ask func(context.Context) (V, error)) product.Source[V] {
-	return product.Source[V]{Ask: ask, Ahead: func(context.Context) (V, error) {
+	return product.Source[V]{Load: ask, Refresh: func(context.Context) (V, error) {
 		var none V
 		return none, errors.New("nobody should ask ahead")
 	}}
@@ -109,7 +109,7 @@ func TestWhatIsKeptForHowLong(t *testing.T) {
 		t.Error("another line was forgotten too")
 	}
 	subscriber(c, line)
-	c.Forget(line)
+	c.Evict(line)
 	subscriber(c, line)
 	c.Listening(false)
 	subscriber(c, line)
@@ -160,15 +160,15 @@ func TestWhatIsUsedIsGotAhead(t *testing.T) {
 	}{
 		"line": {4 * time.Hour, func(c *cache.Cache, told time.Time, ahead func() time.Time) (time.Time, error) {
 			got, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: line}, product.Source[product.Subscriber]{
-				Ask:   func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: told}, nil },
-				Ahead: func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: ahead()}, nil },
+				Load:    func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: told}, nil },
+				Refresh: func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: ahead()}, nil },
 			})
 			return got.AsOf, err
 		}},
 		"catalogue": {24 * time.Hour, func(c *cache.Cache, told time.Time, ahead func() time.Time) (time.Time, error) {
 			got, err := c.Catalogue(t.Context(), product.Source[product.Catalogue]{
-				Ask:   func(context.Context) (product.Catalogue, error) { return product.Catalogue{AsOf: told}, nil },
-				Ahead: func(context.Context) (product.Catalogue, error) { return product.Catalogue{AsOf: ahead()}, nil },
+				Load:    func(context.Context) (product.Catalogue, error) { return product.Catalogue{AsOf: told}, nil },
+				Refresh: func(context.Context) (product.Catalogue, error) { return product.Catalogue{AsOf: ahead()}, nil },
 			})
 			return got.AsOf, err
 		}},

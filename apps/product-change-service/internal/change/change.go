@@ -1,6 +1,6 @@
-// Package change holds what a plan change is: how one is asked for and
-// accepted, how it is brought to KOS exactly once, and what it leaves in the
-// history. It knows no HTTP, no SQL and no Dapr.
+// Package change has the rules of plan changes: how an order is checked and accepted, how
+// the change is applied in KOS exactly once, and what the history records. It imports no
+// HTTP, SQL or Dapr.
 package change
 
 import (
@@ -15,8 +15,8 @@ import (
 // Status is the state of a change.
 type Status string
 
-// The states. A change is accepted as Pending, is Processing from the first
-// time somebody looked after it, and ends as Completed or Failed for good.
+// The states. A change is accepted as Pending, is Processing from its first attempt on,
+// and ends as Completed or Failed, which are final.
 const (
 	Pending    Status = "PENDING"
 	Processing Status = "PROCESSING"
@@ -24,29 +24,29 @@ const (
 	Failed     Status = "FAILED"
 )
 
-// Final reports whether a change in this state will never change again.
+// Final reports whether a change in this state stays in it.
 func (s Status) Final() bool { return s == Completed || s == Failed }
 
-// Reason says why a change is waiting.
+// Reason is why a change waits.
 type Reason string
 
 // The reasons.
 const (
 	NotWaiting     Reason = ""
-	Queued         Reason = "QUEUED"          // others have come before
-	Limit          Reason = "KOS_LIMIT"       // KOS's limit is used up
-	KOSBusy        Reason = "KOS_BUSY"        // KOS has refused for now
-	KOSUnavailable Reason = "KOS_UNAVAILABLE" // KOS does not answer
+	Queued         Reason = "QUEUED"          // other changes come first
+	Limit          Reason = "KOS_LIMIT"       // the budget is spent
+	KOSBusy        Reason = "KOS_BUSY"        // the budget is spent, and lowered after a 429 of KOS
+	KOSUnavailable Reason = "KOS_UNAVAILABLE" // KOS does not answer, or cannot be called
 )
 
-// Day is a day in Seoul, YYYY-MM-DD. Days compare as texts; the empty day is
-// the one on which KOS gets the order.
+// Day is a day in Seoul, YYYY-MM-DD. Days compare as strings. The empty day is the day on
+// which KOS carries out the order.
 type Day string
 
-// DayOf returns the day that it is in Seoul at t.
+// DayOf returns the day in Seoul at t.
 func DayOf(t time.Time) Day { return Day(t.In(product.Seoul).Format(time.DateOnly)) }
 
-// Start returns the first moment of a day, zero for the empty day.
+// Start returns the beginning of a day, and the zero time for the empty day.
 func (d Day) Start() time.Time {
 	start, err := time.ParseInLocation(time.DateOnly, string(d), product.Seoul)
 	if err != nil {
@@ -55,7 +55,7 @@ func (d Day) Start() time.Time {
 	return start
 }
 
-// Change is one accepted change of a line's plan, and its row in the history.
+// Change is an accepted change of a line's plan.
 type Change struct {
 	RequestID   string // UUID of version 7, whose time is RequestedAt
 	UserID      string
@@ -63,56 +63,56 @@ type Change struct {
 	Line        msisdn.Number
 	CurrentCode string
 	CurrentName string
-	Target      product.Product // as the catalogue had it when the change was accepted
+	Target      product.Product // as in the catalogue at the acceptance
 	Effective   Day
 
 	Status        Status
-	Waiting       Reason // while it is not final
-	ResultCode    string // KOS's, or one of ours; "" while it is not final
-	ResultMessage string // Korean, for people
-	Attempts      int    // how often its processing was begun
+	Waiting       Reason // set while it is not final
+	ResultCode    string // of KOS, or of this service; "" while it is not final
+	ResultMessage string // Korean, for customers
+	Attempts      int    // how many attempts have begun
 	RequestedAt   time.Time
 	ProcessedAt   time.Time // zero while it is not final
 }
 
-// Subscription returns the line as the customer's who asked for the change.
+// Subscription returns the line as held by the customer who ordered the change.
 func (c Change) Subscription() product.Subscription {
 	return product.Subscription{Customer: c.CustomerID, Line: c.Line}
 }
 
-// Order is what somebody wants.
+// Order is a request for a change.
 type Order struct {
 	Line      msisdn.Number
-	Current   string // the code of the plan that the customer believes to have
-	Target    string
+	Current   string // code of the plan that the customer expects to have
+	Target    string // code of the new plan
 	Effective Day
 }
 
-// atOnce returns the order without a day.
-func (o Order) atOnce() Order {
+// withoutDay returns the order with the empty day.
+func (o Order) withoutDay() Order {
 	o.Effective = ""
 	return o
 }
 
-// digest returns a digest of what an order means, not of how it is written.
+// digest returns a digest of the parsed order: two spellings of one order have the same.
 func (o Order) digest() []byte {
-	// Texts always marshal.
+	// Strings always marshal.
 	meaning, _ := json.Marshal([]string{o.Line.Digits(), o.Current, o.Target, string(o.Effective)})
 	digest := sha256.Sum256(meaning)
 	return digest[:]
 }
 
-// Asker is who asks: a user and the lines that are the user's.
-type Asker struct {
+// Caller is the user of a request, with the lines of that user.
+type Caller struct {
 	UserID     string
 	CustomerID string
 	Lines      []msisdn.Number
-	// Wait is how long the client waits, at most; nil is as long as we let it.
+	// Wait is the longest wait that the client asked for; nil if it did not.
 	Wait *time.Duration
 }
 
-// Owns reports whether a line is the asker's.
-func (a Asker) Owns(line msisdn.Number) bool {
+// Owns reports whether a line is one of the caller's.
+func (a Caller) Owns(line msisdn.Number) bool {
 	for _, own := range a.Lines {
 		if own == line {
 			return true
@@ -121,7 +121,7 @@ func (a Asker) Owns(line msisdn.Number) bool {
 	return false
 }
 
-// Subscription returns a line as the asker's.
-func (a Asker) Subscription(line msisdn.Number) product.Subscription {
+// Subscription returns a line as held by the caller's customer.
+func (a Caller) Subscription(line msisdn.Number) product.Subscription {
 	return product.Subscription{Customer: a.CustomerID, Line: line}
 }

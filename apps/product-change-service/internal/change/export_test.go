@@ -1,4 +1,4 @@
 package change
 
-// Digest returns the digest of an order that stands beside its key.
+// Digest returns the digest of an order, as stored with its key.
 func Digest(o Order) []byte { return o.digest() }

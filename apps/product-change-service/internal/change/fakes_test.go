@@ -17,13 +17,13 @@ import (
 const line = msisdn.Number("01012345678")
 
 var (
-	asker = change.Asker{UserID: "testuser01", CustomerID: "CUST001", Lines: []msisdn.Number{line}}
-	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, product.Seoul)
-	wish  = change.Order{Line: line, Current: "A", Target: "B"}
+	caller     = change.Caller{UserID: "testuser01", CustomerID: "CUST001", Lines: []msisdn.Number{line}}
+	noon       = time.Date(2026, 11, 22, 12, 0, 0, 0, product.Seoul)
+	validOrder = change.Order{Line: line, Current: "A", Target: "B"}
 
 	errDatabase = errors.New("connection refused")
 	errNoAnswer = fmt.Errorf("kos: %w", change.ErrNoAnswer)
-	breakerOpen = &change.NotAskedError{Reason: change.KOSUnavailable, Cause: errors.New("circuit breaker is open")}
+	breakerOpen = &change.NotCalledError{Reason: change.KOSUnavailable, Cause: errors.New("circuit breaker is open")}
 )
 
 // ledger keeps changes in memory, one in progress for each line.
@@ -49,7 +49,7 @@ func (l *ledger) failed() (err error) {
 	return err
 }
 
-func (l *ledger) Accept(_ context.Context, c change.Change, key change.Key, _ product.Mark) error {
+func (l *ledger) Accept(_ context.Context, c change.Change, key change.Key, _ product.Version) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.failed(); err != nil {
@@ -71,7 +71,7 @@ func (l *ledger) Accept(_ context.Context, c change.Change, key change.Key, _ pr
 	return nil
 }
 
-func (l *ledger) Recall(_ context.Context, userID, key string) (string, []byte, error) {
+func (l *ledger) FindKey(_ context.Context, userID, key string) (string, []byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	id, ok := l.keys[userID+" "+key]
@@ -218,13 +218,13 @@ func (c *carrier) Inquire(context.Context, change.Change) (change.Result, bool, 
 type caches struct {
 	forgotten []msisdn.Number
 	err       error
-	holds     error // that KOS says of the line's customer
+	holderErr error // that KOS says of the line's customer
 	asked     int
 }
 
-func (c *caches) Holds(context.Context, product.Subscription) error {
+func (c *caches) CheckHolder(context.Context, product.Subscription) error {
 	c.asked++
-	return c.holds
+	return c.holderErr
 }
 
 func (c *caches) Invalidate(_ context.Context, s product.Subscription) error {
@@ -248,7 +248,7 @@ func newWorld(t *testing.T) *world {
 		Now: func() time.Time { return noon },
 	})
 	w.ledger.changes[id] = &change.Change{
-		RequestID: id, UserID: asker.UserID, CustomerID: asker.CustomerID, Line: line, Status: change.Pending, RequestedAt: noon.Add(-time.Second),
+		RequestID: id, UserID: caller.UserID, CustomerID: caller.CustomerID, Line: line, Status: change.Pending, RequestedAt: noon.Add(-time.Second),
 	}
 	return w
 }

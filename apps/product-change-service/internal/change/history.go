@@ -7,7 +7,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/query"
 )
 
-// Filter chooses changes of the history.
+// Filter selects changes of the history.
 type Filter struct {
 	UserID string
 	Lines  []msisdn.Number // any of these
@@ -17,8 +17,8 @@ type Filter struct {
 	Page   query.Page
 }
 
-// MaxDepth bounds how far back pages go and totals count, so that no page
-// costs more than reading this many index entries.
+// MaxDepth bounds how far back pages go and totals count: no page reads more index
+// entries than this.
 const MaxDepth = 10_000
 
 // Page is a part of the history.

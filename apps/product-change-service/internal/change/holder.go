@@ -8,28 +8,27 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// recentlyAccepted is how long after its acceptance, for which KOS was asked, a change
-// is taken to be one of the line's customer.
+// recentlyAccepted is the age up to which the check of the line's customer at acceptance
+// still counts.
 const recentlyAccepted = 3 * time.Second
 
-// checkHolder returns nil if the line is still held by the customer who asked for the
-// change, or what Lines.Holds returns. An order does not name the customer to KOS:
-// should the line be given to another one after this check, the order is carried out
-// for that customer.
+// checkHolder returns nil if the customer who ordered the change still holds the line, or
+// the error of Lines.CheckHolder. The order itself does not name the customer: if KOS
+// gives the line to another one after this check, the order applies to that customer.
 func (p *Processor) checkHolder(ctx context.Context, c Change) error {
 	if p.now().Sub(c.RequestedAt) <= recentlyAccepted {
 		return nil
 	}
-	asking, cancel := context.WithTimeout(ctx, answerTimeout)
+	checking, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	err := p.lines.Holds(asking, c.Subscription())
+	err := p.lines.CheckHolder(checking, c.Subscription())
 	if errors.Is(err, product.ErrUnknownLine) {
 		return nil // KOS refuses the order
 	}
 	return err
 }
 
-// lineMoved is how a change ends whose line was given to another customer.
+// lineMoved returns the outcome of a change whose line was given to another customer.
 func lineMoved(at time.Time) Outcome {
 	return Outcome{
 		Status: Failed, At: at,

@@ -40,7 +40,7 @@ func TestTheHolderIsCheckedBeforeAnOrder(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.change().RequestedAt = noon.Add(-test.waited)
-			w.caches.holds = test.holder
+			w.caches.holderErr = test.holder
 			w.carrier.orders, w.carrier.statuses = []answer{done}, test.statuses
 			got := w.Process(t.Context(), test.attempt)
 			if diff := cmp.Diff(test.want, w.carrier.asked); diff != "" {

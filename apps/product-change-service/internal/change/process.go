@@ -10,9 +10,9 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// Processor brings accepted changes to KOS. An attempt may be interrupted anywhere,
-// and two may concern the same change at once: KOS carries out a request once, and a
-// change ends once.
+// Processor applies accepted changes in KOS. An attempt may be interrupted anywhere, and
+// two attempts may concern the same change at once: KOS carries out a request id once, and
+// a change ends once.
 type Processor struct {
 	attempts Attempts
 	carrier  Carrier
@@ -21,7 +21,7 @@ type Processor struct {
 	now      func() time.Time
 }
 
-// ProcessorParams are what a Processor needs.
+// ProcessorParams are the dependencies of a Processor.
 type ProcessorParams struct {
 	Attempts Attempts
 	Carrier  Carrier
@@ -30,21 +30,21 @@ type ProcessorParams struct {
 	Now      func() time.Time
 }
 
-// NewProcessor returns a processor.
+// NewProcessor returns a processor with these dependencies.
 func NewProcessor(p ProcessorParams) *Processor {
 	return &Processor{attempts: p.Attempts, carrier: p.Carrier, lines: p.Lines, log: p.Log, now: p.Now}
 }
 
 const (
-	// Product rule: a change that has waited this long is given up.
+	// expiry is the age at which a change fails. Product rule.
 	expiry = 24 * time.Hour
-	// settleTime is how long after an order KOS may still accept it.
+	// settleTime is how long after an attempt KOS may still accept its order.
 	settleTime = 2 * time.Minute
 	// invalidateTimeout bounds the invalidation of caches, also after a stop.
 	invalidateTimeout = 3 * time.Second
 )
 
-// Process brings a change to KOS, as far as it will go now.
+// Process makes an attempt to apply a change.
 func (p *Processor) Process(ctx context.Context, a Attempt) Verdict {
 	c, err := p.attempts.Begin(ctx, a.RequestID)
 	switch {
@@ -68,9 +68,9 @@ func (p *Processor) process(ctx context.Context, c Change, a Attempt) Verdict {
 	return p.order(ctx, c, a)
 }
 
-// reconcile asks KOS about an order whose outcome is not known. Unless KOS has
-// accepted one, it gets the order again. KOS also gets it if outcomes cannot be asked
-// for now: the same order is carried out once.
+// reconcile inquires the outcome of an order that is in doubt. If KOS has not decided the
+// order, or the inquiry was not admitted, it orders again: KOS carries out a request id
+// once.
 func (p *Processor) reconcile(ctx context.Context, c Change, a Attempt) Verdict {
 	result, found, err := p.carrier.Inquire(ctx, c)
 	switch {
@@ -82,12 +82,12 @@ func (p *Processor) reconcile(ctx context.Context, c Change, a Attempt) Verdict 
 	return p.order(ctx, c, a)
 }
 
-// order brings an order to KOS, if the line is still the customer's.
+// order orders the change if the customer still holds the line.
 func (p *Processor) order(ctx context.Context, c Change, a Attempt) Verdict {
 	if err := p.checkHolder(ctx, c); errors.Is(err, product.ErrLineMoved) {
 		return p.abandon(ctx, c, a, lineMoved(p.now()))
 	} else if err != nil {
-		return Verdict{Step: StepPostponed, Err: fmt.Errorf("customer of the line not known: %w", err)}
+		return Verdict{Step: StepPostponed, Err: fmt.Errorf("check customer of the line: %w", err)}
 	}
 	result, err := p.carrier.Order(ctx, c)
 	if err != nil {
@@ -96,16 +96,16 @@ func (p *Processor) order(ctx context.Context, c Change, a Attempt) Verdict {
 	return p.finish(ctx, c, p.outcome(result))
 }
 
-// unfinished returns the verdict on an order that failed.
+// unfinished returns the verdict for an order that failed by err.
 func unfinished(err error) Verdict {
-	notAsked, ok := errors.AsType[*NotAskedError](err)
+	notCalled, ok := errors.AsType[*NotCalledError](err)
 	switch {
 	case !ok:
 		return Verdict{Step: StepUnanswered, Err: err}
-	case notAsked.Reason == KOSBusy:
+	case notCalled.Reason == KOSBusy:
 		return Verdict{Step: StepThrottled, Err: err}
 	}
-	return Verdict{Step: StepNotCalled, After: notAsked.After, Err: err}
+	return Verdict{Step: StepNotCalled, After: notCalled.After, Err: err}
 }
 
 func (p *Processor) outcome(result Result) Outcome {
@@ -119,20 +119,20 @@ func (p *Processor) outcome(result Result) Outcome {
 	return outcome
 }
 
-// finish ends a change. The shared cache forgets the line first: the end wakes the
-// replicas, and they must not find the old plan then.
+// finish ends a change. It invalidates L2 first: the end wakes clients on all replicas,
+// which must not read the old plan from it.
 func (p *Processor) finish(ctx context.Context, c Change, outcome Outcome) Verdict {
 	if outcome.Status == Completed && !outcome.Scheduled {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), invalidateTimeout)
 		defer cancel()
 		if err := p.lines.Invalidate(ctx, c.Subscription()); err != nil {
-			p.log.WarnContext(ctx, "cache keeps an old plan until the event arrives", "error", err)
+			p.log.WarnContext(ctx, "cached line not invalidated before its event", "error", err)
 		}
 	}
 	return Verdict{Step: StepFinished, Outcome: outcome}
 }
 
-// expired is the outcome of a change that was given up.
+// expired returns the outcome of a change that is older than expiry.
 func expired(at time.Time) Outcome {
 	return Outcome{
 		Status: Failed, ResultCode: "EXPIRED", At: at,
@@ -140,8 +140,9 @@ func expired(at time.Time) Outcome {
 	}
 }
 
-// abandon ends a change without an order, once it is certain that KOS has not
-// carried out an earlier one and will not.
+// abandon ends a change with end, without an order. If KOS may have received an earlier
+// order, abandon first inquires its outcome, and postpones the end until KOS cannot accept
+// that order any more.
 func (p *Processor) abandon(ctx context.Context, c Change, a Attempt, end Outcome) Verdict {
 	if !a.LastAt.IsZero() {
 		result, found, err := p.carrier.Inquire(ctx, c)
@@ -155,5 +156,5 @@ func (p *Processor) abandon(ctx context.Context, c Change, a Attempt, end Outcom
 	return p.finish(ctx, c, end)
 }
 
-// errInDoubt says why a change is not given up yet.
+// errInDoubt is why a change is not abandoned yet.
 var errInDoubt = errors.New("change: KOS may still carry out an earlier order")

@@ -52,7 +52,7 @@ func TestProcess(t *testing.T) {
 		"no answer":     {attempt: first, orders: []answer{{err: errNoAnswer}}, called: []string{"order"}, step: change.StepUnanswered},
 		"breaker open":  {attempt: first, orders: []answer{{err: breakerOpen}}, called: []string{"order"}, step: change.StepNotCalled},
 		"KOS busy": {
-			attempt: first, orders: []answer{{err: &change.NotAskedError{Reason: change.KOSBusy, After: 20 * time.Second}}},
+			attempt: first, orders: []answer{{err: &change.NotCalledError{Reason: change.KOSBusy, After: 20 * time.Second}}},
 			called: []string{"order"}, step: change.StepThrottled,
 		},
 		"in doubt, and KOS did it":     {attempt: inDoubt, statuses: []answer{done}, called: []string{"status"}, step: change.StepFinished, status: change.Completed, code: change.OK},

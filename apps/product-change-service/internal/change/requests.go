@@ -10,7 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// Requests are the use cases of a customer.
+// Requests has the use cases of customers.
 type Requests struct {
 	plans   Plans
 	changes Acceptance
@@ -19,7 +19,7 @@ type Requests struct {
 	newID   func() string
 }
 
-// RequestsParams are what Requests need.
+// RequestsParams are the dependencies of Requests.
 type RequestsParams struct {
 	Plans   Plans
 	Changes Acceptance
@@ -28,94 +28,94 @@ type RequestsParams struct {
 	NewID   func() string // UUIDs of version 7
 }
 
-// NewRequests returns the use cases.
+// NewRequests returns Requests with these dependencies.
 func NewRequests(p RequestsParams) *Requests {
 	return &Requests{plans: p.Plans, changes: p.Changes, history: p.History, now: p.Now, newID: p.NewID}
 }
 
 const (
-	// answerTimeout is how long a client waits for its answer, checks included.
-	// Product rule: an answer within 8 s; the rest is for writing it.
+	// answerTimeout bounds a request, checks included. Product rule: a response within
+	// 8 s; the rest is for writing it.
 	answerTimeout = 7500 * time.Millisecond
-	// pollInterval is how often a change is read while a client waits, should a
-	// notification be lost.
+	// pollInterval is how often a change is read while its client waits, in case a
+	// notification was lost.
 	pollInterval = time.Second
-	// maxDaysAhead is how far in the future KOS takes orders.
+	// maxDaysAhead is how far in the future the day of an order may be.
 	maxDaysAhead = 60
 )
 
-// Ask accepts a change and returns it: final if it became so while the client
-// waits, else as it stands by then. With async the client waits only if it says
-// how long. The same key stands for the same change however often it is asked for.
+// Submit accepts a change, waits until it is final and returns it. When the wait is over,
+// it returns the change as it is then. With async it waits only if the caller names a
+// wait. Submit is idempotent by key.
 //
 // It returns product.ErrNotYourLine, ErrPastDay, ErrDayTooFar, ErrKeyReused,
-// ErrInProgress, ErrSuspended, ErrInvalid, what product.Plans.Inspect returns,
-// or a fault; then nothing was accepted.
-func (r *Requests) Ask(ctx context.Context, asker Asker, order Order, key Key, async bool) (Change, error) {
-	if !asker.Owns(order.Line) {
+// ErrInProgress, ErrSuspended, ErrInvalid, the errors of product.Plans.Inspect, or a
+// fault. After an error nothing was accepted, unless the commit itself got no answer.
+func (r *Requests) Submit(ctx context.Context, caller Caller, order Order, key Key, async bool) (Change, error) {
+	if !caller.Owns(order.Line) {
 		return Change{}, product.ErrNotYourLine
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	accepted, err := r.once(ctx, asker, order, key)
-	if err != nil || async && asker.Wait == nil {
+	accepted, err := r.acceptOnce(ctx, caller, order, key)
+	if err != nil || async && caller.Wait == nil {
 		return accepted, err
 	}
-	if asker.Wait != nil {
+	if caller.Wait != nil {
 		var leave context.CancelFunc
-		ctx, leave = context.WithTimeout(ctx, *asker.Wait)
+		ctx, leave = context.WithTimeout(ctx, *caller.Wait)
 		defer leave()
 	}
 	return r.await(ctx, accepted)
 }
 
-// once returns the change that the key stands for, or accepts one. Of requests
-// that come at the same time one is accepted; what the others fail by, the
-// line's running change or its new plan, is then its doing.
-func (r *Requests) once(ctx context.Context, asker Asker, order Order, key Key) (Change, error) {
-	if known, err := r.recall(ctx, asker, order, key); !errors.Is(err, ErrNoChange) {
+// acceptOnce returns the change that the key stands for, or accepts one. Of concurrent
+// requests with one key one is accepted. The others fail, by the change in progress or by
+// the new plan, and then find it by their key.
+func (r *Requests) acceptOnce(ctx context.Context, caller Caller, order Order, key Key) (Change, error) {
+	if known, err := r.findByKey(ctx, caller, order, key); !errors.Is(err, ErrNoChange) {
 		return known, err
 	}
-	accepted, err := r.accept(ctx, asker, order, key)
+	accepted, err := r.accept(ctx, caller, order, key)
 	if err == nil {
 		return accepted, nil
 	}
-	if twin, missing := r.recall(ctx, asker, order, key); !errors.Is(missing, ErrNoChange) {
-		return twin, missing
+	if other, missing := r.findByKey(ctx, caller, order, key); !errors.Is(missing, ErrNoChange) {
+		return other, missing
 	}
 	return Change{}, err
 }
 
-// recall returns the change that the key stands for, ErrNoChange, or
-// ErrKeyReused.
-func (r *Requests) recall(ctx context.Context, asker Asker, order Order, key Key) (Change, error) {
+// findByKey returns the change that the key stands for. It returns ErrNoChange if the key
+// is new, and ErrKeyReused if it stands for another order.
+func (r *Requests) findByKey(ctx context.Context, caller Caller, order Order, key Key) (Change, error) {
 	if key.Text == "" {
 		return Change{}, ErrNoChange
 	}
-	requestID, body, err := r.changes.Recall(ctx, asker.UserID, key.Text)
+	requestID, body, err := r.changes.FindKey(ctx, caller.UserID, key.Text)
 	if err != nil {
 		return Change{}, err
 	}
-	same, atOnce := bytes.Equal(body, order.digest()), bytes.Equal(body, order.atOnce().digest())
-	if !same && !atOnce {
+	same, sameWithoutDay := bytes.Equal(body, order.digest()), bytes.Equal(body, order.withoutDay().digest())
+	if !same && !sameWithoutDay {
 		return Change{}, ErrKeyReused
 	}
-	found, err := r.history.Find(ctx, asker.UserID, requestID)
+	found, err := r.history.Find(ctx, caller.UserID, requestID)
 	if err == nil && !same && DayOf(found.RequestedAt) != order.Effective {
-		return Change{}, ErrKeyReused // the day is not the one on which it was asked for
+		return Change{}, ErrKeyReused // the day is not the one of the first request
 	}
 	return found, err
 }
 
-// accept checks an order, also against what KOS says now, and writes it down. A
-// change of the line's customer before is told of after KOS has said whose the
-// line is.
-func (r *Requests) accept(ctx context.Context, asker Asker, order Order, key Key) (Change, error) {
+// accept checks an order against fresh answers of KOS and stores the change. A change in
+// progress of the line's former customer is reported only after KOS has confirmed the
+// present one.
+func (r *Requests) accept(ctx context.Context, caller Caller, order Order, key Key) (Change, error) {
 	effective, err := r.effective(order.Effective)
 	if err != nil {
 		return Change{}, err
 	}
-	subscription := asker.Subscription(order.Line)
+	subscription := caller.Subscription(order.Line)
 	busy, err := r.changes.InProgress(ctx, subscription)
 	if err != nil {
 		return Change{}, err
@@ -132,20 +132,20 @@ func (r *Requests) accept(ctx context.Context, asker Asker, order Order, key Key
 	}
 	now := r.now()
 	accepted := Change{
-		RequestID: r.newID(), UserID: asker.UserID, CustomerID: asker.CustomerID, Line: order.Line,
+		RequestID: r.newID(), UserID: caller.UserID, CustomerID: caller.CustomerID, Line: order.Line,
 		CurrentCode: inspection.Subscriber.Product.Code, CurrentName: inspection.Subscriber.Product.Name,
 		Target: inspection.Target, Effective: effective, Status: Pending, RequestedAt: now,
 	}
 	order.Effective = effective
 	key.Body = order.digest()
-	if err := r.changes.Accept(ctx, accepted, key, inspection.Subscriber.Mark); err != nil {
+	if err := r.changes.Accept(ctx, accepted, key, inspection.Subscriber.Version); err != nil {
 		return Change{}, fmt.Errorf("accept change: %w", err)
 	}
 	return accepted, nil
 }
 
-// effective returns the day on which an order is to take effect. Today is as
-// soon as may be: should the order come to KOS after midnight, it still holds.
+// effective returns the day of an order, and the empty day for today: an order of today
+// stays valid if KOS receives it after midnight. It returns ErrPastDay or ErrDayTooFar.
 func (r *Requests) effective(wanted Day) (Day, error) {
 	now := r.now()
 	switch today := DayOf(now); {
@@ -159,14 +159,14 @@ func (r *Requests) effective(wanted Day) (Day, error) {
 	return wanted, nil
 }
 
-// CheckResult is one condition of a change, as clients are told of it.
+// CheckResult is the result of one condition, as in responses.
 type CheckResult struct {
 	CheckType product.CheckType `json:"checkType"`
 	Result    string            `json:"result"` // PASS, FAIL
 	Message   string            `json:"message"`
 }
 
-// Results returns the conditions as clients are told of them.
+// Results returns the results of checks, as in responses.
 func Results(checks []product.Check) []CheckResult {
 	results := make([]CheckResult, len(checks))
 	for i, c := range checks {
@@ -195,17 +195,17 @@ func refusal(inspection product.Inspection) error {
 	return refused
 }
 
-// await returns the change once it is final, or as it stands when ctx ends.
+// await returns the change once it is final, or as it is when ctx ends.
 func (r *Requests) await(ctx context.Context, c Change) (Change, error) {
 	ended, stop := r.changes.Await(c.Line)
 	defer stop()
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
-		// The first look comes after the registration: nothing can be missed.
-		seen, err := r.history.Find(ctx, c.UserID, c.RequestID)
+		// The first read comes after the registration: no end is missed.
+		found, err := r.history.Find(ctx, c.UserID, c.RequestID)
 		if err == nil {
-			c = seen
+			c = found
 		}
 		if c.Status.Final() {
 			return c, nil
@@ -214,35 +214,35 @@ func (r *Requests) await(ctx context.Context, c Change) (Change, error) {
 		case <-ended:
 		case <-ticker.C:
 		case <-ctx.Done():
-			return c, nil // it is accepted, whatever it takes
+			return c, nil // it stays accepted
 		}
 	}
 }
 
-// Result returns one of the asker's own changes. It returns ErrNoChange.
-func (r *Requests) Result(ctx context.Context, asker Asker, requestID string) (Change, error) {
-	found, err := r.history.Find(ctx, asker.UserID, requestID)
+// Result returns a change of the caller's, or ErrNoChange.
+func (r *Requests) Result(ctx context.Context, caller Caller, requestID string) (Change, error) {
+	found, err := r.history.Find(ctx, caller.UserID, requestID)
 	if err != nil {
 		return Change{}, err
 	}
-	if !asker.Owns(found.Line) { // the line has another owner by now
+	if !caller.Owns(found.Line) { // the line is not the caller's any more
 		return Change{}, ErrNoChange
 	}
 	return found, nil
 }
 
-// History returns a page of the asker's own changes. Filter's user is set here;
-// lines that are not the asker's are refused with product.ErrNotYourLine, and
-// none mean all of the asker's.
-func (r *Requests) History(ctx context.Context, asker Asker, filter Filter) (Page, error) {
-	filter.UserID = asker.UserID
+// History returns a page of the caller's changes. It sets the user of filter; without
+// lines filter means all lines of the caller. It returns product.ErrNotYourLine for any
+// other line.
+func (r *Requests) History(ctx context.Context, caller Caller, filter Filter) (Page, error) {
+	filter.UserID = caller.UserID
 	for _, line := range filter.Lines {
-		if !asker.Owns(line) {
+		if !caller.Owns(line) {
 			return Page{}, product.ErrNotYourLine
 		}
 	}
 	if len(filter.Lines) == 0 {
-		filter.Lines = asker.Lines
+		filter.Lines = caller.Lines
 	}
 	return r.history.List(ctx, filter)
 }

@@ -40,7 +40,7 @@ func newDesk() *desk {
 	return d
 }
 
-func TestAskAcceptsAndWaits(t *testing.T) {
+func TestSubmitAcceptsAndWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
@@ -49,7 +49,7 @@ func TestAskAcceptsAndWaits(t *testing.T) {
 			d.ledger.complete("request-1")
 		}()
 		start := time.Now()
-		got, err := d.Ask(t.Context(), asker, wish, change.Key{}, false)
+		got, err := d.Submit(t.Context(), caller, validOrder, change.Key{}, false)
 		if err != nil || got.Status != change.Completed || got.RequestID != "request-1" || time.Since(start) != 2*time.Second {
 			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
 		}
@@ -65,7 +65,7 @@ func TestAskAcceptsAndWaits(t *testing.T) {
 
 // Nobody tells that the change is final, because another replica did it and its
 // word got lost.
-func TestAskLooksNowAndThen(t *testing.T) {
+func TestSubmitLooksNowAndThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
@@ -76,14 +76,14 @@ func TestAskLooksNowAndThen(t *testing.T) {
 			d.ledger.changes["request-1"].Status = change.Failed
 		}()
 		start := time.Now()
-		got, err := d.Ask(t.Context(), asker, wish, change.Key{}, false)
+		got, err := d.Submit(t.Context(), caller, validOrder, change.Key{}, false)
 		if err != nil || got.Status != change.Failed || time.Since(start) > 4*time.Second {
 			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
 		}
 	})
 }
 
-func TestAskGivesUpWaitingInTime(t *testing.T) {
+func TestSubmitGivesUpWaitingInTime(t *testing.T) {
 	t.Parallel()
 	for name, async := range map[string]bool{"waits": false, "does not want to wait": true} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestAskGivesUpWaitingInTime(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDesk()
 				start := time.Now()
-				got, err := d.Ask(t.Context(), asker, wish, change.Key{}, async)
+				got, err := d.Submit(t.Context(), caller, validOrder, change.Key{}, async)
 				took := time.Since(start)
 				if err != nil || got.Status != change.Pending || took > 7500*time.Millisecond || async != (took == 0) {
 					t.Errorf("after %s: %+v, %v", took, got, err)
@@ -102,7 +102,7 @@ func TestAskGivesUpWaitingInTime(t *testing.T) {
 }
 
 // While it waits, a fault of the database is not the customer's concern.
-func TestAskSurvivesAFaultWhileItWaits(t *testing.T) {
+func TestSubmitSurvivesAFaultWhileItWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
@@ -114,13 +114,13 @@ func TestAskSurvivesAFaultWhileItWaits(t *testing.T) {
 			pass(time.Second)
 			d.ledger.complete("request-1")
 		}()
-		if got, err := d.Ask(t.Context(), asker, wish, change.Key{}, false); err != nil || got.Status != change.Completed {
+		if got, err := d.Submit(t.Context(), caller, validOrder, change.Key{}, false); err != nil || got.Status != change.Completed {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
 }
 
-func TestAskRefuses(t *testing.T) {
+func TestSubmitRefuses(t *testing.T) {
 	t.Parallel()
 	suspended := goodPlans().inspection
 	suspended.Checks[2].Passed = false
@@ -134,11 +134,11 @@ func TestAskRefuses(t *testing.T) {
 		"somebody else's line": {order: change.Order{Line: "01087654321", Current: "A", Target: "B"}, want: product.ErrNotYourLine},
 		"yesterday":            {order: change.Order{Line: line, Effective: "2026-11-21"}, want: change.ErrPastDay},
 		"too far ahead":        {order: change.Order{Line: line, Effective: "2027-01-22"}, want: change.ErrDayTooFar},
-		"a running change":     {before: func(d *desk) { d.ledger.changes[id] = &change.Change{Line: line} }, order: wish, want: change.ErrInProgress},
-		"a suspended line":     {before: func(d *desk) { d.plans.inspection = suspended }, order: wish, want: change.ErrSuspended},
-		"a discontinued plan":  {before: func(d *desk) { d.plans.inspection = discontinued }, order: wish, want: change.ErrInvalid},
-		"KOS away":             {before: func(d *desk) { d.plans.err = product.ErrUnavailable }, order: wish, want: product.ErrUnavailable},
-		"database away":        {before: func(d *desk) { d.ledger.fault = errDatabase }, order: wish, want: errDatabase},
+		"a running change":     {before: func(d *desk) { d.ledger.changes[id] = &change.Change{Line: line} }, order: validOrder, want: change.ErrInProgress},
+		"a suspended line":     {before: func(d *desk) { d.plans.inspection = suspended }, order: validOrder, want: change.ErrSuspended},
+		"a discontinued plan":  {before: func(d *desk) { d.plans.inspection = discontinued }, order: validOrder, want: change.ErrInvalid},
+		"KOS away":             {before: func(d *desk) { d.plans.err = product.ErrUnavailable }, order: validOrder, want: product.ErrUnavailable},
+		"database away":        {before: func(d *desk) { d.ledger.fault = errDatabase }, order: validOrder, want: errDatabase},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestAskRefuses(t *testing.T) {
 			if test.before != nil {
 				test.before(d)
 			}
-			_, err := d.Ask(t.Context(), asker, test.order, change.Key{Text: "key"}, true)
+			_, err := d.Submit(t.Context(), caller, test.order, change.Key{Text: "key"}, true)
 			if !errors.Is(err, test.want) || d.ledger.accepts != 0 {
 				t.Errorf("got %v and accepted %d", err, d.ledger.accepts)
 			}
@@ -159,7 +159,7 @@ func TestARefusalTellsAllChecks(t *testing.T) {
 	t.Parallel()
 	d := newDesk()
 	d.plans.inspection = product.Inspect(d.plans.inspection.Subscriber, product.Catalogue{}, "A", "B")
-	_, err := d.Ask(t.Context(), asker, wish, change.Key{}, true)
+	_, err := d.Submit(t.Context(), caller, validOrder, change.Key{}, true)
 	refusal := problem.From(err)
 	if refusal.Code != "VALIDATION_FAILED" || refusal.Message != "존재하지 않는 상품입니다." || refusal.Details == nil {
 		t.Errorf("got %+v", refusal)
@@ -172,9 +172,9 @@ func TestDays(t *testing.T) {
 		"": "", "2026-11-22": "", "2026-11-23": "2026-11-23", "2027-01-21": "2027-01-21",
 	} {
 		d := newDesk()
-		order := wish
+		order := validOrder
 		order.Effective = wanted
-		if got, err := d.Ask(t.Context(), asker, order, change.Key{}, true); err != nil || got.Effective != want {
+		if got, err := d.Submit(t.Context(), caller, order, change.Key{}, true); err != nil || got.Effective != want {
 			t.Errorf("%q: %q, %v", wanted, got.Effective, err)
 		}
 	}
@@ -185,22 +185,22 @@ func TestAKeyStandsForOneChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
 		key := change.Key{Text: "key"}
-		first, err := d.Ask(t.Context(), asker, wish, key, true)
+		first, err := d.Submit(t.Context(), caller, validOrder, key, true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := d.Ask(t.Context(), asker, wish, key, true)
+		again, err := d.Submit(t.Context(), caller, validOrder, key, true)
 		if diff := cmp.Diff(first, again); diff != "" || err != nil {
 			t.Errorf("%v (-first +again):\n%s", err, diff)
 		}
 		d.ledger.complete(first.RequestID)
-		final, err := d.Ask(t.Context(), asker, wish, key, false)
+		final, err := d.Submit(t.Context(), caller, validOrder, key, false)
 		if err != nil || final.Status != change.Completed || final.RequestID != first.RequestID {
 			t.Errorf("when it is final: %+v, %v", final, err)
 		}
-		other := wish
+		other := validOrder
 		other.Target = "OTHER"
-		if _, err := d.Ask(t.Context(), asker, other, key, true); !errors.Is(err, change.ErrKeyReused) {
+		if _, err := d.Submit(t.Context(), caller, other, key, true); !errors.Is(err, change.ErrKeyReused) {
 			t.Errorf("another order: %v", err)
 		}
 		if d.ledger.accepts != 1 || d.plans.asked != 1 {
@@ -213,7 +213,7 @@ func TestAKeyStandsForOneChange(t *testing.T) {
 // on behalf of this one: its key is found however this one fails by it.
 func TestATwinsChangeIsFoundWhateverFails(t *testing.T) {
 	t.Parallel()
-	key := change.Key{Text: "key", Body: change.Digest(wish)}
+	key := change.Key{Text: "key", Body: change.Digest(validOrder)}
 	tests := map[string]func(d *desk){
 		"key taken":     func(*desk) {},
 		"line taken":    func(d *desk) { d.plans.err = change.ErrInProgress },
@@ -227,13 +227,13 @@ func TestATwinsChangeIsFoundWhateverFails(t *testing.T) {
 			d := newDesk()
 			d.plans.before = func() {
 				d.plans.before = nil
-				twin := change.Change{RequestID: "twin", UserID: asker.UserID, Line: line, Status: change.Completed}
+				twin := change.Change{RequestID: "twin", UserID: caller.UserID, Line: line, Status: change.Completed}
 				if err := d.ledger.Accept(context.Background(), twin, key, 0); err != nil {
 					t.Error(err)
 				}
 				spoil(d)
 			}
-			got, err := d.Ask(t.Context(), asker, wish, key, true)
+			got, err := d.Submit(t.Context(), caller, validOrder, key, true)
 			if err != nil || got.RequestID != "twin" {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -250,7 +250,7 @@ func TestAHundredTwinsGetOneAnswer(t *testing.T) {
 		var group sync.WaitGroup
 		for i := range answers {
 			group.Go(func() {
-				got, err := d.Ask(context.Background(), asker, wish, key, false)
+				got, err := d.Submit(context.Background(), caller, validOrder, key, false)
 				if err != nil {
 					t.Error(err)
 				}
@@ -276,14 +276,14 @@ func TestAHundredTwinsGetOneAnswer(t *testing.T) {
 func TestResultIsForTheOwnerOnly(t *testing.T) {
 	t.Parallel()
 	d := newDesk()
-	accepted, err := d.Ask(t.Context(), asker, wish, change.Key{}, true)
+	accepted, err := d.Submit(t.Context(), caller, validOrder, change.Key{}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := d.Result(t.Context(), asker, accepted.RequestID); err != nil || got.RequestID != accepted.RequestID {
+	if got, err := d.Result(t.Context(), caller, accepted.RequestID); err != nil || got.RequestID != accepted.RequestID {
 		t.Errorf("the owner: %+v, %v", got, err)
 	}
-	for name, other := range map[string]change.Asker{
+	for name, other := range map[string]change.Caller{
 		"a stranger":                   {UserID: "testuser02", Lines: []msisdn.Number{line}},
 		"who has the line no more":     {UserID: "testuser01", Lines: []msisdn.Number{"01087654321"}},
 		"who has never had any change": {UserID: "testuser03"},
@@ -297,10 +297,10 @@ func TestResultIsForTheOwnerOnly(t *testing.T) {
 func TestHistoryIsOfOwnLinesOnly(t *testing.T) {
 	t.Parallel()
 	d := newDesk()
-	if page, err := d.History(t.Context(), asker, change.Filter{}); err != nil || page.Total != 1 {
+	if page, err := d.History(t.Context(), caller, change.Filter{}); err != nil || page.Total != 1 {
 		t.Errorf("all lines: %+v, %v", page, err)
 	}
-	_, err := d.History(t.Context(), asker, change.Filter{Lines: []msisdn.Number{"01087654321"}})
+	_, err := d.History(t.Context(), caller, change.Filter{Lines: []msisdn.Number{"01087654321"}})
 	if !errors.Is(err, product.ErrNotYourLine) {
 		t.Errorf("somebody else's line: %v", err)
 	}
@@ -320,9 +320,9 @@ func TestOrdersOfTheSameMeaningAreTheSame(t *testing.T) {
 		tomorrow: {"": change.ErrKeyReused, today: change.ErrKeyReused, tomorrow: nil},
 	} {
 		d := newDesk()
-		order, key := wish, change.Key{Text: "key"}
+		order, key := validOrder, change.Key{Text: "key"}
 		order.Effective = first
-		accepted, err := d.Ask(t.Context(), asker, order, key, true)
+		accepted, err := d.Submit(t.Context(), caller, order, key, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -330,7 +330,7 @@ func TestOrdersOfTheSameMeaningAreTheSame(t *testing.T) {
 			d.now = now
 			for day, want := range again {
 				order.Effective = day
-				if got, err := d.Ask(t.Context(), asker, order, key, true); !errors.Is(err, want) || err == nil && got.RequestID != accepted.RequestID {
+				if got, err := d.Submit(t.Context(), caller, order, key, true); !errors.Is(err, want) || err == nil && got.RequestID != accepted.RequestID {
 					t.Errorf("%q after %q, on %s: %s, %v", day, first, now, got.RequestID, err)
 				}
 			}
@@ -356,10 +356,10 @@ func TestAWaitIsAsLongAsTheClientSays(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := newDesk()
-				waiting := asker
+				waiting := caller
 				waiting.Wait = &c.wait
 				start := time.Now()
-				got, err := d.Ask(t.Context(), waiting, wish, change.Key{}, c.async)
+				got, err := d.Submit(t.Context(), waiting, validOrder, change.Key{}, c.async)
 				if took := time.Since(start); err != nil || got.Status.Final() || took != c.took {
 					t.Errorf("%+v, %v after %s", got, err, took)
 				}

@@ -1,5 +1,5 @@
-// Package events tells other services, and this one's own replicas, that a line
-// has a new plan.
+// Package events publishes that a line has a new plan, to other services and to the
+// replicas of this one.
 package events
 
 import (
@@ -11,13 +11,13 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
-// ProductChanged is the type of the event, and its topic.
+// ProductChanged is the type of the event and its topic.
 const ProductChanged = "product.changed.v1"
 
-// Changed is what the event tells. The line is personal: whoever gets the event
-// must not log it.
+// Changed is the data of the event. The line number is personal: consumers must not log
+// it.
 type Changed struct {
-	EventID             string `json:"eventId"` // the same for every delivery
+	EventID             string `json:"eventId"` // the same in every delivery
 	RequestID           string `json:"requestId"`
 	CustomerID          string `json:"customerId"`
 	LineNumber          string `json:"lineNumber"`
@@ -32,25 +32,25 @@ type Publisher interface {
 	Publish(ctx context.Context, component string, e sidecar.Event) error
 }
 
-// Announcer publishes what has happened.
+// Announcer publishes events of changes.
 type Announcer struct {
 	publisher Publisher
 	component string
 	published *prometheus.CounterVec
 }
 
-// NewAnnouncer returns an announcer that publishes over a pub/sub component.
+// NewAnnouncer returns an announcer that publishes to a pub/sub component.
 func NewAnnouncer(publisher Publisher, component string, registerer prometheus.Registerer) *Announcer {
 	a := &Announcer{publisher: publisher, component: component, published: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "phonebill_events_published_total",
-		Help: "Attempts to publish an event, by type and outcome: published or failed (and tried again).",
+		Help: "Attempts to publish an event, by type and outcome: published or failed (and retried).",
 	}, []string{"type", "outcome"})}
 	registerer.MustRegister(a.published)
 	return a
 }
 
-// Announce publishes that a change is in force. It returns an error if the
-// broker may not have the event; publishing it again does no harm.
+// Announce publishes that a change is in force. It returns an error if the broker may not
+// have the event; repeating it is harmless.
 func (a *Announcer) Announce(ctx context.Context, c change.Change) error {
 	effective := c.Effective
 	if effective == "" {

@@ -37,7 +37,7 @@ func (a *API) validate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	audit.About(r.Context(), order.Line.Masked())
-	caller := asker(r)
+	caller := callerOf(r)
 	if !caller.Owns(order.Line) {
 		return product.ErrNotYourLine
 	}
@@ -55,12 +55,12 @@ func (a *API) validate(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Success(w, http.StatusOK, answer, "상품 변경 가능 여부를 확인했습니다.")
 }
 
-// Product codes are KOS's: we only want them short and plain.
+// codePattern accepts every product code of KOS; KOS defines the codes.
 var codePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,50}$`)
 
 const codeFormat = "상품 코드 형식이 올바르지 않습니다."
 
-// order reads what was asked for, collecting what is wrong with each field.
+// order returns the parsed order. It returns an error that names each invalid field.
 func (v validationRequest) order() (change.Order, error) {
 	faults := map[string]string{}
 	line, err := msisdn.Parse(v.LineNumber)
@@ -83,7 +83,7 @@ type changeRequest struct {
 	ChangeEffectiveDate string `json:"changeEffectiveDate"`
 }
 
-// order reads what was asked for.
+// order returns the parsed order.
 func (c changeRequest) order() (change.Order, error) {
 	order, err := c.validationRequest.order()
 	if err != nil {
@@ -100,18 +100,18 @@ func (c changeRequest) order() (change.Order, error) {
 	return order, nil
 }
 
-// changeAnswer is a change as it stands.
+// changeAnswer is the state of a change.
 type changeAnswer struct {
 	RequestID      string        `json:"requestId"`
 	ProcessStatus  change.Status `json:"processStatus"`
-	ResultCode     string        `json:"resultCode"`    // "" while it runs
-	ResultMessage  string        `json:"resultMessage"` // of one that runs: why it waits
+	ResultCode     string        `json:"resultCode"`    // "" while it is in progress
+	ResultMessage  string        `json:"resultMessage"` // while it is in progress: why it waits
 	ChangedProduct *plan         `json:"changedProduct"`
 	WaitReason     change.Reason `json:"waitReason,omitempty"`
 	EffectiveDate  change.Day    `json:"effectiveDate,omitempty"`
 	LineNumber     string        `json:"lineNumber"`
 	RequestedAt    time.Time     `json:"requestedAt"`
-	ProcessedAt    *time.Time    `json:"processedAt"` // null while it runs
+	ProcessedAt    *time.Time    `json:"processedAt"` // null while it is in progress
 }
 
 func newChangeAnswer(c change.Change) changeAnswer {
@@ -134,7 +134,7 @@ func processedAt(c change.Change) *time.Time {
 	return &at
 }
 
-// message returns what people are told of a change.
+// message returns the message about a change for customers.
 func message(c change.Change) string {
 	if c.Status.Final() {
 		return c.ResultMessage
@@ -162,22 +162,22 @@ func (a *API) change(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	preferences, asking := prefer.Read(r.Header), asker(r)
-	asking.Wait = preferences.Wait
-	changed, err := a.requests.Ask(r.Context(), asking, order, change.Key{Text: key}, preferences.Async)
+	preferences, caller := prefer.Read(r.Header), callerOf(r)
+	caller.Wait = preferences.Wait
+	changed, err := a.requests.Submit(r.Context(), caller, order, change.Key{Text: key}, preferences.Async)
 	if err != nil {
 		return err
 	}
-	// Without a wait, respond-async is answered with 202 however quick it was.
+	// Without a wait, respond-async gets 202 even if the change is final.
 	later := !changed.Status.Final() || preferences.Async && preferences.Wait == nil
 	preferences.Applied(w.Header(), longestWait, later)
 	return answerChange(w, changed, later)
 }
 
-// longestWait is how long a client is kept waiting (product.md).
+// longestWait is the longest wait of a client (product.md).
 const longestWait = 8 * time.Second
 
-// answerChange says what became of a change, or where that will be said.
+// answerChange writes the outcome of a change, or with later its location.
 func answerChange(w http.ResponseWriter, c change.Change, later bool) error {
 	if !later {
 		return httpjson.Success(w, http.StatusOK, newChangeAnswer(c), c.ResultMessage)
@@ -207,7 +207,7 @@ func (a *API) result(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.requests.Result(r.Context(), asker(r), id)
+	found, err := a.requests.Result(r.Context(), callerOf(r), id)
 	if err != nil {
 		return err
 	}

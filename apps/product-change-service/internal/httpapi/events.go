@@ -11,8 +11,8 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// productChanged takes the event that a line has a new plan, which is our own:
-// it reaches the replicas that the process which finished the change could not.
+// productChanged handles this service's own event of a new plan. It reaches replicas that
+// the process which completed the change could not.
 func (a *API) productChanged() http.Handler {
 	return shared.Handle(a.consumer, events.ProductChanged, func(ctx context.Context, changed events.Changed) error {
 		line, err := msisdn.Parse(changed.LineNumber)

@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// defaultPageSize is how many changes a page has unless asked otherwise (product.md).
+// defaultPageSize is the size of a page without the parameter size (product.md).
 const defaultPageSize = 10
 
 type historyAnswer struct {
@@ -28,7 +28,7 @@ type historyItem struct {
 	TargetProductCode  string        `json:"targetProductCode"`
 	TargetProductName  string        `json:"targetProductName"`
 	RequestedAt        time.Time     `json:"requestedAt"`
-	ProcessedAt        *time.Time    `json:"processedAt"` // null while it runs
+	ProcessedAt        *time.Time    `json:"processedAt"` // null while it is in progress
 	ResultMessage      string        `json:"resultMessage"`
 }
 
@@ -46,7 +46,7 @@ func (a *API) history(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := a.requests.History(r.Context(), asker(r), filter)
+	page, err := a.requests.History(r.Context(), callerOf(r), filter)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func paginate(page query.Page, total int) pagination {
 	}
 }
 
-// readFilter reads what history is asked for.
+// readFilter returns the filter of the query.
 func readFilter(r *http.Request) (change.Filter, error) {
 	params := query.New(r)
 	filter := change.Filter{

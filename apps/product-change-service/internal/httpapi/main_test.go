@@ -49,16 +49,16 @@ type requests struct {
 	err    error
 }
 
-func (u *requests) Ask(_ context.Context, _ change.Asker, order change.Order, key change.Key, async bool) (change.Change, error) {
+func (u *requests) Submit(_ context.Context, _ change.Caller, order change.Order, key change.Key, async bool) (change.Change, error) {
 	u.order, u.key, u.async = order, key, async
 	return u.answer, u.err
 }
 
-func (u *requests) Result(context.Context, change.Asker, string) (change.Change, error) {
+func (u *requests) Result(context.Context, change.Caller, string) (change.Change, error) {
 	return u.answer, u.err
 }
 
-func (u *requests) History(_ context.Context, _ change.Asker, filter change.Filter) (change.Page, error) {
+func (u *requests) History(_ context.Context, _ change.Caller, filter change.Filter) (change.Page, error) {
 	u.filter = filter
 	return u.page, u.err
 }

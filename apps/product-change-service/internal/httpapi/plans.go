@@ -81,11 +81,11 @@ type customerAnswer struct {
 
 type contractInfo struct {
 	ContractDate        string  `json:"contractDate"` // YYYY-MM-DD
-	TermEndDate         *string `json:"termEndDate"`  // null: not bound
+	TermEndDate         *string `json:"termEndDate"`  // null if there is no term
 	EarlyTerminationFee int64   `json:"earlyTerminationFee"`
 }
 
-// customer takes the line from the query; without one it is the caller's first.
+// customer answers for the line in the query, or for the caller's first line.
 func (a *API) customer(w http.ResponseWriter, r *http.Request) error {
 	params := query.New(r)
 	line, given := params.Line("lineNumber")
@@ -102,7 +102,7 @@ func (a *API) customer(w http.ResponseWriter, r *http.Request) error {
 	return a.answerCustomer(w, r, line)
 }
 
-// customerOfLine takes the line from the path.
+// customerOfLine answers for the line in the path.
 func (a *API) customerOfLine(w http.ResponseWriter, r *http.Request) error {
 	line, err := pathvalue.Get(r, "lineNumber", msisdn.Parse, errLine)
 	if err != nil {
@@ -150,8 +150,8 @@ type availableAnswer struct {
 	Stale      bool      `json:"stale"`
 }
 
-// available offers plans beside the caller's own, unless the query says beside
-// which, or whose.
+// available answers with the plans that the caller may change to. The query may name
+// another current plan or operator.
 func (a *API) available(w http.ResponseWriter, r *http.Request) error {
 	own, err := firstLine(r)
 	if err != nil {
@@ -179,7 +179,7 @@ func (a *API) available(w http.ResponseWriter, r *http.Request) error {
 // firstLine returns the caller's first line. It returns ErrNotYourLine if the
 // caller has none.
 func firstLine(r *http.Request) (product.Subscription, error) {
-	lines := asker(r).Lines
+	lines := callerOf(r).Lines
 	if len(lines) == 0 {
 		return product.Subscription{}, product.ErrNotYourLine
 	}
@@ -190,7 +190,7 @@ func firstLine(r *http.Request) (product.Subscription, error) {
 // another customer's.
 func ownLine(r *http.Request, line msisdn.Number) (product.Subscription, error) {
 	audit.About(r.Context(), line.Masked())
-	caller := asker(r)
+	caller := callerOf(r)
 	if !caller.Owns(line) {
 		return product.Subscription{}, product.ErrNotYourLine
 	}

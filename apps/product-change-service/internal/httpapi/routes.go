@@ -1,5 +1,5 @@
-// Package httpapi serves plans and their changes over HTTP, as api/openapi.yaml
-// says, and takes the events that concern them.
+// Package httpapi serves plans and changes over HTTP, as api/openapi.yaml specifies, and
+// handles delivered events.
 package httpapi
 
 import (
@@ -20,9 +20,9 @@ import (
 
 // Requests are the use cases of changes. See change.Requests.
 type Requests interface {
-	Ask(ctx context.Context, asker change.Asker, order change.Order, key change.Key, async bool) (change.Change, error)
-	Result(ctx context.Context, asker change.Asker, requestID string) (change.Change, error)
-	History(ctx context.Context, asker change.Asker, filter change.Filter) (change.Page, error)
+	Submit(ctx context.Context, caller change.Caller, order change.Order, key change.Key, async bool) (change.Change, error)
+	Result(ctx context.Context, caller change.Caller, requestID string) (change.Change, error)
+	History(ctx context.Context, caller change.Caller, filter change.Filter) (change.Page, error)
 }
 
 // Plans are the use cases of plans. See product.Plans.
@@ -30,7 +30,7 @@ type Plans interface {
 	Subscriber(ctx context.Context, s product.Subscription) (product.Subscriber, error)
 	Offers(ctx context.Context, s product.Subscription, current, operator string) (product.Catalogue, error)
 	Inspect(ctx context.Context, s product.Subscription, current, target string) (product.Inspection, error)
-	// Changed is called for a subscription that has a new plan.
+	// Changed invalidates all copies of a subscription.
 	Changed(ctx context.Context, s product.Subscription) error
 }
 
@@ -39,7 +39,7 @@ var (
 	_ Plans    = (*product.Plans)(nil)
 )
 
-// API is the service's HTTP side.
+// API has the routes of the service.
 type API struct {
 	requests Requests
 	plans    Plans
@@ -48,15 +48,15 @@ type API struct {
 	gate     *sidecar.Gate
 }
 
-// New returns the API of requests and plans. Users prove themselves to auth, and
-// events come through gate.
+// New returns the API of requests and plans. auth authenticates users; gate admits the
+// sidecar's events.
 func New(requests Requests, plans Plans, auth *jwtauth.Authenticator, consumer *events.Consumer, gate *sidecar.Gate) *API {
 	return &API{requests: requests, plans: plans, auth: auth, consumer: consumer, gate: gate}
 }
 
-// Register adds all routes. Only a change changes anything: it is refused while
-// nobody can say whether its session still lives. The events are the sidecar's:
-// the ingress does not route them.
+// Register adds all routes. The order of a change is the only write: it is refused while
+// sessions cannot be verified. The ingress does not route events, which the sidecar
+// delivers.
 func (a *API) Register(r *mux.Router) {
 	r.Handle("/events/product-changed", a.gate.Middleware(a.productChanged())).Methods(http.MethodPost)
 
@@ -73,12 +73,12 @@ func (a *API) Register(r *mux.Router) {
 		"lineNumber", "startDate", "endDate", "page", "size", "status")).Methods(http.MethodGet)
 }
 
-// asker returns who sends r.
-func asker(r *http.Request) change.Asker {
+// callerOf returns the authenticated user of r.
+func callerOf(r *http.Request) change.Caller {
 	principal := jwtauth.From(r.Context())
 	lines := make([]msisdn.Number, len(principal.Lines))
 	for i, line := range principal.Lines {
 		lines[i] = msisdn.Number(line)
 	}
-	return change.Asker{UserID: principal.UserID, CustomerID: principal.CustomerID, Lines: lines}
+	return change.Caller{UserID: principal.UserID, CustomerID: principal.CustomerID, Lines: lines}
 }

@@ -94,8 +94,8 @@ func TestWrongAnswersToQuestionsAreFaults(t *testing.T) {
 				t.Parallel()
 				k := hostile.New(says)
 				err := tc.ask(t.Context(), hostileCarrier(k))
-				if told := problem.From(err); told.Code != "KOS_UNAVAILABLE" || told.RetryAfter == 0 || !errors.Is(err, product.ErrUnavailable) {
-					t.Errorf("the client is told %v", told)
+				if shown := problem.From(err); shown.Code != "KOS_UNAVAILABLE" || shown.RetryAfter == 0 || !errors.Is(err, product.ErrUnavailable) {
+					t.Errorf("the client gets %v", shown)
 				}
 				k.WantFault(t, tc.endpoint, err, personal...)
 			})

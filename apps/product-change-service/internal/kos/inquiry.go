@@ -10,10 +10,10 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// KOS's refusals of an inquiry (product definition, section KOS).
+// Result codes by which KOS refuses an inquiry (product.md).
 const unknownLine kosclient.ResultCode = "1001"
 
-// planData is what every answer tells of a plan.
+// planData is the part about a plan that all answers have.
 type planData struct {
 	ProductCode    string `json:"productCode"`
 	ProductName    string `json:"productName"`
@@ -41,9 +41,9 @@ func (d *planData) product() product.Product {
 	}
 }
 
-// lineData is the data of a product inquiry's answer, as far as it is read.
+// lineData is the data of an answer of product-inquiry, without members that are not read.
 type lineData struct {
-	line msisdn.Number // that was asked for
+	line msisdn.Number // of the request
 
 	LineNumber   string   `json:"lineNumber"`
 	CustomerID   string   `json:"customerId"`
@@ -52,7 +52,7 @@ type lineData struct {
 	Product      planData `json:"product"`
 	Contract     struct {
 		ContractDate        string  `json:"contractDate"`
-		TermEndDate         *string `json:"termEndDate"` // null: not bound
+		TermEndDate         *string `json:"termEndDate"` // null if there is no term
 		EarlyTerminationFee int64   `json:"earlyTerminationFee"`
 	} `json:"contract"`
 }
@@ -73,7 +73,7 @@ func (d *lineData) Check() error {
 	return form.Err()
 }
 
-// catalogueData is the data of the catalogue, as far as it is read.
+// catalogueData is the data of an answer of products, without members that are not read.
 type catalogueData struct {
 	Products []offerData `json:"products"`
 }
@@ -144,13 +144,14 @@ func (c *Carrier) Catalogue(ctx context.Context) (product.Catalogue, error) {
 	return catalogue, nil
 }
 
-// inquire makes a customer's call and reads the data of its answer.
+// inquire makes a read call and decodes its data into out. It returns
+// product.ErrUnknownLine, or an error that wraps product.ErrUnavailable.
 func (c *Carrier) inquire(ctx context.Context, call exchange.Call, out kosclient.Checker) error {
 	if err := c.admit(ctx, call.Endpoint); err != nil {
 		return err
 	}
 	answer, err := c.call(ctx, call)
-	c.outages.note(call.Endpoint, err, c.now())
+	c.outages.record(call.Endpoint, err, c.now())
 	switch {
 	case err != nil:
 		return unavailable(err)

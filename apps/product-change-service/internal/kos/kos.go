@@ -1,4 +1,4 @@
-// Package kos asks KOS for lines and plans and brings it orders, within KOS's
+// Package kos reads lines and plans from KOS and sends it orders, within KOS's rate
 // limits.
 package kos
 
@@ -27,14 +27,14 @@ type Caller interface {
 	Call(ctx context.Context, call exchange.Call) (kosclient.Answer, error)
 }
 
-// Budget is the right to call an endpoint. See budget.Budget.
+// Budget admits calls of an endpoint. See budget.Budget.
 type Budget interface {
 	Await(ctx context.Context, longest time.Duration) (wait time.Duration, err error)
 	Throttled(ctx context.Context, retryAfter time.Duration) error
 }
 
-// Budgets are those of the endpoints. The right to order is taken by the queue; all
-// others are taken here.
+// Budgets are the budgets of the endpoints. The queue takes the calls of orders; this
+// package takes all others.
 type Budgets struct {
 	Inquiry, Products, Status, Change Budget
 }
@@ -71,29 +71,30 @@ func New(caller Caller, budgets Budgets, now func() time.Time, newID func() stri
 	return &Carrier{caller: caller, budgets: budgets, outages: newOutages(), now: now, newID: newID}
 }
 
-// Within returns the same carrier with other budgets, such as those for background
-// work.
+// Within returns a copy of the carrier that uses other budgets, such as those of
+// background work.
 func (c *Carrier) Within(budgets Budgets) *Carrier {
 	other := *c
 	other.budgets = budgets
 	return &other
 }
 
-// call makes a call of KOS whose right has been taken.
+// call calls KOS. The call must have been admitted.
 func (c *Carrier) call(ctx context.Context, call exchange.Call) (kosclient.Answer, error) {
 	call.Limit = c.budgets.of(call.Endpoint)
 	return c.caller.Call(ctx, call)
 }
 
-// budgetWait is how long a customer's question waits for KOS's limit.
+// budgetWait is how long a read waits for its admission.
 const budgetWait = 2 * time.Second
 
-// errOutage is the answer without a call while an endpoint cannot be called.
-var errOutage = errors.New("kos: could not be called a moment ago")
+// errOutage is the cause of reads that fail without a call.
+var errOutage = errors.New("kos: endpoint was not callable a moment ago")
 
-// admit waits for the right to make a customer's call.
+// admit waits for the admission of a read. It returns an error that wraps
+// product.ErrUnavailable if there is none within budgetWait.
 func (c *Carrier) admit(ctx context.Context, endpoint string) error {
-	if c.outages.last(endpoint, c.now()) {
+	if c.outages.ongoing(endpoint, c.now()) {
 		return unavailable(errOutage)
 	}
 	wait, err := c.budgets.of(endpoint).Await(ctx, budgetWait)
@@ -106,12 +107,12 @@ func (c *Carrier) admit(ctx context.Context, endpoint string) error {
 	return nil
 }
 
-// unavailable returns the problem that the client is shown, marked as a failure to
-// reach KOS.
+// unavailable returns the problem that the client sees, which wraps
+// product.ErrUnavailable.
 func unavailable(err error) error {
 	shown := kosclient.ErrUnavailable
 	if errors.Is(err, kosclient.ErrBusy) {
-		shown = problem.From(err) // with the time that KOS named
+		shown = problem.From(err) // with the Retry-After of KOS
 	}
 	return shown.WithCause(errors.Join(product.ErrUnavailable, err))
 }

@@ -71,13 +71,13 @@ func (b budget) Throttled(_ context.Context, retryAfter time.Duration) error {
 // world is a carrier with everything around it.
 type world struct {
 	*kos.Carrier
-	client *client
-	told   *exchanges
+	client   *client
+	recorded *exchanges
 }
 
 func carrier(answer kosclient.Answer, err error, limit budget) world {
-	w := world{client: &client{answer: answer, err: err}, told: &exchanges{}}
-	w.Carrier = kos.New(caller(w.client, w.told), kos.Budgets{Inquiry: limit, Products: limit, Status: limit, Change: limit},
+	w := world{client: &client{answer: answer, err: err}, recorded: &exchanges{}}
+	w.Carrier = kos.New(caller(w.client, w.recorded), kos.Budgets{Inquiry: limit, Products: limit, Status: limit, Change: limit},
 		func() time.Time { return noon }, func() string { return "new-id" })
 	return w
 }
@@ -120,7 +120,7 @@ func TestSubscriber(t *testing.T) {
 		t.Errorf("sent %s to %s", w.client.sent, w.client.path)
 	}
 	record := exchange.Exchange{ID: "new-id", RequestID: "new-id", Endpoint: "product-inquiry", Line: line, ResultCode: "0000", Outcome: "ANSWERED", At: noon}
-	if diff := cmp.Diff(exchanges{record}, *w.told); diff != "" {
+	if diff := cmp.Diff(exchanges{record}, *w.recorded); diff != "" {
 		t.Errorf("exchange: %s", diff)
 	}
 }
@@ -162,8 +162,8 @@ func TestInquiriesThatFail(t *testing.T) {
 			t.Parallel()
 			w := carrier(test.answer, test.err, test.limit)
 			_, err := w.Subscriber(t.Context(), line)
-			if told := problem.From(err); !errors.Is(err, test.want) || told.Code != test.code || told.RetryAfter != test.retry {
-				t.Errorf("line: %v after %s", err, told.RetryAfter)
+			if shown := problem.From(err); !errors.Is(err, test.want) || shown.Code != test.code || shown.RetryAfter != test.retry {
+				t.Errorf("line: %v after %s", err, shown.RetryAfter)
 			}
 			if name == "unknown line" {
 				return
@@ -171,7 +171,7 @@ func TestInquiriesThatFail(t *testing.T) {
 			if _, err := w.Catalogue(t.Context()); !errors.Is(err, test.want) {
 				t.Errorf("catalogue: %v", err)
 			}
-			if test.limit != (budget{}) && len(*w.told) > 0 {
+			if test.limit != (budget{}) && len(*w.recorded) > 0 {
 				t.Error("KOS was called beyond its limit")
 			}
 		})
@@ -215,9 +215,9 @@ func invoke(reason sidecar.Reason) error {
 // the outcome open.
 func TestFailuresOfOrders(t *testing.T) {
 	t.Parallel()
-	notAsked := func(reason change.Reason, after time.Duration) func(error) bool {
+	notCalled := func(reason change.Reason, after time.Duration) func(error) bool {
 		return func(err error) bool {
-			failed, ok := errors.AsType[*change.NotAskedError](err)
+			failed, ok := errors.AsType[*change.NotCalledError](err)
 			return ok && failed.Reason == reason && failed.After == after
 		}
 	}
@@ -226,12 +226,12 @@ func TestFailuresOfOrders(t *testing.T) {
 		err  error
 		want func(error) bool
 	}{
-		"breaker open":       {invoke(sidecar.BreakerOpen), notAsked(change.KOSUnavailable, 0)},
-		"not allowed":        {invoke(sidecar.Refused), notAsked(change.KOSUnavailable, 0)},
+		"breaker open":       {invoke(sidecar.BreakerOpen), notCalled(change.KOSUnavailable, 0)},
+		"not allowed":        {invoke(sidecar.Refused), notCalled(change.KOSUnavailable, 0)},
 		"timeout":            {invoke(sidecar.Timeout), noAnswer},
 		"cut off":            {invoke(sidecar.Unreachable), noAnswer},
 		"a fault of KOS":     {kosclient.ErrUnavailable.WithCause(errors.New("kos: status 500")), noAnswer},
-		"KOS is busy":        {kosclient.ErrBusy.After(9 * time.Second), notAsked(change.KOSBusy, 9*time.Second)},
+		"KOS is busy":        {kosclient.ErrBusy.After(9 * time.Second), notCalled(change.KOSBusy, 9*time.Second)},
 		"we are interrupted": {context.Canceled, noAnswer},
 	}
 	for name, test := range tests {
@@ -310,8 +310,8 @@ func TestInquire(t *testing.T) {
 		t.Parallel()
 		w := carrier(kosclient.Answer{}, nil, budget{wait: time.Second})
 		_, _, err := w.Inquire(t.Context(), ordered)
-		if failed, ok := errors.AsType[*change.NotAskedError](err); !ok || failed.Reason != change.Limit || len(*w.told) != 0 {
-			t.Errorf("got %v and called KOS %d times", err, len(*w.told))
+		if failed, ok := errors.AsType[*change.NotCalledError](err); !ok || failed.Reason != change.Limit || len(*w.recorded) != 0 {
+			t.Errorf("got %v and called KOS %d times", err, len(*w.recorded))
 		}
 	})
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
-// How KOS has taken an order.
+// States of an order that KOS has accepted.
 const (
 	applied   = "APPLIED"
 	scheduled = "SCHEDULED" // the plan changes on the order's day
 )
 
-// refusals are KOS's refusals of an order (product definition, section KOS). Any
-// other code is a fault: it does not say whether the order was carried out.
+// refusals are the result codes by which KOS refuses an order (product.md). Any other
+// code is a fault of KOS: whether the order was carried out is not known.
 var refusals = []kosclient.ResultCode{"2001", "2002", "2003", "2004", "2005", "2006", "2099"}
 
 type order struct {
@@ -30,9 +30,9 @@ type order struct {
 	RequestID          string     `json:"requestId"`
 }
 
-// orderData is what KOS has made of an order, as far as it is read.
+// orderData is KOS's record of an order, without members that are not read.
 type orderData struct {
-	change *change.Change // that was ordered
+	change *change.Change // of the request
 
 	RequestID  string `json:"requestId"`
 	LineNumber string `json:"lineNumber"`
@@ -56,14 +56,14 @@ func (d *orderData) result(message string) change.Result {
 	return change.Result{Code: change.OK, Message: readable(message, "상품 변경이 접수되었습니다."), Scheduled: d.Status == scheduled}
 }
 
-// Order implements change.Carrier. The right to call must have been taken.
+// Order implements change.Carrier. The call must have been admitted.
 func (c *Carrier) Order(ctx context.Context, ch change.Change) (change.Result, error) {
 	answer, err := c.call(ctx, exchange.Call{Endpoint: ProductChange, RequestID: ch.RequestID, Line: ch.Line, Body: order{
 		LineNumber: ch.Line.Digits(), CurrentProductCode: ch.CurrentCode, TargetProductCode: ch.Target.Code,
 		EffectiveDate: ch.Effective, RequestID: ch.RequestID,
 	}})
 	if err != nil {
-		return change.Result{}, undone(err)
+		return change.Result{}, classify(err)
 	}
 	switch {
 	case slices.Contains(refusals, answer.ResultCode):
@@ -78,10 +78,10 @@ func (c *Carrier) Order(ctx context.Context, ch change.Change) (change.Result, e
 	return data.result(answer.ResultMessage), nil
 }
 
-// statusData is what KOS says of an order. Of one that it has not found, and of
-// one that it refused, parts are null.
+// statusData is the data of an answer of product-change-status. Members are null for an
+// order that KOS has not found or has refused.
 type statusData struct {
-	change *change.Change // whose outcome was asked for
+	change *change.Change // of the request
 
 	RequestID     string                `json:"requestId"`
 	Found         bool                  `json:"found"`
@@ -113,20 +113,20 @@ func (d *statusData) Check() error {
 	return d.Order.Check()
 }
 
-// statusWait is how long the question for an outcome waits for KOS's limit.
+// statusWait is how long a call of product-change-status waits for its admission.
 const statusWait = time.Second
 
 // Inquire implements change.Carrier.
 func (c *Carrier) Inquire(ctx context.Context, ch change.Change) (result change.Result, found bool, err error) {
 	wait, err := c.budgets.Status.Await(ctx, statusWait)
 	if err != nil || wait > 0 {
-		return change.Result{}, false, &change.NotAskedError{Reason: change.Limit, After: wait, Cause: err}
+		return change.Result{}, false, &change.NotCalledError{Reason: change.Limit, After: wait, Cause: err}
 	}
 	answer, err := c.call(ctx, exchange.Call{
 		Endpoint: ChangeStatus, RequestID: ch.RequestID, Line: ch.Line, Body: map[string]string{"requestId": ch.RequestID},
 	})
 	if err != nil {
-		return change.Result{}, false, undone(err)
+		return change.Result{}, false, classify(err)
 	}
 	if answer.ResultCode != kosclient.OK {
 		return change.Result{}, false, noAnswer(answer.Unexpected(ctx))
@@ -149,13 +149,12 @@ func (d *statusData) result() (result change.Result, found bool) {
 	return d.Order.result(*d.ResultMessage), true
 }
 
-// refused is KOS's refusal of an order.
+// refused returns the result of an order that KOS has refused.
 func refused(code kosclient.ResultCode, message string) change.Result {
 	return change.Result{Code: string(code), Message: readable(message, "통신사에서 상품 변경을 처리할 수 없습니다.")}
 }
 
-// readable returns KOS's message, or instead of one that is not for people,
-// another.
+// readable returns message if it is fit for customers, and instead otherwise.
 func readable(message, instead string) string {
 	if kosclient.Readable(message) {
 		return message
@@ -163,14 +162,14 @@ func readable(message, instead string) string {
 	return instead
 }
 
-// undone sorts the failures of a call: those that every order would meet, and
-// those after which nobody knows what KOS has done.
-func undone(err error) error {
+// classify returns a *change.NotCalledError for errors that every order would meet, and
+// wraps all others in change.ErrNoAnswer: KOS may have carried out the order.
+func classify(err error) error {
 	if errors.Is(err, kosclient.ErrBusy) {
-		return &change.NotAskedError{Reason: change.KOSBusy, After: problem.From(err).RetryAfter, Cause: err}
+		return &change.NotCalledError{Reason: change.KOSBusy, After: problem.From(err).RetryAfter, Cause: err}
 	}
 	if exchange.NotCalled(err) {
-		return &change.NotAskedError{Reason: change.KOSUnavailable, Cause: err}
+		return &change.NotCalledError{Reason: change.KOSUnavailable, Cause: err}
 	}
 	return noAnswer(err)
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
 )
 
-// outagePause is how long customers' questions do not try an endpoint again whose
-// circuit breaker was found open.
+// outagePause is how long reads do not call an endpoint whose circuit breaker was found
+// open.
 const outagePause = 3 * time.Second
 
-// outages remember which endpoints cannot be called. A try takes a call of the budget
-// that never reaches KOS: without the memory an outage would spend the budget, and
-// the questions after it would wait for nothing.
+// outages records which endpoints cannot be called. A call that the breaker stops still
+// takes a call from the budget. Without the record an outage would spend the budget, and
+// the reads after it would wait for admission.
 type outages struct {
 	mu    sync.Mutex
 	until map[string]time.Time
@@ -21,15 +21,15 @@ type outages struct {
 
 func newOutages() *outages { return &outages{until: map[string]time.Time{}} }
 
-// last reports whether endpoint need not be tried at now.
-func (o *outages) last(endpoint string, now time.Time) bool {
+// ongoing reports whether endpoint must not be called at now.
+func (o *outages) ongoing(endpoint string, now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return now.Before(o.until[endpoint])
 }
 
-// note remembers at now how a call of endpoint failed.
-func (o *outages) note(endpoint string, err error, now time.Time) {
+// record records at now the error of a call of endpoint, if KOS was not called.
+func (o *outages) record(endpoint string, err error, now time.Time) {
 	if !exchange.NotCalled(err) {
 		return
 	}

@@ -35,7 +35,7 @@ func TestAnOpenBreakerSpendsNoBudget(t *testing.T) {
 	ask := func(want error, taken int) {
 		t.Helper()
 		_, err := c.Subscriber(t.Context(), line)
-		if told := problem.From(err); !errors.Is(err, want) || want != nil && (told.Code != "KOS_UNAVAILABLE" || told.RetryAfter == 0) {
+		if shown := problem.From(err); !errors.Is(err, want) || want != nil && (shown.Code != "KOS_UNAVAILABLE" || shown.RetryAfter == 0) {
 			t.Errorf("got %v", err)
 		}
 		if lines.taken != taken {

@@ -1,4 +1,4 @@
-// Package metrics counts what happens to plan changes.
+// Package metrics has the metrics of plan changes.
 package metrics
 
 import (
@@ -40,7 +40,7 @@ func (m *Metrics) Finished(status change.Status, resultCode string, took time.Du
 	m.duration.WithLabelValues(string(status)).Observe(took.Seconds())
 }
 
-// clamp returns a result code as a label value: codes that are not known are "other".
+// clamp returns a result code as a label value, and "other" for an unknown code.
 func clamp(code string) string {
 	switch code {
 	case "0000", "2001", "2002", "2003", "2004", "2005", "2006", "2099", "EXPIRED":

@@ -1,5 +1,5 @@
-// Package outbox publishes events that a transaction has put into it, however long the
-// broker is away, and does periodic work. A job is a row in River's tables.
+// Package outbox publishes events that were enqueued in transactions, until the broker
+// takes them, and runs periodic work. Its jobs are rows of River.
 package outbox
 
 import (
@@ -17,21 +17,21 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 )
 
-// River's queues: jobs of one do not wait for those of another.
+// River's queues. Jobs of one queue do not wait for those of another.
 const (
 	events = "events"
 	upkeep = "upkeep"
 )
 
-// once makes a job the only live one for the same thing.
-func once(queue string) river.InsertOpts {
+// uniqueLive returns options that allow one live job with the same arguments.
+func uniqueLive(queue string) river.InsertOpts {
 	return river.InsertOpts{
 		Queue: queue, MaxAttempts: jobs.MaxAttempts,
 		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: jobs.Live()},
 	}
 }
 
-// announceArgs publishes the event of a completed change.
+// announceArgs is the job that publishes the event of a completed change.
 type announceArgs struct {
 	RequestID string `json:"requestId"`
 }
@@ -40,16 +40,16 @@ type announceArgs struct {
 func (announceArgs) Kind() string { return "announce_change" }
 
 // InsertOpts makes the job unique.
-func (announceArgs) InsertOpts() river.InsertOpts { return once(events) }
+func (announceArgs) InsertOpts() river.InsertOpts { return uniqueLive(events) }
 
-// forgetKeysArgs deletes idempotency keys that are over age.
-type forgetKeysArgs struct{}
+// deleteKeysArgs is the job that deletes expired idempotency keys.
+type deleteKeysArgs struct{}
 
 // Kind names the job in River's tables.
-func (forgetKeysArgs) Kind() string { return "forget_keys" }
+func (deleteKeysArgs) Kind() string { return "forget_keys" }
 
 // InsertOpts makes the job unique.
-func (forgetKeysArgs) InsertOpts() river.InsertOpts { return once(upkeep) }
+func (deleteKeysArgs) InsertOpts() river.InsertOpts { return uniqueLive(upkeep) }
 
 // Jobs implements postgres.Outbox.
 type Jobs struct {
@@ -59,7 +59,7 @@ type Jobs struct {
 
 var _ postgres.Outbox = (*Jobs)(nil)
 
-// NewJobs returns what puts jobs into pool's database. It works none itself.
+// NewJobs returns Jobs that enqueue in pool's database. They run none themselves.
 func NewJobs(pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) (*Jobs, error) {
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: log})
 	if err != nil {
@@ -68,8 +68,8 @@ func NewJobs(pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) (*Jobs,
 	return &Jobs{client: client, now: now}, nil
 }
 
-// Announce implements postgres.Outbox. A time that is not in the future is left out:
-// River looks for scheduled jobs only every few seconds.
+// Announce implements postgres.Outbox. A job that is due now is not scheduled: River polls
+// for scheduled jobs every few seconds only.
 func (j *Jobs) Announce(ctx context.Context, tx pgx.Tx, requestID string, at time.Time) error {
 	var opts *river.InsertOpts
 	if at.After(j.now()) {

@@ -15,21 +15,20 @@ import (
 )
 
 const (
-	// fetchEvents is how often events are looked for whose time has come. Most new ones
-	// are announced by NOTIFY.
+	// fetchEvents is how often River polls for events. Most new ones wake it by NOTIFY.
 	fetchEvents = 200 * time.Millisecond
 	keysEvery   = time.Hour
 	// jobTimeout bounds an attempt.
 	jobTimeout = 15 * time.Second
-	// rescueAfter is when a job that still runs is taken to have died with its process:
-	// after jobTimeout.
+	// rescueAfter is when a running job is reclaimed as that of a dead process. It is
+	// longer than jobTimeout.
 	rescueAfter = 20 * time.Second
-	// softStop is how long a stop lets running jobs go on. After that they are
-	// interrupted, and free for another replica at once.
+	// softStop is how long running jobs go on after a stop. Then they are interrupted,
+	// and another replica may run them at once.
 	softStop = 6 * time.Second
 )
 
-// Work is what jobs do.
+// Work has the dependencies of the jobs.
 type Work struct {
 	Completed Completed
 	Announcer Announcer
@@ -37,18 +36,18 @@ type Work struct {
 	Now       func() time.Time
 }
 
-// Runner works jobs.
+// Runner runs jobs.
 type Runner struct {
 	client *river.Client[pgx.Tx]
 	log    *slog.Logger
 }
 
-// NewRunner returns a runner of the jobs in pool's database. Through direct it
-// hears of new ones.
+// NewRunner returns a runner of the jobs in pool's database. It listens for new ones on
+// connections of direct.
 func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger) (*Runner, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &announceWorker{completed: work.Completed, announcer: work.Announcer})
-	river.AddWorker(workers, &forgetKeysWorker{keys: work.Keys, now: work.Now})
+	river.AddWorker(workers, &deleteKeysWorker{keys: work.Keys, now: work.Now})
 	client, err := river.NewClient(jobs.Driver(pool, direct), &river.Config{
 		Logger:       jobs.Quiet(log),
 		ErrorHandler: jobs.Faults(log),
@@ -57,7 +56,7 @@ func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger
 			events: {MaxWorkers: 4, FetchPollInterval: fetchEvents},
 			upkeep: {MaxWorkers: 1},
 		},
-		PeriodicJobs:                []*river.PeriodicJob{jobs.Periodic(keysEvery, forgetKeysArgs{})},
+		PeriodicJobs:                []*river.PeriodicJob{jobs.Periodic(keysEvery, deleteKeysArgs{})},
 		JobTimeout:                  jobTimeout,
 		RescueStuckJobsAfter:        rescueAfter,
 		SoftStopTimeout:             softStop,
@@ -69,6 +68,6 @@ func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger
 	return &Runner{client: client, log: log}, nil
 }
 
-// Run works jobs until ctx ends, and then finishes or hands over what it has
-// begun. It waits for a database that is away or not migrated yet.
+// Run runs jobs until ctx ends, and then finishes or releases the running ones. It waits
+// for a database that is unavailable or not migrated yet.
 func (r *Runner) Run(ctx context.Context) { jobs.Run(ctx, r.client, r.log) }

@@ -10,13 +10,13 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
-// retry is how soon a job is tried again that failed: the database or the broker was
-// away, most likely. It is short enough for River to wait for it in memory.
+// retry is when a failed job is retried. It is short enough for River to keep the job in
+// memory.
 const retry = 3 * time.Second
 
 // Announcer publishes events.
 type Announcer interface {
-	// Announce publishes that a line has a new plan. Repeating it does no harm.
+	// Announce publishes that a line has a new plan. It is idempotent.
 	Announce(ctx context.Context, c change.Change) error
 }
 
@@ -31,7 +31,7 @@ type announceWorker struct {
 	announcer Announcer
 }
 
-// Work announces a change until the broker has taken it.
+// Work publishes the event of a change.
 func (w *announceWorker) Work(ctx context.Context, job *river.Job[announceArgs]) error {
 	c, err := w.completed.Completed(ctx, job.Args.RequestID)
 	if errors.Is(err, change.ErrNoChange) {
@@ -43,24 +43,24 @@ func (w *announceWorker) Work(ctx context.Context, job *river.Job[announceArgs])
 	return w.announcer.Announce(ctx, c)
 }
 
-// NextRetry is soon.
+// NextRetry returns when a failed job is retried.
 func (*announceWorker) NextRetry(*river.Job[announceArgs]) time.Time { return time.Now().Add(retry) }
 
-// Keys forgets idempotency keys. See postgres.Changes.
+// Keys deletes idempotency keys. See postgres.Changes.
 type Keys interface {
-	ForgetKeys(ctx context.Context, before time.Time) error
+	DeleteKeys(ctx context.Context, before time.Time) error
 }
 
-type forgetKeysWorker struct {
-	river.WorkerDefaults[forgetKeysArgs]
+type deleteKeysWorker struct {
+	river.WorkerDefaults[deleteKeysArgs]
 	keys Keys
 	now  func() time.Time
 }
 
-// keysKept is how long a client may repeat its request.
+// keysKept is how long a client may repeat a request with its key.
 const keysKept = 7 * 24 * time.Hour
 
-// Work deletes keys that are over age.
-func (w *forgetKeysWorker) Work(ctx context.Context, _ *river.Job[forgetKeysArgs]) error {
-	return w.keys.ForgetKeys(ctx, w.now().Add(-keysKept))
+// Work deletes expired keys.
+func (w *deleteKeysWorker) Work(ctx context.Context, _ *river.Job[deleteKeysArgs]) error {
+	return w.keys.DeleteKeys(ctx, w.now().Add(-keysKept))
 }

@@ -36,32 +36,32 @@ func NewArchive(pool *pgxpool.Pool, keyring *seal.Keyring) *Archive {
 const knownSubscriber = `SELECT version, as_of, sealed, document FROM known_subscriber WHERE line_number = $1`
 
 // Subscriber implements product.Archive.
-func (a *Archive) Subscriber(ctx context.Context, line msisdn.Number) (product.Subscriber, product.Mark, error) {
+func (a *Archive) Subscriber(ctx context.Context, line msisdn.Number) (product.Subscriber, product.Version, error) {
 	var (
-		mark     product.Mark
+		version  product.Version
 		asOf     *time.Time
 		sealed   []byte
-		document *product.Subscriber // from before lines were sealed: it is the newer one
+		document *product.Subscriber // in clear, from before lines were sealed; if set, it is the newer one
 	)
-	err := a.pool.QueryRow(ctx, knownSubscriber, line.Digits()).Scan(&mark, &asOf, &sealed, &document)
+	err := a.pool.QueryRow(ctx, knownSubscriber, line.Digits()).Scan(&version, &asOf, &sealed, &document)
 	switch {
 	case err != nil && !errors.Is(err, pgx.ErrNoRows):
-		return product.Subscriber{}, 0, fmt.Errorf("find line: %w", err)
+		return product.Subscriber{}, 0, fmt.Errorf("find archived line: %w", err)
 	case document != nil:
-		return *document, mark, nil
-	case sealed == nil, asOf == nil: // forgotten, maybe by software that does not seal yet
-		return product.Subscriber{}, mark, product.ErrNotKept
+		return *document, version, nil
+	case sealed == nil, asOf == nil: // invalidated, perhaps by a release that does not seal
+		return product.Subscriber{}, version, product.ErrNotArchived
 	}
 	var found product.Subscriber
 	if err := a.keyring.OpenJSON(ctx, sealed, linePlace(line.Digits()), &found); err != nil {
-		// The next answer of KOS takes its place.
+		// The next answer of KOS replaces it.
 		telemetry.Annotate(ctx, slog.Any("known_subscriber", err))
-		return product.Subscriber{}, mark, product.ErrNotKept
+		return product.Subscriber{}, version, product.ErrNotArchived
 	}
 	if !found.AsOf.Truncate(time.Microsecond).Equal(*asOf) {
-		return product.Subscriber{}, mark, product.ErrNotKept
+		return product.Subscriber{}, version, product.ErrNotArchived
 	}
-	return found, mark, nil
+	return found, version, nil
 }
 
 const keepSubscriber = `
@@ -73,20 +73,20 @@ WHERE known_subscriber.version = excluded.version
   AND (known_subscriber.as_of IS NULL OR known_subscriber.as_of < excluded.as_of)`
 
 // KeepSubscriber implements product.Archive.
-func (a *Archive) KeepSubscriber(ctx context.Context, s product.Subscriber, mark product.Mark) error {
+func (a *Archive) KeepSubscriber(ctx context.Context, s product.Subscriber, version product.Version) error {
 	sealed, err := a.keyring.SealJSON(ctx, s, linePlace(s.Line.Digits()))
 	if err != nil {
-		return fmt.Errorf("keep line: %w", err)
+		return fmt.Errorf("archive line: %w", err)
 	}
-	if _, err := a.pool.Exec(ctx, keepSubscriber, s.Line.Digits(), int64(mark), s.AsOf, sealed); err != nil {
-		return fmt.Errorf("keep line: %w", err)
+	if _, err := a.pool.Exec(ctx, keepSubscriber, s.Line.Digits(), int64(version), s.AsOf, sealed); err != nil {
+		return fmt.Errorf("archive line: %w", err)
 	}
 	return nil
 }
 
-// forgetLine makes the archive forget a line and, when it is committed, every
-// replica hear of it.
-const forgetLine = `
+// invalidateLine deletes the archived copy of a line, increments the line's version and
+// notifies every replica on commit.
+const invalidateLine = `
 WITH forgotten AS (
     INSERT INTO known_subscriber (line_number, version)
     VALUES ($1, 1)
@@ -96,10 +96,10 @@ WITH forgotten AS (
 )
 SELECT pg_notify('` + LineChanged + `', line_number) FROM forgotten`
 
-// Tell implements product.Replicas.
-func (a *Archive) Tell(ctx context.Context, line msisdn.Number) error {
-	if _, err := a.pool.Exec(ctx, forgetLine, line.Digits()); err != nil {
-		return fmt.Errorf("forget line: %w", err)
+// Invalidate implements product.Replicas.
+func (a *Archive) Invalidate(ctx context.Context, line msisdn.Number) error {
+	if _, err := a.pool.Exec(ctx, invalidateLine, line.Digits()); err != nil {
+		return fmt.Errorf("invalidate line: %w", err)
 	}
 	return nil
 }
@@ -111,10 +111,10 @@ func (a *Archive) Catalogue(ctx context.Context) (product.Catalogue, error) {
 	var found product.Catalogue
 	err := a.pool.QueryRow(ctx, knownCatalogue).Scan(&found)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return product.Catalogue{}, product.ErrNotKept
+		return product.Catalogue{}, product.ErrNotArchived
 	}
 	if err != nil {
-		return product.Catalogue{}, fmt.Errorf("find catalogue: %w", err)
+		return product.Catalogue{}, fmt.Errorf("find archived catalogue: %w", err)
 	}
 	return found, nil
 }
@@ -129,7 +129,7 @@ WHERE known_catalogue.as_of < excluded.as_of`
 // KeepCatalogue implements product.Archive.
 func (a *Archive) KeepCatalogue(ctx context.Context, c product.Catalogue) error {
 	if _, err := a.pool.Exec(ctx, keepCatalogue, c.AsOf, c); err != nil {
-		return fmt.Errorf("keep catalogue: %w", err)
+		return fmt.Errorf("archive catalogue: %w", err)
 	}
 	return nil
 }

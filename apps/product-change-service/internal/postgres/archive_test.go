@@ -23,9 +23,9 @@ func subscriber(line msisdn.Number) product.Subscriber {
 func TestArchiveKeepsTheNewest(t *testing.T) {
 	t.Parallel()
 	archive := newStore(t, plenty).archive
-	_, mark, err := archive.Subscriber(t.Context(), number(1))
-	if !errors.Is(err, product.ErrNotKept) || mark != 0 {
-		t.Fatalf("empty archive: %d, %v", mark, err)
+	_, version, err := archive.Subscriber(t.Context(), number(1))
+	if !errors.Is(err, product.ErrNotArchived) || version != 0 {
+		t.Fatalf("empty archive: %d, %v", version, err)
 	}
 	for _, told := range []struct {
 		code string
@@ -38,7 +38,7 @@ func TestArchiveKeepsTheNewest(t *testing.T) {
 	} {
 		s := subscriber(number(1))
 		s.Product.Code, s.AsOf = told.code, told.asOf
-		must(t, archive.KeepSubscriber(t.Context(), s, mark))
+		must(t, archive.KeepSubscriber(t.Context(), s, version))
 		got, _, err := archive.Subscriber(t.Context(), number(1))
 		if got.Product.Code != told.want || err != nil {
 			t.Errorf("after %s: %s, %v", told.code, got.Product.Code, err)
@@ -58,13 +58,13 @@ func TestForgottenLinesStayForgotten(t *testing.T) {
 				must(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
 			}
 			_, before, _ := archive.Subscriber(t.Context(), number(1))
-			must(t, archive.Tell(t.Context(), number(1)))
+			must(t, archive.Invalidate(t.Context(), number(1)))
 			late := subscriber(number(1))
 			late.AsOf = noon.AddDate(1, 0, 0)
 			must(t, archive.KeepSubscriber(t.Context(), late, before))
 			_, after, err := archive.Subscriber(t.Context(), number(1))
-			if !errors.Is(err, product.ErrNotKept) || after == before {
-				t.Fatalf("kept with mark %d of %d: %v", after, before, err)
+			if !errors.Is(err, product.ErrNotArchived) || after == before {
+				t.Fatalf("kept with version %d of %d: %v", after, before, err)
 			}
 			must(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), after))
 			if got, _, err := archive.Subscriber(t.Context(), number(1)); err != nil || got.CustomerID != "CUST001" {
@@ -77,7 +77,7 @@ func TestForgottenLinesStayForgotten(t *testing.T) {
 func TestArchiveKeepsTheCatalogue(t *testing.T) {
 	t.Parallel()
 	archive := newStore(t, plenty).archive
-	if _, err := archive.Catalogue(t.Context()); !errors.Is(err, product.ErrNotKept) {
+	if _, err := archive.Catalogue(t.Context()); !errors.Is(err, product.ErrNotArchived) {
 		t.Fatalf("empty archive: %v", err)
 	}
 	newest := product.Catalogue{Products: []product.Product{target}, AsOf: noon.Add(time.Hour)}

@@ -15,17 +15,17 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// Outbox takes events within a transaction of this package. See outbox.Jobs.
+// Outbox enqueues events in a transaction of this package. See outbox.Jobs.
 type Outbox interface {
-	// Announce has a completed change announced at a time, or soon if that is past.
+	// Announce enqueues the event of a completed change, due at a time.
 	Announce(ctx context.Context, tx pgx.Tx, requestID string, at time.Time) error
 }
 
 // Endpoint is the endpoint of KOS that changes are queued for.
 const Endpoint = "product-change"
 
-// Changes implements change.Acceptance and change.Attempts. A line has one change at
-// most that is not final: the line is the key of its queue item.
+// Changes implements change.Acceptance and change.Attempts. The line is the deduplication
+// key of a queue item, so a line has one change in progress at most.
 type Changes struct {
 	pool   *pgxpool.Pool
 	queue  *queue.Queue
@@ -42,7 +42,7 @@ func NewChanges(pool *pgxpool.Pool, q *queue.Queue, outbox Outbox) *Changes {
 	return &Changes{pool: pool, queue: q, outbox: outbox}
 }
 
-// payload is that of a queue item. Items of the release before name no customer.
+// payload is the payload of a queue item. Items of the release before have no customer.
 type payload struct {
 	RequestID  string `json:"requestId"`
 	CustomerID string `json:"customerId,omitempty"`
@@ -60,8 +60,8 @@ INSERT INTO change_request (request_id, requested_at, user_id, customer_id, line
     current_code, current_name, target_code, target_name, target_product, effective_on)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, '')::date)`
 
-// Accept implements change.Acceptance: in one transaction, or not at all.
-func (s *Changes) Accept(ctx context.Context, c change.Change, key change.Key, seen product.Mark) error {
+// Accept implements change.Acceptance.
+func (s *Changes) Accept(ctx context.Context, c change.Change, key change.Key, checked product.Version) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if key.Text != "" {
 			tag, err := tx.Exec(ctx, insertKey, c.UserID, key.Text, c.RequestID, key.Body, c.RequestedAt)
@@ -82,8 +82,8 @@ func (s *Changes) Accept(ctx context.Context, c change.Change, key change.Key, s
 		if !ticket.Added {
 			return change.ErrInProgress
 		}
-		var current bool // an end that was under way is committed now
-		if err := tx.QueryRow(ctx, isCurrent, c.Line.Digits(), int64(seen)).Scan(&current); err != nil {
+		var current bool // read after the enqueue, which waits for the end of an earlier change
+		if err := tx.QueryRow(ctx, isCurrent, c.Line.Digits(), int64(checked)).Scan(&current); err != nil {
 			return err
 		}
 		if !current {
@@ -99,19 +99,19 @@ func (s *Changes) Accept(ctx context.Context, c change.Change, key change.Key, s
 	return nil
 }
 
-const recall = `
+const findKey = `
 SELECT request_id::text, body
 FROM idempotency_key
 WHERE user_id = $1 AND key = $2`
 
-// Recall implements change.Acceptance.
-func (s *Changes) Recall(ctx context.Context, userID, key string) (requestID string, body []byte, err error) {
-	err = s.pool.QueryRow(ctx, recall, userID, key).Scan(&requestID, &body)
+// FindKey implements change.Acceptance.
+func (s *Changes) FindKey(ctx context.Context, userID, key string) (requestID string, body []byte, err error) {
+	err = s.pool.QueryRow(ctx, findKey, userID, key).Scan(&requestID, &body)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", nil, change.ErrNoChange
 	}
 	if err != nil {
-		return "", nil, fault("recall key", err)
+		return "", nil, fault("find idempotency key", err)
 	}
 	return requestID, body, nil
 }
@@ -135,15 +135,15 @@ func (s *Changes) Await(line msisdn.Number) (ended <-chan struct{}, stop func())
 	return s.queue.Await(Endpoint, line.Digits())
 }
 
-const forgetKeys = `
+const deleteKeys = `
 DELETE FROM idempotency_key
 WHERE (user_id, key) IN (SELECT user_id, key FROM idempotency_key WHERE created_at < $1 LIMIT 10000)`
 
-// ForgetKeys deletes keys that were used before a time, a bounded number of
-// them.
-func (s *Changes) ForgetKeys(ctx context.Context, before time.Time) error {
-	if _, err := s.pool.Exec(ctx, forgetKeys, before); err != nil {
-		return fmt.Errorf("forget keys: %w", err)
+// DeleteKeys deletes idempotency keys that were first used before a time, up to 10,000 a
+// call.
+func (s *Changes) DeleteKeys(ctx context.Context, before time.Time) error {
+	if _, err := s.pool.Exec(ctx, deleteKeys, before); err != nil {
+		return fmt.Errorf("delete idempotency keys: %w", err)
 	}
 	return nil
 }

@@ -28,11 +28,11 @@ func TestAcceptWritesEverythingDown(t *testing.T) {
 	if n := s.count(t, `SELECT count(*) FROM kos_queue WHERE endpoint = 'product-change' AND payload ->> 'requestId' = $1`, c.RequestID); n != 1 {
 		t.Errorf("%d queue items", n)
 	}
-	id, body, err := s.changes.Recall(t.Context(), c.UserID, "key")
+	id, body, err := s.changes.FindKey(t.Context(), c.UserID, "key")
 	if id != c.RequestID || string(body) != "body" || err != nil {
 		t.Errorf("recalled %s %q, %v", id, body, err)
 	}
-	if _, _, err := s.changes.Recall(t.Context(), "testuser02", "key"); !errors.Is(err, change.ErrNoChange) {
+	if _, _, err := s.changes.FindKey(t.Context(), "testuser02", "key"); !errors.Is(err, change.ErrNoChange) {
 		t.Errorf("another user's key: %v", err)
 	}
 	for customer, want := range map[string]bool{c.CustomerID: true, "CUST999": false} {
@@ -150,12 +150,12 @@ func TestKeysAreForgotten(t *testing.T) {
 	s := newStore(t, plenty)
 	c := asked(t, number(1))
 	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}, 0))
-	must(t, s.changes.ForgetKeys(t.Context(), c.RequestedAt))
-	if _, _, err := s.changes.Recall(t.Context(), c.UserID, "key"); err != nil {
+	must(t, s.changes.DeleteKeys(t.Context(), c.RequestedAt))
+	if _, _, err := s.changes.FindKey(t.Context(), c.UserID, "key"); err != nil {
 		t.Errorf("too early: %v", err)
 	}
-	must(t, s.changes.ForgetKeys(t.Context(), c.RequestedAt.Add(time.Second)))
-	if _, _, err := s.changes.Recall(t.Context(), c.UserID, "key"); !errors.Is(err, change.ErrNoChange) {
+	must(t, s.changes.DeleteKeys(t.Context(), c.RequestedAt.Add(time.Second)))
+	if _, _, err := s.changes.FindKey(t.Context(), c.UserID, "key"); !errors.Is(err, change.ErrNoChange) {
 		t.Errorf("too late: %v", err)
 	}
 }

@@ -22,14 +22,14 @@ type History struct {
 
 var _ change.History = (*History)(nil)
 
-// NewHistory returns the history in pool's database. Why a change waits, q knows.
+// NewHistory returns the history in pool's database. It reads from q why a change waits.
 func NewHistory(pool *pgxpool.Pool, q *queue.Queue) *History { return &History{pool: pool, queue: q} }
 
 const columns = `c.request_id::text, c.requested_at, c.user_id, c.customer_id, c.line_number,
     c.current_code, c.current_name, c.target_product, coalesce(c.effective_on::text, ''),
     c.status, c.attempts, c.result_code, c.result_message, c.processed_at`
 
-// into returns where the columns of a change go.
+// into returns the scan targets of columns.
 func into(c *change.Change) []any {
 	return []any{
 		&c.RequestID, &c.RequestedAt, &c.UserID, &c.CustomerID, (*string)(&c.Line),
@@ -70,13 +70,13 @@ func (h *History) Find(ctx context.Context, userID, requestID string) (change.Ch
 	return h.waiting(ctx, found)
 }
 
-// reasons are the reasons of a queue as customers are shown them.
+// reasons maps the reasons of the queue to those of the API.
 var reasons = map[queue.Reason]change.Reason{
 	queue.Behind: change.Queued, queue.Limited: change.Limit,
 	queue.Throttling: change.KOSBusy, queue.Unavailable: change.KOSUnavailable,
 }
 
-// waiting returns a change with why it waits, if it does.
+// waiting returns a change with the reason why it waits, if it does.
 func (h *History) waiting(ctx context.Context, c change.Change) (change.Change, error) {
 	if c.Status.Final() {
 		return c, nil
@@ -86,15 +86,14 @@ func (h *History) waiting(ctx context.Context, c change.Change) (change.Change, 
 		return c, nil // it has just ended
 	}
 	if err != nil {
-		return change.Change{}, fault("find place in queue", err)
+		return change.Change{}, fault("find position in queue", err)
 	}
 	c.Waiting = reasons[standing.Reason]
 	return c, nil
 }
 
-// chosen is what both queries of a page choose from: as many of the newest
-// matches as may be paged through. A zero time is no bound.
-const chosen = `
+// matches selects the newest matches of a filter, up to $6. A zero time is no bound.
+const matches = `
 SELECT ` + columns + `
 FROM change_request c
 WHERE user_id = $1
@@ -105,9 +104,9 @@ WHERE user_id = $1
 ORDER BY requested_at DESC, request_id DESC
 LIMIT $6`
 
-const countChanges = `SELECT count(*) FROM (` + chosen + `) AS chosen`
+const countChanges = `SELECT count(*) FROM (` + matches + `) AS matches`
 
-const listChanges = chosen + ` OFFSET $7`
+const listChanges = matches + ` OFFSET $7`
 
 // List implements change.History.
 func (h *History) List(ctx context.Context, f change.Filter) (change.Page, error) {
@@ -124,7 +123,7 @@ func (h *History) List(ctx context.Context, f change.Filter) (change.Page, error
 	if err := h.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return change.Page{}, fault("list changes", err)
 	}
-	for i := range page.Changes { // a line has one at most that waits
+	for i := range page.Changes { // one change of each line waits at most
 		var err error
 		if page.Changes[i], err = h.waiting(ctx, page.Changes[i]); err != nil {
 			return change.Page{}, err

@@ -5,18 +5,17 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
-// Plans are what lines that other replicas have invalidated are removed from. See
-// product.Plans.
+// Plans drops lines that other replicas have invalidated. See product.Plans.
 type Plans interface {
-	Heard(line msisdn.Number)
+	Evict(line msisdn.Number)
 	Listening(listening bool)
 }
 
-// Listener returns what passes the notifications of other replicas to plans.
+// Listener returns a listener that passes the invalidations of all replicas to plans.
 func Listener(plans Plans) pg.Listener {
 	return pg.Listener{
 		Channels:  []string{LineChanged},
 		Listening: plans.Listening,
-		Notified:  func(_, payload string) { plans.Heard(msisdn.Number(payload)) },
+		Notified:  func(_, payload string) { plans.Evict(msisdn.Number(payload)) },
 	}
 }

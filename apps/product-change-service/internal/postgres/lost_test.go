@@ -64,7 +64,7 @@ func TestACommitWhoseAnswerIsLostIsNotDoubled(t *testing.T) {
 	lose.Store(false)
 	lost.Store(false)
 
-	if id, _, err := changes.Recall(t.Context(), c.UserID, key.Text); err != nil || id != c.RequestID {
+	if id, _, err := changes.FindKey(t.Context(), c.UserID, key.Text); err != nil || id != c.RequestID {
 		t.Errorf("the key stands for %q, %v", id, err)
 	}
 	if err := changes.Accept(t.Context(), asked(t, number(1)), key, 0); !errors.Is(err, change.ErrKeyTaken) {

@@ -107,11 +107,11 @@ func newQueue(pool *pgxpool.Pool, perMinute int) *queue.Queue {
 func (s store) accepted(t *testing.T, line msisdn.Number) change.Change {
 	t.Helper()
 	c := asked(t, line)
-	_, mark, err := s.archive.Subscriber(t.Context(), line)
-	if !errors.Is(err, product.ErrNotKept) {
+	_, version, err := s.archive.Subscriber(t.Context(), line)
+	if !errors.Is(err, product.ErrNotArchived) {
 		must(t, err)
 	}
-	must(t, s.changes.Accept(t.Context(), c, change.Key{}, mark))
+	must(t, s.changes.Accept(t.Context(), c, change.Key{}, version))
 	return c
 }
 

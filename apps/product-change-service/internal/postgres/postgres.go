@@ -1,5 +1,4 @@
-// Package postgres keeps changes, their history and the last answers of KOS in the
-// service's database.
+// Package postgres stores changes, their history and the last answers of KOS.
 package postgres
 
 import (
@@ -16,7 +15,7 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// Migrations are the service's migrations in tern's format.
+// Migrations returns the service's migrations, in tern's format.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(embedded, "migrations")
 	if err != nil {
@@ -33,12 +32,12 @@ var Partitioned = []pg.Partitions{
 	audit.Table,
 }
 
-// LineChanged is the channel of NOTIFY on which replicas learn of a line whose plan
-// has changed. The payload is the line's digits.
+// LineChanged is the channel of NOTIFY for invalidated lines. The payload is the line
+// number.
 const LineChanged = "line_changed"
 
-// fault returns err with the operation that failed, as change.ErrDatabase if the
-// server is not available.
+// fault wraps err with the operation that failed. It returns change.ErrDatabase if
+// PostgreSQL is unavailable.
 func fault(operation string, err error) error {
 	err = fmt.Errorf("%s: %w", operation, err)
 	if pgerr.Unavailable(err) {

@@ -23,7 +23,7 @@ func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
 		"Accept": func(ctx context.Context) error {
 			return s.changes.Accept(ctx, change.Change{RequestID: id}, change.Key{}, 0)
 		},
-		"Recall": func(ctx context.Context) error { _, _, err := s.changes.Recall(ctx, "user", "key"); return err },
+		"FindKey": func(ctx context.Context) error { _, _, err := s.changes.FindKey(ctx, "user", "key"); return err },
 		"InProgress": func(ctx context.Context) error {
 			_, err := s.changes.InProgress(ctx, product.Subscription{Customer: "CUST001", Line: "01030000001"})
 			return err

@@ -21,13 +21,14 @@ SET status = 'PROCESSING', wait_reason = '', attempts = attempts + 1
 WHERE request_id = $1 AND requested_at BETWEEN $2 AND $3 AND status IN ('PENDING', 'PROCESSING')
 RETURNING ` + columns
 
-// Begin implements change.Attempts. A change that is final is not known here.
+// Begin implements change.Attempts. It returns change.ErrNoChange for a final change too.
 func (s *Changes) Begin(ctx context.Context, requestID string) (change.Change, error) {
 	return s.one(ctx, beginChange, requestID)
 }
 
-// one returns the change that a statement finds, or change.ErrNoChange. Its
-// arguments are an id and the time that the id tells.
+// one returns the change that a statement returns, or change.ErrNoChange. The arguments of
+// the statement are a request id and the span of time that the id, of version 7, stands
+// for.
 func (s *Changes) one(ctx context.Context, sql, requestID string) (change.Change, error) {
 	id, from, until, ok := pg.Span(requestID)
 	if !ok {
@@ -47,11 +48,11 @@ func (s *Changes) one(ctx context.Context, sql, requestID string) (change.Change
 	return found[0], nil
 }
 
-// Process has an attempt made. See change.Processor.
+// Process makes an attempt. See change.Processor.
 type Process func(ctx context.Context, a change.Attempt) change.Verdict
 
-// Handler returns the handler of queued changes. Each change that becomes final is
-// counted by meter.
+// Handler returns the handler of queued changes. It counts changes that become final with
+// meter.
 func (s *Changes) Handler(process Process, meter change.Meter) queue.Handler {
 	return func(ctx context.Context, item queue.Item) queue.Outcome {
 		var queued payload
@@ -96,15 +97,16 @@ UPDATE change_request
 SET status = $3, wait_reason = '', result_code = $4, result_message = $5, processed_at = $6
 WHERE request_id = $1 AND requested_at = $2 AND status IN ('PENDING', 'PROCESSING')`
 
-// End makes a change final in a transaction, with all that follows from it. It returns false if the
-// change was final already.
+// End makes a change final in a transaction. With a completed change it also invalidates
+// the line, if the plan changes now, and enqueues the event. It returns false if the change
+// was final already.
 func (s *Changes) End(ctx context.Context, tx pgx.Tx, c change.Change, o change.Outcome) (bool, error) {
 	tag, err := tx.Exec(ctx, endChange, c.RequestID, c.RequestedAt, string(o.Status), o.ResultCode, o.ResultMessage, o.At)
 	if err != nil || tag.RowsAffected() == 0 {
 		return false, err
 	}
 	if o.Status == change.Completed && !o.Scheduled {
-		if _, err := tx.Exec(ctx, forgetLine, c.Line.Digits()); err != nil {
+		if _, err := tx.Exec(ctx, invalidateLine, c.Line.Digits()); err != nil {
 			return false, err
 		}
 	}
@@ -117,7 +119,7 @@ func (s *Changes) End(ctx context.Context, tx pgx.Tx, c change.Change, o change.
 	return true, s.outbox.Announce(ctx, tx, c.RequestID, announcedAt(c, o))
 }
 
-// refusal is the audit record of a change that was accepted and is not carried out.
+// refusal returns the audit record of a change whose line was given to another customer.
 func refusal(c change.Change, o change.Outcome) audit.Event {
 	return audit.Event{
 		At: o.At, Actor: c.UserID, Action: "process change " + c.RequestID, Target: c.Line.Masked(),
@@ -125,7 +127,7 @@ func refusal(c change.Change, o change.Outcome) audit.Event {
 	}
 }
 
-// announcedAt returns when the line has its new plan.
+// announcedAt returns when the new plan is in force.
 func announcedAt(c change.Change, o change.Outcome) time.Time {
 	if o.Scheduled {
 		return c.Effective.Start()

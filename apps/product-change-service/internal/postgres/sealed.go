@@ -7,7 +7,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealedrows"
 )
 
-// linePlace is what the subscriber of a line is sealed for.
+// linePlace returns the place that the subscriber of a line is sealed for.
 func linePlace(line string) string { return "known_subscriber " + line }
 
 const outdatedLines = `
@@ -23,7 +23,7 @@ UPDATE known_subscriber
 SET sealed = $1, document = NULL
 WHERE xmin::text = $2 AND line_number = $3`
 
-// Sealed are the tables with sealed columns in pool's database.
+// Sealed returns the tables with sealed columns in pool's database.
 func Sealed(pool *pgxpool.Pool) []seal.Table {
 	return []seal.Table{sealedrows.Table{
 		Pool: pool, Label: "known_subscriber", First: []string{""}, Select: outdatedLines, Update: resealLine,

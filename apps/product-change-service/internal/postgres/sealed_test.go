@@ -52,13 +52,13 @@ func TestWhatCannotBeOpenedIsReplaced(t *testing.T) {
 	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
 	gone := replica(t, s.pool, sealtest.NewStore(sealtest.Keyset(t)), plenty)
 	for archive, line := range map[*postgres.Archive]int{s.archive: 2, gone.archive: 1} {
-		_, mark, err := archive.Subscriber(t.Context(), number(line))
-		if !errors.Is(err, product.ErrNotKept) {
+		_, version, err := archive.Subscriber(t.Context(), number(line))
+		if !errors.Is(err, product.ErrNotArchived) {
 			t.Errorf("line %d: %v", line, err)
 		}
 		fresh := subscriber(number(line))
 		fresh.AsOf = noon.AddDate(0, 0, 1)
-		must(t, archive.KeepSubscriber(t.Context(), fresh, mark))
+		must(t, archive.KeepSubscriber(t.Context(), fresh, version))
 		if _, _, err := archive.Subscriber(t.Context(), number(line)); err != nil {
 			t.Errorf("line %d, when KOS has told it again: %v", line, err)
 		}
@@ -77,12 +77,12 @@ func TestOlderSoftwareRunsBesideOurs(t *testing.T) {
 		t.Errorf("the newer one in clear: %+v, %v", got, err)
 	}
 	s.exec(t, `UPDATE known_subscriber SET as_of = $1, document = NULL`, noon.AddDate(0, 0, 2))
-	if _, _, err := s.archive.Subscriber(t.Context(), number(1)); !errors.Is(err, product.ErrNotKept) {
+	if _, _, err := s.archive.Subscriber(t.Context(), number(1)); !errors.Is(err, product.ErrNotArchived) {
 		t.Errorf("of another time: %v", err)
 	}
 	s.exec(t, `UPDATE known_subscriber SET version = version + 1, as_of = NULL, document = NULL`)
-	if _, mark, err := s.archive.Subscriber(t.Context(), number(1)); !errors.Is(err, product.ErrNotKept) || mark != 1 {
-		t.Errorf("forgotten: mark %d, %v", mark, err)
+	if _, version, err := s.archive.Subscriber(t.Context(), number(1)); !errors.Is(err, product.ErrNotArchived) || version != 1 {
+		t.Errorf("forgotten: version %d, %v", version, err)
 	}
 }
 
@@ -94,7 +94,7 @@ func TestReseal(t *testing.T) {
 	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(2)), 0))
 	s.exec(t, `INSERT INTO known_subscriber (line_number, version, as_of, document) VALUES ($1, 0, $2, $3)`,
 		number(1).Digits(), noon, subscriber(number(1)))
-	must(t, s.archive.Tell(t.Context(), number(3))) // forgotten: nothing to seal
+	must(t, s.archive.Invalidate(t.Context(), number(3))) // forgotten: nothing to seal
 
 	promoted := sealtest.Promoted(t, sealtest.Added(t, old))
 	s.keys.Put(promoted)

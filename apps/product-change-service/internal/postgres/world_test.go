@@ -101,7 +101,7 @@ func (k *kos) result(id string) change.Result {
 }
 
 var (
-	errBreaker  = &change.NotAskedError{Reason: change.KOSUnavailable, Cause: errors.New("circuit breaker is open")}
+	errBreaker  = &change.NotCalledError{Reason: change.KOSUnavailable, Cause: errors.New("circuit breaker is open")}
 	errNoAnswer = fmt.Errorf("kos: %w", change.ErrNoAnswer)
 )
 
@@ -169,7 +169,7 @@ type noCaches struct{}
 
 func (noCaches) Invalidate(context.Context, product.Subscription) error { return nil }
 
-func (noCaches) Holds(context.Context, product.Subscription) error { return nil }
+func (noCaches) CheckHolder(context.Context, product.Subscription) error { return nil }
 
 // replica returns a replica with connections of its own that processes nothing yet.
 func (s *world) replica() *worker {

@@ -3,7 +3,7 @@ package product
 // CheckType is one condition of a change.
 type CheckType string
 
-// The conditions, in the order they are told.
+// The conditions, in the order of the response.
 const (
 	Available    CheckType = "PRODUCT_AVAILABLE"
 	Operator     CheckType = "OPERATOR_MATCH"
@@ -18,15 +18,15 @@ type Check struct {
 	Message string // Korean, for people
 }
 
-// Inspection is what became of all conditions of a change.
+// Inspection is the result of the pre-check of a change.
 type Inspection struct {
 	Subscriber Subscriber
-	Target     Product // zero if there is no such plan
+	Target     Product // zero if the catalogue has no such plan
 	Checks     []Check
 }
 
-// Inspect checks whether subscriber, who believes to have the plan called
-// current, may take the plan called target.
+// Inspect checks whether subscriber may change from the plan with code current to the one
+// with code target.
 func Inspect(subscriber Subscriber, catalogue Catalogue, current, target string) Inspection {
 	wanted, known := catalogue.Find(target)
 	return Inspection{
@@ -68,8 +68,8 @@ func check(typ CheckType, passed bool, yes, no string) Check {
 // Passed reports whether all conditions are met.
 func (i Inspection) Passed() bool { return i.FailureReason() == "" }
 
-// FailureReason returns the message of the first condition that is not met, or
-// "".
+// FailureReason returns the message of the first condition that is not met, or "" if all
+// are met.
 func (i Inspection) FailureReason() string {
 	for _, c := range i.Checks {
 		if !c.Passed {
@@ -79,7 +79,7 @@ func (i Inspection) FailureReason() string {
 	return ""
 }
 
-// Failed reports whether that condition is not met.
+// Failed reports whether the condition typ is not met.
 func (i Inspection) Failed(typ CheckType) bool {
 	for _, c := range i.Checks {
 		if c.Type == typ {

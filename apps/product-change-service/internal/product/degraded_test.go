@@ -138,7 +138,7 @@ func TestOffersAreAsStaleAsTheOwnPlan(t *testing.T) {
 	before.AsOf = noon.Add(-time.Hour)
 	w.archive.holder = &before
 	w.cache.ahead = true // the catalogue is there
-	w.spare.holderErr = errAway
+	w.background.holderErr = errAway
 	got, err := w.Offers(t.Context(), own, "", "")
 	want := product.Catalogue{Products: []product.Product{basic}, AsOf: before.AsOf, Stale: true}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {

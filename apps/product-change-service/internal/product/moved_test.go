@@ -21,12 +21,12 @@ func TestAMovedLineIsRefusedWithoutATrace(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(w *world) error{
 		"plan":   func(w *world) error { return last(w.Subscriber(t.Context(), own)) },
-		"fresh":  func(w *world) error { return last(w.Fresh(t.Context(), own)) },
+		"fresh":  func(w *world) error { return last(w.FreshSubscriber(t.Context(), own)) },
 		"offers": func(w *world) error { return last(w.Offers(t.Context(), own, "", "")) },
 		"check":  func(w *world) error { return last(w.Inspect(t.Context(), own, premium.Code, basic.Code)) },
-		"holder": func(w *world) error { return w.Holds(t.Context(), own) },
+		"holder": func(w *world) error { return w.CheckHolder(t.Context(), own) },
 		"ahead": func(w *world) error {
-			w.cache.ahead, w.spare.holder = true, given()
+			w.cache.ahead, w.background.holder = true, given()
 			return last(w.Subscriber(t.Context(), own))
 		},
 	}
@@ -41,12 +41,12 @@ func TestAMovedLineIsRefusedWithoutATrace(t *testing.T) {
 			if kept := w.archive.holder; kept != nil && kept.CustomerID != own.Customer {
 				t.Errorf("kept %+v", w.archive.holder)
 			}
-			if w.archive.told != 1 {
-				t.Errorf("replicas and archive were told %d times", w.archive.told)
+			if w.archive.invalidations != 1 {
+				t.Errorf("replicas and archive were told %d times", w.archive.invalidations)
 			}
-			cached := slices.Contains(w.cache.forgotten, "all of "+line.Masked())
+			cached := slices.Contains(w.cache.calls, "all of "+line.Masked())
 			if want := name != "plan" && name != "offers"; cached != want { // a load's own key holds the refusal
-				t.Errorf("forgotten: %v", w.cache.forgotten)
+				t.Errorf("calls: %v", w.cache.calls)
 			}
 		})
 	}
@@ -58,8 +58,8 @@ func TestTheFormerCustomerForgetsNothingOfTheNewOne(t *testing.T) {
 	t.Parallel()
 	w, kept := newWorld(), given()
 	w.archive.holder, w.kos.holder = &kept, given()
-	if err := last(w.Subscriber(t.Context(), own)); !errors.Is(err, product.ErrLineMoved) || w.archive.told != 0 {
-		t.Errorf("%v, told %d times", err, w.archive.told)
+	if err := last(w.Subscriber(t.Context(), own)); !errors.Is(err, product.ErrLineMoved) || w.archive.invalidations != 0 {
+		t.Errorf("%v, told %d times", err, w.archive.invalidations)
 	}
 	w.kos.err = errAway
 	if err := last(w.Subscriber(t.Context(), own)); !errors.Is(err, product.ErrUnavailable) {

@@ -13,193 +13,194 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Plans answers where a line's plan and the catalogue come from: the cache,
-// KOS; and, when KOS is away or slow, or its limit is spent, whatever KOS said
-// last.
+// Plans reads the plan of a line and the catalogue through the cache from KOS. If KOS is
+// out, slow or its budget is spent, Plans serves the last answer of KOS, marked Stale.
 type Plans struct {
 	PlansParams
-	fresh singleflight.Group
+	freshReads singleflight.Group
 }
 
-// PlansParams are what Plans need.
+// PlansParams are the dependencies of Plans.
 type PlansParams struct {
 	Cache   Cache
 	Archive Archive
 	Carrier Carrier
-	// Spare is the carrier for questions that nobody waits for.
-	Spare    Carrier
-	Shares   Shares
-	Replicas Replicas
-	Log      *slog.Logger
+	// Background is the carrier for refreshes, which have no client waiting.
+	Background Carrier
+	LineLimit  LineLimit
+	Replicas   Replicas
+	Log        *slog.Logger
 }
 
-// NewPlans returns the source of plans.
+// NewPlans returns Plans with these dependencies.
 func NewPlans(p PlansParams) *Plans { return &Plans{PlansParams: p} }
 
 const (
-	// patience is how long a customer waits for an answer. Product rule: 8 s; the
-	// rest is for what is around it.
-	patience = 7 * time.Second
-	// glance is how long nobody waits longer for KOS than, if there is an older
-	// answer. Product rule: 1 s; the rest is for finding that.
-	glance = 800 * time.Millisecond
-	// archiveWait bounds the search for an older answer, which takes milliseconds:
-	// where the database is slow, one that is late is better than none.
-	archiveWait = time.Second
-	// loadTimeout bounds an answer of KOS that several wait for.
+	// readTimeout is the deadline of a read. Product rule: 8 s; the rest is for the
+	// request around it.
+	readTimeout = 7 * time.Second
+	// softTimeout is how long a read waits for KOS before it serves a stale copy.
+	// Product rule: 1 s; the rest is for reading the archive.
+	softTimeout = 800 * time.Millisecond
+	// archiveTimeout bounds a read of the archive, which takes milliseconds unless the
+	// database is slow. It may exceed the soft timeout: a late stale copy is better
+	// than an error.
+	archiveTimeout = time.Second
+	// loadTimeout bounds a call of KOS that several readers share.
 	loadTimeout = 15 * time.Second
 )
 
-// newest returns what load gets, or, if KOS cannot tell or takes its time, what
-// last finds. Where that finds nothing, whoever has patience waits on for load.
-func newest[V any](ctx context.Context, load, last func(context.Context) (V, error)) (V, error) {
-	brief, cancel := context.WithTimeout(ctx, glance)
+// freshOrStale returns what load returns. If load fails with ErrUnavailable or takes
+// longer than softTimeout, it returns the copy of stale. Without a stale copy it waits
+// for load until ctx ends.
+func freshOrStale[V any](ctx context.Context, load, stale func(context.Context) (V, error)) (V, error) {
+	soft, cancel := context.WithTimeout(ctx, softTimeout)
 	defer cancel()
-	got, err := load(brief)
-	if err == nil || !errors.Is(late(err), ErrUnavailable) {
+	got, err := load(soft)
+	if err == nil || !errors.Is(unavailableAfterDeadline(err), ErrUnavailable) {
 		return got, err
 	}
-	finding, found := context.WithTimeout(context.WithoutCancel(ctx), archiveWait)
-	defer found()
-	if old, missing := last(finding); missing == nil {
+	reading, cancelRead := context.WithTimeout(context.WithoutCancel(ctx), archiveTimeout)
+	defer cancelRead()
+	if old, missing := stale(reading); missing == nil {
 		return old, nil
 	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		got, err = load(ctx) // joins the load that goes on
 	}
-	return got, late(err)
+	return got, unavailableAfterDeadline(err)
 }
 
-// late makes a failure to reach KOS of an answer that took too long.
-func late(err error) error {
+// unavailableAfterDeadline returns an exceeded deadline as an error that wraps
+// ErrUnavailable, and any other error unchanged.
+func unavailableAfterDeadline(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnavailable) {
-		return errTooSlow.WithCause(errors.Join(ErrUnavailable, err))
+		return errNoAnswer.WithCause(errors.Join(ErrUnavailable, err))
 	}
 	return err
 }
 
-// Subscriber returns the plan of a subscription. It returns ErrUnknownLine,
-// ErrLineMoved, or an error that wraps ErrUnavailable if KOS cannot be asked,
-// or is too slow, and never told this line.
+// Subscriber returns the subscriber of a subscription, which may be stale. It returns
+// ErrUnknownLine, ErrLineMoved, or an error that wraps ErrUnavailable if KOS does not
+// answer in time and the archive has no copy.
 func (p *Plans) Subscriber(ctx context.Context, s Subscription) (Subscriber, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	load := func(ctx context.Context) (Subscriber, error) { return p.cached(ctx, s) }
-	return newest(ctx, load, func(ctx context.Context) (Subscriber, error) {
+	return freshOrStale(ctx, load, func(ctx context.Context) (Subscriber, error) {
 		old, _, err := p.Archive.Subscriber(ctx, s.Line)
 		if err == nil && old.CustomerID != s.Customer {
-			return Subscriber{}, ErrNotKept
+			return Subscriber{}, ErrNotArchived
 		}
 		old.Stale = true
 		return old, err
 	})
 }
 
-// Catalogue returns all plans. It returns an error that wraps ErrUnavailable if
-// KOS cannot be asked, or is too slow, and never told them.
+// Catalogue returns all plans, which may be stale. It returns an error that wraps
+// ErrUnavailable if KOS does not answer in time and the archive has no copy.
 func (p *Plans) Catalogue(ctx context.Context) (Catalogue, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	source := Source[Catalogue]{
-		Ask:   func(ctx context.Context) (Catalogue, error) { return p.askCatalogue(ctx, p.Carrier) },
-		Ahead: func(ctx context.Context) (Catalogue, error) { return p.askCatalogue(ctx, p.Spare) },
+		Load:    func(ctx context.Context) (Catalogue, error) { return p.loadCatalogue(ctx, p.Carrier) },
+		Refresh: func(ctx context.Context) (Catalogue, error) { return p.loadCatalogue(ctx, p.Background) },
 	}
 	load := func(ctx context.Context) (Catalogue, error) { return p.Cache.Catalogue(ctx, source) }
-	return newest(ctx, load, func(ctx context.Context) (Catalogue, error) {
+	return freshOrStale(ctx, load, func(ctx context.Context) (Catalogue, error) {
 		old, err := p.Archive.Catalogue(ctx)
 		old.Stale = true
 		return old, err
 	})
 }
 
-// Fresh is Subscriber without anything kept: what KOS says of the line now.
-// Callers at the same time share one question. For a line that has used up its
-// share of KOS's rate limit, it is what is cached.
-func (p *Plans) Fresh(ctx context.Context, s Subscription) (Subscriber, error) {
-	if !p.Shares.Take(s.Line) {
+// FreshSubscriber returns KOS's present answer for a subscription, past the cache and
+// never stale. Concurrent calls for a line share one call of KOS. A line that has used
+// up its LineLimit gets the cached subscriber. The errors are those of Subscriber.
+func (p *Plans) FreshSubscriber(ctx context.Context, s Subscription) (Subscriber, error) {
+	if !p.LineLimit.Allow(s.Line) {
 		got, err := p.cached(ctx, s)
-		return got, late(err)
+		return got, unavailableAfterDeadline(err)
 	}
-	done := p.fresh.DoChan(s.Line.Digits(), func() (any, error) {
+	done := p.freshReads.DoChan(s.Line.Digits(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
-		return p.question(ctx, p.Carrier, s.Line)
+		return p.call(ctx, p.Carrier, s.Line)
 	})
 	select {
 	case <-ctx.Done():
-		return Subscriber{}, late(ctx.Err())
+		return Subscriber{}, unavailableAfterDeadline(ctx.Err())
 	case result := <-done:
 		if result.Err != nil {
-			return Subscriber{}, late(result.Err)
+			return Subscriber{}, unavailableAfterDeadline(result.Err)
 		}
-		said, _ := result.Val.(reply)
-		got, err := p.accept(ctx, s, said)
-		return got, p.dropMoved(ctx, s, err)
+		answer, _ := result.Val.(lineAnswer)
+		got, err := p.keep(ctx, s, answer)
+		return got, p.invalidateIfMoved(ctx, s, err)
 	}
 }
 
-// cached returns what the cache has, or else what KOS says now.
+// cached returns the cached subscriber, or loads it from KOS.
 func (p *Plans) cached(ctx context.Context, s Subscription) (Subscriber, error) {
 	return p.Cache.Subscriber(ctx, s, Source[Subscriber]{
-		Ask:   func(ctx context.Context) (Subscriber, error) { return p.ask(ctx, p.Carrier, s) },
-		Ahead: func(ctx context.Context) (Subscriber, error) { return p.ahead(ctx, s) },
+		Load:    func(ctx context.Context) (Subscriber, error) { return p.load(ctx, p.Carrier, s) },
+		Refresh: func(ctx context.Context) (Subscriber, error) { return p.refresh(ctx, s) },
 	})
 }
 
-// Holds returns nil if KOS says now that the line is the subscription's, or what
-// Fresh returns.
-func (p *Plans) Holds(ctx context.Context, s Subscription) error {
-	_, err := p.Fresh(ctx, s)
+// CheckHolder returns nil if KOS says now that the subscription's customer holds the
+// line. It returns the errors of FreshSubscriber.
+func (p *Plans) CheckHolder(ctx context.Context, s Subscription) error {
+	_, err := p.FreshSubscriber(ctx, s)
 	return err
 }
 
-// ask asks KOS and keeps the answer, if it is about the subscription, for worse
-// times.
-func (p *Plans) ask(ctx context.Context, kos Carrier, s Subscription) (Subscriber, error) {
-	said, err := p.question(ctx, kos, s.Line)
+// load calls KOS and archives the answer if it is about the subscription.
+func (p *Plans) load(ctx context.Context, kos Carrier, s Subscription) (Subscriber, error) {
+	answer, err := p.call(ctx, kos, s.Line)
 	if err != nil {
 		return Subscriber{}, err
 	}
-	return p.accept(ctx, s, said)
+	return p.keep(ctx, s, answer)
 }
 
-// reply is what KOS says of a line, whoever its customer is.
-type reply struct {
-	said Subscriber
-	// What the archive had of the line before KOS was asked.
-	before Subscriber
-	mark   Mark
-	kept   error
+// lineAnswer is KOS's answer for a line, whichever customer holds it.
+type lineAnswer struct {
+	subscriber Subscriber
+	// The copy that the archive had before KOS was called.
+	archived   Subscriber
+	version    Version
+	archiveErr error
 }
 
-func (p *Plans) question(ctx context.Context, kos Carrier, line msisdn.Number) (r reply, err error) {
-	r.before, r.mark, r.kept = p.Archive.Subscriber(ctx, line)
-	r.said, err = kos.Subscriber(ctx, line)
-	return r, err
+func (p *Plans) call(ctx context.Context, kos Carrier, line msisdn.Number) (a lineAnswer, err error) {
+	a.archived, a.version, a.archiveErr = p.Archive.Subscriber(ctx, line)
+	a.subscriber, err = kos.Subscriber(ctx, line)
+	return a, err
 }
 
-// accept returns a reply to the customer of a subscription, and keeps it if it is
-// that customer's.
-func (p *Plans) accept(ctx context.Context, s Subscription, r reply) (Subscriber, error) {
-	if err := s.Check(r.said); err != nil {
+// keep returns the subscriber of an answer and archives it, if it is the subscription's.
+// Otherwise it returns the error of Subscription.Check.
+func (p *Plans) keep(ctx context.Context, s Subscription, a lineAnswer) (Subscriber, error) {
+	if err := s.Check(a.subscriber); err != nil {
 		if errors.Is(err, ErrLineMoved) {
-			p.moved(ctx, s, r.before)
+			p.invalidateArchive(ctx, s, a.archived)
 		}
 		return Subscriber{}, err
 	}
-	failed := r.kept
-	if failed == nil || errors.Is(failed, ErrNotKept) {
-		failed = p.Archive.KeepSubscriber(ctx, r.said, r.mark)
+	failed := a.archiveErr
+	if failed == nil || errors.Is(failed, ErrNotArchived) {
+		failed = p.Archive.KeepSubscriber(ctx, a.subscriber, a.version)
 	}
 	if failed != nil {
 		p.Log.WarnContext(ctx, "line not archived", "error", failed)
 	}
-	r.said.Mark = r.mark
-	return r.said, nil
+	a.subscriber.Version = a.version
+	return a.subscriber, nil
 }
 
-// askCatalogue is ask for the catalogue.
-func (p *Plans) askCatalogue(ctx context.Context, kos Carrier) (Catalogue, error) {
+// loadCatalogue calls KOS and archives the answer.
+func (p *Plans) loadCatalogue(ctx context.Context, kos Carrier) (Catalogue, error) {
 	got, err := kos.Catalogue(ctx)
 	if err != nil {
 		return Catalogue{}, err
@@ -210,23 +211,23 @@ func (p *Plans) askCatalogue(ctx context.Context, kos Carrier) (Catalogue, error
 	return got, nil
 }
 
-// Offers returns the plans that a customer may take: those of operator without
-// the one called current. What is empty of the two is that of the plan named,
-// or else of the line's own; if that is an older answer, so is this. It returns
-// ErrUnknownProduct, or what Catalogue and Subscriber return.
+// Offers returns the plans on sale of an operator, without the current one. If operator
+// is empty, it is the one of the current plan. If current is empty, it is the line's own
+// plan; the result is then as old as the older of both answers. It returns
+// ErrUnknownProduct, or the errors of Catalogue and Subscriber.
 func (p *Plans) Offers(ctx context.Context, s Subscription, current, operator string) (Catalogue, error) {
 	var (
 		catalogue Catalogue
 		holder    Subscriber
 	)
-	both, asking := errgroup.WithContext(ctx) // at once: who waits, waits for the slower one
+	both, loading := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		catalogue, err = p.Catalogue(asking)
+		catalogue, err = p.Catalogue(loading)
 		return err
 	})
 	if current == "" {
 		both.Go(func() (err error) {
-			holder, err = p.Subscriber(asking, s)
+			holder, err = p.Subscriber(loading, s)
 			return err
 		})
 	}
@@ -251,45 +252,43 @@ func (p *Plans) Offers(ctx context.Context, s Subscription, current, operator st
 	return catalogue, nil
 }
 
-// Inspect checks a change against what KOS says of the line now. The plans
-// themselves may be those of yesterday. It returns what Fresh and Catalogue
-// return.
+// Inspect checks a change against KOS's present answer for the line. The catalogue may
+// be cached or stale. It returns the errors of FreshSubscriber and Catalogue.
 func (p *Plans) Inspect(ctx context.Context, s Subscription, current, target string) (Inspection, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	catalogue, err := p.Catalogue(ctx)
 	if err != nil {
 		return Inspection{}, err
 	}
-	subscriber, err := p.Fresh(ctx, s)
+	subscriber, err := p.FreshSubscriber(ctx, s)
 	if err != nil {
 		return Inspection{}, err
 	}
 	return Inspect(subscriber, catalogue, current, target), nil
 }
 
-// Invalidate forgets a subscription whose plan KOS has changed, here and in what
-// replicas share. It returns an error if that could not be told; it is then
-// forgotten here only.
+// Invalidate invalidates the cached copies of a subscription in L2 and in this process.
+// If L2 cannot be reached, it returns an error and only this process is done.
 func (p *Plans) Invalidate(ctx context.Context, s Subscription) error {
 	err := p.Cache.Invalidate(ctx, s)
-	p.fresh.Forget(s.Line.Digits())
+	p.freshReads.Forget(s.Line.Digits())
 	return err
 }
 
-// Changed is Invalidate for every replica and the archive. It may be repeated,
-// and should be after an error. The replicas are told also when what they share
-// cannot be: then they cannot read the old plan from it either.
+// Changed invalidates the copies of a subscription everywhere: in L2, in the archive and
+// in all replicas. It is idempotent; repeat it after an error. Replicas are notified even
+// if L2 cannot be reached: for a while they then read nothing of the line from L2.
 func (p *Plans) Changed(ctx context.Context, s Subscription) error {
 	err := p.Invalidate(ctx, s)
-	return errors.Join(err, p.Replicas.Tell(ctx, s.Line))
+	return errors.Join(err, p.Replicas.Invalidate(ctx, s.Line))
 }
 
-// Heard forgets a line here that another replica has invalidated.
-func (p *Plans) Heard(line msisdn.Number) {
-	p.Cache.Forget(line)
-	p.fresh.Forget(line.Digits())
+// Evict drops a line that another replica has invalidated from this process.
+func (p *Plans) Evict(line msisdn.Number) {
+	p.Cache.Evict(line)
+	p.freshReads.Forget(line.Digits())
 }
 
-// Listening says whether this replica hears of what others invalidate.
-func (p *Plans) Listening(told bool) { p.Cache.Listening(told) }
+// Listening notes whether this process receives the invalidations of other replicas.
+func (p *Plans) Listening(listening bool) { p.Cache.Listening(listening) }

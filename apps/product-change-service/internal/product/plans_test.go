@@ -61,15 +61,15 @@ func pass(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// noCache asks the source each time, in the background and once for all who wait,
+// passThrough asks the source each time, in the background and once for all who wait,
 // as the real one does.
-type noCache struct {
+type passThrough struct {
 	lines, catalogues singleflight.Group
 
-	ahead     bool // it has something, and gets it anew
-	kept      *product.Subscriber
-	err       error
-	forgotten []string
+	ahead bool // it has something, and gets it anew
+	kept  *product.Subscriber
+	err   error
+	calls []string
 }
 
 func inBackground[V any](ctx context.Context, loads *singleflight.Group, load func(context.Context) (V, error)) (V, error) {
@@ -84,60 +84,60 @@ func inBackground[V any](ctx context.Context, loads *singleflight.Group, load fu
 	}
 }
 
-func (c *noCache) Subscriber(ctx context.Context, _ product.Subscription, source product.Source[product.Subscriber]) (product.Subscriber, error) {
+func (c *passThrough) Subscriber(ctx context.Context, _ product.Subscription, source product.Source[product.Subscriber]) (product.Subscriber, error) {
 	if c.ahead {
-		return source.Ahead(ctx)
+		return source.Refresh(ctx)
 	}
 	if c.kept != nil {
 		return *c.kept, nil
 	}
-	return inBackground(ctx, &c.lines, source.Ask)
+	return inBackground(ctx, &c.lines, source.Load)
 }
 
-func (c *noCache) Catalogue(ctx context.Context, source product.Source[product.Catalogue]) (product.Catalogue, error) {
+func (c *passThrough) Catalogue(ctx context.Context, source product.Source[product.Catalogue]) (product.Catalogue, error) {
 	if c.ahead {
-		return source.Ahead(ctx)
+		return source.Refresh(ctx)
 	}
-	return inBackground(ctx, &c.catalogues, source.Ask)
+	return inBackground(ctx, &c.catalogues, source.Load)
 }
 
-func (c *noCache) Invalidate(_ context.Context, s product.Subscription) error {
-	c.forgotten = append(c.forgotten, "all of "+s.Line.Masked())
+func (c *passThrough) Invalidate(_ context.Context, s product.Subscription) error {
+	c.calls = append(c.calls, "all of "+s.Line.Masked())
 	return c.err
 }
 
-func (c *noCache) Forget(line msisdn.Number) {
-	c.forgotten = append(c.forgotten, "here "+line.Masked())
+func (c *passThrough) Evict(line msisdn.Number) {
+	c.calls = append(c.calls, "here "+line.Masked())
 }
 
-func (c *noCache) Listening(told bool) {
-	c.forgotten = append(c.forgotten, fmt.Sprint("listening ", told))
+func (c *passThrough) Listening(listening bool) {
+	c.calls = append(c.calls, fmt.Sprint("listening ", listening))
 }
 
 // archive is a shelf for one line and one catalogue.
 type archive struct {
-	mu        sync.Mutex
-	holder    *product.Subscriber
-	catalogue *product.Catalogue
-	mark      product.Mark
-	slow      time.Duration // to find the catalogue
-	err       error
-	told      int
+	mu            sync.Mutex
+	holder        *product.Subscriber
+	catalogue     *product.Catalogue
+	version       product.Version
+	slow          time.Duration // to find the catalogue
+	err           error
+	invalidations int
 }
 
-func (a *archive) Subscriber(context.Context, msisdn.Number) (product.Subscriber, product.Mark, error) {
+func (a *archive) Subscriber(context.Context, msisdn.Number) (product.Subscriber, product.Version, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.holder == nil || a.err != nil {
-		return product.Subscriber{}, a.mark, errors.Join(a.err, product.ErrNotKept)
+		return product.Subscriber{}, a.version, errors.Join(a.err, product.ErrNotArchived)
 	}
-	return *a.holder, a.mark, nil
+	return *a.holder, a.version, nil
 }
 
-func (a *archive) KeepSubscriber(_ context.Context, s product.Subscriber, mark product.Mark) error {
+func (a *archive) KeepSubscriber(_ context.Context, s product.Subscriber, version product.Version) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if mark == a.mark {
+	if version == a.version {
 		a.holder = &s
 	}
 	return a.err
@@ -150,7 +150,7 @@ func (a *archive) Catalogue(ctx context.Context) (product.Catalogue, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.catalogue == nil {
-		return product.Catalogue{}, product.ErrNotKept
+		return product.Catalogue{}, product.ErrNotArchived
 	}
 	return *a.catalogue, nil
 }
@@ -162,36 +162,36 @@ func (a *archive) KeepCatalogue(_ context.Context, c product.Catalogue) error {
 	return a.err
 }
 
-func (a *archive) Tell(context.Context, msisdn.Number) error {
+func (a *archive) Invalidate(context.Context, msisdn.Number) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.holder, a.mark, a.told = nil, a.mark+1, a.told+1
+	a.holder, a.version, a.invalidations = nil, a.version+1, a.invalidations+1
 	return a.err
 }
 
 type world struct {
 	*product.Plans
-	kos     *kos
-	spare   *kos // for what nobody waits for
-	cache   *noCache
-	archive *archive
-	share   share
+	kos        *kos
+	background *kos // for what nobody waits for
+	cache      *passThrough
+	archive    *archive
+	lineLimit  lineLimit
 }
 
-// share is how many more questions may be asked for a line.
-type share struct{ left atomic.Int64 }
+// lineLimit is how many more questions may be asked for a line.
+type lineLimit struct{ left atomic.Int64 }
 
-func (s *share) Take(msisdn.Number) bool { return s.left.Add(-1) >= 0 }
+func (s *lineLimit) Allow(msisdn.Number) bool { return s.left.Add(-1) >= 0 }
 
 func newWorld() *world {
 	w := &world{
-		kos:   &kos{holder: holder(premium), catalogue: product.Catalogue{Products: catalogue.Products, AsOf: noon}},
-		spare: &kos{holder: holder(premium), catalogue: product.Catalogue{Products: catalogue.Products, AsOf: noon}},
-		cache: &noCache{}, archive: &archive{},
+		kos:        &kos{holder: holder(premium), catalogue: product.Catalogue{Products: catalogue.Products, AsOf: noon}},
+		background: &kos{holder: holder(premium), catalogue: product.Catalogue{Products: catalogue.Products, AsOf: noon}},
+		cache:      &passThrough{}, archive: &archive{},
 	}
-	w.share.left.Store(1000)
+	w.lineLimit.left.Store(1000)
 	w.Plans = product.NewPlans(product.PlansParams{
-		Cache: w.cache, Archive: w.archive, Carrier: w.kos, Spare: w.spare, Shares: &w.share,
+		Cache: w.cache, Archive: w.archive, Carrier: w.kos, Background: w.background, LineLimit: &w.lineLimit,
 		Replicas: w.archive, Log: slog.New(slog.DiscardHandler),
 	})
 	return w
@@ -241,14 +241,14 @@ func TestAnAnswerFromBeforeTheChangeIsNotKept(t *testing.T) {
 	})
 }
 
-func TestFreshIsSharedUntilTheLineChanges(t *testing.T) {
+func TestFreshSubscriberIsSharedUntilTheLineChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.kos.slow = time.Second
 		ask := func(want string) func() {
 			return func() {
-				got, err := w.Fresh(context.Background(), own)
+				got, err := w.FreshSubscriber(context.Background(), own)
 				if err != nil || got.Product.Code != want {
 					t.Errorf("%+v, %v; want %s", got, err, want)
 				}
@@ -260,7 +260,7 @@ func TestFreshIsSharedUntilTheLineChanges(t *testing.T) {
 		}
 		elapse(500 * time.Millisecond)
 		w.kos.set(func() { w.kos.holder = holder(basic) })
-		w.Heard(line)
+		w.Evict(line)
 		for range 100 {
 			group.Go(ask(basic.Code))
 		}
@@ -273,17 +273,17 @@ func TestFreshIsSharedUntilTheLineChanges(t *testing.T) {
 
 // One client that has changes checked again and again must not spend what others
 // need of KOS's rate limit.
-func TestFreshIsWhatIsKeptOnceTheShareIsUsedUp(t *testing.T) {
+func TestFreshSubscriberIsWhatIsKeptOnceTheShareIsUsedUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	w.share.left.Store(3)
+	w.lineLimit.left.Store(3)
 	w.cache.kept = new(holder(basic))
 	for n := range 50 {
 		want := premium.Code // that KOS says
 		if n >= 3 {
 			want = basic.Code
 		}
-		if got, err := w.Fresh(t.Context(), own); err != nil || got.Product.Code != want {
+		if got, err := w.FreshSubscriber(t.Context(), own); err != nil || got.Product.Code != want {
 			t.Errorf("question %d: %+v, %v; want %s", n+1, got, err, want)
 		}
 	}
@@ -293,30 +293,30 @@ func TestFreshIsWhatIsKeptOnceTheShareIsUsedUp(t *testing.T) {
 }
 
 // While KOS says nothing, an older answer is none, for whoever asks often too.
-func TestFreshIsNeverStale(t *testing.T) {
+func TestFreshSubscriberIsNeverStale(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	kept := holder(premium)
 	w.archive.holder, w.kos.err = &kept, errAway
-	w.share.left.Store(1)
+	w.lineLimit.left.Store(1)
 	for range 3 {
-		if got, err := w.Fresh(t.Context(), own); !errors.Is(err, product.ErrUnavailable) {
+		if got, err := w.FreshSubscriber(t.Context(), own); !errors.Is(err, product.ErrUnavailable) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
 }
 
-// An older answer must not end the wait for KOS either, once the share is used up:
+// An older answer must not end the wait for KOS either, once the limit is used up:
 // the caller could not be given that answer.
-func TestFreshWaitsForASlowKOSOnceTheShareIsUsedUp(t *testing.T) {
+func TestFreshSubscriberWaitsForASlowKOSOnceTheShareIsUsedUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		kept := holder(basic)
 		w.archive.holder, w.kos.slow = &kept, 5*time.Second
-		w.share.left.Store(0)
+		w.lineLimit.left.Store(0)
 		start := time.Now()
-		got, err := w.Fresh(t.Context(), own)
+		got, err := w.FreshSubscriber(t.Context(), own)
 		if err != nil || got.Stale || got.Product.Code != premium.Code || time.Since(start) != 5*time.Second {
 			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
 		}
@@ -324,7 +324,7 @@ func TestFreshWaitsForASlowKOSOnceTheShareIsUsedUp(t *testing.T) {
 }
 
 // Whoever asked first may leave: the question goes on for the others.
-func TestFreshGoesOnWithoutWhoAskedFirst(t *testing.T) {
+func TestFreshSubscriberGoesOnWithoutWhoAskedFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -333,13 +333,13 @@ func TestFreshGoesOnWithoutWhoAskedFirst(t *testing.T) {
 		defer leave()
 		var group sync.WaitGroup
 		group.Go(func() {
-			if _, err := w.Fresh(ctx, own); !errors.Is(err, product.ErrUnavailable) {
+			if _, err := w.FreshSubscriber(ctx, own); !errors.Is(err, product.ErrUnavailable) {
 				t.Errorf("who left: %v", err)
 			}
 		})
 		synctest.Wait()
 		group.Go(func() {
-			if _, err := w.Fresh(context.Background(), own); err != nil {
+			if _, err := w.FreshSubscriber(context.Background(), own); err != nil {
 				t.Errorf("who stayed: %v", err)
 			}
 		})
@@ -354,14 +354,14 @@ func TestChangedTellsEverybody(t *testing.T) {
 	if err := w.Changed(t.Context(), own); !errors.Is(err, w.cache.err) {
 		t.Errorf("the failure is not told: %v", err)
 	}
-	if w.archive.told != 1 {
+	if w.archive.invalidations != 1 {
 		t.Error("the replicas are not told when what they share cannot be")
 	}
-	w.Heard(line)
+	w.Evict(line)
 	w.Listening(true)
 	want := []string{"all of 010-****-5678", "here 010-****-5678", "listening true"}
-	if diff := cmp.Diff(want, w.cache.forgotten); diff != "" {
-		t.Errorf("forgotten (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, w.cache.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
 

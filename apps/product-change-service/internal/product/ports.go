@@ -6,69 +6,70 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Carrier is KOS. What it says of a line is its present customer's, whoever
-// asked. Its methods return ErrUnknownLine as KOS decides, and errors
-// that wrap ErrUnavailable when KOS did not answer or may not be asked.
+// Carrier reads from KOS. KOS answers for a line with its present customer. The methods
+// return ErrUnknownLine if KOS refuses the line, and errors that wrap ErrUnavailable if
+// KOS did not answer or was not called.
 type Carrier interface {
 	Subscriber(ctx context.Context, line msisdn.Number) (Subscriber, error)
 	Catalogue(ctx context.Context) (Catalogue, error)
 }
 
-// Source is where a Cache gets what it does not have.
+// Source loads what a Cache lacks.
 type Source[V any] struct {
-	// Ask gets it for somebody who waits.
-	Ask func(context.Context) (V, error)
-	// Ahead gets it anew while the old one still serves.
-	Ahead func(context.Context) (V, error)
+	// Load loads a value on a miss.
+	Load func(context.Context) (V, error)
+	// Refresh loads a newer value in the background, while the cached one is served.
+	Refresh func(context.Context) (V, error)
 }
 
-// Cache keeps what KOS said to a customer for a while, and for a moment that
-// there is no such line, or that it is another customer's. Callers that miss the same thing at the same time share one load, which
-// goes on when they leave; they then get their context's error. What is used
-// when it will soon expire is got ahead of that, in the background.
+// Cache caches KOS's answers to a customer, and its refusals (no such line, or another
+// customer's) for a shorter time. Concurrent misses of a key share one load. The load
+// goes on after its callers have left; they get the error of their context. Values that
+// are read shortly before they expire are refreshed in the background.
 type Cache interface {
 	Subscriber(ctx context.Context, s Subscription, source Source[Subscriber]) (Subscriber, error)
 	Catalogue(ctx context.Context, source Source[Catalogue]) (Catalogue, error)
-	Forgetful
+	Invalidator
 }
 
-// Forgetful is what can be made to forget lines.
-type Forgetful interface {
-	// Invalidate forgets a subscription on this replica and in what replicas
-	// share: no load that began before brings it back. Other replicas must be told
-	// to Forget it afterwards.
+// Invalidator invalidates cached lines.
+type Invalidator interface {
+	// Invalidate drops a subscription from this process and from L2, and leaves a
+	// tombstone there: no load that began before brings the value back. Afterwards other
+	// replicas must be notified to Evict the line.
 	Invalidate(ctx context.Context, s Subscription) error
-	// Forget forgets a line on this replica, whoever its customer is.
-	Forget(line msisdn.Number)
-	// Listening says whether this replica is told what others invalidate. While
-	// it is not, it must keep nothing to itself.
-	Listening(told bool)
+	// Evict drops a line of any customer from this process.
+	Evict(line msisdn.Number)
+	// Listening notes whether this process receives the invalidations of other replicas.
+	// While it does not, it must keep no lines in L1.
+	Listening(listening bool)
 }
 
-// Shares bound how often KOS is asked for the same line.
-type Shares interface {
-	// Take reports whether KOS may be asked for the line once more.
-	Take(line msisdn.Number) bool
+// LineLimit limits how many fresh reads one line may cause.
+type LineLimit interface {
+	// Allow counts a call of KOS for the line and reports whether it may be made.
+	Allow(line msisdn.Number) bool
 }
 
-// Mark is the state of a line in an Archive. It changes when the line is forgotten,
-// because it has a new plan.
-type Mark int64
+// Version is the version of a line in an Archive. It changes whenever the line is
+// invalidated, such as by a new plan.
+type Version int64
 
-// Archive keeps the newest that KOS said, for when KOS is away.
+// Archive keeps KOS's last answers, which are served stale while KOS is out.
 type Archive interface {
-	// Subscriber returns a line, if it is kept, and its mark in any case. The
-	// error for one that is not is ErrNotKept.
-	Subscriber(ctx context.Context, line msisdn.Number) (Subscriber, Mark, error)
-	// KeepSubscriber stores a line unless it was forgotten after mark was read.
-	KeepSubscriber(ctx context.Context, s Subscriber, mark Mark) error
-	// Catalogue returns the catalogue or ErrNotKept.
+	// Subscriber returns the archived subscriber of a line and, also with an error, the
+	// line's version. It returns ErrNotArchived.
+	Subscriber(ctx context.Context, line msisdn.Number) (Subscriber, Version, error)
+	// KeepSubscriber archives a subscriber, unless the line was invalidated after version
+	// was read.
+	KeepSubscriber(ctx context.Context, s Subscriber, version Version) error
+	// Catalogue returns the archived catalogue, or ErrNotArchived.
 	Catalogue(ctx context.Context) (Catalogue, error)
 	KeepCatalogue(ctx context.Context, c Catalogue) error
 }
 
 // Replicas are all processes of this service.
 type Replicas interface {
-	// Tell makes the archive forget a line and every replica hear of it.
-	Tell(ctx context.Context, line msisdn.Number) error
+	// Invalidate invalidates a line in the archive and notifies every replica to Evict it.
+	Invalidate(ctx context.Context, line msisdn.Number) error
 }

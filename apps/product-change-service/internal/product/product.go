@@ -1,6 +1,5 @@
-// Package product holds what may be had from KOS about plans: the catalogue,
-// who has which plan, where that comes from, and whether a line may take
-// another plan. It knows no HTTP, no SQL and no Dapr.
+// Package product reads plans and subscribers, through the cache and the archive, and
+// checks whether a line may change to a plan. It imports no HTTP, SQL or Dapr.
 package product
 
 import (
@@ -9,15 +8,14 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Permission is what a user needs for everything here.
+// Permission is the permission that the routes of this service require.
 const Permission = "PRODUCT_CHANGE"
 
-// Seoul is the zone that decides what day it is. Korea has had no daylight
-// saving since 1988, so that the fixed offset is exact and no zone database is
-// needed.
+// Seoul is the time zone of days and months. Korea has had no daylight saving since
+// 1988, so the fixed offset is exact and no zone database is needed.
 var Seoul = time.FixedZone("KST", 9*60*60)
 
-// Product is a plan, as KOS tells it. It is kept as JSON.
+// Product is a plan as KOS describes it. It is stored as JSON.
 type Product struct {
 	Code        string `json:"code"`
 	Name        string `json:"name"`
@@ -27,12 +25,12 @@ type Product struct {
 	Voice       string `json:"voice"`
 	SMS         string `json:"sms"`
 	Operator    string `json:"operator"`
-	// OnSale is false for a plan that only its present customers keep.
+	// OnSale is false for a discontinued plan, which its present customers keep.
 	OnSale bool `json:"onSale"` // in the catalogue only
 }
 
-// Subscriber is a line: who holds it, with which plan. It is kept as JSON, in
-// the cache and for when KOS is away.
+// Subscriber is a line with its customer and plan. It is stored as JSON in the cache and
+// in the archive.
 type Subscriber struct {
 	Line         msisdn.Number `json:"line"`
 	CustomerID   string        `json:"customerId"`
@@ -40,35 +38,36 @@ type Subscriber struct {
 	LineStatus   string        `json:"lineStatus"` // Active, or another
 	Product      Product       `json:"product"`
 	Contract     Contract      `json:"contract"`
-	// AsOf is when KOS told it, and Mark the line's in the archive before KOS was asked.
+	// AsOf is when KOS answered.
 	AsOf time.Time `json:"asOf"`
-	Mark Mark      `json:"mark"`
-	// Stale says that a newer answer was wanted and could not be had. It is
-	// never kept.
+	// Version is the version of the line in the archive before KOS was called.
+	Version Version `json:"mark"`
+	// Stale marks a copy that is served because KOS gives no newer answer now. It is not
+	// stored.
 	Stale bool `json:"-"`
 }
 
-// Active is the status of a line that can be used.
+// Active is the status of a line that is in use.
 const Active = "ACTIVE"
 
-// Contract is what a customer is bound to. Days are YYYY-MM-DD.
+// Contract is the contract of a line. Days are YYYY-MM-DD.
 type Contract struct {
 	Date    string `json:"date"`
-	TermEnd string `json:"termEnd"` // "": not bound
-	// TerminationFee is what it would cost to leave now, in whole won.
+	TermEnd string `json:"termEnd"` // "" if there is no term
+	// TerminationFee is the fee for ending the contract now, in whole won.
 	TerminationFee int64 `json:"terminationFee"`
 }
 
-// Catalogue are all plans, those no longer on sale included.
+// Catalogue is the list of all plans, discontinued ones included.
 type Catalogue struct {
 	Products []Product `json:"products"`
-	// AsOf is when KOS told it.
+	// AsOf is when KOS answered.
 	AsOf time.Time `json:"asOf"`
 	// Stale is as in Subscriber.
 	Stale bool `json:"-"`
 }
 
-// Find returns the plan of that code, if there is one.
+// Find returns the plan with a code, and false if there is none.
 func (c Catalogue) Find(code string) (Product, bool) {
 	for _, p := range c.Products {
 		if p.Code == code {
@@ -78,8 +77,8 @@ func (c Catalogue) Find(code string) (Product, bool) {
 	return Product{}, false
 }
 
-// Offers returns the plans that a customer of operator who has the plan called
-// current may take.
+// Offers returns the plans of operator that are on sale, without the one with code
+// current.
 func (c Catalogue) Offers(current, operator string) []Product {
 	offers := []Product{}
 	for _, p := range c.Products {

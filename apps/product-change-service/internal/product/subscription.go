@@ -7,18 +7,18 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Subscription is a phone line as one customer holds it. A number that the
-// carrier gives to another customer is another subscription from then on:
-// nothing that is kept of one is shown of the other.
+// Subscription is a phone line as held by one customer. When KOS gives the number to
+// another customer, that is another subscription: copies of one are never shown for the
+// other.
 type Subscription struct {
-	Customer string // the customer's id
+	Customer string // customer id
 	Line     msisdn.Number
 }
 
-// Check returns ErrLineMoved if KOS says that the line is another customer's,
-// and an error that wraps ErrUnavailable if it does not say whose it is.
-func (s Subscription) Check(said Subscriber) error {
-	switch said.CustomerID {
+// Check returns nil if found is held by the subscription's customer, ErrLineMoved if
+// another customer holds it, and an error that wraps ErrUnavailable if KOS names none.
+func (s Subscription) Check(found Subscriber) error {
+	switch found.CustomerID {
 	case "":
 		return errNoHolder
 	case s.Customer:
@@ -27,30 +27,30 @@ func (s Subscription) Check(said Subscriber) error {
 	return ErrLineMoved
 }
 
-// moved forgets what is kept of a subscription that has ended, given what the
-// archive has of the line: that may be the new customer's, and stays then.
-func (p *Plans) moved(ctx context.Context, s Subscription, kept Subscriber) {
-	if kept.CustomerID != s.Customer {
+// invalidateArchive invalidates the archived copy of a subscription that has ended. If
+// the copy is the new customer's, it stays.
+func (p *Plans) invalidateArchive(ctx context.Context, s Subscription, archived Subscriber) {
+	if archived.CustomerID != s.Customer {
 		return
 	}
-	if err := p.Replicas.Tell(ctx, s.Line); err != nil {
-		p.Log.WarnContext(ctx, "a line that was given to another customer is not forgotten", "error", err)
+	if err := p.Replicas.Invalidate(ctx, s.Line); err != nil {
+		p.Log.WarnContext(ctx, "archived copy of a moved line not invalidated", "error", err)
 	}
 }
 
-// ahead is ask in the background, while the answer before still serves: should
-// the line be another customer's by now, that is forgotten.
-func (p *Plans) ahead(ctx context.Context, s Subscription) (Subscriber, error) {
-	got, err := p.ask(ctx, p.Spare, s)
-	return got, p.dropMoved(ctx, s, err)
+// refresh loads a subscriber with the budget of background work. If the line is another
+// customer's by now, it invalidates the cached copies.
+func (p *Plans) refresh(ctx context.Context, s Subscription) (Subscriber, error) {
+	got, err := p.load(ctx, p.Background, s)
+	return got, p.invalidateIfMoved(ctx, s, err)
 }
 
-// dropMoved forgets what is cached of a subscription that has ended by what err
-// says. It returns err.
-func (p *Plans) dropMoved(ctx context.Context, s Subscription, err error) error {
+// invalidateIfMoved invalidates the cached copies of a subscription if err is
+// ErrLineMoved. It returns err.
+func (p *Plans) invalidateIfMoved(ctx context.Context, s Subscription, err error) error {
 	if errors.Is(err, ErrLineMoved) {
 		if failed := p.Cache.Invalidate(ctx, s); failed != nil {
-			p.Log.WarnContext(ctx, "a line that was given to another customer is not forgotten", "error", failed)
+			p.Log.WarnContext(ctx, "cached copy of a moved line not invalidated", "error", failed)
 		}
 	}
 	return err
