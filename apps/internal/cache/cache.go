@@ -1,13 +1,12 @@
-// Package cache keeps what is expensive to ask for, on two levels: L1 in the
-// process, L2 in a Dapr state store that all replicas share.
+// Package cache is a read-through cache with two levels: L1 in the process, and L2 in a Dapr
+// state store that all replicas share.
 //
-// Neither level is the truth and neither may fail a request: a store that
-// cannot be reached costs a metric and a log line, and the source is asked.
+// Neither level is the truth, and neither fails a request: if the store is unavailable, the
+// cache counts and logs that and reads from the source.
 //
-// What is invalidated stays away: a load that was under way on any replica
-// cannot bring the old value back. A value is written to L2 only if nothing was
-// there when its load began and nothing is there now, and an invalidation
-// leaves a tombstone that outlives every such load.
+// An invalidated value does not come back, whatever load was running on any replica. A value
+// is written to L2 only if L2 had nothing of the key when the load began and has nothing
+// now, and an invalidation leaves a tombstone that outlives every such load.
 package cache
 
 import (
@@ -31,7 +30,7 @@ const (
 	l1Size = 2_000
 )
 
-// Level says where a value came from.
+// Level is where a value was found.
 type Level string
 
 // The levels.
@@ -41,41 +40,41 @@ const (
 	FromSource Level = "source"
 )
 
-// Options describe one kind of cached thing.
+// Options configure a cache for one kind of values.
 type Options struct {
-	Kind string        // names it in keys, metrics and logs: "bill"
+	Kind string        // as named in keys, metrics and logs: "bill"
 	TTL  time.Duration // in L2
-	// LoadTimeout bounds a load, which goes on when its callers have left.
+	// LoadTimeout bounds a load, which goes on after its callers have left.
 	LoadTimeout time.Duration
-	// Sealer encrypts what L2 holds. Nil leaves it in clear: for what is public.
+	// Sealer encrypts values in L2. Nil stores them in clear, for public values.
 	Sealer Sealer
 	// Now is the clock of tombstones; time.Now if nil.
 	Now func() time.Time
 }
 
-// Cache is a two-level cache of things that are JSON in L2, sealed or not.
+// Cache is a two-level cache of values, which are stored as JSON in L2, sealed or not.
 type Cache[V any] struct {
-	opts    Options
-	l2      L2
-	log     *slog.Logger
-	metrics *Metrics
-	l1      *otter.Cache[string, V]
-	epoch   atomic.Uint64 // how often all of L1 was forgotten
-	deaf    atomic.Bool   // L1 is not used
-	drops   singleflight.Group
-	// forgotten are the keys that were forgotten lately. L2 is not believed
-	// about them: whoever invalidated them may not have reached it.
-	forgotten *otter.Cache[string, struct{}]
-	// renewed are the keys that are, or were just, refreshed ahead of their time.
-	renewed *otter.Cache[string, struct{}]
+	opts          Options
+	l2            L2
+	log           *slog.Logger
+	metrics       *Metrics
+	l1            *otter.Cache[string, V]
+	epoch         atomic.Uint64 // counts evictions of all of L1
+	bypassL1      atomic.Bool   // invalidations of other replicas are not received
+	invalidations singleflight.Group
+	// evicted has the recently evicted keys. They are not read from L2: the replica that
+	// invalidated them may have failed to write the tombstone.
+	evicted *otter.Cache[string, struct{}]
+	// refreshed has the keys with a recent refresh ahead.
+	refreshed *otter.Cache[string, struct{}]
 }
 
 const (
-	// doubt is how long L2 is not believed about a key that was forgotten: by
-	// then it has been told, or will not be.
-	doubt = time.Minute
-	// maxMarks bounds the memory of keys that something was done with lately.
-	maxMarks = 10_000
+	// bypassL2Time is how long an evicted key is not read from L2: by then its tombstone
+	// is written, or will not be.
+	bypassL2Time = time.Minute
+	// maxRecentKeys bounds the sets of recent keys.
+	maxRecentKeys = 10_000
 )
 
 // New returns a cache over l2.
@@ -91,27 +90,27 @@ func New[V any](opts Options, l2 L2, log *slog.Logger, metrics *Metrics) *Cache[
 				return min(l1TTL, life(e.Value, l1TTL))
 			}),
 		}),
-		forgotten: newMarks(doubt),
-		renewed:   newMarks(aheadPause),
+		evicted:   newRecentKeys(bypassL2Time),
+		refreshed: newRecentKeys(refreshPause),
 	}
 }
 
-// newMarks returns a set of keys that each leave it after a while.
-func newMarks(life time.Duration) *otter.Cache[string, struct{}] {
+// newRecentKeys returns a set from which each key expires after life.
+func newRecentKeys(life time.Duration) *otter.Cache[string, struct{}] {
 	return otter.Must(&otter.Options[string, struct{}]{
-		MaximumSize:      maxMarks,
+		MaximumSize:      maxRecentKeys,
 		ExpiryCalculator: otter.ExpiryWriting[string, struct{}](life),
 	})
 }
 
-// Brief is implemented by values that may be kept for less long than their
-// kind is.
+// Brief is implemented by values that may have a shorter lifetime than others of their
+// kind.
 type Brief interface {
-	// Life is how long the value may be kept; 0 is as long as its kind.
+	// Life returns the lifetime of the value; 0 is that of its kind.
 	Life() time.Duration
 }
 
-// life returns how long a value may be kept, longest at most.
+// life returns the lifetime of a value, at most longest.
 func life(value any, longest time.Duration) time.Duration {
 	if brief, ok := value.(Brief); ok {
 		return min(longest, cmp.Or(brief.Life(), longest))
@@ -119,15 +118,14 @@ func life(value any, longest time.Duration) time.Duration {
 	return longest
 }
 
-// Load asks the source for a value.
+// Load reads a value from the source.
 type Load[V any] func(ctx context.Context) (V, error)
 
-// Get returns the value of key and where it was found. Callers that miss the
-// same key at the same time share one load. The load goes on when ctx ends, so
-// that the next call finds what this one did not wait for; Get itself then
-// returns ctx's error. Errors of load are returned and not kept.
+// Get returns the value of key and where it was found. Concurrent misses of one key share
+// one load. If ctx ends, Get returns its error; the load goes on and serves later calls.
+// Errors of load are returned and not cached.
 func (c *Cache[V]) Get(ctx context.Context, key string, load Load[V]) (V, Level, error) {
-	if value, ok := c.l1.GetIfPresent(key); ok && !c.deaf.Load() {
+	if value, ok := c.l1.GetIfPresent(key); ok && !c.bypassL1.Load() {
 		c.metrics.hit(c.opts.Kind, FromL1)
 		return value, FromL1, nil
 	}
@@ -148,13 +146,12 @@ type found[V any] struct {
 	err   error
 }
 
-// miss looks into L2, then asks the source. Otter lets one caller a key do so
-// and hands the others its result; those count as L1 hits. It asks again should
-// the key be forgotten meanwhile.
+// miss reads from L2, then from the source. Otter runs one load a key and shares its result;
+// the other callers count as L1 hits. If the key is evicted meanwhile, Otter loads again.
 func (c *Cache[V]) miss(ctx context.Context, key string, load Load[V]) found[V] {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.LoadTimeout)
 	defer cancel()
-	if c.deaf.Load() {
+	if c.bypassL1.Load() {
 		value, level, err := c.fetch(ctx, key, load)
 		return c.count(found[V]{value, level, err})
 	}
@@ -164,7 +161,7 @@ func (c *Cache[V]) miss(ctx context.Context, key string, load Load[V]) found[V] 
 		return value, err
 	}))
 	if c.epoch.Load() != epoch {
-		c.l1.Invalidate(key) // loaded before all of L1 was forgotten, kept after
+		c.l1.Invalidate(key) // loaded before all of L1 was evicted, stored after
 	}
 	return c.count(found[V]{value, level, err})
 }
@@ -176,11 +173,10 @@ func (c *Cache[V]) count(got found[V]) found[V] {
 	return got
 }
 
-// fetch returns what L2 has, or what the source says. If L2 changed while the
-// source was asked, then what it said may be old: all is done once more, and
-// this time what is in L2 was there before the source was asked.
+// fetch reads from L2 or from the source. If L2 changed during the load, the loaded value may
+// be outdated: fetch repeats both once, so that the second load begins after the change.
 func (c *Cache[V]) fetch(ctx context.Context, key string, load Load[V]) (value V, level Level, err error) {
-	defer c.recovered(&err)
+	defer c.recoverPanic(&err)
 	for again := false; ; again = true {
 		value, state := c.fromL2(ctx, key)
 		if state == present {
@@ -193,50 +189,48 @@ func (c *Cache[V]) fetch(ctx context.Context, key string, load Load[V]) (value V
 	}
 }
 
-// recovered, deferred, makes an error of the panic of a load: nobody else would
-// in a goroutine of the cache's own.
-func (c *Cache[V]) recovered(err *error) {
+// recoverPanic, deferred, returns the panic of a load as an error. Loads run in goroutines
+// of the cache, which no caller recovers.
+func (c *Cache[V]) recoverPanic(err *error) {
 	if cause := recover(); cause != nil {
 		*err = fmt.Errorf("cache %s: load panicked: %v\n%s", c.opts.Kind, cause, debug.Stack())
 	}
 }
 
-// Invalidate forgets key here and in L2, for good: no load that began before
-// brings its value back. Other replicas' L1 is not reached: tell them to
-// Forget it afterwards. It returns an error if L2 could not be told; key is
-// then forgotten here only.
+// Invalidate evicts key from this process and writes a tombstone to L2: no load that began
+// before brings the value back. Afterwards notify the other replicas to Forget the key. If
+// L2 is unavailable, Invalidate returns an error, and only this process is done.
 func (c *Cache[V]) Invalidate(ctx context.Context, key string) error {
-	err := c.drop(ctx, c.key(key))
-	c.Forget(key) // only now: before, a load could still have found it in L2
+	err := c.invalidateL2(ctx, c.key(key))
+	c.Forget(key) // after L2, where a load could still find the value
 	if err != nil {
 		return fmt.Errorf("cache %s: %w", c.opts.Kind, err)
 	}
 	return nil
 }
 
-// Forget drops key here: from L1, with what a load under way will bring, and
-// for a minute what L2 has of it, should the one who invalidated it not have
-// reached L2.
+// Forget evicts key from this process: from L1, including the results of running loads. For
+// a minute key is not read from L2 either, in case the tombstone could not be written.
 func (c *Cache[V]) Forget(key string) {
-	c.forgotten.Set(key, struct{}{})
+	c.evicted.Set(key, struct{}{})
 	c.l1.Invalidate(key)
 }
 
-// ForgetAll drops all of L1, and what loads under way will bring.
+// ForgetAll evicts all of L1, including the results of running loads.
 func (c *Cache[V]) ForgetAll() {
 	c.epoch.Add(1)
 	c.l1.InvalidateAll()
 }
 
-// Listening says whether this process is told what others invalidate. While it
-// is not, L1 is not used; when it is again, L1 begins empty. A new cache is
-// taken to be told.
-func (c *Cache[V]) Listening(told bool) {
+// Listening notes whether this process receives the invalidations of other replicas. While
+// it does not, the cache bypasses L1, which is empty afterwards. A new cache assumes that it
+// does.
+func (c *Cache[V]) Listening(listening bool) {
 	c.ForgetAll()
-	c.deaf.Store(!told)
+	c.bypassL1.Store(!listening)
 }
 
-// key hides the key, which may be personal, from whoever logs or lists keys.
+// key returns the key in L2: a hash, because keys may contain personal data.
 func (c *Cache[V]) key(key string) string {
 	sum := sha256.Sum256([]byte(c.opts.Kind + "\x00" + key))
 	return c.opts.Kind + ":" + hex.EncodeToString(sum[:16])

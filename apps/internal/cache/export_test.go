@@ -1,12 +1,11 @@
 package cache
 
-// StopGoroutines ends the cache's own goroutine, for tests on a clock of their
-// own.
+// StopGoroutines ends the goroutines of the cache, for tests in a bubble of synctest.
 func (c *Cache[V]) StopGoroutines() {
 	c.l1.StopAllGoroutines()
-	c.forgotten.StopAllGoroutines()
-	c.renewed.StopAllGoroutines()
+	c.evicted.StopAllGoroutines()
+	c.refreshed.StopAllGoroutines()
 }
 
-// Key returns the name under which L2 holds a key.
+// Key returns the key in L2 of a key.
 func (c *Cache[V]) Key(key string) string { return c.key(key) }

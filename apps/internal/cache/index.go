@@ -7,17 +7,18 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// Index remembers which keys were used lately under a name, so that a process
-// can Forget by the name what it has in L1. It is safe for concurrent use.
+// Index maps a name to its recently used keys, so that a process can Forget all keys of a
+// name. It is safe for concurrent use.
 type Index struct {
-	mu    sync.Mutex // of those who add
+	mu    sync.Mutex // guards additions
 	named *otter.Cache[string, []string]
 }
 
 const (
-	// indexAge is longer than L1 keeps anything, with the load that brings it.
+	// indexAge is longer than the lifetime in L1 plus a load.
 	indexAge = 2 * l1TTL
-	// maxIndexed bounds memory. It is well above l1Size: what is in L1 is named.
+	// maxIndexed bounds the memory. It is well above l1Size, so that the index has all
+	// keys in L1.
 	maxIndexed = 8 * l1Size
 )
 
@@ -29,7 +30,7 @@ func NewIndex() *Index {
 	})}
 }
 
-// Use notes that a key is used under a name. Call it before the key is loaded.
+// Use adds a key to a name. Call it before the key is loaded.
 func (i *Index) Use(name, key string) {
 	if keys, ok := i.named.GetIfPresent(name); ok && slices.Contains(keys, key) {
 		return
@@ -42,7 +43,7 @@ func (i *Index) Use(name, key string) {
 	}
 }
 
-// Keys returns the keys that were used lately under a name. Do not change them.
+// Keys returns the recently used keys of a name. Callers must not modify them.
 func (i *Index) Keys(name string) []string {
 	keys, _ := i.named.GetIfPresent(name)
 	return keys

@@ -11,19 +11,19 @@ import (
 )
 
 const (
-	// l2Timeout bounds a call of L2, so that one that hangs costs a request less
-	// than its source may take. It is longer than resiliency/ allows the store.
+	// l2Timeout bounds a call of L2: a hung store must cost a request less than the
+	// source. It is longer than the timeout of resiliency/.
 	l2Timeout = 700 * time.Millisecond
-	// graveTime is how much longer a tombstone stays than a load may take: the
-	// store may carry out a write for a while after its caller has given it up.
-	graveTime = 15 * time.Second
-	// freshTime is how old a tombstone may be to serve for another one as well.
-	freshTime = 5 * time.Second
-	// dropAttempts bounds how often an invalidation loses against writers.
-	dropAttempts = 5
+	// tombstoneMargin is how much longer a tombstone lives than a load may take: the store
+	// may carry out a write after its caller has given up.
+	tombstoneMargin = 15 * time.Second
+	// tombstoneReuse is the age up to which an invalidation reuses a tombstone.
+	tombstoneReuse = 5 * time.Second
+	// invalidateAttempts bounds the attempts of an invalidation that conflicts with writes.
+	invalidateAttempts = 5
 )
 
-// L2 is the part of a state store that a cache needs. See sidecar.State.
+// L2 is a state store. See sidecar.State.
 type L2 interface {
 	Get(ctx context.Context, key string) (value []byte, etag string, err error)
 	SetIf(ctx context.Context, key string, value []byte, etag string, ttl time.Duration) error
@@ -31,8 +31,8 @@ type L2 interface {
 
 var _ L2 = (*sidecar.State)(nil)
 
-// Sealer encrypts what L2 holds, each for its key: a value that somebody has
-// moved to another key is none.
+// Sealer encrypts values in L2 and binds each to its key: copied to another key it cannot be
+// opened.
 type Sealer interface {
 	Seal(ctx context.Context, plain []byte, place string) ([]byte, error)
 	Open(ctx context.Context, sealed []byte, place string) ([]byte, error)
@@ -40,49 +40,49 @@ type Sealer interface {
 
 var _ Sealer = (*seal.Keyring)(nil)
 
-// drop leaves a tombstone in place of whatever L2 holds. Those who drop the same
-// key at once do it together: a store takes writes that lose for failures.
-func (c *Cache[V]) drop(ctx context.Context, key string) error {
-	_, err, _ := c.drops.Do(key, func() (any, error) {
-		return nil, c.bury(context.WithoutCancel(ctx), key)
+// invalidateL2 replaces the entry of key by a tombstone. Concurrent invalidations of a key
+// share one write, because the sidecar counts conflicts as failures.
+func (c *Cache[V]) invalidateL2(ctx context.Context, key string) error {
+	_, err, _ := c.invalidations.Do(key, func() (any, error) {
+		return nil, c.putTombstone(context.WithoutCancel(ctx), key)
 	})
 	return err
 }
 
-func (c *Cache[V]) bury(ctx context.Context, key string) error {
+func (c *Cache[V]) putTombstone(ctx context.Context, key string) error {
 	for attempt := 1; ; attempt++ {
 		text, etag, err := c.get(ctx, key)
 		if err != nil && !errors.Is(err, sidecar.ErrNotFound) {
 			return err
 		}
 		now := c.opts.Now()
-		if err == nil && c.isFresh(ctx, key, text, now) {
-			return nil // it outlives all loads that have begun by now
+		if err == nil && c.isRecentTombstone(ctx, key, text, now) {
+			return nil // it outlives all running loads
 		}
 		tombstone, err := c.pack(ctx, key, entry[V]{Dropped: &now})
 		if err == nil {
-			err = c.setIf(ctx, key, tombstone, etag, c.opts.LoadTimeout+graveTime)
+			err = c.setIf(ctx, key, tombstone, etag, c.opts.LoadTimeout+tombstoneMargin)
 		}
-		if attempt == dropAttempts || !errors.Is(err, sidecar.ErrConflict) {
+		if attempt == invalidateAttempts || !errors.Is(err, sidecar.ErrConflict) {
 			return err
 		}
 	}
 }
 
-// isFresh reports whether text is a tombstone that was left just now, by the
-// clock of whichever replica. What cannot be read is none.
-func (c *Cache[V]) isFresh(ctx context.Context, key string, text []byte, now time.Time) bool {
+// isRecentTombstone reports whether text is a tombstone that any replica, by its own clock,
+// wrote within tombstoneReuse. An unreadable entry is none.
+func (c *Cache[V]) isRecentTombstone(ctx context.Context, key string, text []byte, now time.Time) bool {
 	held, err := c.unpack(ctx, key, text)
-	return err == nil && held.Dropped != nil && now.Sub(*held.Dropped).Abs() < freshTime
+	return err == nil && held.Dropped != nil && now.Sub(*held.Dropped).Abs() < tombstoneReuse
 }
 
-// entry is what L2 holds of a key: a value or a tombstone.
+// entry is an entry of L2: a value or a tombstone.
 type entry[V any] struct {
 	Value   *V         `json:"value,omitempty"`
-	Dropped *time.Time `json:"dropped,omitempty"` // when it was left
+	Dropped *time.Time `json:"dropped,omitempty"` // when the tombstone was written
 }
 
-// pack returns an entry as L2 holds it under key.
+// pack encodes an entry for key, and seals it if there is a sealer.
 func (c *Cache[V]) pack(ctx context.Context, key string, e entry[V]) ([]byte, error) {
 	text, err := json.Marshal(e)
 	if err != nil || c.opts.Sealer == nil {
@@ -91,7 +91,7 @@ func (c *Cache[V]) pack(ctx context.Context, key string, e entry[V]) ([]byte, er
 	return c.opts.Sealer.Seal(ctx, text, key)
 }
 
-// unpack reverts pack. What is in clear is not taken for sealed.
+// unpack decodes an entry of key. With a sealer, an entry in clear is an error.
 func (c *Cache[V]) unpack(ctx context.Context, key string, text []byte) (held entry[V], err error) {
 	if c.opts.Sealer != nil {
 		if text, err = c.opts.Sealer.Open(ctx, text, key); err != nil {
@@ -102,13 +102,13 @@ func (c *Cache[V]) unpack(ctx context.Context, key string, text []byte) (held en
 	return held, err
 }
 
-// state is what L2 has to say of a key.
+// state is the state of a key in L2.
 type state int
 
 const (
 	present state = iota
 	absent        // a value may be written
-	closed        // it may not: a tombstone is there, or nobody knows what
+	closed        // no value may be written: there is a tombstone, or the entry is unknown
 )
 
 func (c *Cache[V]) fromL2(ctx context.Context, key string) (V, state) {
@@ -116,16 +116,16 @@ func (c *Cache[V]) fromL2(ctx context.Context, key string) (V, state) {
 		none V
 		held entry[V]
 	)
-	if _, lately := c.forgotten.GetIfPresent(key); lately {
+	if _, recently := c.evicted.GetIfPresent(key); recently {
 		return none, closed
 	}
-	hidden := c.key(key)
-	text, _, err := c.get(ctx, hidden)
+	l2Key := c.key(key)
+	text, _, err := c.get(ctx, l2Key)
 	if errors.Is(err, sidecar.ErrNotFound) {
 		return none, absent
 	}
 	if err == nil {
-		held, err = c.unpack(ctx, hidden, text)
+		held, err = c.unpack(ctx, l2Key, text)
 	}
 	if err != nil {
 		c.fault(ctx, "read", err)
@@ -136,13 +136,13 @@ func (c *Cache[V]) fromL2(ctx context.Context, key string) (V, state) {
 	return *held.Value, present
 }
 
-// toL2 writes a value where nothing is. It returns false if something is there
-// by now: a tombstone, or what somebody else has loaded.
+// toL2 writes a value if L2 has no entry of key. It returns false if there is one by now: a
+// tombstone, or a value that another process has loaded.
 func (c *Cache[V]) toL2(ctx context.Context, key string, value V) bool {
-	hidden := c.key(key)
-	text, err := c.pack(ctx, hidden, entry[V]{Value: &value})
+	l2Key := c.key(key)
+	text, err := c.pack(ctx, l2Key, entry[V]{Value: &value})
 	if err == nil {
-		err = c.setIf(ctx, hidden, text, "", life(value, c.opts.TTL))
+		err = c.setIf(ctx, l2Key, text, "", life(value, c.opts.TTL))
 	}
 	if errors.Is(err, sidecar.ErrConflict) {
 		return false

@@ -2,11 +2,11 @@ package cache
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Metrics count what the caches of a service do.
+// Metrics has the metrics of a service's caches.
 type Metrics struct {
-	gets     *prometheus.CounterVec
-	faults   *prometheus.CounterVec
-	renewals *prometheus.CounterVec
+	gets      *prometheus.CounterVec
+	faults    *prometheus.CounterVec
+	refreshes *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics. One Metrics serves all caches of a service.
@@ -14,28 +14,28 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		gets: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_cache_gets_total",
-			Help: "Values got, by kind and by the level that had them: l1, l2 or source.",
+			Help: "Reads of values, by kind and the level that had the value: l1, l2 or source.",
 		}, []string{"kind", "level"}),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_cache_l2_faults_total",
 			Help: "Reads and writes of the shared cache that failed, by kind.",
 		}, []string{"kind", "op"}),
-		renewals: prometheus.NewCounterVec(prometheus.CounterOpts{
+		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_cache_refreshes_ahead_total",
-			Help: "Values asked for anew before they expired, by kind and outcome: done or failed.",
+			Help: "Values refreshed before they expired, by kind and outcome: done or failed.",
 		}, []string{"kind", "outcome"}),
 	}
-	registerer.MustRegister(m.gets, m.faults, m.renewals)
+	registerer.MustRegister(m.gets, m.faults, m.refreshes)
 	return m
 }
 
 func (m *Metrics) hit(kind string, level Level) { m.gets.WithLabelValues(kind, string(level)).Inc() }
 func (m *Metrics) fault(kind, op string)        { m.faults.WithLabelValues(kind, op).Inc() }
 
-func (m *Metrics) renewed(kind string, err error) {
+func (m *Metrics) refreshed(kind string, err error) {
 	outcome := "done"
 	if err != nil {
 		outcome = "failed"
 	}
-	m.renewals.WithLabelValues(kind, outcome).Inc()
+	m.refreshes.WithLabelValues(kind, outcome).Inc()
 }

@@ -8,25 +8,24 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// Known returns the value of key if one of the levels has it. It asks no
-// source, keeps nothing and counts nothing.
+// Known returns the value of key if L1 or L2 has it. It does not load, cache or count
+// anything.
 func (c *Cache[V]) Known(ctx context.Context, key string) (V, bool) {
-	if value, ok := c.l1.GetIfPresent(key); ok && !c.deaf.Load() {
+	if value, ok := c.l1.GetIfPresent(key); ok && !c.bypassL1.Load() {
 		return value, true
 	}
 	value, state := c.fromL2(ctx, key)
 	return value, state == present
 }
 
-// Refresh asks the source for what may well be known, and has L2 hold that
-// instead, unless it was forgotten or written by somebody else meanwhile. This
-// process then reads it from there; others do when their L1 has expired. Until
-// then all go on with what they have.
+// Refresh loads the value of key and replaces the one in L2, unless the key was invalidated
+// or written meanwhile. This process evicts the key from L1 and reads the new value from L2;
+// other replicas serve their old value until it expires in L1.
 func (c *Cache[V]) Refresh(ctx context.Context, key string, load Load[V]) (V, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.LoadTimeout)
 	defer cancel()
-	hidden := c.key(key)
-	text, etag, missed := c.get(ctx, hidden)
+	l2Key := c.key(key)
+	text, etag, missed := c.get(ctx, l2Key)
 	value, err := load(ctx)
 	if err != nil {
 		return value, err
@@ -36,14 +35,14 @@ func (c *Cache[V]) Refresh(ctx context.Context, key string, load Load[V]) (V, er
 		return value, nil
 	}
 	if missed == nil {
-		held, err := c.unpack(ctx, hidden, text)
+		held, err := c.unpack(ctx, l2Key, text)
 		if err != nil || held.Value == nil {
-			return value, nil // a tombstone, or nobody knows what
+			return value, nil // a tombstone, or an unreadable entry
 		}
 	}
-	fresh, err := c.pack(ctx, hidden, entry[V]{Value: &value})
+	fresh, err := c.pack(ctx, l2Key, entry[V]{Value: &value})
 	if err == nil {
-		err = c.setIf(ctx, hidden, fresh, etag, life(value, c.opts.TTL))
+		err = c.setIf(ctx, l2Key, fresh, etag, life(value, c.opts.TTL))
 	}
 	switch {
 	case err == nil:
@@ -54,28 +53,27 @@ func (c *Cache[V]) Refresh(ctx context.Context, key string, load Load[V]) (V, er
 	return value, nil
 }
 
-// aheadPause is how far apart refreshes of a key ahead of its time begin. It is
-// longer than a load takes.
-const aheadPause = time.Minute
+// refreshPause is the time between two refreshes ahead of one key. It is longer than a
+// load.
+const refreshPause = time.Minute
 
-// RefreshAhead is Refresh in the background, for a value that is used and will
-// soon expire: nobody then has to wait for the next one. However many ask for
-// it, a process does it once a minute for each key, be it that the source fails.
+// RefreshAhead starts Refresh in the background, for a value that is read shortly before it
+// expires. A process refreshes a key once a minute at most, also if the source fails.
 func (c *Cache[V]) RefreshAhead(ctx context.Context, key string, load Load[V]) {
-	if _, first := c.renewed.SetIfAbsent(key, struct{}{}); !first {
+	if _, first := c.refreshed.SetIfAbsent(key, struct{}{}); !first {
 		return
 	}
 	go func() {
-		err := c.renew(context.WithoutCancel(ctx), key, load)
-		c.metrics.renewed(c.opts.Kind, err)
+		err := c.refreshKey(context.WithoutCancel(ctx), key, load)
+		c.metrics.refreshed(c.opts.Kind, err)
 		if err != nil {
-			c.log.DebugContext(ctx, "not refreshed ahead", "kind", c.opts.Kind, "error", err)
+			c.log.DebugContext(ctx, "refresh ahead failed", "kind", c.opts.Kind, "error", err)
 		}
 	}()
 }
 
-func (c *Cache[V]) renew(ctx context.Context, key string, load Load[V]) (err error) {
-	defer c.recovered(&err)
+func (c *Cache[V]) refreshKey(ctx context.Context, key string, load Load[V]) (err error) {
+	defer c.recoverPanic(&err)
 	_, err = c.Refresh(ctx, key, load)
 	return err
 }

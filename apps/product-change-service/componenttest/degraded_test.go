@@ -130,7 +130,7 @@ func TestALimitThatIsLowered(t *testing.T) {
 		t.Errorf("it asked KOS %d times", now-calls)
 	}
 	const want = `
-# HELP phonebill_kos_throttled_total Refusals of KOS for having asked too often, by endpoint.
+# HELP phonebill_kos_throttled_total Answers of KOS with status 429, by endpoint.
 # TYPE phonebill_kos_throttled_total counter
 phonebill_kos_throttled_total{endpoint="product-change"} 0
 phonebill_kos_throttled_total{endpoint="product-change-status"} 0

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics measure the budgets of a service.
+// Metrics has the metrics of a service's budgets.
 type Metrics struct {
 	left      *prometheus.GaugeVec
 	share     *prometheus.GaugeVec
@@ -24,18 +24,18 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		left:  gauge("phonebill_kos_budget_left_calls", "Calls of KOS that all replicas could make at once, by endpoint."),
-		share: gauge("phonebill_kos_budget_share_ratio", "Part of the agreed rate that KOS allows, by endpoint."),
+		share: gauge("phonebill_kos_budget_share_ratio", "Part of the configured rate in use, by endpoint."),
 		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_kos_throttled_total",
-			Help: "Refusals of KOS for having asked too often, by endpoint.",
+			Help: "Answers of KOS with status 429, by endpoint.",
 		}, []string{"endpoint"}),
 	}
 	registerer.MustRegister(m.left, m.share, m.throttled)
 	return m
 }
 
-// Measure returns b, measured: KOS's refusals that it is told of are counted,
-// and Watch looks at it. Call it before Watch.
+// Measure returns b with metrics: its 429 answers are counted, and Watch updates its
+// gauges. Call it before Watch.
 func (m *Metrics) Measure(b *Budget) *Budget {
 	measured := *b
 	measured.throttled = m.throttled.WithLabelValues(b.endpoint)
@@ -53,7 +53,7 @@ func (m *Metrics) Watch(ctx context.Context, log *slog.Logger) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for {
-		if err := m.look(ctx); err != nil && ctx.Err() == nil {
+		if err := m.update(ctx); err != nil && ctx.Err() == nil {
 			log.WarnContext(ctx, "budgets not measured", "error", err)
 		}
 		select {
@@ -64,7 +64,7 @@ func (m *Metrics) Watch(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-func (m *Metrics) look(ctx context.Context) error {
+func (m *Metrics) update(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, watchLimit)
 	defer cancel()
 	var faults []error

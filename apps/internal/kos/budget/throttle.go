@@ -8,16 +8,15 @@ import (
 )
 
 const (
-	// leastShare bounds how far repeated refusals lower the rate.
+	// leastShare bounds how far repeated 429 answers lower the rate.
 	leastShare = 0.05
-	// settle is how long after a refusal another one says nothing new: it is the
-	// answer to a call that was made before.
+	// settle is how long further 429 answers do not lower the rate again: they answer
+	// calls that were made before the first.
 	settle = 10 * time.Second
 )
 
-// Until the time that KOS named nothing is given, and no burst after it. The
-// rate falls to half, but not again before the calls that were under way are
-// answered.
+// No call is admitted until the time that KOS named, and no burst right after it. The rate
+// falls to half, but not again before the running calls are answered.
 const throttle = `
 INSERT INTO kos_budget AS budget (client, endpoint, full_at, share, share_at)
 VALUES ($1, $2, clock_timestamp() + $3::interval + $4::interval, 0.5, clock_timestamp() + $5::interval)
@@ -26,9 +25,9 @@ SET full_at = greatest(budget.full_at, excluded.full_at),
     share = CASE WHEN budget.share_at > clock_timestamp() THEN budget.share ELSE greatest($6, ` + share + ` / 2) END,
     share_at = CASE WHEN budget.share_at > clock_timestamp() THEN budget.share_at ELSE excluded.share_at END`
 
-// Throttled tells all replicas that KOS has refused a call for now, and for how
-// long: nothing is given until then, and half as much after it. What is given
-// comes back to what was agreed by a tenth of that each half minute.
+// Throttled records a 429 of KOS for all replicas. The budget admits no call until
+// retryAfter has passed, and then half as many as before. The rate recovers by a tenth of
+// the configured rate each half minute.
 func (b *Budget) Throttled(ctx context.Context, retryAfter time.Duration) error {
 	if b.throttled != nil {
 		b.throttled.Inc()
@@ -40,15 +39,15 @@ func (b *Budget) Throttled(ctx context.Context, retryAfter time.Duration) error 
 	return nil
 }
 
-// State is how a budget stands.
+// State is the state of a budget.
 type State struct {
-	// Wait is how long nothing is to be had; 0 if there is something.
+	// Wait is how long no call is admitted; 0 if one is.
 	Wait time.Duration
-	// Interval is how far apart calls are now, once the burst is spent.
+	// Interval is the present time between calls, once the burst is spent.
 	Interval time.Duration
-	// Left is how many calls could be made at once.
+	// Left is how many calls would be admitted at once.
 	Left int
-	// Share is the part of the agreed rate that KOS allows, from 0 to 1.
+	// Share is the part of the configured rate in use, from 0 to 1.
 	Share float64
 }
 
@@ -59,7 +58,7 @@ WHERE client = $1 AND endpoint = $2
 UNION ALL SELECT 1, interval '0'
 LIMIT 1`
 
-// State returns how the budget stands. It takes nothing.
+// State returns the state of the budget. It takes no call.
 func (b *Budget) State(ctx context.Context) (State, error) {
 	var (
 		now   State

@@ -14,41 +14,41 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ResultCode is KOS's business answer. It comes with HTTP status 200.
+// ResultCode is the code of a business answer, with HTTP status 200.
 type ResultCode string
 
-// OK means done. The other codes are each endpoint's own.
+// OK means done. Each endpoint defines its other codes.
 const OK ResultCode = "0000"
 
 var resultCodePattern = regexp.MustCompile(`^[0-9]{4}$`)
 
-// Valid reports whether the code is of the form that KOS's codes have.
+// Valid reports whether the code has the format of KOS's codes.
 func (c ResultCode) Valid() bool { return resultCodePattern.MatchString(string(c)) }
 
-// maxAnswer bounds an answer, in bytes.
+// maxAnswer bounds the size of an answer, in bytes.
 const maxAnswer = 1 << 20
 
-// Answer is KOS's envelope.
+// Answer is the envelope of an answer of KOS.
 type Answer struct {
 	Success       bool
 	ResultCode    ResultCode
 	ResultMessage string
 	Data          jsontext.Value // a JSON value if ResultCode is OK
 
-	// reject takes note of what is wrong. Answers that tests make have none.
+	// reject logs and counts a fault. It is nil in answers that tests construct.
 	reject func(ctx context.Context, wrong *AnswerError)
 }
 
-// Checker is data of an answer that says itself whether it is as agreed.
+// Checker is data of an answer that validates itself.
 type Checker interface {
-	// Check returns an *AnswerError, or nil.
+	// Check returns an *AnswerError if the data violates the agreed format.
 	Check() error
 }
 
-// Read decodes the data of the answer into out, a pointer to a struct, and
-// checks it. Members of out that are pointers may be missing or null, all others
-// must be there; members that out does not have are ignored. It returns
-// ErrUnavailable, caused by an *AnswerError, for data that is not as agreed.
+// Read decodes the data of the answer into out, a pointer to a struct, and validates it.
+// Members of out that are pointers may be missing or null; all others are required. Members
+// that out does not have are ignored. For data that violates the agreed format it returns
+// ErrUnavailable, caused by an *AnswerError.
 func (a *Answer) Read(ctx context.Context, out Checker) error {
 	err := decode(a.Data, out)
 	if err == nil {
@@ -57,8 +57,8 @@ func (a *Answer) Read(ctx context.Context, out Checker) error {
 	return a.Reject(ctx, err)
 }
 
-// Reject takes note of what is wrong with the answer and returns ErrUnavailable,
-// caused by it. It returns nil for nil.
+// Reject logs and counts a fault of the answer and returns ErrUnavailable, caused by err.
+// For a nil err it returns nil.
 func (a *Answer) Reject(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -69,13 +69,13 @@ func (a *Answer) Reject(ctx context.Context, err error) error {
 	return ErrUnavailable.WithCause(err)
 }
 
-// Unexpected is Reject for a result code that the endpoint does not have.
+// Unexpected is Reject for a result code that the endpoint does not define.
 func (a *Answer) Unexpected(ctx context.Context) error {
-	return a.Reject(ctx, Wrong(Code, "not one of the endpoint's"))
+	return a.Reject(ctx, Wrong(Code, "not defined by the endpoint"))
 }
 
-// decode reads strict JSON: valid UTF-8, no member twice, names in their exact
-// case, and all members of out that are no pointers.
+// decode decodes strict JSON: valid UTF-8, no duplicate members, names in their exact case,
+// and all members of out except pointers.
 func decode(text jsontext.Value, out any) error {
 	if err := json.Unmarshal(text, out); err != nil {
 		if _, ok := errors.AsType[*json.SemanticError](err); ok {
@@ -86,7 +86,7 @@ func decode(text jsontext.Value, out any) error {
 	return complete(text, out)
 }
 
-// envelope is what every answer comes in.
+// envelope is the JSON of every answer.
 type envelope struct {
 	Success       bool            `json:"success"`
 	ResultCode    ResultCode      `json:"resultCode"`
@@ -94,8 +94,8 @@ type envelope struct {
 	Data          *jsontext.Value `json:"data"`
 }
 
-// readAnswer returns the envelope in resp. Its errors are *AnswerErrors, or of a
-// connection that broke.
+// readAnswer returns the envelope in resp. Its errors are *AnswerErrors, or those of the
+// connection.
 func readAnswer(resp *http.Response) (Answer, error) {
 	if err := checkMedia(resp.Header); err != nil {
 		return Answer{}, err
@@ -131,13 +131,13 @@ func open(text []byte) (Answer, error) {
 	return answer, nil
 }
 
-// checkMedia returns an error unless the body is JSON in UTF-8, as it is.
+// checkMedia returns an error unless the body is unencoded JSON in UTF-8.
 func checkMedia(header http.Header) error {
 	media, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
 		return Wrong(MediaType, "not application/json")
 	}
-	if charset, said := params["charset"]; said && !strings.EqualFold(charset, "utf-8") {
+	if charset, given := params["charset"]; given && !strings.EqualFold(charset, "utf-8") {
 		return Wrong(MediaType, "charset is not UTF-8")
 	}
 	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {

@@ -1,5 +1,5 @@
-// Package client speaks KOS's protocol: its tokens, its envelope, its ways
-// to fail. What is asked and answered belongs to the services.
+// Package client implements KOS's protocol: tokens, envelope and kinds of errors. Services
+// define the requests and the data of answers.
 package client
 
 import (
@@ -20,26 +20,25 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// Config says under which app-id KOS is reached, and as whom.
+// Config has the app-id of KOS and the credentials.
 type Config struct {
-	// AppID is the app-id of KOS, or of each of its endpoints where it has
-	// {endpoint}, for which the last element of a path stands: of an HTTPEndpoint,
-	// the sidecar keeps one circuit breaker for all paths.
+	// AppID is the app-id of KOS. If it contains {endpoint}, each endpoint has its own
+	// app-id, in which the last element of the path replaces {endpoint}: the sidecar has
+	// one circuit breaker for all paths of an HTTPEndpoint.
 	AppID string `env:"KOS_APP_ID" envDefault:"kos-mock-service"`
-	// CredentialsSecret names the secret with our client id and secret.
+	// CredentialsSecret is the name of the secret with the client id and secret.
 	CredentialsSecret string `env:"KOS_CREDENTIALS_SECRET,required"`
 }
 
-// ErrUnavailable is returned when KOS did not answer, or not as agreed: it may
-// have done what it was asked.
+// ErrUnavailable is returned when KOS gave no answer, or one that violates the agreed
+// format. KOS may have carried out the request.
 var ErrUnavailable = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템이 응답하지 않습니다. 잠시 후 다시 시도해 주세요.").After(10 * time.Second)
 
-// ErrBusy is returned when KOS refused because we asked too often. It has done
-// nothing.
+// ErrBusy is returned when KOS answered 429. It has not carried out the request.
 var ErrBusy = problem.New(problem.Unavailable, "KOS_BUSY", "요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(30 * time.Second)
 
-// callTimeout bounds a call through a sidecar that hangs. It is longer than
-// all attempts together that resiliency/ makes.
+// callTimeout bounds a call if the sidecar hangs. It is longer than all attempts of
+// resiliency/ together.
 const callTimeout = 8 * time.Second
 
 // Client calls KOS.
@@ -50,8 +49,8 @@ type Client struct {
 	now    func() time.Time
 }
 
-// New returns a client that calls KOS over transport, with the credentials
-// that secrets hold. Answers that are not as agreed are logged and counted.
+// New returns a client that calls KOS over transport, with credentials from secrets. It
+// logs and counts answers that violate the agreed format.
 func New(cfg Config, secrets sidecar.Secrets, transport http.RoundTripper, log *slog.Logger, registerer prometheus.Registerer) *Client {
 	client := &Client{
 		http: &http.Client{
@@ -64,13 +63,13 @@ func New(cfg Config, secrets sidecar.Secrets, transport http.RoundTripper, log *
 	return client
 }
 
-// Post sends in to an endpoint and returns KOS's answer, whose Data is only
-// worth reading if its ResultCode is OK. It returns ErrUnavailable or ErrBusy.
+// Post sends in to an endpoint and returns the answer, whose Data is meaningful only if its
+// ResultCode is OK. It returns ErrUnavailable or ErrBusy.
 func (c *Client) Post(ctx context.Context, path string, in any) (Answer, error) {
 	return c.authorized(ctx, http.MethodPost, path, in)
 }
 
-// Get is Post for the endpoints that take nothing.
+// Get is Post for endpoints without a body.
 func (c *Client) Get(ctx context.Context, path string) (Answer, error) {
 	return c.authorized(ctx, http.MethodGet, path, nil)
 }
@@ -78,9 +77,9 @@ func (c *Client) Get(ctx context.Context, path string) (Answer, error) {
 // errUnauthorized is KOS's 401.
 var errUnauthorized = errors.New("kos: token not accepted")
 
-// authorized sends a request with our token. Should KOS not accept it (its
-// keys changed, our secret was rotated), a new one is fetched and the request
-// sent again: that renews a credential, it does not retry a failure.
+// authorized sends a request with the token. If KOS rejects the token (its keys changed, or
+// the secret was rotated), authorized fetches a new one and sends the request once more.
+// That renews a credential; it is no retry of a failed call.
 func (c *Client) authorized(ctx context.Context, method, path string, in any) (Answer, error) {
 	token, err := c.tokens.get(ctx)
 	if err != nil {
@@ -135,16 +134,16 @@ func newRequest(ctx context.Context, method, path string, in any) (*http.Request
 	return req, nil
 }
 
-// read returns KOS's answer in resp and takes note of one that is not as agreed.
+// read returns the answer in resp. It logs and counts one that violates the agreed format.
 func (c *Client) read(ctx context.Context, path string, resp *http.Response) (Answer, error) {
-	reject := func(ctx context.Context, wrong *AnswerError) { c.faults.note(ctx, path, wrong) }
+	reject := func(ctx context.Context, wrong *AnswerError) { c.faults.record(ctx, path, wrong) }
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized:
 		return Answer{}, errUnauthorized
 	case status == http.StatusTooManyRequests:
 		return Answer{}, c.busy(ctx, reject, resp)
 	case status >= http.StatusInternalServerError:
-		return Answer{}, fmt.Errorf("kos: status %d", status) // KOS says itself that it failed
+		return Answer{}, fmt.Errorf("kos: status %d", status) // a failure that KOS reports is no format fault
 	case status != http.StatusOK:
 		wrong := Wrong(Status, strconv.Itoa(status))
 		reject(ctx, wrong)
@@ -158,7 +157,7 @@ func (c *Client) read(ctx context.Context, path string, resp *http.Response) (An
 	return answer, err
 }
 
-// busy returns ErrBusy with the time that KOS names, if that can be believed.
+// busy returns ErrBusy with the Retry-After of KOS, if that is valid.
 func (c *Client) busy(ctx context.Context, reject func(context.Context, *AnswerError), resp *http.Response) error {
 	if wait, ok := retryAfter(resp.Header, c.now()); ok {
 		return ErrBusy.After(wait)
@@ -169,8 +168,8 @@ func (c *Client) busy(ctx context.Context, reject func(context.Context, *AnswerE
 	return ErrBusy
 }
 
-// translate leaves what is meant for clients, and a caller's own going away,
-// as they are: all else is a KOS that cannot be used.
+// translate returns ErrBusy and the cancellation of the caller unchanged, and every other
+// error as ErrUnavailable.
 func translate(err error) error {
 	if err == nil || errors.Is(err, ErrBusy) || errors.Is(err, context.Canceled) {
 		return err

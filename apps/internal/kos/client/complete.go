@@ -8,14 +8,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// complete returns an error unless text, which has been decoded into out, has
-// every member that out's type requires, and none of them null. Members that
-// are pointers are not required.
+// complete returns an error unless text, which was decoded into out, has every member that
+// out's type requires, and none of them null. Pointers are not required.
 func complete(text jsontext.Value, out any) error {
 	return lacks(text, reflect.TypeOf(out).Elem())
 }
 
-// lacks looks for the members that a value of type t requires.
+// lacks returns an error if text lacks a member that a value of type t requires.
 func lacks(text jsontext.Value, t reflect.Type) error {
 	switch {
 	case t.Kind() == reflect.Pointer && text.Kind() == 'n', t == reflect.TypeFor[jsontext.Value]():
@@ -55,7 +54,7 @@ func lacksMember(members map[string]jsontext.Value, t reflect.Type) error {
 			continue
 		}
 		if name == "" || !there && field.Type.Kind() == reflect.Pointer {
-			continue // it is not of the answer, or optional
+			continue // not a member, or optional
 		}
 		if !there {
 			return Wrong(Shape, "no "+name)

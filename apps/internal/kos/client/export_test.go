@@ -1,5 +1,4 @@
 package client
 
-// StopGoroutines ends the token cache's own goroutine, for tests on a clock of
-// their own.
+// StopGoroutines ends the goroutines of the token cache, for tests in a bubble of synctest.
 func (c *Client) StopGoroutines() { c.tokens.cache.StopAllGoroutines() }

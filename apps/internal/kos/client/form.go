@@ -11,12 +11,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/money"
 )
 
-// Form checks members of an answer one after the other. Its zero value has seen
-// nothing wrong.
+// Form validates members of an answer and keeps the first fault. The zero value has none.
 type Form struct{ wrong *AnswerError }
 
-// Err returns an *AnswerError for the first member that is not of its form, or
-// nil.
+// Err returns the first fault, an *AnswerError, or nil.
 func (f *Form) Err() error {
 	if f.wrong == nil {
 		return nil
@@ -24,20 +22,20 @@ func (f *Form) Err() error {
 	return f.wrong
 }
 
-// Wants notes a fault of the kind unless ok.
+// Wants records a fault of the kind unless ok.
 func (f *Form) Wants(ok bool, kind Kind, reason string) {
 	if !ok && f.wrong == nil {
 		f.wrong = Wrong(kind, reason)
 	}
 }
 
-// maxText bounds a text for people, in characters.
+// maxText bounds a text for customers, in characters.
 const maxText = 200
 
-// Text wants something to read on one line.
+// Text requires a readable text. See Readable.
 func (f *Form) Text(name, value string) { f.Wants(Readable(value), Value, name) }
 
-// Readable reports whether text is for people: one line, neither empty nor longer
+// Readable reports whether text is fit for customers: printable, not empty and not longer
 // than maxText.
 func Readable(text string) bool {
 	hidden := func(r rune) bool { return !unicode.IsPrint(r) }
@@ -47,30 +45,30 @@ func Readable(text string) bool {
 
 var codePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// Code wants an identifier or a constant.
+// Code requires an identifier or a constant.
 func (f *Form) Code(name, value string) { f.Wants(codePattern.MatchString(value), Value, name) }
 
-// customerPattern takes every id that a registration may have, and more: KOS's
-// customers need not be ours.
+// customerPattern accepts every id that a registration may have, and more: KOS has
+// customers without an account.
 var customerPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// Customer wants a customer's id.
+// Customer requires a customer id.
 func (f *Form) Customer(name, value string) {
 	f.Wants(customerPattern.MatchString(value), Value, name)
 }
 
-// OneOf wants one of the values.
+// OneOf requires one of the values.
 func (f *Form) OneOf(name, value string, values ...string) {
 	f.Wants(slices.Contains(values, value), Value, name)
 }
 
-// Day wants a day that exists, in the layout of package time.
+// Day requires an existing day, in a layout of package time.
 func (f *Form) Day(name, value, layout string) {
 	_, err := time.Parse(layout, value)
 	f.Wants(err == nil, Value, name)
 }
 
-// Won wants an amount from zero to money.Max.
+// Won requires an amount from zero to money.Max.
 func (f *Form) Won(name string, amount int64) {
 	f.Wants(money.Valid(amount), Amount, name+" is out of range")
 }

@@ -7,15 +7,14 @@ import (
 	"time"
 )
 
-// longestRetry bounds what Retry-After is believed to say; the least is a
+// longestRetry is the longest valid Retry-After. A shorter one than a second counts as a
 // second.
 const longestRetry = 5 * time.Minute
 
 var deltaPattern = regexp.MustCompile(`^[0-9]{1,9}$`)
 
-// retryAfter returns how long KOS wants us to wait, as seconds or as a date. It
-// returns false for what is not said, unreadable, past or longer than
-// longestRetry.
+// retryAfter returns the Retry-After of an answer, given in seconds or as a date. It returns
+// false if the header is missing, unreadable, past or longer than longestRetry.
 func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 	values := header.Values("Retry-After")
 	if len(values) != 1 {

@@ -19,22 +19,22 @@ import (
 // authPath is KOS's token endpoint.
 const authPath = "/api/kos/auth"
 
-// refreshShare is the part of a token's life after which a new one is fetched
-// in the background: one in five lives is left should KOS be away just then.
+// refreshShare is the part of a token's life after which a refresh fetches a new one: a
+// fifth is left in case KOS is out.
 const refreshShare = 0.8
 
-// refreshPause is how soon a refresh that failed is tried again: KOS limits how
-// often we may ask.
+// refreshPause is how soon a failed refresh is retried. KOS limits the rate of its token
+// endpoint.
 const refreshPause = 5 * time.Second
 
-// tokens keeps the one token that all requests share.
+// tokens caches the token that all requests share.
 type tokens struct {
 	secret  string
 	secrets sidecar.Secrets
 	post    func(ctx context.Context, path string, in any) (Answer, error)
 	cache   *otter.Cache[string, token]
 
-	accepted atomic.Pointer[string] // credentials, by KOS, last
+	accepted atomic.Pointer[string] // the credentials that KOS accepted last
 }
 
 type token struct {
@@ -60,8 +60,7 @@ func newTokens(secret string, secrets sidecar.Secrets, post func(context.Context
 	}
 }
 
-// get returns a token that KOS should accept, fetching one if there is none:
-// once, however many ask.
+// get returns the cached token, or fetches one. Concurrent calls share one fetch.
 func (t *tokens) get(ctx context.Context) (string, error) {
 	got, err := t.cache.Get(ctx, t.secret, otter.LoaderFunc[string, token](t.fetch))
 	if err != nil {
@@ -70,8 +69,7 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	return got.value, nil
 }
 
-// drop forgets a token that KOS did not accept, unless another request has
-// already replaced it.
+// drop removes a token that KOS rejected, unless another request has replaced it already.
 func (t *tokens) drop(refused string) {
 	t.cache.ComputeIfPresent(t.secret, func(held token) (token, otter.ComputeOp) {
 		if held.value == refused {
@@ -81,11 +79,10 @@ func (t *tokens) drop(refused string) {
 	})
 }
 
-// fetch shows our credentials for a token. Should KOS not accept them, they may
-// have been rotated since they were read: it tries what the secret store has
-// now, and then what KOS accepted before.
+// fetch exchanges the credentials for a token. If KOS rejects the credentials, they may have
+// been rotated: fetch rereads the secret, and then tries those that KOS accepted last.
 func (t *tokens) fetch(ctx context.Context, secret string) (token, error) {
-	ctx = context.WithoutCancel(ctx) // others may be waiting for the same token
+	ctx = context.WithoutCancel(ctx) // other requests may wait for the same token
 	text, err := t.secrets.Secret(ctx, secret)
 	if err != nil {
 		return token{}, err
@@ -111,7 +108,7 @@ func (t *tokens) fetch(ctx context.Context, secret string) (token, error) {
 	return token{}, err
 }
 
-// exchange returns the token that KOS gives for the credentials in text.
+// exchange returns the token for the credentials in text.
 func (t *tokens) exchange(ctx context.Context, text string) (token, error) {
 	var ours credentials
 	if err := json.Unmarshal([]byte(text), &ours); err != nil {
@@ -142,8 +139,8 @@ type tokenData struct {
 	ExpiresIn   int64  `json:"expiresIn"` // seconds
 }
 
-// longestLife bounds how long a token is believed to be good for, and
-// maxToken its length: it travels in a header.
+// longestLife bounds the valid life of a token, and maxToken its length, because it is sent
+// in a header.
 const (
 	longestLife = 24 * time.Hour
 	maxToken    = 8 << 10

@@ -11,10 +11,10 @@ import (
 // placeholder stands for the endpoint in an app-id.
 const placeholder = "{endpoint}"
 
-// appIDPattern is that of an app-id, with the placeholder or without.
+// appIDPattern matches app-ids, with or without the placeholder.
 var appIDPattern = regexp.MustCompile(`^[a-z0-9-]*(\{endpoint\})?[a-z0-9-]*$`)
 
-// Validate refuses what is no app-id.
+// Validate returns an error unless AppID is an app-id.
 func (c *Config) Validate() error {
 	if c.AppID == "" || !appIDPattern.MatchString(c.AppID) {
 		return fmt.Errorf("KOS_APP_ID must be an app-id, which may have %s once", placeholder)
@@ -22,8 +22,8 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// Transport returns a transport that brings each request to the app that serves
-// its path, by the transport that invoker returns for an app-id.
+// Transport returns a transport that sends each request to the app of its endpoint, with
+// the transport that invoker returns for an app-id.
 func (c *Config) Transport(invoker func(appID string) http.RoundTripper) http.RoundTripper {
 	return router{pattern: c.AppID, invoker: invoker}
 }

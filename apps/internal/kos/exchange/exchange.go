@@ -1,4 +1,4 @@
-// Package exchange makes the calls of KOS and keeps a record of each.
+// Package exchange calls KOS and records each call in the processing history.
 package exchange
 
 import (
@@ -12,11 +12,11 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// prefix is what the paths of KOS's endpoints begin with. They are fixed, since the
-// sidecar keeps a circuit breaker for each path.
+// prefix is the prefix of the paths of KOS's endpoints. The paths have no parameters,
+// because the sidecar has a circuit breaker for each path.
 const prefix = "/api/kos/"
 
-// Exchange is one call of KOS, for the history of processing.
+// Exchange is the record of one call of KOS.
 type Exchange struct {
 	ID         string // UUID of version 7
 	RequestID  string
@@ -28,18 +28,18 @@ type Exchange struct {
 	Took       time.Duration
 }
 
-// Client is the part of client.Client that is used here.
+// Client calls KOS. See client.Client.
 type Client interface {
 	Post(ctx context.Context, path string, in any) (client.Answer, error)
 	Get(ctx context.Context, path string) (client.Answer, error)
 }
 
-// Appender takes the records. See Log.
+// Appender stores records. See Log.
 type Appender interface {
 	Append(ctx context.Context, e Exchange)
 }
 
-// Limit learns that KOS has refused a call for its rate. See budget.Budget.
+// Limit records 429 answers of KOS. See budget.Budget.
 type Limit interface {
 	Throttled(ctx context.Context, retryAfter time.Duration) error
 }
@@ -57,7 +57,7 @@ func NewCaller(client Client, log Appender, now func() time.Time, newID func() s
 	return &Caller{client: client, log: log, now: now, newID: newID}
 }
 
-// Call is a call of KOS. The right to make it has been taken from Limit.
+// Call is a call of KOS, which Limit has admitted.
 type Call struct {
 	Endpoint  string
 	RequestID string
@@ -66,8 +66,8 @@ type Call struct {
 	Limit     Limit
 }
 
-// Call makes a call and records it, be it that it fails. It returns what the client
-// returns; when KOS has refused the call for its rate, all replicas slow down.
+// Call makes a call and records it, also if it fails. It returns the result of the client.
+// After a 429 it lowers the rate of all replicas.
 func (c *Caller) Call(ctx context.Context, call Call) (client.Answer, error) {
 	start := c.now()
 	answer, err := c.send(ctx, call)
@@ -98,9 +98,9 @@ func outcome(err error) string {
 	return "UNAVAILABLE"
 }
 
-// NotCalled reports whether err says that KOS was not called: the sidecar's circuit
-// breaker is open, or the sidecar has refused. Every call of the endpoint would fail
-// in the same way.
+// NotCalled reports whether err is of a call that did not reach KOS: the sidecar's circuit
+// breaker is open, or the sidecar has refused the call. Every other call of the endpoint
+// would fail in the same way.
 func NotCalled(err error) bool {
 	failed, ok := errors.AsType[*sidecar.InvokeError](err)
 	return ok && (failed.Reason == sidecar.BreakerOpen || failed.Reason == sidecar.Refused)

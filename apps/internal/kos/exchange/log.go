@@ -13,8 +13,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgerr"
 )
 
-// Table is what a service's migrations must have created, partitioned by month. The
-// line is masked: the table is for operators.
+// Table has the table that a service's migrations must create, partitioned by month. The
+// line is masked: the table is for system operators.
 const Table = `
 CREATE TABLE kos_exchange (
     exchange_id uuid        NOT NULL,
@@ -36,13 +36,13 @@ INSERT INTO kos_exchange (exchange_id, at, request_id, endpoint, line_masked, re
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (exchange_id, at) DO NOTHING`
 
-// Log is the history of processing: every call of KOS, in the service's database.
+// Log is the processing history: every call of KOS, in the service's database.
 type Log struct {
 	*groupcommit.Writer[Exchange]
 }
 
-// NewLog returns the log in pool's database. It writes nothing before Start. Records
-// are kept in memory while the database is away or not migrated yet.
+// NewLog returns the log in pool's database. It writes nothing before Start. It buffers
+// records while the database is unavailable or not migrated yet.
 func NewLog(pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *Log {
 	return &Log{groupcommit.New(groupcommit.Options[Exchange]{
 		Name:      "kos_exchange",

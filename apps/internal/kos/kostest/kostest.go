@@ -1,6 +1,5 @@
-// Package kostest runs KOS's stand-in, the real binary with a sidecar and a
-// database of its own, for the tests of the services that call KOS. Only tests
-// may import it.
+// Package kostest runs the mock of KOS for tests: the real binary with its own sidecar and
+// database. Only tests may import it.
 package kostest
 
 import (
@@ -28,27 +27,26 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
-// module is the stand-in's folder, seen from a service's own test folders: the
-// services lie side by side, and their tests two folders deep.
+// module is the folder of the mock, relative to a service's test folder two levels deep.
 const module = "../../kos-mock-service"
 
-// KOS is a running stand-in. It answers within 20 ms, never fails of itself
-// and has no limits, until it is told otherwise.
+// KOS is a running mock. Unless Behave changes it, it answers within 20 ms, does not fail
+// and has no rate limits.
 type KOS struct {
 	URL string
 
 	t      testing.TB
 	http   *http.Client
-	client string // that Order acts for
+	client string // id of the client of Order
 }
 
-// Credentials returns the secret of a client, as services read it. Every
-// client that Start is given has these.
+// Credentials returns the secret of a client, as services read it. Start registers its
+// clients with these.
 func Credentials(clientID string) string {
 	return fmt.Sprintf(`{"clientId":%q,"clientSecret":"a secret of the tests"}`, clientID)
 }
 
-// build compiles the stand-in once for all tests of a package.
+// build compiles the mock once for all tests of a package.
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "kos-mock-service")
 	if err != nil {
@@ -63,14 +61,14 @@ var build = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-// Clean removes what Start built. Call it when all tests of a package are over.
+// Clean removes the binary that Start built. Call it after all tests of a package.
 func Clean() {
 	if binary, err := build(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(binary))
 	}
 }
 
-// Start runs a stand-in that serves clients, until the test ends.
+// Start runs a mock with registered clients until the test ends.
 func Start(t testing.TB, clients ...string) *KOS {
 	t.Helper()
 	binary, err := build()
@@ -79,7 +77,7 @@ func Start(t testing.TB, clients ...string) *KOS {
 	}
 	database := pgtest.New(t, os.DirFS(filepath.Join(module, "internal/postgres/migrations")))
 	dapr := daprtest.Start(t, daprtest.Options{
-		AppID: "kos-of-" + database.Config.Name, // nobody calls it under this name
+		AppID: "kos-of-" + database.Config.Name, // no service invokes it by this id
 		Secrets: map[string]string{
 			"kos-mock-config":              config(t, clients),
 			database.Config.PasswordSecret: database.Password,
@@ -118,7 +116,7 @@ func config(t testing.TB, clients []string) string {
 	return string(text)
 }
 
-// run starts the process and ends it, gracefully, with the test.
+// run starts the process and stops it gracefully when the test ends.
 func run(t testing.TB, binary string, environ ...string) {
 	t.Helper()
 	var log bytes.Buffer
@@ -163,7 +161,7 @@ func (k *KOS) awaitReady() {
 	}
 }
 
-// Behave changes how an endpoint behaves, as the stand-in's admin API has it.
+// Behave changes the behaviour of an endpoint, by the mock's admin API.
 func (k *KOS) Behave(endpoint string, change map[string]any) {
 	k.t.Helper()
 	if status, body := k.call(http.MethodPut, "/admin/behavior/"+endpoint, change); status != http.StatusOK {
@@ -171,7 +169,7 @@ func (k *KOS) Behave(endpoint string, change map[string]any) {
 	}
 }
 
-// Calls returns how many calls have reached an endpoint.
+// Calls returns how many calls an endpoint has received.
 func (k *KOS) Calls(endpoint string) int {
 	k.t.Helper()
 	status, body := k.call(http.MethodGet, "/admin/calls?endpoint="+endpoint, nil)
@@ -182,13 +180,13 @@ func (k *KOS) Calls(endpoint string) int {
 	return counted.Total
 }
 
-// customers are those of the stand-in's test lines.
+// customers has the customer ids of the mock's test lines.
 var customers = map[string]string{
 	"01012345678": "CUST001", "01087654321": "CUST002", "01055554444": "CUST003", "01099998888": "CUST004", "01000000000": "CUST005",
 }
 
-// CustomerOf returns the id of the customer whose line it is by rule, or one of
-// nobody.
+// CustomerOf returns the customer id of a line of the mock, or an id without a customer for
+// an unknown line.
 func CustomerOf(line string) string {
 	if n, ok := strings.CutPrefix(line, "0103"); ok {
 		return "POP" + n
@@ -207,7 +205,7 @@ func (k *KOS) Move(line, customerID, customerName string) {
 	}
 }
 
-// Order gives a line another plan without the services knowing.
+// Order changes the plan of a line in KOS, past the services.
 func (k *KOS) Order(line, current, target string) {
 	k.t.Helper()
 	var auth, done struct {

@@ -10,15 +10,15 @@ import (
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 )
 
-// Conditions of a row that may be claimed: its time has come and no lease holds
-// it, be it that the lease of a process that died has ended.
+// Conditions of a row that may be claimed: it is due, and it has no lease or an expired
+// one, such as that of a dead process.
 const (
 	ready      = `(lease_until IS NULL OR lease_until <= clock_timestamp()) AND due_at <= clock_timestamp()`
 	otherReady = `(other.lease_until IS NULL OR other.lease_until <= clock_timestamp()) AND other.due_at <= clock_timestamp()`
 )
 
-// leaseMargin is how much longer a lease is than an attempt: the time to write down
-// what the attempt came to.
+// leaseMargin is how much longer a lease is than an attempt: the time to write the
+// outcome.
 const leaseMargin = 5 * time.Second
 
 const peek = `
@@ -29,20 +29,19 @@ const nextReady = `
 SELECT min(greatest(due_at, coalesce(lease_until, due_at))) - clock_timestamp()
 FROM kos_queue WHERE endpoint = $1`
 
-// pause is how long an endpoint has nothing to claim, and why.
+// pause is how long there is nothing to claim for an endpoint, and why.
 type pause struct {
 	length time.Duration
-	// spent says that the budget is spent or KOS is not called: a new item changes
-	// nothing.
+	// spent reports whether the budget is spent or the endpoint has an outage: a new
+	// item does not shorten the pause.
 	spent bool
 }
 
-// idle is how often a queue is looked at in which nothing is to be claimed, should
-// a notification have been lost.
+// idle is how often a queue without due items is read, in case a notification was lost.
 const idle = 5 * time.Second
 
-// claim claims the item that is next and takes one call of the budget for it. If
-// there is none to be claimed, item is nil and the pause says when to try again.
+// claim claims the next item and takes one call of the budget for it. If none can be
+// claimed, the item is nil and the pause is how long to wait.
 func (q *Queue) claim(ctx context.Context, e *Endpoint) (*Item, pause, error) {
 	var (
 		class  *int
@@ -61,7 +60,7 @@ func (q *Queue) claim(ctx context.Context, e *Endpoint) (*Item, pause, error) {
 	return q.claimClass(ctx, e, Class(*class))
 }
 
-// untilReady returns how long it takes until an item is ready, idle at most.
+// untilReady returns how long it takes until an item is due, at most idle.
 func (q *Queue) untilReady(ctx context.Context, e *Endpoint) (time.Duration, error) {
 	var wait *time.Duration
 	if err := q.pool.QueryRow(ctx, nextReady, e.Name).Scan(&wait); err != nil {
@@ -89,10 +88,10 @@ SET lease_until = clock_timestamp() + $3::interval, claims = q.claims + 1,
 FROM next WHERE q.item_id = next.item_id
 RETURNING ` + columns + `, next.in_doubt, next.attempted_at`
 
-// errNothing rolls back a reservation for which there is no item.
+// errNothing rolls back the admission when there is no item.
 var errNothing = errors.New("kos queue: nothing to claim")
 
-// claimClass claims the next item of a class or a better one. Claims of an endpoint
+// claimClass claims the next item of a class or of a better one. Claims of one endpoint
 // wait for one another at the row of its budget, so that items leave in order.
 func (q *Queue) claimClass(ctx context.Context, e *Endpoint, class Class) (*Item, pause, error) {
 	admission := e.Budget
@@ -140,8 +139,8 @@ func scanItem(row pgx.CollectableRow) (Item, error) {
 	return item, err
 }
 
-// sustained is the condition of an outage that goes on: while it does, an attempt
-// finds it again every few seconds.
+// sustained is the condition of an outage that goes on. During an outage an attempt
+// renews it every few seconds.
 const sustained = `outage.since IS NOT NULL AND outage.until > clock_timestamp() - interval '1 minute'`
 
 const claimOverdue = `
@@ -160,10 +159,10 @@ SET lease_until = clock_timestamp() + $3::interval, claims = q.claims + 1
 FROM overdue WHERE q.item_id = overdue.item_id
 RETURNING ` + columns + `, overdue.in_doubt, overdue.attempted_at`
 
-// overdueBatch is how many items are given up at a time.
+// overdueBatch is how many overdue items are claimed at once.
 const overdueBatch = 50
 
-// overdue claims items that have to be given up. It takes no calls of the budget.
+// overdue claims items that are to be given up. It takes no calls of the budget.
 func (q *Queue) overdue(ctx context.Context, e *Endpoint) ([]Item, error) {
 	rows, err := q.pool.Query(ctx, claimOverdue, e.Name, e.GiveUpAfter, overdueLease, overdueBatch)
 	if err != nil {
@@ -179,5 +178,5 @@ func (q *Queue) overdue(ctx context.Context, e *Endpoint) ([]Item, error) {
 	return items, nil
 }
 
-// overdueLease is longer than a batch of items takes that are given up.
+// overdueLease is the lease of overdue items. It is longer than a batch takes.
 const overdueLease = 2 * time.Minute

@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Handler works on a claimed item. When ctx ends, by the endpoint's timeout or a
-// stop, it returns soon.
+// Handler processes a claimed item. It returns soon after ctx ends, by the timeout of the
+// endpoint or by a stop.
 type Handler func(ctx context.Context, item Item) Outcome
 
-// Dispatcher has the items of a queue worked on by this replica.
+// Dispatcher claims items for this replica and hands them to workers.
 type Dispatcher struct {
 	queue     *Queue
 	endpoints []*worker
@@ -26,13 +26,13 @@ type Dispatcher struct {
 	failing   bool
 }
 
-// worker is what a dispatcher knows of an endpoint.
+// worker is the state of a dispatcher for one endpoint.
 type worker struct {
 	*Endpoint
 
 	handle Handler
-	slots  chan struct{} // holds one for each worker that is busy
-	spent  time.Time     // until then a new item changes nothing
+	slots  chan struct{} // has one element for each busy worker
+	spent  time.Time     // no claims before then, whatever is enqueued
 }
 
 // NewDispatcher returns a dispatcher with a handler for each endpoint.
@@ -46,19 +46,18 @@ func NewDispatcher(q *Queue, handlers map[string]Handler, metrics *Metrics, log 
 }
 
 const (
-	// faultPause is how soon a claim that failed is tried again.
+	// faultPause is how long the dispatcher waits after a failed claim.
 	faultPause = time.Second
-	// overdueEvery is how often items are looked for that have to be given up.
+	// overdueEvery is how often overdue items are claimed.
 	overdueEvery = 30 * time.Second
-	// softStop is how long attempts go on after a stop. Those that take longer are
-	// interrupted, and free for another replica at once.
+	// softStop is how long attempts go on after a stop. Longer ones are interrupted, and
+	// another replica may claim their items at once.
 	softStop = 3 * time.Second
-	// writeTimeout bounds what is written after an attempt, also after a stop.
+	// writeTimeout bounds the write of an outcome, also after a stop.
 	writeTimeout = 3 * time.Second
 )
 
-// Run dispatches until ctx ends, and returns when the attempts that it has begun
-// have ended.
+// Run dispatches until ctx ends. It returns when all running attempts have ended.
 func (d *Dispatcher) Run(ctx context.Context) {
 	attempts, interrupt := context.WithCancel(context.WithoutCancel(ctx))
 	defer interrupt()
@@ -77,7 +76,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	running.Wait()
 }
 
-// dispatch starts what can be started and returns when to look again.
+// dispatch starts all attempts that can start now and returns how long to wait.
 func (d *Dispatcher) dispatch(ctx, attempts context.Context, running *sync.WaitGroup) time.Duration {
 	wait := idle
 	for _, w := range d.endpoints {
@@ -94,7 +93,7 @@ func (d *Dispatcher) dispatchEndpoint(ctx, attempts context.Context, w *worker, 
 		select {
 		case w.slots <- struct{}{}:
 		default:
-			return idle // a worker that becomes free wakes the dispatcher
+			return idle // a worker that ends wakes the dispatcher
 		}
 		item, pause, err := d.queue.claim(ctx, w.Endpoint)
 		d.note(ctx, err)
@@ -116,21 +115,21 @@ func (d *Dispatcher) dispatchEndpoint(ctx, attempts context.Context, w *worker, 
 	}
 }
 
-// note logs when claims begin to fail and when they work again.
+// note logs when claims begin to fail and when they succeed again.
 func (d *Dispatcher) note(ctx context.Context, err error) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil && !d.failing:
 		d.failing = true
-		d.log.WarnContext(ctx, "kos queue not served", "error", err)
+		d.log.WarnContext(ctx, "kos queue claims failed", "error", err)
 	case err == nil && d.failing:
 		d.failing = false
-		d.log.InfoContext(ctx, "kos queue served again")
+		d.log.InfoContext(ctx, "kos queue claims succeed again")
 	}
 }
 
-// attempt has an item handled and writes down what that came to. What cannot be
-// written is done again when the lease has ended.
+// attempt handles an item and writes the outcome. If the outcome cannot be written, the
+// item is claimed again when its lease expires.
 func (d *Dispatcher) attempt(ctx context.Context, w *worker, item Item) {
 	handling, cancel := context.WithTimeout(ctx, w.Timeout)
 	defer cancel()
@@ -146,7 +145,7 @@ func (d *Dispatcher) attempt(ctx context.Context, w *worker, item Item) {
 	}
 	d.metrics.attempted(item, outcome.kind)
 	if cause := errors.Join(outcome.cause, err); cause != nil && outcome.kind != kindInterrupted {
-		d.log.WarnContext(ctx, "kos queue item not done", "endpoint", item.Endpoint, "class", item.Class.String(),
+		d.log.WarnContext(ctx, "kos queue attempt failed", "endpoint", item.Endpoint, "class", item.Class.String(),
 			"outcome", string(outcome.kind), "unanswered", item.unanswered, "error", cause)
 	}
 }
@@ -162,7 +161,7 @@ func (d *Dispatcher) conclude(ctx context.Context, item *Item, outcome Outcome) 
 	return nil
 }
 
-// safely makes a failed outcome of a panic.
+// safely calls a handler and returns its panic as a failed outcome.
 func safely(ctx context.Context, handle Handler, item Item) (outcome Outcome) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -172,7 +171,7 @@ func safely(ctx context.Context, handle Handler, item Item) (outcome Outcome) {
 	return handle(ctx, item)
 }
 
-// giveUp has overdue items ended until ctx ends.
+// giveUp hands overdue items to their handlers until ctx ends.
 func (d *Dispatcher) giveUp(ctx, attempts context.Context) {
 	ticker := time.NewTicker(overdueEvery)
 	defer ticker.Stop()
@@ -180,7 +179,7 @@ func (d *Dispatcher) giveUp(ctx, attempts context.Context) {
 		for _, w := range d.endpoints {
 			items, err := d.queue.overdue(ctx, w.Endpoint)
 			if err != nil && ctx.Err() == nil {
-				d.log.WarnContext(ctx, "overdue kos queue items not found", "error", err)
+				d.log.WarnContext(ctx, "kos queue search for overdue items failed", "error", err)
 			}
 			var ending errgroup.Group
 			ending.SetLimit(w.Workers)

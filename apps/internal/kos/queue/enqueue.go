@@ -9,34 +9,33 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// New item.
+// Request describes an item to enqueue.
 type Request struct {
 	Endpoint string
-	// Key deduplicates: an endpoint has one item of a key at most.
+	// Key is the deduplication key: an endpoint has at most one item of a key.
 	Key string
-	// OrderingKey is what takes turns with others, such as a phone line.
+	// OrderingKey is the key that takes turns with others, such as a phone line.
 	OrderingKey string
 	Class       Class
-	// Payload is for the handler: a JSON object. When the key is queued already,
-	// members that the queued payload lacks are added to it, and others stay.
+	// Payload is a JSON object for the handler. If the key is queued already, members
+	// that the queued payload lacks are added to it; its others stay.
 	Payload any
 }
 
-// Ticket is the place of an item when it was enqueued.
+// Ticket is the result of Enqueue.
 type Ticket struct {
-	// Added is false if the key was queued already, in the same class or a better
-	// one.
+	// Added is false if the key was queued already, in the same class or a better one.
 	Added bool
-	// Ahead is how many items come before it.
+	// Ahead is how many items come before the item.
 	Ahead int
 }
 
-// Items of one ordering key are enqueued one after the other, so that each sees the
-// round of the one before.
+// Transactions that enqueue items of one ordering key wait for one another, so that each
+// reads the round of the item before.
 const lockKey = `SELECT pg_advisory_xact_lock(hashtext('kos queue ' || $1))`
 
-// A key's next item has its turn one round after the one before, and not before
-// the round that is being served, or the newest round that an item has waited in
+// The round of a key's next item is one after that of the item before, and at least the
+// first round in the queue. It is also at least the last round of items that have waited
 // for a minute.
 const insertItem = `
 WITH queued AS (
@@ -68,9 +67,8 @@ SELECT count(*) FROM (
       AND ` + otherReady + `
     LIMIT ` + deepest + `) AS ahead`
 
-// Enqueue adds an item in a transaction of the caller's, or joins the item that
-// has its key. When the transaction is committed, the dispatchers of all replicas
-// are woken. It returns ErrFull.
+// Enqueue adds an item in the caller's transaction, or joins the item of the same key. The
+// commit wakes the dispatchers of all replicas. It returns ErrFull.
 func (q *Queue) Enqueue(ctx context.Context, tx pgx.Tx, r Request) (Ticket, error) {
 	payload, err := json.Marshal(r.Payload)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics measure the queues of a service.
+// Metrics has the metrics of a service's queues.
 type Metrics struct {
 	attempts *prometheus.CounterVec
 	waited   *prometheus.HistogramVec
@@ -22,11 +22,11 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_kos_queue_attempts_total",
-			Help: "Attempts to have KOS answer a queued item, by endpoint, class and outcome: answered, given_up, unanswered, not_called, throttled, postponed, interrupted or failed.",
+			Help: "Attempts of queued items, by endpoint, class and outcome: answered, given_up, unanswered, not_called, throttled, postponed, interrupted or failed.",
 		}, append(labels, "outcome")),
 		waited: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "phonebill_kos_queue_wait_seconds",
-			Help:    "Time from the enqueueing of an item to KOS's answer, by endpoint and class.",
+			Help:    "Time from the enqueue of an item to the answer of KOS, by endpoint and class.",
 			Buckets: []float64{.25, .5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600, 1200, 3600, 86400},
 		}, labels),
 		items: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -58,7 +58,7 @@ func (m *Metrics) Watch(ctx context.Context, q *Queue, log *slog.Logger) {
 	defer ticker.Stop()
 	for {
 		if err := m.measure(ctx, q); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "kos queue not measured", "error", err)
+			log.WarnContext(ctx, "kos queue metrics not updated", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -68,8 +68,7 @@ func (m *Metrics) Watch(ctx context.Context, q *Queue, log *slog.Logger) {
 	}
 }
 
-// measure sets the gauges, also of queues that are empty: an autoscaler must see
-// the 0.
+// measure sets the gauges, to 0 for empty queues: autoscalers need the value.
 func (m *Metrics) measure(ctx context.Context, q *Queue) error {
 	ctx, cancel := context.WithTimeout(ctx, watchLimit)
 	defer cancel()

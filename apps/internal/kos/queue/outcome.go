@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 )
 
-// Write is what a handler writes in the transaction that ends an item.
+// Write writes the result of a handler, in the transaction that ends the item.
 type Write func(ctx context.Context, tx pgx.Tx) error
 
-// Outcome is what an attempt came to. The zero value is no outcome: handlers return
-// what one of the functions below returns.
+// Outcome is the result of an attempt. Handlers construct it with the functions below; the
+// zero value is not valid.
 type Outcome struct {
 	kind  kind
 	write Write
@@ -32,44 +32,46 @@ const (
 	kindNotCalled  kind = "not_called"
 	kindThrottled  kind = "throttled"
 	kindPostponed  kind = "postponed"
-	// An attempt that a stop has interrupted, or whose outcome was not written.
+	// A stop has interrupted the attempt.
 	kindInterrupted kind = "interrupted"
 	kindFailed      kind = "failed"
 )
 
-// Answered ends the item: KOS has answered. If the item was ended already, write is
-// not called. A nil write writes nothing.
+// Answered ends the item: KOS has answered. write is not called if the item was ended
+// already; it may be nil.
 func Answered(write Write) Outcome { return Outcome{kind: kindAnswered, write: write} }
 
-// GivenUp ends the item without an answer of KOS.
+// GivenUp ends the item without an answer of KOS. write is as in Answered.
 func GivenUp(write Write) Outcome { return Outcome{kind: kindGivenUp, write: write} }
 
-// Unanswered sets the item aside: KOS was called and gave no answer, or none that
-// can be used. Others pass: it may be the only one that KOS does not answer.
+// Unanswered sets the item aside with backoff and leaves it in doubt: KOS was called and
+// gave no answer, or one that violates the agreed format. Others pass: it may be the only
+// item that KOS does not answer.
 func Unanswered(cause error) Outcome { return Outcome{kind: kindUnanswered, cause: cause} }
 
-// NotCalled returns the item to its place and has KOS left alone for a while, 0 for
-// as long as usual: every call would fail like this one, which did not reach KOS.
+// NotCalled returns the item to its place and records an outage of the endpoint for after,
+// or for the default if after is 0: the call did not reach KOS, and others would not
+// either.
 func NotCalled(cause error, after time.Duration) Outcome {
 	return Outcome{kind: kindNotCalled, cause: cause, after: after}
 }
 
-// Throttled returns the item to its place: KOS has refused the call for its rate,
-// and the budget knows.
+// Throttled returns the item to its place: KOS answered 429, which the budget has
+// recorded.
 func Throttled(cause error) Outcome { return Outcome{kind: kindThrottled, cause: cause} }
 
-// Postponed sets the item aside like Unanswered, and for a time at least, without that
-// KOS could have acted on it.
+// Postponed sets the item aside with backoff, for at least a time. KOS cannot have acted on
+// the attempt.
 func Postponed(cause error, atLeast time.Duration) Outcome {
 	return Outcome{kind: kindPostponed, cause: cause, after: atLeast}
 }
 
-// Failed sets the item aside for a moment: a fault of this service prevented the
-// outcome.
+// Failed sets the item aside for the first backoff: a fault of this service prevented an
+// outcome. The item is in doubt.
 func Failed(cause error) Outcome { return Outcome{kind: kindFailed, cause: cause} }
 
-// Then returns the outcome with a function that is called once the item has ended by
-// it and that is committed.
+// Then returns the outcome with a function that is called after the commit, if the outcome
+// has ended the item.
 func (o Outcome) Then(f func()) Outcome {
 	o.then = f
 	return o
@@ -79,17 +81,16 @@ func (o Outcome) Then(f func()) Outcome {
 func (o Outcome) ends() bool { return o.kind == kindAnswered || o.kind == kindGivenUp }
 
 const (
-	// retry is the first pause of an item that KOS left unanswered, and how long
-	// KOS is left alone when it could not be called. The pauses double up to
-	// longestRetry.
+	// retry is the first backoff of an item, and the default length of an outage. Backoffs
+	// double up to longestRetry.
 	retry        = 3 * time.Second
 	longestRetry = time.Minute
 )
 
 const deleteItem = `DELETE FROM kos_queue WHERE item_id = $1`
 
-// Items that were set aside during an outage come back to their places when it is over:
-// they have met the outage, most likely.
+// Items that were set aside during an outage return to their places when it ends: the
+// outage is the likely reason.
 const endOutage = `
 WITH ended AS (
     SELECT endpoint, since FROM kos_outage WHERE endpoint = $1 AND since IS NOT NULL FOR UPDATE
@@ -100,8 +101,8 @@ UPDATE kos_queue q SET due_at = clock_timestamp()
 FROM ended
 WHERE q.endpoint = ended.endpoint AND q.due_at > clock_timestamp() AND q.failing_since > ended.since - interval '1 minute'`
 
-// end deletes an item together with what its handler writes, and wakes those who
-// wait for it. Of two attempts that end the same item the second writes nothing.
+// end deletes an item and runs its outcome's write, in one transaction, and wakes the
+// waiters of the item. If two attempts end one item, the second writes nothing.
 func (q *Queue) end(ctx context.Context, item *Item, o Outcome) error {
 	ended := false
 	err := pgx.BeginFunc(ctx, q.pool, func(tx pgx.Tx) error {
@@ -132,8 +133,8 @@ func (q *Queue) end(ctx context.Context, item *Item, o Outcome) error {
 	return nil
 }
 
-// A lease that has ended belongs to a later claim: it is left alone. An attempt that
-// did not reach KOS leaves the doubt as it was before ($5, $6).
+// An expired lease may belong to a later claim, which is not changed. An attempt that did
+// not reach KOS restores in_doubt and attempted_at from before it ($5, $6).
 const releaseItem = `
 UPDATE kos_queue
 SET lease_until = NULL, due_at = clock_timestamp() + $3::interval,
@@ -142,7 +143,7 @@ SET lease_until = NULL, due_at = clock_timestamp() + $3::interval,
     failing_since = CASE WHEN $7 > 0 THEN coalesce(failing_since, clock_timestamp()) ELSE failing_since END
 WHERE item_id = $1 AND claims = $2`
 
-// An outage is the one before if that has gone on until now.
+// A sustained outage keeps its beginning.
 const noteOutage = `
 INSERT INTO kos_outage AS outage (endpoint, until, since)
 VALUES ($1, clock_timestamp() + $2::interval, clock_timestamp())
@@ -150,13 +151,13 @@ ON CONFLICT (endpoint) DO UPDATE
 SET until = greatest(outage.until, excluded.until),
     since = CASE WHEN ` + sustained + ` THEN outage.since ELSE excluded.since END`
 
-// release returns an item to the queue. Those who wait for it are woken if it will take
-// longer now.
+// release returns an item to the queue. It wakes the waiters of the item if the item has
+// been set aside or the endpoint has an outage.
 func (q *Queue) release(ctx context.Context, item *Item, o Outcome) error {
 	var (
 		batch      pgx.Batch
 		aside      time.Duration
-		reached    bool // KOS, perhaps
+		reached    bool // the attempt may have reached KOS
 		unanswered int
 	)
 	backoff := min(retry<<min(item.unanswered, 10), longestRetry)

@@ -1,19 +1,18 @@
-// Package queue keeps work for KOS that cannot be done at once: it is durable,
-// shared by all replicas of a service, and admitted by KOS's budget.
+// Package queue is a durable queue of work that waits for admission to KOS. All replicas
+// of a service share it.
 //
-// A service supplies a Handler for each endpoint, a deduplication key, an ordering
-// key and a class for each item. The package does the rest: claims and leases,
-// order and fairness, backoff, outages, give-up, wake-up, position and estimate,
-// metrics. One dispatcher goroutine in each replica claims the item that is next
-// together with one call of the budget, in one transaction, and hands it to a
-// bounded pool of workers.
+// A service supplies a Handler for each endpoint, and a deduplication key, an ordering key
+// and a class for each item. The package has claims and leases, order and fairness,
+// backoff, outages, give-up, wake-up, position and estimate, and metrics. One dispatcher
+// goroutine in each replica claims the next item together with one call of the budget, in
+// one transaction, and hands it to a bounded pool of workers.
 //
-// Order: interactive items come before background items. Within a class ordering
-// keys take turns: the second item of a key comes after the first items of all
-// others. An item that has waited for a minute is not overtaken by newer ones.
-// An item that KOS has left unanswered is set aside for a while, and others pass.
+// Order: interactive items come before background items. Within a class ordering keys take
+// turns: the second item of a key comes after the first items of all others. An item that
+// has waited for a minute is not overtaken by newer ones. An item that KOS did not answer
+// is set aside for a backoff, and others pass.
 //
-// The clock is the database's, which all replicas share.
+// Times are those of the database's clock, which all replicas share.
 package queue
 
 import (
@@ -25,7 +24,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kos/budget"
 )
 
-// Schema is what the migrations of a service must have created, beside
+// Schema has the tables that the migrations of a service must create, beside those of
 // budget.Table.
 const Schema = `
 CREATE SEQUENCE kos_queue_position;
@@ -62,17 +61,17 @@ CREATE TABLE kos_outage (
 // Class is the priority of an item.
 type Class int
 
-// The classes. Background work gets only the calls that the budget can spare, and
-// none while an interactive item waits.
+// The classes. Background items take spare calls of the budget only, and none while an
+// interactive item waits.
 const (
 	Interactive Class = iota
 	Background
 )
 
-// classes is how many there are.
+// classes is the number of classes.
 const classes = 2
 
-// String names the class in metrics.
+// String returns the class as metrics name it.
 func (c Class) String() string {
 	if c == Background {
 		return "background"
@@ -80,22 +79,23 @@ func (c Class) String() string {
 	return "interactive"
 }
 
-// Endpoint is an endpoint of KOS with its queue.
+// Endpoint configures the queue of an endpoint of KOS.
 type Endpoint struct {
 	Name   string
 	Budget *budget.Budget
-	// Capacity bounds how many items of each class wait; 0 is no bound.
+	// Capacity bounds the items of each class; 0 is unbounded.
 	Capacity [classes]int
 	// Workers is how many items a replica works on at once.
 	Workers int
 	// Timeout bounds an attempt.
 	Timeout time.Duration
-	// GiveUpAfter is when an item is given up that KOS has left unanswered since,
-	// or that has waited as long through an outage that is as old.
+	// GiveUpAfter is how long an item may stay without an answer before it is given up,
+	// counted from its first unanswered attempt. An item that has waited this long is
+	// given up too if an outage has lasted this long.
 	GiveUpAfter time.Duration
 }
 
-// Queue is the queues of a service's endpoints, in one table.
+// Queue has the queues of all endpoints of a service, in one table.
 type Queue struct {
 	pool      *pgxpool.Pool
 	endpoints map[string]*Endpoint
@@ -103,7 +103,7 @@ type Queue struct {
 	waiters   *waiters
 }
 
-// New returns the queues of endpoints in pool's database.
+// New returns the queues of endpoints, in pool's database.
 func New(pool *pgxpool.Pool, endpoints ...Endpoint) *Queue {
 	q := &Queue{pool: pool, endpoints: map[string]*Endpoint{}, waiters: newWaiters()}
 	for _, e := range endpoints {
@@ -113,24 +113,24 @@ func New(pool *pgxpool.Pool, endpoints ...Endpoint) *Queue {
 	return q
 }
 
-// ErrFull is returned by Enqueue when as many items wait as may.
+// ErrFull is returned by Enqueue when the capacity of the class is reached.
 var ErrFull = errors.New("kos queue: full")
 
 // ErrNotQueued is returned for an item that is not in the queue.
 var ErrNotQueued = errors.New("kos queue: no such item")
 
-// Item is an item that a worker has claimed.
+// Item is a claimed item.
 type Item struct {
 	Endpoint   string
 	Key        string // for deduplication
 	Class      Class
 	Payload    []byte // JSON
 	EnqueuedAt time.Time
-	// GiveUp says that the item has waited too long: the handler ends it without
-	// the call that it was enqueued for.
+	// GiveUp reports whether the item is overdue: the handler ends it without the call
+	// that it was enqueued for.
 	GiveUp bool
-	// InDoubt says that KOS may have acted on an earlier attempt, the last of which
-	// began at AttemptedAt. AttemptedAt is zero before the first.
+	// InDoubt reports whether KOS may have acted on an earlier attempt. AttemptedAt is
+	// when the last such attempt began; zero if there was none.
 	InDoubt     bool
 	AttemptedAt time.Time
 

@@ -14,32 +14,32 @@ type Reason string
 
 // The reasons.
 const (
-	NotWaiting  Reason = ""            // a worker has claimed it, or is about to
-	Behind      Reason = "behind"      // others come before it
+	NotWaiting  Reason = ""            // the item is claimed, or will be at once
+	Behind      Reason = "behind"      // others come first
 	Limited     Reason = "limited"     // the budget is spent
-	Throttling  Reason = "throttling"  // KOS allows less than was agreed
-	Unavailable Reason = "unavailable" // KOS does not answer it, or cannot be called
+	Throttling  Reason = "throttling"  // the budget is spent, and lowered after a 429
+	Unavailable Reason = "unavailable" // the item is set aside, or the endpoint has an outage
 )
 
-// Standing is where an item stands.
+// Standing is the position of an item.
 type Standing struct {
-	// Ahead is how many items come before it, deepest at most.
+	// Ahead is how many items come before it, at most deepest.
 	Ahead int
-	// Claimed says that a worker has it.
+	// Claimed reports whether a worker has claimed it.
 	Claimed bool
-	// Estimate is how long it will probably take until KOS has answered.
+	// Estimate is how long the answer of KOS will probably take.
 	Estimate time.Duration
 	Reason   Reason
 }
 
-// deepest bounds how far items are counted.
+// deepest bounds the count of items ahead.
 const deepest = "5000"
 
-// callTime is how long KOS usually takes to answer.
+// callTime is the usual duration of a call.
 const callTime = 500 * time.Millisecond
 
-// An outage that has lasted for a while will probably go on as long, up to a
-// minute: that is how long a circuit breaker hides that it is over.
+// An outage is expected to last as long again as it has lasted, up to a minute: a circuit
+// breaker may hide its end for that long.
 const findStanding = `
 SELECT coalesce(mine.lease_until > clock_timestamp(), false),
        (SELECT count(*) FROM (
@@ -54,7 +54,7 @@ SELECT coalesce(mine.lease_until > clock_timestamp(), false),
 FROM kos_queue mine
 WHERE mine.endpoint = $1 AND mine.dedup_key = $2`
 
-// Standing returns where the item of a key stands. It returns ErrNotQueued.
+// Standing returns the position of the item of a key, or ErrNotQueued.
 func (q *Queue) Standing(ctx context.Context, endpoint, key string) (Standing, error) {
 	var (
 		s     Standing
@@ -75,7 +75,7 @@ func (q *Queue) Standing(ctx context.Context, endpoint, key string) (Standing, e
 	if err != nil {
 		return Standing{}, fmt.Errorf("kos queue: %w", err)
 	}
-	spaced := max(0, s.Ahead-max(0, budget.Left-1)) // the others go at once
+	spaced := max(0, s.Ahead-max(0, budget.Left-1)) // the other items are admitted at once
 	s.Estimate = max(aside, budget.Wait) + time.Duration(spaced)*budget.Interval + callTime
 	switch {
 	case aside > 0:
@@ -90,8 +90,7 @@ func (q *Queue) Standing(ctx context.Context, endpoint, key string) (Standing, e
 	return s, nil
 }
 
-// After an outage it is left to queued items, for a moment, to find out whether it is
-// over.
+// For 5 s after an outage's time is over, due interactive items probe whether it has ended.
 const findCallable = `
 SELECT NOT EXISTS (
     SELECT FROM kos_outage
@@ -99,8 +98,8 @@ SELECT NOT EXISTS (
         OR until > clock_timestamp() - interval '5 seconds'
            AND EXISTS (SELECT FROM kos_queue WHERE endpoint = $1 AND class = 0 AND ` + ready + `)))`
 
-// Callable reports whether an endpoint can be called: false during an outage. An item
-// that is enqueued then waits for its end.
+// Callable reports whether an endpoint can be called. It is false during an outage: items
+// that are enqueued then wait for its end.
 func (q *Queue) Callable(ctx context.Context, endpoint string) (callable bool, err error) {
 	if err := q.pool.QueryRow(ctx, findCallable, endpoint).Scan(&callable); err != nil {
 		return false, fmt.Errorf("kos queue: %w", err)
@@ -108,7 +107,7 @@ func (q *Queue) Callable(ctx context.Context, endpoint string) (callable bool, e
 	return callable, nil
 }
 
-// Count is how many items of a class an endpoint has.
+// Count is the number of items of an endpoint and class.
 type Count struct {
 	Endpoint string
 	Class    Class
@@ -121,7 +120,7 @@ SELECT endpoint, class, count(*), clock_timestamp() - min(enqueued_at)
 FROM kos_queue
 GROUP BY endpoint, class`
 
-// Counts returns how many items there are, those that are claimed included.
+// Counts returns the number of items, claimed ones included.
 func (q *Queue) Counts(ctx context.Context) ([]Count, error) {
 	rows, err := q.pool.Query(ctx, countItems)
 	if err != nil {

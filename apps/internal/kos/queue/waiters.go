@@ -8,21 +8,21 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
-// Channels of NOTIFY. The payloads are the endpoint's name and the signal of an
-// item's key.
+// Channels of NOTIFY. The payload of channelItems is the name of an endpoint, that of
+// channelChanged the signal of an item.
 const (
 	channelItems   = "kos_queue"
 	channelChanged = "kos_queue_changed"
 )
 
-// signal names an item without its key, which may contain a phone number.
+// signal returns a hash that identifies an item. The key itself may contain a line number.
 func signal(endpoint, key string) string {
 	sum := sha256.Sum256([]byte(endpoint + "\x00" + key))
 	return hex.EncodeToString(sum[:16])
 }
 
-// waiters are woken when the item that they wait for ends or is set aside. A wake-up
-// says only that it is worth looking at the item or its result.
+// waiters wakes goroutines when the item that they wait for ends or is set aside. A wake-up
+// carries no result: the goroutine reads the item or its result.
 type waiters struct {
 	mu       sync.Mutex
 	bySignal map[string]map[chan struct{}]struct{}
@@ -32,9 +32,9 @@ func newWaiters() *waiters {
 	return &waiters{bySignal: map[string]map[chan struct{}]struct{}{}}
 }
 
-// Await returns a channel that receives when the item of a key has ended or been set
-// aside on any replica, or when such a message may have been missed. Call it before the
-// item is enqueued, and stop when the channel is not needed any more.
+// Await returns a channel that receives when the item of a key has ended or been set aside
+// by any replica, or when a notification may have been lost. Call it before the item is
+// enqueued. Call stop to release the channel.
 func (q *Queue) Await(endpoint, key string) (changed <-chan struct{}, stop func()) {
 	return q.waiters.await(signal(endpoint, key))
 }
@@ -75,7 +75,7 @@ func (w *waiters) wakeAll() {
 	}
 }
 
-// offer sends unless a message is waiting already.
+// offer sends unless the channel is full.
 func offer(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -83,12 +83,12 @@ func offer(c chan struct{}) {
 	}
 }
 
-// Listener returns what passes notifications of all replicas on to this one.
+// Listener returns a listener that receives the notifications of all replicas.
 func (d *Dispatcher) Listener() pg.Listener {
 	return pg.Listener{
 		Channels: []string{channelItems, channelChanged},
 		Listening: func(listening bool) {
-			if listening { // something may have been missed
+			if listening { // notifications may have been lost
 				d.queue.waiters.wakeAll()
 				offer(d.wake)
 			}

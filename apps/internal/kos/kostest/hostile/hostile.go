@@ -1,6 +1,5 @@
-// Package hostile makes answers of KOS that are not as agreed out of one that
-// is, by damaging it in each way, and checks what a client makes of them. Only
-// tests may import it.
+// Package hostile derives answers that violate the agreed format from a good one, with one
+// fault each, and checks how a client handles them. Only tests may import it.
 package hostile
 
 import (
@@ -12,45 +11,43 @@ import (
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
-// Endpoint is one of KOS's endpoints, as a service reads it. Members are named
-// by their path: "customer.customerId", "products.0.monthlyFee".
+// Endpoint describes an endpoint of KOS as a service reads it. Members are named by their
+// path: "customer.customerId", "products.0.monthlyFee".
 type Endpoint struct {
 	Name string // the last element of its path
-	Data string // of an answer that is as agreed: a JSON object
+	Data string // of a good answer: a JSON object
 	// Refusals are the result codes of the contract, other than kosclient.OK.
 	Refusals []kosclient.ResultCode
-	// Unread are members that the service does not read: with all in them, they
-	// may be anything. Optional ones may be missing or null.
+	// Unread are members that the service does not read; they and their contents may have
+	// any value. Optional ones may be missing or null.
 	Unread, Optional []string
 	// Sums are members that are sums or parts of one: one won more is wrong.
 	Sums []string
-	// Kinds are the faults of values that are not of the kind that is usual for
-	// their type: kosclient.Value of texts, kosclient.Amount of numbers.
+	// Kinds are the kinds of faults of members that differ from the default of their
+	// type: kosclient.Value for texts, kosclient.Amount for numbers.
 	Kinds map[string]kosclient.Kind
-	// Values are values of members, in JSON, that are wrong, by the member.
+	// Values are invalid values in JSON, by member.
 	Values map[string][]string
 }
 
-// Answer is what KOS sends.
+// Answer is an HTTP answer of KOS.
 type Answer struct {
 	Name   string
-	Kind   kosclient.Kind // the fault; none if KOS says itself that it failed
+	Kind   kosclient.Kind // the fault; empty if KOS itself reports a failure
 	Status int
 	Header http.Header
 	Body   string
 }
 
-// Answers returns the endpoint's answers that are not as agreed. Names are
-// unique.
+// Answers returns the faulty answers of the endpoint. Their names are unique.
 func (e Endpoint) Answers() []Answer {
 	return slices.Concat(e.transport(), e.text(), e.envelopes(), e.members())
 }
 
-// Good returns the answer that is as agreed.
+// Good returns the good answer.
 func (e Endpoint) Good() Answer { return ok("good", "", e.body()) }
 
-// Refusal returns an answer with a result code other than kosclient.OK, and
-// data.
+// Refusal returns an answer with data and a result code other than kosclient.OK.
 func (e Endpoint) Refusal(code kosclient.ResultCode, data string) Answer {
 	return ok("refusal "+string(code), "", envelope("false", string(code), data))
 }
@@ -65,7 +62,7 @@ func ok(name string, kind kosclient.Kind, body string) Answer {
 	return Answer{Name: name, Kind: kind, Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
 }
 
-// transport returns answers that HTTP alone shows to be wrong.
+// transport returns answers with a fault in status or headers.
 func (e Endpoint) transport() []Answer {
 	var all []Answer
 	for _, status := range []int{201, 202, 203, 204, 206, 301, 302, 307, 308, 400, 403, 404, 409, 418} {

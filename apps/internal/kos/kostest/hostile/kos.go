@@ -18,12 +18,12 @@ import (
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
-// KOS answers all questions alike, in place of a sidecar, and has a client whose
-// log and metrics it reads.
+// KOS is a transport, in place of a sidecar, that answers every request alike, with a client
+// whose log and metrics it reads.
 type KOS struct {
 	*kosclient.Client
 
-	Log *slog.Logger // that the client logs to
+	Log *slog.Logger // the client's logger
 
 	registry *prometheus.Registry
 	mu       sync.Mutex
@@ -40,7 +40,7 @@ func New(answer Answer) *KOS {
 	return k
 }
 
-// Say has KOS give another answer from now on.
+// Say replaces the answer.
 func (k *KOS) Say(answer Answer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -63,7 +63,7 @@ func (k *KOS) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// secrets are those of a client that every KOS knows.
+// secrets has the credentials of a client that every KOS accepts.
 type secrets struct{}
 
 func (secrets) Secret(context.Context, string) (string, error) {
@@ -73,16 +73,16 @@ func (secrets) Secret(context.Context, string) (string, error) {
 // Reread implements sidecar.Secrets.
 func (s secrets) Reread(ctx context.Context, name string) (string, error) { return s.Secret(ctx, name) }
 
-// WantFault wants that KOS has been asked once and the fault of its answer, if it
-// is one of a kind, been counted and logged once, as a warning; and that neither
-// the log nor err tells what is personal. It waits for a call that still goes on.
+// WantFault fails the test unless KOS was called once and the fault of its answer, if it has
+// a kind, was counted once and logged once, as a warning. Neither the log nor err may contain
+// a text of personal. WantFault waits for a running call.
 func (k *KOS) WantFault(t testing.TB, endpoint Endpoint, err error, personal ...string) {
 	t.Helper()
 	k.await(t)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.calls != 1 {
-		t.Errorf("KOS was asked %d times", k.calls)
+		t.Errorf("KOS was called %d times", k.calls)
 	}
 	want := []string{}
 	if k.answer.Kind != "" {
@@ -96,12 +96,12 @@ func (k *KOS) WantFault(t testing.TB, endpoint Endpoint, err error, personal ...
 	}
 	for _, text := range personal {
 		if strings.Contains(k.log.String(), text) || err != nil && strings.Contains(err.Error(), text) {
-			t.Errorf("%s is told: %v, log %s", text, err, k.log.String())
+			t.Errorf("%s is disclosed: %v, log %s", text, err, k.log.String())
 		}
 	}
 }
 
-// await waits until KOS was asked and what is wrong with its answer is counted.
+// await waits until KOS was called and the fault of its answer is counted.
 func (k *KOS) await(t testing.TB) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
@@ -114,7 +114,7 @@ func (k *KOS) await(t testing.TB) {
 		}
 		select {
 		case <-deadline:
-			return // what is missing, the caller says
+			return // the caller reports what is missing
 		case <-time.After(time.Millisecond):
 		}
 	}
@@ -129,7 +129,7 @@ func (w logWriter) Write(text []byte) (int, error) {
 	return w.k.log.Write(text)
 }
 
-// counted returns endpoint and kind of each fault, as often as it was counted.
+// counted returns endpoint and kind of each counted fault.
 func (k *KOS) counted(t testing.TB) []string {
 	t.Helper()
 	families, err := k.registry.Gather()

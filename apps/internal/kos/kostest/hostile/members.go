@@ -10,8 +10,7 @@ import (
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
-// members returns answers of which one member is damaged, for each member and
-// each damage.
+// members returns answers with one faulty member, for each member and each fault.
 func (e Endpoint) members() []Answer {
 	var all []Answer
 	root := e.tree()
@@ -30,7 +29,7 @@ func (e Endpoint) members() []Answer {
 	return all
 }
 
-// oneMore returns the amount that is one won more.
+// oneMore returns an amount plus one won.
 func oneMore(value any) string {
 	number, _ := value.(json.Number)
 	amount, err := number.Int64()
@@ -44,7 +43,7 @@ func (Endpoint) within(list []string, path string) bool {
 	return slices.ContainsFunc(list, func(p string) bool { return path == p || strings.HasPrefix(path, p+".") })
 }
 
-// tree returns the data, newly decoded.
+// tree returns the decoded data.
 func (e Endpoint) tree() any {
 	decoder := json.NewDecoder(strings.NewReader(e.Data))
 	decoder.UseNumber()
