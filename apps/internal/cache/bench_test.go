@@ -8,7 +8,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/cache"
 )
 
-// BenchmarkL1Hit is what a warm request pays.
+// BenchmarkL1Hit measures a read from L1.
 func BenchmarkL1Hit(b *testing.B) {
 	load := (&source{fee: 89000}).load
 	bills := cache.New[bill](cache.Options{Kind: "bill", TTL: ttl, LoadTimeout: loadTimeout},

@@ -24,10 +24,10 @@ func TestEachLevelAnswersBeforeTheNext(t *testing.T) {
 		defer other.StopGoroutines()
 		f.want(other, 89000, cache.FromL2)
 		f.want(other, 89000, cache.FromL1)
-		pass(5 * time.Minute) // L1 forgets
+		pass(5 * time.Minute) // L1 expires
 		f.want(f.bills, 89000, cache.FromL2)
 		if f.source.asked != 1 {
-			t.Errorf("the source was asked %d times", f.source.asked)
+			t.Errorf("%d loads", f.source.asked)
 		}
 		if diff := cmp.Diff([]time.Duration{ttl}, f.l2.ttls); diff != "" {
 			t.Errorf("written to L2 (-want +got):\n%s", diff)
@@ -45,7 +45,7 @@ phonebill_cache_gets_total{kind="bill",level="source"} 1
 	})
 }
 
-func TestKeysAndKindsAreTheirOwn(t *testing.T) {
+func TestKeysAndKindsAreSeparate(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.want(f.bills, 89000, cache.FromSource)
@@ -80,12 +80,12 @@ func TestMissesOfOneKeyShareOneLoad(t *testing.T) {
 		}
 		group.Wait()
 		if f.source.asked != 1 {
-			t.Errorf("the source was asked %d times", f.source.asked)
+			t.Errorf("%d loads", f.source.asked)
 		}
 	})
 }
 
-func TestALoadOutlivesItsCaller(t *testing.T) {
+func TestLoadOutlivesItsCaller(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.source.slow = 2 * time.Second
@@ -106,7 +106,7 @@ func TestALoadOutlivesItsCaller(t *testing.T) {
 	})
 }
 
-func TestALoadThatHangsIsGivenUp(t *testing.T) {
+func TestHungLoadTimesOut(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.source.slow = time.Hour
@@ -122,7 +122,7 @@ func TestALoadThatHangsIsGivenUp(t *testing.T) {
 	})
 }
 
-func TestErrorsAreNotKept(t *testing.T) {
+func TestErrorsAreNotCached(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.source.err = errAway
@@ -134,13 +134,13 @@ func TestErrorsAreNotKept(t *testing.T) {
 		f.source.err = nil
 		f.want(f.bills, 89000, cache.FromSource)
 		if f.source.asked != 3 || f.stored() != 89000 {
-			t.Errorf("asked %d times, %d in L2", f.source.asked, f.stored())
+			t.Errorf("%d loads, %d in L2", f.source.asked, f.stored())
 		}
 	})
 }
 
-// A load runs in a goroutine of its own, where nobody else would recover it.
-func TestALoadThatPanicsFailsItsRequestOnly(t *testing.T) {
+// A load runs in a goroutine of the cache, which no caller recovers.
+func TestPanicOfALoadFailsItsRequestOnly(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
 		_, _, err := f.bills.Get(f.t.Context(), key, func(context.Context) (bill, error) { panic("out of order") })
@@ -183,7 +183,7 @@ func TestL2NeverFailsARequest(t *testing.T) {
 	}
 }
 
-// brokenEntries are those of another version of the service.
+// brokenEntries are entries of another release.
 func brokenEntries(entries map[string]entry) map[string]entry {
 	for key, held := range entries {
 		held.text = `["another shape"]`
@@ -208,7 +208,7 @@ func (f *fixture) faults() (sum float64) {
 	return sum
 }
 
-func TestInvalidateForgetsBothLevels(t *testing.T) {
+func TestInvalidateReachesBothLevels(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.want(f.bills, 89000, cache.FromSource)
@@ -219,14 +219,14 @@ func TestInvalidateForgetsBothLevels(t *testing.T) {
 		f.want(f.bills, 69000, cache.FromSource)
 		f.l2.set(func() { f.l2.err = errAway })
 		if err := f.bills.Invalidate(f.t.Context(), key); !errors.Is(err, errAway) {
-			t.Errorf("L2 was not told: %v", err)
+			t.Errorf("L2 has no tombstone: %v", err)
 		}
 		f.source.fee = 59000
 		f.want(f.bills, 59000, cache.FromSource)
 	})
 }
 
-func TestALoadUnderWayDoesNotBringBackWhatWasInvalidated(t *testing.T) {
+func TestRunningLoadDoesNotUndoAnInvalidation(t *testing.T) {
 	t.Parallel()
 	for name, moment := range map[string]time.Duration{
 		"while the source is asked": 500 * time.Millisecond,
@@ -237,7 +237,7 @@ func TestALoadUnderWayDoesNotBringBackWhatWasInvalidated(t *testing.T) {
 			onClock(t, func(f *fixture) {
 				f.source.slow, f.l2.slow = time.Second, 0
 				var early sync.WaitGroup
-				early.Go(func() { f.want(f.bills, 69000, cache.FromSource) }) // loads again once it learns that
+				early.Go(func() { f.want(f.bills, 69000, cache.FromSource) }) // loads again after the eviction
 				pass(moment / 2)
 				f.l2.set(func() { f.l2.slow = 200 * time.Millisecond })
 				pass(moment / 2)

@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-func TestOverARealStoreThatDies(t *testing.T) {
+func TestRealStoreThatDies(t *testing.T) {
 	t.Parallel()
 	dapr := daprtest.Start(t, daprtest.Options{AppID: "cache-test", Resources: []string{daprtest.RedisState(t, "cache-store")}})
 	store := dapr.Client().State("cache-store")

@@ -9,7 +9,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/cache"
 )
 
-func TestIndexNamesTheKeysInUse(t *testing.T) {
+func TestIndexReturnsTheKeysInUse(t *testing.T) {
 	t.Parallel()
 	index := cache.NewIndex()
 	var users sync.WaitGroup

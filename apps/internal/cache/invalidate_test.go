@@ -11,7 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// replicas runs test with two replicas over one store, on a clock of their own.
+// replicas runs test with two replicas over one store, in a bubble of synctest.
 func replicas(t *testing.T, test func(f *fixture, a, b *cache.Cache[bill])) {
 	t.Helper()
 	onClock(t, func(f *fixture) {
@@ -28,7 +28,7 @@ func (f *fixture) invalidate(bills *cache.Cache[bill]) {
 	}
 }
 
-func TestOtherReplicasForgetWhenTheyAreTold(t *testing.T) {
+func TestForgetReachesOtherReplicas(t *testing.T) {
 	t.Parallel()
 	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
 		f.want(a, 89000, cache.FromSource)
@@ -36,20 +36,20 @@ func TestOtherReplicasForgetWhenTheyAreTold(t *testing.T) {
 		f.source.fee = 69000
 		f.invalidate(a)
 		f.want(a, 69000, cache.FromSource)
-		f.want(b, 89000, cache.FromL1) // nobody has told it
+		f.want(b, 89000, cache.FromL1) // not notified yet
 		b.Forget(key)
 		f.want(b, 69000, cache.FromSource)
 	})
 }
 
-// A load that began before the change and ends after it must leave nothing
-// behind, neither on its own replica nor for others.
-func TestALoadOfAnotherReplicaCannotBringTheOldValueBack(t *testing.T) {
+// A load that begins before a change and ends after it must leave no value, neither on its
+// own replica nor in L2.
+func TestLoadOfAnotherReplicaDoesNotUndoAnInvalidation(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct{ tombstone, told bool }{
-		"nothing cached before, told":     {false, true},
-		"nothing cached before, not told": {false, false},
-		"tombstone of an earlier change":  {true, true},
+	tests := map[string]struct{ tombstone, notified bool }{
+		"nothing cached before, notified":     {false, true},
+		"nothing cached before, not notified": {false, false},
+		"tombstone of an earlier change":      {true, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -64,14 +64,14 @@ func TestALoadOfAnotherReplicaCannotBringTheOldValueBack(t *testing.T) {
 					once.Do(func() {
 						f.source.fee = 69000
 						f.invalidate(b)
-						if test.told {
+						if test.notified {
 							a.Forget(key)
 						}
 					})
 					return old, err
 				})
 				if got.Fee != 69000 || err != nil {
-					f.t.Errorf("the load's own caller got %+v, %v", got, err)
+					f.t.Errorf("the caller of the load got %+v, %v", got, err)
 				}
 				f.want(a, 69000, cache.FromL1)
 				f.want(b, 69000, cache.FromSource)
@@ -80,8 +80,8 @@ func TestALoadOfAnotherReplicaCannotBringTheOldValueBack(t *testing.T) {
 	}
 }
 
-// Whoever else has filled L2 meanwhile is believed.
-func TestALoadThatLostAgainstAnotherTakesItsValue(t *testing.T) {
+// A value that another replica has written to L2 meanwhile is used.
+func TestLoadThatConflictsReturnsTheStoredValue(t *testing.T) {
 	t.Parallel()
 	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
 		got, from, err := a.Get(f.t.Context(), key, func(context.Context) (bill, error) {
@@ -95,7 +95,7 @@ func TestALoadThatLostAgainstAnotherTakesItsValue(t *testing.T) {
 	})
 }
 
-func TestForgetAllReachesLoadsUnderWay(t *testing.T) {
+func TestForgetAllReachesRunningLoads(t *testing.T) {
 	t.Parallel()
 	replicas(t, func(f *fixture, a, _ *cache.Cache[bill]) {
 		f.l2.err = errAway // L1 alone
@@ -111,9 +111,9 @@ func TestForgetAllReachesLoadsUnderWay(t *testing.T) {
 	})
 }
 
-// L2 keeps the old value because whoever invalidates cannot reach it: replicas
-// that can, and are told, do not believe it.
-func TestL2IsNotBelievedAboutWhatWasForgotten(t *testing.T) {
+// L2 keeps the old value because the invalidating replica cannot reach it. Replicas that are
+// notified do not read the key from L2.
+func TestForgottenKeyIsNotReadFromL2(t *testing.T) {
 	t.Parallel()
 	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
 		f.want(a, 89000, cache.FromSource)
@@ -136,8 +136,8 @@ func TestL2IsNotBelievedAboutWhatWasForgotten(t *testing.T) {
 	})
 }
 
-// The event that follows a change finds its tombstone and leaves it alone.
-func TestATombstoneServesForTwo(t *testing.T) {
+// The event after a change finds its tombstone and does not write another.
+func TestInvalidationReusesARecentTombstone(t *testing.T) {
 	t.Parallel()
 	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
 		f.invalidate(a)
@@ -154,8 +154,8 @@ func TestATombstoneServesForTwo(t *testing.T) {
 	})
 }
 
-// A replica that is not told of invalidations keeps nothing to itself.
-func TestL1IsNotUsedUnheard(t *testing.T) {
+// A replica that does not receive invalidations uses L2 only.
+func TestL1IsBypassedWithoutNotifications(t *testing.T) {
 	t.Parallel()
 	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
 		f.want(a, 89000, cache.FromSource)
@@ -174,8 +174,8 @@ func TestL1IsNotUsedUnheard(t *testing.T) {
 	})
 }
 
-// While a tombstone lies there L2 is not used; afterwards it is again.
-func TestATombstoneOutlivesEveryLoadAndThenGoes(t *testing.T) {
+// L2 is not used for a key while its tombstone lives.
+func TestTombstoneOutlivesEveryLoadAndExpires(t *testing.T) {
 	t.Parallel()
 	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
 		f.invalidate(a)
@@ -192,8 +192,8 @@ func TestATombstoneOutlivesEveryLoadAndThenGoes(t *testing.T) {
 	})
 }
 
-// Many who invalidate the same key at once do not wear one another out.
-func TestManyInvalidateAtOnce(t *testing.T) {
+// Concurrent invalidations of one key do not conflict.
+func TestConcurrentInvalidationsShareOneWrite(t *testing.T) {
 	t.Parallel()
 	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
 		f.want(a, 89000, cache.FromSource)
@@ -209,12 +209,12 @@ func TestManyInvalidateAtOnce(t *testing.T) {
 	})
 }
 
-func TestInvalidateLosesOnlySoOften(t *testing.T) {
+func TestInvalidateGivesUpAfterConflicts(t *testing.T) {
 	t.Parallel()
 	replicas(t, func(f *fixture, a, _ *cache.Cache[bill]) {
 		f.l2.lose = 2
 		f.invalidate(a)
-		pass(10 * time.Second) // the tombstone is not fresh any more
+		pass(10 * time.Second) // the tombstone is not recent any more
 		f.l2.lose = 1000
 		if err := a.Invalidate(f.t.Context(), key); !errors.Is(err, sidecar.ErrConflict) {
 			f.t.Errorf("got %v", err)

@@ -15,10 +15,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// TestNoReaderGoesBackInTime lets four replicas read while the truth changes
-// and is invalidated, over real stores: whoever starts to read after an
-// invalidation has been told to all must not see what was before it.
-func TestNoReaderGoesBackInTime(t *testing.T) {
+// TestNoReadAfterAnInvalidationIsOlder reads on four replicas over real stores while the truth
+// changes and is invalidated. A read that begins after all replicas have the invalidation
+// must not return an older value.
+func TestNoReadAfterAnInvalidationIsOlder(t *testing.T) {
 	t.Parallel()
 	dapr := daprtest.Start(t, daprtest.Options{
 		AppID:     "cache-race-test",
@@ -28,7 +28,7 @@ func TestNoReaderGoesBackInTime(t *testing.T) {
 	for _, name := range []string{"redis", "sqlite"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var truth, told atomic.Int64
+			var truth, invalidated atomic.Int64
 			load := func(ctx context.Context) (bill, error) { return bill{Fee: int(truth.Load())}, ctx.Err() }
 			replicas := make([]*cache.Cache[bill], 4)
 			keyring := sealtest.Keyring(t)
@@ -47,10 +47,10 @@ func TestNoReaderGoesBackInTime(t *testing.T) {
 							return
 						default:
 						}
-						least := told.Load()
+						least := invalidated.Load()
 						got, _, err := reader.Get(context.Background(), key, load)
 						if err != nil || int64(got.Fee) < least {
-							t.Errorf("saw %d, %v after %d was told", got.Fee, err, least)
+							t.Errorf("read %d, %v after the invalidation of %d", got.Fee, err, least)
 							return
 						}
 					}
@@ -65,7 +65,7 @@ func TestNoReaderGoesBackInTime(t *testing.T) {
 				for _, other := range replicas {
 					other.Forget(key)
 				}
-				told.Store(change + 1)
+				invalidated.Store(change + 1)
 			}
 			close(done)
 			readers.Wait()

@@ -16,11 +16,11 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/cache"
 )
 
-func TestRefreshReplacesWhatIsKnown(t *testing.T) {
+func TestRefreshReplacesTheValue(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
 		if _, known := f.bills.Known(f.t.Context(), key); known {
-			t.Error("an empty cache knows something")
+			t.Error("an empty cache has a value")
 		}
 		f.want(f.bills, 89000, cache.FromSource)
 		f.source.set(func() { f.source.fee = 69000 })
@@ -32,13 +32,13 @@ func TestRefreshReplacesWhatIsKnown(t *testing.T) {
 		}
 		f.want(f.bills, 69000, cache.FromL2)
 		if f.source.asked != 2 {
-			t.Errorf("the source was asked %d times", f.source.asked)
+			t.Errorf("%d loads", f.source.asked)
 		}
 	})
 }
 
-// A refresh that began before its key was forgotten brings nothing back.
-func TestRefreshLosesAgainstAnInvalidation(t *testing.T) {
+// A refresh that began before an invalidation does not undo it.
+func TestRefreshDoesNotUndoAnInvalidation(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.want(f.bills, 89000, cache.FromSource)
@@ -57,7 +57,7 @@ func TestRefreshLosesAgainstAnInvalidation(t *testing.T) {
 		if f.stored() != 0 {
 			t.Error("the old value is back")
 		}
-		// A tombstone is no place to write to, until it is gone.
+		// A tombstone blocks writes until it expires.
 		if _, err := f.bills.Refresh(f.t.Context(), key, f.source.load); err != nil || f.stored() != 0 {
 			t.Errorf("stored %d, %v", f.stored(), err)
 		}
@@ -81,10 +81,9 @@ func TestRefreshWithoutSourceOrStoreChangesNothing(t *testing.T) {
 	})
 }
 
-// A crowd that uses a value which will soon expire has it asked for once, and
-// nobody waits for that; when the old one would have expired the new one is
-// there.
-func TestRefreshAheadServesACrowd(t *testing.T) {
+// Concurrent reads of a value that expires soon start one refresh and do not wait for it. The
+// new value is there before the old one expires.
+func TestRefreshAheadRunsOnceForConcurrentReads(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
 		const crowd = 500
@@ -107,22 +106,21 @@ func TestRefreshAheadServesACrowd(t *testing.T) {
 		}
 		use(89000)
 		pass(2 * time.Second)
-		use(89000) // while the source is asked
+		use(89000) // during the load
 		pass(4 * time.Second)
 		use(69000)
-		pass(58 * time.Second) // the old one is over
+		pass(58 * time.Second) // the old value has expired
 		if got, known := f.bills.Known(f.t.Context(), key); !known || got.Fee != 69000 {
 			f.t.Errorf("knows %+v, %t", got, known)
 		}
 		if f.source.asked != 2 {
-			f.t.Errorf("the source was asked %d times", f.source.asked)
+			f.t.Errorf("%d loads", f.source.asked)
 		}
 	})
 }
 
-// Without anybody ahead of it, the end of a value's time costs one load too:
-// all who come meanwhile share it.
-func TestACrowdAtTheEndOfAValueSharesOneLoad(t *testing.T) {
+// Without a refresh ahead, an expired value costs one load, which concurrent reads share.
+func TestConcurrentReadsOfAnExpiredValueShareOneLoad(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.want(f.bills, 89000, cache.FromSource)
@@ -139,13 +137,13 @@ func TestACrowdAtTheEndOfAValueSharesOneLoad(t *testing.T) {
 		}
 		group.Wait()
 		if f.source.asked != 2 {
-			f.t.Errorf("the source was asked %d times", f.source.asked)
+			f.t.Errorf("%d loads", f.source.asked)
 		}
 	})
 }
 
-// A source that fails, or worse, costs a metric, keeps what is known and is left
-// alone for a while.
+// A refresh ahead that fails or panics is counted, keeps the value and is not repeated within
+// the pause.
 func TestRefreshAheadThatFails(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func() error{
@@ -166,7 +164,7 @@ func TestRefreshAheadThatFails(t *testing.T) {
 				}
 				f.want(f.bills, 89000, cache.FromL1)
 				if asked.Load() != 2 {
-					f.t.Errorf("asked %d times within 100 s", asked.Load())
+					f.t.Errorf("%d loads within 100 s", asked.Load())
 				}
 				const want = `
 # HELP phonebill_cache_refreshes_ahead_total Values asked for anew before they expired, by kind and outcome: done or failed.
@@ -181,12 +179,12 @@ phonebill_cache_refreshes_ahead_total{kind="bill",outcome="failed"} 2
 	}
 }
 
-// refusal is a value that is known for a moment only.
+// refusal is a value with a short lifetime.
 type refusal struct{ Code string }
 
 func (refusal) Life() time.Duration { return time.Minute }
 
-func TestBriefValuesAreKeptBriefly(t *testing.T) {
+func TestBriefValuesExpireEarly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l2 := &memory{entries: map[string]entry{}}
@@ -205,7 +203,7 @@ func TestBriefValuesAreKeptBriefly(t *testing.T) {
 			pass(40 * time.Second)
 		}
 		if asked != 2 || l2.ttls[0] != time.Minute {
-			t.Errorf("asked %d times, kept for %v", asked, l2.ttls)
+			t.Errorf("%d loads, lifetimes %v", asked, l2.ttls)
 		}
 	})
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// sealed returns a replica with keys of its own to what all replicas share.
+// sealed returns a replica with its own keyset over the shared store.
 func (f *fixture) sealed(keyring *seal.Keyring) *cache.Cache[bill] {
 	opts := cache.Options{Kind: "bill", TTL: ttl, LoadTimeout: loadTimeout, Sealer: keyring}
 	return cache.New[bill](opts, f.l2, slog.New(slog.DiscardHandler), f.metrics)
 }
 
-func TestWhatReplicasShareTellsNothing(t *testing.T) {
+func TestL2HasNoPlaintext(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	keyring := sealtest.Keyring(t)
@@ -30,14 +30,14 @@ func TestWhatReplicasShareTellsNothing(t *testing.T) {
 	f.want(f.sealed(keyring), 89000, cache.FromSource)
 	for _, value := range f.l2.values() {
 		if strings.Contains(value, "89000") || strings.Contains(value, "fee") || strings.Contains(value, "dropped") {
-			t.Errorf("it tells %q", value)
+			t.Errorf("plaintext %q", value)
 		}
 	}
 }
 
-// TestWhatCannotBeOpenedIsNotBelieved also shows that it stands in nobody's way:
-// it may be a tombstone of a replica that has a newer key.
-func TestWhatCannotBeOpenedIsNotBelieved(t *testing.T) {
+// TestUnreadableEntryIsNotServed also checks that the entry is not overwritten: it may be a
+// tombstone of a replica with a newer key.
+func TestUnreadableEntryIsNotServed(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(*fixture) *cache.Cache[bill]{
 		"of before values were sealed": func(f *fixture) *cache.Cache[bill] { return f.bills },
@@ -65,7 +65,7 @@ func TestWhatCannotBeOpenedIsNotBelieved(t *testing.T) {
 	}
 }
 
-func TestAValueBelongsToItsKey(t *testing.T) {
+func TestValueIsBoundToItsKey(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	keyring := sealtest.Keyring(t)
@@ -83,7 +83,7 @@ func TestAValueBelongsToItsKey(t *testing.T) {
 	}
 }
 
-func TestWithoutKeysTheSourceIsAsked(t *testing.T) {
+func TestWithoutKeysetTheSourceIsRead(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	store := sealtest.NewStore("")

@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// An otter cache that is dropped ends its goroutine when the garbage collector has seen that.
+	// The goroutine of an otter cache ends when the cache is garbage-collected.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"))
 }
 
@@ -34,17 +34,16 @@ const (
 	loadTimeout = 8 * time.Second
 )
 
-// memory is a shared store that can fail. Its conditions are those of Redis:
-// versions count from 1 and begin anew when a key is gone, and a key that is
-// gone takes any ETag.
+// memory is an L2 that can fail. ETags are those of Redis: versions count from 1, and again
+// from 1 after a key has expired. A missing key accepts any ETag.
 type memory struct {
 	mu      sync.Mutex
 	entries map[string]entry
 	ttls    []time.Duration
 	err     error
-	hung    bool // until its caller gives up
+	hung    bool // until the context ends
 	slow    time.Duration
-	lose    int // conditional writes that lose against somebody
+	lose    int // conditional writes that conflict
 }
 
 type entry struct {
@@ -64,7 +63,7 @@ func (m *memory) set(change func()) {
 	change()
 }
 
-// do runs op on the store, as far as it works.
+// do runs op on the store, or fails.
 func (m *memory) do(ctx context.Context, op func() error) error {
 	var (
 		hung bool
@@ -115,7 +114,7 @@ func (m *memory) SetIf(ctx context.Context, key string, value []byte, etag strin
 	})
 }
 
-// values returns what the store holds.
+// values returns the entries of the store.
 func (m *memory) values() (values []string) {
 	m.set(func() {
 		for key, held := range m.entries {
@@ -128,13 +127,13 @@ func (m *memory) values() (values []string) {
 	return values
 }
 
-// source is asked for bills.
+// source is a source of bills.
 type source struct {
 	mu    sync.Mutex
 	fee   int
 	asked int
 	err   error
-	slow  time.Duration // between looking and answering
+	slow  time.Duration // between read and return
 }
 
 func (s *source) set(change func()) {
@@ -161,7 +160,7 @@ func (s *source) load(ctx context.Context) (bill, error) {
 	}
 }
 
-// fixture is a source of bills and replicas that cache them.
+// fixture has a source of bills and a replica that caches them.
 type fixture struct {
 	t        *testing.T
 	l2       *memory
@@ -185,18 +184,18 @@ func (f *fixture) replica() *cache.Cache[bill] {
 	return cache.New[bill](opts, f.l2, slog.New(slog.DiscardHandler), f.metrics)
 }
 
-// onClock runs test on a clock of its own.
+// onClock runs test in a bubble of synctest.
 func onClock(t *testing.T, test func(f *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		defer f.bills.StopGoroutines()
 		test(f)
-		pass(time.Minute) // loads that nobody waits for come to their end
+		pass(time.Minute) // background loads end
 	})
 }
 
-// want gets the bill from a replica and says what it should be.
+// want gets the bill from a replica and checks fee and level.
 func (f *fixture) want(bills *cache.Cache[bill], fee int, level cache.Level) {
 	f.t.Helper()
 	got, from, err := bills.Get(f.t.Context(), key, f.source.load)
@@ -205,7 +204,7 @@ func (f *fixture) want(bills *cache.Cache[bill], fee int, level cache.Level) {
 	}
 }
 
-// stored returns the fee in L2, or 0 if there is none, or a tombstone.
+// stored returns the fee in L2, or 0 for a tombstone or no entry.
 func (f *fixture) stored() int {
 	f.t.Helper()
 	values := f.l2.values()
@@ -221,5 +220,5 @@ func (f *fixture) stored() int {
 
 var errAway = errors.New("away")
 
-// pass lets time go by, on the clock of the test's bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+// pass advances the clock of the bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock of a bubble

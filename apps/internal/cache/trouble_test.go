@@ -18,11 +18,10 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// TestAStoreInTroubleFailsNoGet lets the shared store hang, die and return,
-// behind the repository's own policies: every get is answered, those that meet
-// the trouble within the time that one call of the store may take, and those
-// that come when the breaker is open at once.
-func TestAStoreInTroubleFailsNoGet(t *testing.T) {
+// TestFaultyStoreFailsNoGet makes the store hang, die and recover, behind the policies of the
+// repository. Every Get succeeds: within the timeout of one call of the store, and at once
+// while the breaker is open.
+func TestFaultyStoreFailsNoGet(t *testing.T) {
 	t.Parallel()
 	redis := daprtest.RedisState(t, "cache-store")
 	link := linktest.Start(t, os.Getenv("PHONEBILL_TEST_REDIS_ADDR"))
@@ -37,7 +36,7 @@ func TestAStoreInTroubleFailsNoGet(t *testing.T) {
 		return cache.New[bill](opts, dapr.Client().State("cache-store"), slog.New(slog.DiscardHandler), cache.NewMetrics(prometheus.NewRegistry()))
 	}
 	bills, asked := replica(), 0
-	// crowd gets what nobody has got before, and what everybody has.
+	// crowd reads new keys and a key that is in L1.
 	crowd := func() (took []time.Duration) {
 		t.Helper()
 		var group sync.WaitGroup
@@ -55,14 +54,14 @@ func TestAStoreInTroubleFailsNoGet(t *testing.T) {
 				took = append(took, time.Since(start))
 				mu.Unlock()
 				if _, level, err := bills.Get(t.Context(), key, s.load); err != nil || level != cache.FromL1 {
-					t.Errorf("what everybody uses comes from %q, %v", level, err)
+					t.Errorf("the key in L1 comes from %q, %v", level, err)
 				}
 			})
 		}
 		group.Wait()
 		return took
 	}
-	// shared reports whether one process finds what another has got.
+	// shared reports whether one process reads from L2 what another has loaded.
 	shared := func() bool {
 		t.Helper()
 		asked++
@@ -90,17 +89,17 @@ func TestAStoreInTroubleFailsNoGet(t *testing.T) {
 	}{{"hangs", link.Hang}, {"is dead", link.Cut}} {
 		trouble.begin()
 		var took []time.Duration
-		// The breaker opens once nothing has succeeded for its interval of two
-		// seconds: until then gets wait, three times eight a second at most.
+		// The breaker opens after its interval of two seconds without a success. Until
+		// then gets wait, three times eight a second at most.
 		for len(took) < 240 {
 			took = append(took, crowd()...)
 		}
 		if longest := slices.Max(took); longest > atMost {
-			t.Errorf("while the store %s somebody waited %s", trouble.name, longest)
+			t.Errorf("while the store %s a get took %s", trouble.name, longest)
 		}
 		slices.Sort(took)
 		if median := took[len(took)/2]; median > atOnce {
-			t.Errorf("while the store %s half of all waited more than %s", trouble.name, median)
+			t.Errorf("while the store %s half of the gets took more than %s", trouble.name, median)
 		}
 		if shared() {
 			t.Errorf("the store %s and answers", trouble.name)
@@ -110,8 +109,8 @@ func TestAStoreInTroubleFailsNoGet(t *testing.T) {
 	for deadline := time.After(60 * time.Second); !shared(); {
 		select {
 		case <-deadline:
-			t.Fatal("the store is back and not used")
-		case <-time.After(100 * time.Millisecond): // the next look
+			t.Fatal("the store has recovered and is not used")
+		case <-time.After(100 * time.Millisecond): // poll
 		}
 	}
 }

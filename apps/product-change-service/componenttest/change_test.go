@@ -35,7 +35,7 @@ func TestACustomersJourney(t *testing.T) {
 		t.Fatalf("change: %+v", changed)
 	}
 	if got := c.plan(); got != basic {
-		t.Errorf("right after it was told, the plan is %s", got)
+		t.Errorf("right after the response, the plan is %s", got)
 	}
 	if got := c.do("POST", "/api/v1/products/change/validation", wish); got.data["validationResult"] != "FAILURE" {
 		t.Errorf("validation of the same again: %+v", got)
@@ -93,7 +93,7 @@ func TestAScheduledChange(t *testing.T) {
 	if got := c.plan(); got != premium {
 		t.Errorf("until its day the plan is %s", got)
 	}
-	// KOS keeps what it promised, and says so.
+	// KOS keeps the scheduled change and refuses another.
 	if got := c.change(premium, standard); got.status != http.StatusOK || got.data["processStatus"] != "FAILED" || got.data["resultCode"] != "2099" || got.data["resultMessage"] == "" {
 		t.Errorf("another change: %+v", got)
 	}
@@ -115,7 +115,7 @@ func TestOneOfTwoHundredRequestsIsAccepted(t *testing.T) {
 	for _, got := range answers {
 		if got.accepted() {
 			accepted++
-		} else if got.code != "CHANGE_IN_PROGRESS" && got.code != "VALIDATION_FAILED" { // the latter once it is done
+		} else if got.code != "CHANGE_IN_PROGRESS" && got.code != "VALIDATION_FAILED" { // the latter once the change is final
 			t.Errorf("got %+v", got)
 		}
 	}
@@ -153,7 +153,7 @@ func TestAHundredRequestsWithOneKey(t *testing.T) {
 	}
 }
 
-// together calls n times at once.
+// together makes n calls at once.
 func (w *world) together(n int, call func(i int) answer) []answer {
 	w.t.Helper()
 	answers := make([]answer, n)
@@ -178,7 +178,7 @@ func TestAsynchronousOnRequest(t *testing.T) {
 		t.Errorf("meanwhile: %+v", again)
 	}
 	location := got.header.Get("Location")
-	w.eventually("it is done where it was said to be", func() bool {
+	w.eventually("the change at Location is final", func() bool {
 		return c.do("GET", location, "").data["processStatus"] == "COMPLETED"
 	})
 }

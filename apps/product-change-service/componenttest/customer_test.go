@@ -18,7 +18,7 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 
-// KOS's test lines, by the plans they have.
+// Test lines of the mock, by plan.
 const (
 	premiumLine  = "01012345678"
 	standardLine = "01087654321"
@@ -29,7 +29,7 @@ const (
 	basic    = "LTE-BASIC-001"
 )
 
-// customer is a user with a session and a token, at one replica.
+// customer is a user with a session and a token, who calls one replica.
 type customer struct {
 	t     *testing.T
 	r     *replica
@@ -38,7 +38,7 @@ type customer struct {
 	http  *http.Client
 }
 
-// login begins a session of a user who owns line, for any replica.
+// login begins a session of a user who owns line.
 func (w *world) login(line string) *customer {
 	w.t.Helper()
 	principal := jwtauth.Principal{
@@ -57,9 +57,9 @@ func (w *world) login(line string) *customer {
 	return &customer{t: w.t, r: w.replicas[0], line: line, token: w.issuer.Token(w.t, principal), http: &http.Client{Transport: transport}}
 }
 
-// anybody begins a session of a customer of KOS's population, whom no other
-// test's events concern, and returns a plan that may be changed for.
-func (w *world) anybody() (c *customer, current, other string) {
+// anyCustomer begins a session of a customer whom no other test uses, and returns the current
+// plan and another one.
+func (w *world) anyCustomer() (c *customer, current, other string) {
 	w.t.Helper()
 	for {
 		c = w.login(fmt.Sprintf("0103%07d", rand.IntN(1_000_000)))
@@ -72,14 +72,14 @@ func (w *world) anybody() (c *customer, current, other string) {
 	}
 }
 
-// at returns the same customer, asking another replica.
+// at returns the same customer at another replica.
 func (c *customer) at(r *replica) *customer {
 	other := *c
 	other.r = r
 	return &other
 }
 
-// answer is what the API said.
+// answer is a response of the API.
 type answer struct {
 	status int
 	header http.Header
@@ -90,10 +90,10 @@ type answer struct {
 // accepted reports whether a change was accepted.
 func (a answer) accepted() bool { return a.status == http.StatusOK || a.status == http.StatusAccepted }
 
-// text returns an answer to compare others with.
+// text returns the response as a string, to compare responses.
 func (a answer) text() string { return fmt.Sprint(a.status, a.code, a.data) }
 
-// change asks for another plan. Headers are names and values.
+// change orders another plan. Headers are names and values.
 func (c *customer) change(current, target string, headers ...string) answer {
 	c.t.Helper()
 	return c.do(http.MethodPost, "/api/v1/products/change",

@@ -10,14 +10,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// What the archive has of a line is forgotten with every event about it, also
-// one of another test's: where it matters there is no broker.
+// Every event about a line invalidates its archived copy, also an event of another test:
+// tests that need the copy run without a broker.
 
-// reads are what a customer may ask for.
+// reads are the paths that a customer reads.
 var reads = []string{"/api/v1/products/customer", "/api/v1/products/menu", "/api/v1/products/available"}
 
-// wantAll reads everything and says whether it should be stale. Nobody waits
-// longer than a second; the machine is shared with other tests.
+// wantAll reads all paths and checks whether they are stale. A read takes a second at most,
+// plus a margin for a shared machine.
 func (c *customer) wantAll(stale bool) {
 	c.t.Helper()
 	for _, path := range reads {
@@ -32,11 +32,11 @@ func (c *customer) wantAll(stale bool) {
 	}
 }
 
-// KOS does not answer at all: what was seen before is given after a moment, and
-// what it says when it is well again takes its place.
+// KOS hangs: stale copies are served after the soft timeout, and replaced when KOS answers
+// again.
 func TestKOSHangs(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{quickBreaker: true, forgetful: true, mute: true})
+	w := newWorld(t, options{quickBreaker: true, volatileL2: true, noBroker: true})
 	c := w.login(premiumLine)
 	c.wantAll(false)
 	w.replicas[0].forget()
@@ -57,9 +57,8 @@ func TestKOSHangs(t *testing.T) {
 	})
 }
 
-// The breaker is open: who asks for something new is told so at once, and does
-// not spend KOS's limit meanwhile.
-func TestNewQuestionsFailFastDuringAnOutage(t *testing.T) {
+// While the breaker is open, reads without a copy fail at once and do not spend the budget.
+func TestReadsWithoutACopyFailFastDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{environ: []string{"KOS_PRODUCT_INQUIRY_PER_MINUTE=96"}})
 	w.kos.Behave("product-inquiry", map[string]any{"outageSeconds": 600})
@@ -69,14 +68,14 @@ func TestNewQuestionsFailFastDuringAnOutage(t *testing.T) {
 		got := c.do(http.MethodGet, "/api/v1/products/customer", "")
 		return got, time.Since(start)
 	}
-	for range 2 { // five failures in a row, with the sidecar's repetitions
+	for range 2 { // five failures in a row, with the retries of the sidecar
 		if got, _ := ask(); got.status != http.StatusServiceUnavailable {
 			t.Fatalf("got %+v", got)
 		}
 	}
 	calls := w.kos.Calls("product-inquiry")
 	quickest := time.Hour
-	for range 50 { // an eighth of the limit would be gone after twelve
+	for range 50 { // the burst would be spent after twelve
 		got, took := ask()
 		if got.code != "KOS_UNAVAILABLE" || got.header.Get("Retry-After") == "" {
 			t.Fatalf("got %+v after %s", got, took)
@@ -91,11 +90,11 @@ func TestNewQuestionsFailFastDuringAnOutage(t *testing.T) {
 	}
 }
 
-// The limit is spent: what is known is given, marked; who asks for something new
-// is told when to come back.
-func TestALimitThatIsSpent(t *testing.T) {
+// While the budget is spent, stale copies are served; reads without a copy get
+// Retry-After.
+func TestSpentBudget(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{forgetful: true, mute: true, environ: []string{
+	w := newWorld(t, options{volatileL2: true, noBroker: true, environ: []string{
 		"KOS_PRODUCT_INQUIRY_PER_MINUTE=2", "KOS_PRODUCTS_PER_MINUTE=2", // one at once, one a minute
 	}})
 	c := w.login(premiumLine)
@@ -104,15 +103,15 @@ func TestALimitThatIsSpent(t *testing.T) {
 	c.wantAll(true)
 	got := w.login(standardLine).do(http.MethodGet, "/api/v1/products/customer", "")
 	if after, err := strconv.Atoi(got.header.Get("Retry-After")); got.code != "KOS_BUSY" || err != nil || after < 1 || after > 60 {
-		t.Errorf("what is not known: %+v", got)
+		t.Errorf("without a copy: %+v", got)
 	}
 	if calls := w.kos.Calls("product-inquiry"); calls != 1 {
-		t.Errorf("KOS was asked %d times", calls)
+		t.Errorf("KOS was called %d times", calls)
 	}
 }
 
-// KOS allows less than was agreed: one refusal is enough, and it is counted.
-func TestALimitThatIsLowered(t *testing.T) {
+// After one 429 of KOS all replicas slow down, and the 429 is counted.
+func TestThrottledBudget(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{replicas: 2, environ: []string{"KOS_PRODUCT_INQUIRY_PER_MINUTE=96"}})
 	w.kos.Behave("product-inquiry", map[string]any{"limitPerMinute": 1})
@@ -127,7 +126,7 @@ func TestALimitThatIsLowered(t *testing.T) {
 		t.Errorf("at another replica: %+v", got)
 	}
 	if now := w.kos.Calls("product-inquiry"); now != calls {
-		t.Errorf("it asked KOS %d times", now-calls)
+		t.Errorf("it called KOS %d times", now-calls)
 	}
 	const want = `
 # HELP phonebill_kos_throttled_total Answers of KOS with status 429, by endpoint.
@@ -142,9 +141,9 @@ phonebill_kos_throttled_total{endpoint="products"} 0
 	}
 }
 
-// KOS's word that there is no such line is an answer: it is kept for a moment,
-// and trips nothing.
-func TestAnUnknownLineIsAnAnswer(t *testing.T) {
+// KOS's answer that there is no such line is cached briefly, and does not open the
+// breaker.
+func TestUnknownLineDoesNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	unknown := w.login("01099990000")
@@ -153,8 +152,8 @@ func TestAnUnknownLineIsAnAnswer(t *testing.T) {
 			t.Fatalf("got %+v", got)
 		}
 	}
-	if calls := w.kos.Calls("product-inquiry"); calls < 1 || calls > 3 { // they may take longer than it is kept
-		t.Errorf("KOS was asked %d times", calls)
+	if calls := w.kos.Calls("product-inquiry"); calls < 1 || calls > 3 { // the reads may take longer than its lifetime
+		t.Errorf("KOS was called %d times", calls)
 	}
 	w.login(premiumLine).wantAll(false)
 }

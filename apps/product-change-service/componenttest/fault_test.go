@@ -8,9 +8,9 @@ import (
 
 func script(steps ...map[string]any) map[string]any { return map[string]any{"script": steps} }
 
-// KOS carries an order out and fails to say so, three times: it is asked what
-// has become of it.
-func TestAnOrderWhoseAnswerIsLost(t *testing.T) {
+// KOS carries out an order and its answer is lost, three times: the service inquires the
+// outcome.
+func TestLostAnswerOfAnOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	c := w.login(premiumLine)
@@ -20,15 +20,15 @@ func TestAnOrderWhoseAnswerIsLost(t *testing.T) {
 		t.Fatalf("got %+v", got)
 	}
 	if orders, asked := w.kos.Calls("product-change"), w.kos.Calls("product-change-status"); orders != 3 || asked != 1 {
-		t.Errorf("%d orders, asked %d times", orders, asked)
+		t.Errorf("%d orders, %d inquiries", orders, asked)
 	}
 	if got := c.plan(); got != basic {
 		t.Errorf("the plan is %s", got)
 	}
 }
 
-// KOS never gets an order: it is repeated, under the same id.
-func TestAnOrderThatIsLost(t *testing.T) {
+// KOS does not receive an order: it is repeated with the same id.
+func TestLostOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	w.kos.Behave("product-change", script(map[string]any{"status": 503, "after": false, "times": 3}))
@@ -41,9 +41,9 @@ func TestAnOrderThatIsLost(t *testing.T) {
 	}
 }
 
-// KOS takes longer than anybody waits: the client is told that its change is
-// accepted, and where to ask.
-func TestAnOrderThatTakesTooLong(t *testing.T) {
+// KOS takes longer than a client waits: the client gets 202 with the location of the
+// change.
+func TestSlowOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	w.kos.Behave("product-change", script(map[string]any{"latencyMs": 9000, "after": true, "times": 3}))
@@ -57,17 +57,17 @@ func TestAnOrderThatTakesTooLong(t *testing.T) {
 		t.Errorf("final: %+v", final)
 	}
 	if n := w.kos.Calls("product-change"); n > 3 { // the sidecar's tries of one order
-		t.Errorf("it was ordered again, though KOS had it: %d calls", n)
+		t.Errorf("%d orders, though KOS had the first", n)
 	}
 }
 
-// KOS takes no orders for a while: accepted changes say why they wait, the rest
-// of the service goes on, and they are carried out when KOS is back.
-func TestAnOutageOfOrders(t *testing.T) {
+// An outage of orders: accepted changes show why they wait, the other routes work, and the
+// changes are carried out after the outage.
+func TestOutageOfOrders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{replicas: 2, quickBreaker: true})
-	first, has, wants := w.anybody()
-	second, hasToo, wantsToo := w.anybody()
+	first, has, wants := w.anyCustomer()
+	second, hasToo, wantsToo := w.anyCustomer()
 	second = second.at(w.replicas[1])
 	w.kos.Behave("product-change", map[string]any{"outageSeconds": 600})
 	one := first.change(has, wants, "Prefer", "respond-async")
@@ -75,7 +75,7 @@ func TestAnOutageOfOrders(t *testing.T) {
 	if !one.accepted() || !two.accepted() {
 		t.Fatalf("%+v, %+v", one, two)
 	}
-	w.eventually("both say what they wait for", func() bool {
+	w.eventually("both show why they wait", func() bool {
 		return first.result(one.data["requestId"]).data["waitReason"] == "KOS_UNAVAILABLE" &&
 			second.result(two.data["requestId"]).data["waitReason"] == "KOS_UNAVAILABLE"
 	})
@@ -97,12 +97,11 @@ func TestAnOutageOfOrders(t *testing.T) {
 	}
 }
 
-// While KOS cannot be asked at all nothing is accepted, and what was seen
-// before is still answered.
-func TestAnOutageOfEverything(t *testing.T) {
+// During an outage of all endpoints no change is accepted, and stale copies are served.
+func TestOutageOfAllEndpoints(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{quickBreaker: true, forgetful: true})
-	c, current, other := w.anybody()
+	w := newWorld(t, options{quickBreaker: true, volatileL2: true})
+	c, current, other := w.anyCustomer()
 	for _, endpoint := range []string{"product-inquiry", "products", "product-change", "product-change-status"} {
 		w.kos.Behave(endpoint, map[string]any{"outageSeconds": 600})
 	}
@@ -113,19 +112,19 @@ func TestAnOutageOfEverything(t *testing.T) {
 	if n := w.count("SELECT count(*) FROM change_request"); n != 0 {
 		t.Errorf("%d changes accepted", n)
 	}
-	// The shared cache loses the line, and so does this process.
+	// L2 loses the line, and so does this process.
 	w.replicas[0].forget()
 	stale := c.do("GET", "/api/v1/products/customer", "")
 	if stale.status != http.StatusOK || stale.data["stale"] != true {
-		t.Errorf("what was seen before: %+v", stale)
+		t.Errorf("seen before: %+v", stale)
 	}
 	if got := w.login(standardLine).do("GET", "/api/v1/products/customer", ""); got.status != http.StatusServiceUnavailable {
-		t.Errorf("what was never seen: %+v", got)
+		t.Errorf("never seen: %+v", got)
 	}
 }
 
-// A replica that is stopped leaves its changes to the others.
-func TestAStoppedReplicasChangesGoOn(t *testing.T) {
+// Other replicas take over the changes of a stopped one.
+func TestChangesOfAStoppedReplicaContinue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{replicas: 2})
 	w.kos.Behave("product-change", map[string]any{"latency": map[string]int{"minMs": 1500, "maxMs": 1500}})
@@ -138,12 +137,12 @@ func TestAStoppedReplicasChangesGoOn(t *testing.T) {
 	}
 }
 
-// Without sidecars nothing is accepted; a change that was accepted before is
-// carried out when they are back.
-func TestASidecarThatDies(t *testing.T) {
+// Without sidecars no change is accepted. A change that was accepted before is carried out
+// when they are back.
+func TestSidecarDies(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, has, wants := w.anybody()
+	c, has, wants := w.anyCustomer()
 	w.kos.Behave("product-change", script(map[string]any{"latencyMs": 1500, "after": true}))
 	got := c.change(has, wants, "Prefer", "respond-async")
 	w.eventually("KOS has the order", func() bool { return w.kos.Calls("product-change") > 0 })

@@ -13,26 +13,26 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/events"
 )
 
-// lateness is how long after a change's completion its old plan may be shown. A
-// machine that other tests share may stand still that long, now and then.
+// lateness is how long after the end of a change the old plan may be served. A machine that
+// other tests share may stall that long.
 const (
 	lateness   = time.Second
 	standStill = 5 * time.Second
 )
 
-// sighting is a plan that was shown to somebody who asked at a time.
+// sighting is a plan that was served to a request of a time.
 type sighting struct {
 	asked time.Time
 	plan  string
 }
 
-// watch is what somebody who asks for a plan all the time is shown.
+// watch records the plans that a series of requests gets.
 type watch struct {
 	mu   sync.Mutex
 	seen []sighting
 }
 
-// ask asks at a replica, again and again, until stop is closed.
+// ask requests the plan at a replica, again and again, until stop is closed.
 func (w *watch) ask(c *customer, stop <-chan struct{}) {
 	for {
 		select {
@@ -54,8 +54,8 @@ func (w *watch) reads() int {
 	return len(w.seen)
 }
 
-// lastShown returns how long after from, and before until, a plan was shown to
-// somebody who asked then.
+// lastShown returns how long after from, and before until, a plan was served to a request of
+// then.
 func (w *watch) lastShown(plan string, from, until time.Time) (after time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -67,12 +67,12 @@ func (w *watch) lastShown(plan string, from, until time.Time) (after time.Durati
 	return after
 }
 
-// TestNoReplicaShowsTheOldPlan changes a plan to and fro while both replicas
-// are asked for it all the time.
-func TestNoReplicaShowsTheOldPlan(t *testing.T) {
+// TestNoReplicaServesTheOldPlan changes a plan back and forth while clients read it from both
+// replicas.
+func TestNoReplicaServesTheOldPlan(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{replicas: 2})
-	c, first, second := w.anybody()
+	c, first, second := w.anyCustomer()
 	stop := make(chan struct{})
 	var (
 		watchers sync.WaitGroup
@@ -101,7 +101,7 @@ func TestNoReplicaShowsTheOldPlan(t *testing.T) {
 			late++
 			t.Logf("change %d: the old plan was shown %s after its completion", i, after)
 			if late > 1 || after > standStill {
-				t.Errorf("%d changes were seen too late", late)
+				t.Errorf("%d changes were served too late", late)
 			}
 		}
 	}
@@ -109,12 +109,12 @@ func TestNoReplicaShowsTheOldPlan(t *testing.T) {
 	watchers.Wait()
 }
 
-// Whoever changed the plan, the event is enough: KOS has changed it behind the
-// service's back.
-func TestAnEventEmptiesTheCachesOfAllReplicas(t *testing.T) {
+// The event suffices to invalidate a line, here after a change that the service does not
+// know of.
+func TestEventInvalidatesAllReplicas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{replicas: 2})
-	c, first, second := w.anybody()
+	c, first, second := w.anyCustomer()
 	for _, r := range w.replicas {
 		if got := c.at(r).plan(); got != first {
 			t.Fatalf("before: %s", got)
@@ -123,11 +123,11 @@ func TestAnEventEmptiesTheCachesOfAllReplicas(t *testing.T) {
 	w.kos.Order(c.line, first, second)
 	for _, r := range w.replicas {
 		if got := c.at(r).plan(); got != first {
-			t.Fatalf("nobody knows yet: %s", got)
+			t.Fatalf("before the event: %s", got)
 		}
 	}
 	start := time.Now()
-	w.publish("poison", "nobody's") // before
+	w.publish("poison", "unknown") // before
 	w.publish("event", c.line)
 	w.publish("event", c.line) // twice
 	w.eventually("both replicas show the new plan", func() bool {
@@ -138,23 +138,23 @@ func TestAnEventEmptiesTheCachesOfAllReplicas(t *testing.T) {
 	}
 }
 
-// An event tells that a line has changed, not to what: whichever comes last, and
-// however late, the newest plan stays.
+// An event says that a line has changed, not its plan: events in any order, however late,
+// leave the newest plan.
 func TestEventsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{replicas: 2})
-	c, first, second := w.anybody()
+	c, first, second := w.anyCustomer()
 	for _, step := range [][2]string{{first, second}, {second, first}, {first, second}} {
 		if got := c.change(step[0], step[1]); got.data["processStatus"] != "COMPLETED" {
 			t.Fatalf("got %+v", got)
 		}
 	}
-	w.eventually("their own events have come", func() bool { return w.handled() >= 3 })
+	w.eventually("the service's own events are handled", func() bool { return w.handled() >= 3 })
 	before := w.handled()
 	for _, id := range []string{"third", "first", "second", "first"} {
 		w.publish(id, c.line)
 	}
-	w.eventually("all four have come", func() bool { return w.handled() >= before+4 })
+	w.eventually("all four are handled", func() bool { return w.handled() >= before+4 })
 	for i, r := range w.replicas {
 		if got := c.at(r).plan(); got != second {
 			t.Errorf("replica %d shows %s", i, got)
@@ -162,7 +162,7 @@ func TestEventsInAnyOrder(t *testing.T) {
 	}
 }
 
-// publish sends the event that a line has changed.
+// publish publishes the event of a changed line.
 func (w *world) publish(id, line string) {
 	w.t.Helper()
 	err := w.replicas[0].dapr.Client().Publish(w.t.Context(), "pubsub", sidecar.Event{
@@ -173,7 +173,7 @@ func (w *world) publish(id, line string) {
 	}
 }
 
-// handled returns how many events all replicas have taken.
+// handled returns how many events all replicas have handled.
 func (w *world) handled() (n float64) {
 	w.t.Helper()
 	for _, r := range w.replicas {
@@ -193,11 +193,11 @@ func (w *world) handled() (n float64) {
 	return n
 }
 
-// There is no broker: the replicas hear of a new plan all the same.
-func TestAnEventThatCannotBePublished(t *testing.T) {
+// Without a broker the replicas are still notified of a new plan, through PostgreSQL.
+func TestUnpublishedEvent(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{replicas: 2, mute: true})
-	c, first, second := w.anybody()
+	w := newWorld(t, options{replicas: 2, noBroker: true})
+	c, first, second := w.anyCustomer()
 	for _, r := range w.replicas {
 		c.at(r).plan()
 	}
@@ -211,12 +211,12 @@ func TestAnEventThatCannotBePublished(t *testing.T) {
 	if took := time.Since(done); took > lateness {
 		t.Errorf("after %s", took)
 	}
-	w.eventually("the event is kept and tried again", func() bool {
+	w.eventually("the event is kept and retried", func() bool {
 		return w.count("SELECT count(*) FROM river_job WHERE kind = 'announce_change' AND attempt > 1") == 1
 	})
 }
 
-func TestTheQueueIsMeasured(t *testing.T) {
+func TestQueueMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	c := w.login(premiumLine)

@@ -1,5 +1,5 @@
-// Package componenttest runs the service against real PostgreSQL, a real state
-// store and broker, real sidecars and the KOS stand-in's own binary.
+// Package componenttest runs the service with real PostgreSQL, state store, broker and
+// sidecars, and the mock of KOS.
 package componenttest
 
 import (
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	kostest.Clean()
 	http.DefaultClient.CloseIdleConnections()
 	if code == 0 {
-		// Otter's cleaners end when their caches are collected as garbage.
+		// Goroutines of otter end when their caches are garbage-collected.
 		if err := goleak.Find(goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// world is the service's replicas with everything around them, for one test.
+// world has the replicas of the service for one test, with all that they need.
 type world struct {
 	t        *testing.T
 	kos      *kostest.KOS
@@ -63,8 +63,8 @@ type replica struct {
 	metrics *prometheus.Registry
 }
 
-// quickBreaker is what resiliency/ says of KOS, with a breaker that tries again
-// after a second.
+// quickBreaker is the policy of resiliency/ for KOS, with a breaker that is half-open after a
+// second.
 const quickBreaker = `apiVersion: dapr.io/v1alpha1
 kind: Resiliency
 metadata: {name: kos}
@@ -76,7 +76,7 @@ spec:
   targets: {apps: {kos-mock-service: {timeout: kos, retry: kos, circuitBreaker: kos}}}
 `
 
-// resiliency returns the repository's own policies.
+// resiliency returns the policies of the repository.
 func resiliency(t *testing.T) string {
 	t.Helper()
 	folder, err := filepath.Abs("../../../resiliency")
@@ -86,12 +86,12 @@ func resiliency(t *testing.T) string {
 	return folder
 }
 
-// options say what is otherwise than usual.
+// options differ from the default set-up.
 type options struct {
 	replicas     int  // default 1
-	quickBreaker bool // KOS's, in place of the repository's policies
-	forgetful    bool // the shared cache dies with its sidecar
-	mute         bool // there is no broker
+	quickBreaker bool // instead of the policies of the repository
+	volatileL2   bool // L2 is in memory of the sidecar
+	noBroker     bool // no broker
 	environ      []string
 }
 
@@ -118,11 +118,11 @@ func newWorld(t *testing.T, o options) *world {
 		},
 	}
 	cache := daprtest.RedisState
-	if o.forgetful {
+	if o.volatileL2 {
 		cache = daprtest.MemoryState
 	}
 	opts.Resources = append(opts.Resources, cache(t, "cache-store"))
-	if !o.mute {
+	if !o.noBroker {
 		opts.Resources = append(opts.Resources, daprtest.RedisPubSub(t, "pubsub"),
 			daprtest.Subscription("pubsub", events.ProductChanged, "/events/product-changed"))
 	}
@@ -139,7 +139,7 @@ func newWorld(t *testing.T, o options) *world {
 
 func (w *world) newReplica(opts daprtest.Options) *replica {
 	w.t.Helper()
-	r := &replica{w: w, address: freeAddress(w.t)} // its sidecar must know it before
+	r := &replica{w: w, address: freeAddress(w.t)} // the sidecar needs it first
 	_, port, err := net.SplitHostPort(r.address)
 	if err != nil {
 		w.t.Fatal(err)
@@ -152,7 +152,7 @@ func (w *world) newReplica(opts daprtest.Options) *replica {
 	return r
 }
 
-// freeAddress returns an address that was free a moment ago.
+// freeAddress returns a free address.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -175,7 +175,7 @@ func (r *replica) start() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// All that these tests do passes a connection pooler in transaction mode.
+	// All statements of these tests pass a connection pooler in transaction mode.
 	cfg.Database, cfg.Sidecar = pgtest.Pooled(t, r.w.db), r.dapr.Config()
 	cfg.Database.MaxConns = 10
 	r.running = fx.New(app.Graph(cfg), fx.Populate(&r.metrics))
@@ -197,7 +197,7 @@ func (r *replica) start() {
 	})
 }
 
-// stop ends the service as a deployment would.
+// stop stops the service as a deployment does.
 func (r *replica) stop() {
 	if r.running == nil {
 		return
@@ -211,8 +211,7 @@ func (r *replica) stop() {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// forget makes a replica, whose shared cache dies with its sidecar, know no more
-// than its database does.
+// forget empties L1 and L2 of a volatileL2 replica. Its database stays.
 func (r *replica) forget() {
 	r.stop()
 	r.dapr.Kill()
@@ -222,7 +221,7 @@ func (r *replica) forget() {
 
 func (r *replica) url(path string) string { return "http://" + r.address + path }
 
-// count returns what a query counts.
+// count returns the count of a query.
 func (w *world) count(sql string) (n int) {
 	w.t.Helper()
 	if err := w.db.Pool.QueryRow(w.t.Context(), sql).Scan(&n); err != nil {

@@ -20,7 +20,7 @@ import (
 
 var migrations = fstest.MapFS{"001_budget.sql": {Data: []byte(kosbudget.Table)}}
 
-// pools are two replicas' connections to one database.
+// pools returns the pools of two replicas of one database.
 func pools(t *testing.T) (a, b *pgxpool.Pool) {
 	t.Helper()
 	a = pgtest.New(t, migrations).Pool
@@ -41,7 +41,7 @@ func reserve(t *testing.T, budget *kosbudget.Budget) time.Duration {
 	return wait
 }
 
-func TestExactOverReplicas(t *testing.T) {
+func TestLimitIsExactOverReplicas(t *testing.T) {
 	t.Parallel()
 	a, b := pools(t)
 	const perMinute, burst, reservers = 16, 2, 100
@@ -60,23 +60,22 @@ func TestExactOverReplicas(t *testing.T) {
 		})
 	}
 	group.Wait()
-	// The next one would be given after 60 s / 14, by when this is long over.
+	// The next call would be admitted after 60 s / 14, long after this test.
 	if given.Load() != burst {
-		t.Errorf("%d of %d reservers were given a call, want %d", given.Load(), reservers, burst)
+		t.Errorf("%d of %d reservations were admitted, want %d", given.Load(), reservers, burst)
 	}
 }
 
-// Over a long time no window of a minute holds more than the limit. The
-// database's clock cannot be moved, so the row is: shifting it into the past is
-// the same as time going by.
-func TestNeverMoreThanTheLimitInAnyMinute(t *testing.T) {
+// No window of a minute has more calls than the limit. Moving the row into the past is the
+// same as advancing the clock of the database.
+func TestLimitHoldsInEveryMinute(t *testing.T) {
 	t.Parallel()
 	for _, perMinute := range []int{2, 7, 48, 96, 190} {
 		t.Run(fmt.Sprint(perMinute), func(t *testing.T) {
 			t.Parallel()
 			pool, _ := pools(t)
 			budget := kosbudget.New(pool, "us", "products", kosbudget.PerMinute(perMinute))
-			var calls []time.Duration // when each was given
+			var calls []time.Duration // times of admission
 			var clock time.Duration
 			for clock < 3*time.Minute {
 				wait := reserve(t, budget)
@@ -90,7 +89,7 @@ func TestNeverMoreThanTheLimitInAnyMinute(t *testing.T) {
 				}
 			}
 			for i := range calls {
-				// The statements themselves take time, which gives back a little.
+				// The statements take time, in which the budget recovers a little.
 				if end := i + perMinute; end < len(calls) && calls[end]-calls[i] < time.Minute-5*time.Second {
 					t.Errorf("%d calls within %s", perMinute+1, calls[end]-calls[i])
 				}
@@ -102,7 +101,7 @@ func TestNeverMoreThanTheLimitInAnyMinute(t *testing.T) {
 	}
 }
 
-func TestWhoeverIsRefusedIsToldForHowLong(t *testing.T) {
+func TestReserveReturnsTheWait(t *testing.T) {
 	t.Parallel()
 	pool, _ := pools(t)
 	budget := kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(6)) // one at once, then one in 12 s
@@ -114,7 +113,7 @@ func TestWhoeverIsRefusedIsToldForHowLong(t *testing.T) {
 	}
 }
 
-func TestBudgetsAreApart(t *testing.T) {
+func TestBudgetsAreIndependent(t *testing.T) {
 	t.Parallel()
 	pool, _ := pools(t)
 	for _, budget := range []*kosbudget.Budget{
@@ -122,12 +121,12 @@ func TestBudgetsAreApart(t *testing.T) {
 		kosbudget.New(pool, "them", "product-change", kosbudget.PerMinute(6)),
 	} {
 		if wait := reserve(t, budget); wait != 0 {
-			t.Errorf("had to wait %s for what others took", wait)
+			t.Errorf("waits %s for calls of another budget", wait)
 		}
 	}
 }
 
-func TestRollbackGivesBack(t *testing.T) {
+func TestRollbackReturnsTheCall(t *testing.T) {
 	t.Parallel()
 	pool, _ := pools(t)
 	budget := kosbudget.New(pool, "us", "product-change", kosbudget.PerMinute(6))
@@ -162,11 +161,11 @@ func TestAwait(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	if _, err := slow.Await(ctx, time.Hour); err == nil {
-		t.Error("waited for a caller who has left")
+		t.Error("waited after the end of the context")
 	}
 }
 
-func TestDatabaseAway(t *testing.T) {
+func TestDatabaseUnavailable(t *testing.T) {
 	t.Parallel()
 	budget := kosbudget.New(away{}, "us", "product-change", kosbudget.PerMinute(6))
 	if wait, err := budget.Reserve(t.Context()); err == nil || wait != 0 {

@@ -14,7 +14,7 @@ import (
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 )
 
-func TestMetricsShowHowBudgetsStand(t *testing.T) {
+func TestMetricsOfBudgets(t *testing.T) {
 	t.Parallel()
 	pool, _ := pools(t)
 	registry := prometheus.NewRegistry()
@@ -53,8 +53,8 @@ phonebill_kos_throttled_total{endpoint="products"} 0
 	}
 }
 
-// A database that is away costs the gauges only, and is looked at again.
-func TestMetricsGoOnWithoutADatabase(t *testing.T) {
+// While the database is unavailable the gauges are not updated; Watch retries.
+func TestMetricsContinueWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewRegistry()
@@ -65,12 +65,12 @@ func TestMetricsGoOnWithoutADatabase(t *testing.T) {
 		defer stop()
 		metrics.Watch(watching, slog.New(slog.NewTextHandler(&log, nil)))
 		if looked := strings.Count(log.String(), "budgets not measured"); looked != 3 {
-			t.Errorf("looked %d times within 11 s", looked)
+			t.Errorf("%d updates within 11 s", looked)
 		}
 		if err := budget.Throttled(t.Context(), time.Second); err == nil {
-			t.Error("the database was told")
+			t.Error("the database was written")
 		}
-		if n, err := testutil.GatherAndCount(registry); err != nil || n != 1 { // the refusal is counted
+		if n, err := testutil.GatherAndCount(registry); err != nil || n != 1 { // the 429 is counted
 			t.Errorf("%d metrics, %v", n, err)
 		}
 	})

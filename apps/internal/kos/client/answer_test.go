@@ -19,7 +19,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// line is data of an answer.
+// line is the data of an answer.
 type line struct {
 	Number   string  `json:"number"`
 	Won      int64   `json:"won"`
@@ -47,10 +47,10 @@ func good(data string) string {
 	return `{"success":true,"resultCode":"0000","resultMessage":"정상","data":` + data + `,"traceId":"x"}`
 }
 
-// secretText is what no log and no error may tell.
+// secretText is a text that no log and no error may contain.
 const secretText = "홍길동"
 
-// wrongAnswers are answers that are not as agreed, by kind.
+// wrongAnswers are faulty answers by kind.
 var wrongAnswers = map[kosclient.Kind]map[string]http.HandlerFunc{
 	kosclient.Status: {
 		"400": status(http.StatusBadRequest), "404": status(http.StatusNotFound), "204": status(http.StatusNoContent),
@@ -105,7 +105,7 @@ func typed(mediaType, body string) http.HandlerFunc {
 	}
 }
 
-// read asks for a line.
+// read makes a call and decodes its data.
 func read(ctx context.Context, client *kosclient.Client) error {
 	got, err := ask(ctx, client)
 	if err != nil {
@@ -114,7 +114,7 @@ func read(ctx context.Context, client *kosclient.Client) error {
 	return got.Read(ctx, &line{})
 }
 
-func TestWrongAnswersAreFaultsOfTheirKind(t *testing.T) {
+func TestFaultyAnswersAreFaultsOfTheirKind(t *testing.T) {
 	t.Parallel()
 	for kind, answers := range wrongAnswers {
 		for name, call := range answers {
@@ -145,7 +145,7 @@ phonebill_kos_answer_faults_total{endpoint="bill-inquiry",kind="` + string(kind)
 	}
 }
 
-func TestRightAnswersAreTaken(t *testing.T) {
+func TestValidAnswersAreAccepted(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]http.HandlerFunc{
 		"plain":              answer(good(goodLine)),
@@ -164,7 +164,7 @@ func TestRightAnswersAreTaken(t *testing.T) {
 	}
 }
 
-func TestKOSsOwnFailureIsNoWrongAnswer(t *testing.T) {
+func TestServerErrorIsNoFaultyAnswer(t *testing.T) {
 	t.Parallel()
 	err := read(t.Context(), newClient(&kos{call: status(http.StatusInternalServerError)}))
 	if _, wrong := errors.AsType[*kosclient.AnswerError](err); wrong || !errors.Is(err, kosclient.ErrUnavailable) {
@@ -189,8 +189,7 @@ func TestRetryAfterMayBeADate(t *testing.T) {
 	})
 }
 
-// FuzzAnswer has KOS answer anything: it is an answer of its form, or a fault of
-// a kind, and no panic.
+// FuzzAnswer checks that any answer is valid, or a fault with a kind, without a panic.
 func FuzzAnswer(f *testing.F) {
 	f.Add("application/json", good(goodLine))
 	f.Add("application/json; charset=utf-8", good(`{"termEnd":null,`+goodLine[1:]))

@@ -19,7 +19,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-func TestRequestsAreKOSs(t *testing.T) {
+func TestRequestsHaveKOSFormat(t *testing.T) {
 	t.Parallel()
 	var seen []string
 	k := &kos{call: func(w http.ResponseWriter, r *http.Request) {
@@ -40,7 +40,7 @@ func TestRequestsAreKOSs(t *testing.T) {
 	}
 }
 
-func TestBusinessAnswersAreAnswers(t *testing.T) {
+func TestBusinessRefusalIsNoError(t *testing.T) {
 	t.Parallel()
 	k := &kos{call: answer(`{"success":false,"resultCode":"1003","resultMessage":"청구 내역이 없습니다.","data":null}`)}
 	got, err := ask(t.Context(), newClient(k))
@@ -49,7 +49,7 @@ func TestBusinessAnswersAreAnswers(t *testing.T) {
 	}
 }
 
-func TestBusyTellsWhenToComeBack(t *testing.T) {
+func TestBusyHasRetryAfter(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		retryAfter string
@@ -81,7 +81,7 @@ func TestBusyTellsWhenToComeBack(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotAsAgreedIsUnavailable(t *testing.T) {
+func TestFaultyAnswerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	tests := map[string]http.HandlerFunc{
 		"400":              status(http.StatusBadRequest),
@@ -108,7 +108,7 @@ func TestWhatIsNotAsAgreedIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestACallThatDoesNotGetThroughIsUnavailable(t *testing.T) {
+func TestFailedTransportIsUnavailable(t *testing.T) {
 	t.Parallel()
 	breaker := &sidecar.InvokeError{App: "kos", Reason: sidecar.BreakerOpen, Cause: errors.New("open")}
 	_, err := ask(t.Context(), newClient(failing{breaker}))
@@ -117,12 +117,12 @@ func TestACallThatDoesNotGetThroughIsUnavailable(t *testing.T) {
 	}
 }
 
-// failing is a sidecar that refuses everything.
+// failing is a sidecar that refuses every call.
 type failing struct{ err error }
 
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
 
-func TestAHungCallIsGivenUp(t *testing.T) {
+func TestHungCallTimesOut(t *testing.T) {
 	t.Parallel()
 	withKOS(t, func(k *kos, client *kosclient.Client) {
 		wantAnswer(k.t, client)
@@ -131,7 +131,7 @@ func TestAHungCallIsGivenUp(t *testing.T) {
 		if _, err := ask(k.t.Context(), client); !errors.Is(err, kosclient.ErrUnavailable) {
 			k.t.Errorf("got %v", err)
 		}
-		// A client of ours waits 8 s, and its own answer takes a moment too.
+		// A client waits 8 s, which includes writing the response.
 		if took := time.Since(start); took > 8*time.Second {
 			k.t.Errorf("waited %s", took)
 		}
@@ -144,8 +144,8 @@ func TestAHungCallIsGivenUp(t *testing.T) {
 	})
 }
 
-// Connections that are not used again would be opened at the rate of calls.
-func TestConnectionsAreUsedAgain(t *testing.T) {
+// Without reuse, connections would be opened at the rate of calls.
+func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
 	var opened atomic.Int32
 	k := &kos{call: func(w http.ResponseWriter, r *http.Request) {
@@ -159,7 +159,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 		}
 		w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
 		_, _ = io.Copy(w, resp.Body)
-		w.(http.Flusher).Flush() // what follows is a chunk of its own
+		w.(http.Flusher).Flush() // the rest is another chunk
 		_, _ = io.WriteString(w, "\n")
 	}))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -180,7 +180,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	}
 }
 
-// toServer sends everything to a server, as a sidecar does.
+// toServer sends every request to a server, as a sidecar does.
 type toServer struct{ server *httptest.Server }
 
 func (s toServer) RoundTrip(r *http.Request) (*http.Response, error) {

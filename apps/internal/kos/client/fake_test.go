@@ -23,8 +23,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.DiscardHandler)) // otter tells it of reloads that fail
-	// An otter cache that is dropped ends its goroutine when the garbage collector has seen that.
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // otter logs failed reloads there
+	// The goroutine of an otter cache ends when the cache is garbage-collected.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"))
 }
 
@@ -43,22 +43,22 @@ func (f secretsFunc) Secret(context.Context, string) (string, error) { return f(
 // Reread implements sidecar.Secrets.
 func (f secretsFunc) Reread(context.Context, string) (string, error) { return f() }
 
-// kos stands in for KOS: it speaks its envelope, over a transport.
+// kos is a transport that answers like KOS.
 type kos struct {
 	t testing.TB // of withKOS
 
 	mu     sync.Mutex
 	issued int             // tokens
-	valid  map[string]bool // those of them that it accepts
-	calls  int             // with a token, good or bad
+	valid  map[string]bool // tokens that it accepts
+	calls  int             // with any token
 	slow   time.Duration
-	// knows are the credentials that it accepts; nil: those of secret.
+	// knows has the accepted credentials; nil for those of secret.
 	knows []string
-	// auth and call answer instead, if set.
+	// auth and call, if set, replace the answers.
 	auth, call http.HandlerFunc
 }
 
-// set changes how KOS behaves, or looks at what it saw.
+// set changes or reads the fields.
 func (k *kos) set(change func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -130,7 +130,7 @@ func status(code int, header ...string) http.HandlerFunc {
 	}
 }
 
-// withKOS runs test with a client of KOS, on a clock of their own.
+// withKOS runs test with a client of KOS, in a bubble of synctest.
 func withKOS(t *testing.T, test func(k *kos, client *kosclient.Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -138,7 +138,7 @@ func withKOS(t *testing.T, test func(k *kos, client *kosclient.Client)) {
 		client := newClient(k)
 		defer client.StopGoroutines()
 		test(k, client)
-		pass(time.Minute) // what goes on in the background comes to its end
+		pass(time.Minute) // background work ends
 	})
 }
 
@@ -155,7 +155,7 @@ func ask(ctx context.Context, client *kosclient.Client) (kosclient.Answer, error
 	return client.Post(ctx, inquiry, question{"01012345678"})
 }
 
-// wantAnswer asks once and wants KOS's answer.
+// wantAnswer makes a call and checks its answer.
 func wantAnswer(t testing.TB, client *kosclient.Client) {
 	t.Helper()
 	got, err := ask(t.Context(), client)
@@ -164,5 +164,5 @@ func wantAnswer(t testing.TB, client *kosclient.Client) {
 	}
 }
 
-// pass lets time go by, on the clock of the test's bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+// pass advances the clock of the bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock of a bubble

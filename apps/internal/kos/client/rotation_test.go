@@ -14,7 +14,7 @@ import (
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
-// lagging is a secret store whose changes are seen when they are asked for.
+// lagging is a secret store whose changes are visible to Reread only.
 type lagging struct {
 	mu             sync.Mutex
 	cached, stored string
@@ -48,8 +48,7 @@ const (
 	newCredentials = `{"clientId":"bill-inquiry-service","clientSecret":"new"}`
 )
 
-// withRotation runs test while customers ask all the time, none of whom may be
-// refused.
+// withRotation runs test under a steady load of calls, none of which may fail.
 func withRotation(t *testing.T, test func(k *kos, secrets *lagging)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -71,19 +70,19 @@ func withRotation(t *testing.T, test func(k *kos, secrets *lagging)) {
 		test(k, secrets)
 		stop()
 		group.Wait()
-		pass(time.Minute) // what goes on in the background comes to its end
+		pass(time.Minute) // background work ends
 	})
 }
 
-// work lets tokens be renewed, and revokes those there are.
+// work waits for refreshes of tokens, and revokes the issued ones.
 func (k *kos) work() {
 	pass(2 * tokenLife)
 	k.set(func() { clear(k.valid) })
 	pass(2 * time.Minute)
 }
 
-// TestCredentialsAreRotatedUnderLoad is the rotation as it should be: KOS knows
-// both for a while.
+// TestCredentialsAreRotatedUnderLoad rotates as documented: KOS accepts both credentials for a
+// while.
 func TestCredentialsAreRotatedUnderLoad(t *testing.T) {
 	t.Parallel()
 	withRotation(t, func(k *kos, secrets *lagging) {
@@ -92,16 +91,16 @@ func TestCredentialsAreRotatedUnderLoad(t *testing.T) {
 		k.work()
 		secrets.store(newCredentials)
 		k.work()
-		k.set(func() { k.knows = []string{newCredentials} }) // and the service has not seen its secret yet
+		k.set(func() { k.knows = []string{newCredentials} }) // before the service rereads its secret
 		k.work()
 		if secrets.rereads == 0 {
-			t.Error("the refusal was no reason to ask again")
+			t.Error("the secret was not reread after the refusal")
 		}
 	})
 }
 
-// TestCredentialsThatKOSKnowsLater is the rotation in the wrong order.
-func TestCredentialsThatKOSKnowsLater(t *testing.T) {
+// TestCredentialsThatKOSAcceptsLater rotates in the wrong order.
+func TestCredentialsThatKOSAcceptsLater(t *testing.T) {
 	t.Parallel()
 	withRotation(t, func(k *kos, secrets *lagging) {
 		k.work()
@@ -115,7 +114,7 @@ func TestCredentialsThatKOSKnowsLater(t *testing.T) {
 	})
 }
 
-func TestCredentialsThatKOSDoesNotKnowAreNotTriedForEver(t *testing.T) {
+func TestRejectedCredentialsAreNotRetriedForever(t *testing.T) {
 	t.Parallel()
 	k := &kos{t: t, knows: []string{}}
 	k.set(func() {})

@@ -16,13 +16,13 @@ import (
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
-// tokens returns how many tokens KOS has given out.
+// tokens returns how many tokens KOS has issued.
 func (k *kos) tokens() (n int) {
 	k.set(func() { n = k.issued })
 	return n
 }
 
-func TestOneTokenServesAll(t *testing.T) {
+func TestRequestsShareOneToken(t *testing.T) {
 	t.Parallel()
 	withKOS(t, func(k *kos, client *kosclient.Client) {
 		k.set(func() { k.slow = 200 * time.Millisecond })
@@ -37,7 +37,7 @@ func TestOneTokenServesAll(t *testing.T) {
 	})
 }
 
-func TestATokenIsRenewedAheadOfItsEnd(t *testing.T) {
+func TestTokenIsRefreshedAhead(t *testing.T) {
 	t.Parallel()
 	withKOS(t, func(k *kos, client *kosclient.Client) {
 		wantAnswer(k.t, client)
@@ -51,7 +51,7 @@ func TestATokenIsRenewedAheadOfItsEnd(t *testing.T) {
 		k.set(func() { k.slow = time.Second })
 		_, err := ask(k.t.Context(), client)
 		if took := time.Since(start); took != time.Second || err != nil {
-			k.t.Errorf("waited %s for the renewal, %v", took, err)
+			k.t.Errorf("waited %s for the refresh, %v", took, err)
 		}
 		synctest.Wait()
 		if n := k.tokens(); n != 2 {
@@ -60,7 +60,7 @@ func TestATokenIsRenewedAheadOfItsEnd(t *testing.T) {
 	})
 }
 
-func TestATokenIsUsedToItsEndWhileNoOtherIsToBeHad(t *testing.T) {
+func TestTokenIsUsedUntilItExpiresWhileRefreshFails(t *testing.T) {
 	t.Parallel()
 	withKOS(t, func(k *kos, client *kosclient.Client) {
 		wantAnswer(k.t, client)
@@ -75,7 +75,7 @@ func TestATokenIsUsedToItsEndWhileNoOtherIsToBeHad(t *testing.T) {
 			pass(time.Second)
 		}
 		if asked == 0 || asked > int(rest/(5*time.Second))+1 {
-			k.t.Errorf("asked for a token %d times in %s", asked, rest)
+			k.t.Errorf("%d token requests in %s", asked, rest)
 		}
 		pass(2 * time.Second)
 		if _, err := ask(k.t.Context(), client); !errors.Is(err, kosclient.ErrUnavailable) {
@@ -86,7 +86,7 @@ func TestATokenIsUsedToItsEndWhileNoOtherIsToBeHad(t *testing.T) {
 	})
 }
 
-func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
+func TestRejectedTokenIsReplacedOnce(t *testing.T) {
 	t.Parallel()
 	withKOS(t, func(k *kos, client *kosclient.Client) {
 		wantAnswer(k.t, client)
@@ -105,7 +105,7 @@ func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
 	})
 }
 
-func TestATokenThatIsAlwaysRefusedIsNotTriedForEver(t *testing.T) {
+func TestTokenThatIsAlwaysRejectedIsNotRetriedForever(t *testing.T) {
 	t.Parallel()
 	withKOS(t, func(k *kos, client *kosclient.Client) {
 		k.set(func() { k.call = status(http.StatusUnauthorized) })
@@ -116,7 +116,7 @@ func TestATokenThatIsAlwaysRefusedIsNotTriedForEver(t *testing.T) {
 	})
 }
 
-func TestARequestThatLeavesDoesNotTakeTheTokenWithIt(t *testing.T) {
+func TestCancelledRequestDoesNotCancelTheFetch(t *testing.T) {
 	t.Parallel()
 	withKOS(t, func(k *kos, client *kosclient.Client) {
 		k.set(func() { k.slow = time.Second })
@@ -124,7 +124,7 @@ func TestARequestThatLeavesDoesNotTakeTheTokenWithIt(t *testing.T) {
 		var group sync.WaitGroup
 		group.Go(func() {
 			if _, err := ask(ctx, client); !errors.Is(err, context.Canceled) || errors.Is(err, kosclient.ErrUnavailable) {
-				k.t.Errorf("the one that left: %v", err)
+				k.t.Errorf("the cancelled request: %v", err)
 			}
 		})
 		synctest.Wait()
@@ -137,7 +137,7 @@ func TestARequestThatLeavesDoesNotTakeTheTokenWithIt(t *testing.T) {
 	})
 }
 
-func TestWithoutCredentialsKOSIsUnavailable(t *testing.T) {
+func TestMissingCredentialsAreUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, get := range map[string]secretsFunc{
 		"store away":  func() (string, error) { return "", errors.New("away") },
@@ -153,13 +153,13 @@ func TestWithoutCredentialsKOSIsUnavailable(t *testing.T) {
 				t.Errorf("got %v after %d calls", err, k.calls)
 			}
 			if strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("the error tells the secret: %v", err)
+				t.Errorf("the error contains the secret: %v", err)
 			}
 		})
 	}
 }
 
-func TestAnswersWithoutATokenAreNone(t *testing.T) {
+func TestAnswerWithoutTokenIsUnavailable(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{"resultCode":"9001"}`, `{"resultCode":"0000","data":{}}`, `{"resultCode":"0000","data":{"accessToken":"t"}}`,

@@ -15,7 +15,7 @@ type transportFunc func(r *http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestEndpointsMayHaveAnAppEach(t *testing.T) {
+func TestAppIDPerEndpoint(t *testing.T) {
 	t.Parallel()
 	for appID, want := range map[string][]string{
 		"kos-mock-service": {"kos-mock-service", "kos-mock-service"},

@@ -15,7 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 )
 
-func TestItemsAreServedInOrder(t *testing.T) {
+func TestItemsAreClaimedInOrder(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		enqueued []queue.Request
@@ -49,7 +49,7 @@ func TestItemsAreServedInOrder(t *testing.T) {
 	}
 }
 
-func TestAnItemThatHasWaitedAMinuteIsNotOvertaken(t *testing.T) {
+func TestItemIsNotOvertakenAfterAMinute(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	s.workers = 1
@@ -63,7 +63,7 @@ func TestAnItemThatHasWaitedAMinuteIsNotOvertaken(t *testing.T) {
 	}
 }
 
-func TestAKeyIsQueuedOnce(t *testing.T) {
+func TestKeyIsQueuedOnce(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	first := background(item("a", "A"))
@@ -93,7 +93,7 @@ func TestAKeyIsQueuedOnce(t *testing.T) {
 	}
 }
 
-func TestCapacity(t *testing.T) {
+func TestCapacityPerClass(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	s.capacity = [2]int{2, 1}
@@ -109,7 +109,7 @@ func TestCapacity(t *testing.T) {
 	}
 }
 
-func TestReplicasServeEachItemOnceInOrder(t *testing.T) {
+func TestReplicasHandleEachItemOnceInOrder(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	const items = 300
@@ -138,7 +138,7 @@ func TestReplicasServeEachItemOnceInOrder(t *testing.T) {
 	}
 }
 
-func TestTheBudgetIsKept(t *testing.T) {
+func TestClaimsKeepTheBudget(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	s.perMinute = 24 // 3 at once, then one in 2.9 s
@@ -156,7 +156,7 @@ func TestTheBudgetIsKept(t *testing.T) {
 	}
 	for n := len(s.keys()); n < 8; n = len(s.keys()) {
 		s.elapse(3 * time.Second)
-		s.eventually("one more is served", func() bool { return len(s.keys()) > n })
+		s.eventually("one more is handled", func() bool { return len(s.keys()) > n })
 	}
 	s.empty()
 	if _, err := q.Standing(t.Context(), endpoint, "7"); !errors.Is(err, queue.ErrNotQueued) {
@@ -164,7 +164,7 @@ func TestTheBudgetIsKept(t *testing.T) {
 	}
 }
 
-func TestBackgroundItemsLeaveCallsToOthers(t *testing.T) {
+func TestBackgroundItemsLeaveCallsToInteractiveOnes(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	s.perMinute = 32 // 4 at once, 2 of them spare
@@ -174,16 +174,16 @@ func TestBackgroundItemsLeaveCallsToOthers(t *testing.T) {
 	s.start()
 	s.eventually("the spare calls are used", func() bool { return len(s.keys()) >= 2 })
 	s.enqueue(item("customer", "C"))
-	s.eventually("a customer's item is served at once", func() bool { return slices.Contains(s.keys(), "customer") })
+	s.eventually("the interactive item is handled at once", func() bool { return slices.Contains(s.keys(), "customer") })
 	if got := s.keys(); len(got) > 4 {
-		t.Errorf("served %v", got)
+		t.Errorf("handled %v", got)
 	}
 }
 
-// errAway is why KOS gives no answer.
+// errAway is the cause of outcomes without an answer.
 var errAway = errors.New("away")
 
-func TestAnItemWithoutAnswerIsSetAside(t *testing.T) {
+func TestUnansweredItemIsSetAside(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	s.workers = 1
@@ -205,7 +205,7 @@ func TestAnItemWithoutAnswerIsSetAside(t *testing.T) {
 		s.eventually("it is set aside", func() bool { return s.count("SELECT count(*) FROM kos_queue WHERE lease_until IS NULL") == 1 })
 		n := len(s.keys())
 		s.elapse(min(pause, time.Minute)) // doubles up to a minute
-		s.eventually("it is tried again", func() bool { return len(s.keys()) == n+1 })
+		s.eventually("it is attempted again", func() bool { return len(s.keys()) == n+1 })
 	}
 	last := s.items()[len(s.items())-1]
 	if !last.InDoubt || last.AttemptedAt.IsZero() {
@@ -213,8 +213,8 @@ func TestAnItemWithoutAnswerIsSetAside(t *testing.T) {
 	}
 }
 
-// An item may have to wait although KOS was not called for it.
-func TestAPostponedItemIsNotInDoubt(t *testing.T) {
+// A handler may postpone an item before it calls KOS.
+func TestPostponedItemIsNotInDoubt(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	s.handle = func(_ context.Context, item queue.Item) queue.Outcome {
@@ -230,7 +230,7 @@ func TestAPostponedItemIsNotInDoubt(t *testing.T) {
 		s.eventually("it is set aside", func() bool { return s.count("SELECT count(*) FROM kos_queue WHERE lease_until IS NULL") == 1 })
 		n := len(s.keys())
 		s.elapse(20 * time.Second)
-		s.eventually("it is tried again", func() bool { return len(s.keys()) == n+1 })
+		s.eventually("it is attempted again", func() bool { return len(s.keys()) == n+1 })
 	}
 	for _, item := range s.items() {
 		if item.InDoubt || !item.AttemptedAt.IsZero() {
@@ -239,7 +239,7 @@ func TestAPostponedItemIsNotInDoubt(t *testing.T) {
 	}
 }
 
-func TestAnOutageKeepsTheOrderForAllReplicas(t *testing.T) {
+func TestOutageKeepsOrderOnAllReplicas(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	s.workers = 1
@@ -255,7 +255,7 @@ func TestAnOutageKeepsTheOrderForAllReplicas(t *testing.T) {
 	q, _ := s.start()
 	s.start()
 	s.eventually("KOS was called", func() bool { return len(s.keys()) > 0 })
-	s.eventually("the outage is known", func() bool {
+	s.eventually("the outage is recorded", func() bool {
 		standing, err := q.Standing(t.Context(), endpoint, "c")
 		must(t, err)
 		return standing.Reason == queue.Unavailable
@@ -283,8 +283,8 @@ func TestAnOutageKeepsTheOrderForAllReplicas(t *testing.T) {
 	}
 }
 
-// What an outage has had set aside comes back to its place when the outage is over.
-func TestAnOutageThatIsOverBringsBackWhatItHadSetAside(t *testing.T) {
+// Items that were set aside during an outage return to their places when it ends.
+func TestEndOfOutageReturnsItemsToTheirPlaces(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	s.workers = 1
@@ -302,7 +302,7 @@ func TestAnOutageThatIsOverBringsBackWhatItHadSetAside(t *testing.T) {
 	}
 	s.enqueue(item("a", "A"), item("b", "B"), item("c", "C"), item("d", "D"))
 	s.start()
-	s.eventually("the outage is found", func() bool { return s.count("SELECT count(*) FROM kos_outage") == 1 })
+	s.eventually("the outage is recorded", func() bool { return s.count("SELECT count(*) FROM kos_outage") == 1 })
 	_, err := s.pool.Exec(t.Context(), "UPDATE kos_queue SET due_at = clock_timestamp() + interval '1 minute' WHERE unanswered > 0")
 	must(t, err)
 	away.Clear()
@@ -315,7 +315,7 @@ func TestAnOutageThatIsOverBringsBackWhatItHadSetAside(t *testing.T) {
 	}
 }
 
-func TestAnItemOfAProcessThatDiedIsServedByAnother(t *testing.T) {
+func TestExpiredLeaseIsReclaimed(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	begun, end := make(chan struct{}), make(chan struct{})
@@ -332,7 +332,7 @@ func TestAnItemOfAProcessThatDiedIsServedByAnother(t *testing.T) {
 	s.enqueue(item("a", "A"))
 	s.start()
 	<-begun
-	s.elapse(s.timeout + 5*time.Second) // the lease ends as if its holder were dead
+	s.elapse(s.timeout + 5*time.Second) // the lease expires as if its process were dead
 	s.start()
 	s.empty()
 	close(end)
@@ -360,13 +360,13 @@ func TestAStopHandsOver(t *testing.T) {
 	<-begun
 	stop()
 	if n := s.count("SELECT count(*) FROM kos_queue WHERE lease_until IS NULL AND due_at <= clock_timestamp() AND unanswered = 0 AND in_doubt"); n != 1 {
-		t.Fatal("the item is not free at once")
+		t.Fatal("the item is not released at once")
 	}
 	s.start()
 	s.empty()
 }
 
-func TestAnItemEndsOnceWithWhatItsHandlerWrites(t *testing.T) {
+func TestItemEndsOnceWithItsWrite(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	_, err := s.pool.Exec(t.Context(), "CREATE TABLE written (key text PRIMARY KEY)")
@@ -396,7 +396,7 @@ func TestAnItemEndsOnceWithWhatItsHandlerWrites(t *testing.T) {
 	}
 }
 
-func TestAPanicSetsTheItemAside(t *testing.T) {
+func TestPanicSetsItemAside(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	s.handle = func(_ context.Context, item queue.Item) queue.Outcome {
@@ -407,7 +407,7 @@ func TestAPanicSetsTheItemAside(t *testing.T) {
 	}
 	s.enqueue(item("a", "A"), item("b", "B"))
 	s.start()
-	s.eventually("the other is served", func() bool { return slices.Contains(s.keys(), "b") })
+	s.eventually("the other is handled", func() bool { return slices.Contains(s.keys(), "b") })
 	s.elapse(3 * time.Second)
 	s.empty()
 }
@@ -437,16 +437,16 @@ func TestOverdueItemsAreGivenUp(t *testing.T) {
 			}
 			s.enqueue(item("a", "A"))
 			_, stop := s.start()
-			s.eventually("it is tried", func() bool { return len(s.keys()) > 0 })
+			s.eventually("it is attempted", func() bool { return len(s.keys()) > 0 })
 			stop()
 			c.through(s)
-			s.start() // looks for overdue items at once
+			s.start() // claims overdue items at once
 			if c.given {
 				s.empty()
 				return
 			}
 			n := len(s.keys())
-			s.eventually("it is tried again", func() bool { return len(s.keys()) > n })
+			s.eventually("it is attempted again", func() bool { return len(s.keys()) > n })
 			for _, item := range s.items() {
 				if item.GiveUp {
 					t.Error("given up too early")
@@ -456,7 +456,7 @@ func TestOverdueItemsAreGivenUp(t *testing.T) {
 	}
 }
 
-// outage has an outage go on for so many minutes.
+// outage renews an outage for a number of minutes.
 func outage(minutes int) func(*setup) {
 	return func(s *setup) {
 		for range minutes {
@@ -483,7 +483,7 @@ func TestWaitersAreWokenOnAllReplicas(t *testing.T) {
 		other, stopOther := q.Await(endpoint, "b")
 		defer stopOther()
 		ended = append(ended, own)
-		drain(t, own, other) // listening has begun: something may have been missed
+		drain(t, own, other) // the listener has begun: notifications may have been lost
 	}
 	s.enqueue(item("a", "A"))
 	close(hold)

@@ -27,11 +27,11 @@ var migrations = fstest.MapFS{"001_queue.sql": {Data: []byte(budget.Table + queu
 
 const (
 	endpoint = "bill-inquiry"
-	// plenty is a limit that no test reaches.
+	// plenty is a rate limit that no test reaches.
 	plenty = 100_000
 )
 
-// setup is what the replicas of a test share.
+// setup has the parts that the replicas of a test share.
 type setup struct {
 	t         *testing.T
 	pool      *pgxpool.Pool
@@ -61,7 +61,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// replica returns a replica's view of the queue, with connections of its own.
+// replica returns the queue of a replica, with its own connections.
 func (s *setup) replica() (*queue.Queue, *pgxpool.Pool) {
 	s.t.Helper()
 	pool, err := pgxpool.NewWithConfig(context.Background(), s.pool.Config())
@@ -73,7 +73,7 @@ func (s *setup) replica() (*queue.Queue, *pgxpool.Pool) {
 	}), pool
 }
 
-// start has a replica work until the test ends or stop is called.
+// start runs a dispatcher until the test ends or stop is called.
 func (s *setup) start() (q *queue.Queue, stop func()) {
 	s.t.Helper()
 	q, pool := s.replica()
@@ -98,14 +98,14 @@ func (s *setup) record(ctx context.Context, item queue.Item) queue.Outcome {
 	return s.handle(ctx, item)
 }
 
-// items returns what was handled so far.
+// items returns the handled items.
 func (s *setup) items() []queue.Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.handled)
 }
 
-// keys returns the keys of what was handled so far.
+// keys returns the keys of the handled items.
 func (s *setup) keys() (keys []string) {
 	for _, item := range s.items() {
 		keys = append(keys, item.Key)
@@ -123,7 +123,7 @@ func background(r queue.Request) queue.Request {
 	return r
 }
 
-// enqueue enqueues items, each in a transaction of its own.
+// enqueue enqueues items, each in its own transaction.
 func (s *setup) enqueue(requests ...queue.Request) (last queue.Ticket) {
 	s.t.Helper()
 	q, _ := s.replica()
@@ -143,8 +143,8 @@ func enqueue(ctx context.Context, q *queue.Queue, pool *pgxpool.Pool, r queue.Re
 	return ticket, err
 }
 
-// elapse moves everything that is waited for d nearer. The clock is the
-// database's, so the rows are moved instead.
+// elapse moves all times of rows d into the past, which is the same as advancing the clock
+// of the database.
 func (s *setup) elapse(d time.Duration) {
 	s.t.Helper()
 	for _, sql := range []string{
@@ -173,15 +173,15 @@ func (s *setup) eventually(what string, condition func() bool) {
 		select {
 		case <-deadline:
 			s.t.Fatalf("not within 60 s: %s; handled %v", what, s.keys())
-		case <-time.After(10 * time.Millisecond): // the next look
+		case <-time.After(10 * time.Millisecond): // poll
 		}
 	}
 }
 
-// empty waits until nothing is queued.
+// empty waits until the queue is empty.
 func (s *setup) empty() {
 	s.t.Helper()
-	s.eventually("nothing is queued", func() bool { return s.count("SELECT count(*) FROM kos_queue") == 0 })
+	s.eventually("the queue is empty", func() bool { return s.count("SELECT count(*) FROM kos_queue") == 0 })
 }
 
 func payload(t *testing.T, item queue.Item) (got map[string]string) {

@@ -27,7 +27,7 @@ func TestGraphIsComplete(t *testing.T) {
 	}
 }
 
-func TestConfigNamesWhatIsWrong(t *testing.T) {
+func TestConfigNamesInvalidSettings(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load[app.Config](append(slices.Clone(environment), "CHANGE_WORKERS=0", "KOS_CHANGE_PER_MINUTE=0", "HTTP_MAX_BODY=0"))
 	for _, name := range []string{"CHANGE_WORKERS", "KOS_*_PER_MINUTE", "HTTP_MAX_BODY"} {

@@ -19,7 +19,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// store is a shared level that notes for how long it keeps things.
+// store is an L2 that records lifetimes.
 type store struct {
 	mu     sync.Mutex
 	values map[string][]byte
@@ -48,7 +48,7 @@ const line, other = msisdn.Number("01012345678"), msisdn.Number("01087654321")
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, product.Seoul)
 
-// replicas returns what makes replicas over one store, on a clock.
+// replicas returns a constructor of replicas over one store and clock.
 func replicas(t *testing.T, l2 *store, now func() time.Time) func() *cache.Cache {
 	t.Helper()
 	keyring := sealtest.Keyring(t)
@@ -59,15 +59,15 @@ func replicas(t *testing.T, l2 *store, now func() time.Time) func() *cache.Cache
 	}
 }
 
-// from is a source that is asked for what somebody waits for.
+// from returns a source that only loads.
 func from[V any](ask func(context.Context) (V, error)) product.Source[V] {
 	return product.Source[V]{Load: ask, Refresh: func(context.Context) (V, error) {
 		var none V
-		return none, errors.New("nobody should ask ahead")
+		return none, errors.New("unexpected refresh")
 	}}
 }
 
-func TestWhatIsKeptForHowLong(t *testing.T) {
+func TestLifetimes(t *testing.T) {
 	t.Parallel()
 	l2 := &store{values: map[string][]byte{}}
 	replica := replicas(t, l2, func() time.Time { return noon })
@@ -95,7 +95,7 @@ func TestWhatIsKeptForHowLong(t *testing.T) {
 	}
 	subscriber(replica(), line)
 	if asked != 3 {
-		t.Errorf("asked %d times for three things", asked)
+		t.Errorf("%d loads of three values", asked)
 	}
 	if len(l2.ttls) != 3 || l2.ttls[0] != 4*time.Hour || l2.ttls[2] != 24*time.Hour {
 		t.Errorf("kept for %v", l2.ttls)
@@ -106,7 +106,7 @@ func TestWhatIsKeptForHowLong(t *testing.T) {
 	}
 	subscriber(c, other)
 	if asked != 3 {
-		t.Error("another line was forgotten too")
+		t.Error("another line was evicted too")
 	}
 	subscriber(c, line)
 	c.Evict(line)
@@ -118,7 +118,7 @@ func TestWhatIsKeptForHowLong(t *testing.T) {
 	}
 }
 
-func TestAnUnknownLineIsKnownForAMoment(t *testing.T) {
+func TestUnknownLineIsCachedBriefly(t *testing.T) {
 	t.Parallel()
 	l2 := &store{values: map[string][]byte{}}
 	replica := replicas(t, l2, func() time.Time { return noon })
@@ -147,27 +147,27 @@ func TestAnUnknownLineIsKnownForAMoment(t *testing.T) {
 		}
 	}
 	if asked != 3 {
-		t.Errorf("a fault is kept: asked %d times", asked)
+		t.Errorf("a fault is cached: %d loads", asked)
 	}
 }
 
-// In the last quarter of its time what is used is got anew, and meanwhile given.
-func TestWhatIsUsedIsGotAhead(t *testing.T) {
+// A read in the last quarter of the lifetime starts a refresh and returns the cached value.
+func TestReadsInTheLastQuarterRefreshAhead(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		ttl time.Duration
-		use func(c *cache.Cache, told time.Time, ahead func() time.Time) (time.Time, error)
+		use func(c *cache.Cache, asOf time.Time, ahead func() time.Time) (time.Time, error)
 	}{
-		"line": {4 * time.Hour, func(c *cache.Cache, told time.Time, ahead func() time.Time) (time.Time, error) {
+		"line": {4 * time.Hour, func(c *cache.Cache, asOf time.Time, ahead func() time.Time) (time.Time, error) {
 			got, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: line}, product.Source[product.Subscriber]{
-				Load:    func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: told}, nil },
+				Load:    func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: asOf}, nil },
 				Refresh: func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: ahead()}, nil },
 			})
 			return got.AsOf, err
 		}},
-		"catalogue": {24 * time.Hour, func(c *cache.Cache, told time.Time, ahead func() time.Time) (time.Time, error) {
+		"catalogue": {24 * time.Hour, func(c *cache.Cache, asOf time.Time, ahead func() time.Time) (time.Time, error) {
 			got, err := c.Catalogue(t.Context(), product.Source[product.Catalogue]{
-				Load:    func(context.Context) (product.Catalogue, error) { return product.Catalogue{AsOf: told}, nil },
+				Load:    func(context.Context) (product.Catalogue, error) { return product.Catalogue{AsOf: asOf}, nil },
 				Refresh: func(context.Context) (product.Catalogue, error) { return product.Catalogue{AsOf: ahead()}, nil },
 			})
 			return got.AsOf, err
@@ -192,22 +192,22 @@ func TestWhatIsUsedIsGotAhead(t *testing.T) {
 			for _, age := range []time.Duration{0, test.ttl * 3 / 4} {
 				clock.Store(int64(age))
 				if got := use(); !got.Equal(noon) || asked.Load() != 0 {
-					t.Errorf("after %s: told at %s, asked ahead %d times", age, got, asked.Load())
+					t.Errorf("after %s: as of %s, %d refreshes", age, got, asked.Load())
 				}
 			}
 			clock.Add(int64(time.Minute))
 			if got := use(); !got.Equal(noon) {
-				t.Errorf("somebody waited for what is told at %s", got)
+				t.Errorf("a read waited for the value as of %s", got)
 			}
 			for deadline := time.After(30 * time.Second); !use().Equal(now()); {
 				select {
 				case <-deadline:
-					t.Fatal("it was never got")
+					t.Fatal("it was never refreshed")
 				case <-time.After(time.Millisecond):
 				}
 			}
 			if asked.Load() != 1 {
-				t.Errorf("asked ahead %d times", asked.Load())
+				t.Errorf("%d refreshes", asked.Load())
 			}
 		})
 	}

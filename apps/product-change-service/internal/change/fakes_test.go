@@ -111,7 +111,7 @@ func (l *ledger) List(_ context.Context, f change.Filter) (change.Page, error) {
 			page.Changes = append(page.Changes, *c)
 		}
 	}
-	page.Total = len(f.Lines) // tells the test what was asked for
+	page.Total = len(f.Lines) // the number of requested lines
 	return page, nil
 }
 
@@ -123,7 +123,7 @@ func (l *ledger) Await(line msisdn.Number) (ended <-chan struct{}, stop func()) 
 	return own, func() {}
 }
 
-// complete makes a change final and wakes those who wait for it.
+// complete makes a change final and wakes its waiters.
 func (l *ledger) complete(requestID string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -153,13 +153,13 @@ func (l *ledger) Begin(_ context.Context, requestID string) (change.Change, erro
 	return *c, nil
 }
 
-// plans answer every inspection alike.
+// plans returns the same inspection for every order.
 type plans struct {
 	mu         sync.Mutex
 	inspection product.Inspection
 	err        error
 	asked      int
-	before     func() // called while KOS is asked
+	before     func() // called during the inspection
 }
 
 func goodPlans() *plans {
@@ -178,7 +178,7 @@ func (p *plans) Inspect(context.Context, product.Subscription, string, string) (
 	return p.inspection, p.err
 }
 
-// carrier is KOS: it answers as its script says, in order.
+// carrier answers calls from scripts, in order.
 type carrier struct {
 	mu       sync.Mutex
 	orders   []answer
@@ -214,11 +214,11 @@ func (c *carrier) Inquire(context.Context, change.Change) (change.Result, bool, 
 	return a.result, a.found, a.err
 }
 
-// caches count what is forgotten, and tell whose a line is.
+// caches records invalidations, and answers checks of the holder.
 type caches struct {
 	forgotten []msisdn.Number
 	err       error
-	holderErr error // that KOS says of the line's customer
+	holderErr error // result of CheckHolder
 	asked     int
 }
 
@@ -232,7 +232,7 @@ func (c *caches) Invalidate(_ context.Context, s product.Subscription) error {
 	return c.err
 }
 
-// world is a processor with everything around it, and one change.
+// world is a processor with fakes and one change.
 type world struct {
 	*change.Processor
 	ledger  *ledger

@@ -10,19 +10,19 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// TestTheHolderIsCheckedBeforeAnOrder has a change wait while its line may move.
-func TestTheHolderIsCheckedBeforeAnOrder(t *testing.T) {
+// TestHolderIsCheckedBeforeAnOrder makes an attempt for a change whose line may have moved.
+func TestHolderIsCheckedBeforeAnOrder(t *testing.T) {
 	t.Parallel()
 	asked := func(ago time.Duration) change.Attempt {
 		return change.Attempt{RequestID: id, InDoubt: true, LastAt: noon.Add(-ago)}
 	}
 	tests := map[string]struct {
 		waited   time.Duration
-		holder   error // KOS's answer to whose the line is
+		holder   error // result of the check
 		attempt  change.Attempt
 		statuses []answer
 
-		want []string // that KOS is asked
+		want []string // calls of KOS
 		step change.Step
 		code string
 	}{
@@ -44,7 +44,7 @@ func TestTheHolderIsCheckedBeforeAnOrder(t *testing.T) {
 			w.carrier.orders, w.carrier.statuses = []answer{done}, test.statuses
 			got := w.Process(t.Context(), test.attempt)
 			if diff := cmp.Diff(test.want, w.carrier.asked); diff != "" {
-				t.Errorf("asked of KOS: %s", diff)
+				t.Errorf("calls of KOS: %s", diff)
 			}
 			if got.Step != test.step || got.Outcome.ResultCode != test.code {
 				t.Errorf("got %+v", got)

@@ -24,7 +24,7 @@ var (
 	inDoubt = change.Attempt{RequestID: id, InDoubt: true, LastAt: noon.Add(-time.Minute)}
 )
 
-// TestProcess follows one attempt.
+// TestProcess makes one attempt.
 func TestProcess(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -47,10 +47,10 @@ func TestProcess(t *testing.T) {
 		"final already": {
 			before: func(w *world) { w.change().Status = change.Completed }, attempt: first, step: change.StepNothing,
 		},
-		"unknown":       {before: func(w *world) { delete(w.ledger.changes, id) }, attempt: first, step: change.StepNothing},
-		"database away": {before: func(w *world) { w.ledger.fault = errDatabase }, attempt: first, step: change.StepFailed},
-		"no answer":     {attempt: first, orders: []answer{{err: errNoAnswer}}, called: []string{"order"}, step: change.StepUnanswered},
-		"breaker open":  {attempt: first, orders: []answer{{err: breakerOpen}}, called: []string{"order"}, step: change.StepNotCalled},
+		"unknown":              {before: func(w *world) { delete(w.ledger.changes, id) }, attempt: first, step: change.StepNothing},
+		"database unavailable": {before: func(w *world) { w.ledger.fault = errDatabase }, attempt: first, step: change.StepFailed},
+		"no answer":            {attempt: first, orders: []answer{{err: errNoAnswer}}, called: []string{"order"}, step: change.StepUnanswered},
+		"breaker open":         {attempt: first, orders: []answer{{err: breakerOpen}}, called: []string{"order"}, step: change.StepNotCalled},
 		"KOS busy": {
 			attempt: first, orders: []answer{{err: &change.NotCalledError{Reason: change.KOSBusy, After: 20 * time.Second}}},
 			called: []string{"order"}, step: change.StepThrottled,
@@ -111,13 +111,13 @@ func TestProcess(t *testing.T) {
 				t.Errorf("ended as %+v", got)
 			}
 			if !slices.Equal(test.called, w.carrier.asked) {
-				t.Errorf("KOS was asked for %v, want %v", w.carrier.asked, test.called)
+				t.Errorf("KOS was called for %v, want %v", w.carrier.asked, test.called)
 			}
 		})
 	}
 }
 
-func TestOnlyANewPlanEmptiesTheCaches(t *testing.T) {
+func TestOnlyANewPlanInvalidatesCaches(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		order answer
@@ -125,7 +125,7 @@ func TestOnlyANewPlanEmptiesTheCaches(t *testing.T) {
 		want  int
 	}{
 		"applied":                   {done, nil, 1},
-		"applied, cache is away":    {done, errors.New("state: store cannot be reached"), 1},
+		"applied, L2 unavailable":   {done, errors.New("state: store cannot be reached"), 1},
 		"to be applied another day": {scheduled, nil, 0},
 		"refused":                   {refused, nil, 0},
 	} {
@@ -138,7 +138,7 @@ func TestOnlyANewPlanEmptiesTheCaches(t *testing.T) {
 				t.Fatalf("got %+v", got)
 			}
 			if len(w.caches.forgotten) != test.want {
-				t.Errorf("forgotten: %v", w.caches.forgotten)
+				t.Errorf("invalidated: %v", w.caches.forgotten)
 			}
 		})
 	}

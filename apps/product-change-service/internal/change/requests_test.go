@@ -21,7 +21,7 @@ import (
 
 var discard = slog.New(slog.DiscardHandler)
 
-// desk is where customers ask.
+// desk is Requests with fakes.
 type desk struct {
 	*change.Requests
 	ledger *ledger
@@ -63,9 +63,8 @@ func TestSubmitAcceptsAndWaits(t *testing.T) {
 	})
 }
 
-// Nobody tells that the change is final, because another replica did it and its
-// word got lost.
-func TestSubmitLooksNowAndThen(t *testing.T) {
+// The notification of the end, on another replica, is lost.
+func TestSubmitPollsIfANotificationIsLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
@@ -83,7 +82,7 @@ func TestSubmitLooksNowAndThen(t *testing.T) {
 	})
 }
 
-func TestSubmitGivesUpWaitingInTime(t *testing.T) {
+func TestSubmitReturnsAtItsDeadline(t *testing.T) {
 	t.Parallel()
 	for name, async := range map[string]bool{"waits": false, "does not want to wait": true} {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +100,7 @@ func TestSubmitGivesUpWaitingInTime(t *testing.T) {
 	}
 }
 
-// While it waits, a fault of the database is not the customer's concern.
+// A fault of the database during the wait does not fail the request.
 func TestSubmitSurvivesAFaultWhileItWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -131,14 +130,14 @@ func TestSubmitRefuses(t *testing.T) {
 		order  change.Order
 		want   error
 	}{
-		"somebody else's line": {order: change.Order{Line: "01087654321", Current: "A", Target: "B"}, want: product.ErrNotYourLine},
+		"another user's line":  {order: change.Order{Line: "01087654321", Current: "A", Target: "B"}, want: product.ErrNotYourLine},
 		"yesterday":            {order: change.Order{Line: line, Effective: "2026-11-21"}, want: change.ErrPastDay},
 		"too far ahead":        {order: change.Order{Line: line, Effective: "2027-01-22"}, want: change.ErrDayTooFar},
-		"a running change":     {before: func(d *desk) { d.ledger.changes[id] = &change.Change{Line: line} }, order: validOrder, want: change.ErrInProgress},
+		"change in progress":   {before: func(d *desk) { d.ledger.changes[id] = &change.Change{Line: line} }, order: validOrder, want: change.ErrInProgress},
 		"a suspended line":     {before: func(d *desk) { d.plans.inspection = suspended }, order: validOrder, want: change.ErrSuspended},
 		"a discontinued plan":  {before: func(d *desk) { d.plans.inspection = discontinued }, order: validOrder, want: change.ErrInvalid},
-		"KOS away":             {before: func(d *desk) { d.plans.err = product.ErrUnavailable }, order: validOrder, want: product.ErrUnavailable},
-		"database away":        {before: func(d *desk) { d.ledger.fault = errDatabase }, order: validOrder, want: errDatabase},
+		"KOS out":              {before: func(d *desk) { d.plans.err = product.ErrUnavailable }, order: validOrder, want: product.ErrUnavailable},
+		"database unavailable": {before: func(d *desk) { d.ledger.fault = errDatabase }, order: validOrder, want: errDatabase},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +154,7 @@ func TestSubmitRefuses(t *testing.T) {
 	}
 }
 
-func TestARefusalTellsAllChecks(t *testing.T) {
+func TestRefusalListsAllChecks(t *testing.T) {
 	t.Parallel()
 	d := newDesk()
 	d.plans.inspection = product.Inspect(d.plans.inspection.Subscriber, product.Catalogue{}, "A", "B")
@@ -166,7 +165,7 @@ func TestARefusalTellsAllChecks(t *testing.T) {
 	}
 }
 
-func TestDays(t *testing.T) {
+func TestEffectiveDays(t *testing.T) {
 	t.Parallel()
 	for wanted, want := range map[change.Day]change.Day{
 		"": "", "2026-11-22": "", "2026-11-23": "2026-11-23", "2027-01-21": "2027-01-21",
@@ -204,21 +203,21 @@ func TestAKeyStandsForOneChange(t *testing.T) {
 			t.Errorf("another order: %v", err)
 		}
 		if d.ledger.accepts != 1 || d.plans.asked != 1 {
-			t.Errorf("accepted %d, asked KOS %d times", d.ledger.accepts, d.plans.asked)
+			t.Errorf("accepted %d, called KOS %d times", d.ledger.accepts, d.plans.asked)
 		}
 	})
 }
 
-// A twin of the request may be accepted, and even completed, while KOS is asked
-// on behalf of this one: its key is found however this one fails by it.
-func TestATwinsChangeIsFoundWhateverFails(t *testing.T) {
+// A concurrent request with the same key may be accepted, and even completed, while this one
+// is checked. Whatever then fails here, the other's change is returned.
+func TestConcurrentRequestWithTheSameKeyIsFound(t *testing.T) {
 	t.Parallel()
 	key := change.Key{Text: "key", Body: change.Digest(validOrder)}
 	tests := map[string]func(d *desk){
 		"key taken":     func(*desk) {},
 		"line taken":    func(d *desk) { d.plans.err = change.ErrInProgress },
 		"plan changed":  func(d *desk) { d.plans.inspection.Checks[3].Passed = false },
-		"KOS away":      func(d *desk) { d.plans.err = product.ErrUnavailable },
+		"KOS out":       func(d *desk) { d.plans.err = product.ErrUnavailable },
 		"another fault": func(d *desk) { d.plans.err = errDatabase },
 	}
 	for name, spoil := range tests {
@@ -241,7 +240,7 @@ func TestATwinsChangeIsFoundWhateverFails(t *testing.T) {
 	}
 }
 
-func TestAHundredTwinsGetOneAnswer(t *testing.T) {
+func TestAHundredRequestsWithOneKeyGetOneAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
@@ -284,9 +283,9 @@ func TestResultIsForTheOwnerOnly(t *testing.T) {
 		t.Errorf("the owner: %+v, %v", got, err)
 	}
 	for name, other := range map[string]change.Caller{
-		"a stranger":                   {UserID: "testuser02", Lines: []msisdn.Number{line}},
-		"who has the line no more":     {UserID: "testuser01", Lines: []msisdn.Number{"01087654321"}},
-		"who has never had any change": {UserID: "testuser03"},
+		"a stranger":             {UserID: "testuser02", Lines: []msisdn.Number{line}},
+		"a former owner":         {UserID: "testuser01", Lines: []msisdn.Number{"01087654321"}},
+		"a user without changes": {UserID: "testuser03"},
 	} {
 		if _, err := d.Result(t.Context(), other, accepted.RequestID); !errors.Is(err, change.ErrNoChange) {
 			t.Errorf("%s: %v", name, err)
@@ -302,16 +301,16 @@ func TestHistoryIsOfOwnLinesOnly(t *testing.T) {
 	}
 	_, err := d.History(t.Context(), caller, change.Filter{Lines: []msisdn.Number{"01087654321"}})
 	if !errors.Is(err, product.ErrNotYourLine) {
-		t.Errorf("somebody else's line: %v", err)
+		t.Errorf("another user's line: %v", err)
 	}
 }
 
-// pass lets d go by on the clock of the bubble that a test runs in.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+// pass advances the clock of the bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock of a bubble
 
-// TestOrdersOfTheSameMeaningAreTheSame sends a key again with the day written
-// otherwise, also after midnight.
-func TestOrdersOfTheSameMeaningAreTheSame(t *testing.T) {
+// TestSpellingsOfADayAreTheSameOrder repeats a key with another spelling of the day, also
+// after midnight.
+func TestSpellingsOfADayAreTheSameOrder(t *testing.T) {
 	t.Parallel()
 	today, tomorrow := change.DayOf(noon), change.DayOf(noon.AddDate(0, 0, 1))
 	for first, again := range map[change.Day]map[change.Day]error{
@@ -338,7 +337,7 @@ func TestOrdersOfTheSameMeaningAreTheSame(t *testing.T) {
 	}
 }
 
-func TestAWaitIsAsLongAsTheClientSays(t *testing.T) {
+func TestWaitIsAsLongAsTheClientAsks(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		wait  time.Duration

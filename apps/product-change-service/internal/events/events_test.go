@@ -17,7 +17,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// broker notes what it was given.
+// broker records events.
 type broker struct {
 	component string
 	event     sidecar.Event
@@ -54,7 +54,7 @@ func TestAnnounce(t *testing.T) {
 	}
 }
 
-func TestAnnounceSaysWhenTheBrokerMayNotHaveIt(t *testing.T) {
+func TestAnnounceReturnsPublishErrors(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	b := &broker{err: errors.New("away")}

@@ -17,8 +17,8 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// TestEveryRouteHasARule keeps a route from being forgotten: what is not in the
-// document, or says not who may call it, no suite attacks.
+// TestEveryRouteHasARule checks that every route is in the document, with its access: the
+// suites of attacks read the routes from there.
 func TestEveryRouteHasARule(t *testing.T) {
 	t.Parallel()
 	issuer, use := authtest.NewIssuer(t, time.Now), &requests{}

@@ -9,8 +9,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// FuzzIdempotencyKey sends any keys. What is taken is one, short and printable, as
-// it is stored and compared.
+// FuzzIdempotencyKey checks that an accepted key is single, short and printable.
 func FuzzIdempotencyKey(f *testing.F) {
 	for _, seed := range []string{
 		"", " ", "key-1", "a b", " key", "키", "\x00", "key\n", strings.Repeat("k", 255), strings.Repeat("k", 256), "~!", "\x7f", "\u00a0",
@@ -37,8 +36,8 @@ func TestNoIdempotencyKey(t *testing.T) {
 	}
 }
 
-// FuzzOrder reads any change: what is taken names a line of digits, codes
-// without anything that means something elsewhere, and a day that there is.
+// FuzzOrder checks that an accepted order has a line of digits, codes without special
+// characters, and an existing day.
 func FuzzOrder(f *testing.F) {
 	f.Add("010-1234-5678", "5G-PREMIUM-001", "LTE-BASIC-001", "")
 	f.Add("01012345678", "A", "B", "2026-02-29")
@@ -50,7 +49,7 @@ func FuzzOrder(f *testing.F) {
 		order, err := request.order()
 		if err != nil {
 			if !errors.Is(err, problem.ErrValidation) {
-				t.Errorf("taken for a fault of ours: %v", err)
+				t.Errorf("an internal error: %v", err)
 			}
 			return
 		}

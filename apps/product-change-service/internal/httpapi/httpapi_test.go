@@ -21,7 +21,7 @@ import (
 
 const wish = `{"lineNumber":"010-1234-5678","currentProductCode":"5G-PREMIUM-001","targetProductCode":"LTE-BASIC-001"}`
 
-func TestAChangeThatIsFinal(t *testing.T) {
+func TestFinalChange(t *testing.T) {
 	t.Parallel()
 	failed := completed()
 	failed.Status, failed.ResultCode, failed.ResultMessage = change.Failed, "2004", "판매가 종료된 상품입니다."
@@ -35,12 +35,12 @@ func TestAChangeThatIsFinal(t *testing.T) {
 			t.Errorf("%s: %+v", final.Status, got)
 		}
 		if want := (change.Order{Line: line, Current: premium.Code, Target: basic.Code}); use.order != want || use.async || use.key.Text != "" {
-			t.Errorf("asked for %+v", use)
+			t.Errorf("submitted %+v", use)
 		}
 	}
 }
 
-func TestAChangeThatRuns(t *testing.T) {
+func TestChangeInProgress(t *testing.T) {
 	t.Parallel()
 	got := setup(t, &requests{answer: running()}, goodPlans()).do("POST", "/api/v1/products/change", wish)
 	if got.status != http.StatusAccepted || got.header.Get("Location") != "/api/v1/products/change/"+requestID ||
@@ -65,7 +65,7 @@ func TestPrefer(t *testing.T) {
 	}
 }
 
-func TestKeys(t *testing.T) {
+func TestIdempotencyKeys(t *testing.T) {
 	t.Parallel()
 	use := &requests{answer: completed()}
 	c := setup(t, use, goodPlans())
@@ -146,7 +146,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestWhoMayDoWhat(t *testing.T) {
+func TestAccess(t *testing.T) {
 	t.Parallel()
 	type call struct{ method, path, body string }
 	calls := []call{
@@ -165,12 +165,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 		want      func(c call) int
 	}{
 		"the owner":        {owner, live, false, func(call) int { return http.StatusOK }},
-		"nobody":           {owner, live, true, func(call) int { return http.StatusUnauthorized }},
+		"no user":          {owner, live, true, func(call) int { return http.StatusUnauthorized }},
 		"logged out":       {owner, authtest.LiveSessions{}, false, func(call) int { return http.StatusUnauthorized }},
 		"no permission":    {without, revoked, false, func(call) int { return http.StatusForbidden }},
 		"revoked just now": {owner, revoked, false, func(call) int { return http.StatusForbidden }},
 		"session store is away": {owner, degraded{}, false, func(c call) int {
-			if c.path == "/change" { // the only one that changes anything
+			if c.path == "/change" { // the only write
 				return http.StatusServiceUnavailable
 			}
 			return http.StatusOK
@@ -306,8 +306,8 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// TestEvents posts what a sidecar would. That needs no token: the sidecar has
-// none, and the ingress routes nothing here.
+// TestEvents posts events as a sidecar does, without a token: the sidecar has none, and the
+// ingress does not route events.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -22,8 +22,7 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// TestEveryRouteRefusesBadInput sends every operation of the document what none
-// may take.
+// TestEveryRouteRefusesBadInput sends invalid input to every operation of the document.
 func TestEveryRouteRefusesBadInput(t *testing.T) {
 	t.Parallel()
 	issuer := authtest.NewIssuer(t, time.Now)

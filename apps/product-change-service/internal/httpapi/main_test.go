@@ -38,7 +38,7 @@ var (
 	basic   = product.Product{Code: "LTE-BASIC-001", Name: "LTE 베이직", Description: "실속형", MonthlyFee: 39_000, Data: "20GB", Voice: "무제한", SMS: "기본 제공", Operator: "KT", OnSale: true}
 )
 
-// requests notes what it was asked and answers with what its fields say.
+// requests records calls and answers with its fields.
 type requests struct {
 	order  change.Order
 	key    change.Key
@@ -63,11 +63,11 @@ func (u *requests) History(_ context.Context, _ change.Caller, filter change.Fil
 	return u.page, u.err
 }
 
-// plans answers with what its fields say.
+// plans answers with its fields.
 type plans struct {
 	subscriber product.Subscriber
 	inspection product.Inspection
-	line       msisdn.Number // that was asked for
+	line       msisdn.Number // of the last call
 	changed    []msisdn.Number
 	err        error
 }
@@ -120,7 +120,7 @@ type client struct {
 	header http.Header
 }
 
-// degraded is a session store that is away.
+// degraded is an unavailable session store.
 type degraded struct{}
 
 func (degraded) Get(context.Context, string) (session.Record, error) {
@@ -147,11 +147,11 @@ func setupWith(t *testing.T, ask *requests, know *plans, owner jwtauth.Principal
 	return &client{t: t, url: server.URL, http: &http.Client{Transport: transport}, token: issuer.Token(t, owner), header: http.Header{}}
 }
 
-// answer is what the API said.
+// answer is a response of the API.
 type answer struct {
 	status int
 	header http.Header
-	code   string // of a failure
+	code   string // of a problem
 	data   map[string]any
 	fail   map[string]any // its details
 }

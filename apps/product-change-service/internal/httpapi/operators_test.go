@@ -18,7 +18,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/httpapi"
 )
 
-// TestOperatorsAreNoCustomers: whatever the role, nothing here is theirs.
+// TestOperatorsAreNoCustomers calls every route with every role of operators.
 func TestOperatorsAreNoCustomers(t *testing.T) {
 	t.Parallel()
 	entra, issuer, use := authtest.NewEntra(t, time.Now), authtest.NewIssuer(t, time.Now), &requests{}

@@ -15,7 +15,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// personal is what neither a log nor an error tells.
+// personal has texts that no log and no error may contain.
 var personal = []string{line.Digits(), line.Masked(), "김철수", "CUST001", "5G 프리미엄", "01087654321"}
 
 var (
@@ -69,7 +69,7 @@ var (
 	}
 )
 
-// manyPlans returns n plans, each the same.
+// manyPlans returns n equal plans.
 func manyPlans(n int) string {
 	list := strings.TrimSuffix(strings.TrimPrefix(plansData, `{"products":[`), `]}`)
 	return "[" + list + strings.Repeat(","+list, n-1) + "]"
@@ -80,7 +80,7 @@ func hostileCarrier(k *hostile.KOS) *kos.Carrier {
 		func() time.Time { return noon }, func() string { return "new-id" })
 }
 
-func TestWrongAnswersToQuestionsAreFaults(t *testing.T) {
+func TestFaultyAnswersToReadsAreUnavailable(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		endpoint hostile.Endpoint
@@ -103,9 +103,8 @@ func TestWrongAnswersToQuestionsAreFaults(t *testing.T) {
 	}
 }
 
-// The outcome of an order whose answer is wrong is not known: it is neither done
-// nor refused.
-func TestWrongAnswersToOrdersLeaveTheirOutcomeOpen(t *testing.T) {
+// An order with a faulty answer is in doubt: neither done nor refused.
+func TestFaultyAnswersToOrdersLeaveThemInDoubt(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		endpoint hostile.Endpoint
@@ -131,8 +130,8 @@ func TestWrongAnswersToOrdersLeaveTheirOutcomeOpen(t *testing.T) {
 	}
 }
 
-// Every refusal of the contract is one, whatever data comes with it; no other
-// code is, also as the outcome of an earlier order.
+// Every refusal of the contract is a result, whatever its data, also as the outcome of an
+// earlier order. No other code is.
 func TestRefusalsOfOrders(t *testing.T) {
 	t.Parallel()
 	for _, code := range refusedOrders {
@@ -153,8 +152,7 @@ func TestRefusalsOfOrders(t *testing.T) {
 	}
 }
 
-// A text that is not for people does not reach them, and does not make an error
-// of an answer whose code suffices.
+// An unreadable message is not shown to customers, and is no fault of the answer.
 func TestUnreadableMessagesAreReplaced(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "a\nb", "\u202eabc", strings.Repeat("가", 201)} {

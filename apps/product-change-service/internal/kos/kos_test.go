@@ -24,7 +24,7 @@ const line = msisdn.Number("01012345678")
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, product.Seoul)
 
-// client answers with what it holds and notes what it was sent.
+// client answers with its fields and records requests.
 type client struct {
 	answer     kosclient.Answer
 	err        error
@@ -46,13 +46,12 @@ type exchanges []exchange.Exchange
 
 func (e *exchanges) Append(_ context.Context, x exchange.Exchange) { *e = append(*e, x) }
 
-// caller returns what calls KOS with a client and appends to told.
-func caller(c exchange.Client, told *exchanges) *exchange.Caller {
-	return exchange.NewCaller(c, told, func() time.Time { return noon }, func() string { return "new-id" })
+// caller returns a caller that uses c and appends to recorded.
+func caller(c exchange.Client, recorded *exchanges) *exchange.Caller {
+	return exchange.NewCaller(c, recorded, func() time.Time { return noon }, func() string { return "new-id" })
 }
 
-// budget gives what it says, and notes what it is told, if somebody wants to
-// know.
+// budget returns its fields, and records 429 answers if the test reads them.
 type budget struct {
 	wait  time.Duration
 	err   error
@@ -68,7 +67,7 @@ func (b budget) Throttled(_ context.Context, retryAfter time.Duration) error {
 	return nil
 }
 
-// world is a carrier with everything around it.
+// world is a carrier with fakes.
 type world struct {
 	*kos.Carrier
 	client   *client
@@ -138,14 +137,14 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-func TestInquiriesThatFail(t *testing.T) {
+func TestFailedReads(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		answer kosclient.Answer
 		err    error
 		limit  budget
 		want   error
-		code   string // that the client is told
+		code   string // of the problem
 		retry  time.Duration
 	}{
 		"unknown line":     {answer: said("1001", "null"), want: product.ErrUnknownLine, code: "LINE_NOT_FOUND"},
@@ -172,7 +171,7 @@ func TestInquiriesThatFail(t *testing.T) {
 				t.Errorf("catalogue: %v", err)
 			}
 			if test.limit != (budget{}) && len(*w.recorded) > 0 {
-				t.Error("KOS was called beyond its limit")
+				t.Error("KOS was called without admission")
 			}
 		})
 	}
@@ -186,7 +185,7 @@ func TestInquiriesThatFail(t *testing.T) {
 
 func TestOrder(t *testing.T) {
 	t.Parallel()
-	w := carrier(said("0000", orderText), nil, budget{wait: time.Hour}) // orders have been given their turn
+	w := carrier(said("0000", orderText), nil, budget{wait: time.Hour}) // the queue has admitted the order
 	got, err := w.Order(t.Context(), ordered)
 	if diff := cmp.Diff(change.Result{Code: change.OK, Message: "안내"}, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -211,7 +210,7 @@ func invoke(reason sidecar.Reason) error {
 	return kosclient.ErrUnavailable.WithCause(&sidecar.InvokeError{App: "kos", Reason: reason, Cause: errors.New("as the sidecar says")})
 }
 
-// Both calls sort their failures alike: what all would meet, and what leaves
+// Both calls classify errors alike: those that all calls would meet, and those that leave
 // the outcome open.
 func TestFailuresOfOrders(t *testing.T) {
 	t.Parallel()
@@ -316,7 +315,7 @@ func TestInquire(t *testing.T) {
 	})
 }
 
-func TestEveryBudgetHearsOfARefusal(t *testing.T) {
+func TestThrottlingIsRecordedInEveryBudget(t *testing.T) {
 	t.Parallel()
 	for name, ask := range map[string]func(context.Context, *kos.Carrier) error{
 		"line":  func(ctx context.Context, c *kos.Carrier) error { _, err := c.Subscriber(ctx, line); return err },
@@ -335,7 +334,7 @@ func TestEveryBudgetHearsOfARefusal(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			if heard != 7*time.Second {
-				t.Errorf("heard of %s", heard)
+				t.Errorf("recorded %s", heard)
 			}
 		})
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// counting counts what is taken from it.
+// counting is a budget that counts admissions.
 type counting struct {
 	budget
 	taken int
@@ -24,8 +24,8 @@ func (b *counting) Await(context.Context, time.Duration) (time.Duration, error) 
 	return 0, nil
 }
 
-// While a breaker is open, questions fail at once and leave the budget alone;
-// after a moment one tries again. Other endpoints, and orders, are not meant.
+// While a breaker is open, reads fail at once and take no calls from the budget. After the
+// pause one read calls again. Other endpoints and orders are not affected.
 func TestAnOpenBreakerSpendsNoBudget(t *testing.T) {
 	t.Parallel()
 	now := noon
@@ -54,7 +54,7 @@ func TestAnOpenBreakerSpendsNoBudget(t *testing.T) {
 	client.answer = said("0000", lineData)
 	now = now.Add(3 * time.Second)
 	ask(nil, 2)
-	client.err = kosclient.ErrUnavailable // KOS was asked: it may have been this question
+	client.err = kosclient.ErrUnavailable // KOS was called: the fault may concern this call only
 	ask(product.ErrUnavailable, 3)
 	ask(product.ErrUnavailable, 4)
 }

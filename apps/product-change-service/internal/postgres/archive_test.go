@@ -20,35 +20,35 @@ func subscriber(line msisdn.Number) product.Subscriber {
 	}
 }
 
-func TestArchiveKeepsTheNewest(t *testing.T) {
+func TestArchiveKeepsTheNewestSubscriber(t *testing.T) {
 	t.Parallel()
 	archive := newStore(t, plenty).archive
 	_, version, err := archive.Subscriber(t.Context(), number(1))
 	if !errors.Is(err, product.ErrNotArchived) || version != 0 {
 		t.Fatalf("empty archive: %d, %v", version, err)
 	}
-	for _, told := range []struct {
+	for _, answer := range []struct {
 		code string
 		asOf time.Time
 		want string
 	}{
 		{"A", noon, "A"},
 		{"B", noon.Add(time.Hour), "B"},
-		{"C", noon.Add(time.Minute), "B"}, // late: told before what is kept
+		{"C", noon.Add(time.Minute), "B"}, // older than the archived one
 	} {
 		s := subscriber(number(1))
-		s.Product.Code, s.AsOf = told.code, told.asOf
+		s.Product.Code, s.AsOf = answer.code, answer.asOf
 		must(t, archive.KeepSubscriber(t.Context(), s, version))
 		got, _, err := archive.Subscriber(t.Context(), number(1))
-		if got.Product.Code != told.want || err != nil {
-			t.Errorf("after %s: %s, %v", told.code, got.Product.Code, err)
+		if got.Product.Code != answer.want || err != nil {
+			t.Errorf("after %s: %s, %v", answer.code, got.Product.Code, err)
 		}
 	}
 }
 
-// What was asked for before a line was forgotten must not be kept after,
-// whatever its time says.
-func TestForgottenLinesStayForgotten(t *testing.T) {
+// An answer that was requested before an invalidation must not be archived after it,
+// whatever its time.
+func TestInvalidatedLineIsNotArchivedAgain(t *testing.T) {
 	t.Parallel()
 	for name, had := range map[string]bool{"kept before": true, "never kept": false} {
 		t.Run(name, func(t *testing.T) {
@@ -68,13 +68,13 @@ func TestForgottenLinesStayForgotten(t *testing.T) {
 			}
 			must(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), after))
 			if got, _, err := archive.Subscriber(t.Context(), number(1)); err != nil || got.CustomerID != "CUST001" {
-				t.Errorf("asked for after: %+v, %v", got, err)
+				t.Errorf("requested after: %+v, %v", got, err)
 			}
 		})
 	}
 }
 
-func TestArchiveKeepsTheCatalogue(t *testing.T) {
+func TestArchiveKeepsTheNewestCatalogue(t *testing.T) {
 	t.Parallel()
 	archive := newStore(t, plenty).archive
 	if _, err := archive.Catalogue(t.Context()); !errors.Is(err, product.ErrNotArchived) {

@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-func TestAcceptWritesEverythingDown(t *testing.T) {
+func TestAcceptStoresChangeKeyAndItem(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	c := asked(t, number(1))
@@ -23,14 +23,14 @@ func TestAcceptWritesEverythingDown(t *testing.T) {
 	found, err := s.history.Find(t.Context(), c.UserID, c.RequestID)
 	must(t, err)
 	if diff := cmp.Diff(c, normal(found)); diff != "" {
-		t.Errorf("written down otherwise (-want +got):\n%s", diff)
+		t.Errorf("stored (-want +got):\n%s", diff)
 	}
 	if n := s.count(t, `SELECT count(*) FROM kos_queue WHERE endpoint = 'product-change' AND payload ->> 'requestId' = $1`, c.RequestID); n != 1 {
 		t.Errorf("%d queue items", n)
 	}
 	id, body, err := s.changes.FindKey(t.Context(), c.UserID, "key")
 	if id != c.RequestID || string(body) != "body" || err != nil {
-		t.Errorf("recalled %s %q, %v", id, body, err)
+		t.Errorf("found %s %q, %v", id, body, err)
 	}
 	if _, _, err := s.changes.FindKey(t.Context(), "testuser02", "key"); !errors.Is(err, change.ErrNoChange) {
 		t.Errorf("another user's key: %v", err)
@@ -69,9 +69,8 @@ func TestOneOfTwoHundredChangesOfALineIsAccepted(t *testing.T) {
 	}
 }
 
-// A request may have been checked against the plan before a change that has ended
-// meanwhile.
-func TestARequestThatWasCheckedAgainstAnOlderPlanIsNotAccepted(t *testing.T) {
+// An order may have been checked before a change that has ended meanwhile.
+func TestOrderCheckedAgainstAnOlderPlanIsNotAccepted(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[change.Status]error{change.Completed: change.ErrInProgress, change.Failed: nil} {
 		t.Run(string(status), func(t *testing.T) {
@@ -90,7 +89,7 @@ func TestAKeyIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	errs := together(100, func(i int) error {
-		// Each of another line, so that only the key is in the way.
+		// Each for another line, so that they conflict by the key only.
 		return s.changes.Accept(context.Background(), asked(t, number(i)), change.Key{Text: "key", Body: []byte("body")}, 0)
 	})
 	if errs[nil] != 1 || errs[change.ErrKeyTaken] != 99 {
@@ -103,7 +102,7 @@ func TestAKeyIsTakenOnce(t *testing.T) {
 	}
 }
 
-// together calls something n times at once and counts what it returned.
+// together calls f n times at once and counts its results.
 func together(n int, call func(i int) error) map[error]int {
 	var (
 		mu    sync.Mutex
@@ -130,7 +129,7 @@ func together(n int, call func(i int) error) map[error]int {
 	return errs
 }
 
-func TestNothingIsAcceptedWithoutItsQueueItem(t *testing.T) {
+func TestNothingIsAcceptedWithoutAQueueItem(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	_, err := s.pool.Exec(t.Context(), "ALTER TABLE kos_queue ADD CHECK (false) NOT VALID")
@@ -145,7 +144,7 @@ func TestNothingIsAcceptedWithoutItsQueueItem(t *testing.T) {
 	}
 }
 
-func TestKeysAreForgotten(t *testing.T) {
+func TestExpiredKeysAreDeleted(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	c := asked(t, number(1))

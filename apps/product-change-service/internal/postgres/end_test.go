@@ -47,7 +47,7 @@ func TestAChangeEndsOnce(t *testing.T) {
 	}
 }
 
-func TestTheEndOfAChangeForgetsTheLine(t *testing.T) {
+func TestEndOfAChangeInvalidatesTheLine(t *testing.T) {
 	t.Parallel()
 	for _, status := range []change.Status{change.Completed, change.Failed} {
 		t.Run(string(status), func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestTheEndOfAChangeForgetsTheLine(t *testing.T) {
 			}
 			_, _, kept := s.archive.Subscriber(t.Context(), number(1))
 			if forgotten := kept != nil; forgotten != (status == change.Completed) {
-				t.Errorf("the line as it was: %v", kept)
+				t.Errorf("the archived line: %v", kept)
 			}
 			s.accepted(t, number(1)) // the next change of the line
 		})
@@ -94,7 +94,7 @@ func TestAScheduledChangeIsAnnouncedOnItsDay(t *testing.T) {
 		t.Errorf("announced %s, want %s", at, c.Effective.Start())
 	}
 	if _, _, err := s.archive.Subscriber(t.Context(), number(1)); err != nil {
-		t.Errorf("the line is forgotten while it still has the old plan: %v", err)
+		t.Errorf("the line is invalidated while it still has the old plan: %v", err)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
-// losing is a connection that brings a COMMIT to the server and loses the answer.
+// losing is a connection that sends a COMMIT and drops the response.
 type losing struct {
 	net.Conn
 	lose, lost *atomic.Bool
@@ -27,8 +27,8 @@ func (l losing) Write(p []byte) (int, error) {
 	return l.Conn.Write(p)
 }
 
-// Read implements net.Conn: it waits for the answer, so that the server has
-// committed, and keeps it.
+// Read implements net.Conn. It waits for the response, so that the server has committed, and
+// drops it.
 func (l losing) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
 	if l.lost.Load() {
@@ -38,9 +38,9 @@ func (l losing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestACommitWhoseAnswerIsLostIsNotDoubled: the client is told to come back, and
-// then gets the change that was accepted, or is refused another.
-func TestACommitWhoseAnswerIsLostIsNotDoubled(t *testing.T) {
+// TestCommitWithoutResponseIsNotRepeated retries after such an error: with the key the client
+// gets the accepted change, without a key it is refused another.
+func TestCommitWithoutResponseIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, 100)
 	cfg := s.pool.Config()
@@ -68,9 +68,9 @@ func TestACommitWhoseAnswerIsLostIsNotDoubled(t *testing.T) {
 		t.Errorf("the key stands for %q, %v", id, err)
 	}
 	if err := changes.Accept(t.Context(), asked(t, number(1)), key, 0); !errors.Is(err, change.ErrKeyTaken) {
-		t.Errorf("once more with the key: %v", err)
+		t.Errorf("retry with the key: %v", err)
 	}
 	if err := changes.Accept(t.Context(), asked(t, number(1)), change.Key{}, 0); !errors.Is(err, change.ErrInProgress) {
-		t.Errorf("once more without: %v", err)
+		t.Errorf("retry without a key: %v", err)
 	}
 }

@@ -27,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// plenty is a limit that no test reaches.
+// plenty is a rate limit that no test reaches.
 const plenty = 100_000
 
 // store is one replica's view of a database.
@@ -47,7 +47,7 @@ func newStore(t *testing.T, perMinute int) store {
 	return replica(t, pgtest.New(t, postgres.Migrations(), river).Pool, sealtest.NewStore(sealtest.Keyset(t)), perMinute)
 }
 
-// replica returns a replica over a pool, with keys.
+// replica returns a replica over a pool, with a keyset.
 func replica(t *testing.T, pool *pgxpool.Pool, keys *sealtest.Store, perMinute int) store {
 	t.Helper()
 	jobs, err := outbox.NewJobs(pool, slog.New(slog.DiscardHandler), time.Now)
@@ -75,7 +75,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// number returns a line of the tests.
+// number returns the n-th line of the tests.
 func number(i int) msisdn.Number { return msisdn.Number(fmt.Sprintf("0107%07d", i)) }
 
 var target = product.Product{
@@ -83,7 +83,7 @@ var target = product.Product{
 	Data: "20GB", Voice: "무제한", SMS: "기본 제공", Operator: "KT", OnSale: true,
 }
 
-// asked returns a change that somebody asks for now.
+// asked returns a change that is requested now.
 func asked(t *testing.T, line msisdn.Number) change.Change {
 	t.Helper()
 	id, err := uuid.NewV7()
@@ -103,7 +103,7 @@ func newQueue(pool *pgxpool.Pool, perMinute int) *queue.Queue {
 	})
 }
 
-// accepted returns a change that is queued.
+// accepted returns a queued change.
 func (s store) accepted(t *testing.T, line msisdn.Number) change.Change {
 	t.Helper()
 	c := asked(t, line)
@@ -115,7 +115,7 @@ func (s store) accepted(t *testing.T, line msisdn.Number) change.Change {
 	return c
 }
 
-// load returns a change as the history has it.
+// load returns a change from the history.
 func (s store) load(t *testing.T, c change.Change) change.Change {
 	t.Helper()
 	found, err := s.history.Find(t.Context(), c.UserID, c.RequestID)
@@ -152,7 +152,7 @@ func outcome(status change.Status) change.Outcome {
 	return o
 }
 
-// count returns what a query counts.
+// count returns the count of a query.
 func (s store) count(t *testing.T, sql string, args ...any) (n int) {
 	t.Helper()
 	must(t, s.pool.QueryRow(t.Context(), sql, args...).Scan(&n))

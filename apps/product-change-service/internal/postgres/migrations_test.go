@@ -12,8 +12,8 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 )
 
-// TestMigrationsGoDownAndUp walks every migration back and forth: each down
-// part must undo its up part.
+// TestMigrationsGoDownAndUp applies every migration down and up again: the down part must
+// undo the up part.
 func TestMigrationsGoDownAndUp(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
@@ -25,7 +25,7 @@ func TestMigrationsGoDownAndUp(t *testing.T) {
 	must(t, migrator.LoadMigrations(postgres.Migrations()))
 	before := tables(t, conn.Conn())
 	must(t, migrator.MigrateTo(t.Context(), 0))
-	if left := tables(t, conn.Conn()); len(left) != 1 { // the version's own
+	if left := tables(t, conn.Conn()); len(left) != 1 { // the table of the version
 		t.Errorf("left below: %v", left)
 	}
 	must(t, migrator.Migrate(t.Context()))
@@ -34,7 +34,7 @@ func TestMigrationsGoDownAndUp(t *testing.T) {
 	}
 }
 
-// Replicas of a new version start together, and so do their migrations.
+// Replicas of a new release migrate at the same time.
 func TestQueueMigratesOnce(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool

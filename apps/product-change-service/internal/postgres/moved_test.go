@@ -8,8 +8,8 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// TestAChangeOfAMovedLineIsAudited ends changes of two lines, one of which has
-// moved, and each twice.
+// TestAChangeOfAMovedLineIsAudited ends changes of two lines twice each. One of the lines has
+// moved.
 func TestAChangeOfAMovedLineIsAudited(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)

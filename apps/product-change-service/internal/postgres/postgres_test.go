@@ -12,9 +12,9 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-func TestDatabaseThatIsAwayIsNamed(t *testing.T) {
+func TestUnavailableDatabase(t *testing.T) {
 	t.Parallel()
-	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/none") // nobody listens there
+	pool, err := pgxpool.New(t.Context(), "postgres://none@127.0.0.1:1/none") // a port without a server
 	must(t, err)
 	t.Cleanup(pool.Close)
 	s := replica(t, pool, sealtest.NewStore(sealtest.Keyset(t)), plenty)

@@ -12,7 +12,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
-// Two replicas share the work: each change is ordered once and ends once.
+// Two replicas process the same queue: each change is ordered once and ends once.
 func TestEachChangeIsOrderedOnce(t *testing.T) {
 	t.Parallel()
 	s := newWorld(t)
@@ -30,12 +30,12 @@ func TestEachChangeIsOrderedOnce(t *testing.T) {
 		return tries == len(ids) && got == len(ids)
 	})
 	if n := s.count("SELECT count(*) FROM kos_queue"); n != 0 {
-		t.Errorf("%d changes still run", n)
+		t.Errorf("%d changes are still in progress", n)
 	}
 }
 
-// KOS is out while changes come; when it is back they are carried out in the
-// order in which they came and not faster than the limit, over two replicas.
+// After an outage of KOS, changes are ordered in the sequence of their acceptance and within
+// the rate limit, on two replicas.
 func TestChangesKeepTheirOrderOverAnOutage(t *testing.T) {
 	t.Parallel()
 	s := newWorld(t)
@@ -44,7 +44,7 @@ func TestChangesKeepTheirOrderOverAnOutage(t *testing.T) {
 	a := s.start()
 	s.start()
 
-	// First it stops answering, then the breaker opens.
+	// First KOS stops answering, then the breaker opens.
 	var calls sync.Map
 	s.kos.set(func(_ context.Context, id string) error {
 		if _, again := calls.LoadOrStore(id, true); again {
@@ -53,7 +53,7 @@ func TestChangesKeepTheirOrderOverAnOutage(t *testing.T) {
 		return errNoAnswer
 	})
 	ids := s.accept(a, changes)
-	s.eventually("changes are set aside, or found to be impossible", func() bool {
+	s.eventually("changes are set aside, or the outage is recorded", func() bool {
 		s.elapse(3 * time.Second)
 		return s.count("SELECT count(*) FROM kos_outage") == 1
 	})
@@ -68,7 +68,7 @@ func TestChangesKeepTheirOrderOverAnOutage(t *testing.T) {
 		return true
 	})
 	s.kos.set(nil)
-	s.elapse(time.Minute) // all that were set aside are due
+	s.elapse(time.Minute) // all items that were set aside are due
 	late := s.accept(a, 5)
 	s.final(changes + len(late))
 
@@ -85,8 +85,8 @@ func TestChangesKeepTheirOrderOverAnOutage(t *testing.T) {
 	}
 }
 
-// A change that KOS does not answer, alone, is passed by all others.
-func TestOneChangeWithoutAnswersHoldsNobodyUp(t *testing.T) {
+// A single change that KOS does not answer is passed by all others.
+func TestUnansweredChangeIsPassed(t *testing.T) {
 	t.Parallel()
 	s := newWorld(t)
 	a := s.replica()
@@ -106,9 +106,9 @@ func TestOneChangeWithoutAnswersHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-// The process dies between KOS's answer and the commit: another one finds out,
-// and neither orders again nor leaves the change open.
-func TestADeadWorkersChangeIsFinishedByAnother(t *testing.T) {
+// The process dies between the answer of KOS and the commit. Another process inquires the
+// outcome and ends the change without a second order.
+func TestChangeOfADeadWorkerIsFinishedByAnother(t *testing.T) {
 	t.Parallel()
 	s := newWorld(t)
 	dying := s.replica()
@@ -117,7 +117,7 @@ func TestADeadWorkersChangeIsFinishedByAnother(t *testing.T) {
 	died := make(chan struct{})
 	s.kos.during = func(string) {
 		once.Do(func() {
-			go func() { // a pool that is being closed gives out no connections
+			go func() { // a closing pool gives out no connections
 				dying.pool.Close()
 				close(died)
 			}()
@@ -132,7 +132,7 @@ func TestADeadWorkersChangeIsFinishedByAnother(t *testing.T) {
 		defer s.kos.mu.Unlock()
 		return len(s.kos.orders) == 1
 	})
-	go dying.stop() // what is left of it gives up its connections
+	go dying.stop() // releases its connections
 	<-died
 	if n := s.count("SELECT count(*) FROM change_request WHERE status = 'PROCESSING'"); n != 1 {
 		t.Fatal("the change is not left open")
@@ -151,8 +151,7 @@ func TestADeadWorkersChangeIsFinishedByAnother(t *testing.T) {
 	}
 }
 
-// A stop interrupts what takes too long and leaves it to another replica, at
-// once.
+// A stop interrupts long attempts, and another replica takes them over at once.
 func TestAStopHandsOver(t *testing.T) {
 	t.Parallel()
 	s := newWorld(t)
@@ -169,14 +168,14 @@ func TestAStopHandsOver(t *testing.T) {
 	a.stop()
 	s.kos.set(nil)
 	if n := s.count("SELECT count(*) FROM kos_queue WHERE lease_until IS NULL AND in_doubt"); n != 1 {
-		t.Error("the change is not free for others")
+		t.Error("the change is not released")
 	}
-	s.elapse(3 * time.Second) // should its attempt have timed out before the stop
+	s.elapse(3 * time.Second) // in case the attempt timed out before the stop
 	s.start()
 	s.final(1)
 }
 
-func TestAnEventIsPublishedWhenTheBrokerIsBack(t *testing.T) {
+func TestEventIsPublishedWhenTheBrokerRecovers(t *testing.T) {
 	t.Parallel()
 	s := newWorld(t)
 	s.broker.set(errors.New("no broker"))
@@ -185,13 +184,13 @@ func TestAnEventIsPublishedWhenTheBrokerIsBack(t *testing.T) {
 	s.kos.mu.Lock()
 	s.kos.refuses[ids[2]] = "2004"
 	s.kos.mu.Unlock()
-	s.final(3) // whether anybody can be told or not
-	s.eventually("publishing is tried", func() bool { tries, _ := s.broker.seen(); return tries >= 2 })
+	s.final(3) // without a broker
+	s.eventually("publishing is attempted", func() bool { tries, _ := s.broker.seen(); return tries >= 2 })
 	s.broker.set(nil)
-	s.eventually("both new plans are told, the refusal is not", func() bool { _, got := s.broker.seen(); return got == 2 })
+	s.eventually("both new plans are published, the refusal is not", func() bool { _, got := s.broker.seen(); return got == 2 })
 }
 
-// A job that nothing can be done for does no harm.
+// Jobs that cannot succeed are discarded.
 func TestPoisonedJobs(t *testing.T) {
 	t.Parallel()
 	s := newWorld(t)
@@ -216,8 +215,8 @@ func TestPoisonedJobs(t *testing.T) {
 	})
 }
 
-// A clock a day ahead stands for a day of outage.
-func TestAChangeIsGivenUpAfterADay(t *testing.T) {
+// A clock that is a day ahead simulates a day of outage.
+func TestChangeExpiresAfterADay(t *testing.T) {
 	t.Parallel()
 	s := newWorld(t)
 	s.kos.set(away(errBreaker))
@@ -236,10 +235,10 @@ func TestAChangeIsGivenUpAfterADay(t *testing.T) {
 		t.Errorf("%d of 2 changes given up", n)
 	}
 	if len(s.kos.orders) != 0 {
-		t.Error("KOS was given an order that is over age")
+		t.Error("KOS received an expired order")
 	}
 	tomorrow.stop()
 	if tries, _ := s.broker.seen(); tries != 0 {
-		t.Error("a failure was announced")
+		t.Error("a failed change was published")
 	}
 }

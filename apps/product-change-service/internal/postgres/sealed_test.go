@@ -14,9 +14,9 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// expectSilence reports whether the database tells the name of subscriber. It
-// must hold the line, or nothing was looked at.
-func (s store) expectSilence(t *testing.T) {
+// wantNoPlaintext fails the test if the database contains the name of a subscriber. The line
+// itself must be there.
+func (s store) wantNoPlaintext(t *testing.T) {
 	t.Helper()
 	content := pgtest.Content(t, s.pool)
 	if !bytes.Contains(content, []byte(number(1))) || bytes.Contains(content, []byte("김민준")) {
@@ -30,21 +30,21 @@ func (s store) exec(t *testing.T, statement string, args ...any) {
 	must(t, err)
 }
 
-func TestTheDatabaseTellsNoName(t *testing.T) {
+func TestDatabaseHasNoPlaintextNames(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	want := subscriber(number(1))
 	must(t, s.archive.KeepSubscriber(t.Context(), want, 0))
-	s.expectSilence(t)
+	s.wantNoPlaintext(t)
 	got, _, err := s.archive.Subscriber(t.Context(), number(1))
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 
-// TestWhatCannotBeOpenedIsReplaced has a row moved to another line, and another
-// that was sealed with a key that is gone.
-func TestWhatCannotBeOpenedIsReplaced(t *testing.T) {
+// TestUnreadableRowIsReplaced copies a row to another line, and reads one that was sealed
+// with a removed key.
+func TestUnreadableRowIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
@@ -60,13 +60,13 @@ func TestWhatCannotBeOpenedIsReplaced(t *testing.T) {
 		fresh.AsOf = noon.AddDate(0, 0, 1)
 		must(t, archive.KeepSubscriber(t.Context(), fresh, version))
 		if _, _, err := archive.Subscriber(t.Context(), number(line)); err != nil {
-			t.Errorf("line %d, when KOS has told it again: %v", line, err)
+			t.Errorf("line %d, after the next answer of KOS: %v", line, err)
 		}
 	}
 }
 
-// TestOlderSoftwareRunsBesideOurs has it write and forget in clear, as it does.
-func TestOlderSoftwareRunsBesideOurs(t *testing.T) {
+// TestRowsInClearOfAnOlderRelease writes and invalidates rows as that release does.
+func TestRowsInClearOfAnOlderRelease(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
@@ -78,11 +78,11 @@ func TestOlderSoftwareRunsBesideOurs(t *testing.T) {
 	}
 	s.exec(t, `UPDATE known_subscriber SET as_of = $1, document = NULL`, noon.AddDate(0, 0, 2))
 	if _, _, err := s.archive.Subscriber(t.Context(), number(1)); !errors.Is(err, product.ErrNotArchived) {
-		t.Errorf("of another time: %v", err)
+		t.Errorf("with another as_of: %v", err)
 	}
 	s.exec(t, `UPDATE known_subscriber SET version = version + 1, as_of = NULL, document = NULL`)
 	if _, version, err := s.archive.Subscriber(t.Context(), number(1)); !errors.Is(err, product.ErrNotArchived) || version != 1 {
-		t.Errorf("forgotten: version %d, %v", version, err)
+		t.Errorf("invalidated: version %d, %v", version, err)
 	}
 }
 
@@ -94,7 +94,7 @@ func TestReseal(t *testing.T) {
 	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(2)), 0))
 	s.exec(t, `INSERT INTO known_subscriber (line_number, version, as_of, document) VALUES ($1, 0, $2, $3)`,
 		number(1).Digits(), noon, subscriber(number(1)))
-	must(t, s.archive.Invalidate(t.Context(), number(3))) // forgotten: nothing to seal
+	must(t, s.archive.Invalidate(t.Context(), number(3))) // invalidated: nothing to seal
 
 	promoted := sealtest.Promoted(t, sealtest.Added(t, old))
 	s.keys.Put(promoted)
@@ -105,7 +105,7 @@ func TestReseal(t *testing.T) {
 		}
 	}
 	s.keys.Put(sealtest.Reduced(t, promoted))
-	s.expectSilence(t)
+	s.wantNoPlaintext(t)
 	for _, n := range []int{1, 2} {
 		if _, _, err := s.archive.Subscriber(t.Context(), number(n)); err != nil {
 			t.Errorf("line %d: %v", n, err)

@@ -27,23 +27,22 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// kos is the carrier: it carries out each order once, and remembers in which
-// order they came.
+// kos is a carrier that carries out each order once and records their sequence.
 type kos struct {
 	mu      sync.Mutex
 	orders  []string          // request ids, as they came first
 	at      []time.Time       // when
-	seen    map[string]bool   // what it has accepted
+	seen    map[string]bool   // accepted orders
 	calls   map[string]int    // orders and repetitions, by request id
 	fault   fault             // what happens instead of an answer, if anything
 	during  func(id string)   // called when an order is accepted, before the answer
 	refuses map[string]string // codes by request id
 }
 
-// fault returns an error for calls that get no answer.
+// fault returns the error of a call, or nil.
 type fault func(ctx context.Context, id string) error
 
-// away is KOS failing everybody alike.
+// away fails every call.
 func away(err error) fault { return func(context.Context, string) error { return err } }
 
 func newKOS() *kos {
@@ -56,7 +55,7 @@ func (k *kos) set(f fault) {
 	k.fault = f
 }
 
-// fail returns what happens instead of an answer.
+// fail sets the fault of calls.
 func (k *kos) fail(ctx context.Context, id string) error {
 	k.mu.Lock()
 	f := k.fault
@@ -105,7 +104,7 @@ var (
 	errNoAnswer = fmt.Errorf("kos: %w", change.ErrNoAnswer)
 )
 
-// broker takes announcements.
+// broker records events.
 type broker struct {
 	mu    sync.Mutex
 	fault error
@@ -136,7 +135,7 @@ func (b *broker) seen() (tries, got int) {
 	return b.tries, len(b.got)
 }
 
-// worker is one replica of the service, as far as it processes changes.
+// worker is a replica that processes changes.
 type worker struct {
 	store
 
@@ -144,7 +143,7 @@ type worker struct {
 	stop func() // ends processing and waits for it
 }
 
-// world is what a test's replicas share.
+// world has the parts that the replicas of a test share.
 type world struct {
 	t         *testing.T
 	db        *pgtest.Database
@@ -222,7 +221,7 @@ func (w *worker) start(t *testing.T) {
 	t.Cleanup(w.stop)
 }
 
-// elapse moves everything that the queue waits for d nearer.
+// elapse moves all times in the queue d into the past.
 func (s *world) elapse(d time.Duration) {
 	s.t.Helper()
 	for _, sql := range []string{
@@ -236,7 +235,7 @@ func (s *world) elapse(d time.Duration) {
 	must(s.t, err)
 }
 
-// accept writes n changes down, each of a line of its own.
+// accept accepts n changes, each for its own line.
 func (s *world) accept(r *worker, n int) []string {
 	s.t.Helper()
 	ids := make([]string, n)
@@ -259,7 +258,7 @@ func (s *world) count(sql string, args ...any) (n int) {
 	return n
 }
 
-// final waits until so many changes are final.
+// final waits until n changes are final.
 func (s *world) final(n int) {
 	s.t.Helper()
 	s.eventually(fmt.Sprintf("%d changes are final", n), func() bool {

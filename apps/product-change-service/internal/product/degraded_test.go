@@ -12,11 +12,11 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-func TestWhatWasSeenBeforeIsAnsweredWhileKOSIsAway(t *testing.T) {
+func TestArchivedCopyIsServedWhileKOSIsOut(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(k *kos){
 		"away":     func(k *kos) { k.err = errAway },
-		"spent":    func(k *kos) { k.err, k.slow = errAway, 2*time.Second }, // somebody waited for a call in vain
+		"spent":    func(k *kos) { k.err, k.slow = errAway, 2*time.Second }, // no admission within 2 s
 		"too slow": func(k *kos) { k.slow = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -40,13 +40,13 @@ func TestWhatWasSeenBeforeIsAnsweredWhileKOSIsAway(t *testing.T) {
 				if diff := cmp.Diff(product.Catalogue{Products: []product.Product{basic}, AsOf: noon, Stale: true}, offers); diff != "" || err != nil {
 					t.Errorf("%v (-want +got):\n%s", err, diff)
 				}
-				elapse(time.Hour) // the loads come to their end, on the test's own clock
+				elapse(time.Hour) // the loads end, on the clock of the bubble
 			})
 		})
 	}
 }
 
-func TestWhatWasNeverSeenIsUnavailable(t *testing.T) {
+func TestUnavailableWithoutAnArchivedCopy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -59,7 +59,7 @@ func TestWhatWasNeverSeenIsUnavailable(t *testing.T) {
 		} {
 			start := time.Now()
 			err := ask()
-			if told := problem.From(err); told.Code != "KOS_UNAVAILABLE" || told.RetryAfter == 0 || time.Since(start) > 8*time.Second {
+			if shown := problem.From(err); shown.Code != "KOS_UNAVAILABLE" || shown.RetryAfter == 0 || time.Since(start) > 8*time.Second {
 				t.Errorf("%s after %s: %v", name, time.Since(start), err)
 			}
 		}
@@ -67,9 +67,9 @@ func TestWhatWasNeverSeenIsUnavailable(t *testing.T) {
 	})
 }
 
-// Nobody waits longer than a second for what is known from before, be it of two
-// things; what KOS says then is kept for the next one.
-func TestTheFetchGoesOn(t *testing.T) {
+// A read with a stale copy takes a second at most, also if it needs two answers. KOS's late
+// answer serves the next read.
+func TestLoadGoesOnAfterTheSoftTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -93,8 +93,8 @@ func TestTheFetchGoesOn(t *testing.T) {
 	})
 }
 
-// A database that is slow too makes an older answer late, but does not lose it.
-func TestASlowArchiveIsWorthTheWait(t *testing.T) {
+// A slow database delays a stale copy, but does not lose it.
+func TestReadWaitsForASlowArchive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -115,8 +115,8 @@ func TestASlowArchiveIsWorthTheWait(t *testing.T) {
 	})
 }
 
-// Where nothing is known KOS has its time, and is asked once.
-func TestAFirstAnswerIsWorthTheWait(t *testing.T) {
+// Without a copy a read waits for KOS, which is called once.
+func TestReadWithoutACopyWaitsForKOS(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -130,7 +130,7 @@ func TestAFirstAnswerIsWorthTheWait(t *testing.T) {
 	})
 }
 
-// Offers rest on two answers: they are as old as the older one, if that is old.
+// Offers need two answers: they are as old as the older one, if that is stale.
 func TestOffersAreAsStaleAsTheOwnPlan(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
@@ -146,12 +146,12 @@ func TestOffersAreAsStaleAsTheOwnPlan(t *testing.T) {
 	}
 }
 
-// What is got ahead of its time costs spare calls only, and is kept too.
-func TestWhatIsGotAheadCostsSpareCalls(t *testing.T) {
+// A refresh ahead uses spare calls only, and archives its answer.
+func TestRefreshUsesTheBackgroundCarrier(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.cache.ahead = true
-	w.kos.err = errors.New("nobody waits for this")
+	w.kos.err = errors.New("not called")
 	for _, err := range []error{last(w.Subscriber(t.Context(), own)), last(w.Catalogue(t.Context()))} {
 		if err != nil {
 			t.Error(err)

@@ -10,14 +10,14 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// given returns what KOS says once the line is another customer's.
+// given returns the subscriber of a line that is another customer's by now.
 func given() product.Subscriber {
 	other := holder(basic)
 	other.CustomerID, other.CustomerName = "CUST900", "나새로"
 	return other
 }
 
-func TestAMovedLineIsRefusedWithoutATrace(t *testing.T) {
+func TestMovedLineIsRefusedAndNotKept(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(w *world) error{
 		"plan":   func(w *world) error { return last(w.Subscriber(t.Context(), own)) },
@@ -42,36 +42,36 @@ func TestAMovedLineIsRefusedWithoutATrace(t *testing.T) {
 				t.Errorf("kept %+v", w.archive.holder)
 			}
 			if w.archive.invalidations != 1 {
-				t.Errorf("replicas and archive were told %d times", w.archive.invalidations)
+				t.Errorf("%d invalidations of archive and replicas", w.archive.invalidations)
 			}
 			cached := slices.Contains(w.cache.calls, "all of "+line.Masked())
-			if want := name != "plan" && name != "offers"; cached != want { // a load's own key holds the refusal
+			if want := name != "plan" && name != "offers"; cached != want { // the key of a load holds the refusal
 				t.Errorf("calls: %v", w.cache.calls)
 			}
 		})
 	}
 }
 
-// TestTheFormerCustomerForgetsNothingOfTheNewOne lets nobody break the stale
-// answers of somebody else's line.
-func TestTheFormerCustomerForgetsNothingOfTheNewOne(t *testing.T) {
+// Requests of the former customer must not delete the copy that is served stale to the new
+// one.
+func TestFormerCustomerDoesNotInvalidateTheNewCopy(t *testing.T) {
 	t.Parallel()
 	w, kept := newWorld(), given()
 	w.archive.holder, w.kos.holder = &kept, given()
 	if err := last(w.Subscriber(t.Context(), own)); !errors.Is(err, product.ErrLineMoved) || w.archive.invalidations != 0 {
-		t.Errorf("%v, told %d times", err, w.archive.invalidations)
+		t.Errorf("%v, %d invalidations", err, w.archive.invalidations)
 	}
 	w.kos.err = errAway
 	if err := last(w.Subscriber(t.Context(), own)); !errors.Is(err, product.ErrUnavailable) {
-		t.Errorf("the former customer, while KOS is away: %v", err)
+		t.Errorf("the former customer, while KOS is out: %v", err)
 	}
 	others := product.Subscription{Customer: kept.CustomerID, Line: line}
 	if got, err := w.Subscriber(t.Context(), others); err != nil || !got.Stale || !cmp.Equal(got.CustomerID, kept.CustomerID) {
-		t.Errorf("the new customer, while KOS is away: %+v, %v", got, err)
+		t.Errorf("the new customer, while KOS is out: %+v, %v", got, err)
 	}
 }
 
-func TestALineWithoutACustomerIsAFault(t *testing.T) {
+func TestLineWithoutCustomerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	w, nobodys := newWorld(), holder(basic)
 	nobodys.CustomerID = ""

@@ -23,7 +23,7 @@ var (
 	noon    = time.Date(2026, 11, 22, 12, 0, 0, 0, product.Seoul)
 )
 
-// kos answers with what it holds, after a while.
+// kos is a carrier that answers with its fields, after slow.
 type kos struct {
 	mu        sync.Mutex
 	holder    product.Subscriber
@@ -61,12 +61,12 @@ func pass(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// passThrough asks the source each time, in the background and once for all who wait,
-// as the real one does.
+// passThrough is a cache that loads each time, in the background and once for concurrent
+// reads, as the real one does.
 type passThrough struct {
 	lines, catalogues singleflight.Group
 
-	ahead bool // it has something, and gets it anew
+	ahead bool // refreshes instead of loading
 	kept  *product.Subscriber
 	err   error
 	calls []string
@@ -114,7 +114,7 @@ func (c *passThrough) Listening(listening bool) {
 	c.calls = append(c.calls, fmt.Sprint("listening ", listening))
 }
 
-// archive is a shelf for one line and one catalogue.
+// archive holds one line and one catalogue.
 type archive struct {
 	mu            sync.Mutex
 	holder        *product.Subscriber
@@ -172,13 +172,13 @@ func (a *archive) Invalidate(context.Context, msisdn.Number) error {
 type world struct {
 	*product.Plans
 	kos        *kos
-	background *kos // for what nobody waits for
+	background *kos
 	cache      *passThrough
 	archive    *archive
 	lineLimit  lineLimit
 }
 
-// lineLimit is how many more questions may be asked for a line.
+// lineLimit allows left more calls.
 type lineLimit struct{ left atomic.Int64 }
 
 func (s *lineLimit) Allow(msisdn.Number) bool { return s.left.Add(-1) >= 0 }
@@ -208,7 +208,7 @@ func TestAnUnknownLineIsNoOutage(t *testing.T) {
 	}
 }
 
-func TestAnArchiveThatFailsCostsNothing(t *testing.T) {
+func TestFailedArchiveDoesNotFailReads(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.archive.err = errors.New("connection refused")
@@ -220,8 +220,8 @@ func TestAnArchiveThatFailsCostsNothing(t *testing.T) {
 	}
 }
 
-// An answer that KOS gave before the line changed must not be kept after.
-func TestAnAnswerFromBeforeTheChangeIsNotKept(t *testing.T) {
+// An answer of KOS from before a change must not be archived after it.
+func TestAnswerFromBeforeAChangeIsNotArchived(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -241,7 +241,7 @@ func TestAnAnswerFromBeforeTheChangeIsNotKept(t *testing.T) {
 	})
 }
 
-func TestFreshSubscriberIsSharedUntilTheLineChanges(t *testing.T) {
+func TestFreshReadsShareOneCallUntilTheLineChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -266,34 +266,33 @@ func TestFreshSubscriberIsSharedUntilTheLineChanges(t *testing.T) {
 		}
 		group.Wait()
 		if w.kos.asked != 2 {
-			t.Errorf("KOS was asked %d times", w.kos.asked)
+			t.Errorf("KOS was called %d times", w.kos.asked)
 		}
 	})
 }
 
-// One client that has changes checked again and again must not spend what others
-// need of KOS's rate limit.
-func TestFreshSubscriberIsWhatIsKeptOnceTheShareIsUsedUp(t *testing.T) {
+// A client that repeats pre-checks must not spend the rate limit that others need.
+func TestFreshReadIsCachedBeyondTheLineLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.lineLimit.left.Store(3)
 	w.cache.kept = new(holder(basic))
 	for n := range 50 {
-		want := premium.Code // that KOS says
+		want := premium.Code // the answer of KOS
 		if n >= 3 {
 			want = basic.Code
 		}
 		if got, err := w.FreshSubscriber(t.Context(), own); err != nil || got.Product.Code != want {
-			t.Errorf("question %d: %+v, %v; want %s", n+1, got, err, want)
+			t.Errorf("read %d: %+v, %v; want %s", n+1, got, err, want)
 		}
 	}
 	if w.kos.asked != 3 {
-		t.Errorf("KOS was asked %d times", w.kos.asked)
+		t.Errorf("KOS was called %d times", w.kos.asked)
 	}
 }
 
-// While KOS says nothing, an older answer is none, for whoever asks often too.
-func TestFreshSubscriberIsNeverStale(t *testing.T) {
+// While KOS is out, fresh reads fail, also beyond the line limit.
+func TestFreshReadIsNeverStale(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	kept := holder(premium)
@@ -306,9 +305,9 @@ func TestFreshSubscriberIsNeverStale(t *testing.T) {
 	}
 }
 
-// An older answer must not end the wait for KOS either, once the limit is used up:
-// the caller could not be given that answer.
-func TestFreshSubscriberWaitsForASlowKOSOnceTheShareIsUsedUp(t *testing.T) {
+// Beyond the line limit a stale copy does not end the wait for KOS: the caller cannot use
+// one.
+func TestFreshReadBeyondTheLineLimitWaitsForKOS(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -323,8 +322,8 @@ func TestFreshSubscriberWaitsForASlowKOSOnceTheShareIsUsedUp(t *testing.T) {
 	})
 }
 
-// Whoever asked first may leave: the question goes on for the others.
-func TestFreshSubscriberGoesOnWithoutWhoAskedFirst(t *testing.T) {
+// A shared call goes on when its first caller leaves.
+func TestFreshReadOutlivesItsFirstCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -334,28 +333,28 @@ func TestFreshSubscriberGoesOnWithoutWhoAskedFirst(t *testing.T) {
 		var group sync.WaitGroup
 		group.Go(func() {
 			if _, err := w.FreshSubscriber(ctx, own); !errors.Is(err, product.ErrUnavailable) {
-				t.Errorf("who left: %v", err)
+				t.Errorf("the caller that left: %v", err)
 			}
 		})
 		synctest.Wait()
 		group.Go(func() {
 			if _, err := w.FreshSubscriber(context.Background(), own); err != nil {
-				t.Errorf("who stayed: %v", err)
+				t.Errorf("the caller that stayed: %v", err)
 			}
 		})
 		group.Wait()
 	})
 }
 
-func TestChangedTellsEverybody(t *testing.T) {
+func TestChangedInvalidatesEverywhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.cache.err = errors.New("state: store cannot be reached")
 	if err := w.Changed(t.Context(), own); !errors.Is(err, w.cache.err) {
-		t.Errorf("the failure is not told: %v", err)
+		t.Errorf("the error is not returned: %v", err)
 	}
 	if w.archive.invalidations != 1 {
-		t.Error("the replicas are not told when what they share cannot be")
+		t.Error("the replicas are not notified when L2 fails")
 	}
 	w.Evict(line)
 	w.Listening(true)
@@ -365,14 +364,14 @@ func TestChangedTellsEverybody(t *testing.T) {
 	}
 }
 
-func TestOffersAreBesideTheOwnPlan(t *testing.T) {
+func TestOffersExcludeTheCurrentPlan(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		current, operator string
 		want              []product.Product
 		err               error
 	}{
-		"one's own":                  {"", "", []product.Product{basic}, nil},
+		"own plan":                   {"", "", []product.Product{basic}, nil},
 		"the plan named":             {basic.Code, "", []product.Product{premium}, nil},
 		"another operator's":         {"", "LGU", []product.Product{elsewhere}, nil},
 		"a discontinued plan":        {old.Code, "", []product.Product{premium, basic}, nil},
@@ -389,7 +388,7 @@ func TestOffersAreBesideTheOwnPlan(t *testing.T) {
 	}
 }
 
-func TestInspectAsksKOSEachTime(t *testing.T) {
+func TestInspectCallsKOSEachTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	for want := 1; want <= 2; want++ {
@@ -400,5 +399,5 @@ func TestInspectAsksKOSEachTime(t *testing.T) {
 	}
 }
 
-// elapse lets d go by on the clock of the bubble that a test runs in.
-func elapse(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nobody waits for it
+// elapse advances the clock of the bubble.
+func elapse(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock of a bubble
