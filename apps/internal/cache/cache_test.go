@@ -33,7 +33,7 @@ func TestEachLevelAnswersBeforeTheNext(t *testing.T) {
 			t.Errorf("written to L2 (-want +got):\n%s", diff)
 		}
 		want := strings.NewReader(`
-# HELP phonebill_cache_gets_total Values got, by kind and by the level that had them: l1, l2 or source.
+# HELP phonebill_cache_gets_total Reads of values, by kind and the level that had the value: l1, l2 or source.
 # TYPE phonebill_cache_gets_total counter
 phonebill_cache_gets_total{kind="bill",level="l1"} 2
 phonebill_cache_gets_total{kind="bill",level="l2"} 2

@@ -167,7 +167,7 @@ func TestRefreshAheadThatFails(t *testing.T) {
 					f.t.Errorf("%d loads within 100 s", asked.Load())
 				}
 				const want = `
-# HELP phonebill_cache_refreshes_ahead_total Values asked for anew before they expired, by kind and outcome: done or failed.
+# HELP phonebill_cache_refreshes_ahead_total Values refreshed before they expired, by kind and outcome: done or failed.
 # TYPE phonebill_cache_refreshes_ahead_total counter
 phonebill_cache_refreshes_ahead_total{kind="bill",outcome="failed"} 2
 `

@@ -24,12 +24,12 @@ func TestACustomersJourney(t *testing.T) {
 	if got := c.do("GET", "/api/v1/products/available", ""); got.status != http.StatusOK || got.data["totalCount"] != 3.0 {
 		t.Errorf("available: %+v", got)
 	}
-	wish := fmt.Sprintf(`{"lineNumber":%q,"currentProductCode":%q,"targetProductCode":%q}`, "010-1234-5678", premium, basic)
-	if got := c.do("POST", "/api/v1/products/change/validation", wish); got.data["validationResult"] != "SUCCESS" {
+	body := fmt.Sprintf(`{"lineNumber":%q,"currentProductCode":%q,"targetProductCode":%q}`, "010-1234-5678", premium, basic)
+	if got := c.do("POST", "/api/v1/products/change/validation", body); got.data["validationResult"] != "SUCCESS" {
 		t.Errorf("validation: %+v", got)
 	}
 
-	changed := c.do("POST", "/api/v1/products/change", wish)
+	changed := c.do("POST", "/api/v1/products/change", body)
 	if plan, _ := changed.data["changedProduct"].(map[string]any); changed.status != http.StatusOK || changed.data["resultCode"] != "0000" ||
 		plan["productCode"] != basic || plan["monthlyFee"] != 39_000.0 {
 		t.Fatalf("change: %+v", changed)
@@ -37,7 +37,7 @@ func TestACustomersJourney(t *testing.T) {
 	if got := c.plan(); got != basic {
 		t.Errorf("right after the response, the plan is %s", got)
 	}
-	if got := c.do("POST", "/api/v1/products/change/validation", wish); got.data["validationResult"] != "FAILURE" {
+	if got := c.do("POST", "/api/v1/products/change/validation", body); got.data["validationResult"] != "FAILURE" {
 		t.Errorf("validation of the same again: %+v", got)
 	}
 	if got := c.result(changed.data["requestId"]); got.data["processStatus"] != "COMPLETED" {
@@ -86,8 +86,8 @@ func TestAScheduledChange(t *testing.T) {
 	w := newWorld(t, options{})
 	c := w.login(premiumLine)
 	day := change.DayOf(time.Now().AddDate(0, 0, 3))
-	wish := fmt.Sprintf(`{"lineNumber":%q,"currentProductCode":%q,"targetProductCode":%q,"changeEffectiveDate":%q}`, premiumLine, premium, basic, day)
-	if got := c.do("POST", "/api/v1/products/change", wish); got.status != http.StatusOK || got.data["resultCode"] != "0000" || got.data["effectiveDate"] != string(day) {
+	body := fmt.Sprintf(`{"lineNumber":%q,"currentProductCode":%q,"targetProductCode":%q,"changeEffectiveDate":%q}`, premiumLine, premium, basic, day)
+	if got := c.do("POST", "/api/v1/products/change", body); got.status != http.StatusOK || got.data["resultCode"] != "0000" || got.data["effectiveDate"] != string(day) {
 		t.Fatalf("got %+v", got)
 	}
 	if got := c.plan(); got != premium {
@@ -97,7 +97,7 @@ func TestAScheduledChange(t *testing.T) {
 	if got := c.change(premium, standard); got.status != http.StatusOK || got.data["processStatus"] != "FAILED" || got.data["resultCode"] != "2099" || got.data["resultMessage"] == "" {
 		t.Errorf("another change: %+v", got)
 	}
-	past := strings.Replace(wish, string(day), "2020-01-01", 1)
+	past := strings.Replace(body, string(day), "2020-01-01", 1)
 	if got := c.do("POST", "/api/v1/products/change", past); got.status != http.StatusBadRequest || got.code != "INVALID_EFFECTIVE_DATE" {
 		t.Errorf("a day in the past: %+v", got)
 	}

@@ -34,11 +34,11 @@ func TestMetricsOfBudgets(t *testing.T) {
 # TYPE phonebill_kos_budget_left_calls gauge
 phonebill_kos_budget_left_calls{endpoint="product-change"} 0
 phonebill_kos_budget_left_calls{endpoint="products"} 2
-# HELP phonebill_kos_budget_share_ratio Part of the agreed rate that KOS allows, by endpoint.
+# HELP phonebill_kos_budget_share_ratio Part of the configured rate in use, by endpoint.
 # TYPE phonebill_kos_budget_share_ratio gauge
 phonebill_kos_budget_share_ratio{endpoint="product-change"} 0.5
 phonebill_kos_budget_share_ratio{endpoint="products"} 1
-# HELP phonebill_kos_throttled_total Refusals of KOS for having asked too often, by endpoint.
+# HELP phonebill_kos_throttled_total Answers of KOS with status 429, by endpoint.
 # TYPE phonebill_kos_throttled_total counter
 phonebill_kos_throttled_total{endpoint="product-change"} 1
 phonebill_kos_throttled_total{endpoint="products"} 0
