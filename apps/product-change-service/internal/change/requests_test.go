@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,8 +17,6 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
-
-var discard = slog.New(slog.DiscardHandler)
 
 // desk is Requests with fakes.
 type desk struct {
