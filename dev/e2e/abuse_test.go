@@ -98,7 +98,7 @@ func newAbuseWorld(t *testing.T) *abuseWorld {
 		Admin:    func(o access.Operation) abuse.Person { return w.administrator(t, o) },
 		Stranger: person(t, resident(t), true),
 		Absent: abuse.Person{Owns: map[string]string{
-			"line": "01076543210", "user": "anonymous-has-this-id", "session": rand.Text(), "request": "019a0000-0000-7000-8000-000000000000",
+			"line": "01076543210", "user": "unknown-user-id", "session": rand.Text(), "request": "019a0000-0000-7000-8000-000000000000",
 		}},
 		Lacking: lackingCredentials(t, w),
 		Values: map[string]string{

@@ -44,7 +44,7 @@ func TestAnotherUsersAccount(t *testing.T) {
 	t.Parallel()
 	c, other := resident(t), resident(t)
 	c.User(c.UserID).OK(t)
-	want := c.User("anonymous-has-this-id").Refused(t, http.StatusForbidden, "FORBIDDEN")
+	want := c.User("unknown-user-id").Refused(t, http.StatusForbidden, "FORBIDDEN")
 	got := c.User(other.UserID).Refused(t, http.StatusForbidden, "FORBIDDEN")
 	if diff := cmp.Diff(want, got, anyTrace); diff != "" {
 		t.Errorf("another user's account is distinguishable: %s", diff)
@@ -53,7 +53,7 @@ func TestAnotherUsersAccount(t *testing.T) {
 	if user := admin.User(other.UserID).OK(t); user.Line != other.Line {
 		t.Errorf("an administrator reads %+v", user)
 	}
-	admin.User("anonymous-has-this-id").Refused(t, http.StatusNotFound, "USER_NOT_FOUND")
+	admin.User("unknown-user-id").Refused(t, http.StatusNotFound, "USER_NOT_FOUND")
 }
 
 func TestPermissions(t *testing.T) {
@@ -78,7 +78,7 @@ func TestLoginDoesNotRevealWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	c := newcomer(t)
 	wrongPassword := anonymous(t).Login(c.UserID, "wrong-"+c.Password).Refused(t, http.StatusUnauthorized, "AUTH_001")
-	wrongID := anonymous(t).Login("anonymous-has-this-id", c.Password).Refused(t, http.StatusUnauthorized, "AUTH_001")
+	wrongID := anonymous(t).Login("unknown-user-id", c.Password).Refused(t, http.StatusUnauthorized, "AUTH_001")
 	if diff := cmp.Diff(wrongPassword, wrongID, anyTrace); diff != "" {
 		t.Errorf("a wrong id is distinguishable from a wrong password: %s", diff)
 	}

@@ -62,7 +62,12 @@ func TestPostgresReadOnly(t *testing.T) {
 	setReadOnly(t, "on")
 	c := customers[0]
 	unavailable(t, anonymous(t).Login(c.UserID, c.Password), "DATABASE_UNAVAILABLE")
-	c.History("").OK(t)
+	await(t, healTimeout, "a read", func() error { // connections that were ended leave the pools
+		if answer := c.History(""); !answer.Succeeded() {
+			return errAwaited(answer.String())
+		}
+		return nil
+	})
 	c.UserInfo().OK(t)
 	passing(t, load, 50)
 	setReadOnly(t, "off")

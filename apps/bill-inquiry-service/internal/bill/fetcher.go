@@ -51,6 +51,9 @@ func NewFetcher(p FetcherParams) *Fetcher {
 // Fetch calls KOS once and stores the answer for each of the customers whose line it
 // is. The call must have been admitted.
 func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
+	if reply, found := f.recent(q); found {
+		return reply
+	}
 	var result atomic.Pointer[Reply] // a load may go on after ctx has ended
 	var once sync.Once
 	call := func(ctx context.Context) Reply {
@@ -67,7 +70,9 @@ func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
 	for _, customer := range q.Customers {
 		got, err := f.cacheFor(ctx, Subscription{customer, q.Line}, q, call)
 		answers[customer] = answer{got, err}
-		f.reader.noteAnswer(Query{Subscription: Subscription{customer, q.Line}, Month: q.Month}, answers[customer])
+		if err == nil || !q.Background {
+			f.reader.noteAnswer(q.query(customer), answers[customer])
+		}
 	}
 	reply := call(ctx)
 	reply.answers = answers
@@ -75,6 +80,28 @@ func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
 		reply.Err = f.archive.StoreUnattributed(ctx, reply.Bill)
 	}
 	return reply
+}
+
+// query returns the query of a customer for the fetched bill.
+func (q *Fetch) query(customer string) Query {
+	return Query{Subscription: Subscription{customer, q.Line}, Month: q.Month}
+}
+
+// recent returns the reply that KOS gave all customers of a fetch within memoTTL: their
+// inquiry was enqueued just after the fetch that it would have joined had ended.
+func (f *Fetcher) recent(q Fetch) (Reply, bool) {
+	if q.Unattributed {
+		return Reply{}, false
+	}
+	answers := map[string]answer{}
+	for _, customer := range q.Customers {
+		known, found := f.reader.answers.get(q.query(customer))
+		if !found {
+			return Reply{}, false
+		}
+		answers[customer] = known
+	}
+	return Reply{answers: answers}, len(answers) > 0
 }
 
 // cacheFor refreshes the cached copy of a subscription with the reply that call

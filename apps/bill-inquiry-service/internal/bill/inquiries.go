@@ -201,6 +201,18 @@ func (i *Inquiries) refreshed(ctx, soft context.Context, q Query, old Bill) (Bil
 	return found.Bill, err
 }
 
+// fetched returns a bill from KOS within softTimeout, a refusal of KOS, or ErrMiss.
+func (i *Inquiries) fetched(ctx context.Context, q Query) (Bill, error) {
+	soft, cancel := context.WithTimeout(ctx, softTimeout)
+	defer cancel()
+	q.Since = i.now()
+	if i.fetch(ctx, soft, Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: i.newID()}) != fetchEnded {
+		return Bill{}, ErrMiss
+	}
+	found, err := i.reader.Bill(ctx, q)
+	return found.Bill, err
+}
+
 // freshFor is the age up to which a bill is not stale while others wait for KOS: the
 // time-to-live of L1.
 const freshFor = 5 * time.Minute

@@ -48,6 +48,9 @@ func (i *Inquiries) completed(ctx context.Context, caller Caller, record Record)
 	defer cancel()
 	q := Query{Subscription: Subscription{caller.CustomerID, record.Line}, Month: record.Month, Since: record.RequestedAt}
 	got, err := i.lookUp(ctx, q, answerTimeout)
+	if errors.Is(err, ErrMiss) {
+		got, err = i.fetched(ctx, q)
+	}
 	if err != nil && !errors.Is(err, ErrMiss) {
 		return Inquiry{}, fmt.Errorf("result: %w", err)
 	}

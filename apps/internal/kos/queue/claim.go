@@ -72,7 +72,7 @@ func (q *Queue) untilReady(ctx context.Context, e *Endpoint) (time.Duration, err
 	return min(max(*wait, time.Millisecond), idle), nil
 }
 
-const columns = `q.item_id, q.claims, q.endpoint, q.dedup_key, q.class, q.payload, q.enqueued_at, q.unanswered, q.failing_since`
+const columns = `q.item_id, q.claims, q.endpoint, q.dedup_key, q.class, q.payload, q.enqueued_at, q.unanswered, q.failing_since, q.traceparent`
 
 const claimNext = `
 WITH next AS (
@@ -134,7 +134,7 @@ func scanItem(row pgx.CollectableRow) (Item, error) {
 		class int
 	)
 	err := row.Scan(&item.id, &item.claim, &item.Endpoint, &item.Key, &class, &item.Payload, &item.EnqueuedAt, &item.unanswered,
-		(*zeronull.Timestamptz)(&item.failingSince), &item.InDoubt, (*zeronull.Timestamptz)(&item.AttemptedAt))
+		(*zeronull.Timestamptz)(&item.failingSince), &item.traceparent, &item.InDoubt, (*zeronull.Timestamptz)(&item.AttemptedAt))
 	item.Class = Class(class)
 	return item, err
 }

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // Handler processes a claimed item. It returns soon after ctx ends, by the timeout of the
@@ -23,6 +27,7 @@ type Dispatcher struct {
 	metrics   *Metrics
 	log       *slog.Logger
 	wake      chan struct{}
+	listening atomic.Bool // to the notifications of other replicas
 	failing   bool
 }
 
@@ -46,6 +51,8 @@ func NewDispatcher(q *Queue, handlers map[string]Handler, metrics *Metrics, log 
 }
 
 const (
+	// unnotified is how often the queue is looked at without notifications.
+	unnotified = 500 * time.Millisecond
 	// faultPause is how long the dispatcher waits after a failed claim.
 	faultPause = time.Second
 	// overdueEvery is how often overdue items are claimed.
@@ -81,6 +88,9 @@ func (d *Dispatcher) dispatch(ctx, attempts context.Context, running *sync.WaitG
 	wait := idle
 	for _, w := range d.endpoints {
 		wait = min(wait, d.dispatchEndpoint(ctx, attempts, w, running))
+	}
+	if !d.listening.Load() {
+		return min(wait, unnotified)
 	}
 	return wait
 }
@@ -131,7 +141,8 @@ func (d *Dispatcher) note(ctx context.Context, err error) {
 // attempt handles an item and writes the outcome. If the outcome cannot be written, the
 // item is claimed again when its lease expires.
 func (d *Dispatcher) attempt(ctx context.Context, w *worker, item Item) {
-	handling, cancel := context.WithTimeout(ctx, w.Timeout)
+	traced := telemetry.Extract(ctx, http.Header{"Traceparent": {item.traceparent}})
+	handling, cancel := context.WithTimeout(traced, w.Timeout)
 	defer cancel()
 	outcome := safely(handling, w.handle, item)
 	if outcome.kind == kindUnanswered && ctx.Err() != nil {

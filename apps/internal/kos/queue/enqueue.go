@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // Request describes an item to enqueue.
@@ -48,15 +52,16 @@ WITH queued AS (
     SELECT max(round) AS last FROM kos_queue
     WHERE endpoint = $1 AND ordering_key = $3 AND class = $4 AND dedup_key <> $2
 )
-INSERT INTO kos_queue AS held (endpoint, dedup_key, ordering_key, class, round, payload)
-SELECT $1, $2, $3, $4, greatest(0, served.round, own.last + 1), $5
+INSERT INTO kos_queue AS held (endpoint, dedup_key, ordering_key, class, round, payload, traceparent)
+SELECT $1, $2, $3, $4, greatest(0, served.round, own.last + 1), $5, $7
 FROM served, own
 WHERE $6 = 0 OR served.waiting < $6 OR EXISTS (SELECT FROM queued)
 ON CONFLICT (endpoint, dedup_key) DO UPDATE
 SET class    = least(held.class, excluded.class),
     round    = CASE WHEN excluded.class < held.class THEN excluded.round ELSE held.round END,
     position = CASE WHEN excluded.class < held.class THEN excluded.position ELSE held.position END,
-    payload  = excluded.payload || held.payload
+    payload  = excluded.payload || held.payload,
+    traceparent = CASE WHEN excluded.class < held.class THEN excluded.traceparent ELSE held.traceparent END
 RETURNING item_id, coalesce((SELECT class FROM queued) > $4, true)`
 
 const countAhead = `
@@ -82,7 +87,7 @@ func (q *Queue) Enqueue(ctx context.Context, tx pgx.Tx, r Request) (Ticket, erro
 		ticket Ticket
 	)
 	capacity := q.endpoints[r.Endpoint].Capacity[r.Class]
-	err = tx.QueryRow(ctx, insertItem, r.Endpoint, r.Key, r.OrderingKey, int(r.Class), payload, capacity).Scan(&id, &ticket.Added)
+	err = tx.QueryRow(ctx, insertItem, r.Endpoint, r.Key, r.OrderingKey, int(r.Class), payload, capacity, traceparent(ctx)).Scan(&id, &ticket.Added)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Ticket{}, ErrFull
 	}
@@ -108,4 +113,11 @@ func (q *Queue) Contains(ctx context.Context, endpoint, key string) (queued bool
 		return false, fmt.Errorf("kos queue: %w", err)
 	}
 	return queued, nil
+}
+
+// traceparent returns the trace of ctx in the form of W3C Trace Context, or "".
+func traceparent(ctx context.Context) string {
+	header := http.Header{}
+	telemetry.Inject(ctx, propagation.HeaderCarrier(header))
+	return header.Get("Traceparent")
 }

@@ -127,6 +127,7 @@ func (q *Queue) end(ctx context.Context, item *Item, o Outcome) error {
 	if err != nil {
 		return fmt.Errorf("end item: %w", err)
 	}
+	q.waiters.wake(signal(item.Endpoint, item.Key)) // of this process, without NOTIFY
 	if ended && o.then != nil {
 		o.then()
 	}

@@ -46,6 +46,7 @@ CREATE TABLE kos_queue (
     attempted_at  timestamptz,                    -- when that attempt began
     unanswered    integer     NOT NULL DEFAULT 0, -- attempts that KOS left without an answer
     failing_since timestamptz,                    -- since the first of them
+    traceparent   text        NOT NULL DEFAULT '', -- trace that enqueued it
     UNIQUE (endpoint, dedup_key)
 );
 
@@ -138,4 +139,5 @@ type Item struct {
 	claim        int64
 	unanswered   int
 	failingSince time.Time
+	traceparent  string
 }

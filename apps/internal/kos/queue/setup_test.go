@@ -160,9 +160,9 @@ func (s *setup) elapse(d time.Duration) {
 	must(s.t, err)
 }
 
-func (s *setup) count(sql string, args ...any) (n int) {
+func (s *setup) count(sql string) (n int) {
 	s.t.Helper()
-	must(s.t, s.pool.QueryRow(s.t.Context(), sql, args...).Scan(&n))
+	must(s.t, s.pool.QueryRow(s.t.Context(), sql).Scan(&n))
 	return n
 }
 

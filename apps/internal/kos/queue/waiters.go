@@ -88,6 +88,7 @@ func (d *Dispatcher) Listener() pg.Listener {
 	return pg.Listener{
 		Channels: []string{channelItems, channelChanged},
 		Listening: func(listening bool) {
+			d.listening.Store(listening)
 			if listening { // notifications may have been lost
 				d.queue.waiters.wakeAll()
 				offer(d.wake)

@@ -55,6 +55,8 @@ type Attempt struct {
 	// LastAt is when the last attempt began in which KOS may have received an order; zero
 	// if there was none.
 	LastAt time.Time
+	// GiveUp says that the change has waited too long and gets no order any more.
+	GiveUp bool
 }
 
 // Verdict is the result of an attempt.

@@ -60,7 +60,7 @@ func (p *Processor) Process(ctx context.Context, a Attempt) Verdict {
 
 func (p *Processor) process(ctx context.Context, c Change, a Attempt) Verdict {
 	switch {
-	case p.now().Sub(c.RequestedAt) > expiry:
+	case a.GiveUp, p.now().Sub(c.RequestedAt) > expiry:
 		return p.abandon(ctx, c, a, expired(p.now()))
 	case a.InDoubt:
 		return p.reconcile(ctx, c, a)

@@ -69,6 +69,7 @@ func TestProcess(t *testing.T) {
 
 		"nearly a day old": {age: day - time.Minute, attempt: first, orders: []answer{done}, called: []string{"order"}, step: change.StepFinished, status: change.Completed, code: change.OK},
 		"expired":          {age: day + time.Minute, attempt: first, step: change.StepFinished, status: change.Failed, code: "EXPIRED"},
+		"given up":         {attempt: change.Attempt{RequestID: id, GiveUp: true}, step: change.StepFinished, status: change.Failed, code: "EXPIRED"},
 		"expired, and KOS did it": {
 			age: day + time.Minute, attempt: longAgo, statuses: []answer{done}, called: []string{"status"}, step: change.StepFinished, status: change.Completed, code: change.OK,
 		},

@@ -224,7 +224,7 @@ func TestConcurrentRequestWithTheSameKeyIsFound(t *testing.T) {
 			d.plans.before = func() {
 				d.plans.before = nil
 				twin := change.Change{RequestID: "twin", UserID: caller.UserID, Line: line, Status: change.Completed}
-				if err := d.ledger.Accept(context.Background(), twin, key, 0); err != nil {
+				if err := d.ledger.Accept(context.Background(), twin, key, product.Version{}); err != nil {
 					t.Error(err)
 				}
 				spoil(d)

@@ -33,7 +33,7 @@ func NewArchive(pool *pgxpool.Pool, keyring *seal.Keyring) *Archive {
 	return &Archive{pool: pool, keyring: keyring}
 }
 
-const knownSubscriber = `SELECT version, as_of, sealed, document FROM known_subscriber WHERE line_number = $1`
+const knownSubscriber = `SELECT version, changes, as_of, sealed, document FROM known_subscriber WHERE line_number = $1`
 
 // Subscriber implements product.Archive.
 func (a *Archive) Subscriber(ctx context.Context, line msisdn.Number) (product.Subscriber, product.Version, error) {
@@ -43,10 +43,10 @@ func (a *Archive) Subscriber(ctx context.Context, line msisdn.Number) (product.S
 		sealed   []byte
 		document *product.Subscriber // in clear, from before lines were sealed; if set, it is the newer one
 	)
-	err := a.pool.QueryRow(ctx, knownSubscriber, line.Digits()).Scan(&version, &asOf, &sealed, &document)
+	err := a.pool.QueryRow(ctx, knownSubscriber, line.Digits()).Scan(&version.Line, &version.Changes, &asOf, &sealed, &document)
 	switch {
 	case err != nil && !errors.Is(err, pgx.ErrNoRows):
-		return product.Subscriber{}, 0, fmt.Errorf("find archived line: %w", err)
+		return product.Subscriber{}, product.Version{}, fmt.Errorf("find archived line: %w", err)
 	case document != nil:
 		return *document, version, nil
 	case sealed == nil, asOf == nil: // invalidated, perhaps by a release that does not seal
@@ -78,7 +78,7 @@ func (a *Archive) KeepSubscriber(ctx context.Context, s product.Subscriber, vers
 	if err != nil {
 		return fmt.Errorf("archive line: %w", err)
 	}
-	if _, err := a.pool.Exec(ctx, keepSubscriber, s.Line.Digits(), int64(version), s.AsOf, sealed); err != nil {
+	if _, err := a.pool.Exec(ctx, keepSubscriber, s.Line.Digits(), version.Line, s.AsOf, sealed); err != nil {
 		return fmt.Errorf("archive line: %w", err)
 	}
 	return nil
@@ -88,17 +88,17 @@ func (a *Archive) KeepSubscriber(ctx context.Context, s product.Subscriber, vers
 // notifies every replica on commit.
 const invalidateLine = `
 WITH forgotten AS (
-    INSERT INTO known_subscriber (line_number, version)
-    VALUES ($1, 1)
+    INSERT INTO known_subscriber (line_number, version, changes)
+    VALUES ($1, 1, $2)
     ON CONFLICT (line_number) DO UPDATE
-    SET version = known_subscriber.version + 1, as_of = NULL, sealed = NULL, document = NULL
+    SET version = known_subscriber.version + 1, changes = known_subscriber.changes + $2, as_of = NULL, sealed = NULL, document = NULL
     RETURNING line_number
 )
 SELECT pg_notify('` + LineChanged + `', line_number) FROM forgotten`
 
 // Invalidate implements product.Replicas.
 func (a *Archive) Invalidate(ctx context.Context, line msisdn.Number) error {
-	if _, err := a.pool.Exec(ctx, invalidateLine, line.Digits()); err != nil {
+	if _, err := a.pool.Exec(ctx, invalidateLine, line.Digits(), 0); err != nil {
 		return fmt.Errorf("invalidate line: %w", err)
 	}
 	return nil

@@ -24,8 +24,8 @@ func TestArchiveKeepsTheNewestSubscriber(t *testing.T) {
 	t.Parallel()
 	archive := newStore(t, plenty).archive
 	_, version, err := archive.Subscriber(t.Context(), number(1))
-	if !errors.Is(err, product.ErrNotArchived) || version != 0 {
-		t.Fatalf("empty archive: %d, %v", version, err)
+	if !errors.Is(err, product.ErrNotArchived) || version != (product.Version{}) {
+		t.Fatalf("empty archive: %v, %v", version, err)
 	}
 	for _, answer := range []struct {
 		code string
@@ -55,7 +55,7 @@ func TestInvalidatedLineIsNotArchivedAgain(t *testing.T) {
 			t.Parallel()
 			archive := newStore(t, plenty).archive
 			if had {
-				must(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
+				must(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 			}
 			_, before, _ := archive.Subscriber(t.Context(), number(1))
 			must(t, archive.Invalidate(t.Context(), number(1)))
@@ -64,7 +64,7 @@ func TestInvalidatedLineIsNotArchivedAgain(t *testing.T) {
 			must(t, archive.KeepSubscriber(t.Context(), late, before))
 			_, after, err := archive.Subscriber(t.Context(), number(1))
 			if !errors.Is(err, product.ErrNotArchived) || after == before {
-				t.Fatalf("kept with version %d of %d: %v", after, before, err)
+				t.Fatalf("kept with version %v of %v: %v", after, before, err)
 			}
 			must(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), after))
 			if got, _, err := archive.Subscriber(t.Context(), number(1)); err != nil || got.CustomerID != "CUST001" {

@@ -53,7 +53,7 @@ INSERT INTO idempotency_key (user_id, key, request_id, body, created_at)
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING`
 
-const isCurrent = `SELECT coalesce((SELECT version FROM known_subscriber WHERE line_number = $1), 0) = $2`
+const isCurrent = `SELECT coalesce((SELECT changes FROM known_subscriber WHERE line_number = $1), 0) = $2`
 
 const insertChange = `
 INSERT INTO change_request (request_id, requested_at, user_id, customer_id, line_number,
@@ -83,7 +83,7 @@ func (s *Changes) Accept(ctx context.Context, c change.Change, key change.Key, c
 			return change.ErrInProgress
 		}
 		var current bool // read after the enqueue, which waits for the end of an earlier change
-		if err := tx.QueryRow(ctx, isCurrent, c.Line.Digits(), int64(checked)).Scan(&current); err != nil {
+		if err := tx.QueryRow(ctx, isCurrent, c.Line.Digits(), checked.Changes).Scan(&current); err != nil {
 			return err
 		}
 		if !current {

@@ -18,7 +18,7 @@ func TestAcceptStoresChangeKeyAndItem(t *testing.T) {
 	s := newStore(t, plenty)
 	c := asked(t, number(1))
 	c.Effective = "2026-12-24"
-	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}, 0))
+	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}, product.Version{}))
 
 	found, err := s.history.Find(t.Context(), c.UserID, c.RequestID)
 	must(t, err)
@@ -57,7 +57,7 @@ func TestOneOfTwoHundredChangesOfALineIsAccepted(t *testing.T) {
 	a := newStore(t, plenty)
 	b := a.twin(t, plenty)
 	errs := together(200, func(i int) error {
-		return []store{a, b}[i%2].changes.Accept(context.Background(), asked(t, number(1)), change.Key{}, 0)
+		return []store{a, b}[i%2].changes.Accept(context.Background(), asked(t, number(1)), change.Key{}, product.Version{})
 	})
 	if errs[nil] != 1 || errs[change.ErrInProgress] != 199 {
 		t.Errorf("got %v", errs)
@@ -90,7 +90,7 @@ func TestAKeyIsTakenOnce(t *testing.T) {
 	s := newStore(t, plenty)
 	errs := together(100, func(i int) error {
 		// Each for another line, so that they conflict by the key only.
-		return s.changes.Accept(context.Background(), asked(t, number(i)), change.Key{Text: "key", Body: []byte("body")}, 0)
+		return s.changes.Accept(context.Background(), asked(t, number(i)), change.Key{Text: "key", Body: []byte("body")}, product.Version{})
 	})
 	if errs[nil] != 1 || errs[change.ErrKeyTaken] != 99 {
 		t.Errorf("got %v", errs)
@@ -134,7 +134,7 @@ func TestNothingIsAcceptedWithoutAQueueItem(t *testing.T) {
 	s := newStore(t, plenty)
 	_, err := s.pool.Exec(t.Context(), "ALTER TABLE kos_queue ADD CHECK (false) NOT VALID")
 	must(t, err)
-	if err := s.changes.Accept(t.Context(), asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}, 0); err == nil {
+	if err := s.changes.Accept(t.Context(), asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}, product.Version{}); err == nil {
 		t.Fatal("accepted")
 	}
 	for _, table := range []string{"change_request", "kos_queue", "idempotency_key"} {
@@ -148,7 +148,7 @@ func TestExpiredKeysAreDeleted(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	c := asked(t, number(1))
-	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}, 0))
+	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}, product.Version{}))
 	must(t, s.changes.DeleteKeys(t.Context(), c.RequestedAt))
 	if _, _, err := s.changes.FindKey(t.Context(), c.UserID, "key"); err != nil {
 		t.Errorf("too early: %v", err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
 func TestAChangeEndsOnce(t *testing.T) {
@@ -53,7 +54,7 @@ func TestEndOfAChangeInvalidatesTheLine(t *testing.T) {
 		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()
 			s := newStore(t, plenty)
-			must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
+			must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 			conn, err := s.pool.Acquire(t.Context())
 			must(t, err)
 			defer conn.Release()
@@ -79,10 +80,10 @@ func TestEndOfAChangeInvalidatesTheLine(t *testing.T) {
 func TestAScheduledChangeIsAnnouncedOnItsDay(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
-	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
+	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 	c := asked(t, number(1))
 	c.Effective = change.DayOf(time.Now().AddDate(0, 0, 3))
-	must(t, s.changes.Accept(t.Context(), c, change.Key{}, 0))
+	must(t, s.changes.Accept(t.Context(), c, change.Key{}, product.Version{}))
 	scheduled := outcome(change.Completed)
 	scheduled.Scheduled = true
 	if ended, err := s.end(t.Context(), c, scheduled); !ended || err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
 func TestFindIsForTheOwnerOnly(t *testing.T) {
@@ -44,7 +45,7 @@ func TestList(t *testing.T) {
 	}
 	stranger := asked(t, number(9))
 	stranger.UserID = "testuser02"
-	must(t, s.changes.Accept(t.Context(), stranger, change.Key{}, 0))
+	must(t, s.changes.Accept(t.Context(), stranger, change.Key{}, product.Version{}))
 
 	both := []msisdn.Number{number(0), number(1)}
 	tests := map[string]struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
 // losing is a connection that sends a COMMIT and drops the response.
@@ -58,7 +59,7 @@ func TestCommitWithoutResponseIsNotRepeated(t *testing.T) {
 
 	c, key := asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}
 	lose.Store(true)
-	if err := changes.Accept(t.Context(), c, key, 0); !errors.Is(err, change.ErrDatabase) || !lost.Load() {
+	if err := changes.Accept(t.Context(), c, key, product.Version{}); !errors.Is(err, change.ErrDatabase) || !lost.Load() {
 		t.Fatalf("accepted with %v, an answer lost: %t", err, lost.Load())
 	}
 	lose.Store(false)
@@ -67,10 +68,10 @@ func TestCommitWithoutResponseIsNotRepeated(t *testing.T) {
 	if id, _, err := changes.FindKey(t.Context(), c.UserID, key.Text); err != nil || id != c.RequestID {
 		t.Errorf("the key stands for %q, %v", id, err)
 	}
-	if err := changes.Accept(t.Context(), asked(t, number(1)), key, 0); !errors.Is(err, change.ErrKeyTaken) {
+	if err := changes.Accept(t.Context(), asked(t, number(1)), key, product.Version{}); !errors.Is(err, change.ErrKeyTaken) {
 		t.Errorf("retry with the key: %v", err)
 	}
-	if err := changes.Accept(t.Context(), asked(t, number(1)), change.Key{}, 0); !errors.Is(err, change.ErrInProgress) {
+	if err := changes.Accept(t.Context(), asked(t, number(1)), change.Key{}, product.Version{}); !errors.Is(err, change.ErrInProgress) {
 		t.Errorf("retry without a key: %v", err)
 	}
 }

@@ -21,7 +21,7 @@ func TestUnavailableDatabase(t *testing.T) {
 	const id = "01900000-0000-7000-8000-000000000000"
 	for name, use := range map[string]func(context.Context) error{
 		"Accept": func(ctx context.Context) error {
-			return s.changes.Accept(ctx, change.Change{RequestID: id}, change.Key{}, 0)
+			return s.changes.Accept(ctx, change.Change{RequestID: id}, change.Key{}, product.Version{})
 		},
 		"FindKey": func(ctx context.Context) error { _, _, err := s.changes.FindKey(ctx, "user", "key"); return err },
 		"InProgress": func(ctx context.Context) error {

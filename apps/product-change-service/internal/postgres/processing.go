@@ -59,7 +59,7 @@ func (s *Changes) Handler(process Process, meter change.Meter) queue.Handler {
 		if err := json.Unmarshal(item.Payload, &queued); err != nil {
 			return queue.Failed(fmt.Errorf("read queued change: %w", err))
 		}
-		v := process(ctx, change.Attempt{RequestID: queued.RequestID, InDoubt: item.InDoubt, LastAt: item.AttemptedAt})
+		v := process(ctx, change.Attempt{RequestID: queued.RequestID, InDoubt: item.InDoubt, LastAt: item.AttemptedAt, GiveUp: item.GiveUp})
 		switch v.Step {
 		case change.StepFinished:
 			return s.finish(v, meter)
@@ -106,7 +106,7 @@ func (s *Changes) End(ctx context.Context, tx pgx.Tx, c change.Change, o change.
 		return false, err
 	}
 	if o.Status == change.Completed && !o.Scheduled {
-		if _, err := tx.Exec(ctx, invalidateLine, c.Line.Digits()); err != nil {
+		if _, err := tx.Exec(ctx, invalidateLine, c.Line.Digits(), 1); err != nil {
 			return false, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
 // older is a replica of the release before: it keeps changes in progress in
@@ -55,7 +56,7 @@ func TestReplicasOfTheReleaseBeforeShareTheWork(t *testing.T) {
 	if !before.accept(theirs) {
 		t.Fatal("not accepted")
 	}
-	if err := now.changes.Accept(t.Context(), asked(t, number(1)), change.Key{}, 0); !errors.Is(err, change.ErrInProgress) {
+	if err := now.changes.Accept(t.Context(), asked(t, number(1)), change.Key{}, product.Version{}); !errors.Is(err, change.ErrInProgress) {
 		t.Errorf("a second change of a line, by this release: %v", err)
 	}
 	ours := now.accepted(t, number(2))

@@ -34,7 +34,7 @@ func TestDatabaseHasNoPlaintextNames(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	want := subscriber(number(1))
-	must(t, s.archive.KeepSubscriber(t.Context(), want, 0))
+	must(t, s.archive.KeepSubscriber(t.Context(), want, product.Version{}))
 	s.wantNoPlaintext(t)
 	got, _, err := s.archive.Subscriber(t.Context(), number(1))
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
@@ -47,9 +47,9 @@ func TestDatabaseHasNoPlaintextNames(t *testing.T) {
 func TestUnreadableRowIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
-	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
+	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 	s.exec(t, `UPDATE known_subscriber SET line_number = $1`, number(2).Digits())
-	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
+	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 	gone := replica(t, s.pool, sealtest.NewStore(sealtest.Keyset(t)), plenty)
 	for archive, line := range map[*postgres.Archive]int{s.archive: 2, gone.archive: 1} {
 		_, version, err := archive.Subscriber(t.Context(), number(line))
@@ -69,7 +69,7 @@ func TestUnreadableRowIsReplaced(t *testing.T) {
 func TestRowsInClearOfAnOlderRelease(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
-	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), 0))
+	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 	newer := subscriber(number(1))
 	newer.Product.Code = "NEWER"
 	s.exec(t, `UPDATE known_subscriber SET as_of = $1, document = $2`, noon.AddDate(0, 0, 1), newer)
@@ -81,8 +81,8 @@ func TestRowsInClearOfAnOlderRelease(t *testing.T) {
 		t.Errorf("with another as_of: %v", err)
 	}
 	s.exec(t, `UPDATE known_subscriber SET version = version + 1, as_of = NULL, document = NULL`)
-	if _, version, err := s.archive.Subscriber(t.Context(), number(1)); !errors.Is(err, product.ErrNotArchived) || version != 1 {
-		t.Errorf("invalidated: version %d, %v", version, err)
+	if _, version, err := s.archive.Subscriber(t.Context(), number(1)); !errors.Is(err, product.ErrNotArchived) || version.Line != 1 {
+		t.Errorf("invalidated: version %v, %v", version, err)
 	}
 }
 
@@ -91,7 +91,7 @@ func TestReseal(t *testing.T) {
 	s := newStore(t, plenty)
 	old, err := s.keys.Secret(t.Context(), "")
 	must(t, err)
-	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(2)), 0))
+	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(2)), product.Version{}))
 	s.exec(t, `INSERT INTO known_subscriber (line_number, version, as_of, document) VALUES ($1, 0, $2, $3)`,
 		number(1).Digits(), noon, subscriber(number(1)))
 	must(t, s.archive.Invalidate(t.Context(), number(3))) // invalidated: nothing to seal

@@ -247,14 +247,14 @@ func (s *world) accept(r *worker, n int) []string {
 			RequestID: ids[i], UserID: "testuser01", CustomerID: "CUST001",
 			Line:        msisdn.Number(fmt.Sprintf("010%08d", s.lines.Add(1))),
 			CurrentCode: "A", CurrentName: "가", Target: product.Product{Code: "B", Name: "나"}, RequestedAt: s.clock(),
-		}, change.Key{}, 0))
+		}, change.Key{}, product.Version{}))
 	}
 	return ids
 }
 
-func (s *world) count(sql string, args ...any) (n int) {
+func (s *world) count(sql string) (n int) {
 	s.t.Helper()
-	must(s.t, s.db.Pool.QueryRow(s.t.Context(), sql, args...).Scan(&n))
+	must(s.t, s.db.Pool.QueryRow(s.t.Context(), sql).Scan(&n))
 	return n
 }
 

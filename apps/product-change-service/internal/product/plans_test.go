@@ -165,7 +165,8 @@ func (a *archive) KeepCatalogue(_ context.Context, c product.Catalogue) error {
 func (a *archive) Invalidate(context.Context, msisdn.Number) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.holder, a.version, a.invalidations = nil, a.version+1, a.invalidations+1
+	a.holder, a.invalidations = nil, a.invalidations+1
+	a.version.Line++
 	return a.err
 }
 

@@ -51,9 +51,13 @@ type LineLimit interface {
 	Allow(line msisdn.Number) bool
 }
 
-// Version is the version of a line in an Archive. It changes whenever the line is
-// invalidated, such as by a new plan.
-type Version int64
+// Version tells states of a line in an Archive apart.
+type Version struct {
+	// Line counts how often the line was invalidated, Changes how often because a change
+	// of its plan was completed here.
+	Line    int64 `json:"line"`
+	Changes int64 `json:"changes"`
+}
 
 // Archive keeps KOS's last answers, which are served stale while KOS is out.
 type Archive interface {

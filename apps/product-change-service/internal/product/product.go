@@ -41,7 +41,7 @@ type Subscriber struct {
 	// AsOf is when KOS answered.
 	AsOf time.Time `json:"asOf"`
 	// Version is the version of the line in the archive before KOS was called.
-	Version Version `json:"mark"`
+	Version Version `json:"version"`
 	// Stale marks a copy that is served because KOS gives no newer answer now. It is not
 	// stored.
 	Stale bool `json:"-"`

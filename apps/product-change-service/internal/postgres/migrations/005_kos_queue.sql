@@ -18,6 +18,7 @@ CREATE TABLE kos_queue (
     attempted_at  timestamptz,                    -- when that attempt began
     unanswered    integer     NOT NULL DEFAULT 0, -- attempts that KOS left without an answer
     failing_since timestamptz,                    -- since the first of them
+    traceparent   text        NOT NULL DEFAULT '', -- trace that enqueued it
     UNIQUE (endpoint, dedup_key)
 );
 
@@ -29,6 +30,10 @@ CREATE TABLE kos_outage (
     until    timestamptz NOT NULL, -- KOS is not called before then
     since    timestamptz           -- when the outage began; null when it is over
 );
+
+-- How often a change of the line's plan was completed here: a request that was checked
+-- against the plan before such a change is not accepted after it.
+ALTER TABLE known_subscriber ADD COLUMN changes bigint NOT NULL DEFAULT 0;
 
 -- Replicas of the release before accept and process changes in running_change while
 -- this release is rolled out, and again should it be rolled back. Until they are gone
@@ -83,6 +88,7 @@ CREATE TRIGGER kos_queue_mirror AFTER INSERT OR UPDATE OR DELETE ON kos_queue
 
 ---- create above / drop below ----
 
+ALTER TABLE known_subscriber DROP COLUMN changes;
 DROP TRIGGER kos_queue_mirror ON running_change;
 DROP TABLE kos_outage;
 DROP TABLE kos_queue;
