@@ -61,17 +61,19 @@ func (r *Reader) Bill(ctx context.Context, q Query) (Found, error) {
 		if old, found := r.stale.get(q); found {
 			return Found{Bill: old, Refreshing: true}, nil
 		}
-	} else if recent, found := r.answers.get(q); found {
-		return Found{Bill: recent.bill}, recent.err
 	}
 	got, err := r.cache.Bill(ctx, q.Subscription, q.Month, func(ctx context.Context) (Bill, error) {
-		return r.definitive(ctx, q)
+		return r.load(ctx, q)
 	})
-	older, found := errors.AsType[*olderCopy](err)
-	switch {
-	case err == nil, isRefusal(err):
+	if err == nil || isRefusal(err) {
 		return Found{Bill: got}, err
-	case !found:
+	}
+	// The load may have been that of a query with another Since.
+	if recent, found := r.answers.get(q); found && !q.Since.IsZero() {
+		return Found{Bill: recent.bill}, recent.err
+	}
+	older, found := errors.AsType[*olderCopy](err)
+	if !found {
 		return Found{}, ErrMiss
 	}
 	archived := older.Bill // a copy: all callers of the load share its error
@@ -86,9 +88,15 @@ type olderCopy struct{ Bill }
 // Error implements error.
 func (*olderCopy) Error() string { return "bill: an older copy" }
 
-// definitive returns the archived bill if KOS never has to be called for it again. It
-// returns an olderCopy for another bill, ErrNotArchived, or a fault of the archive.
-func (r *Reader) definitive(ctx context.Context, q Query) (Bill, error) {
+// load returns what the caches may keep: the answer of KOS since q.Since, or the archived
+// bill if KOS never has to be called for it again or gave it since q.Since. It returns an
+// olderCopy for another archived bill, ErrNotArchived, or a fault of the archive.
+func (r *Reader) load(ctx context.Context, q Query) (Bill, error) {
+	if !q.Since.IsZero() {
+		if recent, found := r.answers.get(q); found {
+			return recent.bill, recent.err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, archiveTimeout)
 	defer cancel()
 	archived, err := r.archive.Find(ctx, q.Subscription, q.Month)
@@ -98,7 +106,7 @@ func (r *Reader) definitive(ctx context.Context, q Query) (Bill, error) {
 			r.log.WarnContext(ctx, "archive read failed", "error", err)
 		}
 		return Bill{}, err
-	case archived.Definitive():
+	case archived.Definitive(), !archived.Outdated && !q.Since.IsZero() && archived.AsOf.After(q.Since):
 		return archived, nil
 	}
 	return Bill{}, &olderCopy{archived}
@@ -126,10 +134,12 @@ func (r *Reader) evict(line msisdn.Number) {
 // Customer returns the customer of a subscription from the caches. It returns a cached
 // refusal of KOS, or ErrMiss.
 func (r *Reader) Customer(ctx context.Context, s Subscription) (Customer, error) {
-	if recent, found := r.answers.get(Query{Subscription: s, Month: TheCustomer}); found {
-		return recent.bill.Customer, recent.err
-	}
-	got, err := r.cache.Customer(ctx, s, func(context.Context) (Customer, error) { return Customer{}, ErrMiss })
+	got, err := r.cache.Customer(ctx, s, func(context.Context) (Customer, error) {
+		if recent, found := r.answers.get(Query{Subscription: s, Month: TheCustomer}); found {
+			return recent.bill.Customer, recent.err
+		}
+		return Customer{}, ErrMiss
+	})
 	if err != nil && !isRefusal(err) {
 		return Customer{}, ErrMiss
 	}
