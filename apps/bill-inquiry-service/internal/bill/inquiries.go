@@ -182,16 +182,14 @@ func (i *Inquiries) lookUp(ctx context.Context, q Query, limit time.Duration) (B
 // refreshed returns a newer bill than old if KOS gives one before soft ends, else old.
 // It returns a refusal of KOS, or ErrMiss if old has been invalidated meanwhile.
 func (i *Inquiries) refreshed(ctx, soft context.Context, q Query, old Bill) (Bill, error) {
+	if i.freshEnough(soft, old) {
+		old.Stale = false
+		return old, nil
+	}
 	start := i.now()
-	switch i.fetch(ctx, soft, Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: i.newID()}) {
-	case fetchBehind:
-		old.Stale = old.Outdated || i.now().Sub(old.AsOf) > freshFor
+	if !i.fetch(ctx, soft, Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: i.newID()}) {
 		i.reader.NoteRefresh(q, old)
 		return old, nil
-	case fetchLate:
-		i.reader.NoteRefresh(q, old)
-		return old, nil
-	case fetchEnded:
 	}
 	q.Since = start
 	found, err := i.reader.Bill(ctx, q)
@@ -206,51 +204,52 @@ func (i *Inquiries) fetched(ctx context.Context, q Query) (Bill, error) {
 	soft, cancel := context.WithTimeout(ctx, softTimeout)
 	defer cancel()
 	q.Since = i.now()
-	if i.fetch(ctx, soft, Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: i.newID()}) != fetchEnded {
+	if !i.fetch(ctx, soft, Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: i.newID()}) {
 		return Bill{}, ErrMiss
 	}
 	found, err := i.reader.Bill(ctx, q)
 	return found.Bill, err
 }
 
-// freshFor is the age up to which a bill is not stale while others wait for KOS: the
+// freshFor is the age up to which a bill is fresh while others wait for KOS: the
 // time-to-live of L1.
 const freshFor = 5 * time.Minute
 
-// fetchResult is what a client that waits for a fetch learns of it.
-type fetchResult int
+// freshEnough reports whether a bill is at most freshFor old and KOS could not be called
+// at once for a newer one, be it that no outage is known.
+func (i *Inquiries) freshEnough(ctx context.Context, old Bill) bool {
+	if old.Outdated || i.now().Sub(old.AsOf) > freshFor {
+		return false
+	}
+	if callable, err := i.queue.Callable(ctx, BillInquiry); err != nil || !callable {
+		return false
+	}
+	busy, err := i.queue.Busy(ctx, BillInquiry)
+	return err == nil && busy
+}
 
-const (
-	fetchEnded  fetchResult = iota // or set aside
-	fetchBehind                    // others are ahead of it
-	fetchLate                      // KOS is slow, or not called
-)
-
-// fetch enqueues a fetch and waits until it is ended or set aside, or soft ends. It does
-// not wait if other items are ahead, and does not enqueue during an outage.
-func (i *Inquiries) fetch(ctx, soft context.Context, f Fetch) fetchResult {
+// fetch enqueues a fetch and reports whether it ended or was set aside before soft ends.
+// It does not wait if other items are ahead, and does not enqueue during an outage.
+func (i *Inquiries) fetch(ctx, soft context.Context, f Fetch) bool {
 	changed, stop := i.queue.Await(f.Subject)
 	defer stop()
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), softTimeout)
 	defer cancel()
 	if callable, err := i.queue.Callable(writing, f.Endpoint()); err == nil && !callable {
-		return fetchLate
+		return false
 	}
 	ticket, err := i.queue.Enqueue(writing, f)
-	switch {
-	case errors.Is(err, ErrQueueFull):
-		return fetchBehind
-	case err != nil:
+	if err != nil && !errors.Is(err, ErrQueueFull) {
 		i.log.WarnContext(ctx, "refresh enqueue failed", "error", err)
-		return fetchLate
-	case ticket.Ahead > 0:
-		return fetchBehind
+	}
+	if err != nil || ticket.Ahead > 0 {
+		return false
 	}
 	select {
 	case <-changed:
-		return fetchEnded
+		return true
 	case <-soft.Done():
-		return fetchLate
+		return false
 	}
 }
 

@@ -15,11 +15,19 @@ type Queue interface {
 	// Standing returns the position of an inquiry's fetch. It returns ErrNotQueued or
 	// ErrDatabase.
 	Standing(ctx context.Context, requestID string) (Standing, error)
-	// Callable reports whether no outage of an endpoint is known.
-	Callable(ctx context.Context, endpoint Endpoint) (bool, error)
+	Availability
 	// Await returns a channel that receives when the fetch of a subject ends or is set
 	// aside on any replica. The caller calls stop when it has read enough.
 	Await(s Subject) (changed <-chan struct{}, stop func())
+}
+
+// Availability says whether KOS would be called at once.
+type Availability interface {
+	// Callable reports whether no outage of an endpoint is known.
+	Callable(ctx context.Context, endpoint Endpoint) (bool, error)
+	// Busy reports whether a fetch that is enqueued now would wait for others or for
+	// KOS's limit.
+	Busy(ctx context.Context, endpoint Endpoint) (bool, error)
 }
 
 // Enqueuer adds fetches to a Queue.

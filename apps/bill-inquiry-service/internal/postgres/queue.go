@@ -170,6 +170,15 @@ func (q *Queue) Callable(ctx context.Context, endpoint bill.Endpoint) (bool, err
 	return callable, nil
 }
 
+// Busy implements bill.Queue.
+func (q *Queue) Busy(ctx context.Context, endpoint bill.Endpoint) (bool, error) {
+	busy, err := q.queue.Busy(ctx, string(endpoint))
+	if err != nil {
+		return false, fault("look at the queue", err)
+	}
+	return busy, nil
+}
+
 // Await implements bill.Queue.
 func (q *Queue) Await(s bill.Subject) (changed <-chan struct{}, stop func()) {
 	return q.queue.Await(string(s.Endpoint()), key(s))

@@ -107,6 +107,24 @@ func (q *Queue) Callable(ctx context.Context, endpoint string) (callable bool, e
 	return callable, nil
 }
 
+const findReady = `SELECT EXISTS (SELECT FROM kos_queue WHERE endpoint = $1 AND class = 0 AND ` + ready + `)`
+
+// Busy reports whether an item that is enqueued now would wait: interactive items are
+// ahead of it, or the budget is spent.
+func (q *Queue) Busy(ctx context.Context, endpoint string) (busy bool, err error) {
+	if err := q.pool.QueryRow(ctx, findReady, endpoint).Scan(&busy); err != nil {
+		return false, fmt.Errorf("kos queue: %w", err)
+	}
+	if busy {
+		return true, nil
+	}
+	state, err := q.endpoints[endpoint].Budget.State(ctx)
+	if err != nil {
+		return false, fmt.Errorf("kos queue: %w", err)
+	}
+	return state.Wait > 0, nil
+}
+
 // Count is the number of items of an endpoint and class.
 type Count struct {
 	Endpoint string

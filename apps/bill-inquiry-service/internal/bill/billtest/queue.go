@@ -257,6 +257,14 @@ func (q *Queue) Callable(_ context.Context, endpoint bill.Endpoint) (bool, error
 	return time.Now().After(end) && !waits, nil
 }
 
+// Busy implements bill.Queue.
+func (q *Queue) Busy(_ context.Context, endpoint bill.Endpoint) (bool, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	_, wait := q.budgets[endpoint].state()
+	return wait > 0 || slices.ContainsFunc(q.of(endpoint), func(i *item) bool { return i.ready() && !i.Background }), nil
+}
+
 // Await implements bill.Queue.
 func (q *Queue) Await(s bill.Subject) (changed <-chan struct{}, stop func()) {
 	q.mu.Lock()
