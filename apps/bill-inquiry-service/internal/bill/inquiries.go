@@ -55,7 +55,7 @@ const (
 	enqueueTimeout = 700 * time.Millisecond
 	// standingTimeout bounds the read of the estimate for an inquiry whose wait is over.
 	// It can be answered without.
-	standingTimeout = 150 * time.Millisecond
+	standingTimeout = 300 * time.Millisecond
 )
 
 // Caller is the user of a request, with its customer and lines.

@@ -105,7 +105,7 @@ func (q *Queue) EnqueueInquiry(ctx context.Context, r bill.Record) (bill.Standin
 	if err != nil {
 		return bill.Standing{}, enqueueFault(err)
 	}
-	return bill.Standing{Ahead: ticket.Ahead, First: ticket.Ahead}, nil
+	return bill.Standing{Ahead: ticket.Ahead, First: ticket.Ahead, Estimate: ticket.Estimate}, nil
 }
 
 func enqueueFault(err error) error {

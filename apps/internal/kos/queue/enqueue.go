@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.opentelemetry.io/otel/propagation"
@@ -30,6 +31,8 @@ type Request struct {
 type Ticket struct {
 	// Added is false if the key was queued already, in the same class or a better one.
 	Added bool
+	// Estimate is how long it will take until KOS has answered, if the budget is spent.
+	Estimate time.Duration
 	// Ahead is how many items come before the item.
 	Ahead int
 }
@@ -62,12 +65,12 @@ SET class    = least(held.class, excluded.class),
     position = CASE WHEN excluded.class < held.class THEN excluded.position ELSE held.position END,
     payload  = excluded.payload || held.payload,
     traceparent = CASE WHEN excluded.class < held.class THEN excluded.traceparent ELSE held.traceparent END
-RETURNING item_id, coalesce((SELECT class FROM queued) > $4, true)`
+RETURNING coalesce((SELECT class FROM queued) > $4, true)`
 
 const countAhead = `
 SELECT count(*) FROM (
     SELECT FROM kos_queue other, kos_queue mine
-    WHERE mine.item_id = $1 AND other.endpoint = mine.endpoint
+    WHERE mine.endpoint = $1 AND mine.dedup_key = $2 AND other.endpoint = $1
       AND (other.class, other.round, other.position) < (mine.class, mine.round, mine.position)
       AND ` + otherReady + `
     LIMIT ` + deepest + `) AS ahead`
@@ -79,27 +82,22 @@ func (q *Queue) Enqueue(ctx context.Context, tx pgx.Tx, r Request) (Ticket, erro
 	if err != nil {
 		return Ticket{}, fmt.Errorf("enqueue: %w", err)
 	}
-	if _, err := tx.Exec(ctx, lockKey, r.OrderingKey); err != nil {
-		return Ticket{}, fmt.Errorf("enqueue: %w", err)
-	}
-	var (
-		id     int64
-		ticket Ticket
-	)
-	capacity := q.endpoints[r.Endpoint].Capacity[r.Class]
-	err = tx.QueryRow(ctx, insertItem, r.Endpoint, r.Key, r.OrderingKey, int(r.Class), payload, capacity, traceparent(ctx)).Scan(&id, &ticket.Added)
+	var ticket Ticket
+	e := q.endpoints[r.Endpoint]
+	batch := &pgx.Batch{} // one round trip
+	batch.Queue(lockKey, r.OrderingKey)
+	batch.Queue(insertItem, r.Endpoint, r.Key, r.OrderingKey, int(r.Class), payload, e.Capacity[r.Class], traceparent(ctx)).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&ticket.Added) })
+	batch.Queue(countAhead, r.Endpoint, r.Key).QueryRow(func(row pgx.Row) error { return row.Scan(&ticket.Ahead) })
+	batch.Queue(notify, channelItems, r.Endpoint)
+	err = tx.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Ticket{}, ErrFull
 	}
 	if err != nil {
 		return Ticket{}, fmt.Errorf("enqueue: %w", err)
 	}
-	batch := &pgx.Batch{}
-	batch.Queue(countAhead, id).QueryRow(func(row pgx.Row) error { return row.Scan(&ticket.Ahead) })
-	batch.Queue(notify, channelItems, r.Endpoint)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return Ticket{}, fmt.Errorf("enqueue: %w", err)
-	}
+	ticket.Estimate = time.Duration(ticket.Ahead+1)*e.Budget.Interval() + callTime
 	return ticket, nil
 }
 
