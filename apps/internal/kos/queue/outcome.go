@@ -66,8 +66,9 @@ func Postponed(cause error, atLeast time.Duration) Outcome {
 	return Outcome{kind: kindPostponed, cause: cause, after: atLeast}
 }
 
-// Failed sets the item aside for the first backoff: a fault of this service prevented an
-// outcome. The item is in doubt.
+// Failed sets the item aside like Unanswered: a fault of this service prevented an
+// outcome. The item is in doubt. The backoff grows, so that an item that fails each time
+// does not spend the budget of the others.
 func Failed(cause error) Outcome { return Outcome{kind: kindFailed, cause: cause} }
 
 // Then returns the outcome with a function that is called after the commit, if the outcome
@@ -163,10 +164,8 @@ func (q *Queue) release(ctx context.Context, item *Item, o Outcome) error {
 	)
 	backoff := min(retry<<min(item.unanswered, 10), longestRetry)
 	switch o.kind {
-	case kindUnanswered:
+	case kindUnanswered, kindFailed:
 		reached, unanswered, aside = true, 1, backoff
-	case kindFailed:
-		reached, aside = true, retry
 	case kindInterrupted:
 		reached = true
 	case kindPostponed:

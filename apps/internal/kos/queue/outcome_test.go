@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -230,11 +231,11 @@ func TestItemEndsOnceWithItsWrite(t *testing.T) {
 	}
 }
 
-func TestPanicSetsItemAside(t *testing.T) {
+func TestPanicSetsItemAsideForLongerEachTime(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	s.handle = func(_ context.Context, item queue.Item) queue.Outcome {
-		if item.Key == "a" && !item.InDoubt {
+		if item.Key == "a" {
 			panic("unexpected")
 		}
 		return queue.Answered(nil)
@@ -242,8 +243,11 @@ func TestPanicSetsItemAside(t *testing.T) {
 	s.enqueue(item("a", "A"), item("b", "B"))
 	s.start()
 	s.eventually("the other is handled", func() bool { return slices.Contains(s.keys(), "b") })
-	s.elapse(3 * time.Second)
-	s.empty()
+	for backoff := 3; backoff <= 12; backoff *= 2 {
+		aside := fmt.Sprintf("SELECT count(*) FROM kos_queue WHERE lease_until IS NULL AND due_at > clock_timestamp() + interval '%d seconds'", backoff-2)
+		s.eventually("the item is set aside", func() bool { return s.count(aside) == 1 })
+		s.elapse(time.Duration(backoff) * time.Second)
+	}
 }
 
 func TestOverdueItemsAreGivenUp(t *testing.T) {
