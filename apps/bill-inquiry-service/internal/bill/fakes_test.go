@@ -138,13 +138,14 @@ func (*memory) Listening(bool)                                     {}
 
 // carrier returns its fields after delay. It returns errOutage for the bad line.
 type carrier struct {
-	bill        bill.Bill
-	customer    bill.Customer
-	billErr     error // of bills only
-	customerErr error // of customers only
-	delay       time.Duration
-	bad         msisdn.Number
-	calls       atomic.Int32
+	bill          bill.Bill
+	customer      bill.Customer
+	billErr       error // of bills only
+	customerErr   error // of customers only
+	delay         time.Duration
+	bad           msisdn.Number
+	calls         atomic.Int32 // for bills
+	customerCalls atomic.Int32
 
 	mu  sync.Mutex
 	err error
@@ -170,6 +171,7 @@ func (c *carrier) Bill(_ context.Context, _ string, line msisdn.Number, _ bill.M
 }
 
 func (c *carrier) Customer(context.Context, string, msisdn.Number) (bill.Customer, error) {
+	c.customerCalls.Add(1)
 	<-time.After(c.delay)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -219,6 +221,12 @@ func (a *archive) Find(_ context.Context, s bill.Subscription, month bill.Month)
 		return b, nil
 	}
 	return bill.Bill{}, bill.ErrNotArchived
+}
+
+func (a *archive) readCount() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.reads
 }
 
 func (a *archive) Store(_ context.Context, b bill.Bill) error {

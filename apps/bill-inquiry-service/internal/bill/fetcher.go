@@ -51,7 +51,7 @@ func NewFetcher(p FetcherParams) *Fetcher {
 // Fetch calls KOS once and stores the answer for each of the customers whose line it
 // is. The call must have been admitted.
 func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
-	if reply, found := f.recent(q); found {
+	if reply, found := f.recent(ctx, q); found {
 		return reply
 	}
 	var result atomic.Pointer[Reply] // a load may go on after ctx has ended
@@ -87,15 +87,16 @@ func (q *Fetch) query(customer string) Query {
 	return Query{Subscription: Subscription{customer, q.Line}, Month: q.Month}
 }
 
-// recent returns the reply that KOS gave all customers of a fetch within memoTTL: their
-// inquiry was enqueued just after the fetch that it would have joined had ended.
-func (f *Fetcher) recent(q Fetch) (Reply, bool) {
-	if q.Unattributed {
+// recent returns the reply that KOS gave all customers of an interactive fetch, if it is
+// still fresh: the fetch was enqueued just after the one that it would have joined had
+// ended. On a busy machine enqueueing may take seconds.
+func (f *Fetcher) recent(ctx context.Context, q Fetch) (Reply, bool) {
+	if q.Unattributed || q.Background {
 		return Reply{}, false
 	}
 	answers := map[string]answer{}
 	for _, customer := range q.Customers {
-		known, found := f.reader.answers.get(q.query(customer))
+		known, found := f.reader.fresh(ctx, q.query(customer))
 		if !found {
 			return Reply{}, false
 		}

@@ -156,7 +156,7 @@ func TestStaleCopyIsServedFromMemory(t *testing.T) {
 				t.Fatalf("inquiry %d: %+v, %v after %s", i, got.Bill, err, took)
 			}
 		}
-		if reads := b.archive.reads; reads > 2 {
+		if reads := b.archive.readCount(); reads > 2 {
 			t.Errorf("the archive was read %d times", reads)
 		}
 		pass(5 * time.Second)

@@ -125,6 +125,19 @@ func (r *Reader) noteAnswer(q Query, a answer) {
 	}
 }
 
+// fresh returns the latest answer of KOS for a customer, if it is fresh.
+func (r *Reader) fresh(ctx context.Context, q Query) (answer, bool) {
+	if recent, found := r.answers.get(q); found {
+		return recent, true
+	}
+	if q.Month == TheCustomer {
+		got, err := r.Customer(ctx, q.Subscription)
+		return answer{Bill{Line: q.Line, Customer: got, AsOf: got.AsOf}, err}, err == nil || isRefusal(err)
+	}
+	found, err := r.Bill(ctx, q)
+	return answer{found.Bill, err}, isRefusal(err) || err == nil && !found.Bill.Stale
+}
+
 // evict removes all that the reader itself holds of a line.
 func (r *Reader) evict(line msisdn.Number) {
 	r.stale.evict(line)

@@ -161,3 +161,41 @@ func TestAsynchronousInquiryShowsProgress(t *testing.T) {
 		}
 	})
 }
+
+// The second fetch was enqueued too late to join the first, such as on a busy machine.
+func TestFetchOfAFreshBillDoesNotCallKOS(t *testing.T) {
+	t.Parallel()
+	for _, month := range []bill.Month{"", bill.TheCustomer} {
+		t.Run(string(month), func(t *testing.T) {
+			t.Parallel()
+			onClock(t, 60, func(b *bench) {
+				t := b.t
+				if month == "" {
+					month = bill.MonthOf(time.Now())
+				}
+				b.carrier.bill.Line, b.carrier.bill.Customer, b.carrier.customer = line, holder, holder
+				calls := func() int32 { return b.carrier.calls.Load() + b.carrier.customerCalls.Load() }
+				fetch := func(background bool) int32 {
+					before := calls()
+					_, err := b.queue.Enqueue(t.Context(), bill.Fetch{
+						Subject: bill.Subject{Line: line, Month: month}, Customers: []string{holder.ID}, RequestID: "request", Background: background,
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					pass(4 * time.Second)
+					return calls() - before
+				}
+				if calls := fetch(false); calls != 1 {
+					t.Errorf("the first fetch made %d calls", calls)
+				}
+				if calls := fetch(false); calls != 0 {
+					t.Errorf("a fetch of a fresh answer made %d calls", calls)
+				}
+				if calls := fetch(true); calls != 1 {
+					t.Errorf("a refresh in the background made %d calls", calls)
+				}
+			})
+		})
+	}
+}
