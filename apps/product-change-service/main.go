@@ -5,6 +5,7 @@
 //	product-change-service [serve]    run the server
 //	product-change-service migrate    migrate the database to this version
 //	product-change-service reseal     reseal stored data with the newest key
+//	product-change-service preload    prefetch the subscribers of the lines on standard input
 package main
 
 import (

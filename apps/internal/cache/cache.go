@@ -65,16 +65,14 @@ type Cache[V any] struct {
 	// evicted has the recently evicted keys. They are not read from L2: the replica that
 	// invalidated them may have failed to write the tombstone.
 	evicted *otter.Cache[string, struct{}]
-	// refreshed has the keys with a recent refresh ahead.
-	refreshed *otter.Cache[string, struct{}]
 }
 
 const (
 	// bypassL2Time is how long an evicted key is not read from L2: by then its tombstone
 	// is written, or will not be.
 	bypassL2Time = time.Minute
-	// maxRecentKeys bounds the sets of recent keys.
-	maxRecentKeys = 10_000
+	// maxEvicted bounds the set of recently evicted keys.
+	maxEvicted = 10_000
 )
 
 // New returns a cache over l2.
@@ -90,17 +88,11 @@ func New[V any](opts Options, l2 L2, log *slog.Logger, metrics *Metrics) *Cache[
 				return min(l1TTL, life(e.Value, l1TTL))
 			}),
 		}),
-		evicted:   newRecentKeys(bypassL2Time),
-		refreshed: newRecentKeys(refreshPause),
+		evicted: otter.Must(&otter.Options[string, struct{}]{
+			MaximumSize:      maxEvicted,
+			ExpiryCalculator: otter.ExpiryWriting[string, struct{}](bypassL2Time),
+		}),
 	}
-}
-
-// newRecentKeys returns a set from which each key expires after life.
-func newRecentKeys(life time.Duration) *otter.Cache[string, struct{}] {
-	return otter.Must(&otter.Options[string, struct{}]{
-		MaximumSize:      maxRecentKeys,
-		ExpiryCalculator: otter.ExpiryWriting[string, struct{}](life),
-	})
 }
 
 // Brief is implemented by values that may have a shorter lifetime than others of their

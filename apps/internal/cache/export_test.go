@@ -4,7 +4,6 @@ package cache
 func (c *Cache[V]) StopGoroutines() {
 	c.l1.StopAllGoroutines()
 	c.evicted.StopAllGoroutines()
-	c.refreshed.StopAllGoroutines()
 }
 
 // Key returns the key in L2 of a key.

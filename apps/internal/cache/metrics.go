@@ -4,9 +4,8 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Metrics has the metrics of a service's caches.
 type Metrics struct {
-	gets      *prometheus.CounterVec
-	faults    *prometheus.CounterVec
-	refreshes *prometheus.CounterVec
+	gets   *prometheus.CounterVec
+	faults *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics. One Metrics serves all caches of a service.
@@ -20,22 +19,10 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 			Name: "phonebill_cache_l2_faults_total",
 			Help: "Reads and writes of the shared cache that failed, by kind.",
 		}, []string{"kind", "op"}),
-		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "phonebill_cache_refreshes_ahead_total",
-			Help: "Values refreshed before they expired, by kind and outcome: done or failed.",
-		}, []string{"kind", "outcome"}),
 	}
-	registerer.MustRegister(m.gets, m.faults, m.refreshes)
+	registerer.MustRegister(m.gets, m.faults)
 	return m
 }
 
 func (m *Metrics) hit(kind string, level Level) { m.gets.WithLabelValues(kind, string(level)).Inc() }
 func (m *Metrics) fault(kind, op string)        { m.faults.WithLabelValues(kind, op).Inc() }
-
-func (m *Metrics) refreshed(kind string, err error) {
-	outcome := "done"
-	if err != nil {
-		outcome = "failed"
-	}
-	m.refreshes.WithLabelValues(kind, outcome).Inc()
-}

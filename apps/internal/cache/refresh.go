@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
@@ -51,29 +50,4 @@ func (c *Cache[V]) Refresh(ctx context.Context, key string, load Load[V]) (V, er
 		c.fault(ctx, "write", err)
 	}
 	return value, nil
-}
-
-// refreshPause is the time between two refreshes ahead of one key. It is longer than a
-// load.
-const refreshPause = time.Minute
-
-// RefreshAhead starts Refresh in the background, for a value that is read shortly before it
-// expires. A process refreshes a key once a minute at most, also if the source fails.
-func (c *Cache[V]) RefreshAhead(ctx context.Context, key string, load Load[V]) {
-	if _, first := c.refreshed.SetIfAbsent(key, struct{}{}); !first {
-		return
-	}
-	go func() {
-		err := c.refreshKey(context.WithoutCancel(ctx), key, load)
-		c.metrics.refreshed(c.opts.Kind, err)
-		if err != nil {
-			c.log.DebugContext(ctx, "refresh ahead failed", "kind", c.opts.Kind, "error", err)
-		}
-	}()
-}
-
-func (c *Cache[V]) refreshKey(ctx context.Context, key string, load Load[V]) (err error) {
-	defer c.recoverPanic(&err)
-	_, err = c.Refresh(ctx, key, load)
-	return err
 }

@@ -3,15 +3,12 @@ package cache_test
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/phonebill/phonebill/apps/internal/cache"
 )
@@ -81,45 +78,7 @@ func TestRefreshWithoutSourceOrStoreChangesNothing(t *testing.T) {
 	})
 }
 
-// Concurrent reads of a value that expires soon start one refresh and do not wait for it. The
-// new value is there before the old one expires.
-func TestRefreshAheadRunsOnceForConcurrentReads(t *testing.T) {
-	t.Parallel()
-	onClock(t, func(f *fixture) {
-		const crowd = 500
-		f.want(f.bills, 89000, cache.FromSource)
-		pass(ttl - time.Minute)
-		f.source.set(func() { f.source.fee, f.source.slow = 69000, 5*time.Second })
-		use := func(fee int) {
-			var group sync.WaitGroup
-			for range crowd {
-				group.Go(func() {
-					start := time.Now()
-					got, _, err := f.bills.Get(f.t.Context(), key, f.source.load)
-					if err != nil || got.Fee != fee || time.Since(start) != 0 {
-						f.t.Errorf("got %+v, %v after %s", got, err, time.Since(start))
-					}
-					f.bills.RefreshAhead(f.t.Context(), key, f.source.load)
-				})
-			}
-			group.Wait()
-		}
-		use(89000)
-		pass(2 * time.Second)
-		use(89000) // during the load
-		pass(4 * time.Second)
-		use(69000)
-		pass(58 * time.Second) // the old value has expired
-		if got, known := f.bills.Known(f.t.Context(), key); !known || got.Fee != 69000 {
-			f.t.Errorf("knows %+v, %t", got, known)
-		}
-		if f.source.asked != 2 {
-			f.t.Errorf("%d loads", f.source.asked)
-		}
-	})
-}
-
-// Without a refresh ahead, an expired value costs one load, which concurrent reads share.
+// An expired value costs one load, which concurrent reads share.
 func TestConcurrentReadsOfAnExpiredValueShareOneLoad(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
@@ -140,43 +99,6 @@ func TestConcurrentReadsOfAnExpiredValueShareOneLoad(t *testing.T) {
 			f.t.Errorf("%d loads", f.source.asked)
 		}
 	})
-}
-
-// A refresh ahead that fails or panics is counted, keeps the value and is not repeated within
-// the pause.
-func TestRefreshAheadThatFails(t *testing.T) {
-	t.Parallel()
-	for name, fail := range map[string]func() error{
-		"away":   func() error { return errAway },
-		"panics": func() error { panic("a bug") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			onClock(t, func(f *fixture) {
-				f.want(f.bills, 89000, cache.FromSource)
-				var asked atomic.Int32
-				for range 100 { // within 100 s
-					f.bills.RefreshAhead(f.t.Context(), key, func(context.Context) (bill, error) {
-						asked.Add(1)
-						return bill{}, fail()
-					})
-					pass(time.Second)
-				}
-				f.want(f.bills, 89000, cache.FromL1)
-				if asked.Load() != 2 {
-					f.t.Errorf("%d loads within 100 s", asked.Load())
-				}
-				const want = `
-# HELP phonebill_cache_refreshes_ahead_total Values refreshed before they expired, by kind and outcome: done or failed.
-# TYPE phonebill_cache_refreshes_ahead_total counter
-phonebill_cache_refreshes_ahead_total{kind="bill",outcome="failed"} 2
-`
-				if err := testutil.GatherAndCompare(f.registry, strings.NewReader(want), "phonebill_cache_refreshes_ahead_total"); err != nil {
-					f.t.Error(err)
-				}
-			})
-		})
-	}
 }
 
 // refusal is a value with a short lifetime.

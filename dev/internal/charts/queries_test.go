@@ -93,6 +93,8 @@ var queried = map[string][]samples{
 		{"an empty queue", slices.Concat(queue("@1", 0, 0), queue("@2", 0, 0)), 0, 0},
 		{"other namespaces and services", slices.Concat(
 			queue("@1", 1, 0), queue("@elsewhere", 500, 500), queue("@stranger", 500, 500)), 1, 1},
+		{"fetches beside changes", append(queue("@1", 4, 0),
+			`phonebill_kos_queue_items{@1,endpoint="product-inquiry",class="background"} 900x10`), 4, 1},
 		{"no series", nil, noValue, 0},
 	},
 }

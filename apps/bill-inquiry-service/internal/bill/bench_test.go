@@ -46,6 +46,7 @@ func onClock(t *testing.T, perMinute int, test func(b *bench)) {
 		test(b)
 		stop()
 		b.queue.Wait()
+		pass(15 * time.Second) // reads that wait for the queue end
 	})
 }
 

@@ -43,8 +43,16 @@ type Bill struct {
 	Payment           Payment  `json:"payment"`
 }
 
-// Definitive reports whether KOS never has to be called for the bill again.
-func (b *Bill) Definitive() bool { return b.Final && !b.Outdated }
+// Definitive implements readthrough.Value.
+func (b Bill) Definitive() bool { return b.Final && !b.Outdated }
+
+// AnsweredAt implements readthrough.Value.
+func (b Bill) AnsweredAt() time.Time {
+	if b.Outdated {
+		return time.Time{}
+	}
+	return b.AsOf
+}
 
 // Usage is the usage of a month, as texts with units.
 type Usage struct {
@@ -71,6 +79,12 @@ type Customer struct {
 	// AsOf is when KOS was called.
 	AsOf time.Time `json:"asOf,omitzero"`
 }
+
+// Definitive implements readthrough.Value: a customer may always change.
+func (Customer) Definitive() bool { return false }
+
+// AnsweredAt implements readthrough.Value.
+func (c Customer) AnsweredAt() time.Time { return c.AsOf }
 
 // ContractMonth returns the first month that can have a bill, or "" if the start of
 // the contract is not known.

@@ -2,9 +2,11 @@ package bill
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -21,7 +23,7 @@ var (
 	ErrLineMoved      = problem.New(problem.Forbidden, "LINE_MOVED", "다른 고객님의 회선으로 변경되어 이용할 수 없습니다. 고객센터에 문의해 주세요.")
 	ErrNoInquiry      = problem.New(problem.NotFound, "INQUIRY_NOT_FOUND", "조회 요청을 찾을 수 없습니다.")
 	ErrDatabase       = problem.ErrDatabase
-	ErrQueueFull      = problem.New(problem.Unavailable, "OVERLOADED", "요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Minute)
+	ErrQueueFull      = problem.New(problem.Unavailable, "OVERLOADED", "요청이 많습니다. 잠시 후 다시 시도해 주세요.").After(time.Minute).WithCause(readthrough.ErrFull)
 	ErrOutage         = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템이 응답하지 않습니다. 잠시 후 다시 시도해 주세요.").After(10 * time.Second).WithCause(ErrUnavailable)
 	ErrGivenUp        = problem.New(problem.Unavailable, "KOS_UNAVAILABLE", "통신사 시스템 장애로 조회하지 못했습니다. 잠시 후 다시 시도해 주세요.").After(10 * time.Second).WithCause(ErrUnavailable)
 	ErrInProgress     = problem.New(problem.Unavailable, "INQUIRY_IN_PROGRESS", "조회가 지연되고 있습니다. 잠시 후 다시 시도해 주세요.").After(3 * time.Second)
@@ -66,7 +68,7 @@ func refusalOf(code string) error {
 }
 
 // ErrNotArchived is returned by an Archive that does not have a bill.
-var ErrNotArchived = errors.New("bill: not in the archive")
+var ErrNotArchived = fmt.Errorf("bill: not in the archive: %w", readthrough.ErrMiss)
 
 // Refusals returns the negative answers of KOS: no such line or bill, or none for the
 // customer of the inquiry.

@@ -69,7 +69,7 @@ func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
 	answers := map[string]answer{}
 	for _, customer := range q.Customers {
 		got, err := f.cacheFor(ctx, Subscription{customer, q.Line}, q, call)
-		answers[customer] = answer{got, err}
+		answers[customer] = answer{Value: got, Err: err}
 		if err == nil || !q.Background {
 			f.reader.noteAnswer(q.query(customer), answers[customer])
 		}
@@ -96,7 +96,7 @@ func (f *Fetcher) recent(ctx context.Context, q Fetch) (Reply, bool) {
 	}
 	answers := map[string]answer{}
 	for _, customer := range q.Customers {
-		known, found := f.reader.fresh(ctx, q.query(customer))
+		known, found := f.reader.recent(ctx, q.query(customer))
 		if !found {
 			return Reply{}, false
 		}

@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
 // Inquiries are the use cases of a customer.
 type Inquiries struct {
-	reader     *Reader
+	bills      *readthrough.ReadThrough[Query, Bill]
+	customers  *readthrough.ReadThrough[Subscription, Customer]
 	queue      Queue
 	history    History
 	meter      Meter
@@ -36,10 +38,28 @@ type InquiriesParams struct {
 	Log        *slog.Logger
 }
 
+// hotAfter is the age from which a bill is refreshed ahead when it is read. Bills expire
+// after an hour.
+const hotAfter = 45 * time.Minute
+
 // NewInquiries returns the use cases.
 func NewInquiries(p InquiriesParams) *Inquiries {
+	bills := fetches[Query]{
+		queue: p.Queue, ahead: p.Prefetcher.RefreshAhead,
+		fetch: func(q Query) Fetch {
+			return Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: p.NewID()}
+		},
+	}
+	customers := fetches[Subscription]{
+		queue: p.Queue,
+		fetch: func(s Subscription) Fetch {
+			return Fetch{Subject: Subject{Line: s.Line}, Customers: []string{s.Customer}, RequestID: p.NewID()}
+		},
+	}
 	return &Inquiries{
-		reader: p.Reader, queue: p.Queue, history: p.History, meter: p.Meter,
+		bills:     readthrough.New(p.Reader.Bills, bills, hotAfter, p.Now),
+		customers: readthrough.New(p.Reader.Customers, customers, 0, p.Now),
+		queue:     p.Queue, history: p.History, meter: p.Meter,
 		prefetcher: p.Prefetcher, window: p.Window, now: p.Now, newID: p.NewID, log: p.Log,
 	}
 }
@@ -48,9 +68,6 @@ const (
 	// answerTimeout is how long an inquiry waits for its bill. Product rule: an answer
 	// within 8 s; the rest is for enqueueing and for writing the answer.
 	answerTimeout = 7 * time.Second
-	// softTimeout is how long an inquiry waits for KOS if there is a stale copy. Product
-	// rule: 1 s; the rest is for reading the copy.
-	softTimeout = 800 * time.Millisecond
 	// enqueueTimeout is how long enqueueing may take beyond the deadline of the inquiry.
 	enqueueTimeout = 700 * time.Millisecond
 	// standingTimeout bounds the read of the estimate for an inquiry whose wait is over.
@@ -123,7 +140,7 @@ func (i *Inquiries) Inquire(ctx context.Context, caller Caller, s Subject, async
 		return Inquiry{}, fmt.Errorf("inquire: %w", err)
 	}
 	if inquiry.Record.Status == Completed {
-		i.prefetcher.Served(ctx, inquiry.Bill)
+		i.prefetcher.Served(inquiry.Bill)
 	}
 	return inquiry, nil
 }
@@ -153,7 +170,7 @@ func (i *Inquiries) process(ctx context.Context, record Record, async bool, limi
 	defer cancel()
 	waitOver := time.After(limit)
 	got, err := i.lookUp(ctx, record.query(), limit)
-	if errors.Is(err, ErrMiss) {
+	if errors.Is(err, readthrough.ErrMiss) {
 		return i.wait(ctx, record, async, waitOver)
 	}
 	record = finished(record, got, err, i.now())
@@ -161,96 +178,24 @@ func (i *Inquiries) process(ctx context.Context, record Record, async bool, limi
 	return Inquiry{Record: record, Bill: got}, err
 }
 
-// lookUp returns a fresh bill, or a stale one if KOS gives no newer one within
-// softTimeout. It returns a refusal of KOS, or ErrMiss; a stale bill counts as a miss
-// if limit is less than softTimeout.
+// lookUp returns a fresh bill, or a stale one if KOS gives no newer one within the soft
+// timeout. It returns a refusal of KOS, or readthrough.ErrMiss; a stale bill counts as a
+// miss if limit is less than the soft timeout.
 func (i *Inquiries) lookUp(ctx context.Context, q Query, limit time.Duration) (Bill, error) {
-	soft, cancel := context.WithTimeout(ctx, min(limit, softTimeout))
-	defer cancel()
-	found, err := i.reader.Bill(ctx, q)
-	switch {
-	case err != nil || !found.Bill.Stale:
-		return found.Bill, err
-	case limit < softTimeout:
-		return Bill{}, ErrMiss
-	case found.Refreshing:
-		return found.Bill, nil
+	if limit >= readthrough.SoftTimeout {
+		return shown(i.bills.Get(ctx, q, time.Time{}))
 	}
-	return i.refreshed(ctx, soft, q, found.Bill)
+	found, err := i.bills.Find(ctx, q, time.Time{})
+	if err == nil && found.Stale {
+		return Bill{}, readthrough.ErrMiss
+	}
+	return shown(found, err)
 }
 
-// refreshed returns a newer bill than old if KOS gives one before soft ends, else old.
-// It returns a refusal of KOS, or ErrMiss if old has been invalidated meanwhile.
-func (i *Inquiries) refreshed(ctx, soft context.Context, q Query, old Bill) (Bill, error) {
-	if i.freshEnough(soft, old) {
-		old.Stale = false
-		return old, nil
-	}
-	start := i.now()
-	if !i.fetch(ctx, soft, Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: i.newID()}) {
-		i.reader.NoteRefresh(q, old)
-		return old, nil
-	}
-	q.Since = start
-	found, err := i.reader.Bill(ctx, q)
-	if err == nil && found.Bill.Stale { // the fetch was set aside
-		i.reader.NoteRefresh(q, found.Bill)
-	}
-	return found.Bill, err
-}
-
-// fetched returns a bill from KOS within softTimeout, a refusal of KOS, or ErrMiss.
-func (i *Inquiries) fetched(ctx context.Context, q Query) (Bill, error) {
-	soft, cancel := context.WithTimeout(ctx, softTimeout)
-	defer cancel()
-	q.Since = i.now()
-	if !i.fetch(ctx, soft, Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: i.newID()}) {
-		return Bill{}, ErrMiss
-	}
-	found, err := i.reader.Bill(ctx, q)
-	return found.Bill, err
-}
-
-// freshFor is the age up to which a bill is fresh while others wait for KOS: the
-// time-to-live of L1.
-const freshFor = 5 * time.Minute
-
-// freshEnough reports whether a bill is at most freshFor old and KOS could not be called
-// at once for a newer one, be it that no outage is known.
-func (i *Inquiries) freshEnough(ctx context.Context, old Bill) bool {
-	if old.Outdated || i.now().Sub(old.AsOf) > freshFor {
-		return false
-	}
-	if callable, err := i.queue.Callable(ctx, BillInquiry); err != nil || !callable {
-		return false
-	}
-	busy, err := i.queue.Busy(ctx, BillInquiry)
-	return err == nil && busy
-}
-
-// fetch enqueues a fetch and reports whether it ended or was set aside before soft ends.
-// It does not wait if other items are ahead, and does not enqueue during an outage.
-func (i *Inquiries) fetch(ctx, soft context.Context, f Fetch) bool {
-	changed, stop := i.queue.Await(f.Subject)
-	defer stop()
-	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), softTimeout)
-	defer cancel()
-	if callable, err := i.queue.Callable(writing, f.Endpoint()); err == nil && !callable {
-		return false
-	}
-	ticket, err := i.queue.Enqueue(writing, f)
-	if err != nil && !errors.Is(err, ErrQueueFull) {
-		i.log.WarnContext(ctx, "refresh enqueue failed", "error", err)
-	}
-	if err != nil || ticket.Ahead > 0 {
-		return false
-	}
-	select {
-	case <-changed:
-		return true
-	case <-soft.Done():
-		return false
-	}
+// shown returns a bill that was found, marked if it is stale.
+func shown(found readthrough.Found[Bill], err error) (Bill, error) {
+	found.Value.Stale = found.Stale
+	return found.Value, err
 }
 
 // wait enqueues an inquiry and waits for its end until waitOver or the end of ctx. The
@@ -309,13 +254,11 @@ func (i *Inquiries) ended(ctx context.Context, before, after Record) (Inquiry, e
 	if after.Status == Failed {
 		return Inquiry{Record: after}, refusalOf(after.ResultCode)
 	}
-	q := before.query()
-	q.Since = before.RequestedAt
-	found, err := i.reader.Bill(ctx, q)
-	if errors.Is(err, ErrMiss) { // neither the caches nor the archive could store it
+	found, err := shown(i.bills.Find(ctx, before.query(), before.RequestedAt))
+	if errors.Is(err, readthrough.ErrMiss) { // neither the caches nor the archive could store it
 		err = ErrDatabase.WithCause(err)
 	}
-	return Inquiry{Record: after, Bill: found.Bill}, err
+	return Inquiry{Record: after, Bill: found}, err
 }
 
 // standing returns where the fetch of an inquiry stands now, or last if that cannot be

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
@@ -39,26 +40,23 @@ func (i *Inquiries) Menu(ctx context.Context, caller Caller) (Menu, error) {
 	}, nil
 }
 
-// customer returns the customer of a subscription. If KOS does not answer within
-// softTimeout, it returns the customer of the newest archived bill, or an empty one, as
-// stale. It returns ErrLineMoved.
+// customer returns the customer of a subscription. If KOS does not answer within the soft
+// timeout, it returns the customer of the newest archived bill, or an empty one, as stale.
+// It returns ErrLineMoved.
 func (i *Inquiries) customer(ctx context.Context, s Subscription) (holder Customer, stale bool, err error) {
-	soft, cancel := context.WithTimeout(ctx, softTimeout)
+	soft, cancel := context.WithTimeout(ctx, readthrough.SoftTimeout)
 	defer cancel()
-	holder, err = i.reader.Customer(ctx, s)
-	if errors.Is(err, ErrMiss) {
-		i.fetch(ctx, soft, Fetch{Subject: Subject{Line: s.Line}, Customers: []string{s.Customer}, RequestID: i.newID()})
-		holder, err = i.reader.Customer(ctx, s)
+	found, err := i.customers.Get(ctx, s, time.Time{})
+	if errors.Is(err, readthrough.ErrMiss) {
+		found, err = i.customers.Fetch(soft, s, false)
 	}
 	switch {
 	case errors.Is(err, ErrLineMoved):
 		return Customer{}, false, err
-	case err == nil, isRefusal(err):
-		return holder, false, nil // a line without a customer has all months
-	}
-	holder, err = i.reader.LastCustomer(ctx, s)
-	if err != nil {
+	case isRefusal(err):
+		return Customer{}, false, nil // a line without a customer has all months
+	case err != nil:
 		return Customer{}, true, nil // the menu then has all months
 	}
-	return holder, true, nil
+	return found.Value, found.Stale, nil
 }

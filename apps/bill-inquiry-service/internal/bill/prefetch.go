@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
@@ -27,7 +26,6 @@ type Prefetcher struct {
 	activity Activity
 	meter    Meter
 	policy   PrefetchPolicy
-	hot      cooldown
 	log      *slog.Logger
 	now      func() time.Time
 	newID    func() string
@@ -78,7 +76,7 @@ type PrefetcherParams struct {
 func NewPrefetcher(p PrefetcherParams) *Prefetcher {
 	return &Prefetcher{
 		cache: p.Cache, archive: p.Archive, queue: p.Queue, activity: p.Activity, meter: p.Meter, policy: p.Policy,
-		hot: cooldown{started: map[Query]time.Time{}}, log: p.Log, now: p.Now, newID: p.NewID,
+		log: p.Log, now: p.Now, newID: p.NewID,
 	}
 }
 
@@ -139,33 +137,20 @@ func (p *Prefetcher) enqueue(ctx context.Context, s Subscription, month Month, r
 	return err
 }
 
-const (
-	// hotAfter is the age from which a bill is refreshed ahead when it is read. Bills
-	// expire after an hour.
-	hotAfter = 45 * time.Minute
-	// hotCooldown is the time between two refreshes ahead of one bill.
-	hotCooldown = 5 * time.Minute
-	// hotTimeout bounds the enqueueing, which delays the answer of one client.
-	hotTimeout = 100 * time.Millisecond
-)
-
 // Served is called with each bill that an inquiry has returned. It counts the use of a
-// prefetched bill, and refreshes ahead a bill that is about to expire.
-func (p *Prefetcher) Served(ctx context.Context, b Bill) {
+// prefetched bill.
+func (p *Prefetcher) Served(b Bill) {
 	if b.Fetched != "" {
 		p.meter.Prefetched(b.Fetched, "used")
 	}
-	if !p.policy.Login || b.Final || b.Stale || p.now().Sub(b.AsOf) < hotAfter {
-		return
+}
+
+// RefreshAhead enqueues a refresh of a bill that is read, and about to expire.
+func (p *Prefetcher) RefreshAhead(ctx context.Context, f Fetch) error {
+	if !p.policy.Login {
+		return nil
 	}
-	if !p.hot.start(b.Subscription(), b.Month, p.now()) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hotTimeout)
-	defer cancel()
-	if err := p.enqueue(ctx, b.Subscription(), b.Month, ReasonHot); err != nil {
-		p.log.WarnContext(ctx, "refresh ahead failed", "error", err)
-	}
+	return p.enqueue(ctx, Subscription{f.Customers[0], f.Line}, f.Month, ReasonHot)
 }
 
 const (
@@ -193,28 +178,4 @@ func (p *Prefetcher) Nightly(ctx context.Context, perMinute int, every time.Dura
 		faults = append(faults, p.enqueue(ctx, s, month, ReasonNightly))
 	}
 	return errors.Join(faults...)
-}
-
-// cooldown limits how often a bill is refreshed ahead.
-type cooldown struct {
-	mu      sync.Mutex
-	started map[Query]time.Time
-}
-
-// maxCooldowns bounds the memory of a cooldown.
-const maxCooldowns = 10_000
-
-// start starts the cooldown of a bill. It returns false if one is running.
-func (c *cooldown) start(s Subscription, month Month, now time.Time) bool {
-	key := Query{Subscription: s, Month: month}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if at, running := c.started[key]; running && now.Sub(at) < hotCooldown {
-		return false
-	}
-	if len(c.started) >= maxCooldowns {
-		clear(c.started)
-	}
-	c.started[key] = now
-	return true
 }

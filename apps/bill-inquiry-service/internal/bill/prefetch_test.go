@@ -90,12 +90,15 @@ func TestHotBillIsRefreshedAhead(t *testing.T) {
 		t := b.t
 		got := b.carrier.bill
 		got.AsOf, got.Fetched = time.Now(), bill.ReasonLogin
+		b.cache.bills[query(got.Subscription(), got.Month)] = got
 		for _, age := range []time.Duration{10 * time.Minute, 46 * time.Minute, 47 * time.Minute} {
 			pass(time.Until(got.AsOf.Add(age)))
-			b.prefetcher.Served(t.Context(), got)
+			if _, err := b.inquire(""); err != nil {
+				t.Error(err)
+			}
 		}
 		pass(time.Minute)
-		want := []string{"login used", "login used", "hot enqueued", "hot fetched", "login used"}
+		want := []string{"login used", "hot enqueued", "login used", "hot fetched", "hot used"}
 		_, outcomes := b.meter.noted()
 		if diff := cmp.Diff(want, outcomes); diff != "" {
 			t.Error(diff)
@@ -131,9 +134,9 @@ func TestPrefetchingCanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
 	meter := &meter{}
 	off := bill.NewPrefetcher(bill.PrefetcherParams{Now: func() time.Time { return noon }, Meter: meter})
-	old := current
-	old.AsOf = noon.Add(-50 * time.Minute)
-	off.Served(t.Context(), old)
+	if err := off.RefreshAhead(t.Context(), bill.Fetch{Subject: bill.Subject{Line: line}, Customers: []string{holder.ID}}); err != nil {
+		t.Error(err)
+	}
 	if err := off.LoggedIn(t.Context(), holder.ID, []msisdn.Number{line}); err != nil {
 		t.Error(err)
 	}

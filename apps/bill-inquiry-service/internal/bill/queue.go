@@ -2,8 +2,8 @@ package bill
 
 import (
 	"context"
-	"errors"
-	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 )
 
 // Queue is the queue of fetches, shared by all replicas. It has one item for each
@@ -12,13 +12,21 @@ import (
 type Queue interface {
 	Enqueuer
 
-	// Standing returns the position of an inquiry's fetch. It returns ErrNotQueued or
-	// ErrDatabase.
-	Standing(ctx context.Context, requestID string) (Standing, error)
+	Standings
 	Availability
 	// Await returns a channel that receives when the fetch of a subject ends or is set
 	// aside on any replica. The caller calls stop when it has read enough.
 	Await(s Subject) (changed <-chan struct{}, stop func())
+}
+
+// Standings returns positions in the queue.
+type Standings interface {
+	// Standing returns the position of an inquiry's fetch. It returns ErrNotQueued or
+	// ErrDatabase.
+	Standing(ctx context.Context, requestID string) (Standing, error)
+	// FetchStanding returns the position of a fetch. It returns ErrNotQueued or
+	// ErrDatabase.
+	FetchStanding(ctx context.Context, s Subject) (readthrough.Standing, error)
 }
 
 // Availability says whether KOS would be called at once.
@@ -63,16 +71,11 @@ type Ticket struct {
 	Ahead int  // number of items before it
 }
 
-// Standing is the current position of a fetch.
+// Standing is the current position of an inquiry's fetch.
 type Standing struct {
-	// Ahead is the number of items before the fetch; First is the same when its inquiry
-	// was enqueued.
-	Ahead, First int
-	// Estimate is the expected time until KOS answers.
-	Estimate time.Duration
-	// Claimed is true while a worker has the item. Unavailable is true while the item is
-	// set aside, or KOS is not called because of an outage.
-	Claimed, Unavailable bool
+	readthrough.Standing
+
+	First int // number of items before the fetch when the inquiry was enqueued
 }
 
 // Progress returns the progress of the inquiry in percent.
@@ -84,4 +87,4 @@ func (s Standing) Progress() int {
 }
 
 // ErrNotQueued is returned for an inquiry that is not queued, or no longer.
-var ErrNotQueued = errors.New("bill: not queued")
+var ErrNotQueued = readthrough.ErrNotQueued

@@ -2,174 +2,130 @@ package bill
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
+// Query selects a bill of a subscription.
+type Query struct {
+	Subscription
+
+	Month Month
+}
+
+func (q Query) subject() Subject { return Subject{q.Line, q.Month} }
+
 // Reader finds bills and customers in the caches and the archive. It never calls KOS.
 type Reader struct {
-	cache   Cache
-	archive Archive
-	// stale holds stale bills that were just served: their refresh is queued, or KOS is
-	// not called. Repeated inquiries for them read neither the caches nor the archive.
-	stale *memo[Bill]
-	// answers holds the latest answers of KOS to this process. A store may not have
-	// them: it may be down, or have a tombstone.
-	answers *memo[answer]
-	now     func() time.Time
-	log     *slog.Logger
+	Bills     *readthrough.Reader[Query, Bill]
+	Customers *readthrough.Reader[Subscription, Customer]
 }
 
 // NewReader returns a reader.
 func NewReader(cache Cache, archive Archive, now func() time.Time, log *slog.Logger) *Reader {
 	return &Reader{
-		cache: cache, archive: archive, stale: newMemo[Bill](now), answers: newMemo[answer](now), now: now, log: log,
+		Bills:     readthrough.NewReader(billStores{cache, archive}, now, log),
+		Customers: readthrough.NewReader(customerStores{cache, archive, now}, now, log),
 	}
 }
 
-// archiveTimeout bounds a read of the archive, which usually takes milliseconds.
-const archiveTimeout = time.Second
-
-// Query selects a bill, or the customer, of a subscription.
-type Query struct {
-	Subscription
-
-	Month Month
-	// Since makes any answer fresh that KOS gave after that time. Zero: no such time.
-	Since time.Time
+// billStores implements readthrough.Stores for bills.
+type billStores struct {
+	cache   Cache
+	archive Archive
 }
 
-func (q Query) subject() Subject { return Subject{q.Line, q.Month} }
-
-// Found is a bill that a Reader has found.
-type Found struct {
-	Bill Bill // may be stale
-	// Refreshing is true if a refresh of the stale bill was just tried.
-	Refreshing bool
+func (s billStores) Cached(ctx context.Context, q Query, load func(context.Context) (Bill, error)) (Bill, error) {
+	return s.cache.Bill(ctx, q.Subscription, q.Month, load)
 }
 
-// ErrMiss is returned if neither the caches nor the archive have a value.
-var ErrMiss = errors.New("bill: not in the caches or the archive")
-
-// Bill returns a bill from the caches or the archive. It returns a cached refusal of
-// KOS, or ErrMiss.
-func (r *Reader) Bill(ctx context.Context, q Query) (Found, error) {
-	if q.Since.IsZero() {
-		if old, found := r.stale.get(q); found {
-			return Found{Bill: old, Refreshing: true}, nil
-		}
-	}
-	got, err := r.cache.Bill(ctx, q.Subscription, q.Month, func(ctx context.Context) (Bill, error) {
-		return r.load(ctx, q)
-	})
-	if err == nil || isRefusal(err) {
-		return Found{Bill: got}, err
-	}
-	// The load may have been that of a query with another Since.
-	if recent, found := r.answers.get(q); found && !q.Since.IsZero() {
-		return Found{Bill: recent.bill}, recent.err
-	}
-	older, found := errors.AsType[*olderCopy](err)
-	if !found {
-		return Found{}, ErrMiss
-	}
-	archived := older.Bill // a copy: all callers of the load share its error
-	archived.Stale = archived.Outdated || q.Since.IsZero() || !archived.AsOf.After(q.Since)
-	return Found{Bill: archived}, nil
+func (s billStores) Archived(ctx context.Context, q Query) (Bill, error) {
+	return s.archive.Find(ctx, q.Subscription, q.Month)
 }
 
-// olderCopy is the error of a load that found a bill in the archive which must not be
-// cached, because KOS may have a newer one.
-type olderCopy struct{ Bill }
+func (billStores) Negative(err error) bool { return isRefusal(err) }
 
-// Error implements error.
-func (*olderCopy) Error() string { return "bill: an older copy" }
-
-// load returns what the caches may keep: the answer of KOS since q.Since, or the archived
-// bill if KOS never has to be called for it again or gave it since q.Since. It returns an
-// olderCopy for another archived bill, ErrNotArchived, or a fault of the archive.
-func (r *Reader) load(ctx context.Context, q Query) (Bill, error) {
-	if !q.Since.IsZero() {
-		if recent, found := r.answers.get(q); found {
-			return recent.bill, recent.err
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, archiveTimeout)
-	defer cancel()
-	archived, err := r.archive.Find(ctx, q.Subscription, q.Month)
-	switch {
-	case err != nil:
-		if !errors.Is(err, ErrNotArchived) {
-			r.log.WarnContext(ctx, "archive read failed", "error", err)
-		}
-		return Bill{}, err
-	case archived.Definitive(), !archived.Outdated && !q.Since.IsZero() && archived.AsOf.After(q.Since):
-		return archived, nil
-	}
-	return Bill{}, &olderCopy{archived}
+// customerStores implements readthrough.Stores for customers. The archive has them in the
+// open bills only.
+type customerStores struct {
+	cache   Cache
+	archive Archive
+	now     func() time.Time
 }
 
-// NoteRefresh records that a refresh of an old bill was tried and is still queued, or
-// not possible. For memoTTL, Bill returns the old one without reading the caches or the
-// archive.
-func (r *Reader) NoteRefresh(q Query, old Bill) { r.stale.set(q, old) }
-
-// noteAnswer records the latest answer of KOS for a customer.
-func (r *Reader) noteAnswer(q Query, a answer) {
-	r.stale.evict(q.Line)
-	if a.err == nil || isRefusal(a.err) {
-		r.answers.set(q, a)
-	}
+func (s customerStores) Cached(ctx context.Context, own Subscription, load func(context.Context) (Customer, error)) (Customer, error) {
+	return s.cache.Customer(ctx, own, load)
 }
 
-// fresh returns the latest answer of KOS for a customer, if it is fresh.
-func (r *Reader) fresh(ctx context.Context, q Query) (answer, bool) {
-	if recent, found := r.answers.get(q); found {
-		return recent, true
-	}
-	if q.Month == TheCustomer {
-		got, err := r.Customer(ctx, q.Subscription)
-		return answer{Bill{Line: q.Line, Customer: got, AsOf: got.AsOf}, err}, err == nil || isRefusal(err)
-	}
-	found, err := r.Bill(ctx, q)
-	return answer{found.Bill, err}, isRefusal(err) || err == nil && !found.Bill.Stale
-}
-
-// evict removes all that the reader itself holds of a line.
-func (r *Reader) evict(line msisdn.Number) {
-	r.stale.evict(line)
-	r.answers.evict(line)
-}
-
-// Customer returns the customer of a subscription from the caches. It returns a cached
-// refusal of KOS, or ErrMiss.
-func (r *Reader) Customer(ctx context.Context, s Subscription) (Customer, error) {
-	got, err := r.cache.Customer(ctx, s, func(context.Context) (Customer, error) {
-		if recent, found := r.answers.get(Query{Subscription: s, Month: TheCustomer}); found {
-			return recent.bill.Customer, recent.err
-		}
-		return Customer{}, ErrMiss
-	})
-	if err != nil && !isRefusal(err) {
-		return Customer{}, ErrMiss
-	}
-	return got, err
-}
-
-// LastCustomer returns the customer of the newest archived open bill of a
-// subscription, or ErrMiss.
-func (r *Reader) LastCustomer(ctx context.Context, s Subscription) (Customer, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveTimeout)
-	defer cancel()
-	current := MonthOf(r.now())
+func (s customerStores) Archived(ctx context.Context, own Subscription) (Customer, error) {
+	current := MonthOf(s.now())
 	for _, month := range []Month{current, current.minus(1)} {
-		if archived, err := r.archive.Find(ctx, s, month); err == nil {
+		if archived, err := s.archive.Find(ctx, own, month); err == nil {
 			archived.Customer.AsOf = archived.AsOf
 			return archived.Customer, nil
 		}
 	}
-	return Customer{}, ErrMiss
+	return Customer{}, ErrNotArchived
+}
+
+func (customerStores) Negative(err error) bool { return isRefusal(err) }
+
+// recent returns the latest answer of KOS to a query for a bill or TheCustomer, if it is
+// still fresh.
+func (r *Reader) recent(ctx context.Context, q Query) (answer, bool) {
+	if q.Month != TheCustomer {
+		return r.Bills.Recent(ctx, q)
+	}
+	recent, found := r.Customers.Recent(ctx, q.Subscription)
+	return answer{Value: Bill{Line: q.Line, Customer: recent.Value, AsOf: recent.Value.AsOf}, Err: recent.Err}, found
+}
+
+// noteAnswer notes the latest answer of KOS to a query for a bill or TheCustomer.
+func (r *Reader) noteAnswer(q Query, a answer) {
+	if q.Month != TheCustomer {
+		r.Bills.NoteAnswer(q, a)
+		return
+	}
+	r.Customers.NoteAnswer(q.Subscription, readthrough.Answer[Customer]{Value: a.Value.Customer, Err: a.Err})
+}
+
+// evict removes all that the reader itself holds of a line.
+func (r *Reader) evict(line msisdn.Number) {
+	r.Bills.Evict(func(q Query) bool { return q.Line == line })
+	r.Customers.Evict(func(s Subscription) bool { return s.Line == line })
+}
+
+// fetches implements readthrough.Queue for the keys of one reader.
+type fetches[K comparable] struct {
+	queue Queue
+	// fetch returns the fetch of a key.
+	fetch func(K) Fetch
+	// ahead enqueues a refresh ahead; nil if there is none.
+	ahead func(ctx context.Context, f Fetch) error
+}
+
+func (f fetches[K]) Enqueue(ctx context.Context, key K) (int, error) {
+	ticket, err := f.queue.Enqueue(ctx, f.fetch(key))
+	return ticket.Ahead, err
+}
+
+func (f fetches[K]) EnqueueAhead(ctx context.Context, key K) error { return f.ahead(ctx, f.fetch(key)) }
+
+func (f fetches[K]) Callable(ctx context.Context, key K) (bool, error) {
+	return f.queue.Callable(ctx, f.fetch(key).Endpoint())
+}
+
+func (f fetches[K]) Busy(ctx context.Context, key K) (bool, error) {
+	return f.queue.Busy(ctx, f.fetch(key).Endpoint())
+}
+
+func (f fetches[K]) Standing(ctx context.Context, key K) (readthrough.Standing, error) {
+	return f.queue.FetchStanding(ctx, f.fetch(key).Subject)
+}
+
+func (f fetches[K]) Await(key K) (changed <-chan struct{}, stop func()) {
+	return f.queue.Await(f.fetch(key).Subject)
 }

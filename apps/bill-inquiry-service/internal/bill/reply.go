@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -18,10 +19,7 @@ type Reply struct {
 }
 
 // answer is the result of a fetch for one customer.
-type answer struct {
-	bill Bill
-	err  error
-}
+type answer = readthrough.Answer[Bill]
 
 // GivenUp is the reply of a fetch that KOS left unanswered until its limit.
 var GivenUp = Reply{Err: ErrGivenUp}
@@ -55,7 +53,7 @@ func (r Reply) Step() Step {
 // customer's.
 func (r Reply) For(customer string) (Bill, error) {
 	if own, ok := r.answers[customer]; ok {
-		return own.bill, own.err
+		return own.Value, own.Err
 	}
 	switch {
 	case r.CustomerID != "" && r.CustomerID != customer:

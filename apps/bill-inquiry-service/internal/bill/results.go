@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 )
 
 // Result returns one of the caller's own inquiries, with its bill if the inquiry is
@@ -46,15 +48,17 @@ func (i *Inquiries) Result(ctx context.Context, caller Caller, requestID string)
 func (i *Inquiries) completed(ctx context.Context, caller Caller, record Record) (Inquiry, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	q := Query{Subscription: Subscription{caller.CustomerID, record.Line}, Month: record.Month, Since: record.RequestedAt}
-	got, err := i.lookUp(ctx, q, answerTimeout)
-	if errors.Is(err, ErrMiss) {
-		got, err = i.fetched(ctx, q)
+	q := Query{Subscription{caller.CustomerID, record.Line}, record.Month}
+	got, err := shown(i.bills.Get(ctx, q, record.RequestedAt))
+	if errors.Is(err, readthrough.ErrMiss) {
+		soft, cancel := context.WithTimeout(ctx, readthrough.SoftTimeout)
+		defer cancel()
+		got, err = shown(i.bills.Fetch(soft, q, true))
 	}
-	if err != nil && !errors.Is(err, ErrMiss) {
+	if isRefusal(err) {
 		return Inquiry{}, fmt.Errorf("result: %w", err)
 	}
-	return Inquiry{Record: record, Bill: got}, nil
+	return Inquiry{Record: record, Bill: got}, nil // without the bill if KOS does not answer
 }
 
 // History returns a page of the caller's own inquiries. It ignores filter.UserID.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/query"
 )
@@ -115,7 +116,7 @@ func TestAsynchronousInquiryIsAcceptedWithALocation(t *testing.T) {
 	t.Parallel()
 	waiting := bill.Inquiry{
 		Record:   bill.Record{RequestID: requestID, Status: bill.Processing},
-		Standing: bill.Standing{Ahead: 2, First: 2, Estimate: 1500 * time.Millisecond},
+		Standing: bill.Standing{Standing: readthrough.Standing{Ahead: 2, Estimate: 1500 * time.Millisecond}, First: 2},
 	}
 	use := &inquiries{answer: waiting}
 	c := setup(t, use)
@@ -171,7 +172,7 @@ func TestPreferWaitIsPassedOn(t *testing.T) {
 func TestResult(t *testing.T) {
 	t.Parallel()
 	running, failed, bare := answered(), answered(), answered()
-	running.Standing = bill.Standing{Ahead: 2, First: 4, Estimate: 1500 * time.Millisecond}
+	running.Standing = bill.Standing{Standing: readthrough.Standing{Ahead: 2, Estimate: 1500 * time.Millisecond}, First: 4}
 	running.Record.Status, failed.Record.Status, bare.Bill = bill.Processing, bill.Failed, bill.Bill{}
 	tests := map[string]struct {
 		inquiry  bill.Inquiry

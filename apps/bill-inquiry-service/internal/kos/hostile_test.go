@@ -193,9 +193,9 @@ func TestStaleBillIsServedInPlaceOfAFaultyOne(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, says, &bill.Bill{Line: line, Month: month, Customer: bill.Customer{ID: own.Customer}, AsOf: noon.Add(-time.Hour)})
 			wantUnavailable(t, w.Fetch(t.Context(), fetch(month)).Err)
-			got, err := w.reader.Bill(t.Context(), bill.Query{Subscription: own, Month: month})
-			if err != nil || !got.Bill.Stale {
-				t.Errorf("stale %t, %v", got.Bill.Stale, err)
+			got, err := w.reader.Bills.Find(t.Context(), bill.Query{Subscription: own, Month: month}, time.Time{})
+			if err != nil || !got.Stale {
+				t.Errorf("stale %t, %v", got.Stale, err)
 			}
 			w.kos.WantFault(t, billEndpoint, nil, personal...)
 			w.wantNothingStored(t, month)

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/seal"
@@ -105,7 +106,7 @@ func (q *Queue) EnqueueInquiry(ctx context.Context, r bill.Record) (bill.Standin
 	if err != nil {
 		return bill.Standing{}, enqueueFault(err)
 	}
-	return bill.Standing{Ahead: ticket.Ahead, First: ticket.Ahead, Estimate: ticket.Estimate}, nil
+	return bill.Standing{Standing: readthrough.Standing{Ahead: ticket.Ahead, Estimate: ticket.Estimate}, First: ticket.Ahead}, nil
 }
 
 func enqueueFault(err error) error {
@@ -143,20 +144,20 @@ func (q *Queue) Standing(ctx context.Context, requestID string) (bill.Standing, 
 	if err != nil {
 		return bill.Standing{}, fault("find place in queue", err)
 	}
-	standing, err := q.standing(ctx, bill.Subject{Line: msisdn.Number(line), Month: bill.Month(month)})
-	standing.First = first
-	return standing, err
+	standing, err := q.FetchStanding(ctx, bill.Subject{Line: msisdn.Number(line), Month: bill.Month(month)})
+	return bill.Standing{Standing: standing, First: first}, err
 }
 
-func (q *Queue) standing(ctx context.Context, s bill.Subject) (bill.Standing, error) {
+// FetchStanding implements bill.Queue.
+func (q *Queue) FetchStanding(ctx context.Context, s bill.Subject) (readthrough.Standing, error) {
 	found, err := q.queue.Standing(ctx, string(s.Endpoint()), key(s))
 	if errors.Is(err, queue.ErrNotQueued) {
-		return bill.Standing{}, bill.ErrNotQueued
+		return readthrough.Standing{}, bill.ErrNotQueued
 	}
 	if err != nil {
-		return bill.Standing{}, fault("find place in queue", err)
+		return readthrough.Standing{}, fault("find place in queue", err)
 	}
-	return bill.Standing{
+	return readthrough.Standing{
 		Ahead: found.Ahead, Estimate: found.Estimate, Claimed: found.Claimed, Unavailable: found.Reason == queue.Unavailable,
 	}, nil
 }

@@ -13,14 +13,12 @@ import (
 
 	shared "github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
-	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/product-change-service/api"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
-	"github.com/phonebill/phonebill/apps/product-change-service/internal/httpapi"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/metrics"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/outbox"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
@@ -41,7 +39,7 @@ func Graph(cfg Config) fx.Option {
 		platform.Audit(change.ErrNoChange.Code), // also for changes of other users
 
 		fx.Module("inbound", fx.Provide(
-			fx.Annotate(httpapi.New, fx.As(new(httpserver.Registrar)), fx.From(new(*change.Requests), new(*product.Plans))),
+			newAPI,
 			shared.NewConsumer,
 			newRunner,
 			newDispatcher,
@@ -51,6 +49,9 @@ func Graph(cfg Config) fx.Option {
 			newRequests,
 			newProcessor,
 			newPlans,
+			newFetcher,
+			newPrefetcher,
+			product.NewReader,
 			metrics.New,
 		)),
 		fx.Module("outbound", fx.Provide(

@@ -12,5 +12,6 @@ func Commands(environ []string) map[string]platform.Command {
 		"serve":   platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
 		"migrate": platform.Migrate(environ, postgres.Migrations(), jobs.Migrate),
 		"reseal":  platform.Reseal(environ, postgres.Sealed),
+		"preload": platform.Configured(environ, preloadLines),
 	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
@@ -37,12 +38,24 @@ type ProductConfig struct {
 	PubSub string `env:"PUBSUB" envDefault:"pubsub"`
 	// Workers is how many changes a replica processes at a time.
 	Workers int `env:"CHANGE_WORKERS" envDefault:"8"`
+	// FetchWorkers is how many reads of KOS a replica makes at a time, for each endpoint.
+	FetchWorkers int `env:"FETCH_WORKERS" envDefault:"16"`
+	// OutageLimit is how long a fetch waits for an answer of KOS before it is given up.
+	OutageLimit time.Duration `env:"FETCH_OUTAGE_LIMIT" envDefault:"10m"`
+	// Queue and Prefetches are the capacities for interactive and background fetches.
+	Queue      int `env:"FETCH_QUEUE_LIMIT" envDefault:"2000"`
+	Prefetches int `env:"PREFETCH_QUEUE_LIMIT" envDefault:"1000"`
+	// Prefetch enables prefetches after a login.
+	Prefetch bool `env:"PREFETCH_ENABLED" envDefault:"true"`
 }
 
 // Validate returns an error if a number is out of range.
 func (c *ProductConfig) Validate() error {
 	if c.Workers < 1 || c.Workers > 100 {
 		return errors.New("CHANGE_WORKERS must be from 1 to 100")
+	}
+	if c.FetchWorkers < 1 || c.FetchWorkers > 100 || c.OutageLimit < time.Second || min(c.Queue, c.Prefetches) < 1 {
+		return errors.New("FETCH_WORKERS must be from 1 to 100, FETCH_OUTAGE_LIMIT, FETCH_QUEUE_LIMIT and PREFETCH_QUEUE_LIMIT positive")
 	}
 	return nil
 }

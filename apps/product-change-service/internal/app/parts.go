@@ -8,7 +8,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
+	consumer "github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 	"github.com/phonebill/phonebill/apps/internal/kos/exchange"
@@ -19,6 +22,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/cache"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/events"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/httpapi"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/kos"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/linelimit"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/metrics"
@@ -26,6 +30,27 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
+
+// apiParams are the dependencies of the API.
+type apiParams struct {
+	fx.In
+
+	Config     ProductConfig
+	Requests   *change.Requests
+	Plans      *product.Plans
+	Prefetcher *product.Prefetcher
+	Auth       *jwtauth.Authenticator
+	Consumer   *consumer.Consumer
+	Gate       *sidecar.Gate
+}
+
+func newAPI(p apiParams) httpserver.Registrar {
+	params := httpapi.Params{Requests: p.Requests, Plans: p.Plans, Auth: p.Auth, Consumer: p.Consumer, Gate: p.Gate}
+	if p.Config.Prefetch {
+		params.Logins = p.Prefetcher
+	}
+	return httpapi.New(params)
+}
 
 // processorParams are the dependencies of the processor.
 type processorParams struct {
@@ -48,49 +73,72 @@ func newProcessor(p processorParams) *change.Processor {
 type budgets struct{ change, inquiry, products, status *kosbudget.Budget }
 
 func newBudgets(pool *pgxpool.Pool, limits LimitConfig, metrics *kosbudget.Metrics) budgets {
-	budget := func(endpoint string, perMinute int) *kosbudget.Budget {
-		return metrics.Measure(kosbudget.New(pool, Name, endpoint, kosbudget.PerMinute(perMinute)))
+	budget := func(endpoint string, limit kosbudget.Limit) *kosbudget.Budget {
+		return metrics.Measure(kosbudget.New(pool, Name, endpoint, limit))
 	}
 	return budgets{
-		change:   budget(kos.ProductChange, limits.Change),
-		inquiry:  budget(kos.ProductInquiry, limits.Inquiry),
-		products: budget(kos.Products, limits.Products),
-		status:   budget(kos.ChangeStatus, limits.Status),
+		change: budget(kos.ProductChange, kosbudget.PerMinute(limits.Change)),
+		// The burst is taken from the steady rate, at which a long queue is served.
+		inquiry:  budget(kos.ProductInquiry, kosbudget.Limit{PerMinute: limits.Inquiry, Burst: max(1, limits.Inquiry/16)}),
+		products: budget(kos.Products, kosbudget.PerMinute(limits.Products)),
+		status:   budget(kos.ChangeStatus, kosbudget.PerMinute(limits.Status)),
 	}
 }
 
-// plansParams are the dependencies of product.Plans.
+// plansParams are the dependencies of product.Plans and product.Fetcher.
 type plansParams struct {
 	fx.In
 
 	Cache    product.Cache
 	Archive  product.Archive
+	Reader   *product.Reader
 	Carrier  *kos.Carrier
-	Budgets  budgets
 	Replicas product.Replicas
 	Log      *slog.Logger
+	Now      func() time.Time
 }
 
-func newPlans(p plansParams) *product.Plans {
-	background := p.Carrier.Within(kos.Budgets{Inquiry: p.Budgets.inquiry.Spare(), Products: p.Budgets.products.Spare()})
-	return product.NewPlans(product.PlansParams{
-		Cache: p.Cache, Archive: p.Archive, Carrier: p.Carrier, Background: background, LineLimit: linelimit.New(),
-		Replicas: p.Replicas, Log: p.Log,
+func newFetcher(p plansParams) *product.Fetcher {
+	return product.NewFetcher(product.FetcherParams{
+		Reader: p.Reader, Cache: p.Cache, Archive: p.Archive, Carrier: p.Carrier, Replicas: p.Replicas, Log: p.Log,
 	})
 }
 
+func newPlans(p plansParams, fetcher *product.Fetcher, q *queue.Queue) *product.Plans {
+	return product.NewPlans(product.PlansParams{
+		Cache: p.Cache, Reader: p.Reader, Fetcher: fetcher, Subscribers: postgres.NewSubscribers(q, newID),
+		Catalogues: postgres.NewCatalogues(q, newID), Admission: p.Carrier, LineLimit: linelimit.New(), Replicas: p.Replicas,
+		Now: p.Now, NewID: newID,
+	})
+}
+
+func newPrefetcher(archive product.Archive, q *queue.Queue, m *metrics.Metrics, now func() time.Time) *product.Prefetcher {
+	return product.NewPrefetcher(archive, postgres.NewSubscribers(q, newID), m, now)
+}
+
 const (
-	// attemptTimeout bounds an attempt. It is longer than its three calls take with all
-	// retries: the customer of the line, the outcome of an earlier order, and the order.
+	// attemptTimeout bounds an attempt of a change. It is longer than its three calls take
+	// with all retries: the customer of the line, the outcome of an earlier order, and the
+	// order.
 	attemptTimeout = 15 * time.Second
+	// fetchTimeout bounds a fetch: the call of KOS with all retries, and storing the answer.
+	fetchTimeout = 10 * time.Second
 	// giveUpAfter is the age at which changes expire. See change.Processor.
 	giveUpAfter = 24 * time.Hour
 )
 
 func newQueue(pool *pgxpool.Pool, cfg ProductConfig, all budgets) *queue.Queue {
-	return queue.New(pool, queue.Endpoint{
-		Name: postgres.Endpoint, Budget: all.change, Workers: cfg.Workers, Timeout: attemptTimeout, GiveUpAfter: giveUpAfter,
-	})
+	fetches := func(endpoint string, budget *kosbudget.Budget) queue.Endpoint {
+		return queue.Endpoint{
+			Name: endpoint, Budget: budget, Capacity: [2]int{cfg.Queue, cfg.Prefetches},
+			Workers: cfg.FetchWorkers, Timeout: fetchTimeout, GiveUpAfter: cfg.OutageLimit,
+		}
+	}
+	return queue.New(pool,
+		queue.Endpoint{
+			Name: postgres.Endpoint, Budget: all.change, Workers: cfg.Workers, Timeout: attemptTimeout, GiveUpAfter: giveUpAfter,
+		},
+		fetches(postgres.SubscriberEndpoint, all.inquiry), fetches(postgres.CatalogueEndpoint, all.products))
 }
 
 // dispatcherParams are the dependencies of the dispatcher.
@@ -100,15 +148,16 @@ type dispatcherParams struct {
 	Queue     *queue.Queue
 	Changes   *postgres.Changes
 	Processor *change.Processor
+	Fetcher   *product.Fetcher
 	Metrics   *metrics.Metrics
 	Measured  *queue.Metrics
 	Log       *slog.Logger
 }
 
 func newDispatcher(p dispatcherParams) *queue.Dispatcher {
-	return queue.NewDispatcher(p.Queue, map[string]queue.Handler{
-		postgres.Endpoint: p.Changes.Handler(p.Processor.Process, p.Metrics),
-	}, p.Measured, p.Log)
+	handlers := postgres.Fetches(p.Fetcher, p.Metrics)
+	handlers[postgres.Endpoint] = p.Changes.Handler(p.Processor.Process, p.Metrics)
+	return queue.NewDispatcher(p.Queue, handlers, p.Measured, p.Log)
 }
 
 // kosParams are the dependencies of the carrier.
@@ -128,7 +177,7 @@ func newKOS(p kosParams) *kos.Carrier {
 	client := kosclient.New(p.Config, p.Sidecar, p.Config.Transport(p.Sidecar.Invoker), p.Log, p.Registerer)
 	return kos.New(exchange.NewCaller(client, p.Exchanges, p.Now, newID), kos.Budgets{
 		Inquiry: p.Budgets.inquiry, Products: p.Budgets.products, Status: p.Budgets.status, Change: p.Budgets.change,
-	}, p.Now, newID)
+	}, p.Now)
 }
 
 // cacheParams are the dependencies of the cache.
@@ -140,12 +189,11 @@ type cacheParams struct {
 	Keyring    *seal.Keyring
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
-	Now        func() time.Time
 }
 
 func newCache(p cacheParams) *cache.Cache {
 	return cache.New(cache.Params{
-		L2: p.Sidecar.State(p.Config.CacheStore), Keyring: p.Keyring, Log: p.Log, Registerer: p.Registerer, Now: p.Now,
+		L2: p.Sidecar.State(p.Config.CacheStore), Keyring: p.Keyring, Log: p.Log, Registerer: p.Registerer,
 	})
 }
 

@@ -17,18 +17,9 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// Product rules: lifetimes in L2.
-const (
-	subscriberTTL = 4 * time.Hour
-	catalogueTTL  = 24 * time.Hour
-	// refusalTTL is the lifetime of KOS's answers that there is no such line, or that it
-	// is another customer's.
-	refusalTTL = 10 * time.Second
-)
-
-// refreshDue reports whether a value that KOS gave at asOf is in the last quarter of its
-// lifetime ttl. A read then starts a refresh.
-func refreshDue(asOf, now time.Time, ttl time.Duration) bool { return now.Sub(asOf) > ttl*3/4 }
+// refusalTTL is the lifetime of KOS's answers that there is no such line, or that it is
+// another customer's.
+const refusalTTL = 10 * time.Second
 
 // loadTimeout bounds a load. It is longer than all attempts that resiliency/ makes for
 // KOS, plus the calls of L2.
@@ -42,7 +33,6 @@ type Cache struct {
 	subscribers *cache.Cache[answer]
 	catalogues  *cache.Cache[product.Catalogue]
 	holders     *cache.Index // customer ids by line
-	now         func() time.Time
 }
 
 var _ product.Cache = (*Cache)(nil)
@@ -53,7 +43,6 @@ type Params struct {
 	Keyring    *seal.Keyring // seals the values in L2
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
-	Now        func() time.Time
 }
 
 // New returns a cache.
@@ -63,10 +52,9 @@ func New(p Params) *Cache {
 		return cache.Options{Kind: kind, TTL: ttl, LoadTimeout: loadTimeout, Sealer: p.Keyring}
 	}
 	return &Cache{
-		subscribers: cache.New[answer](options("subscriber", subscriberTTL), p.L2, p.Log, metrics),
-		catalogues:  cache.New[product.Catalogue](options("catalogue", catalogueTTL), p.L2, p.Log, metrics),
+		subscribers: cache.New[answer](options("subscriber", product.SubscriberTTL), p.L2, p.Log, metrics),
+		catalogues:  cache.New[product.Catalogue](options("catalogue", product.CatalogueTTL), p.L2, p.Log, metrics),
 		holders:     cache.NewIndex(),
-		now:         p.Now,
 	}
 }
 
@@ -87,12 +75,14 @@ func (a answer) Life() time.Duration {
 	return 0
 }
 
-// withRefusals returns a load whose refusals are values, which are cached. Faults stay
-// errors.
-func withRefusals(load func(context.Context) (product.Subscriber, error)) cache.Load[answer] {
+// withRefusals returns a load whose refusals are values, so that they are cached. Faults
+// stay errors.
+func withRefusals(load product.LoadSubscriber) cache.Load[answer] {
 	return func(ctx context.Context) (answer, error) {
 		got, err := load(ctx)
 		switch {
+		case errors.Is(err, product.ErrUncacheable):
+			return answer{}, err
 		case errors.Is(err, product.ErrUnknownLine):
 			return answer{Unknown: true}, nil
 		case errors.Is(err, product.ErrLineMoved):
@@ -102,16 +92,16 @@ func withRefusals(load func(context.Context) (product.Subscriber, error)) cache.
 	}
 }
 
-// refresh returns a load for a refresh. A line that is another customer's is an error
-// here, which leaves the cached value: the source has invalidated it.
-func refresh(load func(context.Context) (product.Subscriber, error)) cache.Load[answer] {
-	return func(ctx context.Context) (answer, error) {
-		got, err := withRefusals(load)(ctx)
-		if err == nil && got.Moved {
-			err = product.ErrLineMoved
-		}
-		return got, err
+// result returns the subscriber, or the refusal as an error. It is the inverse of
+// withRefusals.
+func (a answer) result() (product.Subscriber, error) {
+	switch {
+	case a.Unknown:
+		return product.Subscriber{}, product.ErrUnknownLine
+	case a.Moved:
+		return product.Subscriber{}, product.ErrLineMoved
 	}
+	return a.Subscriber, nil
 }
 
 // key returns the key of a subscription. Customer ids have no spaces.
@@ -121,30 +111,33 @@ func (c *Cache) key(s product.Subscription) string {
 }
 
 // Subscriber implements product.Cache.
-func (c *Cache) Subscriber(ctx context.Context, s product.Subscription, source product.Source[product.Subscriber]) (product.Subscriber, error) {
-	key := c.key(s)
-	got, level, err := c.subscribers.Get(ctx, key, withRefusals(source.Load))
+func (c *Cache) Subscriber(ctx context.Context, s product.Subscription, load product.LoadSubscriber) (product.Subscriber, error) {
+	got, level, err := c.subscribers.Get(ctx, c.key(s), withRefusals(load))
 	telemetry.Annotate(ctx, slog.String("cache", string(level)))
-	switch {
-	case err != nil:
+	if err != nil {
 		return product.Subscriber{}, err
-	case got.Unknown:
-		return product.Subscriber{}, product.ErrUnknownLine
-	case got.Moved:
-		return product.Subscriber{}, product.ErrLineMoved
-	case refreshDue(got.AsOf, c.now(), subscriberTTL):
-		c.subscribers.RefreshAhead(ctx, key, refresh(source.Refresh))
 	}
-	return got.Subscriber, nil
+	return got.result()
+}
+
+// RefreshSubscriber implements product.Refresher.
+func (c *Cache) RefreshSubscriber(ctx context.Context, s product.Subscription, load product.LoadSubscriber) (product.Subscriber, error) {
+	got, err := c.subscribers.Refresh(ctx, c.key(s), withRefusals(load))
+	if err != nil {
+		return product.Subscriber{}, err
+	}
+	return got.result()
 }
 
 // Catalogue implements product.Cache.
-func (c *Cache) Catalogue(ctx context.Context, source product.Source[product.Catalogue]) (product.Catalogue, error) {
-	got, _, err := c.catalogues.Get(ctx, catalogueKey, source.Load)
-	if err == nil && refreshDue(got.AsOf, c.now(), catalogueTTL) {
-		c.catalogues.RefreshAhead(ctx, catalogueKey, source.Refresh)
-	}
+func (c *Cache) Catalogue(ctx context.Context, load product.LoadCatalogue) (product.Catalogue, error) {
+	got, _, err := c.catalogues.Get(ctx, catalogueKey, cache.Load[product.Catalogue](load))
 	return got, err
+}
+
+// RefreshCatalogue implements product.Refresher.
+func (c *Cache) RefreshCatalogue(ctx context.Context, load product.LoadCatalogue) (product.Catalogue, error) {
+	return c.catalogues.Refresh(ctx, catalogueKey, cache.Load[product.Catalogue](load))
 }
 
 // Invalidate implements product.Invalidator.

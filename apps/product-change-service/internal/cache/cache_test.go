@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,36 +48,28 @@ const line, other = msisdn.Number("01012345678"), msisdn.Number("01087654321")
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, product.Seoul)
 
 // replicas returns a constructor of replicas over one store and clock.
-func replicas(t *testing.T, l2 *store, now func() time.Time) func() *cache.Cache {
+func replicas(t *testing.T, l2 *store) func() *cache.Cache {
 	t.Helper()
 	keyring := sealtest.Keyring(t)
 	return func() *cache.Cache {
 		return cache.New(cache.Params{
-			L2: l2, Keyring: keyring, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(), Now: now,
+			L2: l2, Keyring: keyring, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 		})
 	}
-}
-
-// from returns a source that only loads.
-func from[V any](ask func(context.Context) (V, error)) product.Source[V] {
-	return product.Source[V]{Load: ask, Refresh: func(context.Context) (V, error) {
-		var none V
-		return none, errors.New("unexpected refresh")
-	}}
 }
 
 func TestLifetimes(t *testing.T) {
 	t.Parallel()
 	l2 := &store{values: map[string][]byte{}}
-	replica := replicas(t, l2, func() time.Time { return noon })
+	replica := replicas(t, l2)
 	c := replica()
 	asked := 0
 	subscriber := func(c *cache.Cache, line msisdn.Number) {
 		t.Helper()
-		got, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: line}, from(func(context.Context) (product.Subscriber, error) {
+		got, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: line}, func(context.Context) (product.Subscriber, error) {
 			asked++
 			return product.Subscriber{Line: line, AsOf: noon}, nil
-		}))
+		})
 		if err != nil || got.Line != line {
 			t.Errorf("got %+v, %v", got, err)
 		}
@@ -86,10 +77,10 @@ func TestLifetimes(t *testing.T) {
 	for range 2 {
 		subscriber(c, line)
 		subscriber(c, other)
-		if _, err := c.Catalogue(t.Context(), from(func(context.Context) (product.Catalogue, error) {
+		if _, err := c.Catalogue(t.Context(), func(context.Context) (product.Catalogue, error) {
 			asked++
 			return product.Catalogue{Products: []product.Product{{Code: "A"}}, AsOf: noon}, nil
-		})); err != nil {
+		}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -121,12 +112,12 @@ func TestLifetimes(t *testing.T) {
 func TestUnknownLineIsCachedBriefly(t *testing.T) {
 	t.Parallel()
 	l2 := &store{values: map[string][]byte{}}
-	replica := replicas(t, l2, func() time.Time { return noon })
+	replica := replicas(t, l2)
 	asked := 0
-	unknown := from(func(context.Context) (product.Subscriber, error) {
+	unknown := func(context.Context) (product.Subscriber, error) {
 		asked++
 		return product.Subscriber{}, product.ErrUnknownLine
-	})
+	}
 	c := replica()
 	for _, c := range []*cache.Cache{c, c, replica()} {
 		if _, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: line}, unknown); !errors.Is(err, product.ErrUnknownLine) {
@@ -138,10 +129,10 @@ func TestUnknownLineIsCachedBriefly(t *testing.T) {
 	}
 	fault := errors.New("away")
 	for range 2 {
-		_, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: other}, from(func(context.Context) (product.Subscriber, error) {
+		_, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: other}, func(context.Context) (product.Subscriber, error) {
 			asked++
 			return product.Subscriber{}, fault
-		}))
+		})
 		if !errors.Is(err, fault) {
 			t.Errorf("got %v", err)
 		}
@@ -151,64 +142,37 @@ func TestUnknownLineIsCachedBriefly(t *testing.T) {
 	}
 }
 
-// A read in the last quarter of the lifetime starts a refresh and returns the cached value.
-func TestReadsInTheLastQuarterRefreshAhead(t *testing.T) {
+// A refresh replaces the value of all replicas that read L2. A refusal in the background
+// replaces nothing.
+func TestRefreshReplacesTheValue(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		ttl time.Duration
-		use func(c *cache.Cache, asOf time.Time, ahead func() time.Time) (time.Time, error)
-	}{
-		"line": {4 * time.Hour, func(c *cache.Cache, asOf time.Time, ahead func() time.Time) (time.Time, error) {
-			got, err := c.Subscriber(t.Context(), product.Subscription{Customer: "CUST001", Line: line}, product.Source[product.Subscriber]{
-				Load:    func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: asOf}, nil },
-				Refresh: func(context.Context) (product.Subscriber, error) { return product.Subscriber{AsOf: ahead()}, nil },
-			})
-			return got.AsOf, err
-		}},
-		"catalogue": {24 * time.Hour, func(c *cache.Cache, asOf time.Time, ahead func() time.Time) (time.Time, error) {
-			got, err := c.Catalogue(t.Context(), product.Source[product.Catalogue]{
-				Load:    func(context.Context) (product.Catalogue, error) { return product.Catalogue{AsOf: asOf}, nil },
-				Refresh: func(context.Context) (product.Catalogue, error) { return product.Catalogue{AsOf: ahead()}, nil },
-			})
-			return got.AsOf, err
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var clock atomic.Int64 // hours after noon, in nanoseconds
-			now := func() time.Time { return noon.Add(time.Duration(clock.Load())) }
-			c := replicas(t, &store{values: map[string][]byte{}}, now)()
-			var asked atomic.Int32
-			use := func() time.Time {
-				got, err := test.use(c, noon, func() time.Time {
-					asked.Add(1)
-					return now()
-				})
-				if err != nil {
-					t.Error(err)
-				}
-				return got
-			}
-			for _, age := range []time.Duration{0, test.ttl * 3 / 4} {
-				clock.Store(int64(age))
-				if got := use(); !got.Equal(noon) || asked.Load() != 0 {
-					t.Errorf("after %s: as of %s, %d refreshes", age, got, asked.Load())
-				}
-			}
-			clock.Add(int64(time.Minute))
-			if got := use(); !got.Equal(noon) {
-				t.Errorf("a read waited for the value as of %s", got)
-			}
-			for deadline := time.After(30 * time.Second); !use().Equal(now()); {
-				select {
-				case <-deadline:
-					t.Fatal("it was never refreshed")
-				case <-time.After(time.Millisecond):
-				}
-			}
-			if asked.Load() != 1 {
-				t.Errorf("%d refreshes", asked.Load())
-			}
-		})
+	l2 := &store{values: map[string][]byte{}}
+	replica := replicas(t, l2)
+	c, own := replica(), product.Subscription{Customer: "CUST001", Line: line}
+	answer := func(status string, err error) product.LoadSubscriber {
+		return func(context.Context) (product.Subscriber, error) {
+			return product.Subscriber{Line: line, LineStatus: status}, err
+		}
+	}
+	if got, err := c.Subscriber(t.Context(), own, answer("OLD", nil)); err != nil || got.LineStatus != "OLD" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := c.RefreshSubscriber(t.Context(), own, answer("NEW", nil)); err != nil || got.LineStatus != "NEW" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	refused := errors.Join(product.ErrUncacheable, product.ErrLineMoved)
+	if _, err := c.RefreshSubscriber(t.Context(), own, answer("", refused)); !errors.Is(err, product.ErrLineMoved) {
+		t.Errorf("got %v", err)
+	}
+	for _, c := range []*cache.Cache{c, replica()} {
+		if got, err := c.Subscriber(t.Context(), own, answer("", errors.New("unexpected load"))); err != nil || got.LineStatus != "NEW" {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	if _, err := c.RefreshSubscriber(t.Context(), own, answer("", product.ErrLineMoved)); !errors.Is(err, product.ErrLineMoved) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := replica().Subscriber(t.Context(), own, answer("", errors.New("unexpected load"))); !errors.Is(err, product.ErrLineMoved) {
+		t.Errorf("a refusal is not cached: %v", err)
 	}
 }

@@ -25,6 +25,6 @@ func TestEveryRouteHasARule(t *testing.T) {
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), authtest.LiveSessions{}, prometheus.NewRegistry())
 	router := mux.NewRouter()
 	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	httpapi.New(use, goodPlans(), auth, consumer, sidecar.NewGate(sidecar.Config{})).Register(router)
+	httpapi.New(httpapi.Params{Requests: use, Plans: goodPlans(), Auth: auth, Consumer: consumer, Gate: sidecar.NewGate(sidecar.Config{})}).Register(router)
 	access.Parity(t, api.OpenAPI, router)
 }

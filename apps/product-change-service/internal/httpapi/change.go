@@ -41,7 +41,7 @@ func (a *API) validate(w http.ResponseWriter, r *http.Request) error {
 	if !caller.Owns(order.Line) {
 		return product.ErrNotYourLine
 	}
-	inspection, err := a.plans.Inspect(r.Context(), caller.Subscription(order.Line), order.Current, order.Target)
+	inspection, err := a.Plans.PreCheck(r.Context(), caller.Subscription(order.Line), order.Current, order.Target)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (a *API) change(w http.ResponseWriter, r *http.Request) error {
 	}
 	preferences, caller := prefer.Read(r.Header), callerOf(r)
 	caller.Wait = preferences.Wait
-	changed, err := a.requests.Submit(r.Context(), caller, order, change.Key{Text: key}, preferences.Async)
+	changed, err := a.Requests.Submit(r.Context(), caller, order, change.Key{Text: key}, preferences.Async)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (a *API) result(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.requests.Result(r.Context(), callerOf(r), id)
+	found, err := a.Requests.Result(r.Context(), callerOf(r), id)
 	if err != nil {
 		return err
 	}

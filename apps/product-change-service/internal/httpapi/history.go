@@ -46,7 +46,7 @@ func (a *API) history(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := a.requests.History(r.Context(), callerOf(r), filter)
+	page, err := a.Requests.History(r.Context(), callerOf(r), filter)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func TestEveryRouteRefusesBadInput(t *testing.T) {
 	server := httpserver.New(httpserver.Config{MaxInFlight: 64, MaxBody: 64 << 10, Drain: time.Second}, httpserver.Deps{
 		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), Tracer: noop.NewTracerProvider().Tracer(""),
 		Health: health.NewRegistry(), Now: time.Now,
-	}, api.OpenAPI, httpapi.New(&requests{answer: completed()}, goodPlans(), auth, consumer, sidecar.NewGate(sidecar.Config{})))
+	}, api.OpenAPI, httpapi.New(httpapi.Params{Requests: &requests{answer: completed()}, Plans: goodPlans(), Auth: auth, Consumer: consumer, Gate: sidecar.NewGate(sidecar.Config{})}))
 	token := issuer.Token(t, owner)
 	access.Input(t, api.OpenAPI, server.Handler(), func(r *http.Request, rule access.Rule) {
 		if rule == access.Internal {

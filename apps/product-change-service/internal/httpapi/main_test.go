@@ -68,20 +68,22 @@ type plans struct {
 	subscriber product.Subscriber
 	inspection product.Inspection
 	line       msisdn.Number // of the last call
+	wait       product.Wait  // of the last call
 	changed    []msisdn.Number
 	err        error
 }
 
-func (p *plans) Subscriber(_ context.Context, s product.Subscription) (product.Subscriber, error) {
-	p.line = s.Line
+func (p *plans) Subscriber(_ context.Context, s product.Subscription, wait product.Wait) (product.Subscriber, error) {
+	p.line, p.wait = s.Line, wait
 	return p.subscriber, p.err
 }
 
-func (p *plans) Offers(context.Context, product.Subscription, string, string) (product.Catalogue, error) {
+func (p *plans) Offers(_ context.Context, _ product.Subscription, _, _ string, wait product.Wait) (product.Catalogue, error) {
+	p.wait = wait
 	return product.Catalogue{Products: []product.Product{basic}, AsOf: noon, Stale: true}, p.err
 }
 
-func (p *plans) Inspect(context.Context, product.Subscription, string, string) (product.Inspection, error) {
+func (p *plans) PreCheck(context.Context, product.Subscription, string, string) (product.Inspection, error) {
 	return p.inspection, p.err
 }
 
@@ -140,7 +142,7 @@ func setupWith(t *testing.T, ask *requests, know *plans, owner jwtauth.Principal
 	auth := jwtauth.NewAuthenticator(jwtauth.NewVerifier(issuer.Config, issuer.Keys(), time.Now), sessions, prometheus.NewRegistry())
 	router := mux.NewRouter()
 	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	httpapi.New(ask, know, auth, consumer, sidecar.NewGate(sidecar.Config{})).Register(router)
+	httpapi.New(httpapi.Params{Requests: ask, Plans: know, Auth: auth, Consumer: consumer, Gate: sidecar.NewGate(sidecar.Config{})}).Register(router)
 	server := httptest.NewServer(traced(router))
 	t.Cleanup(server.Close)
 	transport := openapitest.Load(t, api.OpenAPI).Transport(server.Client().Transport)

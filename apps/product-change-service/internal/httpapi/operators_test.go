@@ -26,7 +26,7 @@ func TestOperatorsAreNoCustomers(t *testing.T) {
 		Admit(jwtauth.NewOperators(entra.Config(), time.Now))
 	router := mux.NewRouter()
 	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	httpapi.New(use, goodPlans(), auth, consumer, sidecar.NewGate(sidecar.Config{})).Register(router)
+	httpapi.New(httpapi.Params{Requests: use, Plans: goodPlans(), Auth: auth, Consumer: consumer, Gate: sidecar.NewGate(sidecar.Config{})}).Register(router)
 	for _, route := range []struct{ method, path string }{
 		{http.MethodGet, "/api/v1/products/menu"},
 		{http.MethodGet, "/api/v1/products/available"},

@@ -57,10 +57,12 @@ func (a *API) menu(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	subscriber, err := a.plans.Subscriber(r.Context(), own)
+	preferences, wait := readPrefer(r)
+	subscriber, err := a.Plans.Subscriber(r.Context(), own, wait)
 	if err != nil {
-		return err
+		return queued(w, r, preferences, err)
 	}
+	preferences.Applied(w.Header(), longestWait, false)
 	return httpjson.Success(w, http.StatusOK, menuAnswer{
 		CustomerID: subscriber.CustomerID, LineNumber: own.Line.Digits(),
 		CurrentProduct: newPlan(subscriber.Product), MenuItems: menuItems,
@@ -116,10 +118,12 @@ func (a *API) answerCustomer(w http.ResponseWriter, r *http.Request, line msisdn
 	if err != nil {
 		return err
 	}
-	subscriber, err := a.plans.Subscriber(r.Context(), own)
+	preferences, wait := readPrefer(r)
+	subscriber, err := a.Plans.Subscriber(r.Context(), own, wait)
 	if err != nil {
-		return err
+		return queued(w, r, preferences, err)
 	}
+	preferences.Applied(w.Header(), longestWait, false)
 	return httpjson.Success(w, http.StatusOK, newCustomerAnswer(subscriber), "고객 상품 정보를 불러왔습니다.")
 }
 
@@ -163,10 +167,12 @@ func (a *API) available(w http.ResponseWriter, r *http.Request) error {
 	if err := params.Err(); err != nil {
 		return err
 	}
-	catalogue, err := a.plans.Offers(r.Context(), own, current, operator)
+	preferences, wait := readPrefer(r)
+	catalogue, err := a.Plans.Offers(r.Context(), own, current, operator, wait)
 	if err != nil {
-		return err
+		return queued(w, r, preferences, err)
 	}
+	preferences.Applied(w.Header(), longestWait, false)
 	offers := make([]offer, len(catalogue.Products))
 	for i, p := range catalogue.Products {
 		offers[i] = offer{plan: *newPlan(p), Description: p.Description, Available: true, IsAvailable: true}

@@ -27,41 +27,49 @@ type Requests interface {
 
 // Plans are the use cases of plans. See product.Plans.
 type Plans interface {
-	Subscriber(ctx context.Context, s product.Subscription) (product.Subscriber, error)
-	Offers(ctx context.Context, s product.Subscription, current, operator string) (product.Catalogue, error)
-	Inspect(ctx context.Context, s product.Subscription, current, target string) (product.Inspection, error)
+	Subscriber(ctx context.Context, s product.Subscription, wait product.Wait) (product.Subscriber, error)
+	Offers(ctx context.Context, s product.Subscription, current, operator string, wait product.Wait) (product.Catalogue, error)
+	PreCheck(ctx context.Context, s product.Subscription, current, target string) (product.Inspection, error)
 	// Changed invalidates all copies of a subscription.
 	Changed(ctx context.Context, s product.Subscription) error
+}
+
+// Logins prefetches after logins. See product.Prefetcher.
+type Logins interface {
+	LoggedIn(ctx context.Context, customer string, lines []msisdn.Number) error
 }
 
 var (
 	_ Requests = (*change.Requests)(nil)
 	_ Plans    = (*product.Plans)(nil)
+	_ Logins   = (*product.Prefetcher)(nil)
 )
 
 // API has the routes of the service.
-type API struct {
-	requests Requests
-	plans    Plans
-	auth     *jwtauth.Authenticator
-	consumer *events.Consumer
-	gate     *sidecar.Gate
+type API struct{ Params }
+
+// Params are the dependencies of an API.
+type Params struct {
+	Requests Requests
+	Plans    Plans
+	Logins   Logins // nil if prefetching is off
+	Auth     *jwtauth.Authenticator
+	Consumer *events.Consumer
+	Gate     *sidecar.Gate // admits the sidecar's events
 }
 
-// New returns the API of requests and plans. auth authenticates users; gate admits the
-// sidecar's events.
-func New(requests Requests, plans Plans, auth *jwtauth.Authenticator, consumer *events.Consumer, gate *sidecar.Gate) *API {
-	return &API{requests: requests, plans: plans, auth: auth, consumer: consumer, gate: gate}
-}
+// New returns the API.
+func New(p Params) *API { return &API{p} }
 
 // Register adds all routes. The order of a change is the only write: it is refused while
 // sessions cannot be verified. The ingress does not route events, which the sidecar
 // delivers.
 func (a *API) Register(r *mux.Router) {
-	r.Handle("/events/product-changed", a.gate.Middleware(a.productChanged())).Methods(http.MethodPost)
+	r.Handle("/events/product-changed", a.Gate.Middleware(a.productChanged())).Methods(http.MethodPost)
+	r.Handle("/events/user-logged-in", a.Gate.Middleware(a.userLoggedIn())).Methods(http.MethodPost)
 
 	products := r.PathPrefix("/api/v1/products").Subrouter()
-	products.Use(a.auth.Middleware, jwtauth.Require(product.Permission))
+	products.Use(a.Auth.Middleware, jwtauth.Require(product.Permission))
 	products.Handle("/menu", httpjson.Handler(a.menu)).Methods(http.MethodGet)
 	products.Handle("/customer", query.Declare(httpjson.Handler(a.customer), "lineNumber")).Methods(http.MethodGet)
 	products.Handle("/customer/{lineNumber}", httpjson.Handler(a.customerOfLine)).Methods(http.MethodGet)

@@ -77,7 +77,7 @@ func manyPlans(n int) string {
 
 func hostileCarrier(k *hostile.KOS) *kos.Carrier {
 	return kos.New(caller(k, &exchanges{}), kos.Budgets{Inquiry: budget{}, Products: budget{}, Status: budget{}, Change: budget{}},
-		func() time.Time { return noon }, func() string { return "new-id" })
+		func() time.Time { return noon })
 }
 
 func TestFaultyAnswersToReadsAreUnavailable(t *testing.T) {
@@ -86,8 +86,11 @@ func TestFaultyAnswersToReadsAreUnavailable(t *testing.T) {
 		endpoint hostile.Endpoint
 		ask      func(context.Context, *kos.Carrier) error
 	}{
-		{lineEndpoint, func(ctx context.Context, c *kos.Carrier) error { _, err := c.Subscriber(ctx, line); return err }},
-		{plansEndpoint, func(ctx context.Context, c *kos.Carrier) error { _, err := c.Catalogue(ctx); return err }},
+		{lineEndpoint, func(ctx context.Context, c *kos.Carrier) error {
+			_, err := c.Subscriber(ctx, "new-id", line)
+			return err
+		}},
+		{plansEndpoint, func(ctx context.Context, c *kos.Carrier) error { _, err := c.Catalogue(ctx, "new-id"); return err }},
 	} {
 		for _, says := range tc.endpoint.Answers() {
 			t.Run(tc.endpoint.Name+" "+says.Name, func(t *testing.T) {

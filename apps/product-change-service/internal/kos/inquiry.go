@@ -104,8 +104,7 @@ func (d *catalogueData) Check() error {
 }
 
 // Subscriber implements product.Carrier.
-func (c *Carrier) Subscriber(ctx context.Context, line msisdn.Number) (product.Subscriber, error) {
-	requestID := c.newID()
+func (c *Carrier) Subscriber(ctx context.Context, requestID string, line msisdn.Number) (product.Subscriber, error) {
 	data := lineData{line: line}
 	err := c.inquire(ctx, exchange.Call{Endpoint: ProductInquiry, RequestID: requestID, Line: line, Body: map[string]string{
 		"lineNumber": line.Digits(), "requestId": requestID,
@@ -129,9 +128,9 @@ func (c *Carrier) Subscriber(ctx context.Context, line msisdn.Number) (product.S
 }
 
 // Catalogue implements product.Carrier.
-func (c *Carrier) Catalogue(ctx context.Context) (product.Catalogue, error) {
+func (c *Carrier) Catalogue(ctx context.Context, requestID string) (product.Catalogue, error) {
 	var data catalogueData
-	err := c.inquire(ctx, exchange.Call{Endpoint: Products, RequestID: c.newID()}, &data)
+	err := c.inquire(ctx, exchange.Call{Endpoint: Products, RequestID: requestID}, &data)
 	if err != nil {
 		return product.Catalogue{}, err
 	}
@@ -144,12 +143,9 @@ func (c *Carrier) Catalogue(ctx context.Context) (product.Catalogue, error) {
 	return catalogue, nil
 }
 
-// inquire makes a read call and decodes its data into out. It returns
+// inquire makes a read call, which must have been admitted, and decodes its data into out. It returns
 // product.ErrUnknownLine, or an error that wraps product.ErrUnavailable.
 func (c *Carrier) inquire(ctx context.Context, call exchange.Call, out kosclient.Checker) error {
-	if err := c.admit(ctx, call.Endpoint); err != nil {
-		return err
-	}
 	answer, err := c.call(ctx, call)
 	c.outages.record(call.Endpoint, err, c.now())
 	switch {

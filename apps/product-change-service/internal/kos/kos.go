@@ -33,7 +33,7 @@ type Budget interface {
 	Throttled(ctx context.Context, retryAfter time.Duration) error
 }
 
-// Budgets are the budgets of the endpoints. The queue takes the calls of orders; this
+// Budgets are the budgets of the endpoints. The queue takes the calls of queued work; this
 // package takes all others.
 type Budgets struct {
 	Inquiry, Products, Status, Change Budget
@@ -58,25 +58,17 @@ type Carrier struct {
 	budgets Budgets
 	outages *outages
 	now     func() time.Time
-	newID   func() string
 }
 
 var (
-	_ product.Carrier = (*Carrier)(nil)
-	_ change.Carrier  = (*Carrier)(nil)
+	_ product.Carrier   = (*Carrier)(nil)
+	_ product.Admission = (*Carrier)(nil)
+	_ change.Carrier    = (*Carrier)(nil)
 )
 
 // New returns a carrier that calls KOS with caller.
-func New(caller Caller, budgets Budgets, now func() time.Time, newID func() string) *Carrier {
-	return &Carrier{caller: caller, budgets: budgets, outages: newOutages(), now: now, newID: newID}
-}
-
-// Within returns a copy of the carrier that uses other budgets, such as those of
-// background work.
-func (c *Carrier) Within(budgets Budgets) *Carrier {
-	other := *c
-	other.budgets = budgets
-	return &other
+func New(caller Caller, budgets Budgets, now func() time.Time) *Carrier {
+	return &Carrier{caller: caller, budgets: budgets, outages: newOutages(), now: now}
 }
 
 // call calls KOS. The call must have been admitted.
@@ -85,19 +77,18 @@ func (c *Carrier) call(ctx context.Context, call exchange.Call) (kosclient.Answe
 	return c.caller.Call(ctx, call)
 }
 
-// budgetWait is how long a read waits for its admission.
-const budgetWait = 2 * time.Second
+// admissionTimeout is how long Admit waits for its admission.
+const admissionTimeout = 4 * time.Second
 
-// errOutage is the cause of reads that fail without a call.
+// errOutage is the cause of an admission that fails because of an outage.
 var errOutage = errors.New("kos: endpoint was not callable a moment ago")
 
-// admit waits for the admission of a read. It returns an error that wraps
-// product.ErrUnavailable if there is none within budgetWait.
-func (c *Carrier) admit(ctx context.Context, endpoint string) error {
-	if c.outages.ongoing(endpoint, c.now()) {
+// Admit implements product.Admission.
+func (c *Carrier) Admit(ctx context.Context) error {
+	if c.outages.ongoing(ProductInquiry, c.now()) {
 		return unavailable(errOutage)
 	}
-	wait, err := c.budgets.of(endpoint).Await(ctx, budgetWait)
+	wait, err := c.budgets.Inquiry.Await(ctx, admissionTimeout)
 	if err != nil {
 		return change.ErrDatabase.WithCause(errors.Join(product.ErrUnavailable, err))
 	}
@@ -108,11 +99,15 @@ func (c *Carrier) admit(ctx context.Context, endpoint string) error {
 }
 
 // unavailable returns the problem that the client sees, which wraps
-// product.ErrUnavailable.
+// product.ErrUnavailable, and product.ErrNotCalled or product.ErrThrottled.
 func unavailable(err error) error {
-	shown := kosclient.ErrUnavailable
+	marks := []error{product.ErrUnavailable, err}
 	if errors.Is(err, kosclient.ErrBusy) {
-		shown = problem.From(err) // with the Retry-After of KOS
+		shown := problem.From(err) // with the Retry-After of KOS
+		return shown.WithCause(errors.Join(append(marks, product.ErrThrottled)...))
 	}
-	return shown.WithCause(errors.Join(product.ErrUnavailable, err))
+	if exchange.NotCalled(err) {
+		marks = append(marks, product.ErrNotCalled)
+	}
+	return kosclient.ErrUnavailable.WithCause(errors.Join(marks...))
 }

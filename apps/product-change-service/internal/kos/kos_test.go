@@ -77,7 +77,7 @@ type world struct {
 func carrier(answer kosclient.Answer, err error, limit budget) world {
 	w := world{client: &client{answer: answer, err: err}, recorded: &exchanges{}}
 	w.Carrier = kos.New(caller(w.client, w.recorded), kos.Budgets{Inquiry: limit, Products: limit, Status: limit, Change: limit},
-		func() time.Time { return noon }, func() string { return "new-id" })
+		func() time.Time { return noon })
 	return w
 }
 
@@ -103,7 +103,7 @@ var ordered = change.Change{
 func TestSubscriber(t *testing.T) {
 	t.Parallel()
 	w := carrier(said("0000", lineData), nil, budget{})
-	got, err := w.Subscriber(t.Context(), line)
+	got, err := w.Subscriber(t.Context(), "new-id", line)
 	want := product.Subscriber{
 		Line: line, CustomerID: "CUST001", CustomerName: "김철수", LineStatus: product.Active, AsOf: noon,
 		Product: product.Product{
@@ -127,7 +127,7 @@ func TestSubscriber(t *testing.T) {
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
 	w := carrier(said("0000", plansData), nil, budget{})
-	got, err := w.Catalogue(t.Context())
+	got, err := w.Catalogue(t.Context(), "new-id")
 	want := product.Catalogue{AsOf: noon, Products: []product.Product{{
 		Code: "3G-OLD-001", Name: "3G 올드", Description: "신규 가입 중단", MonthlyFee: 29_000,
 		Data: "5GB", Voice: "500분", SMS: "100건", Operator: "KT",
@@ -160,24 +160,27 @@ func TestFailedReads(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := carrier(test.answer, test.err, test.limit)
-			_, err := w.Subscriber(t.Context(), line)
+			err := w.Admit(t.Context())
+			if err == nil {
+				_, err = w.Subscriber(t.Context(), "new-id", line)
+			}
 			if shown := problem.From(err); !errors.Is(err, test.want) || shown.Code != test.code || shown.RetryAfter != test.retry {
 				t.Errorf("line: %v after %s", err, shown.RetryAfter)
 			}
-			if name == "unknown line" {
+			if name == "unknown line" || test.limit != (budget{}) {
 				return
 			}
-			if _, err := w.Catalogue(t.Context()); !errors.Is(err, test.want) {
+			if _, err := w.Catalogue(t.Context(), "new-id"); !errors.Is(err, test.want) {
 				t.Errorf("catalogue: %v", err)
 			}
-			if test.limit != (budget{}) && len(*w.recorded) > 0 {
-				t.Error("KOS was called without admission")
+			if busy := errors.Is(test.err, kosclient.ErrBusy); errors.Is(err, product.ErrThrottled) != busy {
+				t.Errorf("throttled is not %t: %v", busy, err)
 			}
 		})
 	}
 	t.Run("another line", func(t *testing.T) {
 		t.Parallel()
-		if _, err := carrier(said("0000", lineData), nil, budget{}).Subscriber(t.Context(), "01087654321"); !errors.Is(err, product.ErrUnavailable) {
+		if _, err := carrier(said("0000", lineData), nil, budget{}).Subscriber(t.Context(), "new-id", "01087654321"); !errors.Is(err, product.ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -318,8 +321,11 @@ func TestInquire(t *testing.T) {
 func TestThrottlingIsRecordedInEveryBudget(t *testing.T) {
 	t.Parallel()
 	for name, ask := range map[string]func(context.Context, *kos.Carrier) error{
-		"line":  func(ctx context.Context, c *kos.Carrier) error { _, err := c.Subscriber(ctx, line); return err },
-		"plans": func(ctx context.Context, c *kos.Carrier) error { _, err := c.Catalogue(ctx); return err },
+		"line": func(ctx context.Context, c *kos.Carrier) error {
+			_, err := c.Subscriber(ctx, "new-id", line)
+			return err
+		},
+		"plans": func(ctx context.Context, c *kos.Carrier) error { _, err := c.Catalogue(ctx, "new-id"); return err },
 		"order": func(ctx context.Context, c *kos.Carrier) error { _, err := c.Order(ctx, change.Change{}); return err },
 		"outcome": func(ctx context.Context, c *kos.Carrier) error {
 			_, _, err := c.Inquire(ctx, change.Change{})

@@ -1,4 +1,4 @@
-// Package metrics has the metrics of plan changes.
+// Package metrics has the metrics of plan changes and prefetches.
 package metrics
 
 import (
@@ -7,15 +7,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-// Metrics implements change.Meter.
+// Metrics implements change.Meter and product.Meter.
 type Metrics struct {
-	finished *prometheus.CounterVec
-	duration *prometheus.HistogramVec
+	finished   *prometheus.CounterVec
+	duration   *prometheus.HistogramVec
+	prefetched *prometheus.CounterVec
 }
 
-var _ change.Meter = (*Metrics)(nil)
+var (
+	_ change.Meter  = (*Metrics)(nil)
+	_ product.Meter = (*Metrics)(nil)
+)
 
 // New registers the metrics.
 func New(registerer prometheus.Registerer) *Metrics {
@@ -29,8 +34,12 @@ func New(registerer prometheus.Registerer) *Metrics {
 			Help:    "Time from a change's acceptance to its end, by status.",
 			Buckets: []float64{.25, .5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 900, 3600, 86400},
 		}, []string{"status"}),
+		prefetched: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "phonebill_subscriber_prefetches_total",
+			Help: "Prefetches of subscribers, by reason and outcome.",
+		}, []string{"reason", "outcome"}),
 	}
-	registerer.MustRegister(m.finished, m.duration)
+	registerer.MustRegister(m.finished, m.duration, m.prefetched)
 	return m
 }
 
@@ -38,6 +47,11 @@ func New(registerer prometheus.Registerer) *Metrics {
 func (m *Metrics) Finished(status change.Status, resultCode string, took time.Duration) {
 	m.finished.WithLabelValues(string(status), clamp(resultCode)).Inc()
 	m.duration.WithLabelValues(string(status)).Observe(took.Seconds())
+}
+
+// Prefetched implements product.Meter.
+func (m *Metrics) Prefetched(reason, outcome string) {
+	m.prefetched.WithLabelValues(reason, outcome).Inc()
 }
 
 // clamp returns a result code as a label value, and "other" for an unknown code.

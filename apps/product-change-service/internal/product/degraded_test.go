@@ -2,12 +2,15 @@ package product_test
 
 import (
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
@@ -15,51 +18,56 @@ import (
 func TestArchivedCopyIsServedWhileKOSIsOut(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(k *kos){
-		"away":     func(k *kos) { k.err = errAway },
-		"spent":    func(k *kos) { k.err, k.slow = errAway, 2*time.Second }, // no admission within 2 s
-		"too slow": func(k *kos) { k.slow = time.Hour },
+		"away":       func(k *kos) { k.err = errAway },
+		"not called": func(k *kos) { k.err = fmt.Errorf("%w: %w", errAway, product.ErrNotCalled) },
+		"too slow":   func(k *kos) { k.slow = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()
-				first, err := w.Subscriber(t.Context(), own)
+				first, err := w.subscriber(t, own)
 				if err != nil || first.Stale {
 					t.Fatalf("%+v, %v", first, err)
 				}
-				if _, err := w.Catalogue(t.Context()); err != nil {
+				plans, err := w.Catalogue(t.Context(), product.Wait{})
+				if err != nil {
 					t.Fatal(err)
 				}
+				w.cache.expire()
+				elapse(5 * time.Hour)
 				w.kos.set(func() { fail(w.kos) })
 				start := time.Now()
-				got, err := w.Subscriber(t.Context(), own)
+				got, err := w.subscriber(t, own)
 				if err != nil || !got.Stale || got.Product.Code != premium.Code || time.Since(start) > time.Second {
 					t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
 				}
-				offers, err := w.Offers(t.Context(), own, premium.Code, "")
-				if diff := cmp.Diff(product.Catalogue{Products: []product.Product{basic}, AsOf: noon, Stale: true}, offers); diff != "" || err != nil {
+				offers, err := w.Offers(t.Context(), own, premium.Code, "", product.Wait{})
+				if diff := cmp.Diff(product.Catalogue{Products: []product.Product{basic}, AsOf: plans.AsOf, Stale: true}, offers); diff != "" || err != nil {
 					t.Errorf("%v (-want +got):\n%s", err, diff)
 				}
-				elapse(time.Hour) // the loads end, on the clock of the bubble
+				elapse(time.Hour) // the fetches end, on the clock of the bubble
 			})
 		})
 	}
 }
 
-func TestUnavailableWithoutAnArchivedCopy(t *testing.T) {
+func TestUnavailableWithoutACopy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.kos.slow = time.Hour
 		for name, ask := range map[string]func() error{
-			"line":       func() error { _, err := w.Subscriber(t.Context(), own); return err },
-			"catalogue":  func() error { _, err := w.Catalogue(t.Context()); return err },
-			"offers":     func() error { _, err := w.Offers(t.Context(), own, "", ""); return err },
+			"line":       func() error { _, err := w.subscriber(t, own); return err },
+			"catalogue":  func() error { _, err := w.Catalogue(t.Context(), product.Wait{}); return err },
+			"offers":     func() error { _, err := w.Offers(t.Context(), own, "", "", product.Wait{}); return err },
 			"inspection": func() error { _, err := w.Inspect(t.Context(), own, "A", "B"); return err },
+			"pre-check":  func() error { _, err := w.PreCheck(t.Context(), own, "A", "B"); return err },
 		} {
 			start := time.Now()
 			err := ask()
-			if shown := problem.From(err); shown.Code != "KOS_UNAVAILABLE" || shown.RetryAfter == 0 || time.Since(start) > 8*time.Second {
+			shown := problem.From(err)
+			if !errors.Is(err, product.ErrUnavailable) || shown.Kind != problem.Unavailable || shown.RetryAfter == 0 || time.Since(start) > 8*time.Second {
 				t.Errorf("%s after %s: %v", name, time.Since(start), err)
 			}
 		}
@@ -69,49 +77,30 @@ func TestUnavailableWithoutAnArchivedCopy(t *testing.T) {
 
 // A read with a stale copy takes a second at most, also if it needs two answers. KOS's late
 // answer serves the next read.
-func TestLoadGoesOnAfterTheSoftTimeout(t *testing.T) {
+func TestFetchGoesOnAfterTheSoftTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		for _, err := range []error{last(w.Subscriber(t.Context(), own)), last(w.Catalogue(t.Context()))} {
+		for _, err := range []error{last(w.subscriber(t, own)), last(w.Catalogue(t.Context(), product.Wait{}))} {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		later := holder(basic)
-		later.AsOf = noon.Add(time.Hour)
-		w.kos.set(func() { w.kos.slow, w.kos.holder = 3*time.Second, later })
+		w.cache.expire()
+		elapse(5 * time.Hour)
+		w.kos.set(func() { w.kos.slow, w.kos.holder = 3*time.Second, holder(basic) })
 		start := time.Now()
-		offers, err := w.Offers(t.Context(), own, "", "")
+		offers, err := w.Offers(t.Context(), own, "", "", product.Wait{})
 		if err != nil || !offers.Stale || time.Since(start) > time.Second {
 			t.Errorf("after %s: %+v, %v", time.Since(start), offers, err)
 		}
 		elapse(3 * time.Second)
+		if got, err := w.subscriber(t, own); err != nil || got.Stale || got.Product.Code != basic.Code {
+			t.Errorf("then: %+v, %v", got, err)
+		}
 		if kept, _, err := w.archive.Subscriber(t.Context(), line); err != nil || kept.Product.Code != basic.Code {
 			t.Errorf("kept: %+v, %v", kept, err)
 		}
-	})
-}
-
-// A slow database delays a stale copy, but does not lose it.
-func TestReadWaitsForASlowArchive(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		if _, err := w.Catalogue(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		w.kos.set(func() { w.kos.slow = time.Hour })
-		w.archive.slow = 500 * time.Millisecond
-		if got, err := w.Catalogue(t.Context()); err != nil || !got.Stale {
-			t.Errorf("%+v, %v", got, err)
-		}
-		w.archive.slow = time.Hour // it hangs
-		start := time.Now()
-		if got, err := w.Catalogue(t.Context()); !errors.Is(err, product.ErrUnavailable) || time.Since(start) > 8*time.Second {
-			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
-		}
-		elapse(time.Hour)
 	})
 }
 
@@ -122,12 +111,67 @@ func TestReadWithoutACopyWaitsForKOS(t *testing.T) {
 		w := newWorld()
 		w.kos.slow = 5 * time.Second
 		start := time.Now()
-		got, err := w.Subscriber(t.Context(), own)
-		if err != nil || got.Stale || time.Since(start) != 5*time.Second {
-			t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
+		var group sync.WaitGroup
+		for range 20 {
+			group.Go(func() {
+				got, err := w.subscriber(t, own)
+				if err != nil || got.Stale || time.Since(start) != 5*time.Second {
+					t.Errorf("after %s: %+v, %v", time.Since(start), got, err)
+				}
+			})
 		}
-		elapse(10 * time.Second)
+		group.Wait()
+		if w.kos.asked != 1 {
+			t.Errorf("KOS was called %d times", w.kos.asked)
+		}
 	})
+}
+
+// The fetch of a read goes on when the client's wait is over. A client that polls gets the
+// position.
+func TestWaitOfAClient(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		wait product.Wait
+		took time.Duration
+	}{
+		"default":         {product.Wait{}, 7 * time.Second},
+		"two seconds":     {product.Wait{Limit: new(2 * time.Second)}, 2 * time.Second},
+		"asynchronous":    {product.Wait{Async: true}, 0},
+		"an hour at most": {product.Wait{Limit: new(time.Hour)}, 7 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				w.kos.slow = 10 * time.Second
+				start := time.Now()
+				_, err := w.Plans.Subscriber(t.Context(), own, c.wait)
+				queued, ok := errors.AsType[*readthrough.QueuedError](err)
+				if !ok || queued.Estimate == 0 || problem.From(err).Code != "INQUIRY_IN_PROGRESS" || time.Since(start) != c.took {
+					t.Errorf("after %s: %v", time.Since(start), err)
+				}
+				elapse(20 * time.Second)
+				if got, err := w.subscriber(t, own); err != nil || got.Stale || w.kos.asked != 1 {
+					t.Errorf("then: %+v, %v, KOS was called %d times", got, err, w.kos.asked)
+				}
+			})
+		})
+	}
+}
+
+func TestFullQueueRefusesReadsWithoutACopy(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.lines.full = true
+	if _, err := w.subscriber(t, own); problem.From(err).Code != "OVERLOADED" {
+		t.Errorf("got %v", err)
+	}
+	old := holder(premium)
+	w.archive.holder = &old
+	if got, err := w.subscriber(t, own); err != nil || !got.Stale {
+		t.Errorf("with a copy: %+v, %v", got, err)
+	}
 }
 
 // Offers need two answers: they are as old as the older one, if that is stale.
@@ -135,31 +179,34 @@ func TestOffersAreAsStaleAsTheOwnPlan(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	before := holder(premium)
-	before.AsOf = noon.Add(-time.Hour)
-	w.archive.holder = &before
-	w.cache.ahead = true // the catalogue is there
-	w.background.holderErr = errAway
-	got, err := w.Offers(t.Context(), own, "", "")
+	before.AsOf = time.Now().Add(-time.Hour)
+	w.archive.holder, w.lines.outage = &before, time.Now().Add(time.Hour)
+	got, err := w.Offers(t.Context(), own, "", "", product.Wait{})
 	want := product.Catalogue{Products: []product.Product{basic}, AsOf: before.AsOf, Stale: true}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 
-// A refresh ahead uses spare calls only, and archives its answer.
-func TestRefreshUsesTheBackgroundCarrier(t *testing.T) {
+// A value in the last quarter of its lifetime is refreshed in the background.
+func TestRefreshAhead(t *testing.T) {
 	t.Parallel()
-	w := newWorld()
-	w.cache.ahead = true
-	w.kos.err = errors.New("not called")
-	for _, err := range []error{last(w.Subscriber(t.Context(), own)), last(w.Catalogue(t.Context()))} {
-		if err != nil {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		known := holder(premium)
+		known.AsOf = time.Now()
+		w.cache.lines[own] = known
+		w.kos.holder = holder(basic)
+		for _, want := range []string{premium.Code, premium.Code, basic.Code} {
+			if got, err := w.subscriber(t, own); err != nil || got.Product.Code != want || got.Stale {
+				t.Errorf("%+v, %v; want %s", got, err, want)
+			}
+			elapse(3*time.Hour + time.Minute)
 		}
-	}
-	if w.archive.holder == nil || w.archive.catalogue == nil {
-		t.Errorf("kept: %+v", w.archive)
-	}
+		if kept, _, err := w.archive.Subscriber(t.Context(), line); err != nil || kept.Product.Code != basic.Code {
+			t.Errorf("kept %+v, %v", kept, err)
+		}
+	})
 }
 
 // last returns the second of two results.

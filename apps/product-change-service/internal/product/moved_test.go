@@ -2,8 +2,8 @@ package product_test
 
 import (
 	"errors"
-	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -20,15 +20,11 @@ func given() product.Subscriber {
 func TestMovedLineIsRefusedAndNotKept(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(w *world) error{
-		"plan":   func(w *world) error { return last(w.Subscriber(t.Context(), own)) },
+		"plan":   func(w *world) error { return last(w.subscriber(t, own)) },
 		"fresh":  func(w *world) error { return last(w.FreshSubscriber(t.Context(), own)) },
-		"offers": func(w *world) error { return last(w.Offers(t.Context(), own, "", "")) },
+		"offers": func(w *world) error { return last(w.Offers(t.Context(), own, "", "", product.Wait{})) },
 		"check":  func(w *world) error { return last(w.Inspect(t.Context(), own, premium.Code, basic.Code)) },
 		"holder": func(w *world) error { return w.CheckHolder(t.Context(), own) },
-		"ahead": func(w *world) error {
-			w.cache.ahead, w.background.holder = true, given()
-			return last(w.Subscriber(t.Context(), own))
-		},
 	}
 	for name, use := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -44,12 +40,27 @@ func TestMovedLineIsRefusedAndNotKept(t *testing.T) {
 			if w.archive.invalidations != 1 {
 				t.Errorf("%d invalidations of archive and replicas", w.archive.invalidations)
 			}
-			cached := slices.Contains(w.cache.calls, "all of "+line.Masked())
-			if want := name != "plan" && name != "offers"; cached != want { // the key of a load holds the refusal
-				t.Errorf("calls: %v", w.cache.calls)
+			if held, cached := w.cache.lines[own]; cached {
+				t.Errorf("cached %+v", held)
 			}
 		})
 	}
+}
+
+// A prefetch drops the copies of the former customer and caches no refusal.
+func TestPrefetchOfAMovedLineDropsTheCopies(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, before := newWorld(), holder(premium)
+		w.cache.lines[own], w.archive.holder, w.kos.holder = before, &before, given()
+		if _, err := w.lines.Prefetch(t.Context(), own, product.ReasonLogin); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if len(w.cache.lines)+len(w.cache.refusals) != 0 || w.archive.holder != nil {
+			t.Errorf("cached %v and %v, kept %+v", w.cache.lines, w.cache.refusals, w.archive.holder)
+		}
+	})
 }
 
 // Requests of the former customer must not delete the copy that is served stale to the new
@@ -58,15 +69,17 @@ func TestFormerCustomerDoesNotInvalidateTheNewCopy(t *testing.T) {
 	t.Parallel()
 	w, kept := newWorld(), given()
 	w.archive.holder, w.kos.holder = &kept, given()
-	if err := last(w.Subscriber(t.Context(), own)); !errors.Is(err, product.ErrLineMoved) || w.archive.invalidations != 0 {
+	if err := last(w.subscriber(t, own)); !errors.Is(err, product.ErrLineMoved) || w.archive.invalidations != 0 {
 		t.Errorf("%v, %d invalidations", err, w.archive.invalidations)
 	}
 	w.kos.err = errAway
-	if err := last(w.Subscriber(t.Context(), own)); !errors.Is(err, product.ErrUnavailable) {
+	w.cache.expire()
+	w.Evict(line)
+	if err := last(w.subscriber(t, own)); !errors.Is(err, product.ErrUnavailable) {
 		t.Errorf("the former customer, while KOS is out: %v", err)
 	}
 	others := product.Subscription{Customer: kept.CustomerID, Line: line}
-	if got, err := w.Subscriber(t.Context(), others); err != nil || !got.Stale || !cmp.Equal(got.CustomerID, kept.CustomerID) {
+	if got, err := w.subscriber(t, others); err != nil || !got.Stale || !cmp.Equal(got.CustomerID, kept.CustomerID) {
 		t.Errorf("the new customer, while KOS is out: %+v, %v", got, err)
 	}
 }
@@ -77,7 +90,7 @@ func TestLineWithoutCustomerIsUnavailable(t *testing.T) {
 	nobodys.CustomerID = ""
 	w.kos.holder = nobodys
 	for _, s := range []product.Subscription{own, {Line: line, Customer: "CUST002"}} {
-		if err := last(w.Subscriber(t.Context(), s)); !errors.Is(err, product.ErrUnavailable) || w.archive.holder != nil {
+		if err := last(w.subscriber(t, s)); !errors.Is(err, product.ErrUnavailable) || w.archive.holder != nil {
 			t.Errorf("got %v", err)
 		}
 	}

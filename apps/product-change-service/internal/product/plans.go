@@ -4,148 +4,152 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Plans reads the plan of a line and the catalogue through the cache from KOS. If KOS is
-// out, slow or its budget is spent, Plans serves the last answer of KOS, marked Stale.
+// Plans are the use cases of customers. They answer from the caches and the archive, and
+// else by the queue of fetches. If KOS is out, slow or its budget is spent, they serve the
+// last answer of KOS, marked Stale.
 type Plans struct {
 	PlansParams
-	freshReads singleflight.Group
+	subscribers *readthrough.ReadThrough[Subscription, Subscriber]
+	catalogues  *readthrough.ReadThrough[TheCatalogue, Catalogue]
+	freshReads  singleflight.Group
 }
 
 // PlansParams are the dependencies of Plans.
 type PlansParams struct {
-	Cache   Cache
-	Archive Archive
-	Carrier Carrier
-	// Background is the carrier for refreshes, which have no client waiting.
-	Background Carrier
-	LineLimit  LineLimit
-	Replicas   Replicas
-	Log        *slog.Logger
+	Cache       Cache
+	Reader      *Reader
+	Fetcher     *Fetcher
+	Subscribers readthrough.Queue[Subscription]
+	Catalogues  readthrough.Queue[TheCatalogue]
+	Admission   Admission
+	LineLimit   LineLimit
+	Replicas    Replicas
+	Now         func() time.Time
+	NewID       func() string
 }
 
+// Product rules: lifetimes in L2. A value is refreshed ahead in the last quarter of its
+// lifetime.
+const (
+	SubscriberTTL = 4 * time.Hour
+	CatalogueTTL  = 24 * time.Hour
+)
+
 // NewPlans returns Plans with these dependencies.
-func NewPlans(p PlansParams) *Plans { return &Plans{PlansParams: p} }
+func NewPlans(p PlansParams) *Plans {
+	return &Plans{
+		PlansParams: p,
+		subscribers: readthrough.New(p.Reader.Subscribers, p.Subscribers, SubscriberTTL*3/4, p.Now),
+		catalogues:  readthrough.New(p.Reader.Catalogues, p.Catalogues, CatalogueTTL*3/4, p.Now),
+	}
+}
 
 const (
 	// readTimeout is the deadline of a read. Product rule: 8 s; the rest is for the
 	// request around it.
 	readTimeout = 7 * time.Second
-	// softTimeout is how long a read waits for KOS before it serves a stale copy.
-	// Product rule: 1 s; the rest is for reading the archive.
-	softTimeout = 800 * time.Millisecond
-	// archiveTimeout bounds a read of the archive, which takes milliseconds unless the
-	// database is slow. It may exceed the soft timeout: a late stale copy is better
-	// than an error.
-	archiveTimeout = time.Second
-	// loadTimeout bounds a call of KOS that several readers share.
-	loadTimeout = 15 * time.Second
+	// callTimeout bounds a call of KOS that several readers share.
+	callTimeout = 15 * time.Second
 )
 
-// freshOrStale returns what load returns. If load fails with ErrUnavailable or takes
-// longer than softTimeout, it returns the copy of stale. Without a stale copy it waits
-// for load until ctx ends.
-func freshOrStale[V any](ctx context.Context, load, stale func(context.Context) (V, error)) (V, error) {
-	soft, cancel := context.WithTimeout(ctx, softTimeout)
-	defer cancel()
-	got, err := load(soft)
-	if err == nil || !errors.Is(unavailableAfterDeadline(err), ErrUnavailable) {
-		return got, err
+// read returns a fresh or stale value. If nothing is known, it waits for KOS.
+func read[K comparable, V readthrough.Value](ctx context.Context, r *readthrough.ReadThrough[K, V], key K, wait Wait) (V, bool, error) {
+	start := time.Now()
+	found, err := r.Get(ctx, key, time.Time{})
+	if errors.Is(err, readthrough.ErrMiss) {
+		waiting, cancel := context.WithDeadline(ctx, start.Add(wait.limit()))
+		defer cancel()
+		found, err = r.Fetch(waiting, key, wait.Async)
 	}
-	reading, cancelRead := context.WithTimeout(context.WithoutCancel(ctx), archiveTimeout)
-	defer cancelRead()
-	if old, missing := stale(reading); missing == nil {
-		return old, nil
-	}
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		got, err = load(ctx) // joins the load that goes on
-	}
-	return got, unavailableAfterDeadline(err)
+	return found.Value, found.Stale, shown(err)
 }
 
-// unavailableAfterDeadline returns an exceeded deadline as an error that wraps
-// ErrUnavailable, and any other error unchanged.
-func unavailableAfterDeadline(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnavailable) {
+// shown returns an error of a read as clients see it.
+func shown(err error) error {
+	queued, isQueued := errors.AsType[*readthrough.QueuedError](err)
+	switch {
+	case isQueued:
+		return ErrInProgress.After(max(queued.Estimate, time.Second)).WithCause(errors.Join(ErrUnavailable, err))
+	case errors.Is(err, readthrough.ErrOutage), errors.Is(err, context.DeadlineExceeded):
 		return errNoAnswer.WithCause(errors.Join(ErrUnavailable, err))
+	case errors.Is(err, readthrough.ErrFull):
+		return errQueueFull.WithCause(errors.Join(ErrUnavailable, err))
 	}
 	return err
 }
 
 // Subscriber returns the subscriber of a subscription, which may be stale. It returns
-// ErrUnknownLine, ErrLineMoved, or an error that wraps ErrUnavailable if KOS does not
-// answer in time and the archive has no copy.
-func (p *Plans) Subscriber(ctx context.Context, s Subscription) (Subscriber, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	load := func(ctx context.Context) (Subscriber, error) { return p.cached(ctx, s) }
-	return freshOrStale(ctx, load, func(ctx context.Context) (Subscriber, error) {
-		old, _, err := p.Archive.Subscriber(ctx, s.Line)
-		if err == nil && old.CustomerID != s.Customer {
-			return Subscriber{}, ErrNotArchived
-		}
-		old.Stale = true
-		return old, err
-	})
+// ErrUnknownLine, ErrLineMoved, or an error that wraps ErrUnavailable if nothing is known
+// and KOS does not answer in time. That wraps a *readthrough.QueuedError if the fetch is
+// still queued.
+func (p *Plans) Subscriber(ctx context.Context, s Subscription, wait Wait) (Subscriber, error) {
+	got, stale, err := read(ctx, p.subscribers, s, wait)
+	got.Stale = stale
+	return got, err
 }
 
-// Catalogue returns all plans, which may be stale. It returns an error that wraps
-// ErrUnavailable if KOS does not answer in time and the archive has no copy.
-func (p *Plans) Catalogue(ctx context.Context) (Catalogue, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	source := Source[Catalogue]{
-		Load:    func(ctx context.Context) (Catalogue, error) { return p.loadCatalogue(ctx, p.Carrier) },
-		Refresh: func(ctx context.Context) (Catalogue, error) { return p.loadCatalogue(ctx, p.Background) },
-	}
-	load := func(ctx context.Context) (Catalogue, error) { return p.Cache.Catalogue(ctx, source) }
-	return freshOrStale(ctx, load, func(ctx context.Context) (Catalogue, error) {
-		old, err := p.Archive.Catalogue(ctx)
-		old.Stale = true
-		return old, err
-	})
+// Catalogue returns all plans, which may be stale. The errors are those of Subscriber
+// without the refusals.
+func (p *Plans) Catalogue(ctx context.Context, wait Wait) (Catalogue, error) {
+	got, stale, err := read(ctx, p.catalogues, TheCatalogue{}, wait)
+	got.Stale = stale
+	return got, err
 }
 
-// FreshSubscriber returns KOS's present answer for a subscription, past the cache and
-// never stale. Concurrent calls for a line share one call of KOS. A line that has used
-// up its LineLimit gets the cached subscriber. The errors are those of Subscriber.
+// FreshSubscriber returns KOS's present answer for a subscription, past the caches, the
+// queue and the archive. Concurrent calls for a line share one call of KOS. A line that has
+// used up its LineLimit gets the cached subscriber. The errors are those of Subscriber.
 func (p *Plans) FreshSubscriber(ctx context.Context, s Subscription) (Subscriber, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	if !p.LineLimit.Allow(s.Line) {
-		got, err := p.cached(ctx, s)
-		return got, unavailableAfterDeadline(err)
+		return p.cachedSubscriber(ctx, s)
 	}
 	done := p.freshReads.DoChan(s.Line.Digits(), func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 		defer cancel()
-		return p.call(ctx, p.Carrier, s.Line)
+		if err := p.Admission.Admit(ctx); err != nil {
+			return nil, err
+		}
+		answer := p.Fetcher.call(ctx, p.NewID(), s.Line)
+		return answer, answer.err
 	})
 	select {
 	case <-ctx.Done():
-		return Subscriber{}, unavailableAfterDeadline(ctx.Err())
+		return Subscriber{}, shown(ctx.Err())
 	case result := <-done:
 		if result.Err != nil {
-			return Subscriber{}, unavailableAfterDeadline(result.Err)
+			return Subscriber{}, shown(result.Err)
 		}
 		answer, _ := result.Val.(lineAnswer)
-		got, err := p.keep(ctx, s, answer)
-		return got, p.invalidateIfMoved(ctx, s, err)
+		got, err := p.Fetcher.keep(ctx, s, answer)
+		if errors.Is(err, ErrLineMoved) {
+			p.Fetcher.invalidate(ctx, s)
+		}
+		return got, err
 	}
 }
 
-// cached returns the cached subscriber, or loads it from KOS.
-func (p *Plans) cached(ctx context.Context, s Subscription) (Subscriber, error) {
-	return p.Cache.Subscriber(ctx, s, Source[Subscriber]{
-		Load:    func(ctx context.Context) (Subscriber, error) { return p.load(ctx, p.Carrier, s) },
-		Refresh: func(ctx context.Context) (Subscriber, error) { return p.refresh(ctx, s) },
-	})
+// recentAnswer is the age up to which an archived answer of KOS counts as cached.
+const recentAnswer = time.Minute
+
+// cachedSubscriber returns the cached or recently archived subscriber, or else KOS's answer
+// to a queued fetch. It is never stale.
+func (p *Plans) cachedSubscriber(ctx context.Context, s Subscription) (Subscriber, error) {
+	found, err := p.subscribers.Find(ctx, s, p.Now().Add(-recentAnswer))
+	if errors.Is(err, readthrough.ErrMiss) || err == nil && found.Stale {
+		found, err = p.subscribers.Fetch(ctx, s, false)
+	}
+	return found.Value, shown(err)
 }
 
 // CheckHolder returns nil if KOS says now that the subscription's customer holds the
@@ -155,79 +159,23 @@ func (p *Plans) CheckHolder(ctx context.Context, s Subscription) error {
 	return err
 }
 
-// load calls KOS and archives the answer if it is about the subscription.
-func (p *Plans) load(ctx context.Context, kos Carrier, s Subscription) (Subscriber, error) {
-	answer, err := p.call(ctx, kos, s.Line)
-	if err != nil {
-		return Subscriber{}, err
-	}
-	return p.keep(ctx, s, answer)
-}
-
-// lineAnswer is KOS's answer for a line, whichever customer holds it.
-type lineAnswer struct {
-	subscriber Subscriber
-	// The copy that the archive had before KOS was called.
-	archived   Subscriber
-	version    Version
-	archiveErr error
-}
-
-func (p *Plans) call(ctx context.Context, kos Carrier, line msisdn.Number) (a lineAnswer, err error) {
-	a.archived, a.version, a.archiveErr = p.Archive.Subscriber(ctx, line)
-	a.subscriber, err = kos.Subscriber(ctx, line)
-	return a, err
-}
-
-// keep returns the subscriber of an answer and archives it, if it is the subscription's.
-// Otherwise it returns the error of Subscription.Check.
-func (p *Plans) keep(ctx context.Context, s Subscription, a lineAnswer) (Subscriber, error) {
-	if err := s.Check(a.subscriber); err != nil {
-		if errors.Is(err, ErrLineMoved) {
-			p.invalidateArchive(ctx, s, a.archived)
-		}
-		return Subscriber{}, err
-	}
-	failed := a.archiveErr
-	if failed == nil || errors.Is(failed, ErrNotArchived) {
-		failed = p.Archive.KeepSubscriber(ctx, a.subscriber, a.version)
-	}
-	if failed != nil {
-		p.Log.WarnContext(ctx, "line not archived", "error", failed)
-	}
-	a.subscriber.Version = a.version
-	return a.subscriber, nil
-}
-
-// loadCatalogue calls KOS and archives the answer.
-func (p *Plans) loadCatalogue(ctx context.Context, kos Carrier) (Catalogue, error) {
-	got, err := kos.Catalogue(ctx)
-	if err != nil {
-		return Catalogue{}, err
-	}
-	if err := p.Archive.KeepCatalogue(ctx, got); err != nil {
-		p.Log.WarnContext(ctx, "catalogue not archived", "error", err)
-	}
-	return got, nil
-}
-
 // Offers returns the plans on sale of an operator, without the current one. If operator
 // is empty, it is the one of the current plan. If current is empty, it is the line's own
 // plan; the result is then as old as the older of both answers. It returns
 // ErrUnknownProduct, or the errors of Catalogue and Subscriber.
-func (p *Plans) Offers(ctx context.Context, s Subscription, current, operator string) (Catalogue, error) {
+func (p *Plans) Offers(ctx context.Context, s Subscription, current, operator string, wait Wait) (Catalogue, error) {
 	var (
 		catalogue Catalogue
 		holder    Subscriber
 	)
 	both, loading := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		catalogue, err = p.Catalogue(loading)
+		catalogue, err = p.Catalogue(loading, wait)
 		return err
 	})
 	if current == "" {
 		both.Go(func() (err error) {
-			holder, err = p.Subscriber(loading, s)
+			holder, err = p.Subscriber(loading, s, wait)
 			return err
 		})
 	}
@@ -252,12 +200,40 @@ func (p *Plans) Offers(ctx context.Context, s Subscription, current, operator st
 	return catalogue, nil
 }
 
+// PreCheck checks a change against what is known of the line, which may be stale. Before it
+// reports a failure, it checks against KOS's present answer, if KOS gives one. It returns
+// the errors of Subscriber and Catalogue.
+func (p *Plans) PreCheck(ctx context.Context, s Subscription, current, target string) (Inspection, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	catalogue, err := p.Catalogue(ctx, Wait{})
+	if err != nil {
+		return Inspection{}, err
+	}
+	known, err := p.Subscriber(ctx, s, Wait{})
+	if err != nil {
+		return Inspection{}, err
+	}
+	inspection := Inspect(known, catalogue, current, target)
+	if inspection.Passed() {
+		return inspection, nil
+	}
+	fresh, err := p.FreshSubscriber(ctx, s)
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		return inspection, nil
+	case err != nil:
+		return Inspection{}, err
+	}
+	return Inspect(fresh, catalogue, current, target), nil
+}
+
 // Inspect checks a change against KOS's present answer for the line. The catalogue may
 // be cached or stale. It returns the errors of FreshSubscriber and Catalogue.
 func (p *Plans) Inspect(ctx context.Context, s Subscription, current, target string) (Inspection, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	catalogue, err := p.Catalogue(ctx)
+	catalogue, err := p.Catalogue(ctx, Wait{})
 	if err != nil {
 		return Inspection{}, err
 	}
@@ -272,6 +248,7 @@ func (p *Plans) Inspect(ctx context.Context, s Subscription, current, target str
 // If L2 cannot be reached, it returns an error and only this process is done.
 func (p *Plans) Invalidate(ctx context.Context, s Subscription) error {
 	err := p.Cache.Invalidate(ctx, s)
+	p.Reader.evict(s.Line)
 	p.freshReads.Forget(s.Line.Digits())
 	return err
 }
@@ -287,6 +264,7 @@ func (p *Plans) Changed(ctx context.Context, s Subscription) error {
 // Evict drops a line that another replica has invalidated from this process.
 func (p *Plans) Evict(line msisdn.Number) {
 	p.Cache.Evict(line)
+	p.Reader.evict(line)
 	p.freshReads.Forget(line.Digits())
 }
 

@@ -12,16 +12,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sync/singleflight"
 
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
-var (
-	errAway = fmt.Errorf("kos: %w", product.ErrUnavailable)
-	noon    = time.Date(2026, 11, 22, 12, 0, 0, 0, product.Seoul)
-)
+var errAway = fmt.Errorf("kos: %w", product.ErrUnavailable)
 
 // kos is a carrier that answers with its fields, after slow.
 type kos struct {
@@ -29,9 +26,8 @@ type kos struct {
 	holder    product.Subscriber
 	catalogue product.Catalogue
 	err       error
-	holderErr error // of lines only
 	slow      time.Duration
-	asked     int
+	asked     int // about lines
 }
 
 func (k *kos) set(change func()) {
@@ -40,15 +36,17 @@ func (k *kos) set(change func()) {
 	change()
 }
 
-func (k *kos) Subscriber(ctx context.Context, _ msisdn.Number) (found product.Subscriber, err error) {
+func (k *kos) Subscriber(ctx context.Context, _ string, _ msisdn.Number) (found product.Subscriber, err error) {
 	var slow time.Duration
-	k.set(func() { k.asked, found, err, slow = k.asked+1, k.holder, errors.Join(k.err, k.holderErr), k.slow })
+	k.set(func() { k.asked, found, err, slow = k.asked+1, k.holder, k.err, k.slow })
+	found.AsOf = time.Now()
 	return found, errors.Join(err, pass(ctx, slow))
 }
 
-func (k *kos) Catalogue(ctx context.Context) (found product.Catalogue, err error) {
+func (k *kos) Catalogue(ctx context.Context, _ string) (found product.Catalogue, err error) {
 	var slow time.Duration
 	k.set(func() { found, err, slow = k.catalogue, k.err, k.slow })
+	found.AsOf = time.Now()
 	return found, errors.Join(err, pass(ctx, slow))
 }
 
@@ -61,57 +59,86 @@ func pass(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// passThrough is a cache that loads each time, in the background and once for concurrent
-// reads, as the real one does.
-type passThrough struct {
-	lines, catalogues singleflight.Group
-
-	ahead bool // refreshes instead of loading
-	kept  *product.Subscriber
-	err   error
-	calls []string
+// memory is a cache of one level, which keeps values until they are dropped.
+type memory struct {
+	mu        sync.Mutex
+	lines     map[product.Subscription]product.Subscriber
+	refusals  map[product.Subscription]error
+	catalogue *product.Catalogue
+	off       bool // keeps nothing
+	err       error
+	calls     []string
 }
 
-func inBackground[V any](ctx context.Context, loads *singleflight.Group, load func(context.Context) (V, error)) (V, error) {
-	done := loads.DoChan("", func() (any, error) { return load(context.WithoutCancel(ctx)) })
-	select {
-	case got := <-done:
-		value, _ := got.Val.(V)
-		return value, got.Err
-	case <-ctx.Done():
-		var none V
-		return none, ctx.Err()
+func (m *memory) Subscriber(ctx context.Context, s product.Subscription, load product.LoadSubscriber) (product.Subscriber, error) {
+	m.mu.Lock()
+	held, known := m.lines[s]
+	refusal := m.refusals[s]
+	m.mu.Unlock()
+	if known || refusal != nil {
+		return held, refusal
 	}
+	return m.RefreshSubscriber(ctx, s, load)
 }
 
-func (c *passThrough) Subscriber(ctx context.Context, _ product.Subscription, source product.Source[product.Subscriber]) (product.Subscriber, error) {
-	if c.ahead {
-		return source.Refresh(ctx)
+func (m *memory) RefreshSubscriber(ctx context.Context, s product.Subscription, load product.LoadSubscriber) (product.Subscriber, error) {
+	got, err := load(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch refused := errors.Is(err, product.ErrUnknownLine) || errors.Is(err, product.ErrLineMoved); {
+	case m.off, errors.Is(err, product.ErrUncacheable):
+	case err == nil:
+		m.lines[s] = got
+	case refused:
+		delete(m.lines, s)
+		m.refusals[s] = err
 	}
-	if c.kept != nil {
-		return *c.kept, nil
+	return got, err
+}
+
+func (m *memory) Catalogue(ctx context.Context, load product.LoadCatalogue) (product.Catalogue, error) {
+	m.mu.Lock()
+	held := m.catalogue
+	m.mu.Unlock()
+	if held != nil {
+		return *held, nil
 	}
-	return inBackground(ctx, &c.lines, source.Load)
+	return m.RefreshCatalogue(ctx, load)
 }
 
-func (c *passThrough) Catalogue(ctx context.Context, source product.Source[product.Catalogue]) (product.Catalogue, error) {
-	if c.ahead {
-		return source.Refresh(ctx)
+func (m *memory) RefreshCatalogue(ctx context.Context, load product.LoadCatalogue) (product.Catalogue, error) {
+	got, err := load(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil && !m.off {
+		m.catalogue = &got
 	}
-	return inBackground(ctx, &c.catalogues, source.Load)
+	return got, err
 }
 
-func (c *passThrough) Invalidate(_ context.Context, s product.Subscription) error {
-	c.calls = append(c.calls, "all of "+s.Line.Masked())
-	return c.err
+func (m *memory) Invalidate(_ context.Context, s product.Subscription) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.lines, s)
+	m.calls = append(m.calls, "all of "+s.Line.Masked())
+	return m.err
 }
 
-func (c *passThrough) Evict(line msisdn.Number) {
-	c.calls = append(c.calls, "here "+line.Masked())
+func (m *memory) Evict(line msisdn.Number) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = append(m.calls, "here "+line.Masked())
 }
 
-func (c *passThrough) Listening(listening bool) {
-	c.calls = append(c.calls, fmt.Sprint("listening ", listening))
+func (m *memory) Listening(listening bool) {
+	m.calls = append(m.calls, fmt.Sprint("listening ", listening))
+}
+
+// expire drops all values.
+func (m *memory) expire() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lines, m.refusals, m.catalogue = map[product.Subscription]product.Subscriber{}, map[product.Subscription]error{}, nil
 }
 
 // archive holds one line and one catalogue.
@@ -170,14 +197,101 @@ func (a *archive) Invalidate(context.Context, msisdn.Number) error {
 	return a.err
 }
 
+// queue runs each fetch at once, and once for all that enqueue it meanwhile. A fetch that
+// fails is given up, unless KOS was not called: that is an outage of a minute.
+type queue[K comparable] struct {
+	fetch func(ctx context.Context, key K, background bool) error
+
+	mu       sync.Mutex
+	running  map[K]bool
+	waiters  []chan struct{}
+	outage   time.Time
+	full     bool
+	enqueued int
+	ahead    int // in the background
+}
+
+func (q *queue[K]) Enqueue(_ context.Context, key K) (int, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.enqueued++
+	return 0, q.start(key, false)
+}
+
+func (q *queue[K]) start(key K, background bool) error {
+	if q.full {
+		return readthrough.ErrFull
+	}
+	if q.running[key] {
+		return nil
+	}
+	q.running[key] = true
+	go func() {
+		err := q.fetch(context.Background(), key, background)
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		delete(q.running, key)
+		if errors.Is(err, product.ErrNotCalled) {
+			q.outage = time.Now().Add(time.Minute)
+		}
+		for _, waiter := range q.waiters {
+			select {
+			case waiter <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return nil
+}
+
+func (q *queue[K]) EnqueueAhead(ctx context.Context, key K) error {
+	_, err := q.Prefetch(ctx, key, "")
+	return err
+}
+
+func (q *queue[K]) Prefetch(_ context.Context, key K, _ string) (bool, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ahead++
+	return true, q.start(key, true)
+}
+
+func (q *queue[K]) Callable(context.Context, K) (bool, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !time.Now().Before(q.outage), nil
+}
+
+func (q *queue[K]) Busy(context.Context, K) (bool, error) { return false, nil }
+
+func (q *queue[K]) Standing(_ context.Context, key K) (readthrough.Standing, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.running[key] {
+		return readthrough.Standing{}, readthrough.ErrNotQueued
+	}
+	return readthrough.Standing{Claimed: true, Estimate: time.Second}, nil
+}
+
+func (q *queue[K]) Await(K) (changed <-chan struct{}, stop func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	own := make(chan struct{}, 1)
+	q.waiters = append(q.waiters, own)
+	return own, func() {}
+}
+
 type world struct {
 	*product.Plans
-	kos        *kos
-	background *kos
-	cache      *passThrough
-	archive    *archive
-	lineLimit  lineLimit
+	kos       *kos
+	cache     *memory
+	archive   *archive
+	lines     *queue[product.Subscription]
+	lineLimit lineLimit
+	admitErr  error
 }
+
+func (w *world) Admit(context.Context) error { return w.admitErr }
 
 // lineLimit allows left more calls.
 type lineLimit struct{ left atomic.Int64 }
@@ -186,16 +300,33 @@ func (s *lineLimit) Allow(msisdn.Number) bool { return s.left.Add(-1) >= 0 }
 
 func newWorld() *world {
 	w := &world{
-		kos:        &kos{holder: holder(premium), catalogue: product.Catalogue{Products: catalogue.Products, AsOf: noon}},
-		background: &kos{holder: holder(premium), catalogue: product.Catalogue{Products: catalogue.Products, AsOf: noon}},
-		cache:      &passThrough{}, archive: &archive{},
+		kos:   &kos{holder: holder(premium), catalogue: product.Catalogue{Products: catalogue.Products}},
+		cache: &memory{}, archive: &archive{},
 	}
+	w.cache.expire()
 	w.lineLimit.left.Store(1000)
+	log := slog.New(slog.DiscardHandler)
+	reader := product.NewReader(w.cache, w.archive, time.Now, log)
+	fetcher := product.NewFetcher(product.FetcherParams{
+		Reader: reader, Cache: w.cache, Archive: w.archive, Carrier: w.kos, Replicas: w.archive, Log: log,
+	})
+	w.lines = &queue[product.Subscription]{running: map[product.Subscription]bool{}, fetch: func(ctx context.Context, s product.Subscription, background bool) error {
+		return fetcher.Subscriber(ctx, product.Fetch{Line: s.Line, Customers: []string{s.Customer}, Background: background})
+	}}
 	w.Plans = product.NewPlans(product.PlansParams{
-		Cache: w.cache, Archive: w.archive, Carrier: w.kos, Background: w.background, LineLimit: &w.lineLimit,
-		Replicas: w.archive, Log: slog.New(slog.DiscardHandler),
+		Cache: w.cache, Reader: reader, Fetcher: fetcher, Subscribers: w.lines,
+		Catalogues: &queue[product.TheCatalogue]{running: map[product.TheCatalogue]bool{}, fetch: func(ctx context.Context, _ product.TheCatalogue, background bool) error {
+			return fetcher.Catalogue(ctx, "request", background)
+		}},
+		Admission: w, LineLimit: &w.lineLimit, Replicas: w.archive, Now: time.Now, NewID: func() string { return "request" },
 	})
 	return w
+}
+
+// subscriber reads the subscriber of a subscription.
+func (w *world) subscriber(t *testing.T, s product.Subscription) (product.Subscriber, error) {
+	t.Helper()
+	return w.Plans.Subscriber(t.Context(), s, product.Wait{})
 }
 
 func TestAnUnknownLineIsNoOutage(t *testing.T) {
@@ -204,7 +335,7 @@ func TestAnUnknownLineIsNoOutage(t *testing.T) {
 	kept := holder(premium)
 	w.archive.holder = &kept
 	w.kos.err = product.ErrUnknownLine
-	if _, err := w.Subscriber(t.Context(), own); !errors.Is(err, product.ErrUnknownLine) {
+	if _, err := w.subscriber(t, own); !errors.Is(err, product.ErrUnknownLine) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -213,10 +344,10 @@ func TestFailedArchiveDoesNotFailReads(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.archive.err = errors.New("connection refused")
-	if got, err := w.Subscriber(t.Context(), own); err != nil || got.Product.Code != premium.Code {
+	if got, err := w.subscriber(t, own); err != nil || got.Product.Code != premium.Code {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, err := w.Catalogue(t.Context()); err != nil {
+	if _, err := w.Catalogue(t.Context(), product.Wait{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -233,7 +364,7 @@ func TestAnswerFromBeforeAChangeIsNotArchived(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		if _, err := w.Subscriber(t.Context(), own); err != nil {
+		if _, err := w.subscriber(t, own); err != nil {
 			t.Error(err)
 		}
 		if w.archive.holder != nil {
@@ -272,12 +403,29 @@ func TestFreshReadsShareOneCallUntilTheLineChanges(t *testing.T) {
 	})
 }
 
+// Beyond the line limit the answers of the calls before are used.
+func TestFreshReadBeyondTheLineLimitUsesTheLastAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.lineLimit.left.Store(1)
+	for range 20 {
+		if got, err := w.FreshSubscriber(t.Context(), own); err != nil || got.Stale || got.Product.Code != premium.Code {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	if w.kos.asked != 1 || w.lines.enqueued != 0 {
+		t.Errorf("KOS was called %d times, %d fetches", w.kos.asked, w.lines.enqueued)
+	}
+}
+
 // A client that repeats pre-checks must not spend the rate limit that others need.
 func TestFreshReadIsCachedBeyondTheLineLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.lineLimit.left.Store(3)
-	w.cache.kept = new(holder(basic))
+	known := holder(basic)
+	known.AsOf = time.Now()
+	w.cache.lines[own] = known
 	for n := range 50 {
 		want := premium.Code // the answer of KOS
 		if n >= 3 {
@@ -381,11 +529,33 @@ func TestOffersExcludeTheCurrentPlan(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := newWorld().Offers(t.Context(), own, test.current, test.operator)
+			got, err := newWorld().Offers(t.Context(), own, test.current, test.operator, product.Wait{})
 			if diff := cmp.Diff(test.want, got.Products); diff != "" || !errors.Is(err, test.err) {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}
 		})
+	}
+}
+
+// A pre-check uses what is known of the line. Before it reports a failure, it calls KOS.
+func TestPreCheckCallsKOSBeforeItFailsOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	known := holder(premium)
+	known.AsOf = time.Now()
+	w.cache.lines[own], w.kos.holder = known, holder(basic)
+	got, err := w.PreCheck(t.Context(), own, premium.Code, basic.Code)
+	if err != nil || !got.Passed() || w.kos.asked != 0 {
+		t.Errorf("known: %+v, %v, KOS was called %d times", got, err, w.kos.asked)
+	}
+	got, err = w.PreCheck(t.Context(), own, basic.Code, premium.Code)
+	if err != nil || !got.Passed() || w.kos.asked != 1 {
+		t.Errorf("changed at KOS: %+v, %v, KOS was called %d times", got, err, w.kos.asked)
+	}
+	w.kos.err = errAway
+	got, err = w.PreCheck(t.Context(), own, basic.Code, premium.Code)
+	if err != nil || got.Passed() {
+		t.Errorf("while KOS is out: %+v, %v", got, err)
 	}
 }
 

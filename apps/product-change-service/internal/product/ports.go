@@ -6,30 +6,46 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Carrier reads from KOS. KOS answers for a line with its present customer. The methods
-// return ErrUnknownLine if KOS refuses the line, and errors that wrap ErrUnavailable if
-// KOS did not answer or was not called.
+// Carrier calls KOS. KOS answers for a line with its present customer. The methods return
+// ErrUnknownLine if KOS refuses the line, and errors that wrap ErrUnavailable if KOS gave
+// no usable answer. These also wrap ErrNotCalled if any call would fail alike without
+// reaching KOS, or ErrThrottled if KOS refused the call for its rate.
 type Carrier interface {
-	Subscriber(ctx context.Context, line msisdn.Number) (Subscriber, error)
-	Catalogue(ctx context.Context) (Catalogue, error)
+	Subscriber(ctx context.Context, requestID string, line msisdn.Number) (Subscriber, error)
+	Catalogue(ctx context.Context, requestID string) (Catalogue, error)
 }
 
-// Source loads what a Cache lacks.
-type Source[V any] struct {
-	// Load loads a value on a miss.
-	Load func(context.Context) (V, error)
-	// Refresh loads a newer value in the background, while the cached one is served.
-	Refresh func(context.Context) (V, error)
+// Admission admits calls of KOS that are not queued.
+type Admission interface {
+	// Admit waits for the admission of a call that reads a line. It returns an error that
+	// wraps ErrUnavailable if there is none within seconds.
+	Admit(ctx context.Context) error
 }
 
 // Cache caches KOS's answers to a customer, and its refusals (no such line, or another
-// customer's) for a shorter time. Concurrent misses of a key share one load. The load
-// goes on after its callers have left; they get the error of their context. Values that
-// are read shortly before they expire are refreshed in the background.
+// customer's) for a shorter time, unless they wrap ErrUncacheable. Concurrent misses of a
+// key share one load. The load goes on after its callers have left; they get the error of
+// their context.
 type Cache interface {
-	Subscriber(ctx context.Context, s Subscription, source Source[Subscriber]) (Subscriber, error)
-	Catalogue(ctx context.Context, source Source[Catalogue]) (Catalogue, error)
+	Refresher
 	Invalidator
+
+	Subscriber(ctx context.Context, s Subscription, load LoadSubscriber) (Subscriber, error)
+	Catalogue(ctx context.Context, load LoadCatalogue) (Catalogue, error)
+}
+
+// LoadSubscriber loads a subscriber that a Cache does not have.
+type LoadSubscriber func(context.Context) (Subscriber, error)
+
+// LoadCatalogue loads a catalogue that a Cache does not have.
+type LoadCatalogue func(context.Context) (Catalogue, error)
+
+// Refresher replaces cached values.
+type Refresher interface {
+	// RefreshSubscriber and RefreshCatalogue load and store a new value even if there is
+	// one.
+	RefreshSubscriber(ctx context.Context, s Subscription, load LoadSubscriber) (Subscriber, error)
+	RefreshCatalogue(ctx context.Context, load LoadCatalogue) (Catalogue, error)
 }
 
 // Invalidator invalidates cached lines.

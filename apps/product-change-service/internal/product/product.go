@@ -47,6 +47,12 @@ type Subscriber struct {
 	Stale bool `json:"-"`
 }
 
+// AnsweredAt implements readthrough.Value.
+func (s Subscriber) AnsweredAt() time.Time { return s.AsOf }
+
+// Definitive implements readthrough.Value: a subscriber may always change.
+func (Subscriber) Definitive() bool { return false }
+
 // Active is the status of a line that is in use.
 const Active = "ACTIVE"
 
@@ -66,6 +72,12 @@ type Catalogue struct {
 	// Stale is as in Subscriber.
 	Stale bool `json:"-"`
 }
+
+// AnsweredAt implements readthrough.Value.
+func (c Catalogue) AnsweredAt() time.Time { return c.AsOf }
+
+// Definitive implements readthrough.Value: the catalogue may always change.
+func (Catalogue) Definitive() bool { return false }
 
 // Find returns the plan with a code, and false if there is none.
 func (c Catalogue) Find(code string) (Product, bool) {

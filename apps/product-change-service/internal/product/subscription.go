@@ -1,9 +1,6 @@
 package product
 
 import (
-	"context"
-	"errors"
-
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
@@ -25,33 +22,4 @@ func (s Subscription) Check(found Subscriber) error {
 		return nil
 	}
 	return ErrLineMoved
-}
-
-// invalidateArchive invalidates the archived copy of a subscription that has ended. If
-// the copy is the new customer's, it stays.
-func (p *Plans) invalidateArchive(ctx context.Context, s Subscription, archived Subscriber) {
-	if archived.CustomerID != s.Customer {
-		return
-	}
-	if err := p.Replicas.Invalidate(ctx, s.Line); err != nil {
-		p.Log.WarnContext(ctx, "archived copy of a moved line not invalidated", "error", err)
-	}
-}
-
-// refresh loads a subscriber with the budget of background work. If the line is another
-// customer's by now, it invalidates the cached copies.
-func (p *Plans) refresh(ctx context.Context, s Subscription) (Subscriber, error) {
-	got, err := p.load(ctx, p.Background, s)
-	return got, p.invalidateIfMoved(ctx, s, err)
-}
-
-// invalidateIfMoved invalidates the cached copies of a subscription if err is
-// ErrLineMoved. It returns err.
-func (p *Plans) invalidateIfMoved(ctx context.Context, s Subscription, err error) error {
-	if errors.Is(err, ErrLineMoved) {
-		if failed := p.Cache.Invalidate(ctx, s); failed != nil {
-			p.Log.WarnContext(ctx, "cached copy of a moved line not invalidated", "error", failed)
-		}
-	}
-	return err
 }

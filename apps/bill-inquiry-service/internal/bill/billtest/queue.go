@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 )
 
 // Options are the options of a Queue.
@@ -196,9 +197,8 @@ func (q *Queue) EnqueueInquiry(_ context.Context, r bill.Record) (bill.Standing,
 	}
 	held.inquiries = append(held.inquiries, r)
 	standing := q.standing(held)
-	standing.First = standing.Ahead
 	q.inquiry[r.RequestID] = waiting{subject, standing.Ahead}
-	return standing, nil
+	return bill.Standing{Standing: standing, First: standing.Ahead}, nil
 }
 
 // Enqueue implements bill.Queue.
@@ -220,22 +220,31 @@ func (q *Queue) Standing(_ context.Context, requestID string) (bill.Standing, er
 	if !ok {
 		return bill.Standing{}, bill.ErrNotQueued
 	}
-	standing := q.standing(q.items[found.subject])
-	standing.First = found.first
-	return standing, nil
+	return bill.Standing{Standing: q.standing(q.items[found.subject]), First: found.first}, nil
+}
+
+// FetchStanding implements bill.Queue.
+func (q *Queue) FetchStanding(_ context.Context, s bill.Subject) (readthrough.Standing, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	mine := q.items[s]
+	if mine == nil {
+		return readthrough.Standing{}, bill.ErrNotQueued
+	}
+	return q.standing(mine), nil
 }
 
 // callTime is the usual duration of a call of KOS.
 const callTime = 500 * time.Millisecond
 
-func (q *Queue) standing(mine *item) bill.Standing {
+func (q *Queue) standing(mine *item) readthrough.Standing {
 	if mine.claimed {
-		return bill.Standing{Claimed: true, Estimate: callTime}
+		return readthrough.Standing{Claimed: true, Estimate: callTime}
 	}
 	budget := q.budgets[mine.Endpoint()]
 	left, wait := budget.state()
 	aside := max(0, time.Until(q.outages[mine.Endpoint()]), time.Until(mine.due))
-	s := bill.Standing{Ahead: q.ahead(mine), Unavailable: aside > 0}
+	s := readthrough.Standing{Ahead: q.ahead(mine), Unavailable: aside > 0}
 	spaced := max(0, s.Ahead-max(0, left-1))
 	s.Estimate = max(aside, wait) + time.Duration(spaced)*budget.interval + callTime
 	return s

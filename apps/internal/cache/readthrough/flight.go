@@ -1,0 +1,151 @@
+package readthrough
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	// enqueueTimeout bounds the enqueueing of a fetch, which goes on if its clients leave.
+	enqueueTimeout = 5 * time.Second
+	// flightTimeout bounds a flight. It is longer than a client waits.
+	flightTimeout = 10 * time.Second
+	// standingTimeout bounds the read of the position of a fetch whose wait is over.
+	standingTimeout = 300 * time.Millisecond
+	// maxFetches bounds the fetches of a flight. More than one is needed if an answer cannot
+	// be stored because the value was invalidated meanwhile, or if the fetch is given up.
+	maxFetches = 3
+)
+
+// flight is a queued fetch that concurrent reads of one key in this process wait for. It
+// costs the database one enqueueing, whatever their number.
+type flight[V any] struct {
+	// enqueued is closed when the fetch is queued, or the flight is done. Then ahead is how
+	// many items came before it.
+	enqueued chan struct{}
+	ahead    int
+	// done is closed when found and err are set: the value that the source has given since
+	// the start, a negative answer, ErrOutage, an error of the queue, or a *QueuedError.
+	done  chan struct{}
+	found Found[V]
+	err   error
+}
+
+// result returns the result of a flight that is done, else a *QueuedError.
+func (f *flight[V]) result() (Found[V], error) {
+	select {
+	case <-f.done:
+		return f.found, f.err
+	default:
+		return Found[V]{}, &QueuedError{}
+	}
+}
+
+func isQueued(err error) bool {
+	_, queued := errors.AsType[*QueuedError](err)
+	return queued
+}
+
+// flightKey identifies a flight. Only an asynchronous one goes on during an outage.
+type flightKey[K comparable] struct {
+	key   K
+	async bool
+}
+
+// join returns the flight of a key, which it starts if there is none.
+func (r *ReadThrough[K, V]) join(ctx context.Context, key K, async bool) *flight[V] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := flightKey[K]{key, async}
+	if running := r.flights[id]; running != nil {
+		return running
+	}
+	started := &flight[V]{enqueued: make(chan struct{}), done: make(chan struct{})}
+	r.flights[id] = started
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightTimeout)
+		defer cancel()
+		queued := false
+		started.found, started.err = r.fly(ctx, key, async, func(ahead int) {
+			if !queued {
+				queued, started.ahead = true, ahead
+				close(started.enqueued)
+			}
+		})
+		r.mu.Lock()
+		delete(r.flights, id)
+		r.mu.Unlock()
+		if !queued {
+			close(started.enqueued)
+		}
+		close(started.done)
+	}()
+	return started
+}
+
+// fly enqueues a fetch, calls enqueued and waits for the answer.
+func (r *ReadThrough[K, V]) fly(ctx context.Context, key K, async bool, enqueued func(ahead int)) (Found[V], error) {
+	start := r.now()
+	changed, stop := r.queue.Await(key) // before Enqueue: an end before it would be missed
+	defer stop()
+	for range maxFetches {
+		ahead, err := r.enqueue(ctx, key, async)
+		if err != nil {
+			return Found[V]{}, err
+		}
+		enqueued(ahead)
+		found, err := r.await(ctx, key, start, changed, async)
+		if !errors.Is(err, ErrNotQueued) {
+			return found, err
+		}
+	}
+	return Found[V]{}, ErrOutage
+}
+
+// enqueue enqueues a fetch. Unless async, it returns ErrOutage during an outage.
+func (r *ReadThrough[K, V]) enqueue(ctx context.Context, key K, async bool) (ahead int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, enqueueTimeout)
+	defer cancel()
+	if !async {
+		callable, err := r.queue.Callable(ctx, key)
+		if err != nil {
+			return 0, err
+		}
+		if !callable {
+			return 0, ErrOutage
+		}
+	}
+	return r.queue.Enqueue(ctx, key)
+}
+
+// await returns the value that the source has given since start, or a negative answer. It
+// returns ErrNotQueued if the fetch has ended without that, ErrOutage if it is set aside and
+// not async, or a *QueuedError when ctx ends.
+func (r *ReadThrough[K, V]) await(ctx context.Context, key K, start time.Time, changed <-chan struct{}, async bool) (Found[V], error) {
+	for {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return Found[V]{}, &QueuedError{}
+		}
+		found, err := r.Find(ctx, key, start)
+		if r.Negative(err) || err == nil && !found.Stale {
+			return found, err
+		}
+		switch standing, err := r.queue.Standing(ctx, key); {
+		case errors.Is(err, ErrNotQueued):
+			return Found[V]{}, ErrNotQueued
+		case err == nil && standing.Unavailable && !async:
+			return Found[V]{}, ErrOutage
+		}
+	}
+}
+
+// standing returns the position of a fetch, or an empty one if it is not found in time.
+func (r *ReadThrough[K, V]) standing(ctx context.Context, key K) Standing {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), standingTimeout)
+	defer cancel()
+	standing, _ := r.queue.Standing(ctx, key)
+	return standing
+}

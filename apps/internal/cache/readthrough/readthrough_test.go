@@ -1,0 +1,437 @@
+package readthrough_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
+)
+
+// text is a value of the source.
+type text struct {
+	text       string
+	at         time.Time
+	definitive bool
+}
+
+func (v text) AnsweredAt() time.Time { return v.at }
+func (v text) Definitive() bool      { return v.definitive }
+
+var (
+	errNone   = errors.New("no such value")
+	errBroken = errors.New("broken")
+)
+
+// world has the stores, the queue and the source of a ReadThrough, on a fake clock. The
+// source answers after delay, or never if out is set.
+type world struct {
+	t      *testing.T
+	reader *readthrough.Reader[string, text]
+	read   *readthrough.ReadThrough[string, text]
+
+	mu      sync.Mutex
+	cached  map[string]text
+	archive map[string]text
+	broken  bool // the stores keep and have nothing
+
+	answer        text
+	err           error
+	delay         time.Duration
+	ahead         int
+	out, busy     bool
+	aside         bool // the fetch is set aside instead of ended
+	full          bool
+	enqueued      int
+	enqueuedAhead int
+	waiters       []chan struct{}
+	queued        bool
+}
+
+const key = "key"
+
+func onClock(t *testing.T, test func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, cached: map[string]text{}, archive: map[string]text{}, delay: 300 * time.Millisecond}
+		w.reader = readthrough.NewReader[string, text](w, time.Now, slog.New(slog.DiscardHandler))
+		w.read = readthrough.New(w.reader, readthrough.Queue[string](w), 45*time.Minute, time.Now)
+		test(w)
+		synctest.Wait()
+	})
+}
+
+func (w *world) Cached(ctx context.Context, key string, load func(context.Context) (text, error)) (text, error) {
+	w.mu.Lock()
+	held, ok := w.cached[key]
+	ok = ok && !w.broken
+	w.mu.Unlock()
+	if ok {
+		return held, nil
+	}
+	got, err := load(ctx)
+	w.set(func() {
+		if err == nil && !w.broken {
+			w.cached[key] = got
+		}
+	})
+	return got, err
+}
+
+func (w *world) Archived(_ context.Context, key string) (text, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.broken {
+		return text{}, errBroken
+	}
+	if held, ok := w.archive[key]; ok {
+		return held, nil
+	}
+	return text{}, readthrough.ErrMiss
+}
+
+func (*world) Negative(err error) bool { return errors.Is(err, errNone) }
+
+func (w *world) Enqueue(context.Context, string) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.full {
+		return 0, readthrough.ErrFull
+	}
+	w.enqueued++
+	w.queued = true
+	time.AfterFunc(w.delay, w.end)
+	return w.ahead, nil
+}
+
+// end is the worker: it stores and notes the answer, and wakes those that wait.
+func (w *world) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.aside {
+		w.queued = false
+		answer := w.answer
+		answer.at = time.Now()
+		if w.err == nil && !w.broken {
+			w.archive[key], w.cached[key] = answer, answer
+		}
+		w.reader.NoteAnswer(key, readthrough.Answer[text]{Value: answer, Err: w.err})
+	}
+	for _, waiter := range w.waiters {
+		select {
+		case waiter <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (w *world) EnqueueAhead(context.Context, string) error {
+	w.set(func() { w.enqueuedAhead++ })
+	return nil
+}
+
+func (w *world) Callable(context.Context, string) (bool, error) { return !w.out, nil }
+
+func (w *world) Busy(context.Context, string) (bool, error) { return w.busy, nil }
+
+func (w *world) Standing(context.Context, string) (readthrough.Standing, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.queued {
+		return readthrough.Standing{}, readthrough.ErrNotQueued
+	}
+	return readthrough.Standing{Ahead: w.ahead, Unavailable: w.aside}, nil
+}
+
+func (w *world) Await(string) (<-chan struct{}, func()) {
+	own := make(chan struct{}, 1)
+	w.set(func() { w.waiters = append(w.waiters, own) })
+	return own, func() {}
+}
+
+// set changes the world.
+func (w *world) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
+// get reads the value and wants it within a duration.
+func (w *world) get(want string, stale bool, within time.Duration) {
+	w.t.Helper()
+	start := time.Now()
+	got, err := w.read.Get(w.t.Context(), key, time.Time{})
+	if took := time.Since(start); err != nil || got.Value.text != want || got.Stale != stale || took > within {
+		w.t.Errorf("after %s: %q, stale %t, %v; want %q, stale %t, within %s", took, got.Value.text, got.Stale, err, want, stale, within)
+	}
+}
+
+// pass advances the fake clock.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time
+
+func TestStaleValue(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		given time.Duration // age of the archived value
+		set   func(w *world)
+		want  string
+		stale bool
+		in    time.Duration
+		calls int
+	}{
+		"is replaced":                            {time.Hour, func(*world) {}, "new", false, 300 * time.Millisecond, 1},
+		"is served if the source is slow":        {time.Hour, func(w *world) { w.delay = time.Minute }, "old", true, readthrough.SoftTimeout, 1},
+		"is served at once behind others":        {time.Hour, func(w *world) { w.ahead = 1 }, "old", true, 0, 1},
+		"is served at once in an outage":         {time.Hour, func(w *world) { w.out = true }, "old", true, 0, 0},
+		"is served at once if the queue is full": {time.Hour, func(w *world) { w.full = true }, "old", true, 0, 0},
+		"is served if the fetch is set aside":    {time.Hour, func(w *world) { w.aside = true }, "old", true, 300 * time.Millisecond, 1},
+		"is fresh for minutes while others wait": {time.Minute, func(w *world) { w.busy = true }, "old", false, 0, 0},
+		"is stale after that":                    {time.Hour, func(w *world) { w.busy, w.ahead = true, 1 }, "old", true, 0, 1},
+		"is not fresh in an outage":              {time.Minute, func(w *world) { w.busy, w.out = true, true }, "old", true, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onClock(t, func(w *world) {
+				w.archive[key], w.answer = text{text: "old", at: time.Now()}, text{text: "new"}
+				pass(c.given)
+				c.set(w)
+				w.get(c.want, c.stale, c.in)
+				if w.enqueued != c.calls {
+					t.Errorf("%d fetches", w.enqueued)
+				}
+				pass(time.Hour)
+			})
+		})
+	}
+}
+
+// A stale value costs one enqueued refresh and no reads of the stores for some seconds.
+func TestStaleValueIsServedFromMemory(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.archive[key] = text{text: "old", at: time.Now()}
+		pass(time.Hour)
+		w.delay, w.ahead, w.answer = time.Minute, 1, text{text: "new"}
+		w.get("old", true, 0)
+		w.set(func() { w.broken = true })
+		for range 4 {
+			pass(time.Second)
+			w.get("old", true, 0)
+		}
+		w.set(func() { w.broken = false })
+		w.end() // the answer ends the memory
+		w.get("new", false, 0)
+		if w.enqueued != 1 {
+			t.Errorf("%d fetches", w.enqueued)
+		}
+		pass(time.Hour)
+	})
+}
+
+func TestEvictedValueIsReadAnew(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.archive[key] = text{text: "old", at: time.Now()}
+		pass(time.Hour)
+		w.out = true
+		w.get("old", true, 0)
+		w.archive[key] = text{text: "other", at: time.Now(), definitive: true}
+		w.get("old", true, 0)
+		w.reader.Evict(func(k string) bool { return k == key })
+		w.get("other", false, 0)
+	})
+}
+
+// A value that is invalidated while its refresh is awaited is not served, nor remembered.
+func TestValueInvalidatedDuringItsRefreshIsNotServed(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.archive[key] = text{text: "old", at: time.Now()}
+		pass(time.Hour)
+		w.delay, w.answer = time.Minute, text{text: "new"}
+		time.AfterFunc(500*time.Millisecond, func() {
+			w.set(func() { delete(w.archive, key) })
+			w.reader.Evict(func(k string) bool { return k == key })
+		})
+		for range 2 {
+			if got, err := w.read.Get(w.t.Context(), key, time.Time{}); !errors.Is(err, readthrough.ErrMiss) {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		}
+		pass(time.Hour)
+	})
+}
+
+// Concurrent reads of one key cost one enqueueing.
+func TestConcurrentReadsShareOneFetch(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{false, true} {
+		onClock(t, func(w *world) {
+			if known {
+				w.archive[key] = text{text: "old", at: time.Now()}
+			}
+			pass(time.Hour)
+			w.answer = text{text: "new"}
+			var group sync.WaitGroup
+			for range 200 {
+				group.Go(func() {
+					got, err := w.read.Get(w.t.Context(), key, time.Time{})
+					if errors.Is(err, readthrough.ErrMiss) {
+						got, err = w.read.Fetch(w.t.Context(), key, false)
+					}
+					if err != nil || got.Stale || got.Value.text != "new" {
+						t.Errorf("%+v, %v", got, err)
+					}
+				})
+			}
+			group.Wait()
+			if w.enqueued != 1 {
+				t.Errorf("%d fetches", w.enqueued)
+			}
+		})
+	}
+}
+
+// A client that leaves does not end the fetch of the others.
+func TestFetchOutlivesItsFirstClient(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.delay, w.answer = 3*time.Second, text{text: "new"}
+		ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
+		defer cancel()
+		var group sync.WaitGroup
+		group.Go(func() {
+			if _, err := w.read.Fetch(ctx, key, false); err == nil {
+				t.Error("the client that left got an answer")
+			}
+		})
+		synctest.Wait()
+		if got, err := w.read.Fetch(w.t.Context(), key, false); err != nil || got.Value.text != "new" || w.enqueued != 1 {
+			t.Errorf("%+v, %v after %d fetches", got, err, w.enqueued)
+		}
+		group.Wait()
+	})
+}
+
+func TestDefinitiveValueIsNeverStale(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.archive[key] = text{text: "final", at: time.Now(), definitive: true}
+		pass(1000 * time.Hour)
+		w.get("final", false, 0)
+		if w.enqueued+w.enqueuedAhead != 0 {
+			t.Errorf("%d fetches, %d ahead", w.enqueued, w.enqueuedAhead)
+		}
+	})
+}
+
+func TestValueIsRefreshedAheadOnceInAWhile(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.cached[key] = text{text: "hot", at: time.Now()}
+		for _, c := range []struct {
+			after time.Duration
+			ahead int
+		}{{10 * time.Minute, 0}, {36 * time.Minute, 1}, {time.Minute, 1}, {6 * time.Minute, 2}} {
+			pass(c.after)
+			w.get("hot", false, 0)
+			if w.enqueuedAhead != c.ahead {
+				t.Errorf("%d refreshes ahead, want %d", w.enqueuedAhead, c.ahead)
+			}
+		}
+	})
+}
+
+func TestFetch(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		set   func(w *world)
+		async bool
+		err   error
+		in    time.Duration
+	}{
+		"returns the answer":                  {func(*world) {}, false, nil, 300 * time.Millisecond},
+		"returns the answer without stores":   {func(w *world) { w.broken = true }, false, nil, 300 * time.Millisecond},
+		"returns a negative answer":           {func(w *world) { w.err = errNone }, false, errNone, 300 * time.Millisecond},
+		"ends when fetches are given up":      {func(w *world) { w.err = errBroken }, false, readthrough.ErrOutage, 900 * time.Millisecond},
+		"ends when the fetch is set aside":    {func(w *world) { w.aside = true }, false, readthrough.ErrOutage, 300 * time.Millisecond},
+		"is refused in an outage":             {func(w *world) { w.out = true }, false, readthrough.ErrOutage, 0},
+		"is refused by a full queue":          {func(w *world) { w.full = true }, false, readthrough.ErrFull, 0},
+		"asynchronous is queued in an outage": {func(w *world) { w.out = true }, true, nil, 300 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onClock(t, func(w *world) {
+				w.answer = text{text: "new"}
+				c.set(w)
+				start := time.Now()
+				got, err := w.read.Fetch(w.t.Context(), key, c.async)
+				if took := time.Since(start); !errors.Is(err, c.err) || err == nil && (got.Value.text != "new" || got.Stale) || took != c.in {
+					t.Errorf("after %s: %+v, %v", took, got, err)
+				}
+				pass(time.Hour)
+			})
+		})
+	}
+}
+
+// The value was invalidated while it was fetched: it is fetched anew.
+func TestFetchIsRepeatedAfterAnInvalidation(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.err = errBroken // nothing is stored
+		time.AfterFunc(400*time.Millisecond, func() { w.set(func() { w.err, w.answer = nil, text{text: "new"} }) })
+		if got, err := w.read.Fetch(w.t.Context(), key, false); err != nil || got.Value.text != "new" || w.enqueued != 2 {
+			t.Errorf("%+v, %v after %d fetches", got, err, w.enqueued)
+		}
+	})
+}
+
+func TestFetchReturnsThePositionWhenTheWaitIsOver(t *testing.T) {
+	t.Parallel()
+	for _, async := range []bool{false, true} {
+		onClock(t, func(w *world) {
+			w.delay, w.ahead = time.Minute, 7
+			ctx, cancel := context.WithTimeout(w.t.Context(), 7*time.Second)
+			defer cancel()
+			_, err := w.read.Fetch(ctx, key, async)
+			queued, ok := errors.AsType[*readthrough.QueuedError](err)
+			if !ok || queued.Ahead != 7 || w.enqueued != 1 {
+				t.Errorf("got %v", err)
+			}
+			pass(time.Hour)
+		})
+	}
+}
+
+// A worker uses the latest answer if it is fresh, instead of a call.
+func TestRecentAnswer(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		if _, found := w.reader.Recent(w.t.Context(), key); found {
+			t.Error("found an answer that there is not")
+		}
+		w.archive[key] = text{text: "old", at: time.Now()}
+		pass(time.Hour)
+		if got, found := w.reader.Recent(w.t.Context(), key); found {
+			t.Errorf("a stale value is recent: %+v", got)
+		}
+		w.reader.NoteAnswer(key, readthrough.Answer[text]{Err: errBroken})
+		if _, found := w.reader.Recent(w.t.Context(), key); found {
+			t.Error("a fault is an answer")
+		}
+		w.reader.NoteAnswer(key, readthrough.Answer[text]{Err: errNone})
+		if got, found := w.reader.Recent(w.t.Context(), key); !found || !errors.Is(got.Err, errNone) {
+			t.Errorf("%+v, %t", got, found)
+		}
+		pass(time.Minute)
+		w.cached[key] = text{text: "cached", at: time.Now()}
+		if got, found := w.reader.Recent(w.t.Context(), key); !found || got.Value.text != "cached" {
+			t.Errorf("%+v, %t", got, found)
+		}
+	})
+}
