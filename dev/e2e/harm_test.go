@@ -100,8 +100,8 @@ func respawn(t testing.TB, role system.Role) {
 	restart(t, role)
 }
 
-// forgetBills empties the shared cache.
-func forgetBills(t testing.TB) {
+// clearCaches removes all entries of cache-store.
+func clearCaches(t testing.TB) {
 	t.Helper()
 	err := redis.Delete(t.Context(), server(system.RedisCache), whole.secrets["redis-cache-auth-key"], "*")
 	if err != nil {

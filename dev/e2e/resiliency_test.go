@@ -97,7 +97,7 @@ func TestBreaker(t *testing.T) {
 	disruptive(t)
 	seen := resident(t)
 	open, final := seen.see(t, month(0)), seen.see(t, month(1))
-	forgetBills(t)
+	clearCaches(t)
 	respawn(t, bills)
 
 	c := resident(t)
