@@ -109,8 +109,8 @@ func clearCaches(t testing.TB) {
 	}
 }
 
-// behave sets the behaviour of bill inquiries in KOS.
-func behave(t testing.TB, behavior kos.Behavior) {
+// setBillBehavior sets the behaviour of bill inquiries in KOS.
+func setBillBehavior(t testing.TB, behavior kos.Behavior) {
 	t.Helper()
 	if err := whole.kos.Behave(kos.BillInquiry, behavior); err != nil {
 		t.Fatal(err)
