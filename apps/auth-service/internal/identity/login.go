@@ -68,8 +68,8 @@ func (s *Sessions) begin(ctx context.Context, account Account, in LoginRequest) 
 	if err := s.Store.Create(ctx, session); err != nil {
 		return Grant{}, err
 	}
-	// The index decides about a concurrent password change: the change either finds this session in
-	// the index or makes Open fail. In the latter case no tokens have been returned.
+	// Open excludes a concurrent password change: the change either finds this session in the index
+	// and ends it, or makes Open fail before tokens are returned.
 	if err := s.Index.Open(ctx, session, account.PasswordHash, s.until(session)); err != nil {
 		return Grant{}, err
 	}
