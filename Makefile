@@ -1,5 +1,5 @@
-# The only door to building, running and checking PhoneBill. The work is done by
-# dev/cmd/phonebill; `make` alone prints what there is.
+# Builds, runs and tests PhoneBill. Each target calls dev/cmd/phonebill; `make` without
+# a target prints the list.
 
 PHONEBILL := .local/bin/phonebill
 
@@ -10,11 +10,11 @@ help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: phonebill ## Start everything, print what to try, stay until Ctrl-C, then drain and stop
+run: phonebill ## Start the system, print requests to try, drain and stop on Ctrl-C
 	@$(PHONEBILL) run
 
 .PHONY: stop
-stop: phonebill ## Drain and stop what `make run` started, or what is left of it
+stop: phonebill ## Drain and stop all processes that `make run` started
 	@$(PHONEBILL) stop
 
 .PHONY: status
@@ -28,7 +28,7 @@ seed: phonebill ## Add generated users to the running system: make seed USERS=10
 FOR ?= 60s
 
 .PHONY: trouble
-trouble: phonebill ## Put KOS into a trouble, or list what there is: make trouble KOS=hang FOR=60s
+trouble: phonebill ## Inject a fault into KOS, or list the faults: make trouble KOS=hang FOR=60s
 	@$(PHONEBILL) trouble -kos="$(KOS)" -for="$(FOR)" -line="$(LINE)" -on="$(ON)"
 
 .PHONY: test
@@ -36,7 +36,7 @@ test: phonebill ## Vet and test every module, then the whole system; or only: ma
 	@$(PHONEBILL) test $(ONLY)
 
 .PHONY: test-cluster
-test-cluster: images ## Install the charts on the cluster of KUBECONFIG and prove them there; or only: make test-cluster ONLY="-run Roll"
+test-cluster: images ## Install the charts on the cluster of KUBECONFIG and run the tests there; or only: make test-cluster ONLY="-run Roll"
 	@$(PHONEBILL) test-cluster $(ONLY)
 
 SEED ?= 1
@@ -44,37 +44,37 @@ CHANGES ?= 500
 KILLS ?= 30
 
 .PHONY: chaos
-chaos: phonebill ## Kill every part while plans are changed: make chaos SEED=7 CHANGES=500 KILLS=30
+chaos: phonebill ## Kill every process in turn while plans are changed: make chaos SEED=7 CHANGES=500 KILLS=30
 	@$(PHONEBILL) chaos -seed=$(SEED) -changes=$(CHANGES) -kills=$(KILLS)
 
 WAITING ?= 100
 OUTAGE ?= 5m
 
 .PHONY: outage
-outage: phonebill ## Let changes wait while KOS is out, and finish in order: make outage WAITING=100 OUTAGE=5m
+outage: phonebill ## Order plan changes during an outage of KOS, check that they finish in order: make outage WAITING=100 OUTAGE=5m
 	@$(PHONEBILL) outage -waiting=$(WAITING) -outage=$(OUTAGE)
 
 TROUBLE ?= all
 
 .PHONY: drill
-drill: phonebill ## Let 200 users ask while KOS or Redis is in trouble, and draw it: make drill TROUBLE=hang
+drill: phonebill ## Run 200 users while KOS or Redis has a fault, and draw the results: make drill TROUBLE=hang
 	@$(PHONEBILL) drill -trouble=$(TROUBLE)
 
 .PHONY: bench
-bench: phonebill ## Run every benchmark, one package after the other
+bench: phonebill ## Run all benchmarks, one package at a time
 	@$(PHONEBILL) bench
 
 TIME ?= 60s
 
 .PHONY: fuzz
-fuzz: phonebill ## Run every fuzz test, one after the other: make fuzz TIME=10m
+fuzz: phonebill ## Run all fuzz tests, one at a time: make fuzz TIME=10m
 	@$(PHONEBILL) fuzz $(TIME)
 
 REQUESTS ?= 20000
 FIRST ?= 0
 
 .PHONY: fuzz-client
-fuzz-client: phonebill ## Send mutations of every described request to the whole system: make fuzz-client SEED=7 REQUESTS=200000
+fuzz-client: phonebill ## Send mutated requests of every OpenAPI operation to the whole system: make fuzz-client SEED=7 REQUESTS=200000
 	@$(PHONEBILL) fuzz-client -seed=$(SEED) -requests=$(REQUESTS) -first=$(FIRST)
 
 .PHONY: lint
@@ -82,7 +82,7 @@ lint: phonebill ## Run golangci-lint on every module and check that each is tidy
 	@$(PHONEBILL) lint
 
 .PHONY: docs
-docs: ## Generate the documents that follow from the code: dev/docs/messages.md
+docs: ## Generate documents from code: dev/docs/messages.md
 	@go test ./dev/docs -run Messages -update
 
 .PHONY: fmt
@@ -106,11 +106,11 @@ images: phonebill ## Build the container images into .local/images: make images 
 NAMESPACE ?= phonebill
 
 .PHONY: cluster-secrets
-cluster-secrets: phonebill ## Print the Secrets of a cluster without a vault: make cluster-secrets NAMESPACE=x | kubectl create -f -
+cluster-secrets: phonebill ## Print the Kubernetes Secrets of a cluster that has no vault: make cluster-secrets NAMESPACE=x | kubectl create -f -
 	@$(PHONEBILL) cluster-secrets -namespace=$(NAMESPACE)
 
 .PHONY: clean
-clean: phonebill ## Forget data, secrets and logs; keeps the programs that were built
+clean: phonebill ## Delete data, secrets and logs; keep the programs
 	@$(PHONEBILL) clean
 
 .PHONY: phonebill

@@ -82,9 +82,9 @@ func TestAutoscaler(t *testing.T) {
 	quiet.lossless(t)
 }
 
-// TestStranger calls the services from an app that no policy admits, through a sidecar of the same
+// TestUnknownAppIsRefused calls the services from an app that no policy admits, through a sidecar of the same
 // cluster with the same certificates.
-func TestStranger(t *testing.T) {
+func TestUnknownAppIsRefused(t *testing.T) {
 	caller(t, "stranger", "default").denied(t, []operation{
 		{kosMock, http.MethodGet, "/api/kos/products"},
 		{kosMock, http.MethodPost, "/api/kos/auth"},
@@ -97,9 +97,9 @@ func TestStranger(t *testing.T) {
 	})
 }
 
-// TestNamedOperations calls as an app that policies admit, in a pod beside its own: only the
+// TestOnlyNamedOperationsAreAdmitted calls as an app that policies admit, in a pod beside its own: only the
 // operations that the policies name reach the services.
-func TestNamedOperations(t *testing.T) {
+func TestOnlyNamedOperationsAreAdmitted(t *testing.T) {
 	call := caller(t, bills, bills+"-sa")
 	for to, want := range map[operation]int{
 		{auth, http.MethodGet, "/.well-known/jwks.json"}:       http.StatusOK,
@@ -163,8 +163,8 @@ func caller(t *testing.T, appID, account string) invoke {
 	}
 }
 
-// TestRights checks the permissions of the service accounts.
-func TestRights(t *testing.T) {
+// TestServiceAccountPermissions checks the permissions of the service accounts.
+func TestServiceAccountPermissions(t *testing.T) {
 	type right struct{ account, verb, object string }
 	allowed := []right{
 		{"deployment-sa", "create", "deployments.apps"}, {"deployment-sa", "patch", "services"},

@@ -30,7 +30,7 @@ func TestAnotherUsersLine(t *testing.T) {
 		}
 		c.History("lineNumber="+line).Refused(t, http.StatusForbidden, "LINE_NOT_ALLOWED")
 	}
-	asks(t, other, 1, "another user's inquiry")
+	wantCalls(t, other, 1, "another user's inquiry")
 
 	wantUnknown := c.Result("019a0000-0000-7000-8000-000000000000").Refused(t, http.StatusNotFound, "INQUIRY_NOT_FOUND")
 	got := c.Result(theirs).Refused(t, http.StatusNotFound, "INQUIRY_NOT_FOUND")

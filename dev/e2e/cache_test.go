@@ -9,8 +9,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/api"
 )
 
-// asks checks how many bill inquiries about the line have reached KOS so far.
-func asks(t testing.TB, c customer, want int, when string) {
+// wantCalls checks how many bill inquiries about the line have reached KOS so far.
+func wantCalls(t testing.TB, c customer, want int, when string) {
 	t.Helper()
 	if n := billCalls(t, c.Line); n != want {
 		t.Errorf("%s: KOS was called %d times, want %d", when, n, want)
@@ -22,9 +22,9 @@ func TestBillIsRequestedOnce(t *testing.T) {
 	c := subscriber(t)
 	for n := range 3 {
 		first := c.see(t, month(n))
-		asks(t, c, n+1, "first inquiry")
+		wantCalls(t, c, n+1, "first inquiry")
 		second := c.see(t, month(n))
-		asks(t, c, n+1, "second inquiry")
+		wantCalls(t, c, n+1, "second inquiry")
 		if diff := cmp.Diff(first.Bill, second.Bill); diff != "" {
 			t.Errorf("the cached bill differs: %s", diff)
 		}
@@ -63,19 +63,19 @@ func TestRestartedServiceRepeatsNoCalls(t *testing.T) {
 	disruptive(t)
 	c := resident(t)
 	current, past := c.see(t, month(0)), c.see(t, month(1))
-	asks(t, c, 2, "first inquiries")
+	wantCalls(t, c, 2, "first inquiries")
 
 	respawn(t, bills)
 	same(t, current, c.see(t, month(0)))
-	asks(t, c, 2, "this month, from L2")
+	wantCalls(t, c, 2, "this month, from L2")
 
-	forgetBills(t)
+	clearCaches(t)
 	respawn(t, bills)
 	same(t, past, c.see(t, month(1)))
-	asks(t, c, 2, "a past month, from the archive")
+	wantCalls(t, c, 2, "a past month, from the archive")
 
 	c.see(t, month(0))
-	asks(t, c, 3, "this month, neither cached nor final")
+	wantCalls(t, c, 3, "this month, neither cached nor final")
 }
 
 // same checks that two inquiries returned the same bill as of the same time.

@@ -40,7 +40,7 @@ func TestFuzzClient(t *testing.T) {
 	locally(t)
 	disruptive(t) // the admin API of the mock is among the routes
 	t.Logf("replay: make fuzz-client SEED=%d REQUESTS=%d", *fuzzSeed, *fuzzRequests)
-	customers := audience(t, 2)
+	customers := residentsWithBill(t, 2)
 	before := newCondition(t)
 	beside := traffic.Start(len(customers), 100*time.Millisecond, func(worker int) traffic.Call {
 		start, c := time.Now(), customers[worker]
@@ -50,7 +50,7 @@ func TestFuzzClient(t *testing.T) {
 	w := newFuzzWorld(t)
 	through := w.run(t, "through the ingress", throughIngress(t, w))
 	w.run(t, "directly", directly(t, w, false))
-	unharmed(t, beside.Stop())
+	wantNoFailures(t, beside.Stop())
 	before.unchanged(t)
 	w.run(t, "to the switches of KOS", directly(t, w, true))
 

@@ -97,9 +97,9 @@ const starving = 10
 func TestLoginFlood(t *testing.T) {
 	locally(t)
 	const attackers, calm, flooded = 200, 500, 1000
-	customers := audience(t, 4)
+	customers := residentsWithBill(t, 4)
 	before := inquiries(customers)
-	passing(t, before, calm)
+	awaitSuccesses(t, before, calm)
 	usual := traffic.Median(before.Stop())
 
 	strangers := make([]*api.Client, attackers/2)
@@ -132,7 +132,7 @@ func TestLoginFlood(t *testing.T) {
 		return nil
 	})
 	calls, logins := beside.Stop(), flood.Stop()
-	unharmed(t, calls)
+	wantNoFailures(t, calls)
 
 	statuses := map[int]int{}
 	for _, login := range logins {

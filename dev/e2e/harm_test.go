@@ -100,8 +100,8 @@ func respawn(t testing.TB, role system.Role) {
 	restart(t, role)
 }
 
-// forgetBills empties the shared cache.
-func forgetBills(t testing.TB) {
+// clearCaches removes all entries of cache-store.
+func clearCaches(t testing.TB) {
 	t.Helper()
 	err := redis.Delete(t.Context(), server(system.RedisCache), whole.secrets["redis-cache-auth-key"], "*")
 	if err != nil {
@@ -109,8 +109,8 @@ func forgetBills(t testing.TB) {
 	}
 }
 
-// behave sets the behaviour of bill inquiries in KOS.
-func behave(t testing.TB, behavior kos.Behavior) {
+// setBillBehavior sets the behaviour of bill inquiries in KOS.
+func setBillBehavior(t testing.TB, behavior kos.Behavior) {
 	t.Helper()
 	if err := whole.kos.Behave(kos.BillInquiry, behavior); err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func TestJourney(t *testing.T) {
 	plausible(t, again, c.Line, month(1))
 	dashed := c.Line[:3] + "-" + c.Line[3:7] + "-" + c.Line[7:]
 	plausible(t, c.Inquire(dashed, month(0)).OK(t), c.Line, month(0))
-	asks(t, c, 2, "four inquiries about two months")
+	wantCalls(t, c, 2, "four inquiries about two months")
 
 	result := c.Result(again.RequestID).OK(t)
 	if diff := cmp.Diff(api.Result{RequestID: again.RequestID, Status: "COMPLETED", Progress: 100, Bill: again.Bill}, result); diff != "" {

@@ -21,30 +21,30 @@ func TestKilled(t *testing.T) {
 	for _, role := range roles {
 		t.Run(string(role), func(t *testing.T) {
 			disruptive(t)
-			customers := audience(t, 4)
+			customers := residentsWithBill(t, 4)
 			asking, entering := inquiries(customers), logins(t, resident(t))
 			defer asking.Stop()
 			defer entering.Stop()
 
 			var outages []outage
 			for range 3 {
-				passing(t, asking, 50)
+				awaitSuccesses(t, asking, 50)
 				killed := time.Now()
 				respawn(t, role)
 				outages = append(outages, outage{killed, time.Now()})
 			}
-			passing(t, asking, 50)
+			awaitSuccesses(t, asking, 50)
 
 			calls := asking.Stop()
 			if role == bills {
 				onlyFailsDuring(t, calls, outages)
 				calls = surelyCommitted(calls, outages)
 			} else {
-				unharmed(t, calls)
+				wantNoFailures(t, calls)
 			}
 			recorded(t, customers, acknowledged(calls))
 			liveSessions(t, customers)
-			entered(t, entering.Stop())
+			wantLiveSessions(t, entering.Stop())
 			reachesKOS(t, customers[0])
 		})
 	}
@@ -68,12 +68,12 @@ func reachesKOS(t testing.TB, c customer) {
 func TestNoAnswerIsAheadOfItsCommit(t *testing.T) {
 	locally(t)
 	disruptive(t)
-	customers := audience(t, 4)
+	customers := residentsWithBill(t, 4)
 	asking := inquiries(customers)
 	defer asking.Stop()
-	passing(t, asking, 20)
+	awaitSuccesses(t, asking, 20)
 	pause(t, system.Postgres)
-	passing(t, asking, 40)
+	awaitSuccesses(t, asking, 40)
 
 	killed := time.Now()
 	kill(t, bills)

@@ -19,8 +19,8 @@ func inquiries(customers []customer) *traffic.Traffic {
 	})
 }
 
-// passing waits until the given number of calls that start from now have succeeded.
-func passing(t testing.TB, load *traffic.Traffic, calls int) {
+// awaitSuccesses waits until the given number of calls that start from now have succeeded.
+func awaitSuccesses(t testing.TB, load *traffic.Traffic, calls int) {
 	t.Helper()
 	since := time.Now()
 	await(t, healTimeout, "traffic", func() error {
@@ -52,8 +52,8 @@ func newCall[T any](start time.Time, answer api.Answer[T], made string) traffic.
 	return call
 }
 
-// audience returns residents who have seen their current bill.
-func audience(t testing.TB, size int) []customer {
+// residentsWithBill returns residents whose current bill is cached.
+func residentsWithBill(t testing.TB, size int) []customer {
 	t.Helper()
 	customers := make([]customer, size)
 	for i := range customers {
@@ -63,8 +63,8 @@ func audience(t testing.TB, size int) []customer {
 	return customers
 }
 
-// unharmed checks that no call failed.
-func unharmed(t testing.TB, calls []traffic.Call) {
+// wantNoFailures checks that no call failed.
+func wantNoFailures(t testing.TB, calls []traffic.Call) {
 	t.Helper()
 	failed := traffic.Failures(calls)
 	if len(failed) > 0 {
@@ -123,8 +123,8 @@ func acknowledged(calls []traffic.Call) []string {
 	return made
 }
 
-// entered checks that every opened session is live.
-func entered(t testing.TB, calls []traffic.Call) {
+// wantLiveSessions checks that every opened session is live.
+func wantLiveSessions(t testing.TB, calls []traffic.Call) {
 	t.Helper()
 	c, sessions := anonymous(t), acknowledged(calls)
 	if len(sessions) == 0 {

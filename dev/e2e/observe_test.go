@@ -149,7 +149,7 @@ func TestLogsAreJSON(t *testing.T) {
 // personalLabel matches label values with ids and numbers of people.
 var personalLabel = regexp.MustCompile(`"[^"]*(010[0-9]{8}|010-[0-9]{4}-|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-|e2e-|E2E-|loaduser|testuser|POP0)[^"]*"`)
 
-func TestMetrics(t *testing.T) {
+func TestMetricsHaveNoPersonalLabels(t *testing.T) {
 	t.Parallel()
 	singly(t)
 	c := subscriber(t)

@@ -29,21 +29,21 @@ func TestRedisOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			disruptive(t)
 			// A logout that was answered 503 may still have taken effect.
-			customers, leaver := audience(t, 4), audience(t, 1)[0]
+			customers, leaver := residentsWithBill(t, 4), residentsWithBill(t, 1)[0]
 			before := incarnations(t)
 			load := inquiries(customers)
 			defer load.Stop()
-			passing(t, load, 20)
+			awaitSuccesses(t, load, 20)
 
 			test.leave(t)
 			withoutSessions(t, leaver)
-			passing(t, load, 200)
+			awaitSuccesses(t, load, 200)
 			test.comeBack(t)
 
 			awaitLogin(t)
-			passing(t, load, 20)
+			awaitSuccesses(t, load, 20)
 			calls := load.Stop()
-			unharmed(t, calls)
+			wantNoFailures(t, calls)
 			recorded(t, customers, acknowledged(calls))
 			liveSessions(t, customers)
 			sameProcesses(t, before, system.Redis, system.RedisCache)
@@ -66,22 +66,22 @@ func withoutSessions(t *testing.T, c customer) {
 
 func TestPostgresRestart(t *testing.T) {
 	disruptive(t)
-	customers := audience(t, 4)
+	customers := residentsWithBill(t, 4)
 	before := incarnations(t)
 	load := inquiries(customers)
 	defer load.Stop()
-	passing(t, load, 20)
+	awaitSuccesses(t, load, 20)
 
 	if err := whole.parts.Terminate(t.Context(), system.Postgres); err != nil {
 		t.Fatal(err)
 	}
 	withoutDatabase(t, customers[0])
-	passing(t, load, 200)
+	awaitSuccesses(t, load, 200)
 	restart(t, system.Postgres)
 
-	passing(t, load, 20)
+	awaitSuccesses(t, load, 20)
 	calls := load.Stop()
-	unharmed(t, calls)
+	wantNoFailures(t, calls)
 	recorded(t, customers, acknowledged(calls))
 	liveSessions(t, customers)
 	awaitLogin(t)

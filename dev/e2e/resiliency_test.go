@@ -27,7 +27,7 @@ func TestFaultsOfKOSAreRetried(t *testing.T) {
 	for _, status := range []int{500, 502, 503, 504} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			c := resident(t)
-			behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status, Times: attempts - 1}}})
+			setBillBehavior(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status, Times: attempts - 1}}})
 			c.see(t, "")
 			if n := billCalls(t, c.Line); n != attempts {
 				t.Errorf("%d twice, then success: KOS was called %d times, want %d", status, n, attempts)
@@ -41,7 +41,7 @@ func TestRefusalsOfKOSAreNotRetried(t *testing.T) {
 	for _, status := range []int{400, 404} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			c := resident(t)
-			behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status}}})
+			setBillBehavior(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: status}}})
 			unavailable(t, c.Inquire(c.Line, ""), "KOS_UNAVAILABLE")
 			if n := billCalls(t, c.Line); n != 1 {
 				t.Errorf("%d: KOS was called %d times, want once", status, n)
@@ -55,7 +55,7 @@ func TestRefusalsOfKOSAreNotRetried(t *testing.T) {
 func TestRetryAfterOfKOSIsRespected(t *testing.T) {
 	disruptive(t)
 	c := resident(t)
-	behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusTooManyRequests}}})
+	setBillBehavior(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusTooManyRequests}}})
 	c.see(t, "")
 	if n := billCalls(t, c.Line); n != 2 {
 		t.Errorf("KOS was called %d times, want once more", n)
@@ -68,7 +68,7 @@ func TestTokenThatKOSRefusesIsReplacedOnce(t *testing.T) {
 	c := resident(t)
 	tokens := kos.Query{Endpoint: kos.Auth, Client: string(bills)}
 	before := count(t, tokens).Total
-	behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusUnauthorized}}})
+	setBillBehavior(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusUnauthorized}}})
 	c.see(t, "")
 	if n := billCalls(t, c.Line); n != 2 {
 		t.Errorf("KOS was called %d times, want once with each token", n)
@@ -81,7 +81,7 @@ func TestTokenThatKOSRefusesIsReplacedOnce(t *testing.T) {
 func TestHangOfKOS(t *testing.T) {
 	disruptive(t)
 	c := resident(t)
-	behave(t, kos.Behavior{Hang: true})
+	setBillBehavior(t, kos.Behavior{Hang: true})
 	answer := c.Inquire(c.Line, "")
 	unavailable(t, answer, "KOS_UNAVAILABLE")
 	if answer.Took > clientsLimit {
@@ -97,7 +97,7 @@ func TestBreaker(t *testing.T) {
 	disruptive(t)
 	seen := resident(t)
 	open, final := seen.see(t, month(0)), seen.see(t, month(1))
-	forgetBills(t)
+	clearCaches(t)
 	respawn(t, bills)
 
 	c := resident(t)
@@ -124,7 +124,7 @@ func TestBreaker(t *testing.T) {
 // openBreaker makes KOS fail until the breaker opens, and returns the time.
 func openBreaker(t *testing.T, c customer) time.Time {
 	t.Helper()
-	behave(t, kos.Behavior{ErrorShare: 1, ErrorStatus: http.StatusServiceUnavailable})
+	setBillBehavior(t, kos.Behavior{ErrorShare: 1, ErrorStatus: http.StatusServiceUnavailable})
 	unavailable(t, c.Inquire(c.Line, month(0)), "KOS_UNAVAILABLE")
 	if n := billCalls(t, c.Line); n != attempts {
 		t.Fatalf("KOS was called %d times, want %d", n, attempts)
@@ -134,7 +134,7 @@ func openBreaker(t *testing.T, c customer) time.Time {
 	if n := billCalls(t, c.Line); n != tripsAfter {
 		t.Fatalf("KOS was called %d times, want %d", n, tripsAfter)
 	}
-	behave(t, kos.Calm) // KOS has recovered, which the breaker cannot know
+	setBillBehavior(t, kos.Calm) // KOS has recovered, which the breaker cannot know
 	return opened
 }
 
@@ -182,7 +182,7 @@ func closes(t *testing.T, c customer) {
 		c.see(t, month(probe))
 	}
 	before := billCalls(t, c.Line)
-	behave(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusServiceUnavailable}}})
+	setBillBehavior(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusServiceUnavailable}}})
 	c.see(t, month(closedAfter))
 	if n := billCalls(t, c.Line) - before; n != 2 {
 		t.Errorf("KOS was called %d times, want a failure and its retry", n)

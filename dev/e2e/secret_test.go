@@ -39,7 +39,7 @@ func leaks() []string {
 			what, err := texts.InFile(path)
 			report(path, what, err)
 			if !slices.Contains(servers, role) {
-				what, err = search.Personal(path, names.all())
+				what, err = search.PersonalData(path, names.all())
 				report(path, what, err)
 			}
 		}

@@ -29,7 +29,7 @@ func TestStop(t *testing.T) {
 	}
 
 	const latency = 1500 // milliseconds
-	behave(t, kos.Behavior{Latency: kos.Latency{Min: latency, Max: latency}})
+	setBillBehavior(t, kos.Behavior{Latency: kos.Latency{Min: latency, Max: latency}})
 	answers := make([]api.Answer[api.Inquiry], len(customers))
 	var group sync.WaitGroup
 	for i, c := range customers {

@@ -52,11 +52,11 @@ func setReadOnly(t testing.TB, only string) {
 
 func TestPostgresReadOnly(t *testing.T) {
 	disruptive(t)
-	customers := audience(t, 4)
+	customers := residentsWithBill(t, 4)
 	before := incarnations(t)
 	load := inquiries(customers)
 	defer load.Stop()
-	passing(t, load, 20)
+	awaitSuccesses(t, load, 20)
 
 	t.Cleanup(func() { setReadOnly(t, "off") })
 	setReadOnly(t, "on")
@@ -69,13 +69,13 @@ func TestPostgresReadOnly(t *testing.T) {
 		return nil
 	})
 	c.UserInfo().OK(t)
-	passing(t, load, 50)
+	awaitSuccesses(t, load, 50)
 	setReadOnly(t, "off")
 
 	awaitLogin(t)
-	passing(t, load, 20)
+	awaitSuccesses(t, load, 20)
 	calls := load.Stop()
-	unharmed(t, calls)
+	wantNoFailures(t, calls)
 	recorded(t, customers, acknowledged(calls))
 	liveSessions(t, customers)
 	sameProcesses(t, before)
@@ -84,7 +84,7 @@ func TestPostgresReadOnly(t *testing.T) {
 // TestRedisIsFlushed removes all sessions, cached entries, events and consumer groups.
 func TestRedisIsFlushed(t *testing.T) {
 	disruptive(t)
-	customers := audience(t, 2)
+	customers := residentsWithBill(t, 2)
 	before := incarnations(t)
 	flush(t, system.Redis, "redis-auth-key")
 	flush(t, system.RedisCache, "redis-cache-auth-key")
@@ -113,20 +113,20 @@ func flush(t testing.TB, role system.Role, secret string) {
 // TestFullCache fills the cache's Redis while customers inquire and log in.
 func TestFullCache(t *testing.T) {
 	disruptive(t)
-	customers := audience(t, 4)
+	customers := residentsWithBill(t, 4)
 	asking, entering := inquiries(customers), logins(t, resident(t))
 	defer asking.Stop()
 	defer entering.Stop()
-	passing(t, asking, 20)
+	awaitSuccesses(t, asking, 20)
 	const tooMuch = 128 << 20
 	if err := redis.Fill(t.Context(), server(system.RedisCache), whole.secrets["redis-cache-auth-key"], "phonebill-cache||filler ", tooMuch); err != nil {
 		t.Fatalf("the cache refuses writes: %v", err)
 	}
-	passing(t, asking, 50)
-	unharmed(t, asking.Stop())
+	awaitSuccesses(t, asking, 50)
+	wantNoFailures(t, asking.Stop())
 	entries := entering.Stop()
-	unharmed(t, entries)
-	entered(t, entries)
+	wantNoFailures(t, entries)
+	wantLiveSessions(t, entries)
 	liveSessions(t, customers)
 	flush(t, system.RedisCache, "redis-cache-auth-key") // removes the filler
 }

@@ -49,7 +49,7 @@ func TestRecycledLineIsRegisteredByItsNewCustomer(t *testing.T) {
 			same(t, a.text("line_number"), line)
 		}
 	}
-	s.wantMoveOnRecord("former01", "010-****-5678")
+	s.wantRecordedMove("former01", "010-****-5678")
 }
 
 // registered returns what other services are answered about a line.
@@ -60,9 +60,9 @@ func (s *system) registered(path, customerID, line string) bool {
 	return a.body["registered"] == true
 }
 
-// wantMoveOnRecord checks that administrators see both accounts in the list of users, and an audit
+// wantRecordedMove checks that administrators see both accounts in the list of users, and an audit
 // event about the former customer.
-func (s *system) wantMoveOnRecord(former, masked string) {
+func (s *system) wantRecordedMove(former, masked string) {
 	s.t.Helper()
 	admin := s.login("root0001").text("access_token")
 	same(s.t, len(s.get("/api/v1/users?query=01012345678", admin).rows("users")), 2)

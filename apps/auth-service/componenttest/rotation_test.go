@@ -118,7 +118,7 @@ func signerOf(token string) (string, error) {
 
 // TestSigningKeysAreRotatedUnderLoad adds a key, waits until it signs, and removes the old one,
 // while users work on two replicas that see each change at different times. No request may fail.
-func TestSigningKeysAreRotatedUnderLoad(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
+func TestSigningKeysAreRotatedUnderLoad(t *testing.T) { //nolint:paralleltest // its load would make parallel tests time out
 	first := prepare(t, noKOS)
 	first.environ = append(first.environ, "SECRET_AGE=1s", "TOKEN_KEY_LEAD=8s")
 	first.serve()

@@ -70,9 +70,9 @@ type subjectKey struct{}
 // subject is the target of a request whose path does not contain it.
 type subject struct{ text string }
 
-// About sets the target that is recorded if the request is denied: an id or a
+// SetTarget sets the target that is recorded if the request is denied: an id or a
 // masked line number. Only the goroutine that serves the request may call it.
-func About(ctx context.Context, text string) {
+func SetTarget(ctx context.Context, text string) {
 	if s, ok := ctx.Value(subjectKey{}).(*subject); ok {
 		s.text = text
 	}
@@ -162,7 +162,7 @@ func route(r *http.Request) string {
 // subjects are the path variables and query parameters that identify a target.
 var subjects = []string{"userId", "requestId", "sessionId", "lineNumber"}
 
-// target returns the text set by About, or else the first of subjects that is set.
+// target returns the text set by SetTarget, or else the first of subjects that is set.
 func target(r *http.Request) string {
 	if s, ok := r.Context().Value(subjectKey{}).(*subject); ok && s.text != "" {
 		return s.text

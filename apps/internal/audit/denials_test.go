@@ -44,7 +44,7 @@ func (a routes) Register(r *mux.Router) {
 	r.Handle("/things/{requestId}", query.Declare(httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		params := query.New(r)
 		if about := params.Lookup("about"); about != "" {
-			audit.About(r.Context(), about)
+			audit.SetTarget(r.Context(), about)
 		}
 		if err := answers[params.Lookup("answer")]; err != nil {
 			return err

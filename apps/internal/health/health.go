@@ -40,13 +40,13 @@ func (r *Registry) RegisterStartup(name string, check Check) {
 }
 
 // RegisterOptional adds the check of a dependency that is reported but not required: the
-// service is degraded without it, but not useless.
+// service works without it, in degraded mode.
 func (r *Registry) RegisterOptional(name string, check Check) {
 	r.add(name, &dependency{check: check})
 }
 
 // OnChange sets a function that Ready calls when the status of a dependency, or
-// the reason of its being down, has changed. It must not block.
+// the reason why it is down, has changed. It must not block.
 func (r *Registry) OnChange(onChange func(name string, now Component)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

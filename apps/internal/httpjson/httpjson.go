@@ -105,7 +105,7 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	code := status[p.Kind]
 	telemetry.Annotate(r.Context(), slog.String("code", p.Code))
 	if code >= http.StatusInternalServerError && !byDesign(p) {
-		telemetry.Fault(r.Context(), p)
+		telemetry.RecordError(r.Context(), p)
 	}
 	SetFailureHeaders(w.Header(), p)
 	// Only the details of a problem can be unmarshallable.

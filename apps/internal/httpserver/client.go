@@ -9,7 +9,7 @@ import (
 )
 
 // Proxies are the networks of the trusted proxies in front of the service: their
-// X-Forwarded-For entries are believed.
+// X-Forwarded-For entries are trusted.
 type Proxies []netip.Prefix
 
 // UnmarshalText parses networks in CIDR notation, separated by commas.

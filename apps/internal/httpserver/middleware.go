@@ -115,7 +115,7 @@ func serve(next http.Handler, w *response, r *http.Request) {
 				httpjson.Fail(w, r, err)
 				return
 			}
-			telemetry.Fault(r.Context(), err)
+			telemetry.RecordError(r.Context(), err)
 		}
 		w.abort()
 	}()

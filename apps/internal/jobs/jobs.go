@@ -16,8 +16,8 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// Live returns the states of a job that is not finished.
-func Live() []rivertype.JobState {
+// UnfinishedStates returns the states of a job that is not finished.
+func UnfinishedStates() []rivertype.JobState {
 	return []rivertype.JobState{
 		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
 		rivertype.JobStateRunning, rivertype.JobStateScheduled,
@@ -42,7 +42,7 @@ const startPause = time.Second
 // Run runs client until ctx ends and then waits until it has stopped. While the
 // database is unavailable or not migrated, it retries the start.
 func Run(ctx context.Context, client *river.Client[pgx.Tx], log *slog.Logger) {
-	log = Quiet(log)
+	log = Logger(log)
 	for {
 		err := client.Start(ctx)
 		if err == nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// Quiet returns a logger for River that logs only warnings and errors, and each
+// Logger returns a logger for River that logs only warnings and errors, and each
 // message at most once per repeatAfter. During a database outage River logs several
 // times a second for each queue.
-func Quiet(log *slog.Logger) *slog.Logger {
+func Logger(log *slog.Logger) *slog.Logger {
 	return slog.New(warnings{log.Handler(), &repeats{last: map[string]logged{}}})
 }
 
@@ -79,8 +79,8 @@ func (r *repeats) pass(record slog.Record) (pass bool, dropped int) {
 	return true, last.dropped
 }
 
-// Faults returns an error handler that logs failed jobs and lets River retry them.
-func Faults(log *slog.Logger) river.ErrorHandler { return &faults{log} }
+// ErrorHandler returns an error handler that logs failed jobs and lets River retry them.
+func ErrorHandler(log *slog.Logger) river.ErrorHandler { return &faults{log} }
 
 type faults struct{ log *slog.Logger }
 

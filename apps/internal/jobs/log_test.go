@@ -17,7 +17,7 @@ func TestQuietLimitsRepeatedMessages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer
-		log := jobs.Quiet(slog.New(slog.NewTextHandler(&text, nil)))
+		log := jobs.Logger(slog.New(slog.NewTextHandler(&text, nil)))
 		for range 120 {
 			log.Info("of no interest")
 			log.With("queue", "a").Error("error fetching jobs")

@@ -10,9 +10,9 @@ import (
 // which may be taken from different clocks.
 const clockSkew = time.Minute
 
-// Span parses a canonical UUID version 7 (RFC 9562) and returns the range of times
+// PartitionRange parses a canonical UUID version 7 (RFC 9562) and returns the range of times
 // of its row, which selects the partition. Ok is false for any other text.
-func Span(text string) (id string, from, until time.Time, ok bool) {
+func PartitionRange(text string) (id string, from, until time.Time, ok bool) {
 	parsed, err := uuid.Parse(text)
 	if err != nil || parsed.Version() != 7 || parsed.String() != text {
 		return "", time.Time{}, time.Time{}, false

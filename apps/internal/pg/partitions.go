@@ -140,21 +140,21 @@ func month(t time.Time, n int) time.Time {
 	return time.Date(t.Year(), t.Month()+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
 }
 
-// upkeepInterval is the time between calls of Maintain, far below a month.
-const upkeepInterval = 6 * time.Hour
+// maintenanceInterval is the time between calls of Maintain, far below a month.
+const maintenanceInterval = 6 * time.Hour
 
-// upkeepRetry is the time to the next attempt if Maintain fails.
-const upkeepRetry = time.Minute
+// maintenanceRetry is the time to the next attempt if Maintain fails.
+const maintenanceRetry = time.Minute
 
-// Upkeep calls Maintain for tables at once and then every upkeepInterval, until ctx
+// RunMaintenance calls Maintain for tables at once and then every maintenanceInterval, until ctx
 // ends. It logs failures and retries.
-func Upkeep(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time, tables ...Partitions) {
+func RunMaintenance(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time, tables ...Partitions) {
 	for {
-		next := upkeepInterval
+		next := maintenanceInterval
 		for _, table := range tables {
 			if err := table.Maintain(ctx, pool, now()); err != nil && ctx.Err() == nil {
 				log.ErrorContext(ctx, "partition maintenance failed", "error", err)
-				next = upkeepRetry
+				next = maintenanceRetry
 			}
 		}
 		select {

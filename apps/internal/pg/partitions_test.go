@@ -174,7 +174,7 @@ func TestUpkeepRunsAtOnceAndStopsWithContext(t *testing.T) {
 	go func() {
 		defer close(ended)
 		broken := pg.Partitions{Table: "nowhere"}
-		pg.Upkeep(ctx, pool, slog.New(slog.NewJSONHandler(&log, nil)), func() time.Time { return day("2026-11-22") }, broken, kept)
+		pg.RunMaintenance(ctx, pool, slog.New(slog.NewJSONHandler(&log, nil)), func() time.Time { return day("2026-11-22") }, broken, kept)
 	}()
 	for len(partitions(t, pool)) != 5 {
 		if t.Context().Err() != nil {

@@ -43,9 +43,9 @@ func Main(args []string, errors io.Writer, commands map[string]Command) int {
 	return 0
 }
 
-// Configured returns a command that loads its configuration from environ when it
+// WithConfig returns a command that loads its configuration from environ when it
 // runs, so that each command requires only its own settings.
-func Configured[T any](environ []string, command func(T) Command) Command {
+func WithConfig[T any](environ []string, command func(T) Command) Command {
 	return func(ctx context.Context, args []string) error {
 		cfg, err := config.Load[T](environ)
 		if err != nil {
@@ -94,7 +94,7 @@ type Step func(ctx context.Context, pool *pgxpool.Pool) error
 // Migrate returns the command that applies migrations and then steps to a service's
 // database, and prints its version.
 func Migrate(environ []string, migrations fs.FS, steps ...Step) Command {
-	return Configured(environ, func(cfg DatabaseConfig) Command { return migrate(cfg, migrations, steps) })
+	return WithConfig(environ, func(cfg DatabaseConfig) Command { return migrate(cfg, migrations, steps) })
 }
 
 func migrate(cfg DatabaseConfig, migrations fs.FS, steps []Step) Command {

@@ -86,10 +86,10 @@ func TestConfiguredRequiresItsOwnSettingsOnly(t *testing.T) {
 	command := func(cfg settings) platform.Command {
 		return func(context.Context, []string) error { got = cfg.Name; return nil }
 	}
-	if err := platform.Configured([]string{"NAME=bill", "OTHER=x"}, command)(t.Context(), nil); err != nil || got != "bill" {
+	if err := platform.WithConfig([]string{"NAME=bill", "OTHER=x"}, command)(t.Context(), nil); err != nil || got != "bill" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if err := platform.Configured(nil, command)(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "NAME") {
+	if err := platform.WithConfig(nil, command)(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "NAME") {
 		t.Errorf("without settings: %v", err)
 	}
 }

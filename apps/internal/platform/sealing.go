@@ -35,7 +35,7 @@ type SealedConfig struct {
 // sealed with another key than the primary one, and prints how many. It fails if a
 // value cannot be opened. After it succeeds the older keys may be removed.
 func Reseal(environ []string, tables func(*pgxpool.Pool) []seal.Table) Command {
-	return Configured(environ, func(cfg SealedConfig) Command {
+	return WithConfig(environ, func(cfg SealedConfig) Command {
 		return func(ctx context.Context, _ []string) error {
 			client, err := sidecar.New(cfg.Sidecar)
 			if err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// fixture is a sidecar with the repository's components and policies, its two Redis,
+// fixture is a sidecar with the repository's components and policies, two Redis servers,
 // and an app that receives events.
 type fixture struct {
 	t            *testing.T

@@ -31,9 +31,9 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 	}
 }
 
-// Fault makes the log record of ctx's request an error record with err. It is for
+// RecordError sets the level of the log record of ctx's request to error and adds err. It is for
 // faults of the server.
-func Fault(ctx context.Context, err error) {
+func RecordError(ctx context.Context, err error) {
 	if record, ok := ctx.Value(recordKey{}).(*Record); ok {
 		record.mu.Lock()
 		defer record.mu.Unlock()

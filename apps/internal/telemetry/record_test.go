@@ -45,7 +45,7 @@ func TestFaultMakesAnErrorRecord(t *testing.T) {
 		record telemetry.Record
 	)
 	ctx := telemetry.WithRecord(t.Context(), &record)
-	telemetry.Fault(ctx, errors.New("disk full"))
+	telemetry.RecordError(ctx, errors.New("disk full"))
 	record.Emit(ctx, telemetry.NewLogger(&out, "test", slog.LevelInfo))
 	if got := decode(t, &out); got["level"] != "ERROR" || got["error"] != "disk full" {
 		t.Errorf("got %v", got)
@@ -55,7 +55,7 @@ func TestFaultMakesAnErrorRecord(t *testing.T) {
 func TestAnnotateOutsideOfRequestDoesNothing(t *testing.T) {
 	t.Parallel()
 	telemetry.Annotate(t.Context(), slog.String("a", "b"))
-	telemetry.Fault(t.Context(), errors.New("x"))
+	telemetry.RecordError(t.Context(), errors.New("x"))
 	if id := telemetry.TraceID(t.Context()); id != "" {
 		t.Errorf("trace id %q", id)
 	}

@@ -1,7 +1,7 @@
 {{/*
-Who the service is, and what it may: the Role application-reader, which the
-system's chart defines, and where the secret store is Kubernetes, its secrets
-and no other.
+The ServiceAccount and its RoleBindings: the Role application-reader of the
+chart phonebill and, if the secret store is Kubernetes, a Role that may get the
+secrets of this service only.
 */}}
 {{- define "common.access" -}}
 {{- $v := include "common.values" . | fromYaml -}}

@@ -1,6 +1,7 @@
 {{/*
-Nothing, an HPA or KEDA's ScaledObject (which makes the HPA). Either looks at
-the service's container only: what the sidecar uses or idles away is not load.
+The autoscaler, by autoscaling.mode: an HPA, a KEDA ScaledObject (which creates
+the HPA) or none. CPU and memory are those of the service's container: the
+sidecar's usage does not follow load.
 */}}
 {{- define "common.autoscaling" -}}
 {{- $v := include "common.values" . | fromYaml -}}
@@ -37,8 +38,8 @@ spec:
     {{- if and $auto.podMetrics $auto.metric.name }}
     {{- $target := dict "type" "AverageValue" "averageValue" ($auto.metric.perPod | toString) }}
     {{- if $auto.metric.shared }}
-    # The total, divided by the number of pods. The average over pods that all report
-    # the total would be the total.
+    # An external metric with AverageValue is divided by the number of pods. A pod
+    # metric would not do: every pod reports the total, so their average is the total.
     - type: External
       external:
         metric: { name: {{ $auto.metric.name }}, selector: { matchLabels: { app: {{ .root.Chart.Name }} } } }
@@ -64,7 +65,8 @@ spec:
   minReplicaCount: {{ int $auto.minReplicas }}
   maxReplicaCount: {{ int $auto.maxReplicas }}
   {{- if $auto.metric.name }}
-  # While nobody can be asked for the metric: as many pods as there are, but the least.
+  # If the metric cannot be read three times: the current number of pods, but at
+  # least minReplicas.
   fallback: { failureThreshold: 3, replicas: {{ int $auto.minReplicas }}, behavior: currentReplicasIfHigher }
   {{- end }}
   advanced:
@@ -87,7 +89,7 @@ spec:
       metadata:
         serverAddress: {{ required (printf "%s: autoscaling.prometheus.address is required with keda" $name) $auto.prometheus.address }}
         query: {{ $auto.metric.query | replace "$pods" (include "common.podSeries" .) | squote }}
-        # No series means that the pods are not scraped, not that they have nothing to do.
+        # An empty result is an error: the pods are not scraped, which is not zero load.
         ignoreNullValues: "false"
         threshold: {{ $auto.metric.perPod | toString | quote }}
       {{- if $auto.prometheus.workloadIdentity }}
@@ -106,14 +108,14 @@ spec:
 {{- end -}}
 
 {{/*
-Labels of the series of a service's pods. Prometheus takes a pod's own labels over
-as they are; which label has the namespace differs.
+Label matchers that select the series of a service's pods. Prometheus copies the
+labels of a pod; the name of the namespace label depends on its scrape configuration.
 */}}
 {{- define "common.podSeries" -}}
 app="{{ .root.Chart.Name }}",{{ .v.autoscaling.prometheus.namespaceLabel }}="{{ .root.Release.Namespace }}"
 {{- end -}}
 
-{{/* Up at once, down one pod a minute and only when load has been gone for a while. */}}
+{{/* Scales up at once. Scales down by one pod a minute, after scaleDownSeconds of lower load. */}}
 {{- define "common.scaleDown" -}}
 scaleDown:
   stabilizationWindowSeconds: {{ int .scaleDownSeconds }}

@@ -1,6 +1,6 @@
 {{/*
-What the sidecar injector reads, for the service and for its Job. The app-id is
-the chart's name: scopes, secrets and access control go by it.
+Annotations for Dapr's sidecar injector, for the Deployment and the migration Job.
+The app-id is the name of the chart; scopes, secrets and access control refer to it.
 */}}
 {{- define "common.daprAnnotations" -}}
 {{- $name := .root.Chart.Name -}}
@@ -27,17 +27,18 @@ dapr.io/sidecar-cpu-limit: {{ $dapr.resources.limits.cpu | quote }}
 dapr.io/sidecar-memory-limit: {{ $dapr.resources.limits.memory | quote }}
 dapr.io/sidecar-seccomp-profile-type: RuntimeDefault
 dapr.io/graceful-shutdown-seconds: "5"
-# A native sidecar: it ends after the service's container, and the Job's with it.
+# A native sidecar container stops after the service's container, and ends with
+# the Job's container.
 dapr.io/enable-native-sidecar: "true"
 {{- end -}}
 
-{{/* And what concerns only the service: its port, its health. */}}
+{{/* Further annotations of the Deployment: the app's port, the health checks. */}}
 {{- define "common.daprAppAnnotations" -}}
 {{- $dapr := .v.dapr -}}
 dapr.io/app-port: "8080"
 dapr.io/app-protocol: http
-# Whether the app answers at all: its readiness depends on its sidecar, so the
-# two must not wait for one another.
+# The sidecar checks liveness, not readiness: readiness depends on the sidecar,
+# and the two would wait for each other.
 dapr.io/enable-app-health-check: "true"
 dapr.io/app-health-check-path: /actuator/health
 dapr.io/app-health-probe-interval: "1"
@@ -53,7 +54,7 @@ dapr.io/sidecar-readiness-probe-threshold: "3"
 dapr.io/sidecar-readiness-probe-timeout-seconds: "2"
 {{- end -}}
 
-{{/* The app-ids that the service calls, as a list. */}}
+{{/* The app-ids that the service calls, as a YAML list. */}}
 {{- define "common.calls" -}}
 {{- $calls := .v.network.calls -}}
 {{- if .v.kos.credentialsSecret -}}
@@ -63,10 +64,11 @@ dapr.io/sidecar-readiness-probe-timeout-seconds: "2"
 {{- end -}}
 
 {{/*
-The Dapr resources that the sidecar uses, one a line: its Configuration; components,
-subscriptions and endpoints whose scopes name the service; policies for those and for
-the apps that it calls. Comments do not count. Empty without global.components, which
-says where they are.
+The Dapr resources that the sidecar uses, as JSON, one per line: its Configuration;
+the components, subscriptions and HTTPEndpoints whose scopes contain the app-id; the
+resiliency policies for these and for the apps that it calls. JSON has no comments, so
+a changed comment does not change the checksum. Empty if global.components, the folder
+of the environment, is not set.
 */}}
 {{- define "common.sidecarResources" -}}
 {{- $app := .root.Chart.Name -}}

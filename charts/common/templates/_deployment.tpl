@@ -1,6 +1,6 @@
 {{/*
-The Deployment. It says nothing about the number of pods where that is the
-autoscaler's decision: each upgrade would reset it.
+The Deployment. It sets replicas only if there is no autoscaler: otherwise every
+upgrade would reset the autoscaler's decision.
 */}}
 {{- define "common.deployment" -}}
 {{- $v := include "common.values" . | fromYaml -}}
@@ -33,12 +33,12 @@ spec:
         {{- include "common.daprAnnotations" $scope | nindent 8 }}
         {{- include "common.daprAppAnnotations" $scope | nindent 8 }}
         {{- with include "common.sidecarResources" $scope }}
-        # The sidecar reads these when it starts, and never again.
+        # The sidecar reads these only when it starts, so a change has to replace the pod.
         checksum/dapr: {{ sha256sum . }}
         {{- end }}
     spec:
       {{- include "common.podSpec" $scope | nindent 6 }}
-      # The wait before SIGTERM, the service's own stop (20 s at most), the sidecar's.
+      # preStop, then 30 s: the service drains (20 s at most), then the sidecar stops.
       terminationGracePeriodSeconds: {{ add (include "common.preStopSeconds" $v) 30 }}
       {{- include "common.placement" $scope | nindent 6 }}
       containers:
@@ -66,8 +66,9 @@ spec:
 {{- end -}}
 
 {{/*
-How long a pod that is to end still takes requests. Nobody tells callers' sidecars
-that it ends: for a while yet they choose it from what they looked up before.
+Seconds that a terminating pod waits, still serving requests, before SIGTERM. At least
+dapr.lookupSeconds if other services call it: their sidecars resolve the app-id by DNS
+and use a cached answer, so they call the pod until that answer is replaced.
 */}}
 {{- define "common.preStopSeconds" -}}
 {{- $lookup := ternary .dapr.lookupSeconds 0 (not (empty .network.calledBy)) -}}

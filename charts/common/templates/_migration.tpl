@@ -1,9 +1,9 @@
 {{/*
-The Job that migrates the database, a hook. An upgrade runs it first and stops
-where it fails: the pods of before go on with the database of before. It gets the
-password like the service does, from its sidecar; what that needs is there from
-the release before. The first install brings all of this along and has nothing to
-protect, so there it runs last; until then the services wait for their tables.
+The Job that migrates the database, as a Helm hook. An upgrade runs it first and stops
+if it fails: the old pods continue with the old schema. The Job reads the database
+password through its sidecar, as the service does; the ServiceAccount and the components
+for that exist since the previous release. A first install has no such release and no
+data, so the Job runs after the other objects; the services wait for their tables.
 */}}
 {{- define "common.migration" -}}
 {{- $v := include "common.values" . | fromYaml -}}
@@ -16,7 +16,7 @@ metadata:
   {{- include "common.metadata" (dict "root" . "name" $name) | nindent 2 }}
   annotations:
     helm.sh/hook: {{ ternary "post-install" "pre-upgrade" .Release.IsInstall }}
-    # A Job that failed stays, with its log, until the next one.
+    # Keeps a failed Job and its log until the next one is created.
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
   backoffLimit: {{ int $v.migration.retries }}

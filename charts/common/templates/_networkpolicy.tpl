@@ -1,7 +1,8 @@
 {{/*
-Who may reach the service, and whom it and its sidecar reach: nobody else, with
-the system's deny-all. App and sidecar talk on the loopback address, where no
-policy looks, so only the edge reaches port 8080; the probes come from the node.
+The peers that may connect to the service's pods, and the peers that the pods may
+connect to. Together with the policy deny-by-default of the chart phonebill it denies
+all others. App and sidecar use the loopback address, which no policy covers, so port
+8080 is open to the edge and to the metrics collector only. Probes come from the node.
 */}}
 {{- define "common.networkPolicy" -}}
 {{- $v := include "common.values" . | fromYaml -}}
@@ -39,10 +40,10 @@ spec:
 {{- $net := .v.network -}}
 {{- $calls := include "common.calls" . | fromYamlArray -}}
 {{- if ne .v.kos.appId "kos-mock-service" -}}
-{{- $calls = without $calls .v.kos.appId -}}{{- /* an endpoint, not pods */ -}}
+{{- $calls = without $calls .v.kos.appId -}}{{- /* an HTTPEndpoint has no pods */ -}}
 {{- end -}}
 {{ include "common.dnsRule" . }}
-# Sentry, operator, placement, scheduler.
+# Dapr's control plane: sentry, operator, placement, scheduler.
 - to:
     - namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: {{ .v.dapr.namespace }} } }
   ports:
@@ -78,7 +79,7 @@ spec:
     - { protocol: TCP, port: 53 }
 {{- end -}}
 
-{{/* The port of the database, and of the server behind its pooler. */}}
+{{/* The ports of the database: of the pooler and, in transaction mode, of PostgreSQL itself. */}}
 {{- define "common.databasePorts" -}}
 {{- $ports := list (int .port) -}}
 {{- if eq .pooler "transaction" -}}
@@ -87,7 +88,7 @@ spec:
 {{- toYaml ($ports | uniq) -}}
 {{- end -}}
 
-{{/* One rule: way (from, to), peers, ports. */}}
+{{/* One rule. Takes way (from or to), peers and ports. */}}
 {{- define "common.rule" -}}
 - {{ .way }}:
     {{- toYaml .peers | nindent 4 }}
@@ -97,7 +98,7 @@ spec:
     {{- end }}
 {{- end -}}
 
-{{/* The pods of services, by name, as peers. */}}
+{{/* Takes names of services. Returns their pods as peers. */}}
 {{- define "common.services" -}}
 {{- range . }}
 - podSelector: { matchLabels: { app: {{ . }}, tier: application } }

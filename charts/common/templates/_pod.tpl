@@ -1,4 +1,4 @@
-{{/* Labels of a pod that are not selected by: of the service and of its Job. */}}
+{{/* Labels of the pods of the service and of its Job, without the selector's. */}}
 {{- define "common.podLabels" -}}
 tier: application
 {{- if .v.workloadIdentity.clientId }}
@@ -8,9 +8,9 @@ azure.workload.identity/use: "true"
 {{- end -}}
 
 {{/*
-What the pods of a service and of its Job have in common. The service has no
-token for the Kubernetes API, and needs none; where the sidecar does, it gets
-one in a volume of its own.
+Common parts of the pod specs of the service and of its Job. The service has no token
+for the Kubernetes API. With dapr.kubernetesSecrets the sidecar has one, in a volume
+that only the sidecar mounts.
 */}}
 {{- define "common.podSpec" -}}
 serviceAccountName: {{ include "common.serviceAccount" .root }}
@@ -39,7 +39,7 @@ volumes:
 {{- end }}
 {{- end -}}
 
-{{/* Where pods go. */}}
+{{/* Node selector, tolerations, spread over zones and nodes. */}}
 {{- define "common.placement" -}}
 {{- with .v.placement.nodeSelector }}
 nodeSelector:
@@ -52,8 +52,8 @@ topologySpreadConstraints:
     maxSkew: 1
     whenUnsatisfiable: {{ .v.placement.zones }}
     nodeTaintsPolicy: Honor
-    # Each revision by itself: else the old pods decide where the new ones go,
-    # and what is left of them may be all in one zone.
+    # Spreads each revision by itself. Otherwise the old pods influence where the
+    # new ones are placed, and after the rollout all may be in one zone.
     matchLabelKeys: [pod-template-hash]
     labelSelector:
       matchLabels:
@@ -77,7 +77,7 @@ affinity:
     {{- end }}
 {{- end -}}
 
-{{/* The service's container, for both as well. */}}
+{{/* Common parts of the service's container and the Job's. */}}
 {{- define "common.container" -}}
 image: {{ include "common.image" . }}
 imagePullPolicy: {{ .v.image.pullPolicy }}
@@ -94,7 +94,10 @@ env:
   {{- include "common.env" . | nindent 2 }}
 {{- end -}}
 
-{{/* The way through a connection pooler and past it. Half a configuration would fail later, now and then. */}}
+{{/*
+Variables for a connection pooler. An incomplete configuration is not rendered: it would
+fail at run time only, and only in some operations.
+*/}}
 {{- define "common.poolerEnv" -}}
 {{- $db := .database -}}
 {{- if and (eq $db.pooler "none") (eq (int $db.port) 6432) -}}
@@ -115,7 +118,7 @@ DB_POOLER: {{ $db.pooler }}
 {{- end }}
 {{- end -}}
 
-{{/* The environment, sorted by name. Its own `env` may replace any of it. */}}
+{{/* Environment variables, sorted by name. The value `env` overrides any of them. */}}
 {{- define "common.env" -}}
 {{- $v := .v -}}
 {{- $name := required (printf "%s: database.name is required" .root.Chart.Name) $v.database.name -}}
@@ -144,7 +147,7 @@ DB_POOLER: {{ $db.pooler }}
 {{- end }}
 {{- if $v.dapr.tokens }}
 {{- range $name, $secret := dict "DAPR_API_TOKEN" "dapr-api-token" "APP_API_TOKEN" "app-api-token" }}
-# The injector gives it to the sidecar only.
+# The injector sets it in the sidecar only.
 - name: {{ $name }}
   valueFrom: { secretKeyRef: { name: {{ $secret }}-{{ $.root.Chart.Name }}, key: token } }
 {{- end }}

@@ -1,4 +1,4 @@
-{{/* What the edge finds the service by. Sidecars find one another otherwise. */}}
+{{/* The Service that the edge calls. Sidecars do not use it: Dapr creates one per app-id. */}}
 {{- define "common.service" -}}
 apiVersion: v1
 kind: Service
@@ -20,7 +20,8 @@ metadata:
   {{- include "common.metadata" (dict "root" . "name" .Chart.Name) | nindent 2 }}
 spec:
   minAvailable: {{ int $v.minAvailable }}
-  # A pod that is not ready serves nobody: it must not hold up a node.
+  # Evicts pods that are not ready even below minAvailable, so that they do not
+  # block the drain of a node.
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels:

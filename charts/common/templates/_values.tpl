@@ -1,6 +1,6 @@
 {{/*
-The values in effect: the library's, those for every service of the
-environment, the service's own. The later wins.
+The effective values: the defaults of this chart, then global.service, then the
+service's own. The later ones override the earlier ones.
 */}}
 {{- define "common.values" -}}
 {{- $own := omit .Values "common" "global" "enabled" | deepCopy -}}
@@ -9,12 +9,12 @@ environment, the service's own. The later wins.
 {{- mustMergeOverwrite $defaults $shared $own | toYaml -}}
 {{- end -}}
 
-{{/* Refuses to render, naming the chart. Takes root and message. */}}
+{{/* Fails the rendering with the chart's name and a message. Takes root and message. */}}
 {{- define "common.fail" -}}
 {{- fail (printf "%s: %s" .root.Chart.Name .message) -}}
 {{- end -}}
 
-{{/* Labels that select the pods of a service; never to be changed. */}}
+{{/* Labels that select the pods of a service. A Deployment's selector is immutable: never change them. */}}
 {{- define "common.selector" -}}
 app: {{ .Chart.Name }}
 {{- end -}}
@@ -29,7 +29,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 
-{{/* Name and labels of an object, given root and name. */}}
+{{/* Name, namespace and labels of an object. Takes root and name. */}}
 {{- define "common.metadata" -}}
 name: {{ .name }}
 namespace: {{ .root.Release.Namespace }}
@@ -41,7 +41,7 @@ labels:
 {{ .Chart.Name }}-sa
 {{- end -}}
 
-{{/* The image, by digest where there is one. Takes root and v. */}}
+{{/* The image reference, with the digest if there is one. Takes root and v. */}}
 {{- define "common.image" -}}
 {{- $image := .v.image -}}
 {{- $name := $image.name | default (printf "phonebill/%s" .root.Chart.Name) -}}

@@ -1,4 +1,4 @@
-{{/* The local ingress's configuration, with the values that hold on a cluster. */}}
+{{/* nginx.conf: the template of the local ingress, with the values for a cluster. */}}
 {{- define "edge.configuration" -}}
 {{- $v := include "common.values" . | fromYaml -}}
 {{- $apps := dict -}}

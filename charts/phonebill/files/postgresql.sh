@@ -1,6 +1,6 @@
-# Makes the databases and the roles that own them, before the server runs, in its
-# single-user mode: a line is a statement. Passwords are those of the Secrets
-# each time that the pod starts. Arguments: database=secret …
+# Creates the databases and the roles that own them before the server starts, in
+# PostgreSQL's single-user mode, where each line is a statement. Sets the passwords
+# from the Secrets each time the pod starts. Arguments: database=secret …
 set -eu
 PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
 data=/data/cluster
@@ -8,7 +8,7 @@ made=/data/made
 
 if [ ! -s "$data/PG_VERSION" ]; then
   initdb -D "$data" -U postgres --auth=reject --encoding=UTF8 --locale=C.UTF-8
-  # Whoever is in the pod may be the superuser, and nobody else.
+  # The superuser may connect from within the pod only.
   printf '%s\n' 'local all postgres trust' 'host all all all scram-sha-256' >"$data/pg_hba.conf"
 fi
 mkdir -p "$made"

@@ -1,4 +1,4 @@
-{{/* Labels of the system's own objects. */}}
+{{/* Labels of the objects that belong to no service. */}}
 {{- define "phonebill.labels" -}}
 app.kubernetes.io/name: phonebill
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -15,7 +15,7 @@ labels:
   {{- include "phonebill.labels" .root | nindent 2 }}
 {{- end -}}
 
-{{/* What a pod of a server needs to be let into a namespace that is "restricted". */}}
+{{/* Security context of the PostgreSQL and Redis pods, as the Pod Security level "restricted" requires. */}}
 {{- define "phonebill.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 999

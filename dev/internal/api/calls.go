@@ -23,6 +23,7 @@ func (c *Client) Refresh(refreshToken string) Answer[Tokens] {
 	return c.keep(flat[Tokens](c, Request{Method: http.MethodPost, Path: "/api/v1/auth/refresh", Body: form}))
 }
 
+// keep stores the tokens of a successful answer in the client, and returns the answer.
 func (c *Client) keep(answer Answer[Tokens]) Answer[Tokens] {
 	if answer.Succeeded() {
 		c.Tokens = answer.Data

@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/redis"
 )
 
-func TestServerTakesItsPasswordOnly(t *testing.T) {
+func TestServerRequiresPassword(t *testing.T) {
 	t.Parallel()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -45,8 +45,8 @@ func TestServerTakesItsPasswordOnly(t *testing.T) {
 	if err := redis.Ping(ctx, address, "another"); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
 		t.Errorf("with another password: %v", err)
 	}
-	if n, err := redis.Count(ctx, address, password, "nowhere"); err != nil || n != 0 {
-		t.Errorf("a text in an empty store: %d times, %v", n, err)
+	if n, err := redis.Count(ctx, address, password, "absent"); err != nil || n != 0 {
+		t.Errorf("count in an empty store: %d, %v", n, err)
 	}
 	if strings.Contains(child.Command(), "quoted") {
 		t.Errorf("the password is in the process list: %s", child.Command())

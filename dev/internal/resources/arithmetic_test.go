@@ -89,7 +89,7 @@ func TestRedeliveryExceedsProcessing(t *testing.T) {
 	t.Parallel()
 	p := loadPolicies(t)
 	tried := p.longest(p.of(t, "pubsub"+inbound))
-	again := p.retries[p.of(t, "pubsub"+inbound).named.Retry]
+	again := p.retries[p.of(t, "pubsub"+inbound).policies.Retry]
 	if outlasted := time.Duration(again.MaxRetries) * again.Duration; outlasted < failover {
 		t.Errorf("tries that fail at once end after %s, before a failover does", outlasted)
 	}
@@ -179,7 +179,7 @@ func TestKOSEndpointsMatchCalls(t *testing.T) {
 		if r.Kind == "HTTPEndpoint" {
 			got[r.Metadata.Name] = r.Scopes
 			addresses[r.Spec.BaseURL] = true
-			if p.of(t, r.Metadata.Name).named != p.of(t, mock).named {
+			if p.of(t, r.Metadata.Name).policies != p.of(t, mock).policies {
 				t.Errorf("%s has other policies than the mock", r.Metadata.Name)
 			}
 		}

@@ -28,7 +28,7 @@ func caller(t *testing.T) sidecar {
 func TestFailingKOSPathDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	s := caller(t)
-	policy := loadPolicies(t).of(t, "kos-product-inquiry").named
+	policy := loadPolicies(t).of(t, "kos-product-inquiry").policies
 	tries := loadPolicies(t).retries[policy.Retry].MaxRetries + 1
 	if trip := loadPolicies(t).breakers[policy.CircuitBreaker].Trip; trip != "consecutiveFailures >= 5" || tries != 3 {
 		t.Fatalf("unexpected policies: %s, %d tries", trip, tries)

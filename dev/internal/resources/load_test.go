@@ -64,8 +64,8 @@ type resiliency struct {
 		CircuitBreakers map[string]breaker `yaml:"circuitBreakers"`
 	}
 	Targets struct {
-		Apps       map[string]named
-		Components map[string]struct{ Inbound, Outbound named }
+		Apps       map[string]policyNames
+		Components map[string]struct{ Inbound, Outbound policyNames }
 	}
 }
 

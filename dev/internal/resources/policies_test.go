@@ -36,10 +36,11 @@ type breaker struct {
 // target is a target with the names of its policies.
 type target struct {
 	file, name string
-	named      named
+	policies   policyNames
 }
 
-type named struct {
+// policyNames are the names of the policies of a target.
+type policyNames struct {
 	Timeout, Retry string
 	CircuitBreaker string `yaml:"circuitBreaker"`
 }
@@ -71,8 +72,8 @@ func loadPolicies(t *testing.T) policies {
 
 // longest returns the maximum duration of a call with all retries.
 func (p policies) longest(t target) time.Duration {
-	again := p.retries[t.named.Retry]
-	return time.Duration(again.MaxRetries+1)*p.timeouts[t.named.Timeout] + time.Duration(again.MaxRetries)*again.Duration
+	again := p.retries[t.policies.Retry]
+	return time.Duration(again.MaxRetries+1)*p.timeouts[t.policies.Timeout] + time.Duration(again.MaxRetries)*again.Duration
 }
 
 // of returns the target with that name.
@@ -88,18 +89,18 @@ func (p policies) of(t *testing.T, name string) target {
 // table returns the rows of README.md, with targets of equal policies in one row.
 func (p policies) table() []string {
 	var rows []string
-	names := map[named][]string{}
+	names := map[policyNames][]string{}
 	for _, t := range p.targets {
-		names[t.named] = append(names[t.named], "`"+strings.TrimSuffix(t.name, inbound)+"`"+t.name[len(strings.TrimSuffix(t.name, inbound)):])
+		names[t.policies] = append(names[t.policies], "`"+strings.TrimSuffix(t.name, inbound)+"`"+t.name[len(strings.TrimSuffix(t.name, inbound)):])
 	}
-	seen := map[named]bool{}
+	seen := map[policyNames]bool{}
 	for _, t := range p.targets {
-		if seen[t.named] {
+		if seen[t.policies] {
 			continue
 		}
-		seen[t.named] = true
-		rows = append(rows, fmt.Sprintf("| `%s.yaml` | %s | %s | %s | %s | %s |", t.file, strings.Join(names[t.named], ", "),
-			p.timeouts[t.named.Timeout], p.retries[t.named.Retry].text(), p.longest(t), p.breakers[t.named.CircuitBreaker].text()))
+		seen[t.policies] = true
+		rows = append(rows, fmt.Sprintf("| `%s.yaml` | %s | %s | %s | %s | %s |", t.file, strings.Join(names[t.policies], ", "),
+			p.timeouts[t.policies.Timeout], p.retries[t.policies.Retry].text(), p.longest(t), p.breakers[t.policies.CircuitBreaker].text()))
 	}
 	return rows
 }

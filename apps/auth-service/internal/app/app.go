@@ -205,6 +205,6 @@ func newHistoryWriter(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, met
 
 func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
 	platform.Background(lc, func(ctx context.Context) {
-		pg.Upkeep(ctx, pool, log, now, postgres.Partitioned...)
+		pg.RunMaintenance(ctx, pool, log, now, postgres.Partitioned...)
 	})
 }

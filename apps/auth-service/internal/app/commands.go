@@ -24,11 +24,11 @@ import (
 // Commands returns the commands of the binary, configured by environ.
 func Commands(environ []string) map[string]platform.Command {
 	return map[string]platform.Command{
-		"serve":        platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
+		"serve":        platform.WithConfig(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
 		"migrate":      platform.Migrate(environ, postgres.Migrations()),
 		"reseal":       platform.Reseal(environ, postgres.Sealed),
-		"seed-demo":    platform.Configured(environ, seedDemo),
-		"create-admin": platform.Configured(environ, createAdmin),
+		"seed-demo":    platform.WithConfig(environ, seedDemo),
+		"create-admin": platform.WithConfig(environ, createAdmin),
 	}
 }
 

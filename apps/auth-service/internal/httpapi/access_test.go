@@ -10,9 +10,9 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// TestEveryRouteHasARule fails for a route that the document lacks or for which it does not say who
-// may call it, because the access suite would skip it.
-func TestEveryRouteHasARule(t *testing.T) {
+// TestEveryRouteHasAccessRule fails for a route that is not in the document or has no x-access,
+// because the access suite would skip it.
+func TestEveryRouteHasAccessRule(t *testing.T) {
 	t.Parallel()
 	router := mux.NewRouter()
 	setup(t).api(prometheus.NewRegistry()).Register(router)

@@ -62,7 +62,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Write(w, http.StatusOK, out)
 }
 
-// wordPattern matches the texts that audit events consist of.
+// wordPattern matches the text fields of audit events.
 var wordPattern = regexp.MustCompile(`^[ -~]{1,200}$`)
 
 func readAuditFilter(r *http.Request) (audit.Filter, error) {

@@ -70,7 +70,7 @@ func setupWith(t *testing.T, budgets throttle.Config, changes ...func(*world)) *
 		store: identitytest.NewMemory(time.Now,
 			identitytest.Customer("kim", "CUST1", "01011112222"),
 			identitytest.Customer("lee", "CUST2", "01033334444"),
-			identitytest.Staff("root")),
+			identitytest.Administrator("root")),
 		live:    identitytest.NewSessions(),
 		trail:   &identitytest.Trail{},
 		history: &identitytest.History{},

@@ -31,7 +31,7 @@ type Act struct {
 	Permission string // of a grant or revocation
 }
 
-// UserState is the state of a user that a decision is based on.
+// UserState is the state of a user that an act is applied to.
 type UserState struct {
 	User     User
 	Sessions []string // ids of the sessions that may be live
@@ -65,16 +65,16 @@ func (a *Administration) Users(ctx context.Context, filter UserFilter) (UserPage
 // Events returns a part of the audit trail, newest events first. It returns ErrDatabase.
 func (a *Administration) Events(ctx context.Context, filter audit.Filter) ([]audit.Event, error) {
 	for _, id := range []*string{&filter.Actor, &filter.Target} {
-		if err := a.register(ctx, id); err != nil {
+		if err := a.resolveID(ctx, id); err != nil {
 			return nil, err
 		}
 	}
 	return a.trail.Events(ctx, filter)
 }
 
-// register replaces an id by its registered spelling, which the audit trail uses. It leaves an
+// resolveID replaces an id by its registered spelling, which the audit trail uses. It leaves an
 // unknown id as it is.
-func (a *Administration) register(ctx context.Context, id *string) error {
+func (a *Administration) resolveID(ctx context.Context, id *string) error {
 	member, err := a.User(ctx, *id)
 	if errors.Is(err, ErrUserNotFound) {
 		return nil
@@ -94,7 +94,8 @@ func (a *Administration) User(ctx context.Context, id string) (Member, error) {
 }
 
 // Perform carries out an act and returns the resulting user. All services enforce it within 5 s
-// after Perform returns; if Perform fails, a part of what the act takes away may already be gone.
+// after Perform returns. If Perform fails, some sessions may already have lost the revoked
+// permission or have ended.
 // An act that changes nothing is audited too.
 //
 // It returns ErrValidation, ErrUserNotFound, ErrOwnAccount, ErrLastAdministrator,
@@ -103,9 +104,9 @@ func (a *Administration) Perform(ctx context.Context, act Act) (Member, error) {
 	if err := act.validate(); err != nil {
 		return Member{}, err
 	}
-	user, err := a.directory.Decide(ctx, act, a.now(), func(ctx context.Context, s UserState) (User, error) {
+	user, err := a.directory.UpdateUser(ctx, act, a.now(), func(ctx context.Context, s UserState) (User, error) {
 		after, err := act.apply(s)
-		if err != nil || !act.takes() {
+		if err != nil || !act.restricts() {
 			return after, err
 		}
 		// A restriction is enforced before it is stored, so that a stored one is always in force.
@@ -114,15 +115,15 @@ func (a *Administration) Perform(ctx context.Context, act Act) (Member, error) {
 	if err != nil || act.Action != ActionGrant {
 		return user, err
 	}
-	// An extension is enforced after it is stored, so that no session may do more than is on
-	// record.
-	return user, a.directory.Hold(ctx, act.UserID, func(ctx context.Context, s UserState) error {
+	// A grant is enforced after it is stored, so that no session has a permission that is not
+	// stored.
+	return user, a.directory.WithUserLock(ctx, act.UserID, func(ctx context.Context, s UserState) error {
 		return a.enforce(ctx, s.User, s.Sessions)
 	})
 }
 
-// takes reports whether the act restricts the user.
-func (act Act) takes() bool { return act.Action == ActionRevoke || act.Action == ActionSuspend }
+// restricts reports whether the act revokes rights of the user.
+func (act Act) restricts() bool { return act.Action == ActionRevoke || act.Action == ActionSuspend }
 
 // apply returns the user after the act, or the error that forbids it.
 func (act Act) apply(s UserState) (User, error) {
@@ -155,7 +156,7 @@ func (u User) administers() bool {
 	return u.Status == StatusActive && slices.Contains(u.Permissions, PermissionAdmin)
 }
 
-// with returns u with a permission added. Customers cannot have ADMIN, staff can have nothing else.
+// with returns u with a permission added. Customers cannot have ADMIN, and administrators have only ADMIN.
 func (u User) with(permission string) (User, error) {
 	if (permission == PermissionAdmin) != (u.Line == "") {
 		return User{}, ErrPermissionUnfit
@@ -171,13 +172,13 @@ func (u User) without(permission string) User {
 	return u
 }
 
-// enforcers is the number of sessions that are updated in parallel.
-const enforcers = 8
+// enforceConcurrency is the number of sessions that are updated in parallel.
+const enforceConcurrency = 8
 
 // enforce applies the permissions of u to its sessions.
 func (a *Administration) enforce(ctx context.Context, u User, sessions []string) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(enforcers)
+	group.SetLimit(enforceConcurrency)
 	for _, id := range sessions {
 		group.Go(func() error {
 			if u.Status != StatusActive {

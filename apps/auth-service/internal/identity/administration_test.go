@@ -91,7 +91,7 @@ func TestUnenforcedRestrictionIsNotStored(t *testing.T) {
 }
 
 // TestGrantIsStoredBeforeItIsEnforced is the converse for grants: no session may have a permission
-// that is not on record.
+// that is not stored.
 func TestGrantIsStoredBeforeItIsEnforced(t *testing.T) {
 	t.Parallel()
 	w := setup()
@@ -124,9 +124,9 @@ func TestEndedSessionDoesNotPreventRevocation(t *testing.T) {
 
 func TestAdministrationRefusals(t *testing.T) {
 	t.Parallel()
-	two := func(w *world) { w.store.Put(identitytest.Staff("root2")) }
+	two := func(w *world) { w.store.Put(identitytest.Administrator("root2")) }
 	idle := func(w *world) {
-		second := identitytest.Staff("root2")
+		second := identitytest.Administrator("root2")
 		second.Status = identity.StatusSuspended
 		w.store.Put(second)
 	}
@@ -136,9 +136,9 @@ func TestAdministrationRefusals(t *testing.T) {
 		want    error
 	}{
 		"ADMIN for a customer":         {act: act(identity.ActionGrant, "kim", identity.PermissionAdmin), want: identity.ErrPermissionUnfit},
-		"bills for staff":              {act: act(identity.ActionGrant, "root", identity.PermissionBillInquiry), want: identity.ErrPermissionUnfit},
+		"bills for an administrator":   {act: act(identity.ActionGrant, "root", identity.PermissionBillInquiry), want: identity.ErrPermissionUnfit},
 		"ADMIN from oneself":           {act: act(identity.ActionRevoke, "root", identity.PermissionAdmin), prepare: two, want: identity.ErrOwnAccount},
-		"himself":                      {act: act(identity.ActionSuspend, "root", ""), prepare: two, want: identity.ErrOwnAccount},
+		"the own account":              {act: act(identity.ActionSuspend, "root", ""), prepare: two, want: identity.ErrOwnAccount},
 		"absent":                       {act: act(identity.ActionSuspend, "absent", ""), want: identity.ErrUserNotFound},
 		"another administrator's":      {act: act(identity.ActionRevoke, "root2", identity.PermissionAdmin), prepare: two},
 		"of a suspended administrator": {act: act(identity.ActionRevoke, "root2", identity.PermissionAdmin), prepare: idle},

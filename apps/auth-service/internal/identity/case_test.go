@@ -57,7 +57,7 @@ func TestTwinsAreLockedSeparately(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	w.twins()
-	w.guess(t, "Twin", four...)
+	w.guess(t, "Twin", unlocked...)
 	_, err := w.sessions.Login(t.Context(), credentials("tWIN", "password of tWIN"))
 	wantError(t, err, nil)
 	w.guess(t, "Twin", identity.ErrLocking)
@@ -77,7 +77,7 @@ func TestAttemptsIgnoreCase(t *testing.T) {
 			w := setup()
 			w.store.Put(identitytest.Customer("Park", "CUST9", "01055556666"))
 			for i, id := range ids[:4] {
-				w.guess(t, id, four[i])
+				w.guess(t, id, unlocked[i])
 			}
 			w.guess(t, ids[4], identity.ErrLocking)
 			for _, id := range ids {
@@ -131,7 +131,7 @@ func TestUserLookupIgnoresCase(t *testing.T) {
 func TestOwnAccountRuleIgnoresCase(t *testing.T) {
 	t.Parallel()
 	w := setup()
-	w.store.Put(identitytest.Staff("root2"))
+	w.store.Put(identitytest.Administrator("root2"))
 	_, err := w.admin.Perform(t.Context(), act(identity.ActionSuspend, "ROOT", ""))
 	wantError(t, err, identity.ErrOwnAccount)
 }

@@ -74,13 +74,13 @@ type Directory interface {
 	Members(ctx context.Context, filter UserFilter, now time.Time) (UserPage, error)
 	// Member returns the user with the id, or ErrUserNotFound.
 	Member(ctx context.Context, id string, now time.Time) (Member, error)
-	// Decide calls decide with the state of the user of act, and stores the result together with
+	// UpdateUser calls update with the state of the user of act, and stores the result together with
 	// the act in one transaction. A user who is no longer active loses all sessions, an unlocked
-	// one all failed attempts. While decide runs, no other decision about the user is made and no
-	// session of the user is opened or refreshed. It returns ErrUserNotFound or the error of decide.
-	Decide(ctx context.Context, act Act, now time.Time, decide func(ctx context.Context, s UserState) (User, error)) (Member, error)
-	// Hold calls f under the same locks as Decide, without a change to the user.
-	Hold(ctx context.Context, userID string, f func(ctx context.Context, s UserState) error) error
+	// one all failed attempts. While update runs, no other update of the user runs and no
+	// session of the user is opened or refreshed. It returns ErrUserNotFound or the error of update.
+	UpdateUser(ctx context.Context, act Act, now time.Time, update func(ctx context.Context, s UserState) (User, error)) (Member, error)
+	// WithUserLock calls f under the same locks as UpdateUser, without a change to the user.
+	WithUserLock(ctx context.Context, userID string, f func(ctx context.Context, s UserState) error) error
 }
 
 // Trail reads the audit trail.

@@ -10,8 +10,8 @@ import (
 const (
 	MaxFailures = 5
 	LockTime    = 30 * time.Minute
-	// FailuresFade is how long after the last failure the count is reset.
-	FailuresFade = 24 * time.Hour
+	// FailureLifetime is the time after the last failure at which the count is reset.
+	FailureLifetime = 24 * time.Hour
 )
 
 // lockWait bounds how long an attempt waits for earlier attempts at the same id.
@@ -90,7 +90,7 @@ func (g *Guard) lock(ctx context.Context, id string) (done func(), err error) {
 func (g *Guard) attempt(ctx context.Context, id, password string, account Account) (outdated bool, err error) {
 	var count int
 	right, outdated, err := g.Passwords.Verify(ctx, password, account.PasswordHash, func(ctx context.Context) (err error) {
-		count, err = g.Attempts.Take(ctx, id)
+		count, err = g.Attempts.CountAttempt(ctx, id)
 		return err
 	})
 	if err != nil {

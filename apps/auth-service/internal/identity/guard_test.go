@@ -22,8 +22,8 @@ func (w *world) guess(t *testing.T, id string, want ...error) {
 	}
 }
 
-// four are the errors before the failure that locks.
-var four = []error{identity.ErrCredentials, identity.ErrCredentials, identity.ErrCredentials, identity.ErrCredentials}
+// unlocked are the errors before the failure that locks.
+var unlocked = []error{identity.ErrCredentials, identity.ErrCredentials, identity.ErrCredentials, identity.ErrCredentials}
 
 func TestFifthFailureLocks(t *testing.T) {
 	t.Parallel()
@@ -31,7 +31,7 @@ func TestFifthFailureLocks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := setup()
-			w.guess(t, id, four...)
+			w.guess(t, id, unlocked...)
 			w.guess(t, id, identity.ErrLocking)
 			same(t, w.passwords.Work(), 5)
 			_, err := w.sessions.Login(t.Context(), credentials(id, identitytest.Password))
@@ -48,20 +48,20 @@ func TestFifthFailureLocks(t *testing.T) {
 func TestLockExpiresAndSuccessResets(t *testing.T) {
 	t.Parallel()
 	w := setup()
-	w.guess(t, "kim", four...)
+	w.guess(t, "kim", unlocked...)
 	w.login(t)
-	w.guess(t, "kim", four...)
+	w.guess(t, "kim", unlocked...)
 	w.guess(t, "kim", identity.ErrLocking, identity.ErrLocked)
 	w.clock.Pass(identity.LockTime)
 	w.login(t)
-	w.guess(t, "kim", four...)
+	w.guess(t, "kim", unlocked...)
 }
 
 func TestLockDoesNotAffectSessions(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	grant := w.login(t)
-	w.guess(t, "kim", append(four, identity.ErrLocking)...)
+	w.guess(t, "kim", append(unlocked, identity.ErrLocking)...)
 	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
 	wantError(t, err, nil)
 	same(t, w.live.Lives(w.session(t, grant)), true)
@@ -129,14 +129,14 @@ func TestParallelCorrectLoginsSucceed(t *testing.T) {
 		})
 	}
 	group.Wait()
-	w.guess(t, "kim", four...)
+	w.guess(t, "kim", unlocked...)
 }
 
 func TestUnverifiedAttemptIsNotCounted(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	busy := problem.New(problem.TooManyRequests, "RATE_LIMITED", "")
-	w.guess(t, "kim", four...)
+	w.guess(t, "kim", unlocked...)
 	w.passwords.Fail(busy)
 	for range 10 {
 		w.guess(t, "kim", busy)
@@ -236,7 +236,7 @@ func TestLoginsAreRecorded(t *testing.T) {
 	var got []identity.LoginOutcome
 	for _, login := range w.history.All() {
 		if login.ID == "" || login.At != w.clock.Now() || login.Client != from {
-			t.Errorf("remembered %+v", login)
+			t.Errorf("recorded %+v", login)
 		}
 		got = append(got, identity.LoginOutcome(login.UserID)+" "+login.Outcome)
 	}

@@ -38,7 +38,7 @@ var (
 func setup() *world {
 	clock := &identitytest.Clock{}
 	w := &world{
-		store:     identitytest.NewMemory(clock.Now, kim, lee, identitytest.Staff("root")),
+		store:     identitytest.NewMemory(clock.Now, kim, lee, identitytest.Administrator("root")),
 		live:      identitytest.NewSessions(),
 		passwords: &identitytest.Passwords{},
 		tokens:    &identitytest.Tokens{},

@@ -37,24 +37,24 @@ func (s *Sessions) login(ctx context.Context, in LoginRequest) (Grant, error) {
 		return Grant{}, err
 	}
 	grant, err := s.begin(ctx, account, in)
-	for try := 0; errors.Is(err, ErrAccountChanged) && try < maxDecisions; try++ {
-		grant, err = s.beginAnew(ctx, account, in)
+	for retries := 0; errors.Is(err, ErrAccountChanged) && retries < maxConcurrentUpdates; retries++ {
+		grant, err = s.beginAgain(ctx, account, in)
 	}
 	s.record(ctx, account.ID, in.Client, err)
 	return grant, err
 }
 
-// maxDecisions bounds the retries of a login because of concurrent decisions of administrators.
-const maxDecisions = 5
+// maxConcurrentUpdates bounds the retries of a login after concurrent updates by administrators.
+const maxConcurrentUpdates = 5
 
-// beginAnew calls begin with the user's current permissions. The password is not verified again:
+// beginAgain calls begin with the user's current permissions. The password is not verified again:
 // Open compares the hash with the one that was verified.
-func (s *Sessions) beginAnew(ctx context.Context, proven Account, in LoginRequest) (Grant, error) {
-	account, err := s.Guard.Credentials.Account(ctx, proven.ID)
+func (s *Sessions) beginAgain(ctx context.Context, verified Account, in LoginRequest) (Grant, error) {
+	account, err := s.Guard.Credentials.Account(ctx, verified.ID)
 	if err != nil {
 		return Grant{}, err
 	}
-	account.PasswordHash = proven.PasswordHash
+	account.PasswordHash = verified.PasswordHash
 	return s.begin(ctx, account, in)
 }
 
@@ -68,8 +68,8 @@ func (s *Sessions) begin(ctx context.Context, account Account, in LoginRequest) 
 	if err := s.Store.Create(ctx, session); err != nil {
 		return Grant{}, err
 	}
-	// The index decides about a concurrent password change: the change either finds this session in
-	// the index or makes Open fail. In the latter case no tokens have been returned.
+	// Open excludes a concurrent password change: the change either finds this session in the index
+	// and ends it, or makes Open fail before tokens are returned.
 	if err := s.Index.Open(ctx, session, account.PasswordHash, s.until(session)); err != nil {
 		return Grant{}, err
 	}

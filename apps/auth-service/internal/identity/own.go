@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// MaxOwnSessions is how many of their sessions users see.
+// MaxOwnSessions is the maximum number of sessions that Own returns.
 const MaxOwnSessions = 100
 
 // Own returns the live sessions of the caller, newest first, at most MaxOwnSessions. It returns

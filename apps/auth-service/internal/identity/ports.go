@@ -28,8 +28,8 @@ type Users interface {
 // Registry creates users.
 type Registry interface {
 	// Available returns ErrUserIDTaken, ErrCustomerTaken or ErrLineTaken, in this order of
-	// precedence, if a name of u is taken. A line belongs to the account of its present customer
-	// only, see CreateHolder.
+	// precedence, if the id, the customer or the line of u is taken. A line belongs to the account
+	// of its present customer only, see CreateHolder.
 	Available(ctx context.Context, u User) error
 	// Create stores a new user. It returns the errors of Available.
 	Create(ctx context.Context, a Account) error
@@ -55,10 +55,10 @@ type Credentials interface {
 // Attempts counts consecutive failures by the claimed id, whether or not a user has it. All
 // replicas share the counts.
 type Attempts interface {
-	// Take counts an attempt as a failure in advance, and returns the number of failures. The
-	// attempt that reaches MaxFailures locks the id. It returns ErrLocked, without counting, if the
-	// id is locked.
-	Take(ctx context.Context, id string) (int, error)
+	// CountAttempt counts an attempt as a failure before its password is verified, and returns the
+	// number of failures. The attempt that reaches MaxFailures locks the id. It returns ErrLocked,
+	// without counting, if the id is locked.
+	CountAttempt(ctx context.Context, id string) (int, error)
 	// Reset removes all failures, which also unlocks the id.
 	Reset(ctx context.Context, id string) error
 }

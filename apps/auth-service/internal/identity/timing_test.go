@@ -12,14 +12,14 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
 )
 
-// tries compares a wrong password of kim with an unknown id, with real hashes.
-type tries struct {
+// refusals measures logins with a wrong password of kim and with an unknown id, with real hashes.
+type refusals struct {
 	tb       testing.TB
 	sessions *identity.Sessions
 	store    *identitytest.Memory
 }
 
-func newTries(tb testing.TB, cost password.Config) *tries {
+func newRefusals(tb testing.TB, cost password.Config) *refusals {
 	tb.Helper()
 	cost.Concurrency, cost.Queue, cost.MaxWait = 1, 1, time.Minute
 	w, hasher := setup(), password.New(cost, prometheus.NewRegistry())
@@ -30,11 +30,11 @@ func newTries(tb testing.TB, cost password.Config) *tries {
 	w.store.Change("kim", func(a *identity.Account) { a.PasswordHash = hash })
 	params := w.sessions.SessionsParams
 	params.Guard = identity.NewGuard(identity.GuardParams{Credentials: w.store, Passwords: hasher, Attempts: w.store})
-	return &tries{tb, identity.NewSessions(params), w.store}
+	return &refusals{tb, identity.NewSessions(params), w.store}
 }
 
-// once returns the duration of a refused login.
-func (t *tries) once(id string) time.Duration {
+// duration returns the duration of a refused login.
+func (t *refusals) duration(id string) time.Duration {
 	t.tb.Helper()
 	start := time.Now()
 	_, err := t.sessions.Login(t.tb.Context(), credentials(id, "wrong password"))
@@ -45,13 +45,13 @@ func (t *tries) once(id string) time.Duration {
 	return took
 }
 
-// medians returns the median durations of n tries each, interleaved so that other load on the
+// medians returns the median durations of n logins each, interleaved so that other load on the
 // machine affects both.
-func (t *tries) medians(n int) (wrong, unknown time.Duration) {
+func (t *refusals) medians(n int) (wrong, unknown time.Duration) {
 	t.tb.Helper()
 	var wrongs, unknowns []time.Duration
 	for range n {
-		wrongs, unknowns = append(wrongs, t.once("kim")), append(unknowns, t.once("absent"))
+		wrongs, unknowns = append(wrongs, t.duration("kim")), append(unknowns, t.duration("absent"))
 	}
 	slices.Sort(wrongs)
 	slices.Sort(unknowns)
@@ -72,9 +72,9 @@ func TestWorkDoesNotRevealWhoExists(t *testing.T) {
 // BenchmarkRefusal reports the ratio of the median durations of a wrong password and an unknown id,
 // with the cost parameters of production.
 func BenchmarkRefusal(b *testing.B) {
-	tries := newTries(b, password.Config{MemoryKiB: 19456, Iterations: 2, Parallelism: 1})
+	measured := newRefusals(b, password.Config{MemoryKiB: 19456, Iterations: 2, Parallelism: 1})
 	for b.Loop() {
-		wrong, unknown := tries.medians(200)
+		wrong, unknown := measured.medians(200)
 		b.ReportMetric(float64(wrong)/float64(unknown), "wrong/unknown")
 	}
 }

@@ -22,12 +22,12 @@ const (
 	StatusLocked Status = "LOCKED"
 )
 
-// User is a customer with a line, or a member of staff with neither.
+// User is a customer with a line, or an administrator with neither.
 type User struct {
 	ID          string
 	Name        string
-	CustomerID  string        // "" for staff
-	Line        msisdn.Number // "" for staff
+	CustomerID  string        // "" for administrators
+	Line        msisdn.Number // "" for administrators
 	Status      Status
 	Permissions []string // sorted
 }

@@ -133,7 +133,7 @@ type lineData struct {
 // Check implements kosclient.Checker.
 func (d *lineData) Check() error {
 	var form kosclient.Form
-	form.Wants(d.LineNumber == d.line.Digits(), kosclient.Mismatch, "another line")
+	form.Require(d.LineNumber == d.line.Digits(), kosclient.Mismatch, "another line")
 	form.Customer("customerId", d.CustomerID)
 	return form.Err()
 }

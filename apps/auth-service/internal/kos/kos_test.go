@@ -24,7 +24,7 @@ type poster struct {
 	answer kosclient.Answer
 	err    error
 	path   string
-	asked  map[string]string
+	sent   map[string]string
 }
 
 // Post implements kos.Poster.
@@ -34,7 +34,7 @@ func (p *poster) Post(_ context.Context, path string, in any) (kosclient.Answer,
 	if err != nil {
 		return kosclient.Answer{}, err
 	}
-	return p.answer, errors.Join(json.Unmarshal(text, &p.asked), p.err)
+	return p.answer, errors.Join(json.Unmarshal(text, &p.sent), p.err)
 }
 
 // budget returns fixed results and records reports.
@@ -42,7 +42,7 @@ type budget struct {
 	wait      time.Duration
 	err       error // of Await
 	reportErr error // of Throttled
-	heard     time.Duration
+	reported  time.Duration
 }
 
 // Await implements kos.Budget.
@@ -50,7 +50,7 @@ func (b *budget) Await(context.Context, time.Duration) (time.Duration, error) { 
 
 // Throttled implements kos.Budget.
 func (b *budget) Throttled(_ context.Context, retryAfter time.Duration) error {
-	b.heard = retryAfter
+	b.reported = retryAfter
 	return b.reportErr
 }
 
@@ -65,16 +65,16 @@ func TestCustomer(t *testing.T) {
 		known bool
 		want  error
 	}{
-		"known":              {answer: answer("0000", data), id: "CUST001", known: true},
-		"unknown":            {answer: answer("1001", "")},
-		"not active":         {answer: answer("1002", data), id: "CUST001", known: true},
-		"not active, silent": {answer: answer("1002", ""), known: true},
-		"no customer":        {answer: answer("0000", `{"lineNumber":"01012345678"}`), want: kosclient.ErrUnavailable},
-		"no data":            {answer: answer("0000", ""), want: kosclient.ErrUnavailable},
-		"another shape":      {answer: answer("0000", `["CUST001"]`), want: kosclient.ErrUnavailable},
-		"another code":       {answer: answer("7777", data), want: kosclient.ErrUnavailable},
-		"away":               {err: kosclient.ErrUnavailable, want: kosclient.ErrUnavailable},
-		"busy":               {err: kosclient.ErrBusy, want: kosclient.ErrBusy},
+		"known":               {answer: answer("0000", data), id: "CUST001", known: true},
+		"unknown":             {answer: answer("1001", "")},
+		"not active":          {answer: answer("1002", data), id: "CUST001", known: true},
+		"not active, no data": {answer: answer("1002", ""), known: true},
+		"no customer":         {answer: answer("0000", `{"lineNumber":"01012345678"}`), want: kosclient.ErrUnavailable},
+		"no data":             {answer: answer("0000", ""), want: kosclient.ErrUnavailable},
+		"another shape":       {answer: answer("0000", `["CUST001"]`), want: kosclient.ErrUnavailable},
+		"another code":        {answer: answer("7777", data), want: kosclient.ErrUnavailable},
+		"unavailable":         {err: kosclient.ErrUnavailable, want: kosclient.ErrUnavailable},
+		"busy":                {err: kosclient.ErrBusy, want: kosclient.ErrBusy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,8 +99,8 @@ func TestCustomerSendsDigits(t *testing.T) {
 	if _, _, err := kos.New(p, &budget{}).Customer(t.Context(), line); err != nil {
 		t.Fatal(err)
 	}
-	if p.path != "/api/kos/product-inquiry" || p.asked["lineNumber"] != "01012345678" || p.asked["requestId"] == "" || len(p.asked) != 2 {
-		t.Errorf("asked %s for %v", p.path, p.asked)
+	if p.path != "/api/kos/product-inquiry" || p.sent["lineNumber"] != "01012345678" || p.sent["requestId"] == "" || len(p.sent) != 2 {
+		t.Errorf("sent %s %v", p.path, p.sent)
 	}
 }
 
@@ -124,7 +124,7 @@ func TestCustomerNeedsAdmission(t *testing.T) {
 				t.Errorf("got %v after %s", err, reportErr.RetryAfter)
 			}
 			if p.path != "" {
-				t.Error("KOS was asked")
+				t.Error("KOS was called")
 			}
 		})
 	}
@@ -170,8 +170,8 @@ func TestRefusalIsReportedToAllReplicas(t *testing.T) {
 			if reportErr := problem.From(err); reportErr.Code != kosclient.ErrBusy.Code || reportErr.RetryAfter != 7*time.Second {
 				t.Errorf("got %v after %s", err, reportErr.RetryAfter)
 			}
-			if limit.heard != 7*time.Second {
-				t.Errorf("reported %s", limit.heard)
+			if limit.reported != 7*time.Second {
+				t.Errorf("reported %s", limit.reported)
 			}
 		})
 	}

@@ -76,7 +76,7 @@ func TestUnknownUserTakesTheSameWork(t *testing.T) {
 		t.Errorf("%d hashes computed, want 2", got)
 	}
 	if !strings.HasPrefix(h.dummyHash, "$argon2id$v=19$m=64,t=1,p=1$") {
-		t.Errorf("the dummyHash costs something else: %s", h.dummyHash)
+		t.Errorf("the parameters of dummyHash differ: %s", h.dummyHash)
 	}
 }
 
@@ -221,7 +221,7 @@ func TestCheaperHashesAreOutdated(t *testing.T) {
 		want   bool
 	}{
 		"the same":         {func(*Config) {}, false},
-		"dearer":           {func(c *Config) { c.MemoryKiB, c.Iterations = 256, 3 }, false},
+		"more expensive":   {func(c *Config) { c.MemoryKiB, c.Iterations = 256, 3 }, false},
 		"less memory":      {func(c *Config) { c.MemoryKiB = 64 }, true},
 		"fewer iterations": {func(c *Config) { c.Iterations = 1 }, true},
 		"less parallel":    {func(c *Config) { c.Parallelism = 1 }, true},

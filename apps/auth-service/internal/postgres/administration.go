@@ -12,19 +12,19 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/audit"
 )
 
-// Decide implements identity.Directory.
-func (s *Store) Decide(ctx context.Context, act identity.Act, now time.Time, decide func(context.Context, identity.UserState) (identity.User, error)) (identity.Member, error) {
+// UpdateUser implements identity.Directory.
+func (s *Store) UpdateUser(ctx context.Context, act identity.Act, now time.Time, update func(context.Context, identity.UserState) (identity.User, error)) (identity.Member, error) {
 	var (
 		member identity.Member
-		failed error // the error of decide, as opposed to the database's
+		failed error // the error of update, as opposed to the database's
 	)
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		state, err := s.hold(ctx, tx, act.UserID, now)
+		state, err := s.lock(ctx, tx, act.UserID, now)
 		if err != nil {
 			return err
 		}
 		act.UserID = state.User.ID // the registered spelling
-		after, err := decide(ctx, state)
+		after, err := update(ctx, state)
 		if err != nil {
 			failed = err
 			return failed
@@ -42,14 +42,14 @@ func (s *Store) Decide(ctx context.Context, act identity.Act, now time.Time, dec
 	if failed != nil {
 		return identity.Member{}, failed
 	}
-	return member, notFound("decide about user", err)
+	return member, notFound("update user", err)
 }
 
-// Hold implements identity.Directory.
-func (s *Store) Hold(ctx context.Context, userID string, f func(context.Context, identity.UserState) error) error {
+// WithUserLock implements identity.Directory.
+func (s *Store) WithUserLock(ctx context.Context, userID string, f func(context.Context, identity.UserState) error) error {
 	var failed error // the error of f, as opposed to the database's
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		state, err := s.hold(ctx, tx, userID, s.now())
+		state, err := s.lock(ctx, tx, userID, s.now())
 		if err != nil {
 			return err
 		}
@@ -59,14 +59,14 @@ func (s *Store) Hold(ctx context.Context, userID string, f func(context.Context,
 	if failed != nil {
 		return failed
 	}
-	return notFound("hold user", err)
+	return notFound("lock user", err)
 }
 
-// hold locks a user and returns the user's state. The lock on the user blocks a login in Open,
-// those on the sessions block a refresh in Extend; both then see the decision. If two
+// lock locks a user and returns the user's state. The lock on the user blocks a login in Open,
+// those on the sessions block a refresh in Extend; both then see the update. If two
 // administrators revoke each other's ADMIN, the second waits as well and then finds itself to be
 // the last one. It returns pgx.ErrNoRows if the user does not exist.
-func (s *Store) hold(ctx context.Context, tx pgx.Tx, id string, now time.Time) (identity.UserState, error) {
+func (s *Store) lock(ctx context.Context, tx pgx.Tx, id string, now time.Time) (identity.UserState, error) {
 	const (
 		lockUser     = `SELECT u.user_id FROM app_user u WHERE ` + named + ` FOR NO KEY UPDATE`
 		lockAdmins   = `SELECT pg_advisory_xact_lock(hashtext('administrators')) FROM user_permission WHERE user_id = $1 AND permission = 'ADMIN'`

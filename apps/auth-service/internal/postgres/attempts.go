@@ -9,10 +9,10 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 )
 
-// Take implements identity.Attempts. One statement counts and decides: the row lock serializes
+// CountAttempt implements identity.Attempts. One statement counts and decides: the row lock serializes
 // parallel attempts, and no password is verified before its attempt is committed. Every call also
 // deletes a few expired rows, which keeps the table proportional to a day's attempts.
-func (s *Store) Take(ctx context.Context, id string) (int, error) {
+func (s *Store) CountAttempt(ctx context.Context, id string) (int, error) {
 	const statement = `
 		WITH faded AS (
 			SELECT user_id FROM login_attempt WHERE attempted_at <= $3 AND user_id <> $1 LIMIT 10 FOR UPDATE SKIP LOCKED
@@ -29,7 +29,7 @@ func (s *Store) Take(ctx context.Context, id string) (int, error) {
 		RETURNING failures`
 	now := s.now()
 	var count int
-	err := s.pool.QueryRow(ctx, statement, id, now, now.Add(-identity.FailuresFade),
+	err := s.pool.QueryRow(ctx, statement, id, now, now.Add(-identity.FailureLifetime),
 		identity.MaxFailures, now.Add(identity.LockTime)).Scan(&count)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, identity.ErrLocked

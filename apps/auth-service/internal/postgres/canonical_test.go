@@ -114,7 +114,7 @@ func TestMigratedIDsIgnoreCase(t *testing.T) {
 func TestImportTakesOneOfEachID(t *testing.T) {
 	t.Parallel()
 	store, _ := setup(t)
-	accounts := []identity.Account{identitytest.Staff("kim"), identitytest.Staff("KIM"), identitytest.Staff("lee")}
+	accounts := []identity.Account{identitytest.Administrator("kim"), identitytest.Administrator("KIM"), identitytest.Administrator("lee")}
 	for _, want := range []int{2, 0} {
 		if created, err := store.Import(t.Context(), accounts); err != nil || created != want {
 			t.Fatalf("imported %d, %v, want %d", created, err, want)

@@ -30,7 +30,7 @@ func (s *Store) Account(ctx context.Context, id string) (identity.Account, error
 }
 
 // ReplacePassword implements identity.Credentials. The row lock of the update blocks a concurrent
-// login with the old password in Open, which then fails: no session can slip through.
+// login with the old password in Open, which then fails.
 func (s *Store) ReplacePassword(ctx context.Context, c identity.PasswordChange, end func(context.Context, []string) error) error {
 	const update = `
 		UPDATE credential SET password_hash = $3, changed_at = $4

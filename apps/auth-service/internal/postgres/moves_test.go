@@ -18,8 +18,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// heir is the customer who got kim's line.
-var heir = identitytest.Customer("heir01", "CUST2", kim.Line)
+// newHolder is the customer to whom KOS gave kim's line.
+var newHolder = identitytest.Customer("heir01", "CUST2", kim.Line)
 
 func TestMoveIsAudited(t *testing.T) {
 	t.Parallel()
@@ -29,7 +29,7 @@ func TestMoveIsAudited(t *testing.T) {
 	if err := store.CreateHolder(t.Context(), taken); !errors.Is(err, identity.ErrUserIDTaken) {
 		t.Fatal(err)
 	}
-	must(t, store.CreateHolder(t.Context(), heir))
+	must(t, store.CreateHolder(t.Context(), newHolder))
 	events, err := store.Events(t.Context(), audit.Filter{Size: 10})
 	must(t, err)
 	if len(events) != 1 { // none from the refused registration
@@ -46,7 +46,7 @@ func TestMoveIsAudited(t *testing.T) {
 	}
 }
 
-func TestConcurrentHoldersOfALineOneWins(t *testing.T) {
+func TestOneOfConcurrentHoldersWins(t *testing.T) {
 	t.Parallel()
 	store, database := setup(t)
 	must(t, store.Create(t.Context(), kim))
@@ -98,7 +98,7 @@ func TestPreviousVersionRefusesTakenLine(t *testing.T) {
 			t.Errorf("%s the move: %v", when, err)
 		}
 		if when == "before" {
-			must(t, store.CreateHolder(t.Context(), heir))
+			must(t, store.CreateHolder(t.Context(), newHolder))
 		}
 	}
 	if err := migrator.MigrateTo(t.Context(), beforeMovedLines); err == nil {

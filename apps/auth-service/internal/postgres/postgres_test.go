@@ -56,11 +56,11 @@ func TestExpiredAttemptsArePruned(t *testing.T) {
 	store, database := setup(t)
 	for i := range 25 {
 		_, err := database.Pool.Exec(t.Context(), "INSERT INTO login_attempt (user_id, failures, attempted_at) VALUES ($1, 5, $2)",
-			fmt.Sprintf("old%d", i), time.Now().Add(-identity.FailuresFade))
+			fmt.Sprintf("old%d", i), time.Now().Add(-identity.FailureLifetime))
 		must(t, err)
 	}
 	for i := range 3 {
-		_, err := store.Take(t.Context(), fmt.Sprintf("new%d", i))
+		_, err := store.CountAttempt(t.Context(), fmt.Sprintf("new%d", i))
 		must(t, err)
 	}
 	var left int
@@ -204,7 +204,7 @@ func TestImport(t *testing.T) {
 	t.Parallel()
 	store, _ := setup(t)
 	must(t, store.Create(t.Context(), kim))
-	accounts := []identity.Account{kim, identitytest.Staff("root")}
+	accounts := []identity.Account{kim, identitytest.Administrator("root")}
 	for i := range 3_000 {
 		accounts = append(accounts, identitytest.Customer(
 			fmt.Sprintf("user%d", i), fmt.Sprintf("POP%d", i), msisdn.Number(fmt.Sprintf("0103%07d", i))))
@@ -253,13 +253,13 @@ func TestDatabaseOutageIsUnavailable(t *testing.T) {
 	_, errExtend := store.Extend(t.Context(), "s1", time.Now())
 	_, errKeys := store.PublishedSince(t.Context(), []string{"key"})
 	_, errImport := store.Import(t.Context(), nil)
-	_, errTake := store.Take(t.Context(), "kim")
+	_, errCount := store.CountAttempt(t.Context(), "kim")
 	_, errRenew := store.RenewHash(t.Context(), "kim", "a", "b")
 	_, errSessions := store.Sessions(t.Context(), "kim")
 	_, errLogins := postgres.NewHistory(pool, nil).Logins(t.Context(), "kim", 1, 10)
 	for name, err := range map[string]error{
 		"User": errUser, "Account": errAccount, "Registered": errRegistered, "Extend": errExtend, "Import": errImport,
-		"Take": errTake, "RenewHash": errRenew, "Sessions": errSessions, "Logins": errLogins,
+		"CountAttempt": errCount, "RenewHash": errRenew, "Sessions": errSessions, "Logins": errLogins,
 		"Reset":           store.Reset(t.Context(), "kim"),
 		"PublishedSince":  errKeys,
 		"Available":       store.Available(t.Context(), kim.User),

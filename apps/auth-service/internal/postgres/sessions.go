@@ -68,7 +68,7 @@ func (s *Store) Open(ctx context.Context, session identity.Session, passwordHash
 var errOutdated = errors.New("outdated")
 
 // Extend implements identity.SessionIndex. The user is read by a second statement, which sees
-// decisions committed while the first one waited.
+// updates that were committed while the first one waited.
 func (s *Store) Extend(ctx context.Context, id string, until time.Time) (identity.User, error) {
 	const (
 		extend = `UPDATE user_session SET expires_at = $2 WHERE session_id = $1`

@@ -69,8 +69,8 @@ func (d *fixture) refused(from netip.Addr, user string) time.Duration {
 	return problem.From(err).RetryAfter
 }
 
-// passes checks that a login is admitted. It is free of charge.
-func (d *fixture) passes(from netip.Addr, user string) {
+// admitted checks that a login is admitted. The login succeeds, so it is not charged.
+func (d *fixture) admitted(from netip.Addr, user string) {
 	d.t.Helper()
 	done, err := d.Login(from, user)
 	if err != nil {
@@ -86,8 +86,8 @@ func TestUserFailuresExhaustTheirBudget(t *testing.T) {
 	if wait := d.refused(here, "kim"); wait != 20*time.Second {
 		t.Errorf("retry time is %v", wait)
 	}
-	d.passes(here, "lee")  // another user from there
-	d.passes(there, "kim") // the owner from another address
+	d.admitted(here, "lee")  // another user from there
+	d.admitted(there, "kim") // the owner from another address
 	d.passed += 20 * time.Second
 	d.fail(here, "kim", 1)
 	d.refused(here, "kim")
@@ -105,7 +105,7 @@ func TestUserBudgetIgnoresCase(t *testing.T) {
 func TestAddressFailuresExhaustTheirBudget(t *testing.T) {
 	t.Parallel()
 	d := setup(t)
-	d.passes(here, "known")
+	d.admitted(here, "known")
 	d.LoginSucceeded(here, "known")
 	for _, user := range []string{"a", "b", "c", "d", "e", "f"} {
 		d.fail(here, user, 1)
@@ -116,22 +116,22 @@ func TestAddressFailuresExhaustTheirBudget(t *testing.T) {
 	}
 	for wait := range waits { // not before there is capacity, and spread over several seconds
 		if wait < 10*time.Second || wait > 20*time.Second || len(waits) < 5 {
-			t.Errorf("waits to wait for %v", waits)
+			t.Errorf("Retry-After values are %v", waits)
 		}
 	}
-	d.passes(there, "kim")
-	d.passes(here, "known") // has logged in from there before
+	d.admitted(there, "kim")
+	d.admitted(here, "known") // has logged in from there before
 	d.fail(here, "known", 3)
 	d.refused(here, "known") // but the user's own budget applies
 	d.passed += 10 * time.Second
-	d.passes(here, "kim")
+	d.admitted(here, "kim")
 }
 
 func TestSuccessIsNotCharged(t *testing.T) {
 	t.Parallel()
 	d := setup(t)
 	for range 1_000 {
-		d.passes(here, "kim")
+		d.admitted(here, "kim")
 	}
 }
 
@@ -160,7 +160,7 @@ func TestRequestsInProgressCount(t *testing.T) {
 		t.Errorf("retry time is %v", wait)
 	}
 	inside[0](false)
-	d.passes(here, "kim")
+	d.admitted(here, "kim")
 	inside[1](true)
 	inside[2](true)
 	d.fail(here, "kim", 1)
@@ -172,7 +172,7 @@ func TestIPv6BudgetIsPerPrefix(t *testing.T) {
 	d := setup(t)
 	d.fail(netip.MustParseAddr("2001:db8::1"), "kim", 3)
 	d.refused(netip.MustParseAddr("2001:db8::ffff:2"), "kim")
-	d.passes(netip.MustParseAddr("2001:db8:0:1::1"), "kim")
+	d.admitted(netip.MustParseAddr("2001:db8:0:1::1"), "kim")
 	d.fail(netip.Addr{}, "kim", 3)
 	d.refused(netip.Addr{}, "kim")
 }

@@ -95,7 +95,7 @@ func dispatch(lc fx.Lifecycle, d *queue.Dispatcher) { platform.Background(lc, d.
 
 func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
 	platform.Background(lc, func(ctx context.Context) {
-		pg.Upkeep(ctx, pool, log, now, postgres.Partitioned...)
+		pg.RunMaintenance(ctx, pool, log, now, postgres.Partitioned...)
 	})
 }
 

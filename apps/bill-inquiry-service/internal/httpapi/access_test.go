@@ -20,9 +20,9 @@ import (
 	"github.com/phonebill/phonebill/dev/openapitest/access"
 )
 
-// TestEveryRouteHasARule fails for a route that is not in the document or has no access
+// TestEveryRouteHasAccessRule fails for a route that is not in the document or has no access
 // rule there: the access tests derive their cases from the document.
-func TestEveryRouteHasARule(t *testing.T) {
+func TestEveryRouteHasAccessRule(t *testing.T) {
 	t.Parallel()
 	access.Parity(t, api.OpenAPI, routes(t, &inquiries{}, sidecar.Config{}))
 }

@@ -39,7 +39,7 @@ func (a *API) inquire(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	audit.About(r.Context(), subject.Line.Masked())
+	audit.SetTarget(r.Context(), subject.Line.Masked())
 	preferences, caller := prefer.Read(r.Header), callerOf(r)
 	caller.Wait = preferences.Wait
 	inquiry, err := a.inquiries.Inquire(r.Context(), caller, subject, preferences.Async)

@@ -51,8 +51,8 @@ type billData struct {
 // Check implements kosclient.Checker.
 func (d *billData) Check() error {
 	var form kosclient.Form
-	form.Wants(d.LineNumber == d.subject.Line.Digits(), kosclient.Mismatch, "another line")
-	form.Wants(d.BillingMonth == d.subject.Month.Compact(), kosclient.Mismatch, "another month")
+	form.Require(d.LineNumber == d.subject.Line.Digits(), kosclient.Mismatch, "another line")
+	form.Require(d.BillingMonth == d.subject.Month.Compact(), kosclient.Mismatch, "another month")
 	d.Customer.check(&form)
 	form.Day("contractDate", d.Customer.ContractDate, time.DateOnly)
 	form.Code("productCode", d.Product.ProductCode)
@@ -80,9 +80,9 @@ func (d *billData) checkAmounts(form *kosclient.Form) {
 	}
 	parsed := d.bill(time.Time{})
 	if err := parsed.CheckAmounts(); err != nil {
-		form.Wants(false, kosclient.Amount, err.Error())
+		form.Require(false, kosclient.Amount, err.Error())
 	}
-	form.Wants(d.Charges.TotalAmount == parsed.TotalAmount(), kosclient.Amount, "total amount is not the sum of its parts")
+	form.Require(d.Charges.TotalAmount == parsed.TotalAmount(), kosclient.Amount, "total amount is not the sum of its parts")
 }
 
 // compactDay is the layout of days within a payment.
@@ -146,7 +146,7 @@ type productData struct {
 // Check implements kosclient.Checker.
 func (d *productData) Check() error {
 	var form kosclient.Form
-	form.Wants(d.LineNumber == d.line.Digits(), kosclient.Mismatch, "another line")
+	form.Require(d.LineNumber == d.line.Digits(), kosclient.Mismatch, "another line")
 	d.check(&form)
 	form.Day("contractDate", d.Contract.ContractDate, time.DateOnly)
 	return form.Err()

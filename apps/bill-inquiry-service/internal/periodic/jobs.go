@@ -21,6 +21,6 @@ func (nightlyArgs) Kind() string { return "nightly" }
 func (nightlyArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{
 		Queue: upkeep, MaxAttempts: jobs.MaxAttempts,
-		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: jobs.Live()},
+		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: jobs.UnfinishedStates()},
 	}
 }

@@ -61,8 +61,8 @@ func NewRunner(pool *pgxpool.Pool, direct pg.Direct, nightly Nightly, perMinute 
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &nightlyWorker{nightly: nightly, perMinute: perMinute})
 	client, err := river.NewClient(jobs.Driver(pool, direct), &river.Config{
-		Logger:                      jobs.Quiet(log),
-		ErrorHandler:                jobs.Faults(log),
+		Logger:                      jobs.Logger(log),
+		ErrorHandler:                jobs.ErrorHandler(log),
 		Workers:                     workers,
 		Queues:                      map[string]river.QueueConfig{upkeep: {MaxWorkers: 1}},
 		PeriodicJobs:                []*river.PeriodicJob{jobs.Periodic(nightlyEvery, nightlyArgs{})},

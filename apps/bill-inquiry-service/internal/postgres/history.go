@@ -45,7 +45,7 @@ WHERE request_id = $1 AND user_id = $2 AND requested_at BETWEEN $3 AND $4`
 // Find implements bill.History. It derives the partition from the time in the id, and
 // returns ErrNoInquiry for a text that is not an id.
 func (h *History) Find(ctx context.Context, userID, requestID string) (bill.Record, error) {
-	id, from, until, ok := pg.Span(requestID)
+	id, from, until, ok := pg.PartitionRange(requestID)
 	if !ok {
 		return bill.Record{}, bill.ErrNoInquiry
 	}

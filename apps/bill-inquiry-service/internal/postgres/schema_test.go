@@ -16,15 +16,15 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
-// older is an archive with a final bill of the first schema, sealed or, as the first
+// firstArchive is an archive with a final bill of the first schema, sealed or, as the first
 // release wrote it, in clear.
-type older struct {
+type firstArchive struct {
 	*postgres.Archive
 
 	asOf time.Time // of the bill
 }
 
-func newOlder(t *testing.T, sealed bool, replace ...string) older {
+func newFirstArchive(t *testing.T, sealed bool, replace ...string) firstArchive {
 	t.Helper()
 	fixture, err := os.ReadFile("../bill/testdata/first_schema.json")
 	if err != nil {
@@ -48,11 +48,11 @@ func newOlder(t *testing.T, sealed bool, replace ...string) older {
 	if _, err := pool.Exec(t.Context(), insert, b.Line.Digits(), string(b.Month), b.Final, b.AsOf, document); err != nil {
 		t.Fatal(err)
 	}
-	return older{postgres.NewArchive(pool, keyring), b.AsOf}
+	return firstArchive{postgres.NewArchive(pool, keyring), b.AsOf}
 }
 
 // current returns KOS's present bill of the same month.
-func (o older) current(asOf time.Time) bill.Bill {
+func (o firstArchive) current(asOf time.Time) bill.Bill {
 	return bill.Bill{
 		Line: line, Month: "2026-10", Final: true, AsOf: asOf.UTC(), Customer: holder,
 		Charges: bill.Charges{
@@ -61,12 +61,12 @@ func (o older) current(asOf time.Time) bill.Bill {
 	}
 }
 
-func TestArchiveOfTheFirstSchema(t *testing.T) {
+func TestFirstSchemaIsReadable(t *testing.T) {
 	t.Parallel()
 	for name, sealed := range map[string]bool{"sealed": true, "in clear": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			archive := newOlder(t, sealed, `"total":67750`, `"total":100750`)
+			archive := newFirstArchive(t, sealed, `"total":67750`, `"total":100750`)
 			got, err := archive.Find(t.Context(), own, "2026-10")
 			if err != nil || !got.Outdated || got.Charges.Total != 67_750 || got.TotalAmount() != 100_750 || len(got.Charges.Periods) != 1 {
 				t.Fatalf("got %+v, %v", got, err)
@@ -87,9 +87,9 @@ func TestArchiveOfTheFirstSchema(t *testing.T) {
 	}
 }
 
-func TestArchiveOfTheFirstSchemaThatDoesNotAddUp(t *testing.T) {
+func TestFirstSchemaThatDoesNotAddUpIsRefetched(t *testing.T) {
 	t.Parallel()
-	archive := newOlder(t, true, `"discount":22250`, `"discount":9`)
+	archive := newFirstArchive(t, true, `"discount":22250`, `"discount":9`)
 	if got, err := archive.Find(t.Context(), own, "2026-10"); !errors.Is(err, bill.ErrNotArchived) {
 		t.Errorf("got %+v, %v", got, err)
 	}

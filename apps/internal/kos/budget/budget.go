@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Table has the table that the service's migrations must create.
+// Table creates the table of budgets. The migrations of a service must contain it.
 const Table = `
 CREATE TABLE kos_budget (
     client   text        NOT NULL,

@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	// leastShare bounds how far repeated 429 answers lower the rate.
-	leastShare = 0.05
-	// settle is how long further 429 answers do not lower the rate again: they answer
-	// calls that were made before the first.
-	settle = 10 * time.Second
+	// minShare bounds how far repeated 429 answers lower the rate.
+	minShare = 0.05
+	// throttleCooldown is how long further 429 answers do not lower the rate again, because
+	// they are answers to calls that were made before the first one.
+	throttleCooldown = 10 * time.Second
 )
 
-// No call is admitted until the time that KOS named, and no burst right after it. The rate
-// falls to half, but not again before the running calls are answered.
+// throttle admits no call until KOS's Retry-After has passed ($3), and no burst ($4) right
+// after it. It halves the rate, unless it has done so within throttleCooldown ($5).
 const throttle = `
 INSERT INTO kos_budget AS budget (client, endpoint, full_at, share, share_at)
 VALUES ($1, $2, clock_timestamp() + $3::interval + $4::interval, 0.5, clock_timestamp() + $5::interval)
@@ -32,7 +32,7 @@ func (b *Budget) Throttled(ctx context.Context, retryAfter time.Duration) error 
 	if b.throttled != nil {
 		b.throttled.Inc()
 	}
-	_, err := b.db.Exec(ctx, throttle, b.client, b.endpoint, max(0, retryAfter), b.burst, max(retryAfter, settle), leastShare)
+	_, err := b.db.Exec(ctx, throttle, b.client, b.endpoint, max(0, retryAfter), b.burst, max(retryAfter, throttleCooldown), minShare)
 	if err != nil {
 		return fmt.Errorf("kos budget %s: %w", b.endpoint, err)
 	}
@@ -58,7 +58,7 @@ WHERE client = $1 AND endpoint = $2
 UNION ALL SELECT 1, interval '0'
 LIMIT 1`
 
-// State returns the state of the budget. It takes no call.
+// State returns the state of the budget. It admits no call.
 func (b *Budget) State(ctx context.Context) (State, error) {
 	var (
 		now   State

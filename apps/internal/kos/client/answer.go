@@ -71,7 +71,7 @@ func (a *Answer) Reject(ctx context.Context, err error) error {
 
 // Unexpected is Reject for a result code that the endpoint does not define.
 func (a *Answer) Unexpected(ctx context.Context) error {
-	return a.Reject(ctx, Wrong(Code, "not defined by the endpoint"))
+	return a.Reject(ctx, NewAnswerError(Code, "not defined by the endpoint"))
 }
 
 // decode decodes strict JSON: valid UTF-8, no duplicate members, names in their exact case,
@@ -79,9 +79,9 @@ func (a *Answer) Unexpected(ctx context.Context) error {
 func decode(text jsontext.Value, out any) error {
 	if err := json.Unmarshal(text, out); err != nil {
 		if _, ok := errors.AsType[*json.SemanticError](err); ok {
-			return Wrong(Shape, "a member is of another type")
+			return NewAnswerError(Shape, "a member is of another type")
 		}
-		return Wrong(Syntax, "not one JSON value in UTF-8 with each member once")
+		return NewAnswerError(Syntax, "not one JSON value in UTF-8 with each member once")
 	}
 	return complete(text, out)
 }
@@ -105,7 +105,7 @@ func readAnswer(resp *http.Response) (Answer, error) {
 		return Answer{}, fmt.Errorf("kos: answer: %w", err)
 	}
 	if len(text) > maxAnswer {
-		return Answer{}, Wrong(Size, "more than 1 MiB")
+		return Answer{}, NewAnswerError(Size, "more than 1 MiB")
 	}
 	return open(text)
 }
@@ -117,16 +117,16 @@ func open(text []byte) (Answer, error) {
 	}
 	switch {
 	case !in.ResultCode.Valid():
-		return Answer{}, Wrong(Value, "resultCode")
+		return Answer{}, NewAnswerError(Value, "resultCode")
 	case in.Success != (in.ResultCode == OK):
-		return Answer{}, Wrong(Value, "success and resultCode contradict each other")
+		return Answer{}, NewAnswerError(Value, "success and resultCode contradict each other")
 	}
 	answer := Answer{Success: in.Success, ResultCode: in.ResultCode, ResultMessage: in.ResultMessage}
 	if in.Data != nil && in.Data.Kind() != 'n' {
 		answer.Data = *in.Data
 	}
 	if in.Success && answer.Data == nil {
-		return Answer{}, Wrong(Shape, "no data")
+		return Answer{}, NewAnswerError(Shape, "no data")
 	}
 	return answer, nil
 }
@@ -135,13 +135,13 @@ func open(text []byte) (Answer, error) {
 func checkMedia(header http.Header) error {
 	media, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
-		return Wrong(MediaType, "not application/json")
+		return NewAnswerError(MediaType, "not application/json")
 	}
 	if charset, given := params["charset"]; given && !strings.EqualFold(charset, "utf-8") {
-		return Wrong(MediaType, "charset is not UTF-8")
+		return NewAnswerError(MediaType, "charset is not UTF-8")
 	}
 	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return Wrong(MediaType, "encoded")
+		return NewAnswerError(MediaType, "encoded")
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ type part struct {
 
 func (l *line) Check() error {
 	if l.Number != "01012345678" {
-		return kosclient.Wrong(kosclient.Mismatch, "another line")
+		return kosclient.NewAnswerError(kosclient.Mismatch, "another line")
 	}
 	return nil
 }

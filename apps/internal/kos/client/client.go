@@ -145,7 +145,7 @@ func (c *Client) read(ctx context.Context, path string, resp *http.Response) (An
 	case status >= http.StatusInternalServerError:
 		return Answer{}, fmt.Errorf("kos: status %d", status) // a failure that KOS reports is no format fault
 	case status != http.StatusOK:
-		wrong := Wrong(Status, strconv.Itoa(status))
+		wrong := NewAnswerError(Status, strconv.Itoa(status))
 		reject(ctx, wrong)
 		return Answer{}, wrong
 	}
@@ -163,7 +163,7 @@ func (c *Client) busy(ctx context.Context, reject func(context.Context, *AnswerE
 		return ErrBusy.After(wait)
 	}
 	if resp.Header.Get("Retry-After") != "" {
-		reject(ctx, Wrong(RetryAfter, "unreadable, past, or beyond 5 minutes"))
+		reject(ctx, NewAnswerError(RetryAfter, "unreadable, past, or beyond 5 minutes"))
 	}
 	return ErrBusy
 }

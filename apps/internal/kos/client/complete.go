@@ -22,17 +22,17 @@ func lacks(text jsontext.Value, t reflect.Type) error {
 	case t.Kind() == reflect.Pointer:
 		return lacks(text, t.Elem())
 	case text.Kind() == 'n':
-		return Wrong(Shape, "null")
+		return NewAnswerError(Shape, "null")
 	case t.Kind() == reflect.Struct:
 		var members map[string]jsontext.Value
 		if err := json.Unmarshal(text, &members); err != nil {
-			return Wrong(Shape, "not an object")
+			return NewAnswerError(Shape, "not an object")
 		}
 		return lacksMember(members, t)
 	case t.Kind() == reflect.Slice:
 		var items []jsontext.Value
 		if err := json.Unmarshal(text, &items); err != nil {
-			return Wrong(Shape, "not an array")
+			return NewAnswerError(Shape, "not an array")
 		}
 		for _, item := range items {
 			if err := lacks(item, t.Elem()); err != nil {
@@ -57,7 +57,7 @@ func lacksMember(members map[string]jsontext.Value, t reflect.Type) error {
 			continue // not a member, or optional
 		}
 		if !there {
-			return Wrong(Shape, "no "+name)
+			return NewAnswerError(Shape, "no "+name)
 		}
 		if err := lacks(value, field.Type); err != nil {
 			return err

@@ -52,8 +52,8 @@ type kos struct {
 	valid  map[string]bool // tokens that it accepts
 	calls  int             // with any token
 	slow   time.Duration
-	// knows has the accepted credentials; nil for those of secret.
-	knows []string
+	// accepted has the accepted credentials; nil for those of secret.
+	accepted []string
 	// auth and call, if set, replace the answers.
 	auth, call http.HandlerFunc
 }
@@ -99,7 +99,7 @@ func (k *kos) handler(r *http.Request) http.HandlerFunc {
 }
 
 func (k *kos) issue(w http.ResponseWriter, r *http.Request) {
-	known := k.knows
+	known := k.accepted
 	if known == nil {
 		known = []string{secret}
 	}

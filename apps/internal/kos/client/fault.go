@@ -35,8 +35,10 @@ type AnswerError struct {
 // Error returns the kind and the reason.
 func (e *AnswerError) Error() string { return "kos answer: " + string(e.Kind) + ": " + e.Reason }
 
-// Wrong returns an AnswerError.
-func Wrong(kind Kind, reason string) *AnswerError { return &AnswerError{Kind: kind, Reason: reason} }
+// NewAnswerError returns an AnswerError.
+func NewAnswerError(kind Kind, reason string) *AnswerError {
+	return &AnswerError{Kind: kind, Reason: reason}
+}
 
 // faults logs and counts answers that violate the agreed format.
 type faults struct {

@@ -22,10 +22,10 @@ func (f *Form) Err() error {
 	return f.wrong
 }
 
-// Wants records a fault of the kind unless ok.
-func (f *Form) Wants(ok bool, kind Kind, reason string) {
+// Require records a fault of the kind unless ok.
+func (f *Form) Require(ok bool, kind Kind, reason string) {
 	if !ok && f.wrong == nil {
-		f.wrong = Wrong(kind, reason)
+		f.wrong = NewAnswerError(kind, reason)
 	}
 }
 
@@ -33,7 +33,7 @@ func (f *Form) Wants(ok bool, kind Kind, reason string) {
 const maxText = 200
 
 // Text requires a readable text. See Readable.
-func (f *Form) Text(name, value string) { f.Wants(Readable(value), Value, name) }
+func (f *Form) Text(name, value string) { f.Require(Readable(value), Value, name) }
 
 // Readable reports whether text is fit for customers: printable, not empty and not longer
 // than maxText.
@@ -46,7 +46,7 @@ func Readable(text string) bool {
 var codePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // Code requires an identifier or a constant.
-func (f *Form) Code(name, value string) { f.Wants(codePattern.MatchString(value), Value, name) }
+func (f *Form) Code(name, value string) { f.Require(codePattern.MatchString(value), Value, name) }
 
 // customerPattern accepts every id that a registration may have, and more: KOS has
 // customers without an account.
@@ -54,21 +54,21 @@ var customerPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // Customer requires a customer id.
 func (f *Form) Customer(name, value string) {
-	f.Wants(customerPattern.MatchString(value), Value, name)
+	f.Require(customerPattern.MatchString(value), Value, name)
 }
 
 // OneOf requires one of the values.
 func (f *Form) OneOf(name, value string, values ...string) {
-	f.Wants(slices.Contains(values, value), Value, name)
+	f.Require(slices.Contains(values, value), Value, name)
 }
 
 // Day requires an existing day, in a layout of package time.
 func (f *Form) Day(name, value, layout string) {
 	_, err := time.Parse(layout, value)
-	f.Wants(err == nil, Value, name)
+	f.Require(err == nil, Value, name)
 }
 
 // Won requires an amount from zero to money.Max.
 func (f *Form) Won(name string, amount int64) {
-	f.Wants(money.Valid(amount), Amount, name+" is out of range")
+	f.Require(money.Valid(amount), Amount, name+" is out of range")
 }

@@ -52,7 +52,7 @@ const (
 func withRotation(t *testing.T, test func(k *kos, secrets *lagging)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		k := &kos{t: t, knows: []string{oldCredentials}}
+		k := &kos{t: t, accepted: []string{oldCredentials}}
 		k.set(func() {})
 		secrets := &lagging{cached: oldCredentials, stored: oldCredentials}
 		client := kosclient.New(kosclient.Config{AppID: "kos", CredentialsSecret: "kos-api-credentials"}, secrets, k, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
@@ -74,8 +74,8 @@ func withRotation(t *testing.T, test func(k *kos, secrets *lagging)) {
 	})
 }
 
-// work waits for refreshes of tokens, and revokes the issued ones.
-func (k *kos) work() {
+// renewTokens waits until tokens are refreshed, revokes them, and waits for new ones.
+func (k *kos) renewTokens() {
 	pass(2 * tokenLife)
 	k.set(func() { clear(k.valid) })
 	pass(2 * time.Minute)
@@ -86,41 +86,42 @@ func (k *kos) work() {
 func TestCredentialsAreRotatedUnderLoad(t *testing.T) {
 	t.Parallel()
 	withRotation(t, func(k *kos, secrets *lagging) {
-		k.work()
-		k.set(func() { k.knows = []string{oldCredentials, newCredentials} })
-		k.work()
+		k.renewTokens()
+		k.set(func() { k.accepted = []string{oldCredentials, newCredentials} })
+		k.renewTokens()
 		secrets.store(newCredentials)
-		k.work()
-		k.set(func() { k.knows = []string{newCredentials} }) // before the service rereads its secret
-		k.work()
+		k.renewTokens()
+		k.set(func() { k.accepted = []string{newCredentials} }) // before the service rereads its secret
+		k.renewTokens()
 		if secrets.rereads == 0 {
 			t.Error("the secret was not reread after the refusal")
 		}
 	})
 }
 
-// TestCredentialsThatKOSAcceptsLater rotates in the wrong order.
-func TestCredentialsThatKOSAcceptsLater(t *testing.T) {
+// TestRotationBeforeKOSAcceptsNewCredentials rotates in the wrong order: the service has the new
+// credentials first.
+func TestRotationBeforeKOSAcceptsNewCredentials(t *testing.T) {
 	t.Parallel()
 	withRotation(t, func(k *kos, secrets *lagging) {
-		k.work()
+		k.renewTokens()
 		secrets.store(newCredentials)
 		if _, err := secrets.Reread(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
-		k.work()
-		k.set(func() { k.knows = []string{newCredentials} })
-		k.work()
+		k.renewTokens()
+		k.set(func() { k.accepted = []string{newCredentials} })
+		k.renewTokens()
 	})
 }
 
 func TestRejectedCredentialsAreNotRetriedForever(t *testing.T) {
 	t.Parallel()
-	k := &kos{t: t, knows: []string{}}
+	k := &kos{t: t, accepted: []string{}}
 	k.set(func() {})
 	secrets := &lagging{cached: oldCredentials, stored: newCredentials}
 	client := kosclient.New(kosclient.Config{}, secrets, k, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if _, err := ask(t.Context(), client); !errors.Is(err, kosclient.ErrUnavailable) || secrets.rereads != 1 {
-		t.Errorf("%v after %d readings", err, secrets.rereads)
+		t.Errorf("%v after %d rereads", err, secrets.rereads)
 	}
 }

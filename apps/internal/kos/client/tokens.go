@@ -152,9 +152,9 @@ var tokenPattern = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`)
 func (d *tokenData) Check() error {
 	switch {
 	case len(d.AccessToken) > maxToken, !tokenPattern.MatchString(d.AccessToken):
-		return Wrong(Value, "accessToken")
+		return NewAnswerError(Value, "accessToken")
 	case d.ExpiresIn <= 0, d.ExpiresIn > int64(longestLife.Seconds()):
-		return Wrong(Value, "expiresIn")
+		return NewAnswerError(Value, "expiresIn")
 	}
 	return nil
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/pgerr"
 )
 
-// Table has the table that a service's migrations must create, partitioned by month. The
-// line is masked: the table is for system operators.
+// Table creates the table of the log, partitioned by month. The migrations of a service must
+// contain it. The line is masked: the table is for system operators.
 const Table = `
 CREATE TABLE kos_exchange (
     exchange_id uuid        NOT NULL,

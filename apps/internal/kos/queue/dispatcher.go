@@ -35,9 +35,9 @@ type Dispatcher struct {
 type worker struct {
 	*Endpoint
 
-	handle Handler
-	slots  chan struct{} // has one element for each busy worker
-	spent  time.Time     // no claims before then, whatever is enqueued
+	handle    Handler
+	slots     chan struct{} // has one element for each busy worker
+	notBefore time.Time     // no claims before then, even if items are enqueued
 }
 
 // NewDispatcher returns a dispatcher with a handler for each endpoint.
@@ -51,15 +51,15 @@ func NewDispatcher(q *Queue, handlers map[string]Handler, metrics *Metrics, log 
 }
 
 const (
-	// unnotified is how often the queue is looked at without notifications.
-	unnotified = 500 * time.Millisecond
-	// faultPause is how long the dispatcher waits after a failed claim.
-	faultPause = time.Second
-	// overdueEvery is how often overdue items are claimed.
-	overdueEvery = 30 * time.Second
-	// softStop is how long attempts go on after a stop. Longer ones are interrupted, and
+	// pollInterval is how often the queue is polled while notifications are not received.
+	pollInterval = 500 * time.Millisecond
+	// claimBackoff is how long the dispatcher waits after a failed claim.
+	claimBackoff = time.Second
+	// overdueInterval is how often overdue items are claimed.
+	overdueInterval = 30 * time.Second
+	// drainTimeout is how long attempts continue after a stop. Longer ones are cancelled, and
 	// another replica may claim their items at once.
-	softStop = 3 * time.Second
+	drainTimeout = 3 * time.Second
 	// writeTimeout bounds the write of an outcome, also after a stop.
 	writeTimeout = 3 * time.Second
 )
@@ -78,7 +78,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		case <-time.After(wait):
 		}
 	}
-	stopped := time.AfterFunc(softStop, interrupt)
+	stopped := time.AfterFunc(drainTimeout, interrupt)
 	defer stopped.Stop()
 	running.Wait()
 }
@@ -90,13 +90,13 @@ func (d *Dispatcher) dispatch(ctx, attempts context.Context, running *sync.WaitG
 		wait = min(wait, d.dispatchEndpoint(ctx, attempts, w, running))
 	}
 	if !d.listening.Load() {
-		return min(wait, unnotified)
+		return min(wait, pollInterval)
 	}
 	return wait
 }
 
 func (d *Dispatcher) dispatchEndpoint(ctx, attempts context.Context, w *worker, running *sync.WaitGroup) time.Duration {
-	if wait := time.Until(w.spent); wait > 0 {
+	if wait := time.Until(w.notBefore); wait > 0 {
 		return wait
 	}
 	for {
@@ -106,15 +106,15 @@ func (d *Dispatcher) dispatchEndpoint(ctx, attempts context.Context, w *worker, 
 			return idle // a worker that ends wakes the dispatcher
 		}
 		item, pause, err := d.queue.claim(ctx, w.Endpoint)
-		d.note(ctx, err)
+		d.logClaimResult(ctx, err)
 		if item == nil {
 			<-w.slots
 			if err != nil {
-				return faultPause
+				return claimBackoff
 			}
 			wait := min(pause.length, idle)
 			if pause.spent {
-				w.spent = time.Now().Add(wait)
+				w.notBefore = time.Now().Add(wait)
 			}
 			return wait
 		}
@@ -125,8 +125,8 @@ func (d *Dispatcher) dispatchEndpoint(ctx, attempts context.Context, w *worker, 
 	}
 }
 
-// note logs when claims begin to fail and when they succeed again.
-func (d *Dispatcher) note(ctx context.Context, err error) {
+// logClaimResult logs when claims begin to fail and when they succeed again.
+func (d *Dispatcher) logClaimResult(ctx context.Context, err error) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil && !d.failing:
@@ -184,7 +184,7 @@ func safely(ctx context.Context, handle Handler, item Item) (outcome Outcome) {
 
 // giveUp hands overdue items to their handlers until ctx ends.
 func (d *Dispatcher) giveUp(ctx, attempts context.Context) {
-	ticker := time.NewTicker(overdueEvery)
+	ticker := time.NewTicker(overdueInterval)
 	defer ticker.Stop()
 	for {
 		for _, w := range d.endpoints {

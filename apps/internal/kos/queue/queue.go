@@ -2,7 +2,7 @@
 // of a service share it.
 //
 // A service supplies a Handler for each endpoint, and a deduplication key, an ordering key
-// and a class for each item. The package has claims and leases, order and fairness,
+// and a class for each item. The package provides claims and leases, order and fairness,
 // backoff, outages, give-up, wake-up, position and estimate, and metrics. One dispatcher
 // goroutine in each replica claims the next item together with one call of the budget, in
 // one transaction, and hands it to a bounded pool of workers.
@@ -24,7 +24,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/kos/budget"
 )
 
-// Schema has the tables that the migrations of a service must create, beside those of
+// Schema creates the tables of the queues. The migrations of a service must contain it and
 // budget.Table.
 const Schema = `
 CREATE SEQUENCE kos_queue_position;

@@ -107,6 +107,6 @@ func newRegistrations(names Names, dapr *sidecar.Client) *registration.Client {
 
 func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
 	platform.Background(lc, func(ctx context.Context) {
-		pg.Upkeep(ctx, pool, log, now, postgres.Calls)
+		pg.RunMaintenance(ctx, pool, log, now, postgres.Calls)
 	})
 }

@@ -16,11 +16,11 @@ type Trouble struct {
 	// Line is the pseudonym of the only line affected; empty for all calls.
 	Line string `json:"line,omitempty"`
 
-	Symptoms
+	Effects
 }
 
-// Symptoms are the effects of a trouble. Zero fields have no effect.
-type Symptoms struct {
+// Effects are the effects of a trouble. Zero fields have no effect.
+type Effects struct {
 	// ClimbTo is the latency at the end of a linear ramp.
 	ClimbTo Milliseconds `json:"climbToMs,omitempty"`
 	// ErrorShare is the share of calls, 0 to 1, that fail at random.
@@ -79,18 +79,18 @@ type Kind struct {
 	// OneLine is true if the trouble affects calls about one line only.
 	OneLine bool
 
-	symptoms   Symptoms
+	symptoms   Effects
 	limitShare float64 // remaining share of the limit; 0: all
 }
 
 var kinds = []Kind{
-	{Name: "slow-ramp", Does: "Latency climbs steadily, to 5 s at the end.", symptoms: Symptoms{ClimbTo: 5000}},
-	{Name: "error-storm", Does: "Of five calls four fail with a 5xx.", symptoms: Symptoms{ErrorShare: 0.8}},
-	{Name: "hang", Does: "No call gets an answer before the end.", symptoms: Symptoms{Hang: true}},
-	{Name: "flapping", Does: "Out for 10 s, well for 10 s, in turn.", symptoms: Symptoms{Outage: true, TurnSeconds: 10}},
+	{Name: "slow-ramp", Does: "Latency climbs steadily, to 5 s at the end.", symptoms: Effects{ClimbTo: 5000}},
+	{Name: "error-storm", Does: "Of five calls four fail with a 5xx.", symptoms: Effects{ErrorShare: 0.8}},
+	{Name: "hang", Does: "No call gets an answer before the end.", symptoms: Effects{Hang: true}},
+	{Name: "flapping", Does: "Out for 10 s, well for 10 s, in turn.", symptoms: Effects{Outage: true, TurnSeconds: 10}},
 	{Name: "limit-drop", Does: "Each client's limit falls to a fifth.", limitShare: 0.2},
-	{Name: "outage", Does: "Every call gets 503 at once.", symptoms: Symptoms{Outage: true}},
-	{Name: "bad-line", Does: "Every call about one line fails with a 5xx.", OneLine: true, symptoms: Symptoms{ErrorShare: 1}},
+	{Name: "outage", Does: "Every call gets 503 at once.", symptoms: Effects{Outage: true}},
+	{Name: "bad-line", Does: "Every call about one line fails with a 5xx.", OneLine: true, symptoms: Effects{ErrorShare: 1}},
 }
 
 // Kinds returns all predefined troubles.
@@ -108,7 +108,7 @@ func KindOf(name string) (kind Kind, known bool) {
 // Begin returns the trouble for an endpoint, starting now. The profile is the endpoint's current
 // one. If it has no limit, a reduced limit is a share of KOS's published one.
 func (k Kind) Begin(endpoint Endpoint, profile Profile, now time.Time, lasting time.Duration) Trouble {
-	trouble := Trouble{Name: k.Name, Since: now, Until: now.Add(lasting), Symptoms: k.symptoms}
+	trouble := Trouble{Name: k.Name, Since: now, Until: now.Add(lasting), Effects: k.symptoms}
 	if k.limitShare > 0 {
 		limit := cmp.Or(profile.LimitPerMinute, Defaults()[endpoint].LimitPerMinute)
 		trouble.LimitPerMinute = max(int(k.limitShare*float64(limit)), 1)

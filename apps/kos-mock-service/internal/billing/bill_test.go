@@ -30,7 +30,7 @@ func month(t *testing.T, text string) billing.Month {
 
 func testLine(t *testing.T, number string) billing.Line {
 	t.Helper()
-	line, ok := billing.LineByRule(billingNumber(number), 0)
+	line, ok := billing.ComputedLine(billingNumber(number), 0)
 	if !ok {
 		t.Fatalf("no line %s", number)
 	}
@@ -84,7 +84,7 @@ func TestBillsOfTestLinesArePinned(t *testing.T) {
 			39_000, 0, 14_220, 24_780, 42_900, 57_500, true,
 		},
 	} {
-		line, _ := billing.LineByRule(billingNumber(number), 10_000_000)
+		line, _ := billing.ComputedLine(billingNumber(number), 10_000_000)
 		b := bill(t, line, month(t, "202509"), day("2025-11-22"))
 		got := view{
 			b.Plan.Code, b.Usage.Data(), b.Usage.Voice(), b.Usage.SMS(),

@@ -56,7 +56,7 @@ func (r Record) line(number msisdn.Number, population int) (Line, bool) {
 	if r.Registration != nil {
 		return registeredLine(number, *r.Registration).With(r.Orders), true
 	}
-	line, ok := LineByRule(number, population)
+	line, ok := ComputedLine(number, population)
 	return line.With(r.Orders), ok
 }
 

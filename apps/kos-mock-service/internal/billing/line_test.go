@@ -67,7 +67,7 @@ func TestPopulationFollowsItsRule(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			line, ok := billing.LineByRule(msisdn.Number(tc.number), tc.size)
+			line, ok := billing.ComputedLine(msisdn.Number(tc.number), tc.size)
 			if ok != (tc.customer != "") || line.Customer.ID != tc.customer {
 				t.Errorf("got %q, %v", line.Customer.ID, ok)
 			}

@@ -72,9 +72,9 @@ var testLines = func() map[msisdn.Number]Line {
 	return lines
 }()
 
-// LineByRule returns the line with that number if it is a test line or one of the first population
+// ComputedLine returns the line with that number if it is a test line or one of the first population
 // generated lines.
-func LineByRule(number msisdn.Number, population int) (Line, bool) {
+func ComputedLine(number msisdn.Number, population int) (Line, bool) {
 	if line, ok := testLines[number]; ok {
 		return line, true
 	}

@@ -28,7 +28,7 @@ type kosRequest interface {
 	answer(ctx context.Context, env answerEnv) (any, error)
 }
 
-// answerEnv is what answers are computed from.
+// answerEnv has the inputs of an answer.
 type answerEnv struct {
 	settings  *settings.Settings
 	directory *billing.Directory
@@ -38,7 +38,7 @@ type answerEnv struct {
 }
 
 // kos returns the handler of an endpoint. newRequest returns an empty request of the endpoint.
-// Every call passes the same stages: it is parsed as far as possible, recorded and decided about,
+// Every call passes the same stages: it is parsed as far as possible, recorded, decided on,
 // delayed, and answered.
 func (a *API) kos(endpoint behavior.Endpoint, newRequest func() kosRequest) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -82,7 +82,7 @@ func (c *call) serve(r *http.Request) reply {
 		}
 		return answered(c.request.answer(r.Context(), c.answerEnv(current)))
 	})
-	return c.follow(r.Context(), decision, work)
+	return c.apply(r.Context(), decision, work)
 }
 
 // callerHeader contains the app id of the caller. The caller's sidecar sets it and overwrites what
@@ -102,8 +102,8 @@ func identify(r *http.Request, q kosRequest, authority token.Authority) (string,
 	return clientID, nil
 }
 
-// follow carries out the decision. It does the work before the delay, after it, or not at all.
-func (c *call) follow(ctx context.Context, decision behavior.Decision, work func() reply) reply {
+// apply carries out the decision. It calls work before the delay, after it, or not at all.
+func (c *call) apply(ctx context.Context, decision behavior.Decision, work func() reply) reply {
 	if decision.After {
 		work()
 	}
@@ -145,7 +145,7 @@ func (a *API) finish(w http.ResponseWriter, r *http.Request, c *call, reply repl
 	telemetry.Annotate(r.Context(), slog.String("client", c.clientID),
 		slog.String("result_code", reply.code), slog.String("outcome", reply.outcome))
 	if reply.fault != nil {
-		telemetry.Fault(r.Context(), reply.fault)
+		telemetry.RecordError(r.Context(), reply.fault)
 	}
 	if c.recorded.CallID != 0 && reply.status != 0 {
 		c.recorded.Status, c.recorded.ResultCode = reply.status, reply.code

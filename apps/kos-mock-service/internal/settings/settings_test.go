@@ -53,7 +53,7 @@ func TestParseKeepsDefaultsOfValuesLeftOut(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRefusesInvalidSettings(t *testing.T) {
 	t.Parallel()
 	with := func(text string) string { return strings.Replace(minimal, "{", "{"+text+",", 1) }
 	tests := map[string]struct {
@@ -61,7 +61,7 @@ func TestParseRefuses(t *testing.T) {
 		want []string // all must be in the error
 	}{
 		"no JSON":             {`nonsense`, []string{"invalid JSON"}},
-		"cut short":           {`{"clients":`, []string{"EOF"}},
+		"truncated":           {`{"clients":`, []string{"EOF"}},
 		"two values":          {minimal + `{}`, []string{"more than one"}},
 		"nothing":             {`{}`, []string{"clients", "token.signingKey"}},
 		"unknown key":         {with(`"lagency":1`), []string{"lagency"}},

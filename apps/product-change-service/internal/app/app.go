@@ -79,7 +79,7 @@ func newRequests(plans *product.Plans, changes change.Acceptance, history change
 // keepPartitions creates and drops the monthly partitions of the histories.
 func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) {
 	platform.Background(lc, func(ctx context.Context) {
-		pg.Upkeep(ctx, pool, log, now, postgres.Partitioned...)
+		pg.RunMaintenance(ctx, pool, log, now, postgres.Partitioned...)
 	})
 }
 

@@ -9,9 +9,9 @@ import (
 // Commands returns the commands of the binary, configured by environ.
 func Commands(environ []string) map[string]platform.Command {
 	return map[string]platform.Command{
-		"serve":   platform.Configured(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
+		"serve":   platform.WithConfig(environ, func(cfg Config) platform.Command { return platform.Serve(Graph(cfg)) }),
 		"migrate": platform.Migrate(environ, postgres.Migrations(), jobs.Migrate),
 		"reseal":  platform.Reseal(environ, postgres.Sealed),
-		"preload": platform.Configured(environ, preloadLines),
+		"preload": platform.WithConfig(environ, preloadLines),
 	}
 }

@@ -36,7 +36,7 @@ func (a *API) validate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	audit.About(r.Context(), order.Line.Masked())
+	audit.SetTarget(r.Context(), order.Line.Masked())
 	caller := callerOf(r)
 	if !caller.Owns(order.Line) {
 		return product.ErrNotYourLine
@@ -157,7 +157,7 @@ func (a *API) change(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	audit.About(r.Context(), order.Line.Masked())
+	audit.SetTarget(r.Context(), order.Line.Masked())
 	key, err := readKey(r.Header)
 	if err != nil {
 		return err

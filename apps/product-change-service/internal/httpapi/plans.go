@@ -195,7 +195,7 @@ func firstLine(r *http.Request) (product.Subscription, error) {
 // ownLine returns the line as the caller's. It returns ErrNotYourLine if it is
 // another customer's.
 func ownLine(r *http.Request, line msisdn.Number) (product.Subscription, error) {
-	audit.About(r.Context(), line.Masked())
+	audit.SetTarget(r.Context(), line.Masked())
 	caller := callerOf(r)
 	if !caller.Owns(line) {
 		return product.Subscription{}, product.ErrNotYourLine

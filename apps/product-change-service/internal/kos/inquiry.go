@@ -60,7 +60,7 @@ type lineData struct {
 // Check implements kosclient.Checker.
 func (d *lineData) Check() error {
 	var form kosclient.Form
-	form.Wants(d.LineNumber == d.line.Digits(), kosclient.Mismatch, "another line")
+	form.Require(d.LineNumber == d.line.Digits(), kosclient.Mismatch, "another line")
 	form.Customer("customerId", d.CustomerID)
 	form.Text("customerName", d.CustomerName)
 	form.Code("lineStatus", d.LineStatus)
@@ -91,13 +91,13 @@ const maxPlans = 1000
 // Check implements kosclient.Checker.
 func (d *catalogueData) Check() error {
 	var form kosclient.Form
-	form.Wants(len(d.Products) > 0 && len(d.Products) <= maxPlans, kosclient.Value, "products")
+	form.Require(len(d.Products) > 0 && len(d.Products) <= maxPlans, kosclient.Value, "products")
 	codes := map[string]bool{}
 	for i := range d.Products {
 		offer := &d.Products[i]
 		offer.check(&form)
 		form.Text("description", offer.Description)
-		form.Wants(!codes[offer.ProductCode], kosclient.Value, "a plan twice")
+		form.Require(!codes[offer.ProductCode], kosclient.Value, "a plan twice")
 		codes[offer.ProductCode] = true
 	}
 	return form.Err()

@@ -45,9 +45,9 @@ type orderData struct {
 // Check implements kosclient.Checker.
 func (d *orderData) Check() error {
 	var form kosclient.Form
-	form.Wants(d.RequestID == d.change.RequestID, kosclient.Mismatch, "another order")
-	form.Wants(d.LineNumber == d.change.Line.Digits(), kosclient.Mismatch, "another line")
-	form.Wants(d.Product.ProductCode == d.change.Target.Code, kosclient.Mismatch, "another plan")
+	form.Require(d.RequestID == d.change.RequestID, kosclient.Mismatch, "another order")
+	form.Require(d.LineNumber == d.change.Line.Digits(), kosclient.Mismatch, "another line")
+	form.Require(d.Product.ProductCode == d.change.Target.Code, kosclient.Mismatch, "another plan")
 	form.OneOf("status", d.Status, applied, scheduled)
 	return form.Err()
 }
@@ -93,21 +93,21 @@ type statusData struct {
 // Check implements kosclient.Checker.
 func (d *statusData) Check() error {
 	var form kosclient.Form
-	form.Wants(d.RequestID == d.change.RequestID, kosclient.Mismatch, "status of another order")
+	form.Require(d.RequestID == d.change.RequestID, kosclient.Mismatch, "status of another order")
 	if !d.Found {
 		return form.Err()
 	}
-	form.Wants(d.ResultCode != nil, kosclient.Shape, "no resultCode")
-	form.Wants(d.ResultMessage != nil, kosclient.Shape, "no resultMessage")
+	form.Require(d.ResultCode != nil, kosclient.Shape, "no resultCode")
+	form.Require(d.ResultMessage != nil, kosclient.Shape, "no resultMessage")
 	if form.Err() == nil {
-		form.Wants(d.ResultCode.Valid(), kosclient.Value, "resultCode")
-		form.Wants(*d.ResultCode == kosclient.OK || slices.Contains(refusals, *d.ResultCode), kosclient.Code, "not one of an order's")
+		form.Require(d.ResultCode.Valid(), kosclient.Value, "resultCode")
+		form.Require(*d.ResultCode == kosclient.OK || slices.Contains(refusals, *d.ResultCode), kosclient.Code, "not one of an order's")
 	}
 	if err := form.Err(); err != nil || *d.ResultCode != kosclient.OK {
 		return err
 	}
 	if d.Order == nil {
-		return kosclient.Wrong(kosclient.Shape, "no order")
+		return kosclient.NewAnswerError(kosclient.Shape, "no order")
 	}
 	d.Order.change = d.change
 	return d.Order.Check()

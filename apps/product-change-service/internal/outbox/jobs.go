@@ -27,7 +27,7 @@ const (
 func uniqueLive(queue string) river.InsertOpts {
 	return river.InsertOpts{
 		Queue: queue, MaxAttempts: jobs.MaxAttempts,
-		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: jobs.Live()},
+		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: jobs.UnfinishedStates()},
 	}
 }
 

@@ -49,8 +49,8 @@ func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger
 	river.AddWorker(workers, &announceWorker{completed: work.Completed, announcer: work.Announcer})
 	river.AddWorker(workers, &deleteKeysWorker{keys: work.Keys, now: work.Now})
 	client, err := river.NewClient(jobs.Driver(pool, direct), &river.Config{
-		Logger:       jobs.Quiet(log),
-		ErrorHandler: jobs.Faults(log),
+		Logger:       jobs.Logger(log),
+		ErrorHandler: jobs.ErrorHandler(log),
 		Workers:      workers,
 		Queues: map[string]river.QueueConfig{
 			events: {MaxWorkers: 4, FetchPollInterval: fetchEvents},

@@ -52,7 +52,7 @@ WHERE request_id = $1 AND user_id = $2 AND requested_at BETWEEN $3 AND $4`
 
 // Find implements change.History.
 func (h *History) Find(ctx context.Context, userID, requestID string) (change.Change, error) {
-	id, from, until, ok := pg.Span(requestID)
+	id, from, until, ok := pg.PartitionRange(requestID)
 	if !ok {
 		return change.Change{}, change.ErrNoChange
 	}

@@ -30,7 +30,7 @@ func (s *Changes) Begin(ctx context.Context, requestID string) (change.Change, e
 // the statement are a request id and the span of time that the id, of version 7, stands
 // for.
 func (s *Changes) one(ctx context.Context, sql, requestID string) (change.Change, error) {
-	id, from, until, ok := pg.Span(requestID)
+	id, from, until, ok := pg.PartitionRange(requestID)
 	if !ok {
 		return change.Change{}, change.ErrNoChange
 	}

@@ -17,7 +17,7 @@ type Answer struct {
 	Header http.Header
 	Body   []byte
 	Took   time.Duration
-	// Surplus is true if more than one response arrived: the server took the request for two.
+	// Surplus is true if more than one response arrived: the server parsed the request as two.
 	Surplus bool
 }
 

@@ -115,9 +115,9 @@ var lineNumber = regexp.MustCompile(`(?:^|[^0-9A-Za-z.-])(010-?[0-9]{4}-?[0-9]{4
 // accessToken matches the beginning of our tokens: {"alg":"ES256",
 var accessToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}\.`)
 
-// Personal returns the lines of a log that contain a whole line number, a token or one of the
+// PersonalData returns the lines of a log that contain a whole line number, a token or one of the
 // names.
-func Personal(path string, names []string) ([]string, error) {
+func PersonalData(path string, names []string) ([]string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err

@@ -81,7 +81,7 @@ func TestPersonal(t *testing.T) {
 		`{"id":"019ab3c4-0101-7234-8010-123456780101"}`,
 	}
 	file := write(t, t.TempDir(), "log", strings.Join(lines, "\n"))
-	got, err := search.Personal(file, []string{"홍길동"})
+	got, err := search.PersonalData(file, []string{"홍길동"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,36 +31,36 @@ func (c *Clock) Pass(d time.Duration) {
 	c.passed += d
 }
 
-func (c storeChecks) fifthLocks() {
-	c.take("kim", 1, 2, 3, 4, 5)
+func (c storeChecks) fifthFailureLocks() {
+	c.countAttempts("kim", 1, 2, 3, 4, 5)
 	c.locked("kim")
 	c.clock.Pass(identity.LockTime - time.Second)
 	c.locked("kim")
-	c.take("lee", 1) // another id is not locked
+	c.countAttempts("lee", 1) // another id is not locked
 	c.clock.Pass(time.Second)
-	c.take("kim", 1)
+	c.countAttempts("kim", 1)
 }
 
-func (c storeChecks) resetForgets() {
-	c.take("kim", 1, 2, 3, 4)
+func (c storeChecks) successResetsFailures() {
+	c.countAttempts("kim", 1, 2, 3, 4)
 	wantError(c.t, c.store.Reset(c.t.Context(), "kim"), nil)
-	c.take("kim", 1, 2, 3, 4, 5)
+	c.countAttempts("kim", 1, 2, 3, 4, 5)
 	wantError(c.t, c.store.Reset(c.t.Context(), "kim"), nil)
-	c.take("kim", 1)
+	c.countAttempts("kim", 1)
 	wantError(c.t, c.store.Reset(c.t.Context(), "absent"), nil)
 }
 
-func (c storeChecks) failuresFade() {
-	c.take("kim", 1, 2, 3)
-	c.clock.Pass(identity.FailuresFade - time.Second)
-	c.take("kim", 4)
-	c.clock.Pass(identity.FailuresFade)
-	c.take("kim", 1)
+func (c storeChecks) failuresExpire() {
+	c.countAttempts("kim", 1, 2, 3)
+	c.clock.Pass(identity.FailureLifetime - time.Second)
+	c.countAttempts("kim", 4)
+	c.clock.Pass(identity.FailureLifetime)
+	c.countAttempts("kim", 1)
 }
 
-// parallelTakesAreExact checks the central property of the lock-out: parallel attempts never exceed
+// concurrentAttemptsAreCounted checks the central property of the lock-out: parallel attempts never exceed
 // the allowed number of guesses.
-func (c storeChecks) parallelTakesAreExact() {
+func (c storeChecks) concurrentAttemptsAreCounted() {
 	var (
 		group sync.WaitGroup
 		mu    sync.Mutex
@@ -68,7 +68,7 @@ func (c storeChecks) parallelTakesAreExact() {
 	)
 	for range 40 {
 		group.Go(func() {
-			count, err := c.store.Take(c.t.Context(), "kim")
+			count, err := c.store.CountAttempt(c.t.Context(), "kim")
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -85,33 +85,33 @@ func (c storeChecks) parallelTakesAreExact() {
 	same(c.t, nil, got, map[string]int{"1": 1, "2": 1, "3": 1, "4": 1, "5": 1, "locked": 35})
 }
 
-// take takes attempts and checks the returned counts.
-func (c storeChecks) take(id string, counts ...int) {
+// countAttempts counts attempts of an id and checks the returned counts.
+func (c storeChecks) countAttempts(id string, counts ...int) {
 	c.t.Helper()
 	for _, want := range counts {
-		got, err := c.store.Take(c.t.Context(), id)
+		got, err := c.store.CountAttempt(c.t.Context(), id)
 		same(c.t, err, got, want)
 	}
 }
 
 func (c storeChecks) locked(id string) {
 	c.t.Helper()
-	_, err := c.store.Take(c.t.Context(), id)
+	_, err := c.store.CountAttempt(c.t.Context(), id)
 	wantError(c.t, err, identity.ErrLocked)
 }
 
 func (c storeChecks) administratorsSeeLocks() {
-	c.three()
-	c.take("kim", 1, 2, 3, 4)
+	c.createThree()
+	c.countAttempts("kim", 1, 2, 3, 4)
 	locked := identity.UserFilter{Status: identity.StatusLocked, Page: 1, Size: 10}
 	ids, _ := c.list(locked)
 	same(c.t, nil, ids, []string{})
-	c.take("kim", 5)
+	c.countAttempts("kim", 5)
 	ids, _ = c.list(locked)
 	same(c.t, nil, ids, []string{"kim"})
-	unlocked := c.decide(identity.Act{Action: identity.ActionUnlock, UserID: "kim"}, func(*identity.User) {})
+	unlocked := c.update(identity.Act{Action: identity.ActionUnlock, UserID: "kim"}, func(*identity.User) {})
 	same(c.t, nil, unlocked.EffectiveStatus(), identity.StatusActive)
-	c.take("kim", 1, 2, 3, 4, 5)
+	c.countAttempts("kim", 1, 2, 3, 4, 5)
 	c.clock.Pass(identity.LockTime)
 	member, err := c.store.Member(c.t.Context(), "kim", c.clock.Now())
 	same(c.t, err, member.Locked, false)

@@ -14,8 +14,8 @@ type attempts struct {
 	locked time.Time // end of the lock-out, if after last
 }
 
-// Take implements identity.Attempts.
-func (m *Memory) Take(_ context.Context, id string) (int, error) {
+// CountAttempt implements identity.Attempts.
+func (m *Memory) CountAttempt(_ context.Context, id string) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now, held := m.now(), m.attempts[id]
@@ -24,7 +24,7 @@ func (m *Memory) Take(_ context.Context, id string) (int, error) {
 		return 0, m.fault
 	case held.locked.After(now):
 		return 0, identity.ErrLocked
-	case !held.locked.IsZero(), !now.Before(held.last.Add(identity.FailuresFade)):
+	case !held.locked.IsZero(), !now.Before(held.last.Add(identity.FailureLifetime)):
 		held = attempts{}
 	}
 	held.count, held.last = held.count+1, now

@@ -28,8 +28,8 @@ func Customer(id, customerID string, line msisdn.Number) identity.Account {
 // Password is the password of all test accounts.
 const Password = "correct horse"
 
-// Staff returns an account of an administrator.
-func Staff(id string) identity.Account {
+// Administrator returns an account of an administrator, which has no customer and no line.
+func Administrator(id string) identity.Account {
 	a := Customer(id, "", "")
 	a.Permissions = []string{identity.PermissionAdmin}
 	return a
@@ -48,26 +48,26 @@ func (c storeChecks) hour() time.Time { return c.clock.Now().Add(time.Hour) }
 func RunStore(t *testing.T, newStore func(t *testing.T, now func() time.Time) Store) {
 	t.Helper()
 	checks := map[string]func(storeChecks){
-		"a created account is found":         storeChecks.createdIsFound,
-		"staff have no customer and no line": storeChecks.staffIsFound,
-		"taken names are refused":            storeChecks.takenIsRefused,
-		"a registration needs both":          storeChecks.registeredNeedsBoth,
-		"a session is extended until closed": storeChecks.sessionIsExtended,
-		"an old hash opens no session":       storeChecks.oldPasswordOpensNothing,
-		"an outdated session is not opened":  storeChecks.outdatedIsNotOpened,
-		"a new password leaves one session":  storeChecks.newPasswordLeavesOne,
-		"a failed end keeps the password":    storeChecks.failedEndLeavesAll,
-		"concurrent change is refused":       storeChecks.secondChangeFails,
-		"an unknown user is not found":       storeChecks.unknownUserIsNotFound,
-		"the fifth failure locks":            storeChecks.fifthLocks,
-		"a success forgets failures":         storeChecks.resetForgets,
-		"failures expire":                    storeChecks.failuresFade,
-		"parallel attempts are exact":        storeChecks.parallelTakesAreExact,
-		"administrators see locks":           storeChecks.administratorsSeeLocks,
-		"a hash is renewed once":             storeChecks.hashIsRenewedOnce,
-		"sessions are listed":                storeChecks.sessionsAreListed,
-		"an id is found in any case":         storeChecks.idIsFoundInAnyCase,
-		"an id in another case is taken":     storeChecks.idInAnotherCaseIsTaken,
+		"a created account is found":                     storeChecks.createdIsFound,
+		"an administrator is found":                      storeChecks.administratorIsFound,
+		"a taken id, customer or line is refused":        storeChecks.takenIsRefused,
+		"a line is registered with its customer only":    storeChecks.registrationMatchesBoth,
+		"a session is extended until closed":             storeChecks.sessionIsExtended,
+		"an old hash opens no session":                   storeChecks.oldHashOpensNoSession,
+		"an outdated session is not opened":              storeChecks.outdatedIsNotOpened,
+		"a new password ends the other sessions":         storeChecks.newPasswordEndsOthers,
+		"the password stays if sessions cannot be ended": storeChecks.failedEndChangesNothing,
+		"a concurrent password change is refused":        storeChecks.secondChangeFails,
+		"an unknown user is not found":                   storeChecks.unknownUserIsNotFound,
+		"the fifth failure locks the id":                 storeChecks.fifthFailureLocks,
+		"a success resets the failures":                  storeChecks.successResetsFailures,
+		"failures expire":                                storeChecks.failuresExpire,
+		"concurrent attempts are counted exactly":        storeChecks.concurrentAttemptsAreCounted,
+		"administrators see locks":                       storeChecks.administratorsSeeLocks,
+		"a hash is renewed once":                         storeChecks.hashIsRenewedOnce,
+		"sessions are listed":                            storeChecks.sessionsAreListed,
+		"an id is found whatever its case":               storeChecks.idIsFoundInAnyCase,
+		"an id in another case is taken":                 storeChecks.idInAnotherCaseIsTaken,
 	}
 	maps.Copy(checks, directoryChecks())
 	maps.Copy(checks, moveChecks())
@@ -96,10 +96,10 @@ func (c storeChecks) createdIsFound() {
 	same(c.t, err, user, want.User)
 }
 
-func (c storeChecks) staffIsFound() {
-	c.create(Staff("root"), Staff("root2")) // several accounts may be without a line
+func (c storeChecks) administratorIsFound() {
+	c.create(Administrator("root"), Administrator("root2")) // several accounts may have no line
 	got, err := c.store.Account(c.t.Context(), "root")
-	same(c.t, err, got, Staff("root"))
+	same(c.t, err, got, Administrator("root"))
 }
 
 func (c storeChecks) takenIsRefused() {
@@ -117,9 +117,9 @@ func (c storeChecks) takenIsRefused() {
 	wantError(c.t, err, identity.ErrUserNotFound)
 }
 
-func (c storeChecks) registeredNeedsBoth() {
+func (c storeChecks) registrationMatchesBoth() {
 	c.create(Customer("kim", "CUST1", "01011112222"), Customer("lee", "CUST2", "01033334444"))
-	for _, question := range []struct {
+	for _, tc := range []struct {
 		customer string
 		line     msisdn.Number
 		want     bool
@@ -128,8 +128,8 @@ func (c storeChecks) registeredNeedsBoth() {
 		{"CUST1", "01033334444", false},
 		{"CUST3", "01011112222", false},
 	} {
-		got, err := c.store.Registered(c.t.Context(), question.customer, question.line)
-		same(c.t, err, got, question.want)
+		got, err := c.store.Registered(c.t.Context(), tc.customer, tc.line)
+		same(c.t, err, got, tc.want)
 	}
 }
 
@@ -145,7 +145,7 @@ func (c storeChecks) sessionIsExtended() {
 	wantError(c.t, err, identity.ErrUserNotFound)
 }
 
-func (c storeChecks) oldPasswordOpensNothing() {
+func (c storeChecks) oldHashOpensNoSession() {
 	c.create(Customer("kim", "CUST1", "01011112222"))
 	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "kim"), "another hash", c.hour()), identity.ErrCredentials)
 	wantError(c.t, c.store.Open(c.t.Context(), session("s1", "lee"), HashOf(Password), c.hour()), identity.ErrCredentials)
@@ -164,7 +164,7 @@ func (c storeChecks) outdatedIsNotOpened() {
 	wantError(c.t, err, identity.ErrUserNotFound)
 }
 
-func (c storeChecks) newPasswordLeavesOne() {
+func (c storeChecks) newPasswordEndsOthers() {
 	c.create(Customer("kim", "CUST1", "01011112222"), Customer("lee", "CUST2", "01033334444"))
 	c.open(session("s1", "kim"), session("s2", "kim"), session("s3", "kim"), session("s4", "lee"))
 	var ended []string
@@ -184,7 +184,7 @@ func (c storeChecks) newPasswordLeavesOne() {
 	same(c.t, err, account.PasswordHash, "new hash")
 }
 
-func (c storeChecks) failedEndLeavesAll() {
+func (c storeChecks) failedEndChangesNothing() {
 	c.create(Customer("kim", "CUST1", "01011112222"))
 	c.open(session("s1", "kim"))
 	err := c.store.ReplacePassword(c.t.Context(), change("s2"), func(context.Context, []string) error {

@@ -57,11 +57,11 @@ func begins(u identity.User, query string) bool {
 		line != "" && strings.HasPrefix(u.Line.Digits(), line)
 }
 
-// Decide implements identity.Directory.
-func (m *Memory) Decide(ctx context.Context, act identity.Act, now time.Time, decide func(context.Context, identity.UserState) (identity.User, error)) (identity.Member, error) {
+// UpdateUser implements identity.Directory.
+func (m *Memory) UpdateUser(ctx context.Context, act identity.Act, now time.Time, update func(context.Context, identity.UserState) (identity.User, error)) (identity.Member, error) {
 	var member identity.Member
-	err := m.Hold(ctx, act.UserID, func(ctx context.Context, s identity.UserState) error {
-		after, err := decide(ctx, s)
+	err := m.WithUserLock(ctx, act.UserID, func(ctx context.Context, s identity.UserState) error {
+		after, err := update(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -82,8 +82,8 @@ func (m *Memory) Decide(ctx context.Context, act identity.Act, now time.Time, de
 	return member, err
 }
 
-// Hold implements identity.Directory.
-func (m *Memory) Hold(ctx context.Context, userID string, f func(context.Context, identity.UserState) error) error {
+// WithUserLock implements identity.Directory.
+func (m *Memory) WithUserLock(ctx context.Context, userID string, f func(context.Context, identity.UserState) error) error {
 	user, _ := m.User(ctx, userID)
 	sessions := m.Indexed(user.ID)
 	m.mu.Lock()

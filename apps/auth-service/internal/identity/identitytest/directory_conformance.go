@@ -12,19 +12,19 @@ func directoryChecks() map[string]func(storeChecks) {
 	return map[string]func(storeChecks){
 		"users are listed by id, page by page": storeChecks.usersAreListed,
 		"users are found by prefix":            storeChecks.usersAreFound,
-		"a decision sees the user's state":     storeChecks.decisionKnowsTheUser,
-		"a decision is stored":                 storeChecks.decisionIsStored,
-		"a failed decision changes nothing":    storeChecks.failedDecisionChangesNothing,
+		"an update sees the state of the user": storeChecks.updateSeesUserState,
+		"an update is stored":                  storeChecks.updateIsStored,
+		"a failed update changes nothing":      storeChecks.failedUpdateChangesNothing,
 		"a suspended user has no sessions":     storeChecks.suspendedHasNoSessions,
-		"the last administrator is known":      storeChecks.lastAdministratorIsKnown,
-		"an unknown user is not decided about": storeChecks.unknownUserIsNotDecided,
+		"the last administrator is recognized": storeChecks.lastAdministratorIsRecognized,
+		"an unknown user is not updated":       storeChecks.unknownUserIsNotUpdated,
 	}
 }
 
-// three creates kim, lee and the administrator root.
-func (c storeChecks) three() {
+// createThree creates kim, lee and the administrator root.
+func (c storeChecks) createThree() {
 	c.t.Helper()
-	c.create(Customer("kim", "CUST1", "01011112222"), Customer("lee", "CUST2", "01033334444"), Staff("root"))
+	c.create(Customer("kim", "CUST1", "01011112222"), Customer("lee", "CUST2", "01033334444"), Administrator("root"))
 }
 
 func (c storeChecks) list(f identity.UserFilter) (ids []string, total int) {
@@ -39,7 +39,7 @@ func (c storeChecks) list(f identity.UserFilter) (ids []string, total int) {
 }
 
 func (c storeChecks) usersAreListed() {
-	c.three()
+	c.createThree()
 	ids, total := c.list(identity.UserFilter{Page: 1, Size: 2})
 	same(c.t, nil, ids, []string{"kim", "lee"})
 	same(c.t, nil, total, 3)
@@ -58,10 +58,10 @@ func (c storeChecks) usersAreListed() {
 }
 
 func (c storeChecks) usersAreFound() {
-	c.three()
+	c.createThree()
 	c.create(Customer("kim_2", "cust3", "01055556666"), Customer("kimX2", "CUST4", "01077778888"))
-	c.decide(identity.Act{Action: identity.ActionSuspend, UserID: "lee"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
-	for _, question := range []struct {
+	c.update(identity.Act{Action: identity.ActionSuspend, UserID: "lee"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
+	for _, tc := range []struct {
 		query  string
 		status identity.Status
 		want   []string
@@ -82,18 +82,18 @@ func (c storeChecks) usersAreFound() {
 		{"", identity.StatusLocked, []string{}},
 		{"lee", identity.StatusActive, []string{}},
 	} {
-		got, _ := c.list(identity.UserFilter{Query: question.query, Status: question.status, Page: 1, Size: 10})
-		if !slices.Equal(got, question.want) {
-			c.t.Errorf("%q %s finds %v, want %v", question.query, question.status, got, question.want)
+		got, _ := c.list(identity.UserFilter{Query: tc.query, Status: tc.status, Page: 1, Size: 10})
+		if !slices.Equal(got, tc.want) {
+			c.t.Errorf("%q %s finds %v, want %v", tc.query, tc.status, got, tc.want)
 		}
 	}
 }
 
-// decide stores the change that change makes.
-func (c storeChecks) decide(act identity.Act, change func(u *identity.User)) identity.Member {
+// update applies change to the user of act, as administrator root.
+func (c storeChecks) update(act identity.Act, change func(u *identity.User)) identity.Member {
 	c.t.Helper()
 	act.By.UserID = "root"
-	member, err := c.store.Decide(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.UserState) (identity.User, error) {
+	member, err := c.store.UpdateUser(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.UserState) (identity.User, error) {
 		change(&s.User)
 		return s.User, nil
 	})
@@ -101,29 +101,29 @@ func (c storeChecks) decide(act identity.Act, change func(u *identity.User)) ide
 	return member
 }
 
-func (c storeChecks) decisionKnowsTheUser() {
-	c.three()
+func (c storeChecks) updateSeesUserState() {
+	c.createThree()
 	c.open(session("s1", "kim"), session("s2", "kim"), session("s3", "lee"))
-	wantError(c.t, c.store.Hold(c.t.Context(), "kim", func(_ context.Context, s identity.UserState) error {
+	wantError(c.t, c.store.WithUserLock(c.t.Context(), "kim", func(_ context.Context, s identity.UserState) error {
 		slices.Sort(s.Sessions)
 		same(c.t, nil, s, identity.UserState{User: Customer("kim", "CUST1", "01011112222").User, Sessions: []string{"s1", "s2"}})
 		return nil
 	}), nil)
 }
 
-func (c storeChecks) decisionIsStored() {
-	c.three()
+func (c storeChecks) updateIsStored() {
+	c.createThree()
 	c.open(session("s1", "kim"))
 	want := Customer("kim", "CUST1", "01011112222").User
 	for range 2 { // the second time nothing changes
 		want.Permissions = []string{identity.PermissionBillInquiry}
-		got := c.decide(identity.Act{Action: identity.ActionRevoke, UserID: "kim", Permission: identity.PermissionProductChange},
+		got := c.update(identity.Act{Action: identity.ActionRevoke, UserID: "kim", Permission: identity.PermissionProductChange},
 			func(u *identity.User) { u.Permissions = want.Permissions })
 		same(c.t, nil, got, identity.Member{User: want})
 	}
 	for range 2 {
 		want.Permissions = []string{identity.PermissionBillInquiry, identity.PermissionProductChange}
-		got := c.decide(identity.Act{Action: identity.ActionGrant, UserID: "kim", Permission: identity.PermissionProductChange},
+		got := c.update(identity.Act{Action: identity.ActionGrant, UserID: "kim", Permission: identity.PermissionProductChange},
 			func(u *identity.User) { u.Permissions = want.Permissions })
 		same(c.t, nil, got, identity.Member{User: want})
 	}
@@ -131,51 +131,51 @@ func (c storeChecks) decisionIsStored() {
 	same(c.t, err, user, want)
 }
 
-func (c storeChecks) failedDecisionChangesNothing() {
-	c.three()
+func (c storeChecks) failedUpdateChangesNothing() {
+	c.createThree()
 	act := identity.Act{Action: identity.ActionSuspend, UserID: "kim"}
-	_, err := c.store.Decide(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.UserState) (identity.User, error) {
+	_, err := c.store.UpdateUser(c.t.Context(), act, c.clock.Now(), func(_ context.Context, s identity.UserState) (identity.User, error) {
 		s.User.Status = identity.StatusSuspended
 		return s.User, identity.ErrSessionStore
 	})
 	wantError(c.t, err, identity.ErrSessionStore)
-	wantError(c.t, c.store.Hold(c.t.Context(), "kim", func(context.Context, identity.UserState) error { return identity.ErrSessionStore }), identity.ErrSessionStore)
+	wantError(c.t, c.store.WithUserLock(c.t.Context(), "kim", func(context.Context, identity.UserState) error { return identity.ErrSessionStore }), identity.ErrSessionStore)
 	user, err := c.store.User(c.t.Context(), "kim")
 	same(c.t, err, user, Customer("kim", "CUST1", "01011112222").User)
 }
 
 func (c storeChecks) suspendedHasNoSessions() {
-	c.three()
+	c.createThree()
 	c.open(session("s1", "kim"), session("s2", "lee"))
-	c.decide(identity.Act{Action: identity.ActionSuspend, UserID: "kim"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
+	c.update(identity.Act{Action: identity.ActionSuspend, UserID: "kim"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
 	_, err := c.store.Extend(c.t.Context(), "s1", c.hour())
 	wantError(c.t, err, identity.ErrUserNotFound)
 	_, err = c.store.Extend(c.t.Context(), "s2", c.hour())
 	wantError(c.t, err, nil)
 	wantError(c.t, c.store.Open(c.t.Context(), session("s3", "kim"), HashOf(Password), c.hour()), identity.ErrCredentials)
-	c.decide(identity.Act{Action: identity.ActionReinstate, UserID: "kim"}, func(u *identity.User) { u.Status = identity.StatusActive })
+	c.update(identity.Act{Action: identity.ActionReinstate, UserID: "kim"}, func(u *identity.User) { u.Status = identity.StatusActive })
 	c.open(session("s4", "kim"))
 }
 
-func (c storeChecks) lastAdministratorIsKnown() {
-	c.three()
+func (c storeChecks) lastAdministratorIsRecognized() {
+	c.createThree()
 	last := func(id string) (last bool) {
-		wantError(c.t, c.store.Hold(c.t.Context(), id, func(_ context.Context, s identity.UserState) error {
+		wantError(c.t, c.store.WithUserLock(c.t.Context(), id, func(_ context.Context, s identity.UserState) error {
 			last = s.LastAdministrator
 			return nil
 		}), nil)
 		return last
 	}
 	same(c.t, nil, last("root"), true)
-	c.create(Staff("root2"))
+	c.create(Administrator("root2"))
 	same(c.t, nil, last("root"), false)
-	c.decide(identity.Act{Action: identity.ActionSuspend, UserID: "root2"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
+	c.update(identity.Act{Action: identity.ActionSuspend, UserID: "root2"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
 	same(c.t, nil, last("root"), true)
 }
 
 func (c storeChecks) idIsFoundInAnyCase() {
 	want := Customer("Kim_1", "CUST1", "01011112222")
-	c.create(want, Staff("root"))
+	c.create(want, Administrator("root"))
 	for _, id := range []string{"Kim_1", "kim_1", "KIM_1"} {
 		account, err := c.store.Account(c.t.Context(), id)
 		same(c.t, err, account, want)
@@ -188,16 +188,16 @@ func (c storeChecks) idIsFoundInAnyCase() {
 		_, err := c.store.User(c.t.Context(), id)
 		wantError(c.t, err, identity.ErrUserNotFound)
 	}
-	c.take("Kim_1", 1, 2, 3, 4, 5)
+	c.countAttempts("Kim_1", 1, 2, 3, 4, 5)
 	c.open(session("s1", "Kim_1"))
-	unlocked := c.decide(identity.Act{Action: identity.ActionUnlock, UserID: "kIM_1"}, func(*identity.User) {})
+	unlocked := c.update(identity.Act{Action: identity.ActionUnlock, UserID: "kIM_1"}, func(*identity.User) {})
 	same(c.t, nil, unlocked, identity.Member{User: want.User})
-	c.take("Kim_1", 1)
-	wantError(c.t, c.store.Hold(c.t.Context(), "KIM_1", func(_ context.Context, s identity.UserState) error {
+	c.countAttempts("Kim_1", 1)
+	wantError(c.t, c.store.WithUserLock(c.t.Context(), "KIM_1", func(_ context.Context, s identity.UserState) error {
 		same(c.t, nil, s, identity.UserState{User: want.User, Sessions: []string{"s1"}})
 		return nil
 	}), nil)
-	c.decide(identity.Act{Action: identity.ActionSuspend, UserID: "kim_1"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
+	c.update(identity.Act{Action: identity.ActionSuspend, UserID: "kim_1"}, func(u *identity.User) { u.Status = identity.StatusSuspended })
 	_, err := c.store.Extend(c.t.Context(), "s1", c.hour())
 	wantError(c.t, err, identity.ErrUserNotFound)
 }
@@ -211,8 +211,8 @@ func (c storeChecks) idInAnotherCaseIsTaken() {
 	}
 }
 
-func (c storeChecks) unknownUserIsNotDecided() {
-	_, err := c.store.Decide(c.t.Context(), identity.Act{UserID: "absent"}, c.clock.Now(), nil)
+func (c storeChecks) unknownUserIsNotUpdated() {
+	_, err := c.store.UpdateUser(c.t.Context(), identity.Act{UserID: "absent"}, c.clock.Now(), nil)
 	wantError(c.t, err, identity.ErrUserNotFound)
-	wantError(c.t, c.store.Hold(c.t.Context(), "absent", nil), identity.ErrUserNotFound)
+	wantError(c.t, c.store.WithUserLock(c.t.Context(), "absent", nil), identity.ErrUserNotFound)
 }

@@ -57,7 +57,7 @@ func (p *Passwords) FailAfter(n int, err error) {
 
 // Hash implements identity.Passwords.
 func (p *Passwords) Hash(_ context.Context, password string) (string, error) {
-	if err := p.take(); err != nil {
+	if err := p.nextFault(); err != nil {
 		return "", err
 	}
 	p.worked()
@@ -66,7 +66,7 @@ func (p *Passwords) Hash(_ context.Context, password string) (string, error) {
 
 // Verify implements identity.Passwords.
 func (p *Passwords) Verify(ctx context.Context, typed, hash string, begin func(context.Context) error) (right, outdated bool, err error) {
-	if err := p.take(); err != nil {
+	if err := p.nextFault(); err != nil {
 		return false, false, err
 	}
 	if err := begin(ctx); err != nil {
@@ -88,8 +88,8 @@ func (p *Passwords) Verify(ctx context.Context, typed, hash string, begin func(c
 	return right, right, nil
 }
 
-// take counts one call and returns the fault if it is due.
-func (p *Passwords) take() error {
+// nextFault counts a call and returns the fault once FailAfter's calls have passed.
+func (p *Passwords) nextFault() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fine > 0 {
@@ -99,6 +99,7 @@ func (p *Passwords) take() error {
 	return p.fault
 }
 
+// worked counts a hash computation.
 func (p *Passwords) worked() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -154,7 +154,7 @@ func (m *Memory) Account(_ context.Context, id string) (identity.Account, error)
 	if m.fault != nil {
 		return identity.Account{}, m.fault
 	}
-	account, ok := m.named(id)
+	account, ok := m.find(id)
 	if !ok {
 		return identity.Account{}, identity.ErrUserNotFound
 	}
@@ -164,8 +164,8 @@ func (m *Memory) Account(_ context.Context, id string) (identity.Account, error)
 // sameID reports whether ids are equal, ignoring the case of ASCII letters.
 func sameID(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 
-// named returns the account with the id, in any case.
-func (m *Memory) named(id string) (identity.Account, bool) {
+// find returns the account with the id, ignoring case if no id matches exactly.
+func (m *Memory) find(id string) (identity.Account, bool) {
 	if account, ok := m.accounts[id]; ok {
 		return account, true
 	}

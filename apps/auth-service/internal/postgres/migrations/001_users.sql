@@ -1,5 +1,4 @@
--- The people who may log in. A user is a customer with one line, or a member
--- of staff with none.
+-- Accounts. A user is a customer with one line, or an administrator with none.
 create table app_user (
     user_id        text        primary key,
     user_name      text        not null,
@@ -11,7 +10,7 @@ create table app_user (
     constraint app_user_customer_check check ((customer_id is null) = (line_number is null))
 );
 
--- Apart from app_user: whoever reads a user does not carry the hash along.
+-- Password hashes. A table of its own, so that reading a user does not read the hash.
 create table credential (
     user_id       text        primary key references app_user on delete cascade,
     password_hash text        not null,

@@ -1,6 +1,5 @@
--- Which sessions a user has. The state store is the truth about whether a
--- session is alive, but cannot be asked for the sessions of a user; this is
--- the index for that. A row outlives its session at most until expires_at.
+-- Index of sessions by user. The state store decides whether a session is valid, but
+-- cannot list the sessions of a user. A row may outlive its session, until expires_at.
 create table user_session (
     session_id text        primary key,
     user_id    text        not null references app_user on delete cascade,

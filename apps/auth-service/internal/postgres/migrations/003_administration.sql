@@ -1,14 +1,14 @@
--- An account is active, or suspended by an administrator.
+-- Accounts can be suspended by an administrator.
 alter table app_user drop constraint app_user_account_status_check;
 update app_user set account_status = 'SUSPENDED' where account_status = 'DISABLED';
 alter table app_user add constraint app_user_account_status_check check (account_status in ('ACTIVE', 'SUSPENDED'));
 
--- Who gave a permission: a user id, or "system" for what nobody decided, such
--- as the permissions of a new customer.
+-- The administrator who granted the permission, by user id, or "system" for automatic
+-- grants, such as the permissions of a new customer.
 alter table user_permission add column granted_by text not null default 'system';
 
--- The permissions that users once had. Apart from user_permission, so that no
--- query can take one of these for one of those.
+-- Permissions that were revoked. A table of its own, so that no query can mistake a
+-- revoked permission for a granted one.
 create table revoked_permission (
     user_id    text        not null references app_user on delete cascade,
     permission text        not null,
@@ -19,8 +19,8 @@ create table revoked_permission (
     primary key (user_id, permission, revoked_at)
 );
 
--- Administrators look for users by how an id or a line begins. The order of
--- collation "C" is that of bytes, in which such users are neighbours.
+-- For searches by a prefix of an id or line number. Collation "C" orders by bytes, so
+-- the rows with a prefix are one range of the index.
 create index app_user_user_id_prefix_idx on app_user (user_id collate "C");
 create index app_user_customer_id_prefix_idx on app_user (customer_id collate "C");
 create index app_user_line_number_prefix_idx on app_user (line_number collate "C");

@@ -1,6 +1,5 @@
--- Since when a signing key has been published, by whichever replica was the
--- first. A key signs only when every verifier has had the time to learn of it.
--- The keys themselves are in the secret store, never here.
+-- When each signing key was first published by any replica. A key signs tokens only
+-- after every verifier has had time to read it. The keys are in the secret store.
 create table signing_key (
     key_id          text        primary key,
     published_since timestamptz not null

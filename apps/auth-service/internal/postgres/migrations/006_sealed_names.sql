@@ -1,10 +1,10 @@
--- Names are sealed: see package seal. user_name is written by older software
--- only; `reseal` empties it.
+-- Names are sealed: see package seal. Only older releases write user_name; the command
+-- `reseal` empties it.
 alter table app_user add column sealed_name bytea;
 alter table app_user alter column user_name set default '';
 
 ---- create above / drop below ----
 
--- What is sealed cannot be opened here: its users go on without a name.
+-- SQL cannot open sealed names: these users have no name afterwards.
 alter table app_user alter column user_name drop default;
 alter table app_user drop column sealed_name;

@@ -1,18 +1,17 @@
--- How often in a row somebody who claimed an id, ours or not, was wrong about
--- its password: an id that nobody has must lock like any other, or the lock
--- would tell who exists. An attempt is counted before its password is looked
--- at. A row that was not touched for a day counts for nothing.
+-- Failed logins in a row, per user id. Also for ids without an account: if they did not
+-- lock, a lock would show that an account exists. An attempt is counted before its
+-- password is verified. Rows that are unchanged for a day are ignored.
 create table login_attempt (
-    user_id      text        primary key, -- as typed
+    user_id      text        primary key, -- as sent by the client
     failures     integer     not null constraint login_attempt_failures_check check (failures >= 0),
     attempted_at timestamptz not null,
-    locked_until timestamptz              -- null while there are too few failures
+    locked_until timestamptz              -- null if the id is not locked
 );
 
 create index login_attempt_attempted_at_idx on login_attempt (attempted_at);
 
--- Who logged in, or tried to, when and from where. Kept for a year. What was
--- typed as an id that nobody has is not kept: people type passwords there.
+-- Logins and failed logins, with time and address. Kept for a year. An id without an
+-- account is not stored, because users sometimes type their password there.
 create table login_history (
     login_id   text        not null,
     at         timestamptz not null,

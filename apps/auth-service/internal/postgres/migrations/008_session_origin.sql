@@ -1,4 +1,4 @@
--- What the owner of a session is told about it, to recognise it by.
+-- Origin of a session, shown to its user.
 alter table user_session
     add column auto_login boolean not null default false,
     add column address    inet,

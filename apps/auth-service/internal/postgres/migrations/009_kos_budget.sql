@@ -1,11 +1,11 @@
--- What is left of KOS's limits, for all replicas together: see package
--- kosbudget.
+-- The budget of KOS's rate limits, shared by all replicas: see package
+-- apps/internal/kos/budget.
 create table kos_budget (
     client   text        not null,
     endpoint text        not null,
-    full_at  timestamptz not null, -- when nothing will be taken any more
-    share    float8      not null default 1,       -- of the agreed rate that KOS allows
-    share_at timestamptz not null default 'epoch', -- from then on the share grows
+    full_at  timestamptz not null, -- when all taken calls are given back
+    share    float8      not null default 1,       -- part of the agreed rate that KOS accepts
+    share_at timestamptz not null default 'epoch', -- since when the share grows
     primary key (client, endpoint)
 );
 

@@ -1,7 +1,7 @@
--- User ids are unique without regard to case. Ids that collide today stay, as
--- twins: each logs in by its exact spelling only, as long as there is another
--- one. twin numbers them from 0, which all new ids have: no more are added to
--- them. COLLATE "C" makes lower() that of ASCII, whatever the database's locale.
+-- User ids are case-insensitive and unique. Existing ids that differ only in case stay,
+-- as twins: each logs in with its exact spelling as long as another one exists. twin
+-- numbers them from 0. New ids have twin 0, so no twin can be added. COLLATE "C" makes
+-- lower() use ASCII in every locale.
 ALTER TABLE app_user ADD COLUMN twin integer NOT NULL DEFAULT 0;
 
 UPDATE app_user SET twin = twins.number

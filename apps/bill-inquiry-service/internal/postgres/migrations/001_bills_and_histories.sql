@@ -10,7 +10,7 @@ CREATE TABLE bill_archive (
 );
 
 -- History of requests, stored for 2 years. The id is a UUID of version 7, whose time
--- is that of the request and so names the partition.
+-- is that of the request and so determines the partition.
 CREATE TABLE inquiry_request (
     request_id    uuid        NOT NULL,
     requested_at  timestamptz NOT NULL,

@@ -1,6 +1,6 @@
--- What administrators did, and what was denied to anybody. Rows are added and
--- never changed; after two years their month is dropped. There is no personal
--- data here but ids, and no line number in full.
+-- Audit trail: administrative acts and denied accesses. Append-only; the partition of a
+-- month is dropped after two years. Ids are the only personal data, and line numbers
+-- are masked.
 CREATE TABLE audit_event (
     event_id   uuid        NOT NULL,
     at         timestamptz NOT NULL,
@@ -26,11 +26,11 @@ BEGIN
 END
 $refuse$;
 
--- Of rows in every partition, also later ones; a partition that upkeep has
--- detached to sort its rows is not the trail's at that moment.
+-- Applies to all partitions, also future ones. It does not apply while maintenance has
+-- detached a partition to sort its rows.
 CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE ON audit_event
     FOR EACH ROW EXECUTE FUNCTION audit_refuse();
--- Partitions do not inherit this one: upkeep gives it to those it makes.
+-- Partitions do not inherit this trigger: maintenance creates it with each partition.
 CREATE TRIGGER audit_refuse BEFORE TRUNCATE ON audit_event
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
 CREATE TRIGGER audit_refuse BEFORE TRUNCATE ON audit_event_default

@@ -9,14 +9,14 @@ CREATE TABLE waiting_fetch (
     billing_month text        NOT NULL, -- '': the customer of the line
     request_id    uuid        NOT NULL, -- sent to KOS
     class         smallint    NOT NULL CHECK (class IN (0, 1)), -- interactive, background
-    round         bigint      NOT NULL, -- in which it is this line's turn
+    round         bigint      NOT NULL, -- of the round-robin of lines
     place         bigint      NOT NULL DEFAULT nextval('waiting_place'),
     since         timestamptz NOT NULL,
     due_at        timestamptz NOT NULL, -- set aside until then
-    refresh       boolean     NOT NULL, -- even if there is a copy
+    refresh       boolean     NOT NULL, -- fetch even if there is a cached copy
     reason        text        NOT NULL, -- of a prefetch
     taken_until   timestamptz,          -- claimed until then
-    tries         integer     NOT NULL DEFAULT 0, -- that KOS left without an answer
+    tries         integer     NOT NULL DEFAULT 0, -- attempts without an answer of KOS
     failing_since timestamptz,
     PRIMARY KEY (line_number, billing_month)
 );
@@ -35,8 +35,7 @@ CREATE TABLE waiting_inquiry (
 
 CREATE INDEX waiting_inquiry_of_fetch ON waiting_inquiry (line_number, billing_month);
 
--- Outages of KOS's endpoints: until when they are not called, and since when they
--- cannot be.
+-- Outages of KOS's endpoints: when they began, and until when KOS is not called.
 CREATE TABLE resting_endpoint (
     endpoint    text        PRIMARY KEY,
     rests_until timestamptz NOT NULL,
@@ -46,7 +45,7 @@ CREATE TABLE resting_endpoint (
 -- Finds the active lines.
 CREATE INDEX inquiry_request_of_time ON inquiry_request (requested_at, line_number);
 
--- See package kosbudget.
+-- See package apps/internal/kos/budget.
 CREATE TABLE kos_budget (
     client   text        NOT NULL,
     endpoint text        NOT NULL,

@@ -7,7 +7,7 @@ CREATE TABLE kos_queue (
     dedup_key     text        NOT NULL,
     ordering_key  text        NOT NULL,
     class         smallint    NOT NULL CHECK (class IN (0, 1)), -- interactive, background
-    round         bigint      NOT NULL, -- in which it is the turn of the ordering key
+    round         bigint      NOT NULL, -- of the round-robin of ordering keys
     position      bigint      NOT NULL DEFAULT nextval('kos_queue_position'),
     payload       jsonb       NOT NULL,
     enqueued_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -17,7 +17,7 @@ CREATE TABLE kos_queue (
     in_doubt      boolean     NOT NULL DEFAULT false, -- KOS may have acted on an attempt
     attempted_at  timestamptz,                    -- when that attempt began
     unanswered    integer     NOT NULL DEFAULT 0, -- attempts that KOS left without an answer
-    failing_since timestamptz,                    -- since the first of them
+    failing_since timestamptz,                    -- time of the first of them
     traceparent   text        NOT NULL DEFAULT '', -- trace that enqueued it
     UNIQUE (endpoint, dedup_key)
 );
@@ -31,10 +31,10 @@ CREATE TABLE kos_outage (
     since    timestamptz           -- when the outage began; null when it is over
 );
 
--- Replicas of the release before queue and fetch in waiting_fetch while this release is
--- rolled out. What they queue is mirrored, and left to them for half a minute; what
--- either release has fetched is gone from both tables. The next migration drops all of
--- this, with waiting_fetch and resting_endpoint.
+-- During a rollout, replicas of the previous release use waiting_fetch. Triggers copy
+-- their items to kos_queue, where they are left to the previous release for 30 s. An item
+-- that either release has fetched is deleted from both tables. The next migration drops
+-- these triggers, waiting_fetch and resting_endpoint.
 INSERT INTO kos_queue (endpoint, dedup_key, ordering_key, class, round, position, payload, enqueued_at, due_at, failing_since)
 SELECT endpoint, line_number || ' ' || billing_month, line_number, class, round, nextval('kos_queue_position'),
        jsonb_build_object('requestId', request_id, 'unattributed', '')

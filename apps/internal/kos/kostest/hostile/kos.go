@@ -18,8 +18,8 @@ import (
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
-// KOS is a transport, in place of a sidecar, that answers every request alike, with a client
-// whose log and metrics it reads.
+// KOS is a transport that gives every request the same answer, in place of a sidecar. It
+// embeds a client that uses it, and checks the client's log and metrics.
 type KOS struct {
 	*kosclient.Client
 
@@ -40,8 +40,8 @@ func New(answer Answer) *KOS {
 	return k
 }
 
-// Say replaces the answer.
-func (k *KOS) Say(answer Answer) {
+// SetAnswer replaces the answer.
+func (k *KOS) SetAnswer(answer Answer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.answer = answer

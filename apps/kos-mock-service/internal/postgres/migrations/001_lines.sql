@@ -1,5 +1,4 @@
--- Lines opened at run time. Test lines and the population exist by rule and
--- have no rows here.
+-- Lines created at run time. Test lines and the population are computed and have no rows.
 CREATE TABLE line (
     line_number   text PRIMARY KEY CHECK (line_number ~ '^010[0-9]{8}$'),
     customer_id   text NOT NULL,
@@ -8,8 +7,8 @@ CREATE TABLE line (
     opened_at     timestamptz NOT NULL
 );
 
--- What put a plan in force on a line, of any kind. The first order of a line
--- opened at run time is its opening.
+-- Orders that changed the plan of a line. For a line created at run time, the first
+-- order is its creation.
 CREATE TABLE line_order (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     line_number    text NOT NULL,

@@ -1,11 +1,11 @@
--- How endpoints were told to behave at run time; see behavior.Override.
+-- Overrides of the behaviour of endpoints, set at run time; see behavior.Override.
 CREATE TABLE endpoint_behavior (
     endpoint text PRIMARY KEY,
     override jsonb NOT NULL,
-    version  bigint NOT NULL -- rises with every change
+    version  bigint NOT NULL -- incremented by every change
 );
 
--- The answers still to be given, one row each, in the order of their ids; see
+-- Scripted answers that are left, one per row, in order of ids; see
 -- behavior.ScriptedStep.
 CREATE TABLE scripted_step (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -16,13 +16,13 @@ CREATE TABLE scripted_step (
 
 CREATE INDEX scripted_step_by_endpoint ON scripted_step (endpoint, id);
 
--- When a client was last let through, within the last minute: the log of a
--- sliding window. Its one row is what replicas queue for.
+-- Sliding-window log of the rate limit: the admitted calls of a client within the last
+-- minute. Replicas serialize on the row's lock.
 CREATE TABLE call_window (
     client   text NOT NULL,
     endpoint text NOT NULL,
     hits     timestamptz[] NOT NULL, -- ascending
-    admitted boolean NOT NULL,       -- the last call
+    admitted boolean NOT NULL,       -- whether the last call was admitted
     PRIMARY KEY (client, endpoint)
 ) WITH (fillfactor = 50);
 

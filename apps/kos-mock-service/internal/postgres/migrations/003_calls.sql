@@ -1,12 +1,12 @@
--- Every call that reached KOS, written when it arrives. Status and code are
--- null until it is answered, and stay so if it never is.
+-- Calls that reached KOS. A row is written when the call arrives; status and code are
+-- null until it is answered.
 CREATE TABLE kos_call (
     id          bigint GENERATED ALWAYS AS IDENTITY,
     at          timestamptz NOT NULL,
     endpoint    text NOT NULL,
     client      text NOT NULL,
     request_id  text NOT NULL,
-    line        text NOT NULL, -- pseudonym; empty if no line was named
+    line        text NOT NULL, -- pseudonym; empty if the call is about no line
     status      smallint,
     result_code text,
     PRIMARY KEY (id, at)
@@ -14,8 +14,8 @@ CREATE TABLE kos_call (
 
 CREATE TABLE kos_call_default PARTITION OF kos_call DEFAULT;
 
--- The first months, so that no call is in the default partition's way when the
--- service adds the next ones.
+-- Creates the first partitions. The service cannot add a partition for a month of which
+-- the default partition already has rows.
 DO $$
 DECLARE
     month timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');

@@ -1,5 +1,5 @@
--- Every change of plan that KOS has decided on, refusals included: the log that
--- audits read, and the reason why no order counts twice. Kept for ever.
+-- Decided orders, also refused ones. The log for audits, and the record that makes
+-- orders idempotent. Rows are never deleted.
 CREATE TABLE kos_order (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     request_id     text NOT NULL UNIQUE,
@@ -7,12 +7,12 @@ CREATE TABLE kos_order (
     line_number    text NOT NULL,
     current_code   text NOT NULL,
     target_code    text NOT NULL,
-    requested_date date, -- null: at once
+    requested_date date, -- null if at once
     result_code    text NOT NULL,
-    result_message text,                 -- why it was refused; null: it was not
-    effective_date date,                 -- from then on the plan is in force; null: refused
-    created_at     timestamptz NOT NULL, -- when it was decided
-    applied_at     timestamptz,          -- effective_date as an instant, which may be to come
+    result_message text,                 -- why it was refused; null if it was not
+    effective_date date,                 -- first day of the plan; null if refused
+    created_at     timestamptz NOT NULL, -- time of the decision
+    applied_at     timestamptz,          -- when the plan takes effect, possibly in the future
     CHECK ((result_code = '0000') = (result_message IS NULL)),
     CHECK ((result_code = '0000') = (effective_date IS NOT NULL)),
     CHECK ((result_code = '0000') = (applied_at IS NOT NULL))
@@ -28,14 +28,14 @@ END $$;
 CREATE TRIGGER keep BEFORE UPDATE OR DELETE OR TRUNCATE ON kos_order
     FOR EACH STATEMENT EXECUTE FUNCTION keep_kos_order();
 
--- What orders of one line queue for, whether or not the line exists: a row that
--- holds the time of its last one.
+-- The time of the last order of each line. Orders of a line serialize on the row's lock,
+-- also if the line does not exist.
 CREATE TABLE ordered_line (
     line_number text PRIMARY KEY,
     ordered_at  timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 
--- The order that put the plan in force; null for the opening of a line.
+-- The order that changed the plan; null for the creation of a line.
 ALTER TABLE line_order ADD COLUMN request_id text UNIQUE REFERENCES kos_order (request_id);
 
 ---- create above / drop below ----

@@ -1,6 +1,5 @@
--- History of requests, kept 2 years, and the truth about each change. The id is
--- a UUID of version 7, which tells the time of the request and so the
--- partition.
+-- History of requests, stored for 2 years, and the state of each change. The id is a
+-- UUID of version 7, whose time is that of the request and so determines the partition.
 CREATE TABLE change_request (
     request_id     uuid        NOT NULL,
     requested_at   timestamptz NOT NULL,
@@ -11,8 +10,8 @@ CREATE TABLE change_request (
     current_name   text        NOT NULL,
     target_code    text        NOT NULL,
     target_name    text        NOT NULL,
-    target_product jsonb       NOT NULL, -- as the catalogue had it
-    effective_on   date,                 -- null: when KOS gets it
+    target_product jsonb       NOT NULL, -- copied from the catalogue
+    effective_on   date,                 -- null if at once
     status         text        NOT NULL DEFAULT 'PENDING' CHECK (status IN ('PENDING', 'PROCESSING', 'COMPLETED', 'FAILED')),
     wait_reason    text        NOT NULL DEFAULT '',
     attempts       integer     NOT NULL DEFAULT 0,
@@ -26,36 +25,35 @@ CREATE TABLE change_request (
 CREATE INDEX change_request_of_user ON change_request (user_id, requested_at DESC, request_id DESC);
 CREATE TABLE change_request_default PARTITION OF change_request DEFAULT;
 
--- The changes that are not final, in the order in which they came. A line has
--- one at most.
+-- Changes that are not final, in order of arrival. A line has at most one.
 CREATE TABLE running_change (
     line_number  text        PRIMARY KEY,
     request_id   uuid        NOT NULL UNIQUE,
     requested_at timestamptz NOT NULL,
     place        bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
-    due_at       timestamptz NOT NULL,               -- when it is looked after next
-    aside        boolean     NOT NULL DEFAULT false, -- others need not wait for it
-    asked        boolean     NOT NULL DEFAULT false, -- KOS may have an order of unknown outcome
-    asked_at     timestamptz,                        -- when KOS was last given one
+    due_at       timestamptz NOT NULL,               -- time of the next attempt
+    aside        boolean     NOT NULL DEFAULT false, -- set aside: others pass it
+    asked        boolean     NOT NULL DEFAULT false, -- an order was sent to KOS and its outcome is unknown
+    asked_at     timestamptz,                        -- when it was last sent
     unanswered   integer     NOT NULL DEFAULT 0      -- calls in a row without an answer
 );
 
 CREATE INDEX running_change_in_line ON running_change (place) WHERE NOT aside;
 
--- What clients named their requests by, to be able to repeat them.
+-- Idempotency keys of requests.
 CREATE TABLE idempotency_key (
     user_id    text        NOT NULL,
     key        text        NOT NULL,
     request_id uuid        NOT NULL,
-    body       bytea       NOT NULL, -- a digest
+    body       bytea       NOT NULL, -- digest of the request body
     created_at timestamptz NOT NULL,
     PRIMARY KEY (user_id, key)
 );
 
 CREATE INDEX idempotency_key_age ON idempotency_key (created_at);
 
--- What KOS said last, for when it is away. The version counts how often a line
--- was forgotten: what was asked for before must not be kept after.
+-- The last answer of KOS about each line, served while KOS is unavailable. version counts
+-- the invalidations of a line: an answer that was requested before one is not stored.
 CREATE TABLE known_subscriber (
     line_number text   PRIMARY KEY,
     version     bigint NOT NULL,
@@ -64,12 +62,12 @@ CREATE TABLE known_subscriber (
 );
 
 CREATE TABLE known_catalogue (
-    one      boolean     PRIMARY KEY DEFAULT true CHECK (one), -- there is one row
+    one      boolean     PRIMARY KEY DEFAULT true CHECK (one), -- allows only one row
     as_of    timestamptz NOT NULL,
     document jsonb       NOT NULL
 );
 
--- See package kosbudget.
+-- See package apps/internal/kos/budget.
 CREATE TABLE kos_budget (
     client   text        NOT NULL,
     endpoint text        NOT NULL,
@@ -77,8 +75,8 @@ CREATE TABLE kos_budget (
     PRIMARY KEY (client, endpoint)
 );
 
--- History of processing: each exchange with KOS, kept 1 year. The line is
--- masked: this table is for operators.
+-- History of processing: each exchange with KOS, stored for 1 year. The line is
+-- masked: this table is for system operators.
 CREATE TABLE kos_exchange (
     exchange_id uuid        NOT NULL,
     at          timestamptz NOT NULL,

@@ -1,8 +1,8 @@
--- Whose line it is, is sealed: see package seal. The document in clear is
--- written by older software only; `reseal` empties it.
+-- The subscriber is sealed: see package seal. Only older releases write the document in
+-- clear; the command `reseal` empties it.
 ALTER TABLE known_subscriber ADD COLUMN sealed bytea;
 
 ---- create above / drop below ----
 
--- What is sealed cannot be opened here; KOS is asked again.
+-- SQL cannot open sealed subscribers; KOS is called again for them.
 ALTER TABLE known_subscriber DROP COLUMN sealed;

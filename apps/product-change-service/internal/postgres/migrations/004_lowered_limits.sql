@@ -1,5 +1,4 @@
--- Should KOS allow less than was agreed, the budget knows: see package
--- kosbudget.
+-- The part of the agreed rate limit that KOS accepts: see package apps/internal/kos/budget.
 ALTER TABLE kos_budget
     ADD COLUMN share    float8      NOT NULL DEFAULT 1,
     ADD COLUMN share_at timestamptz NOT NULL DEFAULT 'epoch';

@@ -7,7 +7,7 @@ CREATE TABLE kos_queue (
     dedup_key     text        NOT NULL,
     ordering_key  text        NOT NULL,
     class         smallint    NOT NULL CHECK (class IN (0, 1)), -- interactive, background
-    round         bigint      NOT NULL, -- in which it is the turn of the ordering key
+    round         bigint      NOT NULL, -- of the round-robin of ordering keys
     position      bigint      NOT NULL DEFAULT nextval('kos_queue_position'),
     payload       jsonb       NOT NULL,
     enqueued_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -17,7 +17,7 @@ CREATE TABLE kos_queue (
     in_doubt      boolean     NOT NULL DEFAULT false, -- KOS may have acted on an attempt
     attempted_at  timestamptz,                    -- when that attempt began
     unanswered    integer     NOT NULL DEFAULT 0, -- attempts that KOS left without an answer
-    failing_since timestamptz,                    -- since the first of them
+    failing_since timestamptz,                    -- time of the first of them
     traceparent   text        NOT NULL DEFAULT '', -- trace that enqueued it
     UNIQUE (endpoint, dedup_key)
 );
@@ -31,16 +31,15 @@ CREATE TABLE kos_outage (
     since    timestamptz           -- when the outage began; null when it is over
 );
 
--- How often a change of the line's plan was completed here: a request that was checked
--- against the plan before such a change is not accepted after it.
+-- Number of completed plan changes of the line. A request that was checked before a
+-- change completed is not accepted after it.
 ALTER TABLE known_subscriber ADD COLUMN changes bigint NOT NULL DEFAULT 0;
 
--- Replicas of the release before accept and process changes in running_change while
--- this release is rolled out, and again should it be rolled back. Until they are gone
--- each change in progress has a row in both tables: a line has one change in progress
--- whichever release accepts it, and a change that one release leaves unfinished is
--- taken over by the other after a minute. Both may then bring it to KOS: an order of
--- the same request id is carried out once. The next migration drops all of this.
+-- During a rollout or a rollback, replicas of the previous release use running_change.
+-- Triggers keep a row for each change in progress in both tables, so that a line has at
+-- most one change in progress, whichever release accepts it. A change that one release
+-- leaves unfinished is taken over by the other after a minute. Both may then order it at
+-- KOS, which carries out a request id once. The next migration drops the triggers.
 INSERT INTO kos_queue (endpoint, dedup_key, ordering_key, class, round, position, payload, enqueued_at, due_at, in_doubt, attempted_at)
 SELECT 'product-change', line_number, line_number, 0, 0, nextval('kos_queue_position'),
        jsonb_build_object('requestId', request_id), requested_at, clock_timestamp() + interval '1 minute', asked, asked_at
