@@ -31,6 +31,11 @@ CREATE TABLE kos_outage (
     since    timestamptz           -- when the outage began; null when it is over
 );
 
+-- Waits until the changes that replicas of the release before are accepting or ending are
+-- committed, and holds up others until the tables are mirrored. Those replicas lock this
+-- table before known_subscriber.
+LOCK TABLE running_change IN SHARE ROW EXCLUSIVE MODE;
+
 -- How often a change of the line's plan was completed here: a request that was checked
 -- against the plan before such a change is not accepted after it.
 ALTER TABLE known_subscriber ADD COLUMN changes bigint NOT NULL DEFAULT 0;
