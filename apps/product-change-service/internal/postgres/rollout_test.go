@@ -123,3 +123,21 @@ func TestMigrationTakesOverAChangeThatIsBeingAccepted(t *testing.T) {
 		t.Errorf("%d items of the change", n)
 	}
 }
+
+// TestJobsOfTheReleaseBeforeAreLeftToIt prevents that this release fails them and puts them
+// off: after a rollback the release before needs them at once.
+func TestJobsOfTheReleaseBeforeAreLeftToIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, kind := range []string{"requeue_stalled", "forget_keys"} {
+		_, err := w.db.Pool.Exec(t.Context(), `INSERT INTO river_job (args, kind, max_attempts, queue) VALUES ('{}', $1, 30000, 'upkeep')`, kind)
+		must(t, err)
+	}
+	w.start()
+	w.eventually("a job of this release has run", func() bool {
+		return w.count("SELECT count(*) FROM river_job WHERE kind = 'forget_keys' AND state = 'completed'") > 0
+	})
+	if n := w.count("SELECT count(*) FROM river_job WHERE queue = 'upkeep' AND state = 'available' AND attempt = 0"); n != 2 {
+		t.Errorf("%d of 2 jobs of the release before are left to it", n)
+	}
+}
