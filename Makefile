@@ -60,6 +60,13 @@ TROUBLE ?= all
 drill: phonebill ## Let 200 users ask while KOS or Redis is in trouble, and draw it: make drill TROUBLE=hang
 	@$(PHONEBILL) drill -trouble=$(TROUBLE)
 
+FROM ?=
+LINES ?= 40
+
+.PHONY: upgrade
+upgrade: phonebill ## Upgrade from another commit and roll back, while work waits for KOS: make upgrade FROM=<commit> LINES=40
+	@$(PHONEBILL) upgrade -from="$(FROM)" -lines=$(LINES)
+
 .PHONY: bench
 bench: phonebill ## Run every benchmark, one package after the other
 	@$(PHONEBILL) bench
