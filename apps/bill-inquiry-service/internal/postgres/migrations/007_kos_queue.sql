@@ -80,8 +80,13 @@ BEGIN
 END
 $mirror$;
 
-CREATE TRIGGER kos_queue_mirror AFTER INSERT OR UPDATE OF class, customers, taken_until OR DELETE ON waiting_fetch
+CREATE TRIGGER kos_queue_mirror AFTER INSERT OR DELETE ON waiting_fetch
     FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION kos_queue_mirror_old();
+
+CREATE TRIGGER kos_queue_mirror_update AFTER UPDATE OF class, customers, taken_until ON waiting_fetch
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND (
+        NEW.class <> OLD.class OR NEW.customers <> OLD.customers OR NEW.taken_until IS NOT NULL))
+    EXECUTE FUNCTION kos_queue_mirror_old();
 
 CREATE FUNCTION kos_queue_mirror_new() RETURNS trigger LANGUAGE plpgsql AS $mirror$
 BEGIN
@@ -106,12 +111,18 @@ BEGIN
 END
 $mirror$;
 
-CREATE TRIGGER kos_queue_mirror AFTER INSERT OR UPDATE OF class, payload, lease_until OR DELETE ON kos_queue
+CREATE TRIGGER kos_queue_mirror AFTER INSERT OR DELETE ON kos_queue
     FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION kos_queue_mirror_new();
+
+CREATE TRIGGER kos_queue_mirror_update AFTER UPDATE OF class, payload, lease_until ON kos_queue
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND (
+        NEW.class <> OLD.class OR NEW.payload <> OLD.payload OR NEW.lease_until IS DISTINCT FROM OLD.lease_until AND NEW.lease_until IS NOT NULL))
+    EXECUTE FUNCTION kos_queue_mirror_new();
 
 ---- create above / drop below ----
 
 DROP TRIGGER kos_queue_mirror ON waiting_fetch;
+DROP TRIGGER kos_queue_mirror_update ON waiting_fetch;
 DROP TABLE kos_outage;
 DROP TABLE kos_queue;
 DROP SEQUENCE kos_queue_position;
