@@ -21,6 +21,7 @@ type customer struct {
 	user, line string
 	tokens     api.Tokens
 	plans      []string // the current plan, and one to change to
+	months     []string // those that could be inquired at first, newest first
 	month      string   // whose bill is inquired
 }
 
@@ -49,7 +50,7 @@ func (w *world) client(c *customer, url string) *api.Client {
 }
 
 // login opens a session, reads the plan of the line from a release, and chooses another plan, and
-// the bill of the month that lies age months back.
+// the bill of the month that lay age months back at first.
 func (r release) login(ctx context.Context, c *customer, age int) error {
 	client := r.world.client(c, r.world.URL())
 	if answer := repeat(ctx, func() api.Answer[api.Tokens] { return client.Login(c.user, password) }); !answer.Succeeded() {
@@ -63,7 +64,10 @@ func (r release) login(ctx context.Context, c *customer, age int) error {
 	if !menu.Succeeded() || !line.Succeeded() || !offers.Succeeded() {
 		return fmt.Errorf("%s cannot choose: %s; %s; %s", c.user, menu, line, offers)
 	}
-	c.plans, c.month = []string{line.Data.Current.Code}, menu.Data.AvailableMonths[age]
+	if c.months == nil { // a month may begin between two roll-outs
+		c.months = menu.Data.AvailableMonths
+	}
+	c.plans, c.month = []string{line.Data.Current.Code}, c.months[age]
 	for _, plan := range offers.Data.Products {
 		if plan.Code != c.plans[0] {
 			c.plans = append(c.plans, plan.Code)
