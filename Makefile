@@ -60,6 +60,13 @@ TROUBLE ?= all
 drill: phonebill ## Run 200 users while KOS or Redis has a fault, and draw the results: make drill TROUBLE=hang
 	@$(PHONEBILL) drill -trouble=$(TROUBLE)
 
+FROM ?=
+LINES ?= 40
+
+.PHONY: upgrade
+upgrade: phonebill ## Upgrade from another commit and roll back, while work waits for KOS: make upgrade FROM=<commit> LINES=40
+	@$(PHONEBILL) upgrade -from="$(FROM)" -lines=$(LINES)
+
 .PHONY: bench
 bench: phonebill ## Run all benchmarks, one package at a time
 	@$(PHONEBILL) bench

@@ -116,7 +116,7 @@ func (s *System) probe(ctx context.Context, role Role) error {
 	case Ingress:
 		return probeIngress(ctx, s.URL())
 	}
-	for _, app := range s.Apps {
+	for _, app := range s.withReplicas() {
 		switch role {
 		case Role(app.ID):
 			return probeApp(ctx, app)

@@ -156,9 +156,13 @@ func (s *System) RunApp(ctx context.Context, app Role, args ...string) error {
 	if err != nil {
 		return err
 	}
-	what := string(app) + " " + strings.Join(args, " ")
+	return s.runProgram(ctx, s.checkout.Bin(config.ID), config, args...)
+}
+
+func (s *System) runProgram(ctx context.Context, program string, config runfile.App, args ...string) error {
+	what := config.ID + " " + strings.Join(args, " ")
 	defer s.console.Wait(what, nil)()
-	cmd := exec.CommandContext(ctx, s.checkout.Bin(config.ID), args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = config.Dir
 	cmd.Env = append(baseEnv(), config.Environ()...)
 	cmd.Env = append(cmd.Env, "PGPASSFILE="+s.passwordFile())

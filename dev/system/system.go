@@ -57,6 +57,7 @@ type System struct {
 	mu       sync.Mutex
 	parts    parts
 	captured map[Role]proc.Spec // how to restart apps and sidecars
+	replicas []runfile.App      // second replicas; see AddReplica
 }
 
 // programs are the paths of the programs.

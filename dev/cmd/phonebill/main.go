@@ -33,6 +33,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"chaos":           checks.Whole("chaos", "TestChaos"),
 	"outage":          checks.Whole("chaos", "TestOutage"),
 	"drill":           checks.Whole("chaos/drills", "TestDrill"),
+	"upgrade":         checks.Whole("upgrade", "TestUpgrade"),
 	"bench":           checks.Bench,
 	"fuzz":            checks.Fuzz,
 	"fuzz-client":     checks.Whole("e2e", "TestFuzzClient"),

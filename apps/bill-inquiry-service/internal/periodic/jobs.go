@@ -8,8 +8,11 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 )
 
-// upkeep is River's queue of all jobs.
-const upkeep = "upkeep"
+// queue is River's queue of all jobs. Those of the release before are in another one,
+// "upkeep": this release does not know all of their kinds, and would put them off, longer
+// each time it fails one. After a rollback the release before needs them within seconds, to
+// find the inquiries that wait.
+const queue = "periodic"
 
 // nightlyArgs are the arguments of the nightly refresh, which does nothing by day.
 type nightlyArgs struct{}
@@ -17,10 +20,10 @@ type nightlyArgs struct{}
 // Kind names the job in River's tables.
 func (nightlyArgs) Kind() string { return "nightly" }
 
-// InsertOpts makes the job unique.
+// InsertOpts makes the job unique in its queue.
 func (nightlyArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{
-		Queue: upkeep, MaxAttempts: jobs.MaxAttempts,
-		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: jobs.UnfinishedStates()},
+		Queue: queue, MaxAttempts: jobs.MaxAttempts,
+		UniqueOpts: river.UniqueOpts{ByArgs: true, ByQueue: true, ByState: jobs.UnfinishedStates()},
 	}
 }

@@ -64,7 +64,7 @@ func NewRunner(pool *pgxpool.Pool, direct pg.Direct, nightly Nightly, perMinute 
 		Logger:                      jobs.Logger(log),
 		ErrorHandler:                jobs.ErrorHandler(log),
 		Workers:                     workers,
-		Queues:                      map[string]river.QueueConfig{upkeep: {MaxWorkers: 1}},
+		Queues:                      map[string]river.QueueConfig{queue: {MaxWorkers: 1}},
 		PeriodicJobs:                []*river.PeriodicJob{jobs.Periodic(nightlyEvery, nightlyArgs{})},
 		JobTimeout:                  jobTimeout,
 		RescueStuckJobsAfter:        rescueAfter,

@@ -193,7 +193,7 @@ func TestFailedEnqueueStoresNothing(t *testing.T) {
 		if _, err := f.EnqueueInquiry(t.Context(), waiting(line)); !errors.Is(err, bill.ErrQueueFull) {
 			t.Errorf("got %v", err)
 		}
-		prefetch := bill.Fetch{Subject: bill.Subject{Line: line}, Customers: []string{holder.ID}, RequestID: "r", Background: true, Reason: bill.ReasonLogin}
+		prefetch := bill.Fetch{Subject: bill.Subject{Line: line}, Customers: []string{holder.ID}, RequestID: uuid.NewString(), Background: true, Reason: bill.ReasonLogin}
 		if ticket, err := f.Enqueue(t.Context(), prefetch); err != nil || !ticket.Added {
 			t.Errorf("the background has a capacity of its own: %+v, %v", ticket, err)
 		}

@@ -17,10 +17,13 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 )
 
-// River's queues. Jobs of one queue do not wait for those of another.
+// River's queues. Jobs of one queue do not wait for those of another. The periodic jobs of
+// the release before are in a queue of their own, "upkeep": this release does not know all
+// of their kinds, and would put them off, longer each time it fails one. After a rollback
+// the release before needs them within seconds, to find the changes of this one.
 const (
-	events = "events"
-	upkeep = "upkeep"
+	events   = "events"
+	periodic = "periodic"
 )
 
 // uniqueLive returns options that allow one live job with the same arguments.
@@ -48,8 +51,12 @@ type deleteKeysArgs struct{}
 // Kind names the job in River's tables.
 func (deleteKeysArgs) Kind() string { return "forget_keys" }
 
-// InsertOpts makes the job unique.
-func (deleteKeysArgs) InsertOpts() river.InsertOpts { return uniqueLive(upkeep) }
+// InsertOpts makes the job unique in its queue.
+func (deleteKeysArgs) InsertOpts() river.InsertOpts {
+	opts := uniqueLive(periodic)
+	opts.UniqueOpts.ByQueue = true
+	return opts
+}
 
 // Jobs implements postgres.Outbox.
 type Jobs struct {

@@ -53,8 +53,8 @@ func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger
 		ErrorHandler: jobs.ErrorHandler(log),
 		Workers:      workers,
 		Queues: map[string]river.QueueConfig{
-			events: {MaxWorkers: 4, FetchPollInterval: fetchEvents},
-			upkeep: {MaxWorkers: 1},
+			events:   {MaxWorkers: 4, FetchPollInterval: fetchEvents},
+			periodic: {MaxWorkers: 1},
 		},
 		PeriodicJobs:                []*river.PeriodicJob{jobs.Periodic(keysEvery, deleteKeysArgs{})},
 		JobTimeout:                  jobTimeout,

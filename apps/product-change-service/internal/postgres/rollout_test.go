@@ -5,7 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/tern/v2/migrate"
+
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
+	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
 
@@ -85,5 +89,55 @@ func TestReplicasOfTheReleaseBeforeShareTheWork(t *testing.T) {
 	before.finish(last)
 	if n := w.count("SELECT (SELECT count(*) FROM kos_queue) + (SELECT count(*) FROM running_change)"); n != 0 {
 		t.Errorf("%d rows are left", n)
+	}
+}
+
+// insertOlder stores a change in progress as the release before does.
+const insertOlder = `INSERT INTO running_change (line_number, request_id, requested_at, due_at) VALUES ($1, $2, now(), now())`
+
+// TestMigrationTakesOverAChangeThatIsBeingAccepted migrates while a replica of the release
+// before has stored a change and not committed it.
+func TestMigrationTakesOverAChangeThatIsBeingAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	conn, err := w.db.Pool.Acquire(t.Context())
+	must(t, err)
+	defer conn.Release()
+	migrator, err := migrate.NewMigrator(t.Context(), conn.Conn(), "public.schema_version")
+	must(t, err)
+	must(t, migrator.LoadMigrations(postgres.Migrations()))
+	must(t, migrator.MigrateTo(t.Context(), 4))
+
+	c, migrated := asked(t, number(1)), make(chan error, 1)
+	must(t, pgx.BeginFunc(t.Context(), w.db.Pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), insertOlder, c.Line.Digits(), c.RequestID)
+		must(t, err)
+		go func() { migrated <- migrator.MigrateTo(t.Context(), 5) }()
+		w.eventually("the migration waits", func() bool {
+			return w.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0
+		})
+		return nil
+	}))
+	must(t, <-migrated)
+	if n := w.count("SELECT count(*) FROM kos_queue"); n != 1 {
+		t.Errorf("%d items of the change", n)
+	}
+}
+
+// TestJobsOfTheReleaseBeforeAreLeftToIt prevents that this release fails them and puts them
+// off: after a rollback the release before needs them at once.
+func TestJobsOfTheReleaseBeforeAreLeftToIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, kind := range []string{"requeue_stalled", "forget_keys"} {
+		_, err := w.db.Pool.Exec(t.Context(), `INSERT INTO river_job (args, kind, max_attempts, queue) VALUES ('{}', $1, 30000, 'upkeep')`, kind)
+		must(t, err)
+	}
+	w.start()
+	w.eventually("a job of this release has run", func() bool {
+		return w.count("SELECT count(*) FROM river_job WHERE kind = 'forget_keys' AND state = 'completed'") > 0
+	})
+	if n := w.count("SELECT count(*) FROM river_job WHERE queue = 'upkeep' AND state = 'available' AND attempt = 0"); n != 2 {
+		t.Errorf("%d of 2 jobs of the release before are left to it", n)
 	}
 }

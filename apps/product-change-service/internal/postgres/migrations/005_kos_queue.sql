@@ -31,6 +31,11 @@ CREATE TABLE kos_outage (
     since    timestamptz           -- when the outage began; null when it is over
 );
 
+-- This waits for the transactions in which replicas of the previous release accept or end
+-- changes, and holds up others until the tables are mirrored. Those replicas lock this
+-- table before known_subscriber.
+LOCK TABLE running_change IN SHARE ROW EXCLUSIVE MODE;
+
 -- Number of completed plan changes of the line. A request that was checked before a
 -- change completed is not accepted after it.
 ALTER TABLE known_subscriber ADD COLUMN changes bigint NOT NULL DEFAULT 0;
@@ -68,7 +73,9 @@ CREATE TRIGGER kos_queue_mirror AFTER INSERT OR UPDATE OR DELETE ON running_chan
 
 CREATE FUNCTION kos_queue_mirror_new() RETURNS trigger LANGUAGE plpgsql AS $mirror$
 BEGIN
-    IF TG_OP = 'INSERT' THEN
+    IF coalesce(NEW.endpoint, OLD.endpoint) <> 'product-change' THEN
+        RETURN NULL; -- the previous release queues changes only
+    ELSIF TG_OP = 'INSERT' THEN
         INSERT INTO running_change (line_number, request_id, requested_at, due_at, aside)
         VALUES (NEW.dedup_key, (NEW.payload->>'requestId')::uuid, NEW.enqueued_at, clock_timestamp() + interval '1 minute', true);
     ELSIF TG_OP = 'UPDATE' THEN
