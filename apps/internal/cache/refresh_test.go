@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/cache"
 )
 
@@ -88,7 +89,7 @@ func TestRefreshAheadRunsOnceForConcurrentReads(t *testing.T) {
 	onClock(t, func(f *fixture) {
 		const crowd = 500
 		f.want(f.bills, 89000, cache.FromSource)
-		pass(ttl - time.Minute)
+		bubble.Advance(ttl - time.Minute)
 		f.source.set(func() { f.source.fee, f.source.slow = 69000, 5*time.Second })
 		use := func(fee int) {
 			var group sync.WaitGroup
@@ -105,11 +106,11 @@ func TestRefreshAheadRunsOnceForConcurrentReads(t *testing.T) {
 			group.Wait()
 		}
 		use(89000)
-		pass(2 * time.Second)
+		bubble.Advance(2 * time.Second)
 		use(89000) // during the load
-		pass(4 * time.Second)
+		bubble.Advance(4 * time.Second)
 		use(69000)
-		pass(58 * time.Second) // the old value has expired
+		bubble.Advance(58 * time.Second) // the old value has expired
 		if got, known := f.bills.Known(f.t.Context(), key); !known || got.Fee != 69000 {
 			f.t.Errorf("knows %+v, %t", got, known)
 		}
@@ -124,12 +125,12 @@ func TestConcurrentReadsOfAnExpiredValueShareOneLoad(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.want(f.bills, 89000, cache.FromSource)
-		pass(ttl)
+		bubble.Advance(ttl)
 		f.source.set(func() { f.source.fee, f.source.slow = 69000, 5*time.Second })
 		var group sync.WaitGroup
 		for i := range 500 {
 			group.Go(func() {
-				pass(time.Duration(i) * 10 * time.Millisecond)
+				bubble.Advance(time.Duration(i) * 10 * time.Millisecond)
 				if got, _, err := f.bills.Get(f.t.Context(), key, f.source.load); err != nil || got.Fee != 69000 {
 					f.t.Errorf("got %+v, %v", got, err)
 				}
@@ -160,7 +161,7 @@ func TestRefreshAheadThatFails(t *testing.T) {
 						asked.Add(1)
 						return bill{}, fail()
 					})
-					pass(time.Second)
+					bubble.Advance(time.Second)
 				}
 				f.want(f.bills, 89000, cache.FromL1)
 				if asked.Load() != 2 {
@@ -200,7 +201,7 @@ func TestBriefValuesExpireEarly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			pass(40 * time.Second)
+			bubble.Advance(40 * time.Second)
 		}
 		if asked != 2 || l2.ttls[0] != time.Minute {
 			t.Errorf("%d loads, lifetimes %v", asked, l2.ttls)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
@@ -29,7 +30,7 @@ func TestLoginPrefetches(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		pass(5 * time.Second)
+		bubble.Advance(5 * time.Second)
 		want := []string{"login enqueued", "login known", "login known", "login waiting", "login known", "login known", "login fetched"}
 		_, outcomes := b.meter.noted()
 		if diff := cmp.Diff(want, outcomes); diff != "" {
@@ -55,11 +56,11 @@ func TestBackgroundWorkYieldsToInteractive(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		pass(2 * time.Second)
+		bubble.Advance(2 * time.Second)
 		if calls, waiting := b.carrier.calls.Load(), b.queue.Len(); calls != 5 || waiting != 1 {
 			t.Errorf("KOS was called %d times, %d wait", calls, waiting)
 		}
-		pass(600 * time.Millisecond) // until half of the burst is available again
+		bubble.Advance(600 * time.Millisecond) // until half of the burst is available again
 		if calls := b.carrier.calls.Load(); calls != 6 {
 			t.Errorf("KOS was called %d times", calls)
 		}
@@ -91,10 +92,10 @@ func TestHotBillIsRefreshedAhead(t *testing.T) {
 		got := b.carrier.bill
 		got.AsOf, got.Fetched = time.Now(), bill.ReasonLogin
 		for _, age := range []time.Duration{10 * time.Minute, 46 * time.Minute, 47 * time.Minute} {
-			pass(time.Until(got.AsOf.Add(age)))
+			bubble.Advance(time.Until(got.AsOf.Add(age)))
 			b.prefetcher.Served(t.Context(), got)
 		}
-		pass(time.Minute)
+		bubble.Advance(time.Minute)
 		want := []string{"login used", "login used", "hot enqueued", "hot fetched", "login used"}
 		_, outcomes := b.meter.noted()
 		if diff := cmp.Diff(want, outcomes); diff != "" {
@@ -110,7 +111,7 @@ func TestNightlyRefreshObeysItsHoursAndShare(t *testing.T) {
 			t.Parallel()
 			onClock(t, 16, func(b *bench) {
 				t := b.t
-				pass(time.Until(time.Date(2026, 11, 23, hour, 30, 0, 0, bill.Seoul)))
+				bubble.Advance(time.Until(time.Date(2026, 11, 23, hour, 30, 0, 0, bill.Seoul)))
 				for i := range 100 {
 					own, _ := number(i)
 					b.activity.lines = append(b.activity.lines, own)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
@@ -21,7 +22,7 @@ func (o older) accept(c change.Change) bool {
 		INSERT INTO running_change (line_number, request_id, requested_at, due_at)
 		VALUES ($1, $2, $3, $3)
 		ON CONFLICT (line_number) DO NOTHING`, c.Line.Digits(), c.RequestID, c.RequestedAt)
-	must(o.t, err)
+	expect.NoError(o.t, err)
 	if tag.RowsAffected() == 0 {
 		return false
 	}
@@ -30,7 +31,7 @@ func (o older) accept(c change.Change) bool {
 		    current_code, current_name, target_code, target_name, target_product)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, c.RequestID, c.RequestedAt, c.UserID, c.CustomerID, c.Line.Digits(),
 		c.CurrentCode, c.CurrentName, c.Target.Code, c.Target.Name, c.Target)
-	must(o.t, err)
+	expect.NoError(o.t, err)
 	return true
 }
 
@@ -42,7 +43,7 @@ func (o older) finish(c change.Change) {
 		`DELETE FROM running_change WHERE request_id = $1`,
 	} {
 		_, err := o.db.Pool.Exec(o.t.Context(), sql, c.RequestID)
-		must(o.t, err)
+		expect.NoError(o.t, err)
 	}
 }
 
