@@ -45,7 +45,7 @@ const mostSteps = 420
 
 func newTimeline(r Report) timeline {
 	whole := r.Ended.Sub(r.Began)
-	step := time.Second * time.Duration(1+(whole-1)/(mostSteps*time.Second))
+	step := time.Duration(1+int((whole-1)/(mostSteps*time.Second))) * time.Second
 	t := timeline{r.Began, step, max(1, int((whole+step-1)/step)), map[string][]float64{}}
 	regulars, arrivals := map[int][]traffic.Call{}, map[int][]traffic.Call{}
 	rate := 1 / step.Seconds()
@@ -138,8 +138,8 @@ func chart(r Report) ([]byte, error) {
 		var palette []charts.Color
 		for _, name := range panel.names {
 			if series := t.series[name]; len(series) > 0 {
-				if panel.time {
-					series = logarithms(series)
+				if !panel.bands {
+					series = withGaps(series, panel.time)
 				}
 				names, values, palette = append(names, name), append(values, series), append(palette, charts.ParseColor(colors[name]))
 			}
@@ -161,14 +161,18 @@ func chart(r Report) ([]byte, error) {
 	return whole.Bytes()
 }
 
-// logarithms returns the decimal logarithms of durations in seconds, from leastTime. Steps without a
-// duration are gaps.
-func logarithms(seconds []float64) []float64 {
-	values := make([]float64, len(seconds))
-	for i, value := range seconds {
-		values[i] = math.Log10(max(value, leastTime) / leastTime)
-		if value == 0 {
+// withGaps returns a series with gaps in the steps without a value; for a logarithmic axis, the
+// decimal logarithms of durations in seconds, from leastTime.
+func withGaps(series []float64, logarithmic bool) []float64 {
+	values := make([]float64, len(series))
+	for i, value := range series {
+		switch {
+		case value == 0:
 			values[i] = charts.GetNullValue()
+		case logarithmic:
+			values[i] = math.Log10(max(value, leastTime) / leastTime)
+		default:
+			values[i] = value
 		}
 	}
 	return values

@@ -21,22 +21,22 @@ var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap
 // Table returns the report as a Markdown table.
 func (r Report) Table() string { return r.Scenario.table(r) }
 
-// Save writes the report and its chart into a folder, and returns the path of the report.
+// Save writes the report and, if there were regulars, its chart into a folder, and returns the path
+// of the report.
 func (r Report) Save(dir string) (path string, err error) {
 	var text bytes.Buffer
 	if err := reportTemplate.Execute(&text, r); err != nil {
 		return "", err
 	}
+	path = filepath.Join(dir, r.Scenario.Name+".md")
+	if err := errors.Join(os.MkdirAll(dir, 0o750), os.WriteFile(path, text.Bytes(), 0o600)); err != nil || len(r.Regulars) == 0 {
+		return path, err
+	}
 	drawn, err := chart(r)
 	if err != nil {
 		return "", err
 	}
-	path = filepath.Join(dir, r.Scenario.Name+".md")
-	return path, errors.Join(
-		os.MkdirAll(dir, 0o750),
-		os.WriteFile(path, text.Bytes(), 0o600),
-		os.WriteFile(filepath.Join(dir, r.Scenario.Name+".svg"), drawn, 0o600),
-	)
+	return path, os.WriteFile(filepath.Join(dir, r.Scenario.Name+".svg"), drawn, 0o600)
 }
 
 // Phase is a phase of a drill in figures.
