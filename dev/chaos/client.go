@@ -104,9 +104,9 @@ func (c *client) visit(what string) traffic.Call {
 		answer := c.api.Changes("")
 		return visited(begun, what, answer, grade(answer, false, true))
 	case pastMonth:
-		return c.inquire(what, month(1))
+		return c.inquire(what, api.Month(1))
 	default:
-		return c.inquire(what, month(0))
+		return c.inquire(what, api.Month(0))
 	}
 }
 
@@ -165,13 +165,4 @@ func retryAfter(header http.Header) time.Duration {
 		return 0
 	}
 	return time.Duration(seconds) * time.Second
-}
-
-// seoul is the time zone of billing months.
-var seoul = time.FixedZone("KST", 9*60*60)
-
-// month returns the month n months ago, as YYYY-MM.
-func month(n int) string {
-	now := time.Now().In(seoul)
-	return time.Date(now.Year(), now.Month()-time.Month(n), 1, 0, 0, 0, 0, seoul).Format("2006-01")
 }

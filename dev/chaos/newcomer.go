@@ -144,7 +144,7 @@ func (n *newcomers) next(life context.Context) bool {
 	c, back := n.people[number%len(n.people)], number/len(n.people)
 	newcomer := &Newcomer{Async: (number+back)%2 == 1}
 	n.all = append(n.all, newcomer)
-	n.lives.Go(func() { newcomer.run(life, c, month(back)) })
+	n.lives.Go(func() { newcomer.run(life, c, api.Month(back)) })
 	return true
 }
 

@@ -14,7 +14,7 @@ import (
 
 // bill is a complete answer about this month.
 func bill(line string, old bool) string {
-	this := month(0)
+	this := api.Month(0)
 	return fmt.Sprintf(`{"success":true,"data":{"status":"COMPLETED","stale":%t,"billInfo":{"lineNumber":%q,"billingMonth":%q}}}`,
 		old, line, this[:4]+this[5:])
 }
@@ -81,7 +81,7 @@ func TestNewcomerRetriesAfterRetryAfter(t *testing.T) {
 	p, script := visitor(t,
 		reply{503, soon, failure("KOS_UNAVAILABLE")}, reply{503, soon, failure("INQUIRY_IN_PROGRESS")}, reply{200, nil, bill(ourLine, false)})
 	var n Newcomer
-	n.run(t.Context(), p, month(0))
+	n.run(t.Context(), p, api.Month(0))
 	if got := kinds(n.Visits); !slices.Equal(got, []string{refused, waiting, fresh}) || n.Served.IsZero() {
 		t.Errorf("got %v, served at %s", got, n.Served)
 	}
@@ -107,7 +107,7 @@ func TestAsyncNewcomerPolls(t *testing.T) {
 		reply{200, nil, `{"success":true,"data":{"status":"FAILED"}}`}, reply{202, location, string(queued)},
 		reply{200, nil, bill(ourLine, false)})
 	n := Newcomer{Async: true}
-	n.run(t.Context(), p, month(0))
+	n.run(t.Context(), p, api.Month(0))
 	if got := kinds(n.Visits); !slices.Equal(got, []string{waiting, waiting, failed, waiting, fresh}) {
 		t.Errorf("got %v", got)
 	}
