@@ -285,9 +285,11 @@ func TestResultIsForTheOwnerOnly(t *testing.T) {
 		"a former owner":         {UserID: "testuser01", Lines: []msisdn.Number{"01087654321"}},
 		"a user without changes": {UserID: "testuser03"},
 	} {
-		if _, err := d.Result(t.Context(), other, accepted.RequestID); !errors.Is(err, change.ErrNoChange) {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := d.Result(t.Context(), other, accepted.RequestID); !errors.Is(err, change.ErrNoChange) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 }
 
