@@ -70,10 +70,11 @@ func short(d time.Duration) time.Duration {
 	return d.Round(100 * time.Millisecond)
 }
 
-// judgeAnswers checks that every regular is answered.
+// judgeAnswers checks that every regular is answered, and that there were requests since the trouble
+// began.
 func (r Report) judgeAnswers(c *checks) {
-	lost := got(r.Regulars, waiting, refused, failed)
-	c.add(len(lost) > 0 || len(r.Regulars) == 0,
+	lost, since := got(r.Regulars, waiting, refused, failed), r.regulars(span{r.Trouble, r.whole().to})
+	c.add(len(lost) > 0 || len(since) == 0,
 		"regular requests that were not answered: %d of %d%s", len(lost), len(r.Regulars), first(lost))
 }
 

@@ -203,6 +203,15 @@ func TestMissingQuietPhaseIsAFault(t *testing.T) {
 	}
 }
 
+func TestMissingLoadIsAFault(t *testing.T) {
+	t.Parallel()
+	r := healthyDrill()
+	r.Scenario.Bounds, r.Regulars = Bounds{}, r.Regulars[:300] // until the trouble
+	if faults := r.Faults(); len(faults) != 1 || faults[0] != "regular requests that were not answered: 0 of 300" {
+		t.Errorf("found %q", faults)
+	}
+}
+
 func TestReturnedTwice(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
