@@ -52,6 +52,31 @@ type Records struct {
 	Shown map[string]string
 }
 
+// final reports whether all changes are final.
+func (r Records) final() bool {
+	return !slices.ContainsFunc(r.Rows, func(row Row) bool { return !row.final() })
+}
+
+// count returns the number of changes with a status.
+func (r Records) count(status string) (n int) {
+	for _, row := range r.Rows {
+		if row.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+// orderTimes returns the times of KOS's orders, in order.
+func (r Records) orderTimes() []time.Time {
+	times := make([]time.Time, 0, len(r.Orders))
+	for _, order := range r.Orders {
+		times = append(times, order.CreatedAt)
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	return times
+}
+
 // Kind is the kind of an inconsistency.
 type Kind string
 

@@ -175,28 +175,37 @@ func TestReportCountsAndFaults(t *testing.T) {
 	records.Observed = records.Observed[:2]
 	records.Rows[0].RequestedAt, records.Rows[0].ProcessedAt = *at(-60), at(3)
 	records.Rows[1].RequestedAt, records.Rows[1].ProcessedAt = *at(100), at(102)
-	report := newReport(records, ready)
-	report.Kills, report.Pauses, report.Took = 6, 2, 95*time.Second
+	report := reportOf(records, ready)
+	report.Kills, report.Pauses = 6, 2
 	report.Answers = map[string]int{"ask: 200": 2, "ask: no answer": 3, "look: 200": 7}
 	if faults := report.Faults(); len(faults) > 0 {
 		t.Errorf("faults: %v", faults)
 	}
-	if got, want := report.TableRow(7), "| 7 | 2 | 6 | 2 | 1 | 1 | 3 | 0 | 0 | 0 | 3s | 1m35s |"; got != want {
+	if got, want := report.Table(), "| 7 | 2 | 6 | 2 | 1 | 1 | 3 | 0 | 0 | 0 | 3s | 1m35s |"; !strings.HasSuffix(got, want) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 
 	records = healthy()
 	records.Rows[0].RequestedAt, records.Rows[0].ProcessedAt = *at(-60), at(91)
 	records.Orders = records.Orders[1:]
-	report = newReport(records, ready)
+	report = reportOf(records, ready)
+	report.Kills = 5
 	report.Answers = map[string]int{"look: 500 INTERNAL_ERROR": 2, "ask: 503 KOS_UNAVAILABLE": 5}
 	want := []string{
 		"disagreeing: request id-1 is completed, but KOS has not carried it out",
-		"the last change became final 1m31s after the last recovery",
-		"1 changes were refused",
-		"2 answers were internal errors: look: 500 INTERNAL_ERROR",
+		"changes that were requested: 3 of 4",
+		"changes that were refused: 1",
+		"from the last recovery to the last final change: 1m31s; at most 1m30s",
+		"answers that were internal errors: 2 look: 500 INTERNAL_ERROR",
+		"kills: 5 of 6",
 	}
+	report.Scenario.Changes = append(report.Scenario.Changes, make([]ChangeRequest, 2))
 	if faults := report.Faults(); !slices.Equal(faults, want) {
 		t.Errorf("faults: %q", faults)
 	}
+}
+
+// reportOf returns the report of a run with two changes and six kills.
+func reportOf(records Records, ready time.Time) Report {
+	return Report{Scenario: Kills(7, Size{2, 6}), Records: records, Opened: ready, Over: ready, Ended: ready.Add(95 * time.Second)}
 }

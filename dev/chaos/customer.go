@@ -2,54 +2,25 @@ package chaos
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
-// customer is a well-behaved client: it retries unanswered requests with the same key, and requests
-// the next change when the previous one is final.
+// customer is a well-behaved client that changes plans: it retries unanswered requests with the
+// same key, and requests the next change when the previous one is final.
 type customer struct {
-	api      *api.Client
-	user     string
-	line     string
-	plan     string   // as known to the customer
-	plans    []string // to choose from
-	requests []ChangeRequest
+	*client
 
+	requests []ChangeRequest
 	observed []Observed
 	answers  map[string]int // number of answers by kind
-	done     *progress
-}
-
-// login logs in and reads the plans, before any disruption.
-func (c *customer) login() error {
-	if answer := c.api.Login(c.user, stage.Password); !answer.Succeeded() {
-		return fmt.Errorf("login: %s", answer)
-	}
-	mine := c.api.Subscription(c.line)
-	if !mine.Succeeded() {
-		return fmt.Errorf("plan of a line: %s", mine)
-	}
-	c.plan = mine.Data.Current.Code
-	offers := c.api.Offers(c.plan)
-	if !offers.Succeeded() {
-		return fmt.Errorf("offers: %s", offers)
-	}
-	for _, plan := range offers.Data.Products {
-		c.plans = append(c.plans, plan.Code)
-	}
-	slices.Sort(c.plans)
-	if len(c.plans) < 2 {
-		return fmt.Errorf("%s has no choice of plans", c.user)
-	}
-	return nil
+	done     *atomic.Int64  // number of requests of all customers that were accepted or refused
 }
 
 // run makes all requests, or as many as it can before ctx ends.
@@ -58,7 +29,7 @@ func (c *customer) run(ctx context.Context, start time.Time) {
 		if proc.Pause(ctx, time.Until(start.Add(request.At))) != nil {
 			return
 		}
-		observed := Observed{User: c.user, Key: request.Key, Line: c.line, Current: c.plan, Target: c.choose(request)}
+		observed := c.intend(request)
 		last := c.request(ctx, &observed, request)
 		c.observed = append(c.observed, observed)
 		if last.Status == api.Completed && !request.Later {
@@ -67,9 +38,10 @@ func (c *customer) run(ctx context.Context, start time.Time) {
 	}
 }
 
-func (c *customer) choose(request ChangeRequest) string {
+// intend returns what the customer is about to request.
+func (c *customer) intend(request ChangeRequest) Observed {
 	others := slices.DeleteFunc(slices.Clone(c.plans), func(plan string) bool { return plan == c.plan })
-	return others[request.Pick%len(others)]
+	return Observed{User: c.user, Key: request.Key, Line: c.line, Current: c.plan, Target: others[request.Pick%len(others)]}
 }
 
 // laterBy is how far in advance a scheduled change is ordered.
@@ -78,25 +50,34 @@ const laterBy = 10 * 24 * time.Hour
 // request orders a change until it is accepted or refused, and follows it until it is final. It
 // returns the last answer.
 func (c *customer) request(ctx context.Context, observed *Observed, request ChangeRequest) (last Answer) {
-	form := api.ChangeForm{Line: observed.Line, Current: observed.Current, Target: observed.Target}
-	if request.Later {
-		form.Effective = time.Now().Add(laterBy).UTC().Format(time.DateOnly)
-	}
 	for ctx.Err() == nil {
-		answer := c.api.Change(form, api.How{Key: request.Key, Async: request.Async})
-		count(c, "ask", answer)
+		answer := c.order(observed, request)
 		switch {
 		case answer.Succeeded():
-			c.done.add()
-			return c.follow(ctx, observed, observed.observe(answer.Data))
+			c.done.Add(1)
+			return c.follow(ctx, observed, observed.Answers[len(observed.Answers)-1])
 		case refusal(answer) != "":
-			c.done.add()
+			c.done.Add(1)
 			observed.Refusal = refusal(answer)
 			return Answer{}
 		}
 		c.recover(ctx, answer.Status, answer.Header)
 	}
 	return Answer{}
+}
+
+// order sends the request once.
+func (c *customer) order(observed *Observed, request ChangeRequest) api.Answer[api.Change] {
+	form := api.ChangeForm{Line: observed.Line, Current: observed.Current, Target: observed.Target}
+	if request.Later {
+		form.Effective = time.Now().Add(laterBy).UTC().Format(time.DateOnly)
+	}
+	answer := c.api.Change(form, api.How{Key: request.Key, Async: request.Async})
+	count(c, "ask", answer)
+	if answer.Succeeded() {
+		observed.observe(answer.Data)
+	}
+	return answer
 }
 
 // follow polls an accepted change until it is final.
@@ -153,13 +134,9 @@ const (
 // 401.
 func (c *customer) recover(ctx context.Context, status int, header http.Header) {
 	if status == http.StatusUnauthorized {
-		count(c, "login", c.api.Login(c.user, stage.Password))
+		count(c, "login", c.api.Login(c.user, password))
 	}
-	wait := minWait
-	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil {
-		wait = min(time.Duration(seconds)*time.Second, longestWait)
-	}
-	_ = proc.Pause(ctx, wait) // the caller checks ctx
+	_ = proc.Pause(ctx, min(max(retryAfter(header), minWait), longestWait)) // the caller checks ctx
 }
 
 // count records the result of a call.

@@ -1,8 +1,4 @@
-// Package chaos tests that a plan change is applied exactly once or not at all under faults. It
-// starts the real system, lets customers change their plans through the ingress, kills and pauses
-// every part of the system meanwhile, makes KOS fail before and after it has carried out an order,
-// and then compares three independent records: the customers' answers, the service's rows, and
-// KOS's order log.
-//
-// All faults follow from a seed.
+// Package chaos runs the real system under load while parts of it, or KOS, fail. A Scenario is a
+// load, a schedule of faults and what must hold; Run executes it and returns a Report, which checks
+// it. Kills, Outage and Drills are the scenarios.
 package chaos

@@ -2,24 +2,15 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/kos"
-	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
-
-// Outage is a time during which KOS answers nothing while changes wait.
-type Outage struct {
-	Changes int
-	For     time.Duration
-}
 
 const (
 	// ordersPerMinute is KOS's rate limit of orders (product.md, "KOS").
@@ -27,10 +18,6 @@ const (
 	// ordersAtOnce is the number of orders that the service may have in progress: an eighth of its
 	// budget, which is slightly below KOS's limit.
 	ordersAtOnce = 6
-	// quiet is how long readers read before the outage, for comparison.
-	quiet = 5 * time.Second
-	// lookEvery is the readers' interval.
-	lookEvery = 50 * time.Millisecond
 )
 
 // orderly removes the rate limits of everything but orders and their status.
@@ -38,124 +25,81 @@ var orderly = slices.DeleteFunc(slices.Clone(kos.Unlimited), func(variable strin
 	return strings.HasPrefix(variable, "KOS_CHANGE_")
 })
 
-// outageRun is an outage in progress.
-type outageRun struct {
-	*scene
-	outage   Outage
-	readers  []*customer
-	accepted []string // ids of changes in order
-	back     time.Time
+// Outage returns the scenario in which KOS answers nothing for a time while changes wait and two
+// customers read.
+func Outage(changes int, lasts time.Duration) Scenario {
+	requests := make([][]ChangeRequest, changes)
+	for n := range requests {
+		requests[n] = []ChangeRequest{{Key: fmt.Sprintf("outage-%d", n), Async: true}}
+	}
+	return Scenario{
+		Name: "changes-wait", Description: "KOS refuses orders, then answers nothing, while changes wait.",
+		Env: orderly, Regulars: 2, Pace: 50 * time.Millisecond, Asks: []string{catalogue, history}, Changes: requests,
+		Behaviors: map[string]kos.Behavior{kos.ProductChange: {Latency: kos.Latency{Min: 300, Max: 800}, LimitPerMinute: ordersPerMinute}},
+		Quiet:     5 * time.Second, For: lasts, begin: (*run).silenceKOS,
+		Bounds: Bounds{Limited: true, InOrder: true, Orders: ordersPerMinute},
+		table:  outageTable,
+	}
 }
 
-// RunOutage starts the system, lets customers change their plans while KOS is down, and reports the
-// results. It returns an error if there is nothing to report.
-func RunOutage(ctx context.Context, outage Outage, out io.Writer) (report OutageReport, err error) {
-	scene, err := openScene(ctx, orderly, out)
-	if err != nil {
-		return OutageReport{}, err
-	}
-	defer func() { err = errors.Join(err, scene.Close(ctx)) }()
-	r := &outageRun{scene: scene, outage: outage}
-	if err := r.Seed(ctx, outage.Changes); err != nil {
-		return OutageReport{}, err
-	}
-	customers, err := r.login(outage.Changes)
-	if err != nil {
-		return OutageReport{}, err
-	}
-	looking := traffic.Start(len(r.readers), lookEvery, r.look)
-	defer looking.Stop()
-	if err := proc.Pause(ctx, quiet); err != nil {
-		return OutageReport{}, err
-	}
-	began := time.Now()
-	if err := r.fall(customers); err != nil {
-		return OutageReport{}, err
-	}
-	rows, err := r.recover(ctx)
-	if err != nil {
-		return OutageReport{}, err
-	}
-	return r.report(began, rows, looking.Stop())
-}
-
-// login logs everyone in; two of the customers become readers.
-func (r *outageRun) login(size int) ([]*customer, error) {
-	customers := make([]*customer, size)
-	for n := range customers {
-		customers[n] = r.customer(n)
-		if err := customers[n].login(); err != nil {
-			return nil, err
-		}
-	}
-	r.readers = customers[:2]
-	return customers, nil
-}
-
-// look reads the catalogue or the history.
-func (r *outageRun) look(worker int) traffic.Call {
-	c, call := r.readers[worker], traffic.Call{Start: time.Now()}
-	if worker == 0 {
-		return seen(call, c.api.Offers(c.plan))
-	}
-	return seen(call, c.api.Changes(""))
-}
-
-func seen[T any](call traffic.Call, answer api.Answer[T]) traffic.Call {
-	call.Took, call.OK, call.Status = answer.Took, answer.Succeeded(), answer.Status
-	if !call.OK {
-		call.Reason = answer.String()
-	}
-	return call
-}
-
-// fall makes KOS refuse orders, requests all changes, and then makes KOS answer nothing.
-func (r *outageRun) fall(customers []*customer) error {
-	r.back = time.Now().Add(r.outage.For)
-	if err := r.takeOrders(r.outage.For); err != nil {
+// silenceKOS makes KOS refuse orders, requests all changes, and then makes KOS answer nothing.
+func (r *run) silenceKOS(context.Context) error {
+	back := r.report.Trouble.Add(r.scenario.For)
+	refusing := r.scenario.Behaviors[kos.ProductChange]
+	refusing.OutageSeconds = int(r.scenario.For.Seconds())
+	if err := r.kos.Behave(kos.ProductChange, refusing); err != nil {
 		return err
 	}
-	for _, c := range customers {
-		form := api.ChangeForm{Line: c.line, Current: c.plan, Target: c.choose(ChangeRequest{})}
-		answer := c.api.Change(form, api.How{Key: "outage-" + c.user, Async: true})
-		if !answer.Succeeded() {
+	for _, c := range r.customers {
+		observed := c.intend(c.requests[0])
+		if answer := c.order(&observed, c.requests[0]); !answer.Succeeded() {
 			return fmt.Errorf("a change was not accepted: %s", answer)
 		}
-		r.accepted = append(r.accepted, answer.Data.RequestID)
+		c.observed = append(c.observed, observed)
 	}
-	r.Say("%d changes wait, KOS answers nothing for %s", len(r.accepted), time.Until(r.back).Round(time.Second))
+	r.say("%d changes wait, KOS answers nothing for %s", len(r.customers), time.Until(back).Round(time.Second))
+	silent := kos.Calm
+	silent.OutageSeconds = int(time.Until(back).Seconds()) + 1
 	for _, endpoint := range kos.Endpoints {
 		if endpoint == kos.ProductChange {
 			continue
 		}
-		out := kos.Calm
-		out.OutageSeconds = int(time.Until(r.back).Seconds()) + 1
-		if err := r.KOS.Behave(endpoint, out); err != nil {
+		if err := r.kos.Behave(endpoint, silent); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// takeOrders makes KOS accept orders again after a delay.
-func (r *outageRun) takeOrders(after time.Duration) error {
-	return r.KOS.Behave(kos.ProductChange, kos.Behavior{
-		Latency: kos.Latency{Min: 300, Max: 800}, LimitPerMinute: ordersPerMinute, OutageSeconds: int(after.Seconds()),
-	})
-}
-
-// recover waits until KOS is back and all changes are final, or a timeout.
-func (r *outageRun) recover(ctx context.Context) ([]Row, error) {
-	draining := time.Duration(len(r.accepted)) * time.Minute / ordersPerMinute
-	ctx, cancel := context.WithDeadline(ctx, r.back.Add(2*draining+2*settleTimeout))
-	defer cancel()
-	for {
-		rows, err := r.database.rows(ctx)
-		if err != nil || allFinal(rows) {
-			return rows, err
-		}
-		if err := proc.Pause(ctx, minWait); err != nil {
-			return nil, fmt.Errorf("changes still wait: %w", err)
+// disorder compares the order of KOS's orders with that of acceptance. It returns the maximum number
+// of places by which a change was carried out late, and the number of changes that are further
+// behind than orders in progress at the same time explain.
+func (r Records) disorder() (behind, outOfOrder int) {
+	place := map[string]int{}
+	for i, observed := range r.Observed {
+		for _, answer := range observed.Answers {
+			place[answer.RequestID] = i
 		}
 	}
+	orders := slices.SortedStableFunc(slices.Values(r.Orders), func(a, b kos.Order) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	for i, order := range orders {
+		late := i - place[order.RequestID]
+		behind = max(behind, late)
+		if late >= ordersAtOnce {
+			outOfOrder++
+		}
+	}
+	return behind, outOfOrder
+}
+
+// outageTable returns the report of an outage as a Markdown table.
+func outageTable(r Report) string {
+	before, since := r.regulars(r.quiet()), r.regulars(span{r.Trouble, r.whole().to})
+	behind, _ := r.Records.disorder()
+	return `| changes | outage | drained after | busiest minute | refused as too many | places behind | looks | failed | median, to a quiet time's | slowest |
+|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+` + fmt.Sprintf("| %d | %s | %s | %d | %d | %d | %d | %d | %.2f | %s |",
+		len(r.Records.Rows), r.Scenario.For, r.settled().Round(time.Second), busiest(r.Records.orderTimes()),
+		r.calls(r.whole(), http.StatusTooManyRequests), behind, len(since), len(since)-len(got(since, fresh)),
+		float64(traffic.Median(since))/float64(max(traffic.Median(before), 1)), slowest(since).Took.Round(time.Millisecond))
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/system"
 )
@@ -48,8 +47,8 @@ type Disruption struct {
 const (
 	// changesEach is the number of sequential changes of each customer.
 	changesEach = 4
-	// pace is the average interval between changes of all customers without disruptions.
-	pace = 300 * time.Millisecond
+	// changePace is the average interval between changes of all customers without disruptions.
+	changePace = 300 * time.Millisecond
 )
 
 // NewPlan generates a plan.
@@ -64,7 +63,7 @@ func NewPlan(seed uint64, size Size) Plan {
 
 func drawCustomers(draw *rand.Rand, seed uint64, changes int) [][]ChangeRequest {
 	customers := make([][]ChangeRequest, (changes+changesEach-1)/changesEach)
-	until := int64(time.Duration(changes) * pace)
+	until := int64(time.Duration(changes) * changePace)
 	for i := range changes {
 		n := i / changesEach
 		customers[n] = append(customers[n], ChangeRequest{
@@ -83,9 +82,9 @@ func drawCustomers(draw *rand.Rand, seed uint64, changes int) [][]ChangeRequest 
 
 // shares are the disruptions of each part among thirty.
 var shares = map[system.Role]int{
-	stage.Products: 6, system.Sidecar(stage.Products): 4, stage.KOSMock: 3, system.Sidecar(stage.KOSMock): 3,
+	products: 6, system.Sidecar(products): 4, kosMock: 3, system.Sidecar(kosMock): 3,
 	system.Postgres: 4, system.Redis: 2, system.RedisCache: 1, system.Ingress: 2,
-	stage.Auth: 2, system.Sidecar(stage.Auth): 1, stage.Bills: 1, system.Sidecar(stage.Bills): 1,
+	auth: 2, system.Sidecar(auth): 1, bills: 1, system.Sidecar(bills): 1,
 }
 
 // deck returns each part as often as its share, shuffled.
@@ -143,7 +142,7 @@ func drawFaults(draw *rand.Rand, customers int) []kos.Step {
 	for n := range customers {
 		if draw.IntN(3) == 0 {
 			step := faults[draw.IntN(len(faults))]
-			step.Line = stage.Line(n)
+			step.Line = seededLine(n)
 			steps = append(steps, step)
 		}
 	}

@@ -39,7 +39,7 @@ func TestPlanMatchesItsSize(t *testing.T) {
 		}
 		for i, request := range requests {
 			keys[request.Key] = true
-			if request.At < 0 || request.At >= 499*pace {
+			if request.At < 0 || request.At >= 499*changePace {
 				t.Errorf("a request at %s", request.At)
 			}
 			if request.Async {

@@ -1,126 +1,201 @@
 package chaos
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/traffic"
 	"github.com/phonebill/phonebill/dev/system"
 )
 
 // Report is the result of a run.
 type Report struct {
+	Scenario Scenario
+	// Opened is the start of the system and Began that of the quiet phase, Trouble and Over are the
+	// start and end of the trouble, and Ended is the end of the run. Gap is when regulars were paused
+	// to clear the caches before the trouble; zero without that.
+	Opened, Began, Gap, Trouble, Over, Ended time.Time
+
+	Regulars  []traffic.Call
+	Newcomers []Newcomer // by arrival
+	KOS       []KOSCall  // by time
+	Gauges    []Gauge    // by time
+	BadLine   string     // empty if there was none
+	Changed   []string   // parts that were restarted although they should not
+
+	Records       Records        // of the changes
+	Answers       map[string]int // number of calls about changes by result
 	Kills, Pauses int
 	Crashed       []system.Role // parts that ended by themselves, each time
-
-	Requests   int
-	Accepted   int // number of rows
-	Completed  int
-	Failed     int // refused by KOS
-	Refused    int // not accepted
-	Unanswered int // neither accepted nor refused, as far as the customer knows
-	Orders     int // in KOS's log
-
-	Findings []Finding
-	Answers  map[string]int // number of customers' calls by result
-	// Settled is how long after the last recovery the last accepted change became final.
-	Settled time.Duration
-	Took    time.Duration
 }
 
-func newReport(records Records, ready time.Time) Report {
-	report := Report{
-		Requests: len(records.Observed), Accepted: len(records.Rows), Orders: len(records.Orders),
-		Findings: Compare(records), Settled: settled(records.Rows, ready),
+// collect completes the report. Customers read the plan of their line once more.
+func (r *run) collect(ctx context.Context) (err error) {
+	r.pause()
+	r.report.Newcomers, r.report.Gauges = r.newcomers.results(), r.gauges.stop()
+	r.report.Kills, r.report.Pauses, r.report.Crashed = r.injector.kills, r.injector.pauses, r.injector.crashed
+	if r.report.KOS, err = r.calls(ctx, r.report.Began); err != nil {
+		return err
 	}
-	for _, row := range records.Rows {
-		switch row.Status {
-		case api.Completed:
-			report.Completed++
-		case api.Failed:
-			report.Failed++
+	if r.report.Records.Orders, err = r.kos.Orders(string(products)); err != nil {
+		return err
+	}
+	r.report.Answers, r.report.Records.Shown = map[string]int{}, map[string]string{}
+	for _, c := range r.customers {
+		r.report.Records.Observed = append(r.report.Records.Observed, c.observed...)
+		seen := c.api.Subscription(c.line)
+		if !seen.Succeeded() {
+			return fmt.Errorf("plan of a line: %s", seen)
+		}
+		r.report.Records.Shown[c.line] = seen.Data.Current.Code
+		for kind, n := range maps.All(c.answers) {
+			r.report.Answers[kind] += n
 		}
 	}
-	for _, observed := range records.Observed {
-		switch {
-		case observed.Refusal != "":
-			report.Refused++
-		case len(observed.Answers) == 0:
-			report.Unanswered++
-		}
-	}
-	return report
+	return nil
 }
 
-// count returns the number of findings of a kind.
-func (r Report) count(kind Kind) int {
-	n := 0
-	for _, finding := range r.Findings {
-		if finding.Kind == kind {
+// span is a half-open time range.
+type span struct{ from, to time.Time }
+
+func (s span) has(at time.Time) bool { return !at.Before(s.from) && at.Before(s.to) }
+
+// quiet, trouble and recovery return the phases.
+func (r Report) quiet() span {
+	if !r.Gap.IsZero() {
+		return span{r.Began, r.Gap}
+	}
+	return span{r.Began, r.Trouble}
+}
+
+func (r Report) trouble() span  { return span{r.Trouble, r.Over} }
+func (r Report) recovery() span { return span{r.Over, r.Ended.Add(time.Hour)} }
+func (r Report) whole() span    { return span{r.Began, r.Ended.Add(time.Hour)} }
+
+// regulars returns the regulars' calls that began in a phase.
+func (r Report) regulars(phase span) []traffic.Call { return within(r.Regulars, phase) }
+
+// newcomers returns the newcomers' calls that began in a phase. Calls about the bad line are
+// included only if badLine is true.
+func (r Report) newcomers(phase span, badLine bool) []traffic.Call {
+	var calls []traffic.Call
+	for _, newcomer := range r.Newcomers {
+		if badLine || newcomer.Line != r.BadLine {
+			calls = append(calls, within(newcomer.Visits, phase)...)
+		}
+	}
+	return calls
+}
+
+func within(calls []traffic.Call, phase span) []traffic.Call {
+	return slices.DeleteFunc(slices.Clone(calls), func(c traffic.Call) bool { return !phase.has(c.Start) })
+}
+
+// got returns the calls with one of these kinds of answers.
+func got(calls []traffic.Call, kinds ...string) []traffic.Call {
+	return slices.DeleteFunc(slices.Clone(calls), func(c traffic.Call) bool { return !slices.Contains(kinds, c.Got) })
+}
+
+// last returns the start of the last of the calls.
+func last(calls []traffic.Call) (last time.Time) {
+	for _, call := range calls {
+		if call.Start.After(last) {
+			last = call.Start
+		}
+	}
+	return last
+}
+
+// lastStale returns the start of the last call with a stale answer.
+func lastStale(calls []traffic.Call) time.Time { return last(got(calls, stale)) }
+
+// slowest returns the longest call.
+func slowest(calls []traffic.Call) (slowest traffic.Call) {
+	for _, call := range calls {
+		if call.Took > slowest.Took {
+			slowest = call
+		}
+	}
+	return slowest
+}
+
+// calls counts the calls that reached KOS in a phase, with the given status; 0 counts all.
+func (r Report) calls(phase span, status int) (n int) {
+	for _, call := range r.KOS {
+		if phase.has(call.At) && (status == 0 || call.Status == status) {
 			n++
 		}
 	}
 	return n
 }
 
-// Faults returns the violated requirements; none if the guarantee holds.
-func (r Report) Faults() []string {
-	var faults []string
-	for _, finding := range r.Findings {
-		faults = append(faults, string(finding.Kind)+": "+finding.What)
-	}
-	if r.Settled > settleTimeout {
-		faults = append(faults, fmt.Sprintf("the last change became final %s after the last recovery", r.Settled))
-	}
-	// Customers know their plans, so a refusal means that they got wrong data.
-	if r.Refused > 0 {
-		faults = append(faults, fmt.Sprintf("%d changes were refused", r.Refused))
-	}
-	if r.Unanswered > 0 {
-		faults = append(faults, fmt.Sprintf("%d changes were never answered", r.Unanswered))
-	}
-	for _, kind := range slices.Sorted(maps.Keys(r.Answers)) {
-		if strings.Contains(kind, ": 500") { // an unavailable part is 502 or 503
-			faults = append(faults, fmt.Sprintf("%d answers were internal errors: %s", r.Answers[kind], kind))
+// inquiryTimes returns the times of the bill inquiries that reached KOS, including refused ones.
+func (r Report) inquiryTimes() (times []time.Time) {
+	for _, call := range r.KOS {
+		if call.Endpoint == kos.BillInquiry {
+			times = append(times, call.At)
 		}
 	}
-	return faults
+	return times
 }
 
-// TableHead is the head of the table of runs.
-const TableHead = `| seed | changes | kills | pauses | completed | failed | repeated | lost | twice | disagreeing | last one final after | took |
-|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|`
-
-// TableRow returns the report as a row of a Markdown table.
-func (r Report) TableRow(seed uint64) string {
-	return fmt.Sprintf("| %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s | %s |",
-		seed, r.Accepted, r.Kills, r.Pauses, r.Completed, r.Failed, r.repeated(),
-		r.count(Lost), r.count(Doubled), r.count(Disagreeing),
-		r.Settled.Round(100*time.Millisecond), r.Took.Round(time.Second))
+// busiest returns the maximum number of times within any minute. They are in order.
+func busiest(times []time.Time) (most int) {
+	first := 0
+	for i, at := range times {
+		for at.Sub(times[first]) >= time.Minute {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
 }
 
-// repeated returns the number of retries.
-func (r Report) repeated() int {
-	asked := 0
-	for kind, n := range r.Answers {
-		if strings.HasPrefix(kind, "ask: ") {
-			asked += n
+// peak returns the maximum of goroutines and memory, in MB, in a phase.
+func (r Report) peak(phase span) (goroutines int, memory float64) {
+	for _, gauge := range r.Gauges {
+		if phase.has(gauge.At) {
+			goroutines, memory = max(goroutines, gauge.Goroutines), max(memory, megabytes(gauge.Memory))
 		}
 	}
-	return asked - r.Requests
+	return goroutines, memory
 }
 
-// String formats the whole report.
-func (r Report) String() string {
-	var out strings.Builder
-	fmt.Fprintf(&out, "%d changes accepted: %d completed, %d failed; KOS has %d orders; %d refused, %d unanswered\n",
-		r.Accepted, r.Completed, r.Failed, r.Orders, r.Refused, r.Unanswered)
-	fmt.Fprintf(&out, "%d kills, %d pauses; ended by themselves: %v\n", r.Kills, r.Pauses, r.Crashed)
-	for _, kind := range slices.Sorted(maps.Keys(r.Answers)) {
-		fmt.Fprintf(&out, "%6d  %s\n", r.Answers[kind], kind)
+func megabytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+
+// unserved counts the newcomers who never got their bill.
+func (r Report) unserved() (n int) {
+	for _, newcomer := range r.Newcomers {
+		if newcomer.Served.IsZero() {
+			n++
+		}
 	}
-	return out.String()
+	return n
+}
+
+// LastServed returns how long after the start of the trouble the last newcomer was served.
+func (r Report) LastServed() (last time.Duration) {
+	for _, newcomer := range r.Newcomers {
+		last = max(last, newcomer.Served.Sub(r.Trouble))
+	}
+	return last
+}
+
+// settled returns how long after the end of the trouble, or after its acceptance if that was later,
+// the last change became final.
+func (r Report) settled() (longest time.Duration) {
+	for _, row := range r.Records.Rows {
+		from := r.Over
+		if row.RequestedAt.After(from) {
+			from = row.RequestedAt
+		}
+		if row.ProcessedAt != nil {
+			longest = max(longest, row.ProcessedAt.Sub(from))
+		}
+	}
+	return longest
 }

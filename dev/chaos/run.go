@@ -3,164 +3,242 @@ package chaos
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"maps"
-	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
-	"github.com/phonebill/phonebill/dev/internal/kos"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/traffic"
+	"github.com/phonebill/phonebill/dev/system"
 )
 
 const (
-	// runTimeout bounds the disruptions. It is reached only if customers make no progress.
-	runTimeout = 25 * time.Minute
-	// settleTimeout is how long after the last recovery a change may take. The breaker towards KOS
-	// alone stays open for 60 s.
-	settleTimeout = 90 * time.Second
+	// prepareTimeout bounds logins and warm-up; with KOS's real limit the warm-up alone takes two
+	// minutes.
+	prepareTimeout = 10 * time.Minute
+	// atOnce is the number of parallel logins and warm-ups.
+	atOnce = 32
+	// settleTimeout is how long after the trouble newcomers may wait for their bills; crowdTimeout
+	// is the same for a crowd, which waits during the trouble.
+	settleTimeout, crowdTimeout = 5 * time.Minute, 13 * time.Minute
 )
 
-// run is a run in progress.
+// run is a scenario in progress.
 type run struct {
-	*scene
-	plan Plan
-	done *progress
+	*stage
 
-	customers []*customer
+	scenario  Scenario
+	report    Report
 	injector  *injector
+	clients   []*client // logged in: regulars, customers and newcomers
+	customers []*customer
+	done      atomic.Int64 // changes that were accepted or refused
+	newcomers newcomers
+	life      context.Context // of newcomers
+	end       context.CancelFunc
+	load      *traffic.Traffic
+	turns     []int // number of requests of each regular
+	gauges    *gauges
+	parts     map[system.Role]int // process ids before the trouble
 }
 
-// Run starts the system, executes the plan, stops the system and reports. It returns an error if
-// there was nothing to compare.
-func Run(ctx context.Context, plan Plan, out io.Writer) (report Report, err error) {
-	started := time.Now()
-	scene, err := openScene(ctx, kos.Unlimited, out)
+// Run executes a scenario on an empty system. It returns an error if there is nothing to report.
+func Run(ctx context.Context, scenario Scenario, out io.Writer) (report Report, err error) {
+	opened := time.Now()
+	s, err := openStage(ctx, scenario.Env, out)
 	if err != nil {
 		return Report{}, err
 	}
-	defer func() { err = errors.Join(err, scene.Close(ctx)) }()
-	r := &run{scene: scene, plan: plan, done: newProgress(), injector: newInjector(scene.System, scene.Say)}
-	if err := r.prepare(ctx); err != nil {
-		return Report{}, err
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	r := &run{
+		stage: s, scenario: scenario, report: Report{Scenario: scenario, Opened: opened},
+		injector: newInjector(s.system, s.say), turns: make([]int, scenario.Regulars),
 	}
-	ready, err := r.disrupt(ctx)
-	if err != nil {
-		return Report{}, err
+	r.life, r.end = context.WithCancel(ctx)
+	defer r.end()
+	r.gauges = watch(s.system)
+	defer r.gauges.stop()
+	defer func() { r.pause() }()
+	for _, phase := range []func(context.Context) error{r.prepare, r.waitQuietly, r.trouble, r.settle, r.collect} {
+		if err := phase(ctx); err != nil {
+			return Report{}, err
+		}
 	}
-	records, err := r.audit(ctx, ready)
-	if err != nil {
-		return Report{}, err
-	}
-	report = newReport(records, ready)
-	report.Kills, report.Pauses, report.Crashed = r.injector.kills, r.injector.pauses, r.injector.crashed
-	report.Answers = r.answers()
-	report.Took = time.Since(started)
-	return report, nil
+	return r.report, nil
 }
 
-// prepare seeds customers, configures KOS and logs everyone in.
+// prepare logs everyone in and warms the caches for the regulars.
 func (r *run) prepare(ctx context.Context) error {
-	err := errors.Join(
-		r.Seed(ctx, len(r.plan.Customers)),
-		r.KOS.Behave(kos.ProductChange, kos.Behavior{
-			Latency: kos.Latency{Min: 50, Max: 200}, ErrorShare: 0.02, ErrorStatus: http.StatusInternalServerError,
-			Script: r.plan.Faults,
-		}),
-	)
-	if err != nil {
+	s := r.scenario
+	lines, months := s.Crowd, 1
+	if s.Every > 0 && s.Crowd == 0 {
+		inquiries := int((s.Quiet+s.For)/s.Every) + 1
+		lines, months = (inquiries+monthsEach-1)/monthsEach, monthsEach
+	}
+	r.clients = make([]*client, max(s.Regulars+lines, len(s.Changes)))
+	if err := r.seed(ctx, len(r.clients), s.Behaviors); err != nil {
 		return err
 	}
-	for n, requests := range r.plan.Customers {
-		c := r.customer(n)
-		c.requests, c.done = requests, r.done
-		if err := c.login(); err != nil {
+	r.say("%d users log in", len(r.clients))
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for n := range r.clients {
+		group.Go(func() error { return r.admit(ctx, n) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for n, requests := range s.Changes {
+		r.customers = append(r.customers, &customer{
+			client: r.clients[n], requests: requests, answers: map[string]int{}, done: &r.done,
+		})
+	}
+	r.newcomers = newcomers{people: r.clients[s.Regulars:], months: months}
+	return nil
+}
+
+// admit logs a user in and reads what it will need.
+func (r *run) admit(ctx context.Context, n int) error {
+	c := r.client(n)
+	r.clients[n] = c
+	if err := c.login(ctx); err != nil {
+		return err
+	}
+	if n < len(r.scenario.Changes) {
+		if err := c.readPlans(); err != nil {
 			return err
 		}
-		r.customers = append(r.customers, c)
+	}
+	if n < r.scenario.Regulars {
+		return c.warmUp(ctx, r.scenario.Asks)
 	}
 	return ctx.Err()
 }
 
-// disrupt runs the customers while the system is disrupted. It returns when everything is ready
-// again.
-func (r *run) disrupt(ctx context.Context) (ready time.Time, err error) {
-	ctx, cancel := context.WithTimeout(ctx, runTimeout)
-	defer cancel()
-	watched, unwatch := context.WithCancel(ctx)
-	defer unwatch()
-	var living, watching sync.WaitGroup
-	var broken error
-	watching.Go(func() { broken = r.injector.supervise(watched) })
-
-	start := time.Now()
-	for _, c := range r.customers {
-		living.Go(func() { c.run(ctx, start) })
-	}
-	err = r.injector.run(ctx, r.plan.Disruptions, r.done)
-	if err != nil {
-		cancel()
-	}
-	ready = time.Now()
-	r.Say("all disruptions are done and everything is ready after %s", ready.Sub(start).Round(time.Second))
-	living.Wait()
-	unwatch()
-	watching.Wait()
-	return ready, errors.Join(err, broken)
+// waitQuietly runs the load without faults, for comparison.
+func (r *run) waitQuietly(ctx context.Context) error {
+	r.resume()
+	r.report.Began = time.Now()
+	r.say("no faults for %s", r.scenario.Quiet)
+	return r.wait(ctx, r.scenario.Quiet, r.scenario.Crowd == 0)
 }
 
-// audit waits until all changes are final, or a timeout, and collects the three records.
-func (r *run) audit(ctx context.Context, ready time.Time) (records Records, err error) {
-	late, cancel := context.WithDeadline(ctx, latest(ready.Add(settleTimeout), time.Now().Add(settleTimeout)))
-	defer cancel()
-	for {
-		if records.Rows, err = r.database.rows(ctx); err != nil {
-			return Records{}, err
+// trouble starts the faults and runs the load until they have ended.
+func (r *run) trouble(ctx context.Context) error {
+	if err := r.startFaults(ctx); err != nil {
+		return err
+	}
+	if err := r.wait(ctx, time.Until(r.report.Trouble.Add(r.scenario.For)), true); err != nil {
+		return err
+	}
+	if r.scenario.Crowd > 0 { // a crowd's trouble ends when the last one is served
+		r.serveNewcomers(crowdTimeout)
+	}
+	if r.report.Over.IsZero() {
+		r.report.Over = time.Now()
+	}
+	return r.endTrouble(ctx)
+}
+
+// startFaults clears the caches, if the scenario requires it, and starts the faults.
+func (r *run) startFaults(ctx context.Context) (err error) {
+	if r.scenario.ColdCaches {
+		if err := r.clearCaches(ctx); err != nil {
+			return err
 		}
-		if allFinal(records.Rows) || proc.Pause(late, minWait) != nil {
+		defer r.resume()
+	}
+	if r.parts, err = r.processes(); err != nil {
+		return err
+	}
+	r.say("%s: %s", r.scenario.Name, r.scenario.Description)
+	r.report.Trouble = time.Now()
+	return r.scenario.begin(r, ctx)
+}
+
+// settle waits until the load has been served and nothing is stale any more, or a timeout.
+func (r *run) settle(ctx context.Context) error {
+	r.say("it is over; watching the recovery")
+	r.serveNewcomers(settleTimeout)
+	if err := r.awaitFinal(ctx); err != nil {
+		return err
+	}
+	if err := r.awaitFresh(ctx); err != nil {
+		return err
+	}
+	r.report.Ended = time.Now()
+	return nil
+}
+
+// awaitFinal reads the changes until all are final, or until twice the time that they should take
+// with KOS's rate limit of orders.
+func (r *run) awaitFinal(ctx context.Context) (err error) {
+	draining := time.Duration(len(r.customers)) * time.Minute / ordersPerMinute
+	late, cancel := context.WithTimeout(ctx, 2*(finalTimeout+draining))
+	defer cancel()
+	for len(r.customers) > 0 {
+		if r.report.Records.Rows, err = r.rows(ctx); err != nil {
+			return err
+		}
+		if r.report.Records.final() || proc.Pause(late, minWait) != nil {
 			break
 		}
 	}
-	if records.Orders, err = r.KOS.Orders(string(stage.Products)); err != nil {
-		return Records{}, err
-	}
-	records.Shown = map[string]string{}
-	for _, c := range r.customers {
-		records.Observed = append(records.Observed, c.observed...)
-		seen := c.api.Subscription(c.line)
-		if !seen.Succeeded() {
-			return Records{}, fmt.Errorf("plan of a line: %s", seen)
-		}
-		records.Shown[c.line] = seen.Data.Current.Code
-	}
-	return records, ctx.Err()
+	return ctx.Err()
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func allFinal(rows []Row) bool {
-	for _, row := range rows {
-		if !row.final() {
-			return false
+// awaitFresh waits for the end of the recovery phase: no stale answer for a while, or a timeout.
+func (r *run) awaitFresh(ctx context.Context) error {
+	over, s := r.report.Over, r.scenario
+	for {
+		last := lastStale(r.load.Calls())
+		settled := last.Before(over) || time.Since(last) > 2*s.Pace
+		switch {
+		case time.Since(over) < s.After:
+		case settled, s.Bounds.Fresh == 0, time.Since(over) > s.Bounds.Fresh+s.After:
+			return nil
+		}
+		if err := proc.Pause(ctx, time.Second); err != nil {
+			return err
 		}
 	}
-	return true
 }
 
-// answers returns the number of answers of each kind.
-func (r *run) answers() map[string]int {
-	all := map[string]int{}
-	for _, c := range r.customers {
-		for kind, n := range maps.All(c.answers) {
-			all[kind] += n
-		}
+// wait waits while newcomers may arrive.
+func (r *run) wait(ctx context.Context, d time.Duration, arriving bool) error {
+	phase, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	if arriving && r.scenario.Every > 0 {
+		r.newcomers.come(phase, r.life, r.scenario.Every)
 	}
-	return all
+	<-phase.Done()
+	return ctx.Err()
+}
+
+// serveNewcomers waits until all newcomers are served, or cancels them.
+func (r *run) serveNewcomers(within time.Duration) {
+	late := time.AfterFunc(within, r.end)
+	defer late.Stop()
+	r.newcomers.lives.Wait()
+}
+
+// resume starts the regulars.
+func (r *run) resume() {
+	r.load = traffic.Spread(r.scenario.Regulars, r.scenario.Pace, func(worker int) traffic.Call {
+		turn := r.turns[worker] + worker
+		r.turns[worker]++
+		return r.clients[worker].visit(r.scenario.Asks[turn%len(r.scenario.Asks)])
+	})
+}
+
+// pause stops the regulars and records their calls.
+func (r *run) pause() {
+	if r.load != nil {
+		r.report.Regulars = append(r.report.Regulars, r.load.Stop()...)
+		r.load = nil
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/secrets"
 )
 
@@ -84,7 +85,7 @@ func uninstall(ctx context.Context) (left []string, err error) {
 	// Terminating pods are not counted unless they never end.
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
-	err = poll(ctx, func() error {
+	err = proc.Retry(ctx, pollInterval, func() error {
 		out, err := kubectl(ctx, "get", strings.Join(all, ","), "--output=name")
 		left = slices.DeleteFunc(strings.Fields(out), expected)
 		if err == nil && len(left) > 0 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/secrets"
 )
 
@@ -64,7 +65,7 @@ func reachable(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for _, service := range services {
-		err := poll(ctx, func() error {
+		err := proc.Retry(ctx, pollInterval, func() error {
 			response, err := http.Get(address(service) + "/actuator/health")
 			if err != nil {
 				return fmt.Errorf("the nodes of the cluster must be reachable from the tests: %w", err)

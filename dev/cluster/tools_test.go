@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/images"
+	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
 // command runs a program in the checkout with standard input, and returns its output; the error
@@ -116,24 +117,10 @@ func await(t testing.TB, within time.Duration, what string, done func() error) {
 	// Not the test's context, which has ended during cleanup.
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	if err := poll(ctx, done); err != nil {
+	if err := proc.Retry(ctx, pollInterval, done); err != nil {
 		t.Fatalf("%s: not within %s: %v\n%s", what, within, err, overview(context.WithoutCancel(ctx)))
 	}
 }
 
-// poll calls done until it returns nil, or returns its last error.
-func poll(ctx context.Context, done func() error) error {
-	ticker := time.NewTicker(500 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		err := done()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-ticker.C:
-		}
-	}
-}
+// pollInterval is the interval for conditions of the cluster.
+const pollInterval = 500 * time.Millisecond

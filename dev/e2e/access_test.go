@@ -22,7 +22,7 @@ func TestAnotherUsersLine(t *testing.T) {
 	lines := map[string]string{"a user's": other.Line, "known to KOS": "01030999998", "unknown": "01076543210"}
 	want := c.Inquire("01076543211", "").Refused(t, http.StatusForbidden, "LINE_NOT_ALLOWED")
 	for whose, line := range lines {
-		for _, when := range []string{"", month(1)} {
+		for _, when := range []string{"", api.Month(1)} {
 			got := c.Inquire(line, when).Refused(t, http.StatusForbidden, "LINE_NOT_ALLOWED")
 			if diff := cmp.Diff(want, got, anyTrace); diff != "" {
 				t.Errorf("line %s is distinguishable: %s", whose, diff)

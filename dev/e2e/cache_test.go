@@ -21,9 +21,9 @@ func TestBillIsRequestedOnce(t *testing.T) {
 	t.Parallel()
 	c := subscriber(t)
 	for n := range 3 {
-		first := c.see(t, month(n))
+		first := c.see(t, api.Month(n))
 		wantCalls(t, c, n+1, "first inquiry")
-		second := c.see(t, month(n))
+		second := c.see(t, api.Month(n))
 		wantCalls(t, c, n+1, "second inquiry")
 		if diff := cmp.Diff(first.Bill, second.Bill); diff != "" {
 			t.Errorf("the cached bill differs: %s", diff)
@@ -38,7 +38,7 @@ func TestConcurrentInquiriesShareOneCall(t *testing.T) {
 		answers := make([]api.Answer[api.Inquiry], 100)
 		var group sync.WaitGroup
 		for i := range answers {
-			group.Go(func() { answers[i] = c.Inquire(c.Line, month(n)) })
+			group.Go(func() { answers[i] = c.Inquire(c.Line, api.Month(n)) })
 		}
 		group.Wait()
 		ids := map[string]bool{}
@@ -62,19 +62,19 @@ func TestConcurrentInquiriesShareOneCall(t *testing.T) {
 func TestRestartedServiceRepeatsNoCalls(t *testing.T) {
 	disruptive(t)
 	c := resident(t)
-	current, past := c.see(t, month(0)), c.see(t, month(1))
+	current, past := c.see(t, api.Month(0)), c.see(t, api.Month(1))
 	wantCalls(t, c, 2, "first inquiries")
 
 	respawn(t, bills)
-	same(t, current, c.see(t, month(0)))
+	same(t, current, c.see(t, api.Month(0)))
 	wantCalls(t, c, 2, "this month, from L2")
 
 	clearCaches(t)
 	respawn(t, bills)
-	same(t, past, c.see(t, month(1)))
+	same(t, past, c.see(t, api.Month(1)))
 	wantCalls(t, c, 2, "a past month, from the archive")
 
-	c.see(t, month(0))
+	c.see(t, api.Month(0))
 	wantCalls(t, c, 3, "this month, neither cached nor final")
 }
 

@@ -73,13 +73,13 @@ func newFuzzWorld(t *testing.T) *fuzzWorld {
 
 // fuzzValues are values for parameters without values in the documents.
 func fuzzValues() map[string][]string {
-	now := time.Now().In(seoul)
+	now := time.Now().In(api.Seoul)
 	day := func(days int) string { return now.AddDate(0, 0, days).Format(time.DateOnly) }
 	products := []string{"5G-PREMIUM-001", "5G-STANDARD-001", "LTE-PREMIUM-001", "LTE-BASIC-001", "3G-OLD-001"}
 	return map[string][]string{
 		"password": {password}, "currentPassword": {password}, "newPassword": {"PhoneBill2!"},
 		"currentProductCode": products, "targetProductCode": products, "productCode": products, "previousProductCode": products, "operatorCode": {"KT", "LGU"},
-		"inquiryMonth": {"", month(0), month(1), month(5), strings.ReplaceAll(month(2), "-", "")}, "billingMonth": {strings.ReplaceAll(month(1), "-", "")},
+		"inquiryMonth": {"", api.Month(0), api.Month(1), api.Month(5), strings.ReplaceAll(api.Month(2), "-", "")}, "billingMonth": {strings.ReplaceAll(api.Month(1), "-", "")},
 		"startDate": {day(-30), day(0)}, "endDate": {day(0), day(1)}, "changeEffectiveDate": {"", day(0), day(1), day(60)}, "effectiveDate": {day(0), day(1)},
 		"Prefer": {"respond-async", "wait=5", "respond-async, wait=1"}, "Idempotency-Key": {"key-1", "key-2", "key-3", "key-4"},
 		"userName": {"홍길동", "Kim", "김\u1100\u1161"}, "query": {"", "loaduser", "0103"}, "code": {"BILL_INQUIRY", "PRODUCT_CHANGE"}, "customerId": {"POP0000001"},

@@ -119,7 +119,7 @@ func TestBadInquiries(t *testing.T) {
 		return fmt.Appendf(nil, `{"lineNumber":%s,"inquiryMonth":%s}`, line, month)
 	}
 	line := `"` + c.Line + `"`
-	next := `"` + month(-1) + `"`
+	next := `"` + api.Month(-1) + `"`
 	tests := map[string]struct {
 		body  []byte
 		code  string
@@ -127,7 +127,7 @@ func TestBadInquiries(t *testing.T) {
 	}{
 		"next month":          {inquiry(line, next), "INVALID_MONTH", "inquiryMonth"},
 		"far in the future":   {inquiry(line, `"9999-12"`), "INVALID_MONTH", "inquiryMonth"},
-		"one month too old":   {inquiry(line, `"`+month(6)+`"`), "INVALID_MONTH", "inquiryMonth"},
+		"one month too old":   {inquiry(line, `"`+api.Month(6)+`"`), "INVALID_MONTH", "inquiryMonth"},
 		"long ago":            {inquiry(line, `"0001-01"`), "INVALID_MONTH", "inquiryMonth"},
 		"the 13th":            {inquiry(line, `"2026-13"`), "INVALID_MONTH", "inquiryMonth"},
 		"the zeroth":          {inquiry(line, `"202600"`), "INVALID_MONTH", "inquiryMonth"},
@@ -169,8 +169,8 @@ func TestBadInquiries(t *testing.T) {
 func TestBadHistoryQueries(t *testing.T) {
 	t.Parallel()
 	c := resident(t)
-	today := time.Now().In(seoul).Format(time.DateOnly)
-	yesterday := time.Now().In(seoul).AddDate(0, 0, -1).Format(time.DateOnly)
+	today := time.Now().In(api.Seoul).Format(time.DateOnly)
+	yesterday := time.Now().In(api.Seoul).AddDate(0, 0, -1).Format(time.DateOnly)
 	tests := map[string]string{
 		"page=0": "page", "page=-1": "page", "page=x": "page", "page=101&size=100": "page", "page=99999999999999999999": "page",
 		"size=0": "size", "size=101": "size", "size=1.5": "size",

@@ -21,24 +21,24 @@ func TestJourney(t *testing.T) {
 	c := subscriber(t)
 
 	menu := c.Menu().OK(t)
-	if menu.CurrentMonth != month(0) || menu.CustomerInfo.Line != c.Line || menu.CustomerInfo.CustomerID != c.CustomerID {
+	if menu.CurrentMonth != api.Month(0) || menu.CustomerInfo.Line != c.Line || menu.CustomerInfo.CustomerID != c.CustomerID {
 		t.Errorf("menu: %+v", menu)
 	}
 	var months []string
 	for n := range 6 {
-		months = append(months, month(n))
+		months = append(months, api.Month(n))
 	}
 	if diff := cmp.Diff(months, menu.AvailableMonths); diff != "" {
 		t.Errorf("months: %s", diff)
 	}
 
 	first := c.see(t, "")
-	plausible(t, first, c.Line, month(0))
-	plausible(t, c.see(t, month(1)), c.Line, month(1))
-	again := c.see(t, compact(month(1)))
-	plausible(t, again, c.Line, month(1))
+	plausible(t, first, c.Line, api.Month(0))
+	plausible(t, c.see(t, api.Month(1)), c.Line, api.Month(1))
+	again := c.see(t, compact(api.Month(1)))
+	plausible(t, again, c.Line, api.Month(1))
 	dashed := c.Line[:3] + "-" + c.Line[3:7] + "-" + c.Line[7:]
-	plausible(t, c.Inquire(dashed, month(0)).OK(t), c.Line, month(0))
+	plausible(t, c.Inquire(dashed, api.Month(0)).OK(t), c.Line, api.Month(0))
 	wantCalls(t, c, 2, "four inquiries about two months")
 
 	result := c.Result(again.RequestID).OK(t)
@@ -87,7 +87,7 @@ func plausible(t testing.TB, inquiry api.Inquiry, line, month string) {
 		t.Errorf("the bill does not add up: %s: %+v", fault, b)
 	}
 	status := "BILLED"
-	if inquiry.AsOf.In(seoul).Format("2006-01") == month {
+	if inquiry.AsOf.In(api.Seoul).Format("2006-01") == month {
 		status = "OPEN"
 	}
 	if b.Status != status {
@@ -103,7 +103,7 @@ func TestFreshLineHasSixMonthsOfBills(t *testing.T) {
 	made := c.MakeMockData(c.CustomerID, c.Line).OK(t)
 	var months []string
 	for n := 1; n <= 6; n++ {
-		months = append(months, compact(month(n)))
+		months = append(months, compact(api.Month(n)))
 	}
 	if diff := cmp.Diff(api.MockData{CustomerID: c.CustomerID, Line: c.Line, Months: months}, made); diff != "" {
 		t.Errorf("mock data: %s", diff)
@@ -118,9 +118,9 @@ func TestFreshLineHasSixMonthsOfBills(t *testing.T) {
 		return nil
 	})
 	for n := range 6 { // the current month and five of the six: older ones cannot be requested
-		plausible(t, c.see(t, month(n)), c.Line, month(n))
+		plausible(t, c.see(t, api.Month(n)), c.Line, api.Month(n))
 	}
-	c.Inquire(c.Line, month(6)).Refused(t, http.StatusBadRequest, "INVALID_MONTH")
+	c.Inquire(c.Line, api.Month(6)).Refused(t, http.StatusBadRequest, "INVALID_MONTH")
 }
 
 func TestMockDataNeedsOwnLine(t *testing.T) {
@@ -136,7 +136,7 @@ func TestHistoryIsPagedAndFiltered(t *testing.T) {
 	c := subscriber(t)
 	var ids []string // oldest first
 	for n := range 5 {
-		ids = append(ids, c.see(t, month(n)).RequestID)
+		ids = append(ids, c.see(t, api.Month(n)).RequestID)
 	}
 	unknown := newcomer(t)
 	unknown.Inquire(unknown.Line, "").Refused(t, http.StatusNotFound, "LINE_NOT_FOUND")
@@ -157,7 +157,7 @@ func TestHistoryIsPagedAndFiltered(t *testing.T) {
 		t.Errorf("pages, newest first: %s", diff)
 	}
 
-	day := func(n int) string { return time.Now().In(seoul).AddDate(0, 0, n).Format(time.DateOnly) }
+	day := func(n int) string { return time.Now().In(api.Seoul).AddDate(0, 0, n).Format(time.DateOnly) }
 	filters := map[string]int{
 		"":                     5,
 		"lineNumber=" + c.Line: 5,
@@ -192,7 +192,7 @@ func TestDemoUsers(t *testing.T) {
 	for user, line := range lines {
 		inquiry := demo(t, user).Inquire(line, "").OK(t)
 		names.add(inquiry.CustomerInfo.Name)
-		plausible(t, inquiry, strings.ReplaceAll(line, "-", ""), month(0))
+		plausible(t, inquiry, strings.ReplaceAll(line, "-", ""), api.Month(0))
 	}
 	demo(t, "testuser05").Inquire("01000000000", "").Refused(t, http.StatusConflict, "LINE_SUSPENDED")
 	demo(t, "admin01").User("testuser01").OK(t)

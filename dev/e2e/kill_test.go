@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 	"github.com/phonebill/phonebill/dev/system"
 )
@@ -56,7 +57,7 @@ func TestKilled(t *testing.T) {
 func reachesKOS(t testing.TB, c customer) {
 	t.Helper()
 	awaitEvery(t, 2*time.Second, healTimeout, "a bill from KOS", func() error {
-		if answer := c.Inquire(c.Line, month(2)); !answer.Succeeded() {
+		if answer := c.Inquire(c.Line, api.Month(2)); !answer.Succeeded() {
 			return errAwaited(answer.String())
 		}
 		return nil

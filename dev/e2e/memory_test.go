@@ -25,7 +25,7 @@ func TestIdleMemory(t *testing.T) {
 	}
 	c := subscriber(t)
 	for n := range 6 {
-		c.see(t, month(n))
+		c.see(t, api.Month(n))
 	}
 	c.Menu().OK(t)
 	c.Change(newChangeForm(t, c), api.How{}).OK(t)

@@ -63,7 +63,7 @@ func TestDemoBillsAreConsistent(t *testing.T) {
 	} {
 		c := demo(t, user)
 		for n := range 6 {
-			plausible(t, c.Inquire(line, month(n)).OK(t), line, month(n))
+			plausible(t, c.Inquire(line, api.Month(n)).OK(t), line, api.Month(n))
 		}
 	}
 }
@@ -76,8 +76,8 @@ func TestChangedPlanIsChargedByTheDay(t *testing.T) {
 	changed := c.Change(form, api.How{}).OK(t)
 	showsPlan(t, c, form.Target)
 	inquiry := c.see(t, "")
-	plausible(t, inquiry, c.Line, month(0))
-	day := changed.ProcessedAt.In(seoul)
+	plausible(t, inquiry, c.Line, api.Month(0))
+	day := changed.ProcessedAt.In(api.Seoul)
 	want := min(2, day.Day()) // on the first of a month the new plan is the only one
 	charges := inquiry.Bill.Charges
 	if len(charges) != want || charges[len(charges)-1].From != day.Format("20060102") {

@@ -31,7 +31,7 @@ func TestMovedLine(t *testing.T) {
 	singly(t)
 	former := subscriber(t)
 	owner := person(t, former, true)
-	kept := former.see(t, month(1))
+	kept := former.see(t, api.Month(1))
 	settled(t, former)
 
 	next := newcomerForm()
@@ -39,11 +39,11 @@ func TestMovedLine(t *testing.T) {
 	if err := whole.kos.Move(former.Line, next.CustomerID, next.Name); err != nil {
 		t.Fatal(err)
 	}
-	former.Inquire(former.Line, month(2)).Refused(t, http.StatusForbidden, "LINE_MOVED") // which also invalidates what may change
+	former.Inquire(former.Line, api.Month(2)).Refused(t, http.StatusForbidden, "LINE_MOVED") // which also invalidates what may change
 	for _, app := range []system.Role{bills, plans} {
 		refusedFormer(t, app, owner)
 	}
-	if got := former.Inquire(former.Line, month(1)).OK(t); got.CustomerInfo != kept.CustomerInfo || got.Bill.TotalFee != kept.Bill.TotalFee {
+	if got := former.Inquire(former.Line, api.Month(1)).OK(t); got.CustomerInfo != kept.CustomerInfo || got.Bill.TotalFee != kept.Bill.TotalFee {
 		t.Errorf("the archived month is %+v", got)
 	}
 	wantNothingOf(t, next)
@@ -146,7 +146,7 @@ func wantOwnOnly(t *testing.T, c, former customer) {
 	if items := c.History("").OK(t).Items; len(items) != 1 {
 		t.Errorf("the inquiries are %v", items)
 	}
-	if got := c.Inquire(c.Line, month(1)); got.Succeeded() || got.Status >= http.StatusInternalServerError {
+	if got := c.Inquire(c.Line, api.Month(1)); got.Succeeded() || got.Status >= http.StatusInternalServerError {
 		t.Errorf("a month of the former customer: %s", got)
 	}
 	shown, err := json.Marshal([]any{c.UserInfo().OK(t), c.ProductMenu().OK(t), c.Menu().OK(t)})

@@ -78,7 +78,7 @@ func TestOneRecordPerRequest(t *testing.T) {
 		request api.Request
 		want    map[system.Role]record
 	}{
-		"first": {inquiry(month(1)), map[system.Role]record{
+		"first": {inquiry(api.Month(1)), map[system.Role]record{
 			bills: {Route: route, Status: 200}, kosMock: {Route: "/api/kos/bill-inquiry", Status: 200},
 		}},
 		"refused": {inquiry("2026-13"), map[system.Role]record{bills: {Route: route, Status: 400}}},

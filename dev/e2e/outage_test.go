@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/system"
 )
 
@@ -59,7 +60,7 @@ func withoutSessions(t *testing.T, c customer) {
 	unavailable(t, c.Refresh(c.Tokens.Refresh), "SESSION_STORE_UNAVAILABLE")
 	unavailable(t, c.ChangePassword(c.Password, "Another1!"), "SESSION_STORE_UNAVAILABLE")
 	unavailable(t, c.Logout(), "SESSION_STORE_UNAVAILABLE")
-	c.see(t, month(1))
+	c.see(t, api.Month(1))
 	misses(t, auth, "session-store", http.StatusOK)
 	misses(t, bills, "session-store", http.StatusOK)
 }

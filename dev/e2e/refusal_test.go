@@ -180,7 +180,7 @@ func served(t *testing.T, c customer) {
 	t.Helper()
 	anonymous(t).Login(c.UserID, c.Password).OK(t)
 	c.see(t, "")
-	c.see(t, month(1))
+	c.see(t, api.Month(1))
 	current := c.Subscription(c.Line).OK(t).Current.Code
 	target := c.Offers(current).OK(t).Products[0].Code
 	form := api.ChangeForm{Line: c.Line, Current: current, Target: target}

@@ -96,7 +96,7 @@ func TestHangOfKOS(t *testing.T) {
 func TestBreaker(t *testing.T) {
 	disruptive(t)
 	seen := resident(t)
-	open, final := seen.see(t, month(0)), seen.see(t, month(1))
+	open, final := seen.see(t, api.Month(0)), seen.see(t, api.Month(1))
 	clearCaches(t)
 	respawn(t, bills)
 
@@ -110,7 +110,7 @@ func TestBreaker(t *testing.T) {
 
 	// A client that retries sees the breaker close; no other call reaches KOS.
 	await(t, openFor+15*time.Second, "recovery", func() error {
-		if answer := c.Inquire(c.Line, month(0)); !answer.Succeeded() {
+		if answer := c.Inquire(c.Line, api.Month(0)); !answer.Succeeded() {
 			return errAwaited(answer.String())
 		}
 		return nil
@@ -125,12 +125,12 @@ func TestBreaker(t *testing.T) {
 func openBreaker(t *testing.T, c customer) time.Time {
 	t.Helper()
 	setBillBehavior(t, kos.Behavior{ErrorShare: 1, ErrorStatus: http.StatusServiceUnavailable})
-	unavailable(t, c.Inquire(c.Line, month(0)), "KOS_UNAVAILABLE")
+	unavailable(t, c.Inquire(c.Line, api.Month(0)), "KOS_UNAVAILABLE")
 	if n := billCalls(t, c.Line); n != attempts {
 		t.Fatalf("KOS was called %d times, want %d", n, attempts)
 	}
 	opened := time.Now()
-	unavailable(t, c.Inquire(c.Line, month(1)), "KOS_UNAVAILABLE")
+	unavailable(t, c.Inquire(c.Line, api.Month(1)), "KOS_UNAVAILABLE")
 	if n := billCalls(t, c.Line); n != tripsAfter {
 		t.Fatalf("KOS was called %d times, want %d", n, tripsAfter)
 	}
@@ -144,7 +144,7 @@ func fastRefusals(t *testing.T, c customer) {
 	const goal = 50 * time.Millisecond
 	var calls []traffic.Call
 	for range 40 {
-		answer := c.Inquire(c.Line, month(0))
+		answer := c.Inquire(c.Line, api.Month(0))
 		unavailable(t, answer, "KOS_UNAVAILABLE")
 		calls = append(calls, traffic.Call{Took: answer.Took})
 	}
@@ -179,11 +179,11 @@ func answersFromArchive(t *testing.T, c customer, open, final api.Inquiry) {
 func closes(t *testing.T, c customer) {
 	t.Helper()
 	for probe := 1; probe < closedAfter; probe++ {
-		c.see(t, month(probe))
+		c.see(t, api.Month(probe))
 	}
 	before := billCalls(t, c.Line)
 	setBillBehavior(t, kos.Behavior{Script: []kos.Step{{Line: c.Line, Status: http.StatusServiceUnavailable}}})
-	c.see(t, month(closedAfter))
+	c.see(t, api.Month(closedAfter))
 	if n := billCalls(t, c.Line) - before; n != 2 {
 		t.Errorf("KOS was called %d times, want a failure and its retry", n)
 	}
@@ -196,7 +196,7 @@ func TestNewSidecarHasAClosedBreaker(t *testing.T) {
 	respawn(t, system.Sidecar(bills))
 	// The services pause calls for a moment after the old breaker's refusals.
 	await(t, openFor/4, "the new sidecar calls KOS", func() error {
-		if answer := c.Inquire(c.Line, month(0)); !answer.Succeeded() {
+		if answer := c.Inquire(c.Line, api.Month(0)); !answer.Succeeded() {
 			return errAwaited(answer.String())
 		}
 		return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/redis"
 	"github.com/phonebill/phonebill/dev/system"
 )
@@ -71,8 +72,8 @@ func TestStoredDataIsSealed(t *testing.T) {
 	t.Parallel()
 	singly(t)
 	c := subscriber(t)
-	bill := c.see(t, month(1))
-	c.see(t, month(0))
+	bill := c.see(t, api.Month(1))
+	c.see(t, api.Month(0))
 	c.Subscription(c.Line).OK(t)
 	private := []string{
 		c.Name, bill.CustomerInfo.Name, `"charges"`, `"customerName"`, "청구 금액",

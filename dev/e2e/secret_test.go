@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/phonebill/phonebill/dev/e2e/internal/search"
+	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/system"
 )
@@ -82,7 +83,7 @@ func TestNoSecretsInLogs(t *testing.T) {
 	singly(t)
 	c := subscriber(t)
 	for n := range 3 {
-		c.see(t, month(n))
+		c.see(t, api.Month(n))
 	}
 	c.Inquire(c.Line, "2026-13")
 	c.Inquire("01099999999", "")

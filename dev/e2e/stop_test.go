@@ -45,7 +45,7 @@ func TestStop(t *testing.T) {
 	t.Logf("stopped within %s", time.Since(begun).Round(time.Millisecond))
 	group.Wait()
 	for i, answer := range answers {
-		plausible(t, answer.OK(t), customers[i].Line, month(0))
+		plausible(t, answer.OK(t), customers[i].Line, api.Month(0))
 	}
 	nothingIsLeft(t, running)
 

@@ -15,19 +15,11 @@ import (
 
 	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/openapitest"
 )
 
 const password = "PhoneBill1!" // of the demo, seeded and registered users
-
-// seoul is the time zone of billing months.
-var seoul = time.FixedZone("KST", 9*60*60)
-
-// month returns the month n months ago, as YYYY-MM.
-func month(n int) string {
-	now := time.Now().In(seoul)
-	return time.Date(now.Year(), now.Month()-time.Month(n), 1, 0, 0, 0, 0, seoul).Format("2006-01")
-}
 
 // connections are shared by all clients.
 var connections = api.Timed(&http.Transport{MaxIdleConnsPerHost: 200})
@@ -203,17 +195,7 @@ func awaitEvery(t testing.TB, interval, within time.Duration, what string, done 
 	// Not the test's context, which has ended during cleanup.
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		err := done()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: not within %s: %v", what, within, err)
-		case <-ticker.C:
-		}
+	if err := proc.Retry(ctx, interval, done); err != nil {
+		t.Fatalf("%s: not within %s: %v", what, within, err)
 	}
 }

@@ -8,8 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/phonebill/phonebill/dev/ingress"
 	"github.com/phonebill/phonebill/dev/internal/atomicfile"
@@ -205,16 +206,9 @@ func baseEnv() []string {
 // concurrently runs the functions concurrently. When one fails, it cancels the others and returns
 // that error.
 func concurrently(ctx context.Context, functions ...func(context.Context) error) error {
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	var group sync.WaitGroup
+	group, ctx := errgroup.WithContext(ctx)
 	for _, function := range functions {
-		group.Go(func() {
-			if err := function(ctx); err != nil {
-				fail(err) // the first error is returned
-			}
-		})
+		group.Go(func() error { return function(ctx) })
 	}
-	group.Wait()
-	return context.Cause(ctx)
+	return group.Wait()
 }

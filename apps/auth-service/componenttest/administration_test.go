@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/session"
 )
 
@@ -18,12 +19,12 @@ func TestAdministrationReachesOtherServices(t *testing.T) {
 
 	s.call(http.MethodDelete, "/api/v1/users/user0001/permissions/PRODUCT_CHANGE", root, nil).want(t, http.StatusOK, "")
 	record, _, err := elsewhere.Get(t.Context(), id)
-	must(t, err)
-	same(t, record.Permissions, []string{"BILL_INQUIRY"})
+	expect.NoError(t, err)
+	expect.Equal(t, record.Permissions, []string{"BILL_INQUIRY"})
 	s.post("/api/v1/users/user0001/permissions/PRODUCT_CHANGE/grant", root, nil).want(t, http.StatusOK, "")
 	record, _, err = elsewhere.Get(t.Context(), id)
-	must(t, err)
-	same(t, record.Permissions, []string{"BILL_INQUIRY", "PRODUCT_CHANGE"})
+	expect.NoError(t, err)
+	expect.Equal(t, record.Permissions, []string{"BILL_INQUIRY", "PRODUCT_CHANGE"})
 
 	s.get("/api/v1/users", user.text("access_token")).want(t, http.StatusForbidden, "PERMISSION_DENIED")
 	s.post("/api/v1/users/user0001/suspend", root, nil).want(t, http.StatusOK, "")

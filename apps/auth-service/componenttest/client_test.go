@@ -12,6 +12,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
 
@@ -58,11 +59,11 @@ func (s *system) call(method, path, access string, in any) answer {
 	body := strings.NewReader("")
 	if in != nil {
 		text, err := json.Marshal(in)
-		must(s.t, err)
+		expect.NoError(s.t, err)
 		body = strings.NewReader(string(text))
 	}
 	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, body)
-	must(s.t, err)
+	expect.NoError(s.t, err)
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -73,10 +74,10 @@ func (s *system) call(method, path, access string, in any) answer {
 		req.Header.Set("X-Forwarded-For", s.from)
 	}
 	resp, err := s.client.Do(req)
-	must(s.t, err)
+	expect.NoError(s.t, err)
 	defer func() { _ = resp.Body.Close() }()
 	a := answer{status: resp.StatusCode, header: resp.Header}
-	must(s.t, json.NewDecoder(resp.Body).Decode(&a.body))
+	expect.NoError(s.t, json.NewDecoder(resp.Body).Decode(&a.body))
 	return a
 }
 
@@ -99,7 +100,7 @@ const password = "correct horse 1!"
 func (s *system) addUsers() {
 	s.t.Helper()
 	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
-	must(s.t, err)
+	expect.NoError(s.t, err)
 	store := postgres.NewStore(s.database.Pool, sealtest.NewStore(s.keyset).Keyring(), time.Now)
 	for _, user := range []identity.User{
 		{ID: "user0001", CustomerID: "CUST01", Line: "01077770001", Permissions: []string{"BILL_INQUIRY", "PRODUCT_CHANGE"}},
@@ -107,7 +108,7 @@ func (s *system) addUsers() {
 		{ID: "root0001", Permissions: []string{"ADMIN"}},
 	} {
 		user.Name, user.Status = "이름 "+user.ID, identity.StatusActive
-		must(s.t, store.Create(s.t.Context(), identity.Account{User: user, PasswordHash: hash}))
+		expect.NoError(s.t, store.Create(s.t.Context(), identity.Account{User: user, PasswordHash: hash}))
 	}
 }
 

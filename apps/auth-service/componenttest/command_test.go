@@ -6,6 +6,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/seed"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
@@ -15,16 +16,16 @@ func TestSeedDemoOnEmptyDatabase(t *testing.T) {
 	s := prepareOn(t, emptyDatabase(t), noKOS)
 	commands := app.Commands(s.environ)
 	for range 2 { // the second time there is nothing to do
-		must(t, commands["migrate"](t.Context(), nil))
-		must(t, commands["seed-demo"](t.Context(), []string{"--users", "50"}))
+		expect.NoError(t, commands["migrate"](t.Context(), nil))
+		expect.NoError(t, commands["seed-demo"](t.Context(), []string{"--users", "50"}))
 	}
 	var users int
-	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM app_user").Scan(&users))
-	same(t, users, 56)
+	expect.NoError(t, s.database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM app_user").Scan(&users))
+	expect.Equal(t, users, 56)
 	if bytes.Contains(pgtest.Content(t, s.database.Pool), []byte("홍길동")) {
 		t.Error("a name is in the database in clear text")
 	}
-	must(t, commands["reseal"](t.Context(), nil))
+	expect.NoError(t, commands["reseal"](t.Context(), nil))
 
 	s.serve()
 	s.awaitReady()
@@ -41,17 +42,17 @@ func TestCreateAdminWithGeneratedPassword(t *testing.T) {
 	t.Parallel()
 	s := prepareOn(t, emptyDatabase(t), noKOS)
 	commands := app.Commands(s.environ)
-	must(t, commands["migrate"](t.Context(), nil))
-	must(t, commands["create-admin"](t.Context(), []string{"--user-id", "chief"}))
+	expect.NoError(t, commands["migrate"](t.Context(), nil))
+	expect.NoError(t, commands["create-admin"](t.Context(), []string{"--user-id", "chief"}))
 	for _, args := range [][]string{{"--user-id", "chief"}, {"--user-id", "c"}, {}} {
 		if err := commands["create-admin"](t.Context(), args); err == nil {
 			t.Errorf("%v was accepted", args)
 		}
 	}
 	var permission, granted string
-	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT permission, granted_by FROM user_permission").Scan(&permission, &granted))
-	same(t, []string{permission, granted}, []string{"ADMIN", "system"})
+	expect.NoError(t, s.database.Pool.QueryRow(t.Context(), "SELECT permission, granted_by FROM user_permission").Scan(&permission, &granted))
+	expect.Equal(t, []string{permission, granted}, []string{"ADMIN", "system"})
 	var actor, target string
-	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT actor, target FROM audit_event").Scan(&actor, &target))
-	same(t, []string{actor, target}, []string{"command:create-admin", "chief"})
+	expect.NoError(t, s.database.Pool.QueryRow(t.Context(), "SELECT actor, target FROM audit_event").Scan(&actor, &target))
+	expect.Equal(t, []string{actor, target}, []string{"command:create-admin", "chief"})
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token/tokentest"
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 	"github.com/phonebill/phonebill/apps/internal/linktest"
@@ -108,7 +109,7 @@ func emptyDatabase(t *testing.T) *pgtest.Database {
 	t.Helper()
 	database := pgtest.New(t, postgres.Migrations())
 	_, err := database.Pool.Exec(t.Context(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-	must(t, err)
+	expect.NoError(t, err)
 	return database
 }
 
@@ -125,7 +126,7 @@ func (s *system) sidecar(kosURL string) daprtest.Options {
 		secrets[name] = rand.Text()
 	}
 	configuration, err := os.ReadFile("../../../components/local/configurations/auth-service.yaml")
-	must(s.t, err)
+	expect.NoError(s.t, err)
 	sessions := daprtest.RedisState(s.t, "session-store")
 	return daprtest.Options{
 		AppID:   "auth-" + rand.Text(),
@@ -155,14 +156,14 @@ func start(t *testing.T, environ ...string) *system {
 func (s *system) serve() {
 	s.t.Helper()
 	cfg, err := config.Load[app.Config](s.environ)
-	must(s.t, err)
+	expect.NoError(s.t, err)
 	var server *httpserver.Server
 	service := fx.New(app.Graph(cfg), fx.Populate(&server))
-	must(s.t, service.Start(s.t.Context()))
+	expect.NoError(s.t, service.Start(s.t.Context()))
 	s.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 		defer cancel()
-		must(s.t, service.Stop(ctx))
+		expect.NoError(s.t, service.Stop(ctx))
 	})
 	s.url = "http://" + server.Addr()
 }
@@ -179,7 +180,7 @@ func (s *system) readiness() (report struct {
 }) {
 	s.t.Helper()
 	s.actuator("/actuator/health/readiness", func(resp *http.Response) {
-		must(s.t, json.NewDecoder(resp.Body).Decode(&report))
+		expect.NoError(s.t, json.NewDecoder(resp.Body).Decode(&report))
 	})
 	return report
 }
@@ -187,34 +188,14 @@ func (s *system) readiness() (report struct {
 func (s *system) actuator(path string, read func(*http.Response)) {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+path, http.NoBody)
-	must(s.t, err)
+	expect.NoError(s.t, err)
 	resp, err := s.plain.Do(req)
-	must(s.t, err)
+	expect.NoError(s.t, err)
 	defer func() { _ = resp.Body.Close() }()
 	read(resp)
 }
 
 func (s *system) await(holds func() bool) {
 	s.t.Helper()
-	awaitThat(s.t, holds)
-}
-
-// awaitThat polls a condition until it holds.
-func awaitThat(t *testing.T, holds func() bool) {
-	t.Helper()
-	deadline := time.After(waitLimit)
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatal("condition did not hold in time")
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.Eventually(s.t, "the condition holds", holds)
 }

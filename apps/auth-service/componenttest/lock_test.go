@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // guesses sends n parallel logins with a wrong password and counts the answers by code. Each comes
@@ -44,7 +46,7 @@ func TestParallelGuessesAreLimitedToFive(t *testing.T) { //nolint:paralleltest /
 		answers["AUTH_001"]+answers["AUTH_002"]+answers["AUTH_003"]+answers["RATE_LIMITED"] != 1_000 {
 		t.Errorf("answers were %v", answers)
 	}
-	same(t, s.hashed()+other.hashed()-before, 5)
+	expect.Equal(t, s.hashed()+other.hashed()-before, 5)
 	s.tryLogin("user0001", password).want(t, http.StatusUnauthorized, "AUTH_003") // the right password during a lock-out
 	other.tryLogin("user0001", password).want(t, http.StatusUnauthorized, "AUTH_003")
 
@@ -59,11 +61,11 @@ func (s *system) metric(name string) (value float64) {
 	s.t.Helper()
 	s.actuator("/actuator/prometheus", func(resp *http.Response) {
 		text, err := io.ReadAll(resp.Body)
-		must(s.t, err)
+		expect.NoError(s.t, err)
 		for line := range strings.Lines(string(text)) {
 			if rest, ok := strings.CutPrefix(line, name+" "); ok {
 				value, err = strconv.ParseFloat(strings.TrimSpace(rest), 64)
-				must(s.t, err)
+				expect.NoError(s.t, err)
 			}
 		}
 	})
@@ -80,7 +82,7 @@ func TestUnknownIDLocksLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	known, unknown := guesses(s, "user0001", 12), guesses(s, "absent01", 12)
-	same(t, unknown["AUTH_001"]+unknown["AUTH_002"]*10, known["AUTH_001"]+known["AUTH_002"]*10)
+	expect.Equal(t, unknown["AUTH_001"]+unknown["AUTH_002"]*10, known["AUTH_001"]+known["AUTH_002"]*10)
 	for _, id := range []string{"user0001", "absent01"} {
 		s.tryLogin(id, password).want(t, http.StatusUnauthorized, "AUTH_003")
 	}
@@ -91,11 +93,11 @@ func TestLockExpires(t *testing.T) {
 	s := start(t)
 	guesses(s, "user0001", 12)
 	_, err := s.database.Pool.Exec(t.Context(), "UPDATE login_attempt SET locked_until = now() - interval '1 second'")
-	must(t, err)
+	expect.NoError(t, err)
 	s.login("user0001")
 	var left int
-	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM login_attempt").Scan(&left))
-	same(t, left, 0)
+	expect.NoError(t, s.database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM login_attempt").Scan(&left))
+	expect.Equal(t, left, 0)
 }
 
 func TestWrongCurrentPasswordLocks(t *testing.T) {
@@ -155,8 +157,8 @@ func TestLoginFloodIsRefusedAtOnce(t *testing.T) { //nolint:paralleltest // it t
 		t.Errorf("answers were %v", answers)
 	}
 	var counted int
-	must(t, s.database.Pool.QueryRow(t.Context(), "SELECT coalesce(sum(failures), 0) FROM login_attempt").Scan(&counted))
-	same(t, counted, answers["AUTH_001"]) // a refusal without verification is not counted
+	expect.NoError(t, s.database.Pool.QueryRow(t.Context(), "SELECT coalesce(sum(failures), 0) FROM login_attempt").Scan(&counted))
+	expect.Equal(t, counted, answers["AUTH_001"]) // a refusal without verification is not counted
 	if s.metric("phonebill_auth_password_refused_total") == 0 {
 		t.Error("the metric counts no refusal")
 	}
@@ -167,7 +169,7 @@ func TestOutdatedHashIsRenewedAtLogin(t *testing.T) {
 	s := start(t, "PASSWORD_ITERATIONS=2")
 	var before, after string
 	read := func(hash *string) {
-		must(t, s.database.Pool.QueryRow(t.Context(), "SELECT password_hash FROM credential WHERE user_id = 'user0001'").Scan(hash))
+		expect.NoError(t, s.database.Pool.QueryRow(t.Context(), "SELECT password_hash FROM credential WHERE user_id = 'user0001'").Scan(hash))
 	}
 	read(&before)
 	s.login("user0001")

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 )
 
@@ -29,12 +30,12 @@ func TestRecycledLineIsRegisteredByItsNewCustomer(t *testing.T) {
 	s.post(path, "", thief).want(t, http.StatusConflict, "LINE_TAKEN")
 	k.Behave("product-inquiry", map[string]any{"errorShare": 1})
 	s.post(path, "", next).wantRetryLater(t, "KOS_UNAVAILABLE")
-	same(t, s.registered(check, "CUST001", line), true)
+	expect.Equal(t, s.registered(check, "CUST001", line), true)
 	k.Behave("product-inquiry", map[string]any{})
 	s.await(func() bool { return s.post(path, "", next).status == http.StatusCreated }) // once the breaker is closed
 
-	same(t, s.registered(check, "CUST001", line), false)
-	same(t, s.registered(check, "NEW900", line), true)
+	expect.Equal(t, s.registered(check, "CUST001", line), false)
+	expect.Equal(t, s.registered(check, "NEW900", line), true)
 	s.post(path, "", thief).want(t, http.StatusConflict, "LINE_TAKEN")
 	s.post(path, "", customer(form{"userId": "former02", "customerId": "CUST001", "lineNumber": "01090000900"})).
 		want(t, http.StatusConflict, "CUSTOMER_TAKEN")
@@ -45,8 +46,8 @@ func TestRecycledLineIsRegisteredByItsNewCustomer(t *testing.T) {
 		grant := s.login(id)
 		for _, own := range []string{"/api/v1/auth/user-info", "/api/v1/users/" + id, "/api/v1/auth/verify"} {
 			a := s.get(own, grant.text("access_token"))
-			same(t, a.text("customer_id"), want)
-			same(t, a.text("line_number"), line)
+			expect.Equal(t, a.text("customer_id"), want)
+			expect.Equal(t, a.text("line_number"), line)
 		}
 	}
 	s.wantRecordedMove("former01", "010-****-5678")
@@ -65,10 +66,10 @@ func (s *system) registered(path, customerID, line string) bool {
 func (s *system) wantRecordedMove(former, masked string) {
 	s.t.Helper()
 	admin := s.login("root0001").text("access_token")
-	same(s.t, len(s.get("/api/v1/users?query=01012345678", admin).rows("users")), 2)
+	expect.Equal(s.t, len(s.get("/api/v1/users?query=01012345678", admin).rows("users")), 2)
 	events := s.get("/api/v1/auth/audit?action=LINE_MOVED", admin).rows("events")
-	same(s.t, len(events), 1)
+	expect.Equal(s.t, len(events), 1)
 	for name, want := range map[string]string{"target": former, "detail": masked, "outcome": "DONE", "address": "", "session_id": ""} {
-		same(s.t, events[0][name], any(want))
+		expect.Equal(s.t, events[0][name], any(want))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 func TestServiceWaitsForItsSidecar(t *testing.T) {
@@ -12,9 +14,9 @@ func TestServiceWaitsForItsSidecar(t *testing.T) {
 	s := prepare(t, noKOS)
 	s.dapr.Kill()
 	s.serve()
-	s.actuator("/actuator/health", func(resp *http.Response) { same(t, resp.StatusCode, http.StatusOK) })
+	s.actuator("/actuator/health", func(resp *http.Response) { expect.Equal(t, resp.StatusCode, http.StatusOK) })
 	report := s.readiness()
-	same(t, report.Status, "DOWN")
+	expect.Equal(t, report.Status, "DOWN")
 	for _, name := range []string{"sidecar", "signing-keys", "database"} {
 		if part := report.Components[name]; part.Status != "DOWN" || part.Reason == "" {
 			t.Errorf("%s is %+v", name, part)
@@ -63,8 +65,8 @@ func TestDatabaseOutage(t *testing.T) {
 	s.refresh(grant.text("refresh_token")).wantRetryLater(t, "DATABASE_UNAVAILABLE")
 	s.get("/api/v1/auth/user-info", grant.text("access_token")).wantRetryLater(t, "DATABASE_UNAVAILABLE")
 	s.get("/api/v1/auth/verify", grant.text("access_token")).want(t, http.StatusOK, "")
-	same(t, s.readiness().Components["database"].Status, "DOWN")
-	same(t, s.readiness().Status, "UP") // the session alone suffices
+	expect.Equal(t, s.readiness().Components["database"].Status, "DOWN")
+	expect.Equal(t, s.readiness().Status, "UP") // the session alone suffices
 
 	s.postgres.Mend()
 	s.await(func() bool { return s.readiness().Components["database"].Status == "UP" })
@@ -97,7 +99,7 @@ func TestMetrics(t *testing.T) {
 	s.post("/api/v1/auth/login", "", form{"userId": "user0001", "password": "wrong password"})
 	s.actuator("/actuator/prometheus", func(resp *http.Response) {
 		text, err := io.ReadAll(resp.Body)
-		must(t, err)
+		expect.NoError(t, err)
 		for _, line := range []string{
 			`phonebill_auth_logins_total{outcome="success"} 1`,
 			`phonebill_auth_logins_total{outcome="rejected"} 1`,

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // rows returns a list member of the body.
@@ -26,20 +28,20 @@ func TestUsersSeeAndEndTheirSessions(t *testing.T) {
 	stranger := s.login("user0002")
 
 	rows := s.get(path, here.text("access_token")).rows("sessions")
-	same(t, len(rows), 2)
+	expect.Equal(t, len(rows), 2)
 	for i, want := range []struct {
 		a         answer
 		address   string
 		autoLogin bool
 		lasts     time.Duration
 	}{{there, "2001:db8::7", true, 720 * time.Hour}, {here, "203.0.113.1", false, 12 * time.Hour}} {
-		same(t, rows[i]["session_id"], any(s.sessionOf(want.a)))
-		same(t, rows[i]["address"], any(want.address))
-		same(t, rows[i]["auto_login"], any(want.autoLogin))
-		same(t, rows[i]["current"], any(!want.autoLogin))
-		same(t, rows[i]["user_agent"], any("Go-http-client/1.1"))
+		expect.Equal(t, rows[i]["session_id"], any(s.sessionOf(want.a)))
+		expect.Equal(t, rows[i]["address"], any(want.address))
+		expect.Equal(t, rows[i]["auto_login"], any(want.autoLogin))
+		expect.Equal(t, rows[i]["current"], any(!want.autoLogin))
+		expect.Equal(t, rows[i]["user_agent"], any("Go-http-client/1.1"))
 		created, used := instant(t, rows[i]["created_at"]), instant(t, rows[i]["last_used_at"])
-		same(t, instant(t, rows[i]["ends_at"]).Sub(created).Round(time.Second), want.lasts)
+		expect.Equal(t, instant(t, rows[i]["ends_at"]).Sub(created).Round(time.Second), want.lasts)
 		if age := time.Since(used); age < 0 || age > time.Minute {
 			t.Errorf("it was last used at %v", used)
 		}
@@ -51,14 +53,14 @@ func TestUsersSeeAndEndTheirSessions(t *testing.T) {
 	s.get("/api/v1/auth/verify", there.text("access_token")).want(t, http.StatusOK, "")
 	s.call(http.MethodDelete, other, here.text("access_token"), nil).want(t, http.StatusOK, "")
 	s.get("/api/v1/auth/verify", there.text("access_token")).want(t, http.StatusUnauthorized, "UNAUTHENTICATED")
-	same(t, len(s.get(path, here.text("access_token")).rows("sessions")), 1)
+	expect.Equal(t, len(s.get(path, here.text("access_token")).rows("sessions")), 1)
 }
 
 func instant(t *testing.T, value any) time.Time {
 	t.Helper()
 	text, _ := value.(string)
 	at, err := time.Parse(time.RFC3339Nano, text)
-	must(t, err)
+	expect.NoError(t, err)
 	return at
 }
 
@@ -70,7 +72,7 @@ func TestUsersSeeTheirLoginHistory(t *testing.T) {
 	s.at("203.0.113.9").tryLogin("user0001", password)
 	s.tryLogin("unknown01", "wrong password")
 	_, err := s.database.Pool.Exec(t.Context(), "DELETE FROM login_attempt")
-	must(t, err)
+	expect.NoError(t, err)
 	access := s.at("203.0.113.1").login("user0001").text("access_token")
 	stranger := s.login("user0002").text("access_token")
 
@@ -83,17 +85,17 @@ func TestUsersSeeTheirLoginHistory(t *testing.T) {
 	for _, row := range a.rows("logins") {
 		got = append(got, row["outcome"])
 	}
-	same(t, got, []any{"SUCCESS", "REFUSED", "LOCKED"})
-	same(t, a.rows("logins")[0]["address"], any("203.0.113.1"))
-	same(t, a.rows("logins")[1]["address"], any("203.0.113.9"))
-	same(t, a.body["has_next"], any(true))
-	same(t, len(s.get(path+"?size=3&page=3", access).rows("logins")), 1)
-	same(t, len(s.get(path, stranger).rows("logins")), 1)
+	expect.Equal(t, got, []any{"SUCCESS", "REFUSED", "LOCKED"})
+	expect.Equal(t, a.rows("logins")[0]["address"], any("203.0.113.1"))
+	expect.Equal(t, a.rows("logins")[1]["address"], any("203.0.113.9"))
+	expect.Equal(t, a.body["has_next"], any(true))
+	expect.Equal(t, len(s.get(path+"?size=3&page=3", access).rows("logins")), 1)
+	expect.Equal(t, len(s.get(path, stranger).rows("logins")), 1)
 	s.get(path+"?page=11&size=100", access).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
 	s.get(path, "").want(t, http.StatusUnauthorized, "UNAUTHENTICATED")
 
 	var kept string
-	must(t, s.database.Pool.QueryRow(t.Context(),
+	expect.NoError(t, s.database.Pool.QueryRow(t.Context(),
 		"SELECT coalesce(string_agg(h::text, ' '), '') FROM login_history h WHERE user_id IS NULL").Scan(&kept))
 	if kept == "" || strings.Contains(kept, "absent01") {
 		t.Errorf("history contains an unknown id: %q", kept)

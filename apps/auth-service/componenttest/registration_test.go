@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/app"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 )
 
@@ -37,11 +38,11 @@ func TestRegistration(t *testing.T) {
 	t.Run("line unknown to KOS", func(t *testing.T) {
 		a := s.post(path, "", customer(nil))
 		a.want(t, http.StatusCreated, "")
-		same(t, a.body, map[string]any{
+		expect.Equal(t, a.body, map[string]any{
 			"user_id": "newuser01", "user_name": "새 고객", "customer_id": "NEW001", "line_number": "01090000001",
 			"account_status": "ACTIVE", "permissions": []any{"BILL_INQUIRY", "PRODUCT_CHANGE"},
 		})
-		same(t, s.login("newuser01").text("line_number"), "01090000001")
+		expect.Equal(t, s.login("newuser01").text("line_number"), "01090000001")
 	})
 	t.Run("taken names", func(t *testing.T) {
 		for code, in := range map[string]form{
@@ -65,8 +66,8 @@ func TestRegistration(t *testing.T) {
 		k.Behave("product-inquiry", map[string]any{"outageSeconds": 3600})
 		s.post(path, "", late).wantRetryLater(t, "KOS_UNAVAILABLE")
 		var there bool
-		must(t, s.database.Pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM app_user WHERE user_id = 'late')").Scan(&there))
-		same(t, there, false)
+		expect.NoError(t, s.database.Pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM app_user WHERE user_id = 'late')").Scan(&there))
+		expect.Equal(t, there, false)
 		s.post(path, "", customer(nil)).want(t, http.StatusConflict, "USER_ID_TAKEN") // is answered without KOS
 	})
 }
@@ -95,7 +96,7 @@ func TestRegistrationRespectsTheKOSRateLimit(t *testing.T) {
 		if after, err := strconv.Atoi(refused.header.Get("Retry-After")); err != nil || after < 30 || after > 60 || time.Since(start) > 5*time.Second {
 			t.Errorf("refused for %d s after %s", after, time.Since(start))
 		}
-		same(t, k.Calls("product-inquiry"), 1)
+		expect.Equal(t, k.Calls("product-inquiry"), 1)
 	})
 	t.Run("limit lowered by a 429 of KOS", func(t *testing.T) {
 		t.Parallel()
@@ -108,11 +109,11 @@ func TestRegistrationRespectsTheKOSRateLimit(t *testing.T) {
 		s.post(path, "", newcomer(2)).wantRetryLater(t, "KOS_BUSY")
 		calls := k.Calls("product-inquiry")
 		s.post(path, "", newcomer(3)).wantRetryLater(t, "KOS_BUSY")
-		same(t, k.Calls("product-inquiry"), calls) // no calls before KOS's Retry-After is over
+		expect.Equal(t, k.Calls("product-inquiry"), calls) // no calls before KOS's Retry-After is over
 		s.await(func() (shown bool) {
 			s.actuator("/actuator/prometheus", func(resp *http.Response) {
 				text, err := io.ReadAll(resp.Body)
-				must(t, err)
+				expect.NoError(t, err)
 				shown = strings.Contains(string(text), `phonebill_kos_throttled_total{endpoint="product-inquiry"} 1`) &&
 					strings.Contains(string(text), `phonebill_kos_budget_left_calls{endpoint="product-inquiry"} 0`)
 			})
@@ -126,9 +127,9 @@ func TestRegistrationRespectsTheKOSRateLimit(t *testing.T) {
 		s.serve()
 		s.awaitReady()
 		_, err := s.database.Pool.Exec(t.Context(), "ALTER TABLE kos_budget RENAME TO mislaid")
-		must(t, err)
+		expect.NoError(t, err)
 		s.post(path, "", newcomer(1)).wantRetryLater(t, "DATABASE_UNAVAILABLE")
-		same(t, k.Calls("product-inquiry"), 0)
+		expect.Equal(t, k.Calls("product-inquiry"), 0)
 	})
 }
 
@@ -138,9 +139,9 @@ func TestCheckRegistrationEndpoint(t *testing.T) {
 	const path = "/internal/registrations/check"
 	for line, want := range map[string]bool{"010-7777-0001": true, "01077770001": true, "01077770002": false} {
 		a := s.post(path, "", form{"customerId": "CUST01", "lineNumber": line})
-		same(t, a.body, map[string]any{"registered": want})
+		expect.Equal(t, a.body, map[string]any{"registered": want})
 	}
 	for _, customer := range []string{"C", strings.Repeat("C", 50)} {
-		same(t, s.post(path, "", form{"customerId": customer, "lineNumber": "01077770001"}).body, map[string]any{"registered": false})
+		expect.Equal(t, s.post(path, "", form{"customerId": customer, "lineNumber": "01077770001"}).body, map[string]any{"registered": false})
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token/tokentest"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
@@ -46,7 +47,7 @@ func (s *system) published() (ids []string) {
 	s.t.Helper()
 	var set struct{ Keys []struct{ Kid string } }
 	s.actuator("/.well-known/jwks.json", func(resp *http.Response) {
-		must(s.t, json.NewDecoder(resp.Body).Decode(&set))
+		expect.NoError(s.t, json.NewDecoder(resp.Body).Decode(&set))
 	})
 	for _, key := range set.Keys {
 		ids = append(ids, key.Kid)

@@ -7,25 +7,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/session"
 )
-
-func same(t *testing.T, got, want any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("difference (-want +got):\n%s", diff)
-	}
-}
 
 func TestLoginRefreshLogout(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	first := s.login("user0001")
-	same(t, first.text("customer_id"), "CUST01")
-	same(t, s.get("/api/v1/auth/verify", first.text("access_token")).text("user_id"), "user0001")
-	same(t, s.get("/api/v1/auth/user-info", first.text("access_token")).text("user_name"), "이름 user0001")
+	expect.Equal(t, first.text("customer_id"), "CUST01")
+	expect.Equal(t, s.get("/api/v1/auth/verify", first.text("access_token")).text("user_id"), "user0001")
+	expect.Equal(t, s.get("/api/v1/auth/user-info", first.text("access_token")).text("user_name"), "이름 user0001")
 	s.get("/api/v1/users/user0002", first.text("access_token")).want(t, http.StatusForbidden, "FORBIDDEN")
 
 	second := s.refresh(first.text("refresh_token"))
@@ -66,9 +58,9 @@ func TestSessionLifetimes(t *testing.T) {
 	for autoLogin, want := range map[bool]time.Duration{false: 30 * time.Minute, true: 24 * time.Hour} {
 		a := s.post("/api/v1/auth/login", "", form{"userId": "user0001", "password": password, "autoLogin": autoLogin})
 		record, _, err := s.otherService().Get(t.Context(), s.sessionOf(a))
-		must(t, err)
-		same(t, record.Idle, want)
-		same(t, record.Lines, []string{"01077770001"})
+		expect.NoError(t, err)
+		expect.Equal(t, record.Idle, want)
+		expect.Equal(t, record.Lines, []string{"01077770001"})
 	}
 }
 
@@ -107,7 +99,7 @@ func TestParallelRefreshesSucceed(t *testing.T) {
 		})
 	}
 	group.Wait()
-	same(t, len(tokens), 1)
+	expect.Equal(t, len(tokens), 1)
 	for _, next := range tokens {
 		s.refresh(next).want(t, http.StatusOK, "")
 	}
@@ -122,11 +114,11 @@ func TestRefreshBringsNewPermissions(t *testing.T) {
 	s := start(t)
 	first := s.login("user0001")
 	_, err := s.database.Pool.Exec(t.Context(), "DELETE FROM user_permission WHERE user_id = 'user0001' AND permission = 'PRODUCT_CHANGE'")
-	must(t, err)
+	expect.NoError(t, err)
 	second := s.refresh(first.text("refresh_token"))
-	same(t, claimsOf(t, second.text("access_token")).Permissions, []string{"BILL_INQUIRY"})
+	expect.Equal(t, claimsOf(t, second.text("access_token")).Permissions, []string{"BILL_INQUIRY"})
 	check := s.post("/api/v1/auth/permissions/check", second.text("access_token"), form{"serviceType": "PRODUCT_CHANGE"})
-	same(t, check.body["has_permission"], any(false))
+	expect.Equal(t, check.body["has_permission"], any(false))
 }
 
 func TestChangePassword(t *testing.T) {
@@ -150,6 +142,6 @@ func TestAdministratorSeesOtherUsers(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.login("root0001").text("access_token")
-	same(t, s.get("/api/v1/users/user0001", root).text("line_number"), "01077770001")
+	expect.Equal(t, s.get("/api/v1/users/user0001", root).text("line_number"), "01077770001")
 	s.get("/api/v1/users/absent", root).want(t, http.StatusNotFound, "USER_NOT_FOUND")
 }

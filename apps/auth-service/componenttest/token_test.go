@@ -10,6 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token/tokentest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
@@ -18,7 +19,7 @@ func claimsOf(t *testing.T, text string) *jwtauth.Claims {
 	t.Helper()
 	claims := &jwtauth.Claims{}
 	_, _, err := jwt.NewParser().ParseUnverified(text, claims)
-	must(t, err)
+	expect.NoError(t, err)
 	return claims
 }
 
@@ -30,7 +31,7 @@ func forge(t *testing.T, genuine string, method jwt.SigningMethod, key any, chan
 	forged := jwt.NewWithClaims(method, claims)
 	forged.Header["kid"] = "signer"
 	text, err := forged.SignedString(key)
-	must(t, err)
+	expect.NoError(t, err)
 	return text
 }
 
@@ -77,7 +78,7 @@ func tampered(t *testing.T, genuine string) string {
 	claims := claimsOf(t, genuine)
 	claims.Permissions = []string{"ADMIN"}
 	other, err := jwt.NewWithClaims(jwt.SigningMethodNone, claims).SignedString(jwt.UnsafeAllowNoneSignatureType)
-	must(t, err)
+	expect.NoError(t, err)
 	parts := strings.Split(genuine, ".")
 	parts[1] = strings.Split(other, ".")[1]
 	return strings.Join(parts, ".")
@@ -108,7 +109,7 @@ func TestPublishedKeysVerifyTokens(t *testing.T) {
 	text := s.login("user0001").text("access_token")
 	a := s.get("/.well-known/jwks.json", "")
 	published, err := json.Marshal(a.body)
-	must(t, err)
+	expect.NoError(t, err)
 	if strings.Contains(string(published), `"d":`) {
 		t.Fatal("a private key is published")
 	}
@@ -116,6 +117,6 @@ func TestPublishedKeysVerifyTokens(t *testing.T) {
 	keys := jwtauth.NewRemoteKeys(s.plain.Transport, s.url+"/.well-known/jwks.json", time.Now)
 	verifier := jwtauth.NewVerifier(jwtauth.Config{Issuer: "phonebill-auth", Audience: "phonebill"}, keys, time.Now)
 	claims, err := verifier.Verify(t.Context(), text, jwtauth.TypeAccess)
-	must(t, err)
-	same(t, claims.Subject, "user0001")
+	expect.NoError(t, err)
+	expect.Equal(t, claims.Subject, "user0001")
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
@@ -109,7 +110,7 @@ func TestNoReplicaShowsTheFormerPlan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "both replicas show the new plan", func() bool {
+		expect.Eventually(t, "both replicas show the new plan", func() bool {
 			return c.plan(replicas[0], line) == next && c.plan(replicas[1], line) == next
 		})
 		// The first round also waits for the subscription to begin.

@@ -11,6 +11,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
@@ -41,7 +42,7 @@ func TestStaleBillWithinASecond(t *testing.T) {
 	if got.status != http.StatusOK || got.data["stale"] != true || got.took > time.Second+busy {
 		t.Errorf("the limit is spent: %+v", got)
 	}
-	eventually(t, "the refreshed bill is served", func() bool { return c.inquire(own[0], "").data["stale"] == false })
+	expect.Eventually(t, "the refreshed bill is served", func() bool { return c.inquire(own[0], "").data["stale"] == false })
 	if calls := w.kos.Calls("bill-inquiry"); calls != 2 {
 		t.Errorf("KOS was called %d times", calls)
 	}
@@ -149,7 +150,7 @@ func TestLoweredRateLimitOfKOS(t *testing.T) {
 	}
 	clients.Wait()
 	const share = "SELECT (100 * min(share))::int FROM kos_budget WHERE endpoint = 'bill-inquiry'"
-	eventually(t, "the rate has fallen", func() bool { return w.count(share) < 100 })
+	expect.Eventually(t, "the rate has fallen", func() bool { return w.count(share) < 100 })
 	if refused := w.metric("phonebill_kos_throttled_total"); refused > 60 {
 		t.Errorf("KOS refused %v calls", refused)
 	}
@@ -160,10 +161,10 @@ func TestLoweredRateLimitOfKOS(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "all inquiries are completed", func() bool {
+	expect.Eventually(t, "all inquiries are completed", func() bool {
 		return w.count("SELECT count(*) FROM inquiry_request WHERE status = 'COMPLETED'") == 60
 	})
-	eventually(t, "the rate is the configured one", func() bool { return w.gauge("phonebill_kos_budget_share_ratio") == 1 })
+	expect.Eventually(t, "the rate is the configured one", func() bool { return w.gauge("phonebill_kos_budget_share_ratio") == 1 })
 }
 
 // gauge returns the least value of a gauge over all its labels.

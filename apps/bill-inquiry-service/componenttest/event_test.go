@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // TestPlanChangeInvalidatesOnEveryReplica delivers the event to one of two replicas, as
@@ -33,7 +34,7 @@ func TestPlanChangeInvalidatesOnEveryReplica(t *testing.T) {
 	if got := c.do(http.MethodPost, "/events/product-changed", event); got.status != http.StatusOK {
 		t.Fatalf("the event: %+v", got)
 	}
-	eventually(t, "the other replica has evicted this month", func() bool {
+	expect.Eventually(t, "the other replica has evicted this month", func() bool {
 		ask(&other)
 		return w.kos.Calls("bill-inquiry") == 3
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // spawn starts the service as a separate process and waits until it is ready. It runs
@@ -75,7 +76,7 @@ func TestInquiryOfAKilledReplicaIsReclaimed(t *testing.T) {
 	if accepted.status != http.StatusAccepted {
 		t.Fatalf("got %+v", accepted)
 	}
-	eventually(t, "KOS is called", func() bool { return dying.kos.Calls("bill-inquiry") > 0 })
+	expect.Eventually(t, "KOS is called", func() bool { return dying.kos.Calls("bill-inquiry") > 0 })
 	kill(t, process)
 	killed := time.Now()
 	dying.kos.Behave("bill-inquiry", map[string]any{})

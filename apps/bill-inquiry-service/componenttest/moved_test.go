@@ -9,6 +9,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
@@ -42,7 +43,7 @@ func TestMovedLineShowsNothingOfItsNewCustomer(t *testing.T) {
 	if info, _ := got.data["customerInfo"].(map[string]any); got.status != http.StatusOK || info["customerId"] != "CUST001" {
 		t.Errorf("a final bill of before: %+v", got)
 	}
-	eventually(t, "each refusal is on record", func() bool {
+	expect.Eventually(t, "each refusal is on record", func() bool {
 		var denied int
 		err := w.db.Pool.QueryRow(context.Background(),
 			"SELECT count(*) FROM audit_event WHERE detail = 'LINE_MOVED' AND target = '010-****-5678'").Scan(&denied)

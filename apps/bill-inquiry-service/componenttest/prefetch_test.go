@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 )
 
@@ -20,7 +21,7 @@ func TestRefusalOfAPrefetchIsNotCached(t *testing.T) {
 	if got := c.do(http.MethodPost, "/events/user-logged-in", event); got.status != http.StatusOK {
 		t.Fatalf("the event: %+v", got)
 	}
-	eventually(t, "the prefetches have ended", func() bool {
+	expect.Eventually(t, "the prefetches have ended", func() bool {
 		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM kos_queue") == 0
 	})
 	for range 2 {
@@ -45,7 +46,7 @@ func TestLoginEventPrefetches(t *testing.T) {
 			t.Fatalf("the event: %+v", got)
 		}
 	}
-	eventually(t, "the prefetches have ended", func() bool {
+	expect.Eventually(t, "the prefetches have ended", func() bool {
 		return w.kos.Calls("bill-inquiry") == 2 && w.kos.Calls("product-inquiry") == 1 && w.count("SELECT count(*) FROM kos_queue") == 0
 	})
 	for _, month := range []string{"", lastMonth()} {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // TestBillOfTheFirstSchema puts last month's bill into the archive in the first schema,
@@ -41,7 +42,7 @@ func TestBillOfTheFirstSchema(t *testing.T) {
 		t.Errorf("while KOS is out: %+v", got)
 	}
 	w.kos.Behave("bill-inquiry", map[string]any{})
-	eventually(t, "KOS's own answer", func() bool {
+	expect.Eventually(t, "KOS's own answer", func() bool {
 		got = c.inquire(own, string(month))
 		return got.data["stale"] == false
 	})

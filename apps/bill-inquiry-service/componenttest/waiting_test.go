@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // lines returns n lines of the mock's population that no other test uses.
@@ -98,7 +99,7 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 			}
 		})
 	}
-	eventually(t, "many wait", func() bool { return replicas[1].count("SELECT count(*) FROM kos_queue") > 50 })
+	expect.Eventually(t, "many wait", func() bool { return replicas[1].count("SELECT count(*) FROM kos_queue") > 50 })
 	for _, month := range months() {
 		if got := greedy.inquireAsync(greedyLine, string(month)); got.status != http.StatusAccepted && got.status != http.StatusOK {
 			t.Errorf("six months of one line: %+v", got)
@@ -115,7 +116,7 @@ func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // need
 	if twice.Load() > customers/10 {
 		t.Errorf("Retry-After was too short %d times", twice.Load())
 	}
-	eventually(t, "the queue is empty", func() bool {
+	expect.Eventually(t, "the queue is empty", func() bool {
 		return replicas[0].count("SELECT count(*) FROM kos_queue") == 0
 	})
 	// The mock has its own rate limit, and refuses calls beyond it.
@@ -180,7 +181,7 @@ func TestAsynchronousInquiriesThroughAFullQueue(t *testing.T) {
 	}
 	for _, c := range customers {
 		var got answer
-		eventually(t, "the bill is there", func() bool {
+		expect.Eventually(t, "the bill is there", func() bool {
 			got = c.do(http.MethodGet, c.location, "")
 			return got.data["status"] != "PROCESSING"
 		})

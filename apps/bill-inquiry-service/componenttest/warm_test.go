@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // metric returns the sum of a counter, or of a histogram's observations, over
@@ -91,7 +92,7 @@ func TestSlowDatabaseDelaysNoInquiry(t *testing.T) {
 	if err := lock.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the history is complete", func() bool {
+	expect.Eventually(t, "the history is complete", func() bool {
 		page := c.do(http.MethodGet, "/api/v1/bills/history", "")
 		return page.data["pagination"].(map[string]any)["totalItems"] == float64(inquiries+1)
 	})

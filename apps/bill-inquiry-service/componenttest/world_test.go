@@ -27,6 +27,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/authtest"
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
@@ -136,7 +137,7 @@ func (w *world) start() {
 
 func (w *world) awaitReady() {
 	w.t.Helper()
-	eventually(w.t, "the service is ready", func() bool {
+	expect.Eventually(w.t, "the service is ready", func() bool {
 		req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.url("/actuator/health/readiness"), http.NoBody)
 		if err != nil {
 			return false
@@ -240,17 +241,4 @@ func (c *customer) do(method, path, body string, headers ...string) answer {
 		c.w.t.Fatal(err)
 	}
 	return answer{resp.StatusCode, envelope.Error.Code, envelope.Data, resp.Header, time.Since(start)}
-}
-
-// eventually waits until condition holds.
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.After(30 * time.Second)
-	for !condition() {
-		select {
-		case <-deadline:
-			t.Fatalf("not within 30 s: %s", what)
-		case <-time.After(20 * time.Millisecond): // poll
-		}
-	}
 }

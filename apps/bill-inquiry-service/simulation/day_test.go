@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
@@ -164,7 +165,7 @@ func (w *world) run(v visit, d *day) {
 	}
 	caller := bill.Caller{UserID: string(v.line), CustomerID: holder.ID, Lines: []msisdn.Number{v.line}}
 	for i, month := range v.months {
-		pass(v.thinks[i])
+		bubble.Advance(v.thinks[i])
 		start := time.Now()
 		got, err := w.use.Inquire(context.Background(), caller, bill.Subject{Line: v.line, Month: month}, false)
 		d.note(time.Since(start), got, err)
@@ -196,7 +197,7 @@ func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last 
 		p := population{rand.New(rand.NewPCG(seed, 1))}
 		serving, stopServing := context.WithCancel(t.Context())
 		w := newWorld(serving, policy, rand.New(rand.NewPCG(seed, 2)))
-		pass(time.Until(time.Date(2026, 11, 10, 0, 0, 0, 0, bill.Seoul)))
+		bubble.Advance(time.Until(time.Date(2026, 11, 10, 0, 0, 0, 0, bill.Seoul)))
 		if established {
 			w.fillArchive(t, p)
 		}
@@ -207,7 +208,7 @@ func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last 
 				if err := w.prefetcher.Nightly(nights, perMinute, time.Minute); err != nil {
 					t.Error(err)
 				}
-				pass(time.Minute)
+				bubble.Advance(time.Minute)
 			}
 		})
 		for n := range warmUp + 1 {
@@ -216,18 +217,18 @@ func simulate(t *testing.T, policy bill.PrefetchPolicy, established bool) (last 
 			midnight := time.Now()
 			before := w.kos.calls()
 			for _, start := range p.visits(n == warmUp) {
-				pass(time.Until(midnight.Add(start)))
+				bubble.Advance(time.Until(midnight.Add(start)))
 				v := p.visit()
 				running.Go(func() { w.run(v, today) })
 			}
-			pass(time.Until(midnight.Add(24 * time.Hour)))
+			bubble.Advance(time.Until(midnight.Add(24 * time.Hour)))
 			calls = w.kos.calls() - before
 		}
 		stop()
 		running.Wait()
 		stopServing()
 		w.queue.Wait()
-		pass(time.Hour) // the history removes its records
+		bubble.Advance(time.Hour) // the history removes its records
 		most = w.kos.most()
 	})
 	return last, calls, most

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill/billtest"
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
@@ -52,9 +53,6 @@ func newWorld(ctx context.Context, policy bill.PrefetchPolicy, random *rand.Rand
 	return w
 }
 
-// pass advances the fake clock.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // it is what a simulation is about
-
 // silent counts nothing.
 type silent struct{}
 
@@ -90,7 +88,7 @@ func (k *kos) answer(bills bool) error {
 	}
 	took, fault := 200+k.random.IntN(300), k.random.Float64() < 0.005
 	k.mu.Unlock()
-	pass(time.Duration(took) * time.Millisecond)
+	bubble.Advance(time.Duration(took) * time.Millisecond)
 	if fault {
 		return errFault
 	}

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/phonebill/phonebill/apps/internal/audit"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
@@ -36,11 +37,11 @@ func TestMain(m *testing.M) {
 func migration(t *testing.T) []byte {
 	t.Helper()
 	files, err := filepath.Glob("../../*/internal/postgres/migrations/*_audit.sql")
-	must(t, err)
+	expect.NoError(t, err)
 	var text []byte
 	for _, file := range files {
 		read, err := os.ReadFile(file)
-		must(t, err)
+		expect.NoError(t, err)
 		if text != nil && !bytes.Equal(read, text) {
 			t.Errorf("%s differs from the other services' migrations", file)
 		}
@@ -71,7 +72,7 @@ func act(n int) audit.Event {
 func add(t *testing.T, pool *pgxpool.Pool, events ...audit.Event) {
 	t.Helper()
 	for _, e := range events {
-		must(t, audit.Insert(t.Context(), pool, e))
+		expect.NoError(t, audit.Insert(t.Context(), pool, e))
 	}
 }
 
@@ -82,7 +83,7 @@ func listed(t *testing.T, pool *pgxpool.Pool, filter audit.Filter) []audit.Event
 		filter.Size = 100
 	}
 	events, err := audit.List(t.Context(), pool, filter)
-	must(t, err)
+	expect.NoError(t, err)
 	for i := range events {
 		if events[i].ID.Version() != 7 {
 			t.Errorf("id %s is not of version 7", events[i].ID)
@@ -131,7 +132,7 @@ func TestPageContinuesThePreviousPage(t *testing.T) {
 	filter := audit.Filter{Size: 4}
 	for {
 		events, err := audit.List(t.Context(), pool, filter)
-		must(t, err)
+		expect.NoError(t, err)
 		if len(events) == 0 {
 			break
 		}
@@ -139,7 +140,7 @@ func TestPageContinuesThePreviousPage(t *testing.T) {
 			got = append(got, e.Target)
 		}
 		filter.Before, err = audit.ParseCursor(audit.CursorOf(events[len(events)-1]).String())
-		must(t, err)
+		expect.NoError(t, err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("difference (-want +got):\n%s", diff)
@@ -152,8 +153,8 @@ func TestTrailIsAppendOnly(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	add(t, pool, act(1))
-	must(t, audit.Table.Maintain(t.Context(), pool, noon)) // moves the row from the default partition
-	must(t, audit.Table.Maintain(t.Context(), pool, noon))
+	expect.NoError(t, audit.Table.Maintain(t.Context(), pool, noon)) // moves the row from the default partition
+	expect.NoError(t, audit.Table.Maintain(t.Context(), pool, noon))
 	add(t, pool, act(2), audit.Event{At: noon.AddDate(1, 0, 0), Outcome: audit.Done}) // the last into the default partition
 	for _, sql := range []string{
 		"UPDATE audit_event SET actor = 'kim'",
@@ -175,11 +176,11 @@ func TestTrailIsAppendOnly(t *testing.T) {
 		t.Errorf("got %d events, want 2: %v", len(got), got)
 	}
 
-	must(t, audit.Table.Maintain(t.Context(), pool, noon.AddDate(2, 0, 0)))
+	expect.NoError(t, audit.Table.Maintain(t.Context(), pool, noon.AddDate(2, 0, 0)))
 	if got := listed(t, pool, audit.Filter{Actor: "root"}); len(got) != 2 {
 		t.Errorf("after two years: %d events, want 2", len(got))
 	}
-	must(t, audit.Table.Maintain(t.Context(), pool, noon.AddDate(2, 1, 0)))
+	expect.NoError(t, audit.Table.Maintain(t.Context(), pool, noon.AddDate(2, 1, 0)))
 	if got := listed(t, pool, audit.Filter{Actor: "root"}); len(got) != 0 {
 		t.Errorf("after 25 months: %d events, want 0", len(got))
 	}
@@ -230,7 +231,7 @@ func TestWriterWritesOfferedEvents(t *testing.T) {
 		}
 	}
 	writer.Start()
-	must(t, writer.Stop(t.Context()))
+	expect.NoError(t, writer.Stop(t.Context()))
 	if got := listed(t, pool, audit.Filter{}); len(got) != 50 {
 		t.Errorf("%d events written, want 50", len(got))
 	}
@@ -246,10 +247,10 @@ func TestWriterWaitsForTheMigration(t *testing.T) {
 	writer.Offer(t.Context(), e)
 	up, _, _ := strings.Cut(string(migration(t)), "---- create above")
 	_, err := pool.Exec(t.Context(), up)
-	must(t, err)
+	expect.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	must(t, writer.Stop(ctx))
+	expect.NoError(t, writer.Stop(ctx))
 	if got := listed(t, pool, audit.Filter{}); len(got) != 1 {
 		t.Errorf("%d events written, want 1", len(got))
 	}
@@ -272,11 +273,4 @@ func FuzzParseCursor(f *testing.F) {
 			t.Errorf("%q parses as %q, which parses as %q, %v", text, cursor, again, err)
 		}
 	})
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

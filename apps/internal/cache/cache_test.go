@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/cache"
 )
 
@@ -24,7 +25,7 @@ func TestEachLevelAnswersBeforeTheNext(t *testing.T) {
 		defer other.StopGoroutines()
 		f.want(other, 89000, cache.FromL2)
 		f.want(other, 89000, cache.FromL1)
-		pass(5 * time.Minute) // L1 expires
+		bubble.Advance(5 * time.Minute) // L1 expires
 		f.want(f.bills, 89000, cache.FromL2)
 		if f.source.asked != 1 {
 			t.Errorf("%d loads", f.source.asked)
@@ -98,7 +99,7 @@ func TestLoadOutlivesItsCaller(t *testing.T) {
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("waited %s", took)
 		}
-		pass(2 * time.Second)
+		bubble.Advance(2 * time.Second)
 		f.want(f.bills, 89000, cache.FromL1)
 		if fee := f.stored(); fee != 89000 {
 			t.Errorf("%d in L2", fee)
@@ -238,9 +239,9 @@ func TestRunningLoadDoesNotUndoAnInvalidation(t *testing.T) {
 				f.source.slow, f.l2.slow = time.Second, 0
 				var early sync.WaitGroup
 				early.Go(func() { f.want(f.bills, 69000, cache.FromSource) }) // loads again after the eviction
-				pass(moment / 2)
+				bubble.Advance(moment / 2)
 				f.l2.set(func() { f.l2.slow = 200 * time.Millisecond })
-				pass(moment / 2)
+				bubble.Advance(moment / 2)
 				f.source.set(func() { f.source.fee, f.source.slow = 69000, 0 })
 				f.l2.set(func() { f.l2.slow = 0 })
 				if err := f.bills.Invalidate(f.t.Context(), key); err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/cache"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
@@ -130,7 +131,7 @@ func TestForgottenKeyIsNotReadFromL2(t *testing.T) {
 			f.want(replica, 69000, cache.FromL1)
 		}
 		f.invalidate(a) // the event that follows
-		pass(2 * time.Minute)
+		bubble.Advance(2 * time.Minute)
 		a.Forget(key)
 		f.want(b, 69000, cache.FromL1)
 	})
@@ -141,12 +142,12 @@ func TestInvalidationReusesARecentTombstone(t *testing.T) {
 	t.Parallel()
 	replicas(t, func(f *fixture, a, b *cache.Cache[bill]) {
 		f.invalidate(a)
-		pass(time.Second)
+		bubble.Advance(time.Second)
 		f.invalidate(b)
 		if writes := len(f.l2.ttls); writes != 1 {
 			f.t.Errorf("%d writes", writes)
 		}
-		pass(10 * time.Second)
+		bubble.Advance(10 * time.Second)
 		f.invalidate(b) // another change
 		if writes := len(f.l2.ttls); writes != 2 {
 			f.t.Errorf("%d writes", writes)
@@ -184,7 +185,7 @@ func TestTombstoneOutlivesEveryLoadAndExpires(t *testing.T) {
 		}
 		f.want(a, 89000, cache.FromSource)
 		f.want(b, 89000, cache.FromSource)
-		pass(time.Minute)
+		bubble.Advance(time.Minute)
 		a.ForgetAll()
 		b.ForgetAll()
 		f.want(a, 89000, cache.FromSource)
@@ -214,7 +215,7 @@ func TestInvalidateGivesUpAfterConflicts(t *testing.T) {
 	replicas(t, func(f *fixture, a, _ *cache.Cache[bill]) {
 		f.l2.lose = 2
 		f.invalidate(a)
-		pass(10 * time.Second) // the tombstone is not recent any more
+		bubble.Advance(10 * time.Second) // the tombstone is not recent any more
 		f.l2.lose = 1000
 		if err := a.Invalidate(f.t.Context(), key); !errors.Is(err, sidecar.ErrConflict) {
 			f.t.Errorf("got %v", err)

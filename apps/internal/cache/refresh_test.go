@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/cache"
 )
 
@@ -83,12 +84,12 @@ func TestConcurrentReadsOfAnExpiredValueShareOneLoad(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
 		f.want(f.bills, 89000, cache.FromSource)
-		pass(ttl)
+		bubble.Advance(ttl)
 		f.source.set(func() { f.source.fee, f.source.slow = 69000, 5*time.Second })
 		var group sync.WaitGroup
 		for i := range 500 {
 			group.Go(func() {
-				pass(time.Duration(i) * 10 * time.Millisecond)
+				bubble.Advance(time.Duration(i) * 10 * time.Millisecond)
 				if got, _, err := f.bills.Get(f.t.Context(), key, f.source.load); err != nil || got.Fee != 69000 {
 					f.t.Errorf("got %+v, %v", got, err)
 				}
@@ -122,7 +123,7 @@ func TestBriefValuesExpireEarly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			pass(40 * time.Second)
+			bubble.Advance(40 * time.Second)
 		}
 		if asked != 2 || l2.ttls[0] != time.Minute {
 			t.Errorf("%d loads, lifetimes %v", asked, l2.ttls)

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/cache"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
@@ -74,7 +75,7 @@ func (m *memory) do(ctx context.Context, op func() error) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	pass(slow)
+	bubble.Advance(slow)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
@@ -191,7 +192,7 @@ func onClock(t *testing.T, test func(f *fixture)) {
 		f := newFixture(t)
 		defer f.bills.StopGoroutines()
 		test(f)
-		pass(time.Minute) // background loads end
+		bubble.Advance(time.Minute) // background loads end
 	})
 }
 
@@ -219,6 +220,3 @@ func (f *fixture) stored() int {
 }
 
 var errAway = errors.New("away")
-
-// pass advances the clock of the bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock of a bubble

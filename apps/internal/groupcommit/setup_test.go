@@ -161,6 +161,3 @@ func (f *fixture) outcomes() map[string]float64 {
 
 // logged returns how often text was logged.
 func (f *fixture) logged(text string) int { return strings.Count(f.log.String(), text) }
-
-// advance advances the clock of the synctest bubble.
-func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 )
 
@@ -74,7 +75,7 @@ func TestAppendReturnsAfterMaxWait(t *testing.T) {
 		if f.writer.Append(ctx, 2) || time.Since(start) != time.Millisecond {
 			t.Errorf("waited %s although the context had ended", time.Since(start))
 		}
-		advance(3 * time.Second)
+		bubble.Advance(3 * time.Second)
 		f.wantCommitted([]int{1}, []int{2})
 		f.wantOutcomes(map[string]float64{"late": 2})
 	})
@@ -94,7 +95,7 @@ func TestOfferDoesNotWait(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("waited %s", took)
 		}
-		advance(3 * time.Second)
+		bubble.Advance(3 * time.Second)
 		f.wantCommitted([]int{0}, []int{1})
 		f.wantOutcomes(map[string]float64{"committed": 2, "dropped": 1})
 	})
@@ -105,11 +106,11 @@ func TestRowsAreKeptInOrderDuringOutage(t *testing.T) {
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.set(func() { f.db.err = errUnavailable })
 		f.append(1, 2, 3)()
-		advance(10 * time.Minute)
+		bubble.Advance(10 * time.Minute)
 		f.append(4, 5)()
 		f.wantCommitted()
 		f.db.set(func() { f.db.err = nil })
-		advance(time.Second)
+		bubble.Advance(time.Second)
 		f.wantCommitted([]int{1}, []int{2, 3, 4, 5})
 		f.wantOutcomes(map[string]float64{"late": 5})
 		if err := f.stop(time.Second); err != nil {
@@ -126,9 +127,9 @@ func TestHungCommitIsRetried(t *testing.T) {
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.set(func() { f.db.hung = true })
 		f.append(1)()
-		advance(time.Second)
+		bubble.Advance(time.Second)
 		f.db.set(func() { f.db.hung = false })
-		advance(10 * time.Second)
+		bubble.Advance(10 * time.Second)
 		f.wantCommitted([]int{1})
 	})
 }
@@ -157,11 +158,11 @@ func TestOutageDuringBadGroupLosesNoGoodRow(t *testing.T) {
 	withWriter(t, options{}, func(f *fixture) {
 		f.db.slow = 5 * time.Millisecond
 		wait := f.append(1, 2, bad, 3)
-		advance(6 * time.Millisecond) // the group is being written row by row
+		bubble.Advance(6 * time.Millisecond) // the group is being written row by row
 		f.db.set(func() { f.db.err = errUnavailable })
 		wait()
 		f.db.set(func() { f.db.err = nil })
-		advance(time.Second)
+		bubble.Advance(time.Second)
 		if got := slices.Sorted(slices.Values(slices.Concat(f.db.committed()...))); !slices.Equal(got, []int{1, 2, 3}) {
 			t.Errorf("committed %v", got)
 		}
@@ -178,7 +179,7 @@ func TestRowIsDroppedWhenBufferIsFull(t *testing.T) {
 			t.Errorf("waited %s although the buffer is full", time.Since(start))
 		}
 		f.db.set(func() { f.db.err = nil })
-		advance(time.Second)
+		bubble.Advance(time.Second)
 		f.wantCommitted([]int{1}, []int{2, 3, 4})
 		f.wantOutcomes(map[string]float64{"late": 4, "dropped": 1})
 	})

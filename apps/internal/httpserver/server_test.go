@@ -208,11 +208,13 @@ func TestConfigRejectsLimitsBelowOne(t *testing.T) {
 		"drain":     func(c *httpserver.Config) { c.Drain = 0 },
 		"leave":     func(c *httpserver.Config) { c.Leave = -1 },
 	} {
-		cfg := defaults()
-		change(&cfg)
-		if cfg.Validate() == nil {
-			t.Errorf("%s: accepted", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			cfg := defaults()
+			change(&cfg)
+			if cfg.Validate() == nil {
+				t.Errorf("%s: accepted", name)
+			}
+		})
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"go.uber.org/goleak"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
@@ -88,7 +89,7 @@ func (i *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	i.fetches++
 	down, slow, answer, set := i.down, i.slow, i.answer, i.published()
 	i.mu.Unlock()
-	advance(slow)
+	bubble.Advance(slow)
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
@@ -172,6 +173,3 @@ func (i *issuer) static() jwtauth.Keys {
 	}
 	return set
 }
-
-// advance advances the clock of the synctest bubble.
-func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

@@ -15,6 +15,7 @@ import (
 
 	"github.com/MicahParks/jwkset"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
@@ -27,7 +28,7 @@ func withRemote(t *testing.T, test func(i *issuer, keys *jwtauth.RemoteKeys)) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIssuer(t, "k1")
 		test(i, i.remote())
-		advance(time.Minute) // background refreshes end
+		bubble.Advance(time.Minute) // background refreshes end
 	})
 }
 
@@ -88,7 +89,7 @@ func TestCachedKeysStayValidDuringOutage(t *testing.T) {
 		i.fetched()
 		const outage = time.Hour
 		for range int(outage / time.Second) {
-			advance(time.Second)
+			bubble.Advance(time.Second)
 			wantKey(i.t, keys, "k1", nil)
 		}
 		if n := i.fetched(); n == 0 || n > int(outage/(10*time.Second)) {
@@ -116,7 +117,7 @@ func TestWithdrawnKeyIsDropped(t *testing.T) {
 		i.addKey("k2")
 		wantKey(i.t, keys, "k1", nil)
 		i.set(func() { delete(i.keys, "k1") })
-		advance(5 * time.Minute)
+		bubble.Advance(5 * time.Minute)
 		wantKey(i.t, keys, "k2", nil) // starts a refresh in the background
 		synctest.Wait()
 		wantKey(i.t, keys, "k1", jwtauth.ErrUnknownKey)
@@ -136,14 +137,14 @@ func TestFloodOfUnknownKeyIDsIsNotForwarded(t *testing.T) {
 				group.Go(func() { wantKey(i.t, keys, fmt.Sprintf("unknown-%d-%d", second, n), jwtauth.ErrUnknownKey) })
 			}
 			wantKey(i.t, keys, "k1", nil)
-			advance(time.Second)
+			bubble.Advance(time.Second)
 		}
 		group.Wait()
 		if n := i.fetched(); n == 0 || n > int(flood/unknownPause) {
 			i.t.Errorf("%d fetches in a minute", n)
 		}
 		i.addKey("k2")
-		advance(unknownPause)
+		bubble.Advance(unknownPause)
 		wantKey(i.t, keys, "k2", nil)
 	})
 }
@@ -178,7 +179,7 @@ func TestUnknownKeyDuringOutage(t *testing.T) {
 		wantKey(i.t, keys, "k2", jwtauth.ErrNoKeys) // within unknownPause
 		wantKey(i.t, keys, "k1", nil)
 		i.set(func() { i.down = false })
-		advance(unknownPause)
+		bubble.Advance(unknownPause)
 		wantKey(i.t, keys, "k2", jwtauth.ErrUnknownKey)
 	})
 }

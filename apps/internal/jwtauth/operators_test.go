@@ -207,13 +207,15 @@ func TestOperatorsWithoutKnownRoleAreForbidden(t *testing.T) {
 		"other case":   b.entra.Token(abe, "admin"),
 		"a permission": b.entra.Token(abe, "ADMIN"),
 	} {
-		_, rec := b.authenticate(token)
-		t.Log(name)
-		wantProblem(t, rec, http.StatusForbidden, "PERMISSION_DENIED")
-		as, err := jwtauth.NewOperators(b.entra.Config(), time.Now).Verify(t.Context(), token)
-		if diff := cmp.Diff(jwtauth.Principal{UserID: "entra:" + abe}, as); !errors.Is(err, jwtauth.ErrNoRole) || diff != "" {
-			t.Errorf("%s: %v, principal (-want +got):\n%s", name, err, diff)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, rec := b.authenticate(token)
+			t.Log(name)
+			wantProblem(t, rec, http.StatusForbidden, "PERMISSION_DENIED")
+			as, err := jwtauth.NewOperators(b.entra.Config(), time.Now).Verify(t.Context(), token)
+			if diff := cmp.Diff(jwtauth.Principal{UserID: "entra:" + abe}, as); !errors.Is(err, jwtauth.ErrNoRole) || diff != "" {
+				t.Errorf("%s: %v, principal (-want +got):\n%s", name, err, diff)
+			}
+		})
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
@@ -176,7 +177,7 @@ func TestCachedTokenOfWithdrawnKeyExpires(t *testing.T) {
 			t.Fatal(err)
 		}
 		i.set(func() { delete(i.keys, "k1") })
-		advance(30 * time.Second)
+		bubble.Advance(30 * time.Second)
 		if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrInvalidToken) {
 			t.Errorf("got %v", err)
 		}
@@ -201,9 +202,11 @@ func TestOnlyTheCanonicalEncodingIsAccepted(t *testing.T) {
 	for name, token := range map[string]string{
 		"trailing LF": good + "\n", "CR LF inside": good[:half] + "\r\n" + good[half:], "padding": good + "==", "unused bits": good[:len(good)-1] + unused,
 	} {
-		if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrInvalidToken) {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := verifier.Verify(t.Context(), token, jwtauth.TypeAccess); !errors.Is(err, jwtauth.ErrInvalidToken) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 }
 

@@ -28,10 +28,12 @@ func TestParse(t *testing.T) {
 		"０１０１２３４５６７８":   "",
 	}
 	for text, want := range tests {
-		got, err := msisdn.Parse(text)
-		if got.Digits() != want || (want == "") != errors.Is(err, msisdn.ErrFormat) {
-			t.Errorf("Parse(%q) = %q, %v; want %q", text, got.Digits(), err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			got, err := msisdn.Parse(text)
+			if got.Digits() != want || (want == "") != errors.Is(err, msisdn.ErrFormat) {
+				t.Errorf("Parse(%q) = %q, %v; want %q", text, got.Digits(), err, want)
+			}
+		})
 	}
 }
 

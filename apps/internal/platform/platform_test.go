@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/fx"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	"github.com/phonebill/phonebill/apps/internal/pg"
@@ -143,7 +144,7 @@ func TestStopWaitsForBackgroundWork(t *testing.T) {
 				finished := false
 				platform.Background(&lc, func(ctx context.Context) {
 					<-ctx.Done()
-					advance(took)
+					bubble.Advance(took)
 					finished = true
 				})
 				if err := lc.hooks[0].OnStart(t.Context()); err != nil {
@@ -155,11 +156,8 @@ func TestStopWaitsForBackgroundWork(t *testing.T) {
 				if !errors.Is(err, want) || (want == nil) != (err == nil && finished) {
 					t.Errorf("stop after %s of work: %v, finished %t", took, err, finished)
 				}
-				advance(took)
+				bubble.Advance(took)
 			})
 		})
 	}
 }
-
-// advance advances the clock of the synctest bubble.
-func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

@@ -109,15 +109,17 @@ func TestFaults(t *testing.T) {
 		"color=green": {"color"},
 		"color=green&line=x&size=x&startDate=2026": {"color", "line", "size", "startDate"},
 	} {
-		_, faults := read(t, text)
-		if len(faults) != len(want) {
-			t.Errorf("%s: %v, want faults of %v", text, faults, want)
-		}
-		for _, name := range want {
-			if faults[name] == "" {
-				t.Errorf("%s: no fault of %s", text, name)
+		t.Run(text, func(t *testing.T) {
+			_, faults := read(t, text)
+			if len(faults) != len(want) {
+				t.Errorf("%s: %v, want faults of %v", text, faults, want)
 			}
-		}
+			for _, name := range want {
+				if faults[name] == "" {
+					t.Errorf("%s: no fault of %s", text, name)
+				}
+			}
+		})
 	}
 }
 

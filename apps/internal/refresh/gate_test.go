@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/refresh"
 )
 
@@ -19,7 +20,7 @@ func TestGateSharesRefreshesAndKeepsThePause(t *testing.T) {
 		calls, fault := 0, error(nil)
 		load := func(context.Context) error {
 			calls++
-			advance(takes)
+			bubble.Advance(takes)
 			return fault
 		}
 		flood := func() {
@@ -38,7 +39,7 @@ func TestGateSharesRefreshesAndKeepsThePause(t *testing.T) {
 		if calls != 1 {
 			t.Fatalf("%d calls, want 1", calls)
 		}
-		advance(pause)
+		bubble.Advance(pause)
 		fault = errors.New("unavailable")
 		flood()
 		flood() // returns the last error
@@ -56,14 +57,14 @@ func TestRefreshContinuesWhenCallerIsCancelled(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err := gate.Do(ctx, func(ctx context.Context) error {
-			advance(3 * time.Second)
+			bubble.Advance(3 * time.Second)
 			done = ctx.Err() == nil
 			return ctx.Err()
 		})
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		advance(3 * time.Second)
+		bubble.Advance(3 * time.Second)
 		synctest.Wait()
 		if !done {
 			t.Error("the refresh was cancelled with its caller")

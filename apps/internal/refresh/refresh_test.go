@@ -9,6 +9,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/refresh"
 )
 
@@ -54,11 +55,11 @@ func TestValueIsRefreshedInTheBackground(t *testing.T) {
 	t.Parallel()
 	within(t, func(s *source, get func() int) {
 		get()
-		advance(age - time.Second)
+		bubble.Advance(age - time.Second)
 		if get(); s.loads != 1 {
 			t.Errorf("%d loads before age, want 1", s.loads)
 		}
-		advance(time.Second)
+		bubble.Advance(time.Second)
 		if got := get(); got != 1 || s.loads != 2 {
 			t.Errorf("got %d, %d loads; want the old value and a refresh", got, s.loads)
 		}
@@ -73,7 +74,7 @@ func TestFailedRefreshIsRetriedAfterThePause(t *testing.T) {
 	within(t, func(s *source, get func() int) {
 		get()
 		s.down = true
-		advance(age)
+		bubble.Advance(age)
 		for range 100 {
 			get()
 		}
@@ -81,13 +82,10 @@ func TestFailedRefreshIsRetriedAfterThePause(t *testing.T) {
 			t.Errorf("%d refreshes within the pause, want 1", s.loads-1)
 		}
 		s.down = false
-		advance(pause)
+		bubble.Advance(pause)
 		get()
 		if got := get(); got != 3 || s.loads != 3 {
 			t.Errorf("got %d, %d loads; want the new value", got, s.loads)
 		}
 	})
 }
-
-// advance advances the clock of the synctest bubble.
-func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/session"
 )
 
@@ -33,7 +34,7 @@ func withCached(t *testing.T, test func(c *cachedTest)) {
 		defer c.cached.StopGoroutines()
 		begin(t, store, id, record())
 		test(c)
-		advance(time.Minute) // background refreshes end
+		bubble.Advance(time.Minute) // background refreshes end
 	})
 }
 
@@ -86,7 +87,7 @@ func TestEndOnOtherReplicaTakesEffectWithinFiveSeconds(t *testing.T) {
 				c.state.set(func(m *memory) { m.slow = tc.slow })
 				var first sync.WaitGroup
 				first.Go(func() { c.want(nil) })
-				advance(tc.slow / 2) // the store has read but not responded
+				bubble.Advance(tc.slow / 2) // the store has read but not responded
 				synctest.Wait()
 				c.state.set(func(m *memory) { m.slow = 0 })
 				c.endElsewhere()
@@ -95,9 +96,9 @@ func TestEndOnOtherReplicaTakesEffectWithinFiveSeconds(t *testing.T) {
 				first.Wait()
 				for tc.busy && time.Since(ended) < maxDelay {
 					_, _ = c.cached.Get(c.t.Context(), id)
-					advance(100 * time.Millisecond)
+					bubble.Advance(100 * time.Millisecond)
 				}
-				advance(maxDelay - time.Since(ended))
+				bubble.Advance(maxDelay - time.Since(ended))
 				c.want(session.ErrEnded)
 			})
 		})
@@ -141,13 +142,13 @@ func TestCachedSessionsSurviveShortOutage(t *testing.T) {
 		c.want(nil)
 		c.state.set(func(m *memory) { m.down, m.gets = true, 0 })
 		for range 49 {
-			advance(100 * time.Millisecond)
+			bubble.Advance(100 * time.Millisecond)
 			c.want(nil)
 		}
 		if gets, _ := c.state.counts(); gets > 3 {
 			t.Errorf("%d reads in 5 s of outage", gets)
 		}
-		advance(time.Second)
+		bubble.Advance(time.Second)
 		c.want(session.ErrUnavailable)
 		c.state.set(func(m *memory) { m.down = false })
 		c.want(nil)
@@ -159,14 +160,14 @@ func TestUseExtendsSession(t *testing.T) {
 	withCached(t, func(c *cachedTest) {
 		c.state.set(func(m *memory) { m.sets = 0 })
 		for range 24 * 60 {
-			advance(time.Minute)
+			bubble.Advance(time.Minute)
 			c.want(nil)
 		}
 		// Once per tenth of the idle time, not with every request.
 		if _, sets := c.state.counts(); sets > int(24*time.Hour/(idle/10))+1 {
 			t.Errorf("extended %d times a day", sets)
 		}
-		advance(idle + maxDelay)
+		bubble.Advance(idle + maxDelay)
 		c.want(session.ErrEnded)
 	})
 }
@@ -177,7 +178,7 @@ func TestFailedExtensionIsIgnored(t *testing.T) {
 		state := &readOnly{memory: c.state}
 		cached := session.NewCached(session.NewStore(state), time.Now)
 		defer cached.StopGoroutines()
-		advance(idle / 2)
+		bubble.Advance(idle / 2)
 		if _, err := cached.Get(c.t.Context(), id); err != nil || state.writes != 1 {
 			t.Errorf("got %v after %d writes", err, state.writes)
 		}
@@ -222,11 +223,11 @@ func TestUseDoesNotExtendSessionBeyondEndsAt(t *testing.T) {
 			if _, err := c.cached.Get(c.t.Context(), "limited"); err != nil {
 				c.t.Fatalf("%s before its end: %v", time.Until(limited.EndsAt), err)
 			}
-			advance(time.Minute)
+			bubble.Advance(time.Minute)
 		}
 		_, err := c.cached.Get(c.t.Context(), "limited")
 		wantErr(c.t, session.ErrEnded, err)
-		advance(time.Second)
+		bubble.Advance(time.Second)
 		_, _, err = c.store.Get(c.t.Context(), "limited") // the store has expired it too
 		wantErr(c.t, session.ErrEnded, err)
 	})
@@ -240,10 +241,10 @@ func TestCachedSessionEndsAtEndsAt(t *testing.T) {
 		begin(c.t, c.store, "limited", limited)
 		_, err := c.cached.Get(c.t.Context(), "limited")
 		wantErr(c.t, nil, err)
-		advance(2 * time.Second)
+		bubble.Advance(2 * time.Second)
 		_, err = c.cached.Get(c.t.Context(), "limited")
 		wantErr(c.t, nil, err)
-		advance(time.Second)
+		bubble.Advance(time.Second)
 		_, err = c.cached.Get(c.t.Context(), "limited")
 		wantErr(c.t, session.ErrEnded, err)
 	})

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
@@ -34,7 +35,7 @@ func newMemory() *memory { return &memory{entries: map[string]entry{}} }
 
 func (m *memory) Get(_ context.Context, key string) (value []byte, etag string, err error) {
 	found, ok, err := m.read(key)
-	advance(m.latency())
+	bubble.Advance(m.latency())
 	if err != nil {
 		return nil, "", err
 	}
@@ -90,6 +91,3 @@ func (m *memory) counts() (gets, sets int) {
 	defer m.mu.Unlock()
 	return m.gets, m.sets
 }
-
-// advance advances the clock of the synctest bubble.
-func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

@@ -147,9 +147,11 @@ func TestStoreErrors(t *testing.T) {
 		"end":    func() error { return store.End(t.Context(), "id") },
 		"health": func() error { return store.Health(t.Context()) },
 	} {
-		if err := do(); !errors.Is(err, session.ErrUnavailable) {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := do(); !errors.Is(err, session.ErrUnavailable) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 )
 
 const secretAge = time.Minute
@@ -20,13 +22,13 @@ type store struct {
 
 func (s *store) read(ctx context.Context, _ string) (string, error) {
 	s.reads++
-	advance(10 * time.Millisecond)
+	bubble.Advance(10 * time.Millisecond)
 	return s.value, errors.Join(s.err, ctx.Err())
 }
 
 // settle waits for background refreshes.
 func settle() {
-	advance(time.Second)
+	bubble.Advance(time.Second)
 	synctest.Wait()
 }
 
@@ -47,7 +49,7 @@ func TestSecretIsRefreshedThoughRequestsAreCancelled(t *testing.T) {
 		}
 		get()
 		s.value = "new"
-		advance(secretAge)
+		bubble.Advance(secretAge)
 		if got := get(); got != "old" {
 			t.Errorf("got %q, want the old value", got)
 		}
@@ -67,7 +69,7 @@ func TestCachedSecretSurvivesOutage(t *testing.T) {
 		}
 		s.err = errors.New("unavailable")
 		for range 5 {
-			advance(secretAge)
+			bubble.Advance(secretAge)
 			if got, err := client.Secret(t.Context(), "key"); got != "known" || err != nil {
 				t.Errorf("got %q, %v", got, err)
 			}
@@ -94,24 +96,21 @@ func TestRereadIsRateLimited(t *testing.T) {
 		want("old", 1)
 		s.value = "new"
 		want("old", 1) // within the pause
-		advance(rereadPause)
+		bubble.Advance(rereadPause)
 		var group sync.WaitGroup
 		for range 100 {
 			group.Go(func() { want("new", 2) })
 		}
 		group.Wait()
 		s.err = errors.New("unavailable")
-		advance(rereadPause)
+		bubble.Advance(rereadPause)
 		want("new", 3)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		advance(rereadPause)
+		bubble.Advance(rereadPause)
 		if _, err := client.Reread(ctx, "key"); !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)
 		}
 		settle()
 	})
 }
-
-// advance advances the clock of the synctest bubble.
-func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

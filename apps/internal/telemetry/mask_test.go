@@ -19,11 +19,13 @@ func TestLoggerMasksLineNumbers(t *testing.T) {
 		"01a0b0c0-1234-7000-8000-010123456780":           "01a0b0c0-1234-7000-8000-010123456780", // an id
 		"2026-01-01T01:01:01.010123456Z":                 "2026-01-01T01:01:01.010123456Z",
 	} {
-		var log bytes.Buffer
-		logger := telemetry.NewLogger(&log, "test", slog.LevelInfo)
-		logger.Info(text, "text", text, "error", errors.New(text), slog.Group("inner", "text", text))
-		if got := strings.Count(log.String(), want); got != 4 {
-			t.Errorf("%q: %d times in %s", want, got, log.String())
-		}
+		t.Run(text, func(t *testing.T) {
+			var log bytes.Buffer
+			logger := telemetry.NewLogger(&log, "test", slog.LevelInfo)
+			logger.Info(text, "text", text, "error", errors.New(text), slog.Group("inner", "text", text))
+			if got := strings.Count(log.String(), want); got != 4 {
+				t.Errorf("%q: %d times in %s", want, got, log.String())
+			}
+		})
 	}
 }

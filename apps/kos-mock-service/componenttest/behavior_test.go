@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 func TestFailsOnDemand(t *testing.T) {
@@ -94,7 +96,7 @@ func (s *service) hang(ctx context.Context) <-chan result {
 		got, err := s.send(ctx, http.MethodPost, "/api/kos/bill-inquiry", token, billInquiry("01012345678", "202512"))
 		results <- result{got, err}
 	}()
-	await(s.t, "the call arrives", func() bool { return s.count(`{"endpoint":"bill-inquiry"}`).Total > before })
+	expect.Eventually(s.t, "the call arrives", func() bool { return s.count(`{"endpoint":"bill-inquiry"}`).Total > before })
 	return results
 }
 
@@ -129,7 +131,7 @@ func TestAbandonedHangingCallCounts(t *testing.T) {
 	if got := <-results; !errors.Is(got.err, context.Canceled) {
 		t.Errorf("got %d %s, %v", got.status, got.body, got.err)
 	}
-	await(t, "the service notices", func() bool { return strings.Contains(kos.log.String(), `"outcome":"abandoned"`) })
+	expect.Eventually(t, "the service notices", func() bool { return strings.Contains(kos.log.String(), `"outcome":"abandoned"`) })
 	if got := kos.count(`{"endpoint":"bill-inquiry"}`); got.Total != 1 || got.Unanswered != 1 {
 		t.Errorf("it counts as %+v", got)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -261,22 +262,9 @@ func (s *service) count(query string) counts {
 // settled returns the counts once every call is answered.
 func (s *service) settled(query string) (got counts) {
 	s.t.Helper()
-	await(s.t, "every call is answered", func() bool {
+	expect.Eventually(s.t, "every call is answered", func() bool {
 		got = s.count(query)
 		return got.Unanswered == 0
 	})
 	return got
-}
-
-// await waits until the condition holds.
-func await(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.After(10 * time.Second)
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatalf("never: %s", what)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // A failed call does not show whether the order was applied.
@@ -44,9 +45,9 @@ func TestFailsBeforeOrAfterAnOrderIsApplied(t *testing.T) {
 				got, err := kos.send(ctx, http.MethodPost, "/api/kos/product-change", token, newOrder("r-1", "5G-PREMIUM-001").json())
 				results <- result{got, err}
 			}()
-			await(t, "the call arrives", func() bool { return kos.count(`{"endpoint":"product-change"}`).Total == 1 })
+			expect.Eventually(t, "the call arrives", func() bool { return kos.count(`{"endpoint":"product-change"}`).Total == 1 })
 			if tc.found {
-				await(t, "the order is applied", func() bool { return kos.outcome(token, "r-1").Found })
+				expect.Eventually(t, "the order is applied", func() bool { return kos.outcome(token, "r-1").Found })
 			}
 			if tc.leaves {
 				leave()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // troubles are the predefined troubles and the current ones.
@@ -165,7 +167,7 @@ func TestTroubleHangEndsOnAllReplicas(t *testing.T) {
 		got, err := second.send(t.Context(), http.MethodPost, "/api/kos/bill-inquiry", token, billInquiry("01012345678", "202512"))
 		results <- result{got, err}
 	}()
-	await(t, "the call arrives", func() bool { return second.count(`{"endpoint":"bill-inquiry"}`).Total == 1 })
+	expect.Eventually(t, "the call arrives", func() bool { return second.count(`{"endpoint":"bill-inquiry"}`).Total == 1 })
 	second.clock.advance(time.Hour - time.Second)
 	select {
 	case got := <-results:

@@ -32,7 +32,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"test-cluster":    checks.Cluster,
 	"chaos":           checks.Whole("chaos", "TestChaos"),
 	"outage":          checks.Whole("chaos", "TestOutage"),
-	"drill":           checks.Whole("chaos/drills", "TestDrill"),
+	"drill":           checks.Whole("chaos", "TestDrill"),
 	"upgrade":         checks.Whole("upgrade", "TestUpgrade"),
 	"bench":           checks.Bench,
 	"fuzz":            checks.Fuzz,

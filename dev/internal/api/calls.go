@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Register creates an account.
@@ -64,6 +65,15 @@ func (c *Client) Permission(service string) Answer[struct {
 	return flat[struct {
 		Has bool `json:"has_permission"`
 	}](c, Request{Method: http.MethodPost, Path: "/api/v1/auth/permissions/check", Body: map[string]string{"serviceType": service}})
+}
+
+// Seoul is the time zone of billing months.
+var Seoul = time.FixedZone("KST", 9*60*60)
+
+// Month returns the month n months ago, as YYYY-MM.
+func Month(n int) string {
+	now := time.Now().In(Seoul)
+	return time.Date(now.Year(), now.Month()-time.Month(n), 1, 0, 0, 0, 0, Seoul).Format("2006-01")
 }
 
 // Menu returns the lines and months that can be inquired.

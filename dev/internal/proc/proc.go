@@ -5,16 +5,15 @@
 package proc
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // Process is one process, dead or alive.
@@ -86,6 +85,16 @@ func Poll(ctx context.Context, condition func() bool) error {
 	}
 }
 
+// Retry calls do at every interval until it returns nil. It returns the last error of do when the
+// context ends.
+func Retry(ctx context.Context, interval time.Duration, do func() error) error {
+	for {
+		if err := do(); err == nil || Pause(ctx, interval) != nil {
+			return err
+		}
+	}
+}
+
 // Pause waits for d, or until the context ends and returns its error. It is for polling.
 func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
@@ -103,16 +112,15 @@ func (p Process) Command() string { return strings.Join(p.Args(), " ") }
 
 // Args returns the command line, or nil if the process is gone.
 func (p Process) Args() []string {
-	content, err := os.ReadFile(procPath(p.PID, "cmdline"))
+	process, err := procfs.NewProc(p.PID)
 	if err != nil {
 		return nil
 	}
-	// Programs that overwrite their arguments with a title pad it with zeros.
-	content = bytes.TrimRight(content, "\x00")
-	if len(content) == 0 {
+	args, err := process.CmdLine()
+	if err != nil {
 		return nil
 	}
-	return strings.Split(string(content), "\x00")
+	return args
 }
 
 // String returns the id and the shortened command.
@@ -139,47 +147,26 @@ type stat struct {
 func (s stat) dead() bool { return s.state == "X" || s.state == "Z" && s.threads <= 1 }
 
 func readStat(pid int) (stat, error) {
-	content, err := os.ReadFile(procPath(pid, "stat"))
+	process, err := procfs.NewProc(pid)
 	if err != nil {
 		return stat{}, ErrGone
 	}
-	return parseStat(pid, string(content))
-}
-
-// parseStat counts fields from the last parenthesis, because the program's name may contain spaces
-// and parentheses.
-func parseStat(pid int, content string) (stat, error) {
-	fields := strings.Fields(content[strings.LastIndexByte(content, ')')+1:])
-	const state, parent, group, threads, start = 0, 1, 2, 17, 19 // proc(5) counts from 3
-	if len(fields) <= start {
-		return stat{}, fmt.Errorf("unexpected /proc/%d/stat: %q", pid, content)
+	s, err := process.Stat()
+	if err != nil {
+		return stat{}, ErrGone
 	}
-	s := stat{Process: Process{PID: pid}, state: fields[state]}
-	var errs [4]error
-	s.parent, errs[0] = strconv.Atoi(fields[parent])
-	s.group, errs[1] = strconv.Atoi(fields[group])
-	s.threads, errs[2] = strconv.Atoi(fields[threads])
-	s.Start, errs[3] = strconv.ParseUint(fields[start], 10, 64)
-	return s, errors.Join(errs[:]...)
-}
-
-func procPath(pid int, elem string) string {
-	return filepath.Join("/proc", strconv.Itoa(pid), elem)
+	return stat{Process{pid, s.Starttime}, s.PPID, s.PGRP, s.NumThreads, s.State}, nil
 }
 
 // list returns all visible processes, except those that have ended.
 func list() []stat {
-	entries, err := os.ReadDir("/proc")
+	processes, err := procfs.AllProcs()
 	if err != nil {
 		return nil
 	}
 	var all []stat
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		if s, err := readStat(pid); err == nil && !s.dead() {
+	for _, process := range processes {
+		if s, err := readStat(process.PID); err == nil && !s.dead() {
 			all = append(all, s)
 		}
 	}
@@ -189,7 +176,11 @@ func list() []stat {
 // AnyIn reports whether a process of this user has the working folder dir.
 func AnyIn(dir string) bool {
 	for _, s := range list() {
-		if cwd, err := os.Readlink(procPath(s.PID, "cwd")); err == nil && cwd == dir {
+		process, err := procfs.NewProc(s.PID)
+		if err != nil {
+			continue
+		}
+		if cwd, err := process.Cwd(); err == nil && cwd == dir {
 			return true
 		}
 	}

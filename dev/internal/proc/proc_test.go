@@ -164,9 +164,11 @@ func TestRecords(t *testing.T) {
 		"earlier-boot.json": `{"pid":3,"start":30,"boot":"another"}`,
 		"unrelated":         "x",
 	} {
-		if err := os.WriteFile(filepath.Join(records.Dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(filepath.Join(records.Dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	got, err := records.All()
 	if err != nil {

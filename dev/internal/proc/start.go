@@ -1,12 +1,13 @@
 package proc
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
+
+	"github.com/prometheus/procfs"
 )
 
 // Spec describes how to start a process.
@@ -77,24 +78,18 @@ func (c *Child) Err() error { return c.err }
 // Capture returns how to start the same process again: its program, arguments, environment and
 // folder. The process must be alive and belong to this user.
 func (p Process) Capture(log string) (Spec, error) {
-	path, err := os.Readlink(procPath(p.PID, "exe"))
+	process, err := procfs.NewProc(p.PID)
 	if err != nil {
-		return Spec{}, fmt.Errorf("capture %s: %w", p, err)
+		return Spec{}, ErrGone
 	}
-	dir, err := os.Readlink(procPath(p.PID, "cwd"))
-	if err != nil {
-		return Spec{}, fmt.Errorf("capture %s: %w", p, err)
-	}
-	environ, err := os.ReadFile(procPath(p.PID, "environ"))
-	if err != nil {
+	path, noPath := process.Executable()
+	dir, noDir := process.Cwd()
+	environ, noEnviron := process.Environ()
+	if err := errors.Join(noPath, noDir, noEnviron); err != nil {
 		return Spec{}, fmt.Errorf("capture %s: %w", p, err)
 	}
 	if !p.Alive() {
 		return Spec{}, ErrGone
 	}
-	return Spec{Path: path, Args: p.Args(), Env: splitEnviron(environ), Dir: dir, Log: log}, nil
-}
-
-func splitEnviron(content []byte) []string {
-	return strings.Split(string(bytes.TrimRight(content, "\x00")), "\x00")
+	return Spec{Path: path, Args: p.Args(), Env: environ, Dir: dir, Log: log}, nil
 }

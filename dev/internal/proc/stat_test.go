@@ -5,31 +5,6 @@ import (
 	"testing"
 )
 
-func TestParseStat(t *testing.T) {
-	t.Parallel()
-	const rest = " S 7 42 42 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 987654 1 2 3"
-	for name, content := range map[string]string{
-		"plain":       "42 (redis-server)" + rest,
-		"spaces":      "42 (tmux: server)" + rest,
-		"parentheses": "42 (a) b (c)" + rest,
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := parseStat(42, content)
-			want := stat{Process: Process{PID: 42, Start: 987654}, parent: 7, group: 42, threads: 1, state: "S"}
-			if err != nil || got != want {
-				t.Errorf("%s: %+v, %v", name, got, err)
-			}
-		})
-	}
-	for _, content := range []string{"", "42 (x)", "42 (x) S 7", "42 (x) S x" + rest[5:]} {
-		t.Run(content, func(t *testing.T) {
-			if got, err := parseStat(42, content); err == nil {
-				t.Errorf("%q was parsed as %+v", content, got)
-			}
-		})
-	}
-}
-
 func TestDeadAfterTheLastThread(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[stat]bool{

@@ -180,7 +180,7 @@ func (o Operation) named() []Owned {
 			all = append(all, Owned{kind, parameter.Value.In, parameter.Value.Name})
 		}
 	}
-	if body := o.body(); body != nil {
+	if body := o.Body(); body != nil {
 		for name := range body.Properties {
 			if kind, ok := owners[name]; ok {
 				all = append(all, Owned{kind, "body", name})
@@ -190,8 +190,11 @@ func (o Operation) named() []Owned {
 	return all
 }
 
-// body returns the schema of the operation's JSON body, or nil.
-func (o Operation) body() *openapi3.Schema {
+// Parameters returns the parameters of the operation and of its path.
+func (o Operation) Parameters() openapi3.Parameters { return slices.Clone(o.parameters) }
+
+// Body returns the schema of the operation's JSON body, or nil.
+func (o Operation) Body() *openapi3.Schema {
 	if o.spec.RequestBody == nil {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 
 // undescribed returns which answers to invalid input and preferences the document lacks, or "".
 func (o Operation) undescribed() string {
-	if o.body() != nil && !o.event() {
+	if o.Body() != nil && !o.event() {
 		media := o.spec.Responses.Status(http.StatusUnsupportedMediaType)
 		if o.spec.Responses.Status(http.StatusBadRequest) == nil || media == nil {
 			return "takes a body, but has no answers 400 and 415"

@@ -23,7 +23,7 @@ func (o Operation) Example(values map[string]string) Example {
 	query := url.Values{}
 	for _, ref := range o.parameters {
 		parameter := ref.Value
-		value := fmt.Sprint(sample(parameter.Name, parameter.Schema.Value, values))
+		value := fmt.Sprint(Sample(parameter.Name, parameter.Schema.Value, values))
 		switch parameter.In {
 		case "path":
 			example.Path = strings.ReplaceAll(example.Path, "{"+parameter.Name+"}", url.PathEscape(value))
@@ -36,9 +36,9 @@ func (o Operation) Example(values map[string]string) Example {
 	if len(query) > 0 {
 		example.Path += "?" + query.Encode()
 	}
-	if body := o.body(); body != nil {
+	if body := o.Body(); body != nil {
 		// These values always marshal.
-		example.Body, _ = json.Marshal(sample("", body, values))
+		example.Body, _ = json.Marshal(Sample("", body, values))
 	}
 	return example
 }
@@ -47,8 +47,9 @@ func (o Operation) owns(in, name string) bool {
 	return slices.ContainsFunc(o.Owned, func(owned Owned) bool { return owned.In == in && owned.Name == name })
 }
 
-// sample returns a value of a schema.
-func sample(name string, schema *openapi3.Schema, values map[string]string) any {
+// Sample returns a value of a schema: the one in values for name, or one that conforms to the
+// schema.
+func Sample(name string, schema *openapi3.Schema, values map[string]string) any {
 	if value, ok := values[name]; ok {
 		return value
 	}
@@ -80,7 +81,7 @@ func object(schema *openapi3.Schema, values map[string]string) map[string]any {
 	members := map[string]any{}
 	for name, property := range schema.Properties {
 		if slices.Contains(schema.Required, name) {
-			members[name] = sample(name, property.Value, values)
+			members[name] = Sample(name, property.Value, values)
 		}
 	}
 	return members

@@ -16,7 +16,7 @@ func (o Operation) Fields() []Field {
 			all = append(all, Field{in, parameter.Value.Name})
 		}
 	}
-	if body := o.body(); body != nil {
+	if body := o.Body(); body != nil {
 		for name := range body.Properties {
 			all = append(all, Field{"body", name})
 		}

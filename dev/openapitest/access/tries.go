@@ -23,11 +23,11 @@ func (o Operation) ownEnvelope() bool {
 }
 
 func (o Operation) bodyTries() []try {
-	if o.body() == nil || o.event() {
+	if o.Body() == nil || o.event() {
 		return nil
 	}
 	example, own := o.Example(nil), o.ownEnvelope()
-	members := slices.Sorted(maps.Keys(o.body().Properties))
+	members := slices.Sorted(maps.Keys(o.Body().Properties))
 	add := func(name, body, field string) try {
 		if own {
 			field = ""
@@ -70,7 +70,7 @@ func (o Operation) queryTries() []try {
 	for _, ref := range o.parameters {
 		if parameter := ref.Value; parameter.In == "query" {
 			name := parameter.Name
-			value := fmt.Sprint(sample(name, parameter.Schema.Value, nil))
+			value := fmt.Sprint(Sample(name, parameter.Schema.Value, nil))
 			tries = append(tries, add(name+"=", name), add(name, name), add(name+"=%zz", name), add(name+"=%ff", name),
 				add(name+"="+value+";size=5", name), add(name+"="+value+"&"+name+"="+value, name),
 				add(strings.ToUpper(name)+"="+value, strings.ToUpper(name)))

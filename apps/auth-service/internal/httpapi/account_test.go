@@ -10,6 +10,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 const registration = `{"userId":"park","customerId":"CUST9","lineNumber":"010-5555-6666","userName":"박민수","password":"new password","permissions":["ADMIN"]}`
@@ -24,10 +25,10 @@ func TestRegister(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	a := w.post("/api/v1/auth/register", "", registration)
-	same(t, a.status, http.StatusCreated)
-	same(t, a.body, park)
+	expect.Equal(t, a.status, http.StatusCreated)
+	expect.Equal(t, a.body, park)
 	w.post("/api/v1/auth/register", "", registration).want(t, 409, "USER_ID_TAKEN")
-	same(t, w.post("/api/v1/auth/login", "", `{"userId":"park","password":"new password"}`).status, http.StatusOK)
+	expect.Equal(t, w.post("/api/v1/auth/login", "", `{"userId":"park","password":"new password"}`).status, http.StatusOK)
 }
 
 func TestRegisterNamesTheFields(t *testing.T) {
@@ -36,7 +37,7 @@ func TestRegisterNamesTheFields(t *testing.T) {
 	a.want(t, 400, "VALIDATION_ERROR")
 	got := a.fields()
 	slices.Sort(got)
-	same(t, got, []string{"lineNumber", "password"})
+	expect.Equal(t, got, []string{"lineNumber", "password"})
 }
 
 // TestInvalidNameIsRefused also checks that an older invalid name stays readable.
@@ -46,11 +47,11 @@ func TestInvalidNameIsRefused(t *testing.T) {
 	for _, name := range []string{`\u202e박민수`, `박\u200b민수`, `\u3164`, `\u0301`, `  `, `\u0000`} {
 		a := w.post("/api/v1/auth/register", "", strings.Replace(registration, "박민수", name, 1))
 		a.want(t, 400, "VALIDATION_ERROR")
-		same(t, a.fields(), []string{"userName"})
+		expect.Equal(t, a.fields(), []string{"userName"})
 	}
 	w.store.Change("kim", func(a *identity.Account) { a.Name = "\u202e\u3164" })
 	access, _ := w.login("kim")
-	same(t, w.get("/api/v1/auth/user-info", access).body["user_name"], any("\u202e\u3164"))
+	expect.Equal(t, w.get("/api/v1/auth/user-info", access).body["user_name"], any("\u202e\u3164"))
 }
 
 func TestChangePassword(t *testing.T) {
@@ -61,8 +62,8 @@ func TestChangePassword(t *testing.T) {
 	body := `{"currentPassword":"` + identitytest.Password + `","newPassword":"battery staple"}`
 	w.post("/api/v1/auth/change-password", here, `{"currentPassword":"wrong","newPassword":"battery staple"}`).
 		want(t, 400, "CURRENT_PASSWORD_WRONG")
-	same(t, w.post("/api/v1/auth/change-password", here, body).body["success"], any(true))
-	same(t, w.get("/api/v1/auth/verify", here).status, http.StatusOK)
+	expect.Equal(t, w.post("/api/v1/auth/change-password", here, body).body["success"], any(true))
+	expect.Equal(t, w.get("/api/v1/auth/verify", here).status, http.StatusOK)
 	w.get("/api/v1/auth/verify", there).want(t, 401, "UNAUTHENTICATED")
 }
 
@@ -71,7 +72,7 @@ func TestUserInfoReadsTheCurrentUser(t *testing.T) {
 	w := setup(t)
 	access, _ := w.login("kim")
 	w.store.Change("kim", func(a *identity.Account) { a.Name, a.Permissions = "새 이름", nil })
-	same(t, w.get("/api/v1/auth/user-info", access).body, map[string]any{
+	expect.Equal(t, w.get("/api/v1/auth/user-info", access).body, map[string]any{
 		"user_id": "kim", "user_name": "새 이름", "customer_id": "CUST1", "line_number": "01011112222",
 		"account_status": "ACTIVE", "permissions": []any{},
 	})
@@ -82,8 +83,8 @@ func TestUser(t *testing.T) {
 	w := setup(t)
 	kim, _ := w.login("kim")
 	root, _ := w.login("root")
-	same(t, w.get("/api/v1/users/kim", kim).body["user_id"], any("kim"))
-	same(t, w.get("/api/v1/users/kim", root).body["user_id"], any("kim"))
+	expect.Equal(t, w.get("/api/v1/users/kim", kim).body["user_id"], any("kim"))
+	expect.Equal(t, w.get("/api/v1/users/kim", root).body["user_id"], any("kim"))
 	w.get("/api/v1/users/absent", root).want(t, 404, "USER_NOT_FOUND")
 	w.get("/api/v1/users/kim", "").want(t, 401, "UNAUTHENTICATED")
 
@@ -108,13 +109,13 @@ func TestVerifyAndPermissions(t *testing.T) {
 	kim, _ := w.login("kim")
 	root, _ := w.login("root")
 	both := []any{"BILL_INQUIRY", "PRODUCT_CHANGE"}
-	same(t, w.get("/api/v1/auth/verify", kim).body, map[string]any{
+	expect.Equal(t, w.get("/api/v1/auth/verify", kim).body, map[string]any{
 		"valid": true, "user_id": "kim", "customer_id": "CUST1", "line_number": "01011112222", "permissions": both,
 	})
-	same(t, w.get("/api/v1/auth/verify", root).body, map[string]any{
+	expect.Equal(t, w.get("/api/v1/auth/verify", root).body, map[string]any{
 		"valid": true, "user_id": "root", "customer_id": nil, "line_number": nil, "permissions": []any{"ADMIN"},
 	})
-	same(t, w.get("/api/v1/auth/permissions", kim).body, map[string]any{"user_id": "kim", "permissions": both})
+	expect.Equal(t, w.get("/api/v1/auth/permissions", kim).body, map[string]any{"user_id": "kim", "permissions": both})
 	w.get("/api/v1/auth/permissions", "").want(t, 401, "UNAUTHENTICATED")
 }
 
@@ -126,14 +127,14 @@ func TestCheckPermission(t *testing.T) {
 	for access, want := range map[string]bool{kim: true, root: false} {
 		for _, service := range []string{"BILL_INQUIRY", "PRODUCT_CHANGE"} {
 			a := w.post("/api/v1/auth/permissions/check", access, `{"serviceType":"`+service+`"}`)
-			same(t, a.body["has_permission"], any(want))
-			same(t, a.body["service_type"], any(service))
+			expect.Equal(t, a.body["has_permission"], any(want))
+			expect.Equal(t, a.body["service_type"], any(service))
 		}
 	}
 	for _, service := range []string{"", "ADMIN", "bill_inquiry"} {
 		a := w.post("/api/v1/auth/permissions/check", kim, `{"serviceType":"`+service+`"}`)
 		a.want(t, 400, "VALIDATION_ERROR")
-		same(t, a.fields(), []string{"serviceType"})
+		expect.Equal(t, a.fields(), []string{"serviceType"})
 	}
 }
 
@@ -141,10 +142,10 @@ func TestKeysArePublished(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	a := w.get("/.well-known/jwks.json", "")
-	same(t, a.status, http.StatusOK)
-	same(t, a.header.Get("Cache-Control"), "public, max-age=60")
+	expect.Equal(t, a.status, http.StatusOK)
+	expect.Equal(t, a.header.Get("Cache-Control"), "public, max-age=60")
 	keys, _ := a.body["keys"].([]any)
-	same(t, len(keys), 1)
+	expect.Equal(t, len(keys), 1)
 
 	tag := a.header.Get("ETag")
 	for condition, want := range map[[2]string]int{
@@ -161,8 +162,8 @@ func TestKeysArePublished(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = resp.Body.Close()
-		same(t, resp.StatusCode, want)
-		same(t, resp.Header.Get("ETag"), tag)
+		expect.Equal(t, resp.StatusCode, want)
+		expect.Equal(t, resp.Header.Get("ETag"), tag)
 	}
 
 	delete(w.secrets, "keys")
@@ -183,7 +184,7 @@ func TestCheckRegistration(t *testing.T) {
 		`{"customerId":"CUST1","lineNumber":"0101111222"}`: false,
 		`{}`: false,
 	} {
-		same(t, w.post("/internal/registrations/check", "", body).body, map[string]any{"registered": want})
+		expect.Equal(t, w.post("/internal/registrations/check", "", body).body, map[string]any{"registered": want})
 	}
 }
 

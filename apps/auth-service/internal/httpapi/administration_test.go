@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 func (w *world) remove(path, access string) answer {
@@ -28,19 +29,19 @@ func TestUsersAreListed(t *testing.T) {
 	w := setup(t)
 	root, _ := w.login("root")
 	a := w.get("/api/v1/users?size=2", root)
-	same(t, a.listed(), []string{"kim", "lee"})
-	same(t, []any{a.body["page"], a.body["size"], a.body["total_items"], a.body["has_next"]}, []any{1.0, 2.0, 3.0, true})
+	expect.Equal(t, a.listed(), []string{"kim", "lee"})
+	expect.Equal(t, []any{a.body["page"], a.body["size"], a.body["total_items"], a.body["has_next"]}, []any{1.0, 2.0, 3.0, true})
 	a = w.get("/api/v1/users?size=2&page=2", root)
-	same(t, a.listed(), []string{"root"})
-	same(t, a.body["has_next"], any(false))
-	same(t, w.get("/api/v1/users?query=010-3333", root).listed(), []string{"lee"})
-	same(t, w.get("/api/v1/users?status=SUSPENDED", root).listed(), []string{})
+	expect.Equal(t, a.listed(), []string{"root"})
+	expect.Equal(t, a.body["has_next"], any(false))
+	expect.Equal(t, w.get("/api/v1/users?query=010-3333", root).listed(), []string{"lee"})
+	expect.Equal(t, w.get("/api/v1/users?status=SUSPENDED", root).listed(), []string{})
 	for field, query := range map[string]string{
 		"page": "page=no", "size": "size=0", "query": "query=%25", "status": "status=GONE",
 	} {
 		a := w.get("/api/v1/users?"+query, root)
 		a.want(t, 400, "VALIDATION_ERROR")
-		same(t, a.fields(), []string{field})
+		expect.Equal(t, a.fields(), []string{field})
 	}
 }
 
@@ -52,11 +53,11 @@ func TestPermissionsAreGrantedAndRevoked(t *testing.T) {
 	permissions := func() any { return w.get("/api/v1/auth/permissions", kim).body["permissions"] }
 
 	a := w.remove("/api/v1/users/kim/permissions/PRODUCT_CHANGE", root)
-	same(t, a.body["permissions"], any([]any{"BILL_INQUIRY"}))
-	same(t, permissions(), any([]any{"BILL_INQUIRY"}))
+	expect.Equal(t, a.body["permissions"], any([]any{"BILL_INQUIRY"}))
+	expect.Equal(t, permissions(), any([]any{"BILL_INQUIRY"}))
 	a = w.post("/api/v1/users/kim/permissions/PRODUCT_CHANGE/grant", root, "")
-	same(t, a.body["permissions"], any([]any{"BILL_INQUIRY", "PRODUCT_CHANGE"}))
-	same(t, permissions(), any([]any{"BILL_INQUIRY", "PRODUCT_CHANGE"}))
+	expect.Equal(t, a.body["permissions"], any([]any{"BILL_INQUIRY", "PRODUCT_CHANGE"}))
+	expect.Equal(t, permissions(), any([]any{"BILL_INQUIRY", "PRODUCT_CHANGE"}))
 
 	w.post("/api/v1/users/kim/permissions/ADMIN/grant", root, "").want(t, 409, "PERMISSION_UNFIT")
 	w.post("/api/v1/users/kim/permissions/ALL/grant", root, "").want(t, 400, "VALIDATION_ERROR")
@@ -71,10 +72,10 @@ func TestUsersAreSuspendedAndReinstated(t *testing.T) {
 	w := setup(t)
 	root, _ := w.login("root")
 	kim, _ := w.login("kim")
-	same(t, w.post("/api/v1/users/kim/suspend", root, "").body["account_status"], any("SUSPENDED"))
+	expect.Equal(t, w.post("/api/v1/users/kim/suspend", root, "").body["account_status"], any("SUSPENDED"))
 	w.get("/api/v1/auth/verify", kim).want(t, 401, "UNAUTHENTICATED")
-	same(t, w.get("/api/v1/users/kim", root).body["account_status"], any("SUSPENDED"))
-	same(t, w.post("/api/v1/users/kim/reinstate", root, "").body["account_status"], any("ACTIVE"))
+	expect.Equal(t, w.get("/api/v1/users/kim", root).body["account_status"], any("SUSPENDED"))
+	expect.Equal(t, w.post("/api/v1/users/kim/reinstate", root, "").body["account_status"], any("ACTIVE"))
 	w.login("kim")
 	w.post("/api/v1/users/root/suspend", root, "").want(t, 409, "OWN_ACCOUNT")
 }
@@ -85,11 +86,11 @@ func TestLockIsShownToAdministratorsOnly(t *testing.T) {
 	root, _ := w.login("root")
 	kim, _ := w.login("kim")
 	w.store.Lock("kim")
-	same(t, w.get("/api/v1/users/kim", root).body["account_status"], any("LOCKED"))
-	same(t, w.get("/api/v1/users?status=LOCKED", root).listed(), []string{"kim"})
-	same(t, w.get("/api/v1/users/kim", kim).body["account_status"], any("ACTIVE"))
-	same(t, w.post("/api/v1/auth/unlock/kim", root, "").body["account_status"], any("ACTIVE"))
-	same(t, w.get("/api/v1/users?status=LOCKED", root).listed(), []string{})
+	expect.Equal(t, w.get("/api/v1/users/kim", root).body["account_status"], any("LOCKED"))
+	expect.Equal(t, w.get("/api/v1/users?status=LOCKED", root).listed(), []string{"kim"})
+	expect.Equal(t, w.get("/api/v1/users/kim", kim).body["account_status"], any("ACTIVE"))
+	expect.Equal(t, w.post("/api/v1/auth/unlock/kim", root, "").body["account_status"], any("ACTIVE"))
+	expect.Equal(t, w.get("/api/v1/users?status=LOCKED", root).listed(), []string{})
 }
 
 func TestAdministrationNeedsAnAdministratorInALiveSession(t *testing.T) {
@@ -114,5 +115,5 @@ func TestAdministrationNeedsAnAdministratorInALiveSession(t *testing.T) {
 	for _, route := range append(routes, struct{ method, path string }{http.MethodGet, "/api/v1/users/kim"}) {
 		w.call(route.method, route.path, root, "").want(t, 503, "SESSION_STORE_UNAVAILABLE")
 	}
-	same(t, len(w.store.Acts()), 0)
+	expect.Equal(t, len(w.store.Acts()), 0)
 }

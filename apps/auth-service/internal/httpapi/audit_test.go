@@ -10,13 +10,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/phonebill/phonebill/apps/internal/audit"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 func TestAuditTrailIsRead(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	root, _ := w.login("root")
-	same(t, w.get("/api/v1/auth/audit", root).body, map[string]any{"events": []any{}, "next": nil})
+	expect.Equal(t, w.get("/api/v1/auth/audit", root).body, map[string]any{"events": []any{}, "next": nil})
 
 	noon := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	for n := range 3 {
@@ -27,15 +28,15 @@ func TestAuditTrailIsRead(t *testing.T) {
 	}
 	a := w.get("/api/v1/auth/audit?size=2", root)
 	events, _ := a.body["events"].([]any)
-	same(t, len(events), 2)
-	same(t, events[0], any(map[string]any{
+	expect.Equal(t, len(events), 2)
+	expect.Equal(t, events[0], any(map[string]any{
 		"event_id": "0199f5d4-7b3a-7c6e-8a55-000000000000", "at": "2026-11-22T12:00:00+09:00", "actor": "root", "session_id": "s1",
 		"action": "PERMISSION_REVOKE", "target": "kim", "detail": "PRODUCT_CHANGE", "outcome": "DONE", "trace_id": "t1", "address": "192.0.2.1",
 	}))
 	next, _ := a.body["next"].(string)
-	same(t, next, audit.CursorOf(w.trail.List[1]).String())
-	same(t, w.get("/api/v1/auth/audit?size=3&before="+next, root).body["next"], nil)
-	same(t, w.trail.Filter.Before.String(), next)
+	expect.Equal(t, next, audit.CursorOf(w.trail.List[1]).String())
+	expect.Equal(t, w.get("/api/v1/auth/audit?size=3&before="+next, root).body["next"], nil)
+	expect.Equal(t, w.trail.Filter.Before.String(), next)
 }
 
 func TestAuditTrailIsFiltered(t *testing.T) {
@@ -56,6 +57,6 @@ func TestAuditTrailIsFiltered(t *testing.T) {
 	} {
 		a := w.get("/api/v1/auth/audit?"+query, root)
 		a.want(t, 400, "VALIDATION_ERROR")
-		same(t, a.fields(), []string{field})
+		expect.Equal(t, a.fields(), []string{field})
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/goleak"
@@ -247,12 +246,5 @@ func (a answer) want(t *testing.T, status int, code string) {
 	t.Helper()
 	if a.status != status || a.code() != code {
 		t.Errorf("got %d %v, want %d %s", a.status, a.code(), status, code)
-	}
-}
-
-func same(t *testing.T, got, want any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("difference (-want +got):\n%s", diff)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/internal/authtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
@@ -25,16 +26,16 @@ func TestOperatorRoleAdministers(t *testing.T) {
 	w, entra := withOperators(t)
 	admin, user := entra.Token(abe, "Admin"), entra.Token(abe, "User")
 	w.live.Fail(identity.ErrSessionStore) // which concerns callers with a session only
-	same(t, w.get("/api/v1/users", admin).listed(), []string{"kim", "lee", "root"})
-	same(t, w.get("/api/v1/users/kim", admin).body["user_id"], any("kim"))
+	expect.Equal(t, w.get("/api/v1/users", admin).listed(), []string{"kim", "lee", "root"})
+	expect.Equal(t, w.get("/api/v1/users/kim", admin).body["user_id"], any("kim"))
 	w.get("/api/v1/users", user).want(t, 403, "PERMISSION_DENIED")
 	w.get("/api/v1/users/kim", user).want(t, 403, "FORBIDDEN")
 	w.get("/api/v1/users", entra.Token(abe, "Gardener")).want(t, 403, "PERMISSION_DENIED")
 
 	w.live.Fail(nil)
-	same(t, w.post("/api/v1/users/kim/suspend", admin, "").status, http.StatusOK)
+	expect.Equal(t, w.post("/api/v1/users/kim/suspend", admin, "").status, http.StatusOK)
 	acts := w.store.Acts()
-	same(t, []any{len(acts), acts[0].By.UserID, acts[0].By.SessionID}, []any{1, "entra:" + abe, ""})
+	expect.Equal(t, []any{len(acts), acts[0].By.UserID, acts[0].By.SessionID}, []any{1, "entra:" + abe, ""})
 	w.post("/api/v1/users/root/suspend", admin, "").want(t, 409, "LAST_ADMINISTRATOR")
 }
 
@@ -43,11 +44,11 @@ func TestOperatorsCanVerifyTheirToken(t *testing.T) {
 	w, entra := withOperators(t)
 	for role, permissions := range map[string][]any{"Admin": {"ADMIN"}, "User": {}, "ServiceAccount": {}} {
 		token := entra.Token(abe, role)
-		same(t, w.get("/api/v1/auth/verify", token).body, map[string]any{
+		expect.Equal(t, w.get("/api/v1/auth/verify", token).body, map[string]any{
 			"valid": true, "user_id": "entra:" + abe, "customer_id": nil, "line_number": nil, "permissions": permissions,
 		})
-		same(t, w.get("/api/v1/auth/permissions", token).body["permissions"], any(permissions))
-		same(t, w.post("/api/v1/auth/permissions/check", token, `{"serviceType":"BILL_INQUIRY"}`).body["has_permission"], any(false))
+		expect.Equal(t, w.get("/api/v1/auth/permissions", token).body["permissions"], any(permissions))
+		expect.Equal(t, w.post("/api/v1/auth/permissions/check", token, `{"serviceType":"BILL_INQUIRY"}`).body["has_permission"], any(false))
 	}
 }
 
@@ -78,5 +79,5 @@ func TestCustomersDoNotDependOnTheOperatorIssuer(t *testing.T) {
 	entra.GoAway(true)
 	w.get("/api/v1/users", entra.Token(abe, "Admin")).want(t, 503, "AUTH_UNAVAILABLE")
 	kim, _ := w.login("kim")
-	same(t, w.get("/api/v1/auth/verify", kim).status, http.StatusOK)
+	expect.Equal(t, w.get("/api/v1/auth/verify", kim).status, http.StatusOK)
 }

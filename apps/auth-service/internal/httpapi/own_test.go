@@ -9,6 +9,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/throttle"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 func TestFifthFailureLocksTheID(t *testing.T) {
@@ -40,7 +41,7 @@ func TestGuessableRoutesAreThrottled(t *testing.T) {
 			one := throttle.Rate{Burst: 1, Over: time.Hour}
 			w := setupWith(t, throttle.Config{Login: one, LoginUser: one, Refresh: one, Password: one, Register: one})
 			access, _ := w.login("lee")
-			same(t, w.post(c.path, access, c.body).status, c.first)
+			expect.Equal(t, w.post(c.path, access, c.body).status, c.first)
 			limited := w.post(c.path, access, c.body)
 			limited.want(t, http.StatusTooManyRequests, "RATE_LIMITED")
 			// The retry time includes up to 10 s of jitter, because others may share the address.
@@ -73,26 +74,26 @@ func TestOwnSessions(t *testing.T) {
 	stranger, _ := w.login("lee")
 	list := func() (ids map[bool]string) {
 		a := w.get("/api/v1/auth/sessions", here)
-		same(t, a.status, http.StatusOK)
+		expect.Equal(t, a.status, http.StatusOK)
 		rows, _ := a.body["sessions"].([]any)
 		ids = make(map[bool]string)
 		for _, row := range rows {
 			row, _ := row.(map[string]any)
 			current, _ := row["current"].(bool)
 			ids[current], _ = row["session_id"].(string)
-			same(t, row["address"], any("127.0.0.1"))
-			same(t, row["auto_login"], any(false))
+			expect.Equal(t, row["address"], any("127.0.0.1"))
+			expect.Equal(t, row["auto_login"], any(false))
 		}
 		return ids
 	}
 	ids := list()
-	same(t, len(ids), 2)
+	expect.Equal(t, len(ids), 2)
 	other := "/api/v1/auth/sessions/" + ids[false]
 	w.call(http.MethodDelete, other, stranger, "").want(t, 404, "SESSION_NOT_FOUND")
 	w.call(http.MethodDelete, other, "", "").want(t, 401, "UNAUTHENTICATED")
-	same(t, w.call(http.MethodDelete, other, here, "").body["success"], any(true))
+	expect.Equal(t, w.call(http.MethodDelete, other, here, "").body["success"], any(true))
 	w.call(http.MethodDelete, other, here, "").want(t, 404, "SESSION_NOT_FOUND")
-	same(t, list(), map[bool]string{true: ids[true]})
+	expect.Equal(t, list(), map[bool]string{true: ids[true]})
 }
 
 func TestLoginHistory(t *testing.T) {
@@ -103,17 +104,17 @@ func TestLoginHistory(t *testing.T) {
 	}
 	access, _ := w.login("kim")
 	a := w.get("/api/v1/auth/login-history?size=3", access)
-	same(t, a.body["total_items"], any(4.0))
-	same(t, a.body["has_next"], any(true))
+	expect.Equal(t, a.body["total_items"], any(4.0))
+	expect.Equal(t, a.body["has_next"], any(true))
 	rows, _ := a.body["logins"].([]any)
-	same(t, len(rows), 3)
+	expect.Equal(t, len(rows), 3)
 	newest, _ := rows[0].(map[string]any)
-	same(t, newest["outcome"], any("SUCCESS"))
-	same(t, newest["address"], any("127.0.0.1"))
-	same(t, newest["user_agent"], any("Go-http-client/1.1"))
+	expect.Equal(t, newest["outcome"], any("SUCCESS"))
+	expect.Equal(t, newest["address"], any("127.0.0.1"))
+	expect.Equal(t, newest["user_agent"], any("Go-http-client/1.1"))
 	for query, field := range map[string]string{"page=0": "page", "size=101": "size", "page=x": "page", "page=100&size=100": "page"} {
 		a := w.get("/api/v1/auth/login-history?"+query, access)
 		a.want(t, 400, "VALIDATION_ERROR")
-		same(t, a.fields(), []string{field})
+		expect.Equal(t, a.fields(), []string{field})
 	}
 }

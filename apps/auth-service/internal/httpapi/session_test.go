@@ -7,21 +7,22 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 func TestLoginAnswerFollowsOAuth(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	a := w.post("/api/v1/auth/login", "", `{"userId":"kim","password":"`+identitytest.Password+`","autoLogin":true}`)
-	same(t, a.status, http.StatusOK)
-	same(t, a.header.Get("Cache-Control"), "no-store")
+	expect.Equal(t, a.status, http.StatusOK)
+	expect.Equal(t, a.header.Get("Cache-Control"), "no-store")
 	for _, token := range []string{"access_token", "refresh_token"} {
 		if text, _ := a.body[token].(string); strings.Count(text, ".") != 2 {
 			t.Errorf("%s is %q", token, text)
 		}
 		delete(a.body, token)
 	}
-	same(t, a.body, map[string]any{
+	expect.Equal(t, a.body, map[string]any{
 		"token_type": "Bearer", "expires_in": 1800.0,
 		"user_id": "kim", "customer_id": "CUST1", "line_number": "01011112222",
 	})
@@ -65,8 +66,8 @@ func TestLoginRefusals(t *testing.T) {
 func TestLoginMessagesAreKorean(t *testing.T) {
 	t.Parallel()
 	a := setup(t).post("/api/v1/auth/login", "", `{"userId":"kim","password":"wrong password"}`)
-	same(t, a.body["message"], any("아이디 또는 비밀번호가 올바르지 않습니다."))
-	same(t, a.body["success"], any(false))
+	expect.Equal(t, a.body["message"], any("아이디 또는 비밀번호가 올바르지 않습니다."))
+	expect.Equal(t, a.body["success"], any(false))
 }
 
 func TestRefreshAcceptsBothTokenNames(t *testing.T) {
@@ -77,7 +78,7 @@ func TestRefreshAcceptsBothTokenNames(t *testing.T) {
 		`{"refresh_token":"%"}`, `{"refreshToken":"%"}`, `{"refreshToken":"%","refresh_token":"%"}`,
 	} {
 		a := w.post("/api/v1/auth/refresh", "", strings.ReplaceAll(body, "%", refresh))
-		same(t, a.status, http.StatusOK)
+		expect.Equal(t, a.status, http.StatusOK)
 		refresh, _ = a.body["refresh_token"].(string)
 	}
 }
@@ -107,7 +108,7 @@ func TestLogout(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	access, refresh := w.login("kim")
-	same(t, w.post("/api/v1/auth/logout", access, `{"any":"body"}`).body["success"], any(true))
+	expect.Equal(t, w.post("/api/v1/auth/logout", access, `{"any":"body"}`).body["success"], any(true))
 	w.get("/api/v1/auth/verify", access).want(t, 401, "UNAUTHENTICATED")
 	w.post("/api/v1/auth/logout", access, "").want(t, 401, "UNAUTHENTICATED")
 	w.post("/api/v1/auth/refresh", "", `{"refresh_token":"`+refresh+`"}`).want(t, 401, "REFRESH_TOKEN_INVALID")
@@ -123,7 +124,7 @@ func TestSessionStoreOutageAllowsReadsOnly(t *testing.T) {
 		"/api/v1/auth/verify": 200, "/api/v1/auth/permissions": 200, "/api/v1/auth/user-info": 200,
 		"/api/v1/users/kim": 200, "/api/v1/users/lee": 403,
 	} {
-		same(t, w.get(path, access).status, status)
+		expect.Equal(t, w.get(path, access).status, status)
 	}
 	for name, a := range map[string]answer{
 		"logout":          w.post("/api/v1/auth/logout", access, ""),

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
@@ -22,7 +23,7 @@ func TestRegister(t *testing.T) {
 	w := setup()
 	user, err := w.accounts.Register(t.Context(), form())
 	wantError(t, err, nil)
-	same(t, user, identity.User{
+	expect.Equal(t, user, identity.User{
 		ID: "park", Name: "박민수", CustomerID: "CUST9", Line: "01055556666", Status: identity.StatusActive,
 		Permissions: []string{identity.PermissionBillInquiry, identity.PermissionProductChange},
 	})
@@ -76,8 +77,8 @@ func TestRegisterRefusesTakenNames(t *testing.T) {
 			c.change(&in)
 			_, err := w.accounts.Register(t.Context(), in)
 			wantError(t, err, c.want)
-			same(t, w.carrier.Asked, 0)
-			same(t, w.passwords.Work(), 0)
+			expect.Equal(t, w.carrier.Asked, 0)
+			expect.Equal(t, w.passwords.Work(), 0)
 		})
 	}
 }
@@ -105,12 +106,12 @@ func TestCarrierDecidesAboutTakenLine(t *testing.T) {
 			in.LineNumber = kim.Line.Digits()
 			user, err := w.accounts.Register(t.Context(), in)
 			wantError(t, err, c.want)
-			same(t, w.carrier.Asked, 1)
+			expect.Equal(t, w.carrier.Asked, 1)
 			w.wantLine(t, kim.User, c.want != nil)
 			if c.want == nil {
 				w.wantLine(t, user, true)
 			} else {
-				same(t, w.passwords.Work(), 0)
+				expect.Equal(t, w.passwords.Work(), 0)
 			}
 			w.login(t) // kim's account keeps working
 		})
@@ -122,7 +123,7 @@ func (w *world) wantLine(t *testing.T, u identity.User, want bool) {
 	t.Helper()
 	got, err := w.accounts.Registered(t.Context(), u.CustomerID, u.Line.Digits())
 	wantError(t, err, nil)
-	same(t, got, want)
+	expect.Equal(t, got, want)
 }
 
 func TestRegisterValidates(t *testing.T) {
@@ -145,7 +146,7 @@ func TestRegisterValidates(t *testing.T) {
 			in := form()
 			c.change(&in)
 			_, err := w.accounts.Register(t.Context(), in)
-			same(t, faultyFields(t, err), map[string]bool{c.field: true})
+			expect.Equal(t, faultyFields(t, err), map[string]bool{c.field: true})
 		})
 	}
 }
@@ -153,7 +154,7 @@ func TestRegisterValidates(t *testing.T) {
 func TestRegisterNamesAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := setup().accounts.Register(t.Context(), identity.Registration{})
-	same(t, faultyFields(t, err), map[string]bool{
+	expect.Equal(t, faultyFields(t, err), map[string]bool{
 		"userId": true, "customerId": true, "lineNumber": true, "userName": true, "password": true,
 	})
 }
@@ -163,18 +164,18 @@ func TestRegistered(t *testing.T) {
 	w := setup()
 	got, err := w.accounts.Registered(t.Context(), "CUST1", "010-1111-2222")
 	wantError(t, err, nil)
-	same(t, got, true)
+	expect.Equal(t, got, true)
 	got, err = w.accounts.Registered(t.Context(), "CUST1", "010-3333-4444")
 	wantError(t, err, nil)
-	same(t, got, false)
+	expect.Equal(t, got, false)
 	for _, customer := range []string{"", "C", strings.Repeat("C", 21), "고객"} {
 		got, err = w.accounts.Registered(t.Context(), customer, "01011112222")
 		wantError(t, err, nil)
-		same(t, got, false)
+		expect.Equal(t, got, false)
 	}
 	got, err = w.accounts.Registered(t.Context(), "CUST1", "0")
 	wantError(t, err, nil)
-	same(t, got, false)
+	expect.Equal(t, got, false)
 }
 
 func TestUserIsReadableByItsOwnerOnly(t *testing.T) {
@@ -184,7 +185,7 @@ func TestUserIsReadableByItsOwnerOnly(t *testing.T) {
 		got, err := setup().accounts.User(t.Context(), user, id)
 		wantError(t, err, want)
 		if want == nil {
-			same(t, got, kim.User)
+			expect.Equal(t, got, kim.User)
 		}
 	}
 }
@@ -199,7 +200,7 @@ func TestChangePassword(t *testing.T) {
 	if !w.live.Lives(w.session(t, here)) || w.live.Lives(w.session(t, there)) {
 		t.Error("want exactly the other session ended")
 	}
-	same(t, w.recorder.Counts()["ended password_change"], 1)
+	expect.Equal(t, w.recorder.Counts()["ended password_change"], 1)
 	_, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
 	wantError(t, err, identity.ErrCredentials)
 	_, err = w.sessions.Login(t.Context(), credentials("kim", "battery staple"))
@@ -225,7 +226,7 @@ func TestChangePasswordRefusals(t *testing.T) {
 			if c.field == "" {
 				wantError(t, err, identity.ErrCurrentPassword)
 			} else {
-				same(t, faultyFields(t, err), map[string]bool{c.field: true})
+				expect.Equal(t, faultyFields(t, err), map[string]bool{c.field: true})
 			}
 			if !w.live.Lives(w.session(t, there)) {
 				t.Error("the other session ended")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 var (
@@ -31,18 +32,18 @@ func TestRevocationReachesLiveSessions(t *testing.T) {
 	here, there := w.login(t), w.login(t)
 	member, err := w.admin.Perform(t.Context(), act(identity.ActionRevoke, "kim", identity.PermissionProductChange))
 	wantError(t, err, nil)
-	same(t, member.Permissions, []string{identity.PermissionBillInquiry})
+	expect.Equal(t, member.Permissions, []string{identity.PermissionBillInquiry})
 	for _, grant := range []identity.Grant{here, there} {
-		same(t, w.permitted(t, grant), []string{identity.PermissionBillInquiry})
+		expect.Equal(t, w.permitted(t, grant), []string{identity.PermissionBillInquiry})
 	}
 
 	member, err = w.admin.Perform(t.Context(), act(identity.ActionGrant, "kim", identity.PermissionProductChange))
 	wantError(t, err, nil)
-	same(t, member.Permissions, both)
+	expect.Equal(t, member.Permissions, both)
 	for _, grant := range []identity.Grant{here, there} {
-		same(t, w.permitted(t, grant), both)
+		expect.Equal(t, w.permitted(t, grant), both)
 	}
-	same(t, w.store.Acts(), []identity.Act{
+	expect.Equal(t, w.store.Acts(), []identity.Act{
 		act(identity.ActionRevoke, "kim", identity.PermissionProductChange),
 		act(identity.ActionGrant, "kim", identity.PermissionProductChange),
 	})
@@ -54,11 +55,11 @@ func TestSuspensionEndsSessions(t *testing.T) {
 	grant := w.login(t)
 	member, err := w.admin.Perform(t.Context(), act(identity.ActionSuspend, "kim", ""))
 	wantError(t, err, nil)
-	same(t, member.EffectiveStatus(), identity.StatusSuspended)
+	expect.Equal(t, member.EffectiveStatus(), identity.StatusSuspended)
 	if w.live.Lives(w.session(t, grant)) {
 		t.Error("the session is live")
 	}
-	same(t, w.recorder.Counts()["ended suspended"], 1)
+	expect.Equal(t, w.recorder.Counts()["ended suspended"], 1)
 	_, err = w.sessions.Refresh(t.Context(), grant.Refresh)
 	wantError(t, err, identity.ErrRefreshToken)
 	_, err = w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
@@ -84,8 +85,8 @@ func TestUnenforcedRestrictionIsNotStored(t *testing.T) {
 			wantError(t, err, identity.ErrSessionStore)
 			user, err := w.store.User(t.Context(), "kim")
 			wantError(t, err, nil)
-			same(t, user, kim.User)
-			same(t, len(w.store.Acts()), 0)
+			expect.Equal(t, user, kim.User)
+			expect.Equal(t, len(w.store.Acts()), 0)
 		})
 	}
 }
@@ -101,16 +102,16 @@ func TestGrantIsStoredBeforeItIsEnforced(t *testing.T) {
 	_, err := w.admin.Perform(t.Context(), act(identity.ActionGrant, "kim", identity.PermissionBillInquiry))
 	wantError(t, err, identity.ErrDatabase)
 	w.store.Fail(nil)
-	same(t, len(w.permitted(t, grant)), 0)
+	expect.Equal(t, len(w.permitted(t, grant)), 0)
 
 	w.live.Fail(identity.ErrSessionStore)
 	_, err = w.admin.Perform(t.Context(), act(identity.ActionGrant, "kim", identity.PermissionBillInquiry))
 	wantError(t, err, identity.ErrSessionStore)
 	w.live.Fail(nil)
-	same(t, len(w.store.Acts()), 1)
+	expect.Equal(t, len(w.store.Acts()), 1)
 	_, err = w.admin.Perform(t.Context(), act(identity.ActionGrant, "kim", identity.PermissionBillInquiry))
 	wantError(t, err, nil) // a retry enforces it
-	same(t, w.permitted(t, grant), []string{identity.PermissionBillInquiry})
+	expect.Equal(t, w.permitted(t, grant), []string{identity.PermissionBillInquiry})
 }
 
 func TestEndedSessionDoesNotPreventRevocation(t *testing.T) {
@@ -176,25 +177,25 @@ func TestUnlock(t *testing.T) {
 	w.store.Lock("kim")
 	page, err := w.admin.Users(t.Context(), identity.UserFilter{Status: identity.StatusLocked, Page: 1, Size: 10})
 	wantError(t, err, nil)
-	same(t, page, identity.UserPage{Members: []identity.Member{{User: kim.User, Locked: true}}, Total: 1})
-	same(t, page.Members[0].EffectiveStatus(), identity.StatusLocked)
+	expect.Equal(t, page, identity.UserPage{Members: []identity.Member{{User: kim.User, Locked: true}}, Total: 1})
+	expect.Equal(t, page.Members[0].EffectiveStatus(), identity.StatusLocked)
 	member, err := w.admin.User(t.Context(), "kim")
 	wantError(t, err, nil)
-	same(t, member, page.Members[0])
+	expect.Equal(t, member, page.Members[0])
 	_, err = w.admin.User(t.Context(), "absent")
 	wantError(t, err, identity.ErrUserNotFound)
 	member, err = w.admin.Perform(t.Context(), act(identity.ActionUnlock, "kim", ""))
 	wantError(t, err, nil)
-	same(t, member.EffectiveStatus(), identity.StatusActive)
+	expect.Equal(t, member.EffectiveStatus(), identity.StatusActive)
 }
 
 func TestAdministrationValidates(t *testing.T) {
 	t.Parallel()
 	w := setup()
 	_, err := w.admin.Perform(t.Context(), act(identity.ActionGrant, "kim", "EVERYTHING"))
-	same(t, faultyFields(t, err), map[string]bool{"code": true})
+	expect.Equal(t, faultyFields(t, err), map[string]bool{"code": true})
 	for _, query := range []string{"a%b", "김", "a b", "123456789012345678901"} {
 		_, err := w.admin.Users(t.Context(), identity.UserFilter{Query: query, Page: 1, Size: 10})
-		same(t, faultyFields(t, err), map[string]bool{"query": true})
+		expect.Equal(t, faultyFields(t, err), map[string]bool{"query": true})
 	}
 }

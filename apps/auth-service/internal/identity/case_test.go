@@ -6,6 +6,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/internal/audit"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // twins adds two users whose ids differ only in case, as from before migration 010.
@@ -23,14 +24,14 @@ func TestLoginIgnoresCase(t *testing.T) {
 	for _, id := range []string{"kim", "KIM", "Kim"} {
 		grant, err := w.sessions.Login(t.Context(), credentials(id, identitytest.Password))
 		wantError(t, err, nil)
-		same(t, grant.User, kim.User) // with the registered spelling
+		expect.Equal(t, grant.User, kim.User) // with the registered spelling
 		session, _, err := w.live.Get(t.Context(), w.session(t, grant))
 		wantError(t, err, nil)
-		same(t, session.UserID, "kim")
+		expect.Equal(t, session.UserID, "kim")
 	}
-	same(t, len(w.store.Indexed("kim")), 3)
+	expect.Equal(t, len(w.store.Indexed("kim")), 3)
 	for _, login := range w.history.All() {
-		same(t, login.UserID, "kim")
+		expect.Equal(t, login.UserID, "kim")
 	}
 }
 
@@ -41,7 +42,7 @@ func TestTwinsLogInByExactSpelling(t *testing.T) {
 	for _, id := range []string{"Twin", "tWIN"} {
 		grant, err := w.sessions.Login(t.Context(), credentials(id, "password of "+id))
 		wantError(t, err, nil)
-		same(t, grant.User.ID, id)
+		expect.Equal(t, grant.User.ID, id)
 		_, err = w.sessions.Login(t.Context(), credentials("twin", "password of "+id))
 		wantError(t, err, identity.ErrCredentials)
 	}
@@ -84,7 +85,7 @@ func TestAttemptsIgnoreCase(t *testing.T) {
 				_, err := w.sessions.Login(t.Context(), credentials(id, identitytest.Password))
 				wantError(t, err, identity.ErrLocked)
 			}
-			same(t, w.passwords.Work(), 5)
+			expect.Equal(t, w.passwords.Work(), 5)
 			if name == "an unknown id" {
 				return
 			}
@@ -111,7 +112,7 @@ func TestUserLookupIgnoresCase(t *testing.T) {
 	w.twins()
 	user, err := w.accounts.User(t.Context(), identity.Caller{UserID: "kim"}, "KIM")
 	wantError(t, err, nil)
-	same(t, user, kim.User)
+	expect.Equal(t, user, kim.User)
 	for _, id := range []string{"tWIN", "twin", "Lee", "\u212aim"} {
 		for _, caller := range []string{"Twin", "kim"} {
 			_, err = w.accounts.User(t.Context(), identity.Caller{UserID: caller}, id)
@@ -120,11 +121,11 @@ func TestUserLookupIgnoresCase(t *testing.T) {
 	}
 	member, err := w.admin.User(t.Context(), "KIM")
 	wantError(t, err, nil)
-	same(t, member.User, kim.User)
+	expect.Equal(t, member.User, kim.User)
 	member, err = w.admin.Perform(t.Context(), act(identity.ActionRevoke, "Kim", identity.PermissionProductChange))
 	wantError(t, err, nil)
-	same(t, member.ID, "kim")
-	same(t, w.store.Acts()[0].UserID, "kim")
+	expect.Equal(t, member.ID, "kim")
+	expect.Equal(t, w.store.Acts()[0].UserID, "kim")
 }
 
 // TestOwnAccountRuleIgnoresCase: no spelling circumvents the rule.
@@ -143,6 +144,6 @@ func TestAuditSearchUsesTheRegisteredID(t *testing.T) {
 	for asked, want := range map[string]string{"KIM": "kim", "absent": "absent", "Absent": "Absent", "entra:1": "entra:1", "": ""} {
 		_, err := admin.Events(t.Context(), audit.Filter{Actor: asked, Target: asked})
 		wantError(t, err, nil)
-		same(t, []string{trail.Filter.Actor, trail.Filter.Target}, []string{want, want})
+		expect.Equal(t, []string{trail.Filter.Actor, trail.Filter.Target}, []string{want, want})
 	}
 }

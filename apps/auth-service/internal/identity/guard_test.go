@@ -10,6 +10,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -33,16 +34,16 @@ func TestFifthFailureLocks(t *testing.T) {
 			w := setup()
 			w.guess(t, id, unlocked...)
 			w.guess(t, id, identity.ErrLocking)
-			same(t, w.passwords.Work(), 5)
+			expect.Equal(t, w.passwords.Work(), 5)
 			_, err := w.sessions.Login(t.Context(), credentials(id, identitytest.Password))
 			wantError(t, err, identity.ErrLocked) // whether right or wrong
 			w.guess(t, id, identity.ErrLocked)
-			same(t, w.passwords.Work(), 5) // no verification during the lock-out
-			same(t, w.recorder.Counts(), map[string]int{"login rejected": 4, "login locked": 3})
+			expect.Equal(t, w.passwords.Work(), 5) // no verification during the lock-out
+			expect.Equal(t, w.recorder.Counts(), map[string]int{"login rejected": 4, "login locked": 3})
 		})
 	}
-	same(t, problem.From(identity.ErrLocking).Code, "AUTH_002")
-	same(t, problem.From(identity.ErrLocked).Code, "AUTH_003")
+	expect.Equal(t, problem.From(identity.ErrLocking).Code, "AUTH_002")
+	expect.Equal(t, problem.From(identity.ErrLocked).Code, "AUTH_003")
 }
 
 func TestLockExpiresAndSuccessResets(t *testing.T) {
@@ -64,7 +65,7 @@ func TestLockDoesNotAffectSessions(t *testing.T) {
 	w.guess(t, "kim", append(unlocked, identity.ErrLocking)...)
 	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
 	wantError(t, err, nil)
-	same(t, w.live.Lives(w.session(t, grant)), true)
+	expect.Equal(t, w.live.Lives(w.session(t, grant)), true)
 }
 
 func TestParallelGuessesAreAtMostFive(t *testing.T) {
@@ -84,7 +85,7 @@ func TestParallelGuessesAreAtMostFive(t *testing.T) {
 		})
 	}
 	group.Wait()
-	same(t, w.passwords.Work(), 5)
+	expect.Equal(t, w.passwords.Work(), 5)
 	w.guess(t, "kim", identity.ErrLocked)
 }
 
@@ -106,14 +107,14 @@ func TestWaitForEarlierAttemptsIsBounded(t *testing.T) {
 		synctest.Wait()
 		start := time.Now()
 		w.guess(t, "kim", identity.ErrTooManyConcurrent)
-		same(t, time.Since(start), 3*time.Second)
+		expect.Equal(t, time.Since(start), 3*time.Second)
 		ctx, leave := context.WithCancel(t.Context())
 		leave()
 		_, err := w.sessions.Login(ctx, credentials("kim", "wrong password"))
 		wantError(t, err, context.Canceled)
 		close(release)
 		group.Wait()
-		same(t, w.passwords.Work(), 1)
+		expect.Equal(t, w.passwords.Work(), 1)
 	})
 }
 
@@ -143,7 +144,7 @@ func TestUnverifiedAttemptIsNotCounted(t *testing.T) {
 	}
 	w.passwords.Fail(nil)
 	w.guess(t, "kim", identity.ErrLocking)
-	same(t, w.recorder.Counts()["login busy"], 10)
+	expect.Equal(t, w.recorder.Counts()["login busy"], 10)
 }
 
 func TestOverloadIsReportedBeforeAnyWork(t *testing.T) {
@@ -153,7 +154,7 @@ func TestOverloadIsReportedBeforeAnyWork(t *testing.T) {
 	w.store.Fail(identity.ErrDatabase) // the store is not called
 	_, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
 	wantError(t, err, w.passwords.Full)
-	same(t, w.passwords.Work(), 0)
+	expect.Equal(t, w.passwords.Work(), 0)
 }
 
 // TestCancelledAttemptIsCounted: otherwise an attacker could disconnect before each answer and
@@ -202,12 +203,12 @@ func TestOutdatedHashIsRenewedAtLogin(t *testing.T) {
 	}
 	w.store.Change("kim", old)
 	w.guess(t, "kim", identity.ErrCredentials)
-	same(t, hash(), identitytest.OldHashOf(identitytest.Password)) // a wrong password renews nothing
+	expect.Equal(t, hash(), identitytest.OldHashOf(identitytest.Password)) // a wrong password renews nothing
 	w.login(t)
-	same(t, hash(), identitytest.HashOf(identitytest.Password))
+	expect.Equal(t, hash(), identitytest.HashOf(identitytest.Password))
 	work := w.passwords.Work()
 	w.login(t)
-	same(t, w.passwords.Work(), work+1)
+	expect.Equal(t, w.passwords.Work(), work+1)
 }
 
 func TestFailedHashRenewalIsIgnored(t *testing.T) {
@@ -240,13 +241,13 @@ func TestLoginsAreRecorded(t *testing.T) {
 		}
 		got = append(got, identity.LoginOutcome(login.UserID)+" "+login.Outcome)
 	}
-	same(t, got, []identity.LoginOutcome{
+	expect.Equal(t, got, []identity.LoginOutcome{
 		"kim SUCCESS", "kim FAILED", "kim FAILED", "kim FAILED", "kim FAILED", "kim LOCKED", "kim REFUSED", " FAILED",
 	})
 	page, err := w.sessions.Logins(t.Context(), identity.Caller{UserID: "kim"}, 1, 5)
 	wantError(t, err, nil)
-	same(t, page.Total, 7)
-	same(t, page.Logins[0].Outcome, identity.LoginRefused)
+	expect.Equal(t, page.Total, 7)
+	expect.Equal(t, page.Logins[0].Outcome, identity.LoginRefused)
 }
 
 func TestUnverifiedLoginsAreNotRecorded(t *testing.T) {
@@ -255,7 +256,7 @@ func TestUnverifiedLoginsAreNotRecorded(t *testing.T) {
 	w.tokens.Fault = identity.ErrDatabase
 	_, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
 	wantError(t, err, identity.ErrDatabase)
-	same(t, len(w.history.All()), 0)
+	expect.Equal(t, len(w.history.All()), 0)
 }
 
 func TestNewClientSanitizesTheAgent(t *testing.T) {
@@ -273,6 +274,6 @@ func TestNewClientSanitizesTheAgent(t *testing.T) {
 		"right\u202eleft":          "rightleft",
 		"Cafe\u0301/1.0":           "Café/1.0",
 	} {
-		same(t, identity.NewClient(identitytest.Address, agent).Agent, want)
+		expect.Equal(t, identity.NewClient(identitytest.Address, agent).Agent, want)
 	}
 }

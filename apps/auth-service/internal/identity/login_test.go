@@ -8,6 +8,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -27,20 +28,20 @@ func TestLoginOpensASession(t *testing.T) {
 			in.AutoLogin = c.autoLogin
 			grant, err := w.sessions.Login(t.Context(), in)
 			wantError(t, err, nil)
-			same(t, grant.User, kim.User)
-			same(t, grant.ExpiresIn, identitytest.AccessTTL)
+			expect.Equal(t, grant.User, kim.User)
+			expect.Equal(t, grant.ExpiresIn, identitytest.AccessTTL)
 
 			token, err := w.tokens.ReadRefresh(t.Context(), grant.Refresh)
 			wantError(t, err, nil)
 			session, _, err := w.live.Get(t.Context(), token.SessionID)
 			wantError(t, err, nil)
 			session.UsedAt = time.Time{}
-			same(t, session, identity.Session{
+			expect.Equal(t, session, identity.Session{
 				ID: token.SessionID, UserID: "kim", Lines: []string{"01011112222"}, Permissions: kim.Permissions,
 				RefreshID: token.ID, Idle: c.idle, EndsAt: w.clock.Now().Add(c.absolute),
 			})
-			same(t, w.store.Indexed("kim"), []string{token.SessionID})
-			same(t, w.recorder.Counts(), map[string]int{"login success": 1, "started": 1})
+			expect.Equal(t, w.store.Indexed("kim"), []string{token.SessionID})
+			expect.Equal(t, w.recorder.Counts(), map[string]int{"login success": 1, "started": 1})
 		})
 	}
 }
@@ -78,10 +79,10 @@ func TestLoginRefusalsAreIndistinguishable(t *testing.T) {
 			}
 			_, err := w.sessions.Login(t.Context(), credentials(c.id, c.password))
 			wantError(t, err, identity.ErrCredentials)
-			same(t, problem.From(err).Code, "AUTH_001")
-			same(t, w.passwords.Work(), 1) // the same work as for an existing user
-			same(t, w.live.Count(), 0)
-			same(t, w.recorder.Counts(), map[string]int{"login rejected": 1})
+			expect.Equal(t, problem.From(err).Code, "AUTH_001")
+			expect.Equal(t, w.passwords.Work(), 1) // the same work as for an existing user
+			expect.Equal(t, w.live.Count(), 0)
+			expect.Equal(t, w.recorder.Counts(), map[string]int{"login rejected": 1})
 		})
 	}
 }
@@ -105,8 +106,8 @@ func TestLoginValidates(t *testing.T) {
 			t.Parallel()
 			w := setup()
 			_, err := w.sessions.Login(t.Context(), credentials(c.id, c.password))
-			same(t, faultyFields(t, err), c.want)
-			same(t, w.passwords.Work(), 0)
+			expect.Equal(t, faultyFields(t, err), c.want)
+			expect.Equal(t, w.passwords.Work(), 0)
 		})
 	}
 }
@@ -126,8 +127,8 @@ func TestLoginFailsDuringOutages(t *testing.T) {
 			fail(w)
 			grant, err := w.sessions.Login(t.Context(), credentials("kim", identitytest.Password))
 			wantError(t, err, down)
-			same(t, grant, identity.Grant{})
-			same(t, w.recorder.Counts(), map[string]int{"login error": 1})
+			expect.Equal(t, grant, identity.Grant{})
+			expect.Equal(t, w.recorder.Counts(), map[string]int{"login error": 1})
 		})
 	}
 }
@@ -142,7 +143,7 @@ func TestLogoutEndsOneSession(t *testing.T) {
 	if w.live.Lives(id) || !w.live.Lives(w.session(t, second)) {
 		t.Error("want exactly the one session ended")
 	}
-	same(t, w.store.Indexed("kim"), []string{w.session(t, second)})
+	expect.Equal(t, w.store.Indexed("kim"), []string{w.session(t, second)})
 	_, err := w.sessions.Refresh(t.Context(), first.Refresh)
 	wantError(t, err, identity.ErrRefreshToken)
 }
@@ -164,5 +165,5 @@ func TestLogoutFailsWithoutTheSessionStore(t *testing.T) {
 	id := w.session(t, w.login(t))
 	w.live.Fail(identity.ErrSessionStore)
 	wantError(t, w.sessions.Logout(t.Context(), id), identity.ErrSessionStore)
-	same(t, w.store.Indexed("kim"), []string{id})
+	expect.Equal(t, w.store.Indexed("kim"), []string{id})
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 func TestOwnSessions(t *testing.T) {
@@ -32,7 +33,7 @@ func TestOwnSessions(t *testing.T) {
 		own[i].UsedAt = time.Time{}
 	}
 	now := w.clock.Now()
-	same(t, own, []identity.Session{
+	expect.Equal(t, own, []identity.Session{
 		{
 			ID: w.session(t, grant), UserID: "kim", EndsAt: now.Add(720 * time.Hour),
 			Origin: identity.Origin{At: now, Client: in.Client, AutoLogin: true},
@@ -42,7 +43,7 @@ func TestOwnSessions(t *testing.T) {
 	w.clock.Pass(12 * time.Hour)
 	own, err = w.sessions.Own(t.Context(), identity.Caller{UserID: "kim"})
 	wantError(t, err, nil)
-	same(t, len(own), 1)
+	expect.Equal(t, len(own), 1)
 }
 
 func TestOwnSessionsNeedBothStores(t *testing.T) {
@@ -66,9 +67,9 @@ func TestEndOwnSession(t *testing.T) {
 	wantError(t, w.sessions.EndOwn(t.Context(), kim, "none"), identity.ErrSessionNotFound)
 	wantError(t, w.sessions.EndOwn(t.Context(), kim, there), nil)
 	wantError(t, w.sessions.EndOwn(t.Context(), kim, there), identity.ErrSessionNotFound)
-	same(t, w.store.Indexed("kim"), []string{here})
-	same(t, w.live.Lives(here), true)
-	same(t, w.recorder.Counts()["ended by_user"], 1)
+	expect.Equal(t, w.store.Indexed("kim"), []string{here})
+	expect.Equal(t, w.live.Lives(here), true)
+	expect.Equal(t, w.recorder.Counts()["ended by_user"], 1)
 	w.live.Fail(identity.ErrSessionStore)
 	wantError(t, w.sessions.EndOwn(t.Context(), kim, here), identity.ErrSessionStore)
 }

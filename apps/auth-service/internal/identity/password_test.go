@@ -8,6 +8,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // TestPasswordRuleIsLengthOnly excludes composition rules, and limits in bytes: a Korean password
@@ -41,7 +42,7 @@ func TestPasswordRuleIsLengthOnly(t *testing.T) {
 				wantError(t, err, nil)
 				return
 			}
-			same(t, faultyFields(t, err), map[string]bool{"password": true})
+			expect.Equal(t, faultyFields(t, err), map[string]bool{"password": true})
 		})
 	}
 }
@@ -66,7 +67,7 @@ func TestPasswordIsTheSameInEveryNormalizationForm(t *testing.T) {
 
 			caller := identity.Caller{UserID: in.UserID, SessionID: w.session(t, grant)}
 			err = w.accounts.ChangePassword(t.Context(), caller, identity.ChangePasswordRequest{Current: c.set, New: c.typed})
-			same(t, faultyFields(t, err), map[string]bool{"newPassword": true}) // the new password equals the old one
+			expect.Equal(t, faultyFields(t, err), map[string]bool{"newPassword": true}) // the new password equals the old one
 			change := identity.ChangePasswordRequest{Current: c.typed, New: c.set + "!"}
 			wantError(t, w.accounts.ChangePassword(t.Context(), caller, change), nil)
 			_, err = w.sessions.Login(t.Context(), credentials(in.UserID, c.typed+"!"))
@@ -91,9 +92,9 @@ func TestHashOfDecomposedTextIsRenewed(t *testing.T) {
 				wantError(t, err, nil)
 				account, err := w.store.Account(t.Context(), "kim")
 				wantError(t, err, nil)
-				same(t, account.PasswordHash, identitytest.HashOf(norm.NFC.String(mac)))
+				expect.Equal(t, account.PasswordHash, identitytest.HashOf(norm.NFC.String(mac)))
 			}
-			same(t, w.passwords.Work(), 4) // two to verify, one to renew, then one
+			expect.Equal(t, w.passwords.Work(), 4) // two to verify, one to renew, then one
 		})
 	}
 }
@@ -116,7 +117,7 @@ func TestTypedTextDeterminesTheWork(t *testing.T) {
 			for i, id := range []string{"kim", "lee", "absent"} {
 				_, err := w.sessions.Login(t.Context(), credentials(id, c.typed))
 				wantError(t, err, identity.ErrCredentials)
-				same(t, w.passwords.Work(), c.want*(i+1))
+				expect.Equal(t, w.passwords.Work(), c.want*(i+1))
 			}
 		})
 	}

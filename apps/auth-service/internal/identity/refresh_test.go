@@ -7,6 +7,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 func TestRefreshRotates(t *testing.T) {
@@ -17,18 +18,18 @@ func TestRefreshRotates(t *testing.T) {
 
 	second, err := w.sessions.Refresh(t.Context(), first.Refresh)
 	wantError(t, err, nil)
-	same(t, w.session(t, second), w.session(t, first))
+	expect.Equal(t, w.session(t, second), w.session(t, first))
 	if second.Refresh == first.Refresh {
 		t.Fatal("the refresh token is the same")
 	}
-	same(t, second.User.Permissions, []string{identity.PermissionBillInquiry})
+	expect.Equal(t, second.User.Permissions, []string{identity.PermissionBillInquiry})
 	session, _, err := w.live.Get(t.Context(), w.session(t, first))
 	wantError(t, err, nil)
-	same(t, session.Permissions, []string{identity.PermissionBillInquiry})
+	expect.Equal(t, session.Permissions, []string{identity.PermissionBillInquiry})
 
 	_, err = w.sessions.Refresh(t.Context(), second.Refresh)
 	wantError(t, err, nil)
-	same(t, w.recorder.Counts(), map[string]int{"login success": 1, "started": 1, "refresh success": 2})
+	expect.Equal(t, w.recorder.Counts(), map[string]int{"login success": 1, "started": 1, "refresh success": 2})
 }
 
 func TestReuseEndsTheSession(t *testing.T) {
@@ -45,8 +46,8 @@ func TestReuseEndsTheSession(t *testing.T) {
 	wantError(t, err, identity.ErrRefreshToken)
 	_, err = w.sessions.Refresh(t.Context(), other.Refresh)
 	wantError(t, err, nil)
-	same(t, w.store.Indexed("kim"), []string{w.session(t, other)})
-	same(t, w.recorder.Counts(), map[string]int{
+	expect.Equal(t, w.store.Indexed("kim"), []string{w.session(t, other)})
+	expect.Equal(t, w.recorder.Counts(), map[string]int{
 		"login success": 2, "started": 2,
 		"refresh success": 2, "refresh reused": 1, "refresh rejected": 1, "ended token_reuse": 1,
 	})
@@ -63,7 +64,7 @@ func TestReuseOfAnOlderTokenHasNoGrace(t *testing.T) {
 	wantError(t, err, nil)
 	_, err = w.sessions.Refresh(t.Context(), first.Refresh)
 	wantError(t, err, identity.ErrRefreshToken)
-	same(t, w.live.Count(), 0)
+	expect.Equal(t, w.live.Count(), 0)
 }
 
 func TestDuplicateRefreshWithinGraceSucceeds(t *testing.T) {
@@ -76,15 +77,15 @@ func TestDuplicateRefreshWithinGraceSucceeds(t *testing.T) {
 	w.store.Change("kim", func(a *identity.Account) { a.Permissions = []string{identity.PermissionBillInquiry} })
 	again, err := w.sessions.Refresh(t.Context(), first.Refresh)
 	wantError(t, err, nil)
-	same(t, w.refreshID(t, again), w.refreshID(t, second)) // the same id, so that the client may continue with either
-	same(t, again.User.Permissions, []string{identity.PermissionBillInquiry})
+	expect.Equal(t, w.refreshID(t, again), w.refreshID(t, second)) // the same id, so that the client may continue with either
+	expect.Equal(t, again.User.Permissions, []string{identity.PermissionBillInquiry})
 
 	third, err := w.sessions.Refresh(t.Context(), again.Refresh)
 	wantError(t, err, nil)
 	w.clock.Pass(grace)
 	_, err = w.sessions.Refresh(t.Context(), third.Refresh)
 	wantError(t, err, nil)
-	same(t, w.recorder.Counts()["refresh success"], 4)
+	expect.Equal(t, w.recorder.Counts()["refresh success"], 4)
 }
 
 // refreshID returns the refresh token id of a grant.
@@ -111,8 +112,8 @@ func TestParallelRefreshesOnTwoReplicas(t *testing.T) {
 	}
 	here, err := w.sessions.Refresh(t.Context(), grant.Refresh)
 	wantError(t, err, nil)
-	same(t, w.refreshID(t, here), w.refreshID(t, elsewhere))
-	same(t, w.live.Count(), 1)
+	expect.Equal(t, w.refreshID(t, here), w.refreshID(t, elsewhere))
+	expect.Equal(t, w.live.Count(), 1)
 }
 
 func TestRefreshEndsWithTheSession(t *testing.T) {
@@ -139,9 +140,9 @@ func TestRefreshEndsWithTheSession(t *testing.T) {
 			w.clock.Pass(time.Hour)
 			_, err = w.sessions.Refresh(t.Context(), grant.Refresh)
 			wantError(t, err, identity.ErrRefreshToken)
-			same(t, w.live.Count(), 0)
-			same(t, w.recorder.Counts()["ended expired"], 1)
-			same(t, w.recorder.Counts()["refresh expired"], 1)
+			expect.Equal(t, w.live.Count(), 0)
+			expect.Equal(t, w.recorder.Counts()["ended expired"], 1)
+			expect.Equal(t, w.recorder.Counts()["refresh expired"], 1)
 		})
 	}
 }
@@ -159,7 +160,7 @@ func TestRefreshRetriesAfterConcurrentExtension(t *testing.T) {
 	}
 	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
 	wantError(t, err, nil)
-	same(t, touches, 2)
+	expect.Equal(t, touches, 2)
 }
 
 func TestRefreshRecognisesItsOwnRepeatedWrite(t *testing.T) {
@@ -195,7 +196,7 @@ func TestLogoutDuringRefreshWins(t *testing.T) {
 	w.live.BeforeUpdate = func() { wantError(t, w.sessions.Logout(t.Context(), w.session(t, grant)), nil) }
 	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
 	wantError(t, err, identity.ErrRefreshToken)
-	same(t, w.live.Count(), 0)
+	expect.Equal(t, w.live.Count(), 0)
 }
 
 func TestRefreshOfRemovedUserEndsTheSession(t *testing.T) {
@@ -205,8 +206,8 @@ func TestRefreshOfRemovedUserEndsTheSession(t *testing.T) {
 	w.store.Change("kim", func(a *identity.Account) { a.Status = identity.StatusSuspended })
 	_, err := w.sessions.Refresh(t.Context(), grant.Refresh)
 	wantError(t, err, identity.ErrRefreshToken)
-	same(t, w.live.Count(), 0)
-	same(t, w.recorder.Counts()["ended user_gone"], 1)
+	expect.Equal(t, w.live.Count(), 0)
+	expect.Equal(t, w.recorder.Counts()["ended user_gone"], 1)
 }
 
 func TestRefreshTokenSurvivesOutages(t *testing.T) {

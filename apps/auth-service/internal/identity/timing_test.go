@@ -10,6 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
 // refusals measures logins with a wrong password of kim and with an unknown id, with real hashes.
@@ -65,7 +66,7 @@ func TestWorkDoesNotRevealWhoExists(t *testing.T) {
 	w := setup()
 	for i, id := range []string{"kim", "absent"} {
 		w.guess(t, id, identity.ErrCredentials)
-		same(t, w.passwords.Work(), i+1)
+		expect.Equal(t, w.passwords.Work(), i+1)
 	}
 }
 

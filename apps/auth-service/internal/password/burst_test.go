@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -46,7 +47,7 @@ func (b *burst) client(t *testing.T, travel time.Duration) {
 	for try := 1; ; try++ {
 		asked := time.Now()
 		err := b.hasher.inTurn(t.Context(), func() error {
-			pass(b.hash)
+			bubble.Advance(b.hash)
 			return nil
 		})
 		b.note(try, time.Since(asked), err == nil)
@@ -58,7 +59,7 @@ func (b *burst) client(t *testing.T, travel time.Duration) {
 			t.Errorf("Retry-After is %v", after)
 			return
 		}
-		pass(after + travel)
+		bubble.Advance(after + travel)
 		b.mu.Lock()
 		b.returns[int64(time.Since(b.start)/time.Second)]++
 		b.mu.Unlock()
@@ -73,8 +74,6 @@ func (b *burst) note(try int, took time.Duration, in bool) {
 		b.tries[try]++
 	}
 }
-
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the bubble's clock jumps
 
 // TestBurstIsServedAtHashingSpeed: refused clients return neither too early, to be refused again,
 // nor later than necessary.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
@@ -322,20 +323,19 @@ func TestMemoryIsReleased(t *testing.T) {
 			runtime.ReadMemStats(&stats)
 			return stats.NumForcedGC
 		}
-		pass := func(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the bubble's clock jumps
-		pass(2 * idleBeforeRelease)                     // after the release that New has scheduled
+		bubble.Advance(2 * idleBeforeRelease) // after the release that New has scheduled
 		synctest.Wait()
 		before := collections()
 		for range 3 {
 			if _, err := h.Hash(t.Context(), "password"); err != nil {
 				t.Fatal(err)
 			}
-			pass(idleBeforeRelease / 2)
+			bubble.Advance(idleBeforeRelease / 2)
 		}
 		if during := collections(); during != before {
 			t.Errorf("memory was released %d times between hashes", during-before)
 		}
-		pass(idleBeforeRelease)
+		bubble.Advance(idleBeforeRelease)
 		synctest.Wait()
 		if after := collections(); after != before+1 {
 			t.Errorf("memory was released %d times after the last hash, want once", after-before)

@@ -10,6 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
@@ -21,7 +22,7 @@ const beforeCanonicalIDs = 9
 func register(t *testing.T, database *pgtest.Database, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		must(t, insert(t, database, id))
+		expect.NoError(t, insert(t, database, id))
 	}
 }
 
@@ -38,14 +39,14 @@ func migrated(t *testing.T, ids ...string) (*postgres.Store, *pgtest.Database) {
 	t.Helper()
 	database := pgtest.New(t, postgres.Migrations())
 	conn, err := database.Pool.Acquire(t.Context())
-	must(t, err)
+	expect.NoError(t, err)
 	defer conn.Release()
 	migrator, err := migrate.NewMigrator(t.Context(), conn.Conn(), "public.schema_version")
-	must(t, err)
-	must(t, migrator.LoadMigrations(postgres.Migrations()))
-	must(t, migrator.MigrateTo(t.Context(), beforeCanonicalIDs))
+	expect.NoError(t, err)
+	expect.NoError(t, migrator.LoadMigrations(postgres.Migrations()))
+	expect.NoError(t, migrator.MigrateTo(t.Context(), beforeCanonicalIDs))
 	register(t, database, ids...)
-	must(t, migrator.Migrate(t.Context()))
+	expect.NoError(t, migrator.Migrate(t.Context()))
 	return postgres.NewStore(database.Pool, sealtest.Keyring(t), time.Now), database
 }
 
@@ -89,7 +90,7 @@ func TestCollidingIDsSurviveTheMigration(t *testing.T) {
 
 	// The last twin left is found regardless of case.
 	_, err := database.Pool.Exec(t.Context(), "DELETE FROM app_user WHERE user_id IN ('kim', 'Kim')")
-	must(t, err)
+	expect.NoError(t, err)
 	if found("kim") != "KIM" {
 		t.Error("the last twin is found by the exact spelling only")
 	}
@@ -104,7 +105,7 @@ func TestMigratedIDsIgnoreCase(t *testing.T) {
 		}
 	}
 	var twins int
-	must(t, database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM app_user WHERE twin > 0").Scan(&twins))
+	expect.NoError(t, database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM app_user WHERE twin > 0").Scan(&twins))
 	if twins != 0 {
 		t.Errorf("%d twins", twins)
 	}

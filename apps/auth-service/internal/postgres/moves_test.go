@@ -14,6 +14,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/internal/audit"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 )
@@ -24,14 +25,14 @@ var newHolder = identitytest.Customer("heir01", "CUST2", kim.Line)
 func TestMoveIsAudited(t *testing.T) {
 	t.Parallel()
 	store, _ := setup(t)
-	must(t, store.Create(t.Context(), kim))
+	expect.NoError(t, store.Create(t.Context(), kim))
 	taken := identitytest.Customer("kim", "CUST3", kim.Line)
 	if err := store.CreateHolder(t.Context(), taken); !errors.Is(err, identity.ErrUserIDTaken) {
 		t.Fatal(err)
 	}
-	must(t, store.CreateHolder(t.Context(), newHolder))
+	expect.NoError(t, store.CreateHolder(t.Context(), newHolder))
 	events, err := store.Events(t.Context(), audit.Filter{Size: 10})
-	must(t, err)
+	expect.NoError(t, err)
 	if len(events) != 1 { // none from the refused registration
 		t.Fatalf("there are %d events: %+v", len(events), events)
 	}
@@ -49,7 +50,7 @@ func TestMoveIsAudited(t *testing.T) {
 func TestOneOfConcurrentHoldersWins(t *testing.T) {
 	t.Parallel()
 	store, database := setup(t)
-	must(t, store.Create(t.Context(), kim))
+	expect.NoError(t, store.Create(t.Context(), kim))
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
@@ -61,7 +62,7 @@ func TestOneOfConcurrentHoldersWins(t *testing.T) {
 	}
 	group.Wait()
 	var holders, moves, accounts int
-	must(t, database.Pool.QueryRow(t.Context(), `
+	expect.NoError(t, database.Pool.QueryRow(t.Context(), `
 		SELECT count(*) FILTER (WHERE line_moved_at IS NULL), count(*) FILTER (WHERE line_moved_at IS NOT NULL),
 		       (SELECT count(*) FROM credential) FROM app_user`).Scan(&holders, &moves, &accounts))
 	if holders != 1 || moves == 0 || accounts != holders+moves {
@@ -78,19 +79,19 @@ func TestPreviousVersionRefusesTakenLine(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, postgres.Migrations())
 	conn, err := database.Pool.Acquire(t.Context())
-	must(t, err)
+	expect.NoError(t, err)
 	defer conn.Release()
 	migrator, err := migrate.NewMigrator(t.Context(), conn.Conn(), "public.schema_version")
-	must(t, err)
-	must(t, migrator.LoadMigrations(postgres.Migrations()))
-	must(t, migrator.MigrateTo(t.Context(), beforeMovedLines))
+	expect.NoError(t, err)
+	expect.NoError(t, migrator.LoadMigrations(postgres.Migrations()))
+	expect.NoError(t, migrator.MigrateTo(t.Context(), beforeMovedLines))
 	old := func(id, customerID string) error {
 		_, err := database.Pool.Exec(t.Context(),
 			"INSERT INTO app_user (user_id, customer_id, line_number) VALUES ($1, $2, $3)", id, customerID, kim.Line.Digits())
 		return err
 	}
-	must(t, old("kim", "CUST1"))
-	must(t, migrator.Migrate(t.Context()))
+	expect.NoError(t, old("kim", "CUST1"))
+	expect.NoError(t, migrator.Migrate(t.Context()))
 	store := postgres.NewStore(database.Pool, sealtest.Keyring(t), time.Now)
 	for _, when := range []string{"before", "after"} {
 		err := old("choi", "CUST3")
@@ -98,7 +99,7 @@ func TestPreviousVersionRefusesTakenLine(t *testing.T) {
 			t.Errorf("%s the move: %v", when, err)
 		}
 		if when == "before" {
-			must(t, store.CreateHolder(t.Context(), newHolder))
+			expect.NoError(t, store.CreateHolder(t.Context(), newHolder))
 		}
 	}
 	if err := migrator.MigrateTo(t.Context(), beforeMovedLines); err == nil {

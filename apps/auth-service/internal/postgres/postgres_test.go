@@ -17,6 +17,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token/tokentest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/pg"
@@ -47,7 +48,7 @@ func TestHistory(t *testing.T) {
 	writer := postgres.NewHistoryWriter(database.Pool, slog.New(slog.DiscardHandler), groupcommit.NewMetrics(prometheus.NewRegistry()))
 	history := postgres.NewHistory(database.Pool, writer)
 	writer.Start()
-	defer func() { must(t, writer.Stop(context.Background())) }()
+	defer func() { expect.NoError(t, writer.Stop(context.Background())) }()
 	identitytest.RunLoginHistory(t, history)
 }
 
@@ -57,14 +58,14 @@ func TestExpiredAttemptsArePruned(t *testing.T) {
 	for i := range 25 {
 		_, err := database.Pool.Exec(t.Context(), "INSERT INTO login_attempt (user_id, failures, attempted_at) VALUES ($1, 5, $2)",
 			fmt.Sprintf("old%d", i), time.Now().Add(-identity.FailureLifetime))
-		must(t, err)
+		expect.NoError(t, err)
 	}
 	for i := range 3 {
 		_, err := store.CountAttempt(t.Context(), fmt.Sprintf("new%d", i))
-		must(t, err)
+		expect.NoError(t, err)
 	}
 	var left int
-	must(t, database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM login_attempt").Scan(&left))
+	expect.NoError(t, database.Pool.QueryRow(t.Context(), "SELECT count(*) FROM login_attempt").Scan(&left))
 	if left != 3 {
 		t.Errorf("%d rows are left", left)
 	}
@@ -75,7 +76,7 @@ func TestPartitioned(t *testing.T) {
 	t.Parallel()
 	_, database := setup(t)
 	for _, table := range postgres.Partitioned {
-		must(t, table.Maintain(t.Context(), database.Pool, time.Now()))
+		expect.NoError(t, table.Maintain(t.Context(), database.Pool, time.Now()))
 	}
 }
 
@@ -85,17 +86,17 @@ var kim = identitytest.Customer("kim", "CUST1", "01011112222")
 func TestLoginDuringPasswordChangeWaitsAndFails(t *testing.T) {
 	t.Parallel()
 	store, database := setup(t)
-	must(t, store.Create(t.Context(), kim))
+	expect.NoError(t, store.Create(t.Context(), kim))
 	opened := make(chan error, 1)
 	change := identity.PasswordChange{UserID: "kim", From: kim.PasswordHash, To: "new hash"}
-	must(t, store.ReplacePassword(t.Context(), change, func(ctx context.Context, _ []string) error {
+	expect.NoError(t, store.ReplacePassword(t.Context(), change, func(ctx context.Context, _ []string) error {
 		go func() { opened <- open(ctx, store, "late", kim.PasswordHash) }()
 		return awaitBlocked(ctx, database.Pool)
 	}))
 	if err := <-opened; !errors.Is(err, identity.ErrCredentials) {
 		t.Fatalf("a session was opened with the old password: %v", err)
 	}
-	must(t, open(t.Context(), store, "later", "new hash"))
+	expect.NoError(t, open(t.Context(), store, "later", "new hash"))
 }
 
 // awaitBlocked returns when a statement is blocked by a lock.
@@ -137,7 +138,7 @@ func (p *idlePool) Verify(ctx context.Context, password, hash string, begin func
 func TestLoginHoldsNoConnectionWhileHashing(t *testing.T) {
 	t.Parallel()
 	store, database := setup(t)
-	must(t, store.Create(t.Context(), kim))
+	expect.NoError(t, store.Create(t.Context(), kim))
 	passwords := &idlePool{t: t, pool: database.Pool}
 	sessions := identity.NewSessions(identity.SessionsParams{
 		Guard:  identity.NewGuard(identity.GuardParams{Credentials: store, Passwords: passwords, Attempts: store}),
@@ -146,7 +147,7 @@ func TestLoginHoldsNoConnectionWhileHashing(t *testing.T) {
 		Lifetimes: identity.Lifetimes{Idle: time.Minute, Absolute: time.Hour, Refresh: time.Hour},
 	})
 	_, err := sessions.Login(t.Context(), identity.LoginRequest{UserID: "kim", Password: identitytest.Password})
-	must(t, err)
+	expect.NoError(t, err)
 	if passwords.Work() != 1 {
 		t.Error("no password was verified")
 	}
@@ -181,18 +182,18 @@ func TestConcurrentRegistrationsOfALineOneWins(t *testing.T) {
 func TestExpiredSessionsArePruned(t *testing.T) {
 	t.Parallel()
 	store, database := setup(t)
-	must(t, store.Create(t.Context(), kim))
+	expect.NoError(t, store.Create(t.Context(), kim))
 	past := time.Now().Add(-time.Second)
 	for i := range 25 {
 		_, err := database.Pool.Exec(t.Context(),
 			"INSERT INTO user_session (session_id, user_id, expires_at) VALUES ($1, 'kim', $2)", fmt.Sprintf("old%d", i), past)
-		must(t, err)
+		expect.NoError(t, err)
 	}
 	for i := range 3 {
-		must(t, open(t.Context(), store, fmt.Sprintf("new%d", i), kim.PasswordHash))
+		expect.NoError(t, open(t.Context(), store, fmt.Sprintf("new%d", i), kim.PasswordHash))
 	}
 	var expired, live int
-	must(t, database.Pool.QueryRow(t.Context(),
+	expect.NoError(t, database.Pool.QueryRow(t.Context(),
 		"SELECT count(*) FILTER (WHERE expires_at < now()), count(*) FILTER (WHERE expires_at > now()) FROM user_session").
 		Scan(&expired, &live))
 	if expired != 0 || live != 3 {
@@ -203,7 +204,7 @@ func TestExpiredSessionsArePruned(t *testing.T) {
 func TestImport(t *testing.T) {
 	t.Parallel()
 	store, _ := setup(t)
-	must(t, store.Create(t.Context(), kim))
+	expect.NoError(t, store.Create(t.Context(), kim))
 	accounts := []identity.Account{kim, identitytest.Administrator("root")}
 	for i := range 3_000 {
 		accounts = append(accounts, identitytest.Customer(
@@ -216,7 +217,7 @@ func TestImport(t *testing.T) {
 	}
 	for _, want := range accounts[1:4] {
 		got, err := store.Account(t.Context(), want.ID)
-		must(t, err)
+		expect.NoError(t, err)
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
@@ -243,7 +244,7 @@ func (anySecret) Reread(context.Context, string) (string, error) { return "any",
 func TestDatabaseOutageIsUnavailable(t *testing.T) {
 	t.Parallel()
 	pool, err := pg.Open(pg.Config{Host: "127.0.0.1", Port: 1, Name: "auth", User: "auth", SSLMode: "disable", MaxConns: 1}, anySecret{})
-	must(t, err)
+	expect.NoError(t, err)
 	t.Cleanup(pool.Close)
 	store := postgres.NewStore(pool, sealtest.Keyring(t), time.Now)
 	user := identity.Session{ID: "s1", UserID: "kim"}
@@ -272,12 +273,5 @@ func TestDatabaseOutageIsUnavailable(t *testing.T) {
 		if !errors.Is(err, identity.ErrDatabase) {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

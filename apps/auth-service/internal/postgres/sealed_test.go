@@ -10,6 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
@@ -44,9 +45,9 @@ var lee = identitytest.Customer("lee", "CUST2", "01011113333")
 func TestNamesAreSealed(t *testing.T) {
 	t.Parallel()
 	store, database, _ := sealedSetup(t)
-	must(t, store.Create(t.Context(), kim))
+	expect.NoError(t, store.Create(t.Context(), kim))
 	_, err := store.Import(t.Context(), []identity.Account{lee})
-	must(t, err)
+	expect.NoError(t, err)
 	for _, a := range []identity.Account{kim, lee} {
 		expectNoName(t, database, a)
 		expectName(t, store, a.ID, a.Name)
@@ -58,11 +59,11 @@ func TestNamesAreSealed(t *testing.T) {
 func TestUnreadableNameDoesNotPreventLogin(t *testing.T) {
 	t.Parallel()
 	store, database, _ := sealedSetup(t)
-	must(t, store.Create(t.Context(), kim))
-	must(t, store.Create(t.Context(), lee))
+	expect.NoError(t, store.Create(t.Context(), kim))
+	expect.NoError(t, store.Create(t.Context(), lee))
 	_, err := database.Pool.Exec(t.Context(), `
 		UPDATE app_user SET sealed_name = (SELECT sealed_name FROM app_user WHERE user_id = 'kim') WHERE user_id = 'lee'`)
-	must(t, err)
+	expect.NoError(t, err)
 	expectName(t, store, "lee", "")
 	stranger := postgres.NewStore(database.Pool, sealtest.Keyring(t), time.Now)
 	account, err := stranger.Account(t.Context(), "kim")
@@ -76,15 +77,15 @@ func TestUnreadableNameDoesNotPreventLogin(t *testing.T) {
 func TestReseal(t *testing.T) {
 	t.Parallel()
 	store, database, keys := sealedSetup(t)
-	must(t, store.Create(t.Context(), kim))
-	must(t, store.Create(t.Context(), lee))
+	expect.NoError(t, store.Create(t.Context(), kim))
+	expect.NoError(t, store.Create(t.Context(), lee))
 	_, err := database.Pool.Exec(t.Context(), // as a version before sealing writes it
 		`UPDATE app_user SET user_name = $1, sealed_name = NULL WHERE user_id = 'lee'`, lee.Name)
-	must(t, err)
+	expect.NoError(t, err)
 	expectName(t, store, "lee", lee.Name)
 
 	old, err := keys.Secret(t.Context(), "")
-	must(t, err)
+	expect.NoError(t, err)
 	promoted := sealtest.Promoted(t, sealtest.Added(t, old))
 	keys.Put(promoted)
 	for _, table := range postgres.Sealed(database.Pool) {

@@ -13,6 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/sessionstore"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/session"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
@@ -56,7 +57,7 @@ func TestStore(t *testing.T) {
 func endsByItself(t *testing.T, store *sessionstore.Store) {
 	t.Helper()
 	brief := identity.Session{ID: "brief", UserID: "kim", RefreshID: "r", Idle: time.Second}
-	must(t, store.Create(t.Context(), brief))
+	expect.NoError(t, store.Create(t.Context(), brief))
 	await(t, func() (bool, error) {
 		_, _, err := store.Get(t.Context(), "brief")
 		if errors.Is(err, identity.ErrNoSession) {
@@ -69,38 +70,29 @@ func endsByItself(t *testing.T, store *sessionstore.Store) {
 // await polls a condition until it holds.
 func await(t *testing.T, holds func() (bool, error)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for {
+	expect.Eventually(t, "the condition holds", func() bool {
 		ok, err := holds()
-		must(t, err)
-		if ok {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatal("condition did not hold in time")
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+		expect.NoError(t, err)
+		return ok
+	})
 }
 
 func changeIsSeen(t *testing.T, store *sessionstore.Store, cached *session.Cached) {
 	t.Helper()
 	live := identity.Session{ID: "seen", UserID: "kim", RefreshID: "r", Idle: time.Minute}
-	must(t, store.Create(t.Context(), live))
+	expect.NoError(t, store.Create(t.Context(), live))
 	_, err := cached.Get(t.Context(), "seen")
-	must(t, err)
+	expect.NoError(t, err)
 	_, version, err := store.Get(t.Context(), "seen")
-	must(t, err)
+	expect.NoError(t, err)
 	live.Permissions = []string{identity.PermissionAdmin}
-	must(t, store.Update(t.Context(), live, version))
+	expect.NoError(t, store.Update(t.Context(), live, version))
 	record, err := cached.Get(t.Context(), "seen")
-	must(t, err)
+	expect.NoError(t, err)
 	if len(record.Permissions) != 1 {
 		t.Errorf("permissions are %v", record.Permissions)
 	}
-	must(t, store.End(t.Context(), "seen"))
+	expect.NoError(t, store.End(t.Context(), "seen"))
 	if _, err := cached.Get(t.Context(), "seen"); !errors.Is(err, session.ErrEnded) {
 		t.Errorf("after its end: %v", err)
 	}
@@ -147,15 +139,8 @@ func TestRepeatedWriteOfASessionSucceeds(t *testing.T) {
 	t.Parallel()
 	shared := session.NewStore(conflict{})
 	store := sessionstore.New(shared, session.NewCached(shared, time.Now), time.Now)
-	must(t, store.Create(t.Context(), identity.Session{ID: "any", Idle: time.Minute}))
+	expect.NoError(t, store.Create(t.Context(), identity.Session{ID: "any", Idle: time.Minute}))
 	if err := store.Update(t.Context(), identity.Session{ID: "any"}, "1"); !errors.Is(err, identity.ErrSessionChanged) {
 		t.Errorf("Update: %v", err)
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -191,22 +191,24 @@ func TestOtherBudgets(t *testing.T) {
 	for name, begin := range map[string]func(netip.Addr) (throttle.Done, error){
 		"refresh": d.Refresh, "change_password": d.ChangePassword, "register": d.Register,
 	} {
-		for range 2 {
-			done, err := begin(here)
+		t.Run(name, func(t *testing.T) {
+			for range 2 {
+				done, err := begin(here)
+				if err != nil {
+					t.Fatal(err)
+				}
+				done(true)
+			}
+			_, err := begin(here)
+			if !errors.Is(err, throttle.ErrTooMany) || problem.From(err).RetryAfter < 30*time.Second || problem.From(err).RetryAfter > 40*time.Second {
+				t.Errorf("%s: %v after %v", name, err, problem.From(err).RetryAfter)
+			}
+			done, err := begin(there)
 			if err != nil {
 				t.Fatal(err)
 			}
 			done(true)
-		}
-		_, err := begin(here)
-		if !errors.Is(err, throttle.ErrTooMany) || problem.From(err).RetryAfter < 30*time.Second || problem.From(err).RetryAfter > 40*time.Second {
-			t.Errorf("%s: %v after %v", name, err, problem.From(err).RetryAfter)
-		}
-		done, err := begin(there)
-		if err != nil {
-			t.Fatal(err)
-		}
-		done(true)
+		})
 	}
 	const want = `
 		# HELP phonebill_auth_throttled_total Requests refused because their address had failed too often, by operation.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/token/tokentest"
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 )
 
@@ -118,9 +119,9 @@ func TestWatchRecordsKeys(t *testing.T) {
 		synctest.Wait()
 		start := time.Now()
 		store.put(tokentest.Set(t, tokentest.NewKey(t, "k")))
-		pass(5 * time.Second)
+		bubble.Advance(5 * time.Second)
 		synctest.Wait()
-		pass(time.Hour)
+		bubble.Advance(time.Hour)
 		since, err := ledger.PublishedSince(t.Context(), []string{"k"})
 		if err != nil || since["k"].Sub(start) > 5*time.Second {
 			t.Errorf("recorded after %s, %v", since["k"].Sub(start), err)
@@ -134,6 +135,3 @@ func TestLedgerContract(t *testing.T) {
 	now := func() time.Time { return clock }
 	tokentest.LedgerContract(t, tokentest.NewLedger(now), now, func(d time.Duration) { clock = clock.Add(d) })
 }
-
-// pass advances the bubble's clock.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // it takes no real time

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill/billtest"
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
@@ -39,22 +40,19 @@ const capacity = 10
 func onClock(t *testing.T, perMinute int, test func(b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		pass(time.Until(noon))
+		bubble.Advance(time.Until(noon))
 		ctx, stop := context.WithCancel(t.Context())
 		b := newBench(ctx, perMinute)
 		b.t = t
 		test(b)
 		stop()
 		b.queue.Wait()
-		pass(15 * time.Second) // reads that wait for the queue end
+		bubble.Advance(15 * time.Second) // reads that wait for the queue end
 	})
 }
 
 // plenty is a rate limit that no test reaches.
 const plenty = 9_600
-
-// pass advances the fake clock.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nothing is awaited
 
 func newBench(ctx context.Context, perMinute int) *bench {
 	b := &bench{

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
@@ -173,7 +174,7 @@ func TestResult(t *testing.T) {
 				archived := current
 				archived.AsOf = noon
 				b.store(archived)
-				pass(tc.after)
+				bubble.Advance(tc.after)
 				b.history.Append(t.Context(), tc.record)
 				got, err := b.use.Result(t.Context(), tc.caller, "r")
 				if !errors.Is(err, tc.wantErr) || got.Record.Status != tc.want || (got.Bill.Line != "") != tc.wantBill {

@@ -18,10 +18,12 @@ func TestParseMonth(t *testing.T) {
 		"2026-13": "", "2026-00": "", "202613": "", "2026/11": "", "26-11": "", "": "", "2026-1": "",
 		"2026-11-01": "", "2026-11\n": "", "２０２６11": "",
 	} {
-		got, err := bill.ParseMonth(text)
-		if got != want || (want == "") != errors.Is(err, bill.ErrMonthFormat) {
-			t.Errorf("ParseMonth(%q) = %q, %v; want %q", text, got, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			got, err := bill.ParseMonth(text)
+			if got != want || (want == "") != errors.Is(err, bill.ErrMonthFormat) {
+				t.Errorf("ParseMonth(%q) = %q, %v; want %q", text, got, err, want)
+			}
+		})
 	}
 }
 
@@ -71,9 +73,11 @@ func TestWindow(t *testing.T) {
 		"contract to come":   {"2026-04", nil},
 	}
 	for name, tc := range tests {
-		if diff := cmp.Diff(tc.want, window.Available(now, tc.contract)); diff != "" {
-			t.Errorf("%s: %s", name, diff)
-		}
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, window.Available(now, tc.contract)); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		})
 	}
 	for month, want := range map[bill.Month]error{
 		"2026-03": nil, "2025-10": nil, "2026-04": bill.ErrMonthFuture, "2025-09": bill.ErrMonthTooOld,

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
@@ -114,7 +115,7 @@ func TestTheFormerCustomerKeepsTheFinalBills(t *testing.T) {
 		}
 		b.carrier.set(errOutage)
 		b.cache.clear()
-		pass(3 * time.Second) // the reader has its own copy of the refusal until then
+		bubble.Advance(3 * time.Second) // the reader has its own copy of the refusal until then
 		if err := inquire(caller, "2026-11"); !errors.Is(err, bill.ErrUnavailable) {
 			t.Errorf("this month, while KOS is out: %v", err)
 		}
@@ -160,7 +161,7 @@ func TestResultOfAMovedLineIsRefused(t *testing.T) {
 		if err != nil || accepted.Record.Status != bill.Processing {
 			t.Fatalf("%+v, %v", accepted, err)
 		}
-		pass(time.Minute)
+		bubble.Advance(time.Minute)
 		if _, err := b.use.Result(t.Context(), caller, accepted.Record.RequestID); !errors.Is(err, bill.ErrLineMoved) {
 			t.Errorf("got %v", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -27,7 +28,7 @@ func TestStaleCopyIsReturnedWithinTheSoftTimeout(t *testing.T) {
 				old := b.carrier.bill
 				old.Line, old.AsOf = line, time.Now()
 				b.store(old)
-				pass(time.Hour)
+				bubble.Advance(time.Hour)
 				trouble(b)
 				start := time.Now()
 				got, err := b.use.Inquire(t.Context(), caller, bill.Subject{Line: line}, false)
@@ -38,7 +39,7 @@ func TestStaleCopyIsReturnedWithinTheSoftTimeout(t *testing.T) {
 				if diff := cmp.Diff([]bill.Answer{bill.Stale}, answers); diff != "" {
 					t.Error(diff)
 				}
-				pass(time.Minute)
+				bubble.Advance(time.Minute)
 				if calls := b.carrier.calls.Load(); calls == 0 && name != "an outage is known" {
 					t.Error("the fetch was not dispatched")
 				}
@@ -80,11 +81,11 @@ func TestUnansweredLineDelaysNoOther(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		pass(15 * time.Second)
+		bubble.Advance(15 * time.Second)
 		if waiting := b.queue.Len(); waiting != 1 {
 			t.Errorf("%d fetches are still queued", waiting)
 		}
-		pass(15 * time.Minute)
+		bubble.Advance(15 * time.Minute)
 		got, err := b.use.Result(t.Context(), badOwner, "request-1")
 		if err != nil || got.Record.Status != bill.Failed || b.queue.Len() != 0 {
 			t.Errorf("in the end: %+v, %v", got.Record, err)
@@ -103,12 +104,12 @@ func TestQueuedInquiriesOutliveAnOutage(t *testing.T) {
 			}
 		}
 		b.carrier.set(errBreaker)
-		pass(5 * time.Minute)
+		bubble.Advance(5 * time.Minute)
 		if b.queue.Len() != 3 || b.carrier.calls.Load() > 3*101 {
 			t.Errorf("%d wait, KOS was called %d times", b.queue.Len(), b.carrier.calls.Load())
 		}
 		b.carrier.set(nil)
-		pass(10 * time.Second)
+		bubble.Advance(10 * time.Second)
 		if b.queue.Len() != 0 {
 			t.Errorf("%d still wait", b.queue.Len())
 		}
@@ -159,7 +160,7 @@ func TestStaleCopyIsServedFromMemory(t *testing.T) {
 		if reads := b.archive.readCount(); reads > 2 {
 			t.Errorf("the archive was read %d times", reads)
 		}
-		pass(5 * time.Second)
+		bubble.Advance(5 * time.Second)
 		if got, err := b.inquire(""); err != nil || got.Bill.Stale || b.carrier.calls.Load() != 1 {
 			t.Errorf("then: %+v, %v, KOS was called %d times", got.Bill, err, b.carrier.calls.Load())
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
@@ -29,7 +30,7 @@ func TestLoginPrefetches(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		pass(5 * time.Second)
+		bubble.Advance(5 * time.Second)
 		want := []string{"login enqueued", "login known", "login known", "login waiting", "login known", "login known", "login fetched"}
 		_, outcomes := b.meter.noted()
 		if diff := cmp.Diff(want, outcomes); diff != "" {
@@ -55,11 +56,11 @@ func TestBackgroundWorkYieldsToInteractive(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		pass(2 * time.Second)
+		bubble.Advance(2 * time.Second)
 		if calls, waiting := b.carrier.calls.Load(), b.queue.Len(); calls != 5 || waiting != 1 {
 			t.Errorf("KOS was called %d times, %d wait", calls, waiting)
 		}
-		pass(600 * time.Millisecond) // until half of the burst is available again
+		bubble.Advance(600 * time.Millisecond) // until half of the burst is available again
 		if calls := b.carrier.calls.Load(); calls != 6 {
 			t.Errorf("KOS was called %d times", calls)
 		}
@@ -92,12 +93,12 @@ func TestHotBillIsRefreshedAhead(t *testing.T) {
 		got.AsOf, got.Fetched = time.Now(), bill.ReasonLogin
 		b.cache.bills[query(got.Subscription(), got.Month)] = got
 		for _, age := range []time.Duration{10 * time.Minute, 46 * time.Minute, 47 * time.Minute} {
-			pass(time.Until(got.AsOf.Add(age)))
+			bubble.Advance(time.Until(got.AsOf.Add(age)))
 			if _, err := b.inquire(""); err != nil {
 				t.Error(err)
 			}
 		}
-		pass(time.Minute)
+		bubble.Advance(time.Minute)
 		want := []string{"login used", "hot enqueued", "login used", "hot fetched", "hot used"}
 		_, outcomes := b.meter.noted()
 		if diff := cmp.Diff(want, outcomes); diff != "" {
@@ -113,7 +114,7 @@ func TestNightlyRefreshObeysItsHoursAndShare(t *testing.T) {
 			t.Parallel()
 			onClock(t, 16, func(b *bench) {
 				t := b.t
-				pass(time.Until(time.Date(2026, 11, 23, hour, 30, 0, 0, bill.Seoul)))
+				bubble.Advance(time.Until(time.Date(2026, 11, 23, hour, 30, 0, 0, bill.Seoul)))
 				for i := range 100 {
 					own, _ := number(i)
 					b.activity.lines = append(b.activity.lines, own)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -22,7 +23,7 @@ func TestInquiryContinuesAfterTheClientsWait(t *testing.T) {
 		if !errors.Is(err, bill.ErrInProgress) || time.Since(start) >= 8*time.Second {
 			t.Errorf("got %v after %s", err, time.Since(start))
 		}
-		pass(time.Minute)
+		bubble.Advance(time.Minute)
 		if diff := cmp.Diff([]bill.Status{bill.Processing, bill.Completed}, b.history.statuses()); diff != "" {
 			t.Errorf("on record at the end: %s", diff)
 		}
@@ -65,7 +66,7 @@ func TestRetryAfterIsTheEstimate(t *testing.T) {
 			}
 			last = after
 		}
-		pass(last)
+		bubble.Advance(last)
 		if got, err := b.ask(2, false); err != nil || got.Bill.Line == "" {
 			t.Errorf("after that: %+v, %v", got, err)
 		}
@@ -154,7 +155,7 @@ func TestAsynchronousInquiryShowsProgress(t *testing.T) {
 				t.Errorf("progress went from %d to %d", last, got.Standing.Progress())
 			}
 			last = got.Standing.Progress()
-			pass(time.Second)
+			bubble.Advance(time.Second)
 		}
 		if last < 50 {
 			t.Errorf("the last progress shown was %d", last)
@@ -183,7 +184,7 @@ func TestFetchOfAFreshBillDoesNotCallKOS(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					pass(4 * time.Second)
+					bubble.Advance(4 * time.Second)
 					return calls() - before
 				}
 				if calls := fetch(false); calls != 1 {

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 )
 
@@ -170,9 +171,6 @@ func (w *world) get(want string, stale bool, within time.Duration) {
 	}
 }
 
-// pass advances the fake clock.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time
-
 func TestStaleValue(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -197,13 +195,13 @@ func TestStaleValue(t *testing.T) {
 			t.Parallel()
 			onClock(t, func(w *world) {
 				w.archive[key], w.answer = text{text: "old", at: time.Now()}, text{text: "new"}
-				pass(c.given)
+				bubble.Advance(c.given)
 				c.set(w)
 				w.get(c.want, c.stale, c.in)
 				if w.enqueued != c.calls {
 					t.Errorf("%d fetches", w.enqueued)
 				}
-				pass(time.Hour)
+				bubble.Advance(time.Hour)
 			})
 		})
 	}
@@ -214,12 +212,12 @@ func TestStaleValueIsServedFromMemory(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(w *world) {
 		w.archive[key] = text{text: "old", at: time.Now()}
-		pass(time.Hour)
+		bubble.Advance(time.Hour)
 		w.delay, w.ahead, w.answer = time.Minute, 1, text{text: "new"}
 		w.get("old", true, 0)
 		w.set(func() { w.broken = true })
 		for range 4 {
-			pass(time.Second)
+			bubble.Advance(time.Second)
 			w.get("old", true, 0)
 		}
 		w.set(func() { w.broken = false })
@@ -228,7 +226,7 @@ func TestStaleValueIsServedFromMemory(t *testing.T) {
 		if w.enqueued != 1 {
 			t.Errorf("%d fetches", w.enqueued)
 		}
-		pass(time.Hour)
+		bubble.Advance(time.Hour)
 	})
 }
 
@@ -236,7 +234,7 @@ func TestEvictedValueIsReadAnew(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(w *world) {
 		w.archive[key] = text{text: "old", at: time.Now()}
-		pass(time.Hour)
+		bubble.Advance(time.Hour)
 		w.out = true
 		w.get("old", true, 0)
 		w.archive[key] = text{text: "other", at: time.Now(), definitive: true}
@@ -251,7 +249,7 @@ func TestValueInvalidatedDuringItsRefreshIsNotServed(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(w *world) {
 		w.archive[key] = text{text: "old", at: time.Now()}
-		pass(time.Hour)
+		bubble.Advance(time.Hour)
 		w.delay, w.answer = time.Minute, text{text: "new"}
 		time.AfterFunc(500*time.Millisecond, func() {
 			w.set(func() { delete(w.archive, key) })
@@ -262,7 +260,7 @@ func TestValueInvalidatedDuringItsRefreshIsNotServed(t *testing.T) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		}
-		pass(time.Hour)
+		bubble.Advance(time.Hour)
 	})
 }
 
@@ -274,7 +272,7 @@ func TestConcurrentReadsShareOneFetch(t *testing.T) {
 			if known {
 				w.archive[key] = text{text: "old", at: time.Now()}
 			}
-			pass(time.Hour)
+			bubble.Advance(time.Hour)
 			w.answer = text{text: "new"}
 			var group sync.WaitGroup
 			for range 200 {
@@ -321,7 +319,7 @@ func TestDefinitiveValueIsNeverStale(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(w *world) {
 		w.archive[key] = text{text: "final", at: time.Now(), definitive: true}
-		pass(1000 * time.Hour)
+		bubble.Advance(1000 * time.Hour)
 		w.get("final", false, 0)
 		if w.enqueued+w.enqueuedAhead != 0 {
 			t.Errorf("%d fetches, %d ahead", w.enqueued, w.enqueuedAhead)
@@ -337,7 +335,7 @@ func TestValueIsRefreshedAheadOnceInAWhile(t *testing.T) {
 			after time.Duration
 			ahead int
 		}{{10 * time.Minute, 0}, {36 * time.Minute, 1}, {time.Minute, 1}, {6 * time.Minute, 2}} {
-			pass(c.after)
+			bubble.Advance(c.after)
 			w.get("hot", false, 0)
 			if w.enqueuedAhead != c.ahead {
 				t.Errorf("%d refreshes ahead, want %d", w.enqueuedAhead, c.ahead)
@@ -373,7 +371,7 @@ func TestFetch(t *testing.T) {
 				if took := time.Since(start); !errors.Is(err, c.err) || err == nil && (got.Value.text != "new" || got.Stale) || took != c.in {
 					t.Errorf("after %s: %+v, %v", took, got, err)
 				}
-				pass(time.Hour)
+				bubble.Advance(time.Hour)
 			})
 		})
 	}
@@ -403,7 +401,7 @@ func TestFetchReturnsThePositionWhenTheWaitIsOver(t *testing.T) {
 			if !ok || queued.Ahead != 7 || w.enqueued != 1 {
 				t.Errorf("got %v", err)
 			}
-			pass(time.Hour)
+			bubble.Advance(time.Hour)
 		})
 	}
 }
@@ -416,7 +414,7 @@ func TestRecentAnswer(t *testing.T) {
 			t.Error("found an answer that there is not")
 		}
 		w.archive[key] = text{text: "old", at: time.Now()}
-		pass(time.Hour)
+		bubble.Advance(time.Hour)
 		if got, found := w.reader.Recent(w.t.Context(), key); found {
 			t.Errorf("a stale value is recent: %+v", got)
 		}
@@ -428,7 +426,7 @@ func TestRecentAnswer(t *testing.T) {
 		if got, found := w.reader.Recent(w.t.Context(), key); !found || !errors.Is(got.Err, errNone) {
 			t.Errorf("%+v, %t", got, found)
 		}
-		pass(time.Minute)
+		bubble.Advance(time.Minute)
 		w.cached[key] = text{text: "cached", at: time.Now()}
 		if got, found := w.reader.Recent(w.t.Context(), key); !found || got.Value.text != "cached" {
 			t.Errorf("%+v, %t", got, found)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
@@ -138,7 +139,7 @@ func withKOS(t *testing.T, test func(k *kos, client *kosclient.Client)) {
 		client := newClient(k)
 		defer client.StopGoroutines()
 		test(k, client)
-		pass(time.Minute) // background work ends
+		bubble.Advance(time.Minute) // background work ends
 	})
 }
 
@@ -163,6 +164,3 @@ func wantAnswer(t testing.TB, client *kosclient.Client) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
-
-// pass advances the clock of the bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock of a bubble

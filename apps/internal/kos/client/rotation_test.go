@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
@@ -63,22 +64,22 @@ func withRotation(t *testing.T, test func(k *kos, secrets *lagging)) {
 			group.Go(func() {
 				for ctx.Err() == nil {
 					wantAnswer(t, client)
-					pass(time.Minute)
+					bubble.Advance(time.Minute)
 				}
 			})
 		}
 		test(k, secrets)
 		stop()
 		group.Wait()
-		pass(time.Minute) // background work ends
+		bubble.Advance(time.Minute) // background work ends
 	})
 }
 
 // renewTokens waits until tokens are refreshed, revokes them, and waits for new ones.
 func (k *kos) renewTokens() {
-	pass(2 * tokenLife)
+	bubble.Advance(2 * tokenLife)
 	k.set(func() { clear(k.valid) })
-	pass(2 * time.Minute)
+	bubble.Advance(2 * time.Minute)
 }
 
 // TestCredentialsAreRotatedUnderLoad rotates as documented: KOS accepts both credentials for a

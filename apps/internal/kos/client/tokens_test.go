@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
 )
 
@@ -41,12 +42,12 @@ func TestTokenIsRefreshedAhead(t *testing.T) {
 	t.Parallel()
 	withKOS(t, func(k *kos, client *kosclient.Client) {
 		wantAnswer(k.t, client)
-		pass(tokenLife * 7 / 10)
+		bubble.Advance(tokenLife * 7 / 10)
 		wantAnswer(k.t, client)
 		if n := k.tokens(); n != 1 {
 			k.t.Errorf("%d tokens after 7 tenths of a life", n)
 		}
-		pass(tokenLife / 10)
+		bubble.Advance(tokenLife / 10)
 		start := time.Now()
 		k.set(func() { k.slow = time.Second })
 		_, err := ask(k.t.Context(), client)
@@ -68,16 +69,16 @@ func TestTokenIsUsedUntilItExpiresWhileRefreshFails(t *testing.T) {
 		k.set(func() {
 			k.auth = func(w http.ResponseWriter, _ *http.Request) { asked++; w.WriteHeader(http.StatusBadGateway) }
 		})
-		pass(tokenLife * 8 / 10)
+		bubble.Advance(tokenLife * 8 / 10)
 		rest := tokenLife/5 - time.Second
 		for range int(rest / time.Second) {
 			wantAnswer(k.t, client)
-			pass(time.Second)
+			bubble.Advance(time.Second)
 		}
 		if asked == 0 || asked > int(rest/(5*time.Second))+1 {
 			k.t.Errorf("%d token requests in %s", asked, rest)
 		}
-		pass(2 * time.Second)
+		bubble.Advance(2 * time.Second)
 		if _, err := ask(k.t.Context(), client); !errors.Is(err, kosclient.ErrUnavailable) {
 			k.t.Errorf("after its end: %v", err)
 		}

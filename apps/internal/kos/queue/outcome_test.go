@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 )
 
@@ -32,7 +33,7 @@ func TestUnansweredItemIsSetAside(t *testing.T) {
 	s.enqueue(item("a", "A"), item("b", "B"), item("c", "C"))
 	s.eventually("the others pass", func() bool { return len(s.keys()) == 3 })
 	standing, err := q.Standing(t.Context(), endpoint, "a")
-	must(t, err)
+	expect.NoError(t, err)
 	if standing.Reason != queue.Unavailable || standing.Estimate < 2*time.Second || standing.Estimate > 4*time.Second {
 		t.Errorf("stands at %+v", standing)
 	}
@@ -92,7 +93,7 @@ func TestOutageKeepsOrderOnAllReplicas(t *testing.T) {
 	s.eventually("KOS was called", func() bool { return len(s.keys()) > 0 })
 	s.eventually("the outage is recorded", func() bool {
 		standing, err := q.Standing(t.Context(), endpoint, "c")
-		must(t, err)
+		expect.NoError(t, err)
 		return standing.Reason == queue.Unavailable
 	})
 	for range 2 {
@@ -139,11 +140,11 @@ func TestEndOfOutageReturnsItemsToTheirPlaces(t *testing.T) {
 	s.start()
 	s.eventually("the outage is recorded", func() bool { return s.count("SELECT count(*) FROM kos_outage") == 1 })
 	_, err := s.pool.Exec(t.Context(), "UPDATE kos_queue SET due_at = clock_timestamp() + interval '1 minute' WHERE unanswered > 0")
-	must(t, err)
+	expect.NoError(t, err)
 	away.Clear()
 	before := len(s.keys())
 	_, err = s.pool.Exec(t.Context(), "UPDATE kos_outage SET until = clock_timestamp()")
-	must(t, err)
+	expect.NoError(t, err)
 	s.empty()
 	if diff := cmp.Diff([]string{"c", "a", "b", "d"}, s.keys()[before:]); diff != "" {
 		t.Error(diff)
@@ -205,7 +206,7 @@ func TestItemEndsOnceWithItsWrite(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	_, err := s.pool.Exec(t.Context(), "CREATE TABLE written (key text PRIMARY KEY)")
-	must(t, err)
+	expect.NoError(t, err)
 	var faults sync.Map
 	s.handle = func(_ context.Context, item queue.Item) queue.Outcome {
 		return queue.Answered(func(ctx context.Context, tx pgx.Tx) error {
@@ -300,7 +301,7 @@ func outage(minutes int) func(*setup) {
 		for range minutes {
 			s.elapse(time.Minute)
 			_, err := s.pool.Exec(s.t.Context(), "UPDATE kos_outage SET until = clock_timestamp() - interval '1 second'")
-			must(s.t, err)
+			expect.NoError(s.t, err)
 		}
 	}
 }

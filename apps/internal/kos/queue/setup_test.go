@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/kos/budget"
 	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/pg"
@@ -54,18 +55,11 @@ func newSetup(t *testing.T) *setup {
 	}
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // replica returns the queue of a replica, with its own connections.
 func (s *setup) replica() (*queue.Queue, *pgxpool.Pool) {
 	s.t.Helper()
 	pool, err := pgxpool.NewWithConfig(context.Background(), s.pool.Config())
-	must(s.t, err)
+	expect.NoError(s.t, err)
 	s.t.Cleanup(pool.Close)
 	return queue.New(pool, queue.Endpoint{
 		Name: endpoint, Budget: budget.New(pool, "us", endpoint, budget.PerMinute(s.perMinute)),
@@ -129,7 +123,7 @@ func (s *setup) enqueue(requests ...queue.Request) (last queue.Ticket) {
 	q, _ := s.replica()
 	for _, r := range requests {
 		ticket, err := enqueue(s.t.Context(), q, s.pool, r)
-		must(s.t, err)
+		expect.NoError(s.t, err)
 		last = ticket
 	}
 	return last
@@ -154,15 +148,15 @@ func (s *setup) elapse(d time.Duration) {
 		`UPDATE kos_budget SET full_at = full_at - $1::interval, share_at = share_at - $1::interval`,
 	} {
 		_, err := s.pool.Exec(s.t.Context(), sql, d)
-		must(s.t, err)
+		expect.NoError(s.t, err)
 	}
 	_, err := s.pool.Exec(s.t.Context(), "SELECT pg_notify('kos_queue', '')")
-	must(s.t, err)
+	expect.NoError(s.t, err)
 }
 
 func (s *setup) count(sql string) (n int) {
 	s.t.Helper()
-	must(s.t, s.pool.QueryRow(s.t.Context(), sql).Scan(&n))
+	expect.NoError(s.t, s.pool.QueryRow(s.t.Context(), sql).Scan(&n))
 	return n
 }
 
@@ -186,6 +180,6 @@ func (s *setup) empty() {
 
 func payload(t *testing.T, item queue.Item) (got map[string]string) {
 	t.Helper()
-	must(t, json.Unmarshal(item.Payload, &got))
+	expect.NoError(t, json.Unmarshal(item.Payload, &got))
 	return got
 }

@@ -249,9 +249,11 @@ func TestValidateStep(t *testing.T) {
 		"latency too high": {behavior.Step{LatencyMs: ptr(behavior.Milliseconds(15_001))}, false},
 	}
 	for name, tc := range tests {
-		if err := tc.step.Validate(); (err == nil) != tc.ok {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := tc.step.Validate(); (err == nil) != tc.ok {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 }
 
@@ -267,8 +269,10 @@ func TestValidateOverride(t *testing.T) {
 		"limit":   {LimitPerMinute: ptr(-1)},
 		"latency": {Latency: &behavior.Latency{Min: 2, Max: 1}},
 	} {
-		if override.Validate() == nil {
-			t.Errorf("%s accepted", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if override.Validate() == nil {
+				t.Errorf("%s accepted", name)
+			}
+		})
 	}
 }

@@ -40,11 +40,13 @@ func TestRequestIDStandsForOneOrder(t *testing.T) {
 		"day":     func(c *billing.Change) { c.On = day("2026-01-17") },
 		"bad day": func(c *billing.Change) { c.On = day("2020-01-01") },
 	} {
-		change := order("r-1", "5G-PREMIUM-001")
-		edit(&change)
-		if _, err := orders.Place(t.Context(), change, 0); !errors.Is(err, billing.ErrRequestReused) {
-			t.Errorf("other %s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			change := order("r-1", "5G-PREMIUM-001")
+			edit(&change)
+			if _, err := orders.Place(t.Context(), change, 0); !errors.Is(err, billing.ErrRequestReused) {
+				t.Errorf("other %s: %v", name, err)
+			}
+		})
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
@@ -42,7 +43,7 @@ func TestSubmitAcceptsAndWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
 		go func() {
-			pass(2 * time.Second)
+			bubble.Advance(2 * time.Second)
 			d.ledger.complete("request-1")
 		}()
 		start := time.Now()
@@ -66,7 +67,7 @@ func TestSubmitPollsIfANotificationIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
 		go func() {
-			pass(2500 * time.Millisecond)
+			bubble.Advance(2500 * time.Millisecond)
 			d.ledger.mu.Lock()
 			defer d.ledger.mu.Unlock()
 			d.ledger.changes["request-1"].Status = change.Failed
@@ -103,11 +104,11 @@ func TestSubmitSurvivesAFaultWhileItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
 		go func() {
-			pass(1500 * time.Millisecond)
+			bubble.Advance(1500 * time.Millisecond)
 			d.ledger.mu.Lock()
 			d.ledger.fault = errDatabase
 			d.ledger.mu.Unlock()
-			pass(time.Second)
+			bubble.Advance(time.Second)
 			d.ledger.complete("request-1")
 		}()
 		if got, err := d.Submit(t.Context(), caller, validOrder, change.Key{}, false); err != nil || got.Status != change.Completed {
@@ -284,9 +285,11 @@ func TestResultIsForTheOwnerOnly(t *testing.T) {
 		"a former owner":         {UserID: "testuser01", Lines: []msisdn.Number{"01087654321"}},
 		"a user without changes": {UserID: "testuser03"},
 	} {
-		if _, err := d.Result(t.Context(), other, accepted.RequestID); !errors.Is(err, change.ErrNoChange) {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := d.Result(t.Context(), other, accepted.RequestID); !errors.Is(err, change.ErrNoChange) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 }
 
@@ -301,9 +304,6 @@ func TestHistoryIsOfOwnLinesOnly(t *testing.T) {
 		t.Errorf("another user's line: %v", err)
 	}
 }
-
-// pass advances the clock of the bubble.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock of a bubble
 
 // TestSpellingsOfADayAreTheSameOrder repeats a key with another spelling of the day, also
 // after midnight.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
@@ -38,7 +39,7 @@ func TestArchiveKeepsTheNewestSubscriber(t *testing.T) {
 	} {
 		s := subscriber(number(1))
 		s.Product.Code, s.AsOf = answer.code, answer.asOf
-		must(t, archive.KeepSubscriber(t.Context(), s, version))
+		expect.NoError(t, archive.KeepSubscriber(t.Context(), s, version))
 		got, _, err := archive.Subscriber(t.Context(), number(1))
 		if got.Product.Code != answer.want || err != nil {
 			t.Errorf("after %s: %s, %v", answer.code, got.Product.Code, err)
@@ -55,18 +56,18 @@ func TestInvalidatedLineIsNotArchivedAgain(t *testing.T) {
 			t.Parallel()
 			archive := newStore(t, plenty).archive
 			if had {
-				must(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
+				expect.NoError(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 			}
 			_, before, _ := archive.Subscriber(t.Context(), number(1))
-			must(t, archive.Invalidate(t.Context(), number(1)))
+			expect.NoError(t, archive.Invalidate(t.Context(), number(1)))
 			late := subscriber(number(1))
 			late.AsOf = noon.AddDate(1, 0, 0)
-			must(t, archive.KeepSubscriber(t.Context(), late, before))
+			expect.NoError(t, archive.KeepSubscriber(t.Context(), late, before))
 			_, after, err := archive.Subscriber(t.Context(), number(1))
 			if !errors.Is(err, product.ErrNotArchived) || after == before {
 				t.Fatalf("kept with version %v of %v: %v", after, before, err)
 			}
-			must(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), after))
+			expect.NoError(t, archive.KeepSubscriber(t.Context(), subscriber(number(1)), after))
 			if got, _, err := archive.Subscriber(t.Context(), number(1)); err != nil || got.CustomerID != "CUST001" {
 				t.Errorf("requested after: %+v, %v", got, err)
 			}
@@ -81,9 +82,9 @@ func TestArchiveKeepsTheNewestCatalogue(t *testing.T) {
 		t.Fatalf("empty archive: %v", err)
 	}
 	newest := product.Catalogue{Products: []product.Product{target}, AsOf: noon.Add(time.Hour)}
-	must(t, archive.KeepCatalogue(t.Context(), product.Catalogue{AsOf: noon}))
-	must(t, archive.KeepCatalogue(t.Context(), newest))
-	must(t, archive.KeepCatalogue(t.Context(), product.Catalogue{AsOf: noon})) // late
+	expect.NoError(t, archive.KeepCatalogue(t.Context(), product.Catalogue{AsOf: noon}))
+	expect.NoError(t, archive.KeepCatalogue(t.Context(), newest))
+	expect.NoError(t, archive.KeepCatalogue(t.Context(), product.Catalogue{AsOf: noon})) // late
 	got, err := archive.Catalogue(t.Context())
 	if diff := cmp.Diff(newest, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
@@ -18,10 +19,10 @@ func TestAcceptStoresChangeKeyAndItem(t *testing.T) {
 	s := newStore(t, plenty)
 	c := asked(t, number(1))
 	c.Effective = "2026-12-24"
-	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}, product.Version{}))
+	expect.NoError(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}, product.Version{}))
 
 	found, err := s.history.Find(t.Context(), c.UserID, c.RequestID)
-	must(t, err)
+	expect.NoError(t, err)
 	if diff := cmp.Diff(c, normal(found)); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
@@ -133,7 +134,7 @@ func TestNothingIsAcceptedWithoutAQueueItem(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	_, err := s.pool.Exec(t.Context(), "ALTER TABLE kos_queue ADD CHECK (false) NOT VALID")
-	must(t, err)
+	expect.NoError(t, err)
 	if err := s.changes.Accept(t.Context(), asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}, product.Version{}); err == nil {
 		t.Fatal("accepted")
 	}
@@ -148,12 +149,12 @@ func TestExpiredKeysAreDeleted(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	c := asked(t, number(1))
-	must(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}, product.Version{}))
-	must(t, s.changes.DeleteKeys(t.Context(), c.RequestedAt))
+	expect.NoError(t, s.changes.Accept(t.Context(), c, change.Key{Text: "key", Body: []byte("body")}, product.Version{}))
+	expect.NoError(t, s.changes.DeleteKeys(t.Context(), c.RequestedAt))
 	if _, _, err := s.changes.FindKey(t.Context(), c.UserID, "key"); err != nil {
 		t.Errorf("too early: %v", err)
 	}
-	must(t, s.changes.DeleteKeys(t.Context(), c.RequestedAt.Add(time.Second)))
+	expect.NoError(t, s.changes.DeleteKeys(t.Context(), c.RequestedAt.Add(time.Second)))
 	if _, _, err := s.changes.FindKey(t.Context(), c.UserID, "key"); !errors.Is(err, change.ErrNoChange) {
 		t.Errorf("too late: %v", err)
 	}

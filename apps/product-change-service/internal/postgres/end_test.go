@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
@@ -54,16 +55,16 @@ func TestEndOfAChangeInvalidatesTheLine(t *testing.T) {
 		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()
 			s := newStore(t, plenty)
-			must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
+			expect.NoError(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 			conn, err := s.pool.Acquire(t.Context())
-			must(t, err)
+			expect.NoError(t, err)
 			defer conn.Release()
 			_, err = conn.Exec(t.Context(), "LISTEN "+postgres.LineChanged)
-			must(t, err)
+			expect.NoError(t, err)
 			s.finish(t, s.accepted(t, number(1)), status)
 			if status == change.Completed {
 				got, err := conn.Conn().WaitForNotification(t.Context())
-				must(t, err)
+				expect.NoError(t, err)
 				if got.Payload != number(1).Digits() {
 					t.Errorf("notified %+v", got)
 				}
@@ -80,17 +81,17 @@ func TestEndOfAChangeInvalidatesTheLine(t *testing.T) {
 func TestAScheduledChangeIsAnnouncedOnItsDay(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
-	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
+	expect.NoError(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 	c := asked(t, number(1))
 	c.Effective = change.DayOf(time.Now().AddDate(0, 0, 3))
-	must(t, s.changes.Accept(t.Context(), c, change.Key{}, product.Version{}))
+	expect.NoError(t, s.changes.Accept(t.Context(), c, change.Key{}, product.Version{}))
 	scheduled := outcome(change.Completed)
 	scheduled.Scheduled = true
 	if ended, err := s.end(t.Context(), c, scheduled); !ended || err != nil {
 		t.Fatalf("%t, %v", ended, err)
 	}
 	var at time.Time
-	must(t, s.pool.QueryRow(t.Context(), "SELECT scheduled_at FROM river_job WHERE kind = 'announce_change' AND state = 'scheduled'").Scan(&at))
+	expect.NoError(t, s.pool.QueryRow(t.Context(), "SELECT scheduled_at FROM river_job WHERE kind = 'announce_change' AND state = 'scheduled'").Scan(&at))
 	if !at.Equal(c.Effective.Start()) {
 		t.Errorf("announced %s, want %s", at, c.Effective.Start())
 	}

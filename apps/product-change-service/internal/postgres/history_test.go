@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/internal/query"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
@@ -45,7 +46,7 @@ func TestList(t *testing.T) {
 	}
 	stranger := asked(t, number(9))
 	stranger.UserID = "testuser02"
-	must(t, s.changes.Accept(t.Context(), stranger, change.Key{}, product.Version{}))
+	expect.NoError(t, s.changes.Accept(t.Context(), stranger, change.Key{}, product.Version{}))
 
 	both := []msisdn.Number{number(0), number(1)}
 	tests := map[string]struct {
@@ -68,7 +69,7 @@ func TestList(t *testing.T) {
 			t.Parallel()
 			test.filter.UserID = "testuser01"
 			page, err := s.history.List(t.Context(), test.filter)
-			must(t, err)
+			expect.NoError(t, err)
 			var got []string
 			for _, c := range page.Changes {
 				got = append(got, c.RequestID)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
 )
@@ -52,10 +53,10 @@ func TestCommitWithoutResponseIsNotRepeated(t *testing.T) {
 		return losing{conn, &lose, &lost}, err
 	}
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
-	must(t, err)
+	expect.NoError(t, err)
 	t.Cleanup(pool.Close)
 	changes := replica(t, pool, s.keys, 100).changes
-	must(t, pool.Ping(t.Context()))
+	expect.NoError(t, pool.Ping(t.Context()))
 
 	c, key := asked(t, number(1)), change.Key{Text: "key", Body: []byte("body")}
 	lose.Store(true)

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	"github.com/phonebill/phonebill/apps/internal/kos/queue"
@@ -51,7 +52,7 @@ func newStore(t *testing.T, perMinute int) store {
 func replica(t *testing.T, pool *pgxpool.Pool, keys *sealtest.Store, perMinute int) store {
 	t.Helper()
 	jobs, err := outbox.NewJobs(pool, slog.New(slog.DiscardHandler), time.Now)
-	must(t, err)
+	expect.NoError(t, err)
 	q := newQueue(pool, perMinute)
 	return store{
 		keys: keys, pool: pool, queue: q, changes: postgres.NewChanges(pool, q, jobs), history: postgres.NewHistory(pool, q),
@@ -63,16 +64,9 @@ func replica(t *testing.T, pool *pgxpool.Pool, keys *sealtest.Store, perMinute i
 func (s store) twin(t *testing.T, perMinute int) store {
 	t.Helper()
 	pool, err := pgxpool.NewWithConfig(t.Context(), s.pool.Config())
-	must(t, err)
+	expect.NoError(t, err)
 	t.Cleanup(pool.Close)
 	return replica(t, pool, s.keys, perMinute)
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // number returns the n-th line of the tests.
@@ -87,7 +81,7 @@ var target = product.Product{
 func asked(t *testing.T, line msisdn.Number) change.Change {
 	t.Helper()
 	id, err := uuid.NewV7()
-	must(t, err)
+	expect.NoError(t, err)
 	return change.Change{
 		RequestID: id.String(), UserID: "testuser01", CustomerID: "CUST001", Line: line,
 		CurrentCode: "5G-PREMIUM-001", CurrentName: "5G 프리미엄", Target: target,
@@ -109,9 +103,9 @@ func (s store) accepted(t *testing.T, line msisdn.Number) change.Change {
 	c := asked(t, line)
 	_, version, err := s.archive.Subscriber(t.Context(), line)
 	if !errors.Is(err, product.ErrNotArchived) {
-		must(t, err)
+		expect.NoError(t, err)
 	}
-	must(t, s.changes.Accept(t.Context(), c, change.Key{}, version))
+	expect.NoError(t, s.changes.Accept(t.Context(), c, change.Key{}, version))
 	return c
 }
 
@@ -119,7 +113,7 @@ func (s store) accepted(t *testing.T, line msisdn.Number) change.Change {
 func (s store) load(t *testing.T, c change.Change) change.Change {
 	t.Helper()
 	found, err := s.history.Find(t.Context(), c.UserID, c.RequestID)
-	must(t, err)
+	expect.NoError(t, err)
 	return found
 }
 
@@ -138,7 +132,7 @@ func (s store) end(ctx context.Context, c change.Change, o change.Outcome) (ende
 func (s store) finish(t *testing.T, c change.Change, status change.Status) {
 	t.Helper()
 	ended, err := s.end(t.Context(), c, outcome(status))
-	must(t, err)
+	expect.NoError(t, err)
 	if !ended {
 		t.Fatal("was final already")
 	}
@@ -155,6 +149,6 @@ func outcome(status change.Status) change.Outcome {
 // count returns the count of a query.
 func (s store) count(t *testing.T, sql string, args ...any) (n int) {
 	t.Helper()
-	must(t, s.pool.QueryRow(t.Context(), sql, args...).Scan(&n))
+	expect.NoError(t, s.pool.QueryRow(t.Context(), sql, args...).Scan(&n))
 	return n
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/tern/v2/migrate"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
@@ -18,17 +19,17 @@ func TestMigrationsGoDownAndUp(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
 	conn, err := pool.Acquire(t.Context())
-	must(t, err)
+	expect.NoError(t, err)
 	defer conn.Release()
 	migrator, err := migrate.NewMigrator(t.Context(), conn.Conn(), "public.schema_version")
-	must(t, err)
-	must(t, migrator.LoadMigrations(postgres.Migrations()))
+	expect.NoError(t, err)
+	expect.NoError(t, migrator.LoadMigrations(postgres.Migrations()))
 	before := tables(t, conn.Conn())
-	must(t, migrator.MigrateTo(t.Context(), 0))
+	expect.NoError(t, migrator.MigrateTo(t.Context(), 0))
 	if left := tables(t, conn.Conn()); len(left) != 1 { // the table of the version
 		t.Errorf("left below: %v", left)
 	}
-	must(t, migrator.Migrate(t.Context()))
+	expect.NoError(t, migrator.Migrate(t.Context()))
 	if diff := cmp.Diff(before, tables(t, conn.Conn())); diff != "" {
 		t.Errorf("tables (-before +after):\n%s", diff)
 	}
@@ -43,18 +44,18 @@ func TestQueueMigratesOnce(t *testing.T) {
 		go func() { done <- jobs.Migrate(t.Context(), pool) }()
 	}
 	for range 3 {
-		must(t, <-done)
+		expect.NoError(t, <-done)
 	}
-	must(t, jobs.Migrate(t.Context(), pool))
+	expect.NoError(t, jobs.Migrate(t.Context(), pool))
 	var jobs int
-	must(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM river_job").Scan(&jobs))
+	expect.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM river_job").Scan(&jobs))
 }
 
 func tables(t *testing.T, conn *pgx.Conn) []string {
 	t.Helper()
 	rows, err := conn.Query(t.Context(), "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-	must(t, err)
+	expect.NoError(t, err)
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	must(t, err)
+	expect.NoError(t, err)
 	return names
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
@@ -15,7 +16,7 @@ import (
 func TestUnavailableDatabase(t *testing.T) {
 	t.Parallel()
 	pool, err := pgxpool.New(t.Context(), "postgres://none@127.0.0.1:1/none") // a port without a server
-	must(t, err)
+	expect.NoError(t, err)
 	t.Cleanup(pool.Close)
 	s := replica(t, pool, sealtest.NewStore(sealtest.Keyset(t)), plenty)
 	const id = "01900000-0000-7000-8000-000000000000"

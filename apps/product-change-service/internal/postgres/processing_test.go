@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
@@ -60,7 +61,7 @@ func TestChangesKeepTheirOrderOverAnOutage(t *testing.T) {
 	s.eventually("all wait for KOS", func() bool {
 		for _, id := range ids {
 			c, err := a.history.Find(t.Context(), "testuser01", id)
-			must(t, err)
+			expect.NoError(t, err)
 			if c.Waiting != change.KOSUnavailable {
 				return false
 			}
@@ -199,15 +200,15 @@ func TestPoisonedJobs(t *testing.T) {
 		for _, kind := range []string{"announce_change", "unheard_of"} {
 			_, err := s.db.Pool.Exec(t.Context(), `INSERT INTO river_job (args, kind, max_attempts, queue)
 				VALUES ($1, $2, 1, 'events')`, args, kind)
-			must(t, err)
+			expect.NoError(t, err)
 		}
 	}
 	a.start(t)
 	_, err := s.db.Pool.Exec(t.Context(), "ALTER TABLE kos_queue DISABLE TRIGGER kos_queue_mirror")
-	must(t, err)
+	expect.NoError(t, err)
 	_, err = s.db.Pool.Exec(t.Context(), `INSERT INTO kos_queue (endpoint, dedup_key, ordering_key, class, round, payload)
 		SELECT 'product-change', 'poison ' || n, '', 0, 0, '[{}, {"requestId": "nonsense"}, {"requestId": 7}, []]'::jsonb -> n FROM generate_series(0, 3) AS n`)
-	must(t, err)
+	expect.NoError(t, err)
 	s.accept(a, 1)
 	s.final(1)
 	s.eventually("no poisoned job is left", func() bool {

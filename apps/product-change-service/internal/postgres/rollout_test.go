@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/tern/v2/migrate"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
@@ -25,7 +26,7 @@ func (o older) accept(c change.Change) bool {
 		INSERT INTO running_change (line_number, request_id, requested_at, due_at)
 		VALUES ($1, $2, $3, $3)
 		ON CONFLICT (line_number) DO NOTHING`, c.Line.Digits(), c.RequestID, c.RequestedAt)
-	must(o.t, err)
+	expect.NoError(o.t, err)
 	if tag.RowsAffected() == 0 {
 		return false
 	}
@@ -34,7 +35,7 @@ func (o older) accept(c change.Change) bool {
 		    current_code, current_name, target_code, target_name, target_product)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, c.RequestID, c.RequestedAt, c.UserID, c.CustomerID, c.Line.Digits(),
 		c.CurrentCode, c.CurrentName, c.Target.Code, c.Target.Name, c.Target)
-	must(o.t, err)
+	expect.NoError(o.t, err)
 	return true
 }
 
@@ -46,7 +47,7 @@ func (o older) finish(c change.Change) {
 		`DELETE FROM running_change WHERE request_id = $1`,
 	} {
 		_, err := o.db.Pool.Exec(o.t.Context(), sql, c.RequestID)
-		must(o.t, err)
+		expect.NoError(o.t, err)
 	}
 }
 
@@ -101,24 +102,24 @@ func TestMigrationTakesOverAChangeThatIsBeingAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	conn, err := w.db.Pool.Acquire(t.Context())
-	must(t, err)
+	expect.NoError(t, err)
 	defer conn.Release()
 	migrator, err := migrate.NewMigrator(t.Context(), conn.Conn(), "public.schema_version")
-	must(t, err)
-	must(t, migrator.LoadMigrations(postgres.Migrations()))
-	must(t, migrator.MigrateTo(t.Context(), 4))
+	expect.NoError(t, err)
+	expect.NoError(t, migrator.LoadMigrations(postgres.Migrations()))
+	expect.NoError(t, migrator.MigrateTo(t.Context(), 4))
 
 	c, migrated := asked(t, number(1)), make(chan error, 1)
-	must(t, pgx.BeginFunc(t.Context(), w.db.Pool, func(tx pgx.Tx) error {
+	expect.NoError(t, pgx.BeginFunc(t.Context(), w.db.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(t.Context(), insertOlder, c.Line.Digits(), c.RequestID)
-		must(t, err)
+		expect.NoError(t, err)
 		go func() { migrated <- migrator.MigrateTo(t.Context(), 5) }()
 		w.eventually("the migration waits", func() bool {
 			return w.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0
 		})
 		return nil
 	}))
-	must(t, <-migrated)
+	expect.NoError(t, <-migrated)
 	if n := w.count("SELECT count(*) FROM kos_queue"); n != 1 {
 		t.Errorf("%d items of the change", n)
 	}
@@ -131,7 +132,7 @@ func TestJobsOfTheReleaseBeforeAreLeftToIt(t *testing.T) {
 	w := newWorld(t)
 	for _, kind := range []string{"requeue_stalled", "forget_keys"} {
 		_, err := w.db.Pool.Exec(t.Context(), `INSERT INTO river_job (args, kind, max_attempts, queue) VALUES ('{}', $1, 30000, 'upkeep')`, kind)
-		must(t, err)
+		expect.NoError(t, err)
 	}
 	w.start()
 	w.eventually("a job of this release has run", func() bool {
@@ -139,5 +140,25 @@ func TestJobsOfTheReleaseBeforeAreLeftToIt(t *testing.T) {
 	})
 	if n := w.count("SELECT count(*) FROM river_job WHERE queue = 'upkeep' AND state = 'available' AND attempt = 0"); n != 2 {
 		t.Errorf("%d of 2 jobs of the release before are left to it", n)
+	}
+}
+
+// The release before queues changes only: it does not see the fetches of this one.
+func TestFetchesAreNotMirrored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := w.replica()
+	fetches := postgres.NewSubscribers(now.queue, func() string { return "request" })
+	own := product.Subscription{Customer: "CUST001", Line: number(1)}
+	_, err := fetches.Enqueue(t.Context(), own)
+	expect.NoError(t, err)
+	_, err = fetches.Prefetch(t.Context(), own, product.ReasonLogin)
+	expect.NoError(t, err)
+	if n := w.count("SELECT count(*) FROM running_change"); n != 0 {
+		t.Errorf("%d changes for the release before", n)
+	}
+	now.accepted(t, number(1)) // beside the fetch of the same line
+	if n := w.count("SELECT count(*) FROM running_change"); n != 1 {
+		t.Errorf("%d changes for the release before", n)
 	}
 }

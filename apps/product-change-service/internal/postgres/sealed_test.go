@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/seal"
 	"github.com/phonebill/phonebill/apps/internal/sealtest"
@@ -27,14 +28,14 @@ func (s store) wantNoPlaintext(t *testing.T) {
 func (s store) exec(t *testing.T, statement string, args ...any) {
 	t.Helper()
 	_, err := s.pool.Exec(t.Context(), statement, args...)
-	must(t, err)
+	expect.NoError(t, err)
 }
 
 func TestDatabaseHasNoPlaintextNames(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	want := subscriber(number(1))
-	must(t, s.archive.KeepSubscriber(t.Context(), want, product.Version{}))
+	expect.NoError(t, s.archive.KeepSubscriber(t.Context(), want, product.Version{}))
 	s.wantNoPlaintext(t)
 	got, _, err := s.archive.Subscriber(t.Context(), number(1))
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
@@ -47,9 +48,9 @@ func TestDatabaseHasNoPlaintextNames(t *testing.T) {
 func TestUnreadableRowIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
-	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
+	expect.NoError(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 	s.exec(t, `UPDATE known_subscriber SET line_number = $1`, number(2).Digits())
-	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
+	expect.NoError(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 	gone := replica(t, s.pool, sealtest.NewStore(sealtest.Keyset(t)), plenty)
 	for archive, line := range map[*postgres.Archive]int{s.archive: 2, gone.archive: 1} {
 		_, version, err := archive.Subscriber(t.Context(), number(line))
@@ -58,7 +59,7 @@ func TestUnreadableRowIsReplaced(t *testing.T) {
 		}
 		fresh := subscriber(number(line))
 		fresh.AsOf = noon.AddDate(0, 0, 1)
-		must(t, archive.KeepSubscriber(t.Context(), fresh, version))
+		expect.NoError(t, archive.KeepSubscriber(t.Context(), fresh, version))
 		if _, _, err := archive.Subscriber(t.Context(), number(line)); err != nil {
 			t.Errorf("line %d, after the next answer of KOS: %v", line, err)
 		}
@@ -69,7 +70,7 @@ func TestUnreadableRowIsReplaced(t *testing.T) {
 func TestRowsInClearOfAnOlderRelease(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
-	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
+	expect.NoError(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(1)), product.Version{}))
 	newer := subscriber(number(1))
 	newer.Product.Code = "NEWER"
 	s.exec(t, `UPDATE known_subscriber SET as_of = $1, document = $2`, noon.AddDate(0, 0, 1), newer)
@@ -90,11 +91,11 @@ func TestReseal(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, plenty)
 	old, err := s.keys.Secret(t.Context(), "")
-	must(t, err)
-	must(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(2)), product.Version{}))
+	expect.NoError(t, err)
+	expect.NoError(t, s.archive.KeepSubscriber(t.Context(), subscriber(number(2)), product.Version{}))
 	s.exec(t, `INSERT INTO known_subscriber (line_number, version, as_of, document) VALUES ($1, 0, $2, $3)`,
 		number(1).Digits(), noon, subscriber(number(1)))
-	must(t, s.archive.Invalidate(t.Context(), number(3))) // invalidated: nothing to seal
+	expect.NoError(t, s.archive.Invalidate(t.Context(), number(3))) // invalidated: nothing to seal
 
 	promoted := sealtest.Promoted(t, sealtest.Added(t, old))
 	s.keys.Put(promoted)

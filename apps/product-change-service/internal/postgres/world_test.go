@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
@@ -174,7 +175,7 @@ func (noCaches) CheckHolder(context.Context, product.Subscription) error { retur
 func (s *world) replica() *worker {
 	s.t.Helper()
 	pool, err := pgxpool.NewWithConfig(context.Background(), s.db.Pool.Config())
-	must(s.t, err)
+	expect.NoError(s.t, err)
 	s.t.Cleanup(pool.Close)
 	log := slog.New(slog.DiscardHandler)
 	w := &worker{store: replica(s.t, pool, sealtest.NewStore(sealtest.Keyset(s.t)), s.perMinute)}
@@ -187,7 +188,7 @@ func (s *world) replica() *worker {
 	}, queue.NewMetrics(registry), log)
 	direct := pg.Direct{Pool: pool}
 	runner, err := outbox.NewRunner(pool, direct, outbox.Work{Completed: w.changes, Announcer: s.broker, Keys: w.changes, Now: s.clock}, log)
-	must(s.t, err)
+	expect.NoError(s.t, err)
 	w.run = func(ctx context.Context) {
 		var all sync.WaitGroup
 		all.Go(func() { dispatcher.Run(ctx) })
@@ -229,10 +230,10 @@ func (s *world) elapse(d time.Duration) {
 		"UPDATE kos_outage SET until = until - $1::interval",
 	} {
 		_, err := s.db.Pool.Exec(s.t.Context(), sql, d)
-		must(s.t, err)
+		expect.NoError(s.t, err)
 	}
 	_, err := s.db.Pool.Exec(s.t.Context(), "SELECT pg_notify('kos_queue', '')")
-	must(s.t, err)
+	expect.NoError(s.t, err)
 }
 
 // accept accepts n changes, each for its own line.
@@ -241,9 +242,9 @@ func (s *world) accept(r *worker, n int) []string {
 	ids := make([]string, n)
 	for i := range ids {
 		id, err := uuid.NewV7()
-		must(s.t, err)
+		expect.NoError(s.t, err)
 		ids[i] = id.String()
-		must(s.t, r.changes.Accept(s.t.Context(), change.Change{
+		expect.NoError(s.t, r.changes.Accept(s.t.Context(), change.Change{
 			RequestID: ids[i], UserID: "testuser01", CustomerID: "CUST001",
 			Line:        msisdn.Number(fmt.Sprintf("010%08d", s.lines.Add(1))),
 			CurrentCode: "A", CurrentName: "가", Target: product.Product{Code: "B", Name: "나"}, RequestedAt: s.clock(),
@@ -254,7 +255,7 @@ func (s *world) accept(r *worker, n int) []string {
 
 func (s *world) count(sql string) (n int) {
 	s.t.Helper()
-	must(s.t, s.db.Pool.QueryRow(s.t.Context(), sql).Scan(&n))
+	expect.NoError(s.t, s.db.Pool.QueryRow(s.t.Context(), sql).Scan(&n))
 	return n
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
@@ -35,7 +36,7 @@ func TestArchivedCopyIsServedWhileKOSIsOut(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.cache.expire()
-				elapse(5 * time.Hour)
+				bubble.Advance(5 * time.Hour)
 				w.kos.set(func() { fail(w.kos) })
 				start := time.Now()
 				got, err := w.subscriber(t, own)
@@ -46,7 +47,7 @@ func TestArchivedCopyIsServedWhileKOSIsOut(t *testing.T) {
 				if diff := cmp.Diff(product.Catalogue{Products: []product.Product{basic}, AsOf: plans.AsOf, Stale: true}, offers); diff != "" || err != nil {
 					t.Errorf("%v (-want +got):\n%s", err, diff)
 				}
-				elapse(time.Hour) // the fetches end, on the clock of the bubble
+				bubble.Advance(time.Hour) // the fetches end, on the clock of the bubble
 			})
 		})
 	}
@@ -71,7 +72,7 @@ func TestUnavailableWithoutACopy(t *testing.T) {
 				t.Errorf("%s after %s: %v", name, time.Since(start), err)
 			}
 		}
-		elapse(time.Hour)
+		bubble.Advance(time.Hour)
 	})
 }
 
@@ -87,14 +88,14 @@ func TestFetchGoesOnAfterTheSoftTimeout(t *testing.T) {
 			}
 		}
 		w.cache.expire()
-		elapse(5 * time.Hour)
+		bubble.Advance(5 * time.Hour)
 		w.kos.set(func() { w.kos.slow, w.kos.holder = 3*time.Second, holder(basic) })
 		start := time.Now()
 		offers, err := w.Offers(t.Context(), own, "", "", product.Wait{})
 		if err != nil || !offers.Stale || time.Since(start) > time.Second {
 			t.Errorf("after %s: %+v, %v", time.Since(start), offers, err)
 		}
-		elapse(3 * time.Second)
+		bubble.Advance(3 * time.Second)
 		if got, err := w.subscriber(t, own); err != nil || got.Stale || got.Product.Code != basic.Code {
 			t.Errorf("then: %+v, %v", got, err)
 		}
@@ -151,7 +152,7 @@ func TestWaitOfAClient(t *testing.T) {
 				if !ok || queued.Estimate == 0 || problem.From(err).Code != "INQUIRY_IN_PROGRESS" || time.Since(start) != c.took {
 					t.Errorf("after %s: %v", time.Since(start), err)
 				}
-				elapse(20 * time.Second)
+				bubble.Advance(20 * time.Second)
 				if got, err := w.subscriber(t, own); err != nil || got.Stale || w.kos.asked != 1 {
 					t.Errorf("then: %+v, %v, KOS was called %d times", got, err, w.kos.asked)
 				}
@@ -201,7 +202,7 @@ func TestRefreshAhead(t *testing.T) {
 			if got, err := w.subscriber(t, own); err != nil || got.Product.Code != want || got.Stale {
 				t.Errorf("%+v, %v; want %s", got, err, want)
 			}
-			elapse(3*time.Hour + time.Minute)
+			bubble.Advance(3*time.Hour + time.Minute)
 		}
 		if kept, _, err := w.archive.Subscriber(t.Context(), line); err != nil || kept.Product.Code != basic.Code {
 			t.Errorf("kept %+v, %v", kept, err)

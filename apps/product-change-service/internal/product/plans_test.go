@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/product"
@@ -359,7 +360,7 @@ func TestAnswerFromBeforeAChangeIsNotArchived(t *testing.T) {
 		w := newWorld()
 		w.kos.slow = time.Second
 		go func() {
-			elapse(500 * time.Millisecond)
+			bubble.Advance(500 * time.Millisecond)
 			if err := w.Changed(t.Context(), own); err != nil {
 				t.Error(err)
 			}
@@ -390,7 +391,7 @@ func TestFreshReadsShareOneCallUntilTheLineChanges(t *testing.T) {
 		for range 100 {
 			group.Go(ask(premium.Code))
 		}
-		elapse(500 * time.Millisecond)
+		bubble.Advance(500 * time.Millisecond)
 		w.kos.set(func() { w.kos.holder = holder(basic) })
 		w.Evict(line)
 		for range 100 {
@@ -569,6 +570,3 @@ func TestInspectCallsKOSEachTime(t *testing.T) {
 		}
 	}
 }
-
-// elapse advances the clock of the bubble.
-func elapse(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock of a bubble

@@ -1,13 +1,10 @@
-package drills
+package chaos
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,61 +12,11 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
-// reply is an answer of the fake API.
-type reply struct {
-	status int
-	header map[string]string
-	body   string
-}
-
-const ourLine = "01030000001"
-
 // bill is a complete answer about this month.
 func bill(line string, old bool) string {
-	this := month(0)
+	this := api.Month(0)
 	return fmt.Sprintf(`{"success":true,"data":{"status":"COMPLETED","stale":%t,"billInfo":{"lineNumber":%q,"billingMonth":%q}}}`,
 		old, line, this[:4]+this[5:])
-}
-
-func failure(code string) string {
-	return fmt.Sprintf(`{"success":false,"error":{"code":%q}}`, code)
-}
-
-// script answers calls with these replies in order, repeats the last one, and records the requests.
-type script struct {
-	mu      sync.Mutex
-	replies []reply
-	calls   []string
-}
-
-func (s *script) next(r *http.Request) reply {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	next := s.replies[min(len(s.calls), len(s.replies)-1)]
-	s.calls = append(s.calls, r.Method+" "+r.URL.Path+" "+r.Header.Get("Prefer"))
-	return next
-}
-
-func (s *script) asked() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.calls)
-}
-
-// customer returns a person whose calls get these replies, and their script.
-func customer(t *testing.T, replies ...reply) (person, *script) {
-	t.Helper()
-	s := &script{replies: replies}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next := s.next(r)
-		for name, value := range next.header {
-			w.Header().Set(name, value)
-		}
-		w.WriteHeader(next.status)
-		_, _ = w.Write([]byte(next.body))
-	}))
-	t.Cleanup(server.Close)
-	return person{api.New(server.URL, api.Timed(http.DefaultTransport)), ourLine}, s
 }
 
 // kinds returns the kinds of answers.
@@ -98,7 +45,7 @@ func TestAnswersAreClassified(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			for _, reply := range replies {
-				p, _ := customer(t, reply)
+				p, _ := visitor(t, reply)
 				if got := p.visit(thisMonth); got.Got != want {
 					t.Errorf("%v is %s, want %s", reply, got.Got, want)
 				}
@@ -109,21 +56,21 @@ func TestAnswersAreClassified(t *testing.T) {
 
 func TestRegularRequestMix(t *testing.T) {
 	t.Parallel()
-	p, script := customer(t, reply{200, nil, `{"success":true,"data":{"stale":true,"customerInfo":{"lineNumber":"01030000001"}}}`})
+	p, script := visitor(t, reply{200, nil, `{"success":true,"data":{"stale":true,"customerInfo":{"lineNumber":"01030000001"}}}`})
 	if got := p.visit(menu); got.Got != stale {
 		t.Errorf("the menu is %s: %s", got.Got, got.Reason)
 	}
-	if want := []string{"GET /api/v1/bills/menu "}; !slices.Equal(script.asked(), want) {
+	if want := []string{"GET /api/v1/bills/menu"}; !slices.Equal(script.asked(), want) {
 		t.Errorf("asked %q", script.asked())
 	}
 	count := map[string]int{}
-	for turn := range 100 {
-		count[nextRequest(turn, true)]++
-		if nextRequest(turn, false) == pastMonth {
-			t.Error("last month's bill is asked for")
-		}
+	for _, what := range billRequests {
+		count[what]++
 	}
-	if count[thisMonth] != 80 || count[pastMonth] != 10 || count[menu] != 10 {
+	if slices.Contains(limitDrop().Asks, pastMonth) {
+		t.Error("last month's bill is asked for")
+	}
+	if count[thisMonth] != 8 || count[pastMonth] != 1 || count[menu] != 1 {
 		t.Errorf("asked for %v", count)
 	}
 }
@@ -131,17 +78,17 @@ func TestRegularRequestMix(t *testing.T) {
 func TestNewcomerRetriesAfterRetryAfter(t *testing.T) {
 	t.Parallel()
 	soon := map[string]string{"Retry-After": "1"}
-	p, script := customer(t,
+	p, script := visitor(t,
 		reply{503, soon, failure("KOS_UNAVAILABLE")}, reply{503, soon, failure("INQUIRY_IN_PROGRESS")}, reply{200, nil, bill(ourLine, false)})
 	var n Newcomer
-	n.run(t.Context(), p, month(0))
+	n.run(t.Context(), p, api.Month(0))
 	if got := kinds(n.Visits); !slices.Equal(got, []string{refused, waiting, fresh}) || n.Served.IsZero() {
 		t.Errorf("got %v, served at %s", got, n.Served)
 	}
 	if pause := n.Visits[2].Start.Sub(n.Visits[1].End()); pause < time.Second {
 		t.Errorf("it came back after %s", pause)
 	}
-	if want := "POST /api/v1/bills/inquiry "; script.asked()[2] != want {
+	if want := "POST /api/v1/bills/inquiry"; script.asked()[2] != want {
 		t.Errorf("asked %q", script.asked())
 	}
 }
@@ -155,16 +102,16 @@ func TestAsyncNewcomerPolls(t *testing.T) {
 		t.Fatal(err)
 	}
 	location := map[string]string{"Location": "/api/v1/bills/inquiry/id-1"}
-	p, script := customer(t,
+	p, script := visitor(t,
 		reply{202, location, string(queued)}, reply{200, nil, string(queued)},
 		reply{200, nil, `{"success":true,"data":{"status":"FAILED"}}`}, reply{202, location, string(queued)},
 		reply{200, nil, bill(ourLine, false)})
 	n := Newcomer{Async: true}
-	n.run(t.Context(), p, month(0))
+	n.run(t.Context(), p, api.Month(0))
 	if got := kinds(n.Visits); !slices.Equal(got, []string{waiting, waiting, failed, waiting, fresh}) {
 		t.Errorf("got %v", got)
 	}
-	ask, poll := "POST /api/v1/bills/inquiry respond-async", "GET /api/v1/bills/inquiry/id-1 "
+	ask, poll := "POST /api/v1/bills/inquiry respond-async", "GET /api/v1/bills/inquiry/id-1"
 	if want := []string{ask, poll, poll, ask, poll}; !slices.Equal(script.asked(), want) {
 		t.Errorf("asked %q", script.asked())
 	}
@@ -186,13 +133,13 @@ func TestPollIntervalFollowsTheEstimate(t *testing.T) {
 
 func TestNewcomersHaveDistinctInquiries(t *testing.T) {
 	t.Parallel()
-	p, _ := customer(t, reply{200, nil, bill(ourLine, false)})
-	others := newcomers{people: []person{p, {p.api, "01030000002"}}, months: 2}
+	p, _ := visitor(t, reply{200, nil, bill(ourLine, false)})
+	others := newcomers{people: []*client{p, {api: p.api, line: "01030000002"}}, months: 2}
 	life, end := context.WithCancel(t.Context())
 	end() // one visit each suffices
 	others.come(t.Context(), life, time.Millisecond)
 	others.lives.Wait()
-	stories := others.stories()
+	stories := others.results()
 	if len(stories) != 4 {
 		t.Fatalf("%d came", len(stories))
 	}

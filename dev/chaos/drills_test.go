@@ -1,28 +1,28 @@
-package drills
+package chaos
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/kos"
 )
 
 func TestFind(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for _, drill := range All {
-		found, err := Find(drill.Name)
+	for _, drill := range Drills() {
+		found, err := FindDrill(drill.Name)
 		if err != nil || found.Description != drill.Description || slices.Contains(names, drill.Name) {
 			t.Errorf("%s: %v", drill.Name, err)
 		}
 		names = append(names, drill.Name)
 		if drill.Quiet == 0 || drill.For < time.Second || drill.Bounds.Longest == 0 {
-			t.Errorf("%s has no bounds", drill.Name)
+			t.Errorf("%s lacks a phase or a bound", drill.Name)
 		}
 	}
-	if _, err := Find("mumps"); err == nil || !strings.Contains(err.Error(), "hang") {
+	if _, err := FindDrill("mumps"); err == nil || !strings.Contains(err.Error(), "hang") {
 		t.Errorf("an unknown one: %v", err)
 	}
 }
@@ -30,10 +30,13 @@ func TestFind(t *testing.T) {
 func TestEnvKeepsRequiredLimits(t *testing.T) {
 	t.Parallel()
 	const raised = "KOS_BILL_INQUIRY_PER_MINUTE=3000"
-	for _, drill := range append(All, Short()) {
-		env := drill.env()
-		if slices.Contains(env, raised) == drill.RealLimit || !slices.Contains(env, "PREFETCH_ENABLED=false") {
-			t.Errorf("%s: %v", drill.Name, env)
+	for _, drill := range append(Drills(), ShortDrill()) {
+		limited := drill.Name == "limit-drop" || drill.Name == "crowd"
+		if slices.Contains(drill.Env, raised) == limited || !slices.Contains(drill.Env, "PREFETCH_ENABLED=false") {
+			t.Errorf("%s: %v", drill.Name, drill.Env)
+		}
+		if got := drill.Behaviors[kos.BillInquiry].LimitPerMinute > 0; got != limited {
+			t.Errorf("%s: KOS has a limit: %t", drill.Name, got)
 		}
 	}
 }
@@ -49,22 +52,5 @@ func TestReadGauge(t *testing.T) {
 		if _, err := readGauge(strings.NewReader(wrong), began); err == nil {
 			t.Errorf("%q has no error", wrong)
 		}
-	}
-}
-
-func TestEachKeepsTheOrder(t *testing.T) {
-	t.Parallel()
-	got, err := each(t.Context(), 100, func(n int) (int, error) { return n * n, nil })
-	if err != nil || len(got) != 100 || got[7] != 49 || got[99] != 9801 {
-		t.Errorf("%v, %v", got, err)
-	}
-	broken := errors.New("broken")
-	if _, err := each(t.Context(), 3, func(n int) (int, error) { return n, broken }); !errors.Is(err, broken) {
-		t.Errorf("an error is lost: %v", err)
-	}
-	ended, end := context.WithCancel(t.Context())
-	end()
-	if _, err := each(ended, 3, func(n int) (int, error) { return n, nil }); !errors.Is(err, context.Canceled) {
-		t.Errorf("after its end: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package drills
+package chaos
 
 import (
 	"bufio"
@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/system"
 )
@@ -36,7 +35,7 @@ func watch(s *system.System) *gauges {
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &gauges{cancel: cancel, client: &http.Client{Timeout: time.Second}}
 	for _, app := range s.Apps {
-		if system.Role(app.ID) == stage.Bills {
+		if system.Role(app.ID) == bills {
 			g.url = fmt.Sprintf("http://127.0.0.1:%d/actuator/prometheus", app.Port)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/proc"
@@ -37,13 +38,15 @@ func newInjector(s *system.System, say func(string, ...any)) *injector {
 	return &injector{system: s, say: say, busy: busy}
 }
 
-// run performs all disruptions and returns when everything is ready again.
-func (s *injector) run(ctx context.Context, disruptions []Disruption, done *progress) error {
+// run performs all disruptions and returns when everything is ready again. done is the number of
+// changes that were accepted or refused.
+func (s *injector) run(ctx context.Context, disruptions []Disruption, done *atomic.Int64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var group sync.WaitGroup
 	for _, disrupt := range disruptions {
-		if err := errors.Join(done.reach(ctx, disrupt.After), proc.Pause(ctx, disrupt.Delay)); err != nil {
+		reached := proc.Poll(ctx, func() bool { return done.Load() >= int64(disrupt.After) })
+		if err := errors.Join(reached, proc.Pause(ctx, disrupt.Delay)); err != nil {
 			break
 		}
 		group.Go(func() {

@@ -1,4 +1,4 @@
-package drills
+package chaos
 
 import (
 	"net/http"
@@ -39,11 +39,11 @@ func visit(at time.Time, kind string, took time.Duration) traffic.Call {
 	return traffic.Call{Start: at, Took: took, OK: kind == fresh, Asked: thisMonth, Got: kind, Reason: "reason"}
 }
 
-// healthy is a report without faults: answers were stale during the trouble and for 10 s after it,
+// healthyDrill is a report without faults: answers were stale during the trouble and for 10 s after it,
 // a newcomer waited, and the bad line's newcomer was refused.
-func healthy() Report {
+func healthyDrill() Report {
 	r := Report{
-		Drill: Drill{Name: "healthy", Bounds: strict}, Began: began, Trouble: struck, Over: over, Ended: ended, BadLine: affectedLine,
+		Scenario: Scenario{Name: "healthy", Regulars: 1, Every: time.Second, Bounds: strict, table: drillTable}, Began: began, Trouble: struck, Over: over, Ended: ended, BadLine: affectedLine,
 		Newcomers: []Newcomer{
 			{Line: "01030000002", Served: struck.Add(time.Second), Visits: []traffic.Call{
 				visit(struck, waiting, 7*time.Second), visit(struck.Add(9*time.Second), fresh, time.Millisecond),
@@ -68,17 +68,17 @@ func healthy() Report {
 	return r
 }
 
-func TestHealthyReportHasNoFaults(t *testing.T) {
+func TestHealthyDrillHasNoFaults(t *testing.T) {
 	t.Parallel()
-	if faults := healthy().Faults(); len(faults) > 0 {
+	if faults := healthyDrill().Faults(); len(faults) > 0 {
 		t.Errorf("found %q", faults)
 	}
-	bare := healthy()
-	bare.Drill.Bounds = Bounds{}
+	bare := healthyDrill()
+	bare.Scenario.Bounds = Bounds{}
 	if faults := bare.Faults(); len(faults) > 0 {
 		t.Errorf("without bounds: %q", faults)
 	}
-	if n := len(bare.Findings()); n != 3 {
+	if n := len(bare.Checks()); n != 3 {
 		t.Errorf("%d checks without bounds", n)
 	}
 }
@@ -111,7 +111,7 @@ var wrongs = map[string]struct {
 	"no newcomers":             {func(r *Report) { r.Newcomers = nil }, "without a bill at the end: 0 of 0"},
 	"another line is refused":  {func(r *Report) { r.Newcomers[0].Visits[0] = visit(struck, refused, 0) }, "about other lines that were refused: 1 of 2"},
 	"a newcomer is refused": {
-		func(r *Report) { r.Drill.Bounds.AllServed = true },
+		func(r *Report) { r.Scenario.Bounds.AllServed = true },
 		"calls that were refused: 1 of 4",
 	},
 	"a newcomer retries twice": {
@@ -158,7 +158,7 @@ var wrongs = map[string]struct {
 		"refused as too many: 3; at most 1",
 	},
 	"a minute is too busy": {
-		func(r *Report) { r.KOS = calls(31, http.StatusOK, time.Second); r.Drill.Bounds.Calls = 0 },
+		func(r *Report) { r.KOS = calls(31, http.StatusOK, time.Second); r.Scenario.Bounds.Calls = 0 },
 		"busiest minute: 31; at most 30",
 	},
 	"goroutines grow":       {func(r *Report) { r.Gauges[10].Goroutines = 201 }, "goroutines at most: 201, 100 before"},
@@ -179,12 +179,12 @@ func calls(n, status int, apart time.Duration) []KOSCall {
 	return all
 }
 
-func TestEachFaultIsFound(t *testing.T) {
+func TestEachFaultOfADrillIsFound(t *testing.T) {
 	t.Parallel()
 	for name, wrong := range wrongs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := healthy()
+			r := healthyDrill()
 			wrong.spoil(&r)
 			faults := r.Faults()
 			if len(faults) != 1 || !strings.Contains(faults[0], wrong.want) {
@@ -196,9 +196,18 @@ func TestEachFaultIsFound(t *testing.T) {
 
 func TestMissingQuietPhaseIsAFault(t *testing.T) {
 	t.Parallel()
-	r := healthy()
+	r := healthyDrill()
 	r.Regulars, r.Gauges = during(&r), nil
 	if faults := r.Faults(); len(faults) != 4 { // median, 99th percentile, goroutines, memory
+		t.Errorf("found %q", faults)
+	}
+}
+
+func TestMissingLoadIsAFault(t *testing.T) {
+	t.Parallel()
+	r := healthyDrill()
+	r.Scenario.Bounds, r.Regulars = Bounds{}, r.Regulars[:300] // until the trouble
+	if faults := r.Faults(); len(faults) != 1 || faults[0] != "regular requests that were not answered: 0 of 300" {
 		t.Errorf("found %q", faults)
 	}
 }

@@ -1,4 +1,4 @@
-package drills
+package chaos
 
 import (
 	"context"
@@ -8,46 +8,42 @@ import (
 	"slices"
 	"time"
 
-	"github.com/phonebill/phonebill/dev/chaos/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/redis"
 	"github.com/phonebill/phonebill/dev/system"
 )
 
-// reviveTimeout bounds the wait for a restarted part.
-const reviveTimeout = 30 * time.Second
-
-// begin starts the trouble.
-func (r *run) begin() error {
-	trouble := r.drill.Trouble
+// startTrouble starts the trouble of KOS or Redis.
+func (r *run) startTrouble(context.Context) error {
+	trouble := r.scenario.Trouble
 	if trouble.Redis {
-		return errors.Join(r.System.Kill(system.Redis), r.System.Kill(system.RedisCache))
+		return errors.Join(r.system.Kill(system.Redis), r.system.Kill(system.RedisCache))
 	}
 	if trouble.KOS == "" {
 		return nil
 	}
 	spec := kos.Trouble{
-		Name: trouble.KOS, Endpoints: []string{kos.BillInquiry, kos.ProductInquiry}, Seconds: int(r.drill.For.Seconds()),
+		Name: trouble.KOS, Endpoints: []string{kos.BillInquiry, kos.ProductInquiry}, Seconds: int(r.scenario.For.Seconds()),
 	}
 	if trouble.Line {
 		r.report.BadLine = r.newcomers.people[0].line
 		spec.Line = r.report.BadLine
 	}
-	return r.KOS.Trouble(spec)
+	return r.kos.Trouble(spec)
 }
 
-// recover ends the trouble. It restarts only what was killed.
-func (r *run) recover(ctx context.Context) error {
-	if !r.drill.Trouble.Redis { // troubles of KOS end by themselves
+// endTrouble restarts Redis. Troubles of KOS end by themselves.
+func (r *run) endTrouble(ctx context.Context) error {
+	if !r.scenario.Trouble.Redis {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, reviveTimeout)
 	defer cancel()
-	if err := errors.Join(r.System.Restart(ctx, system.Redis), r.System.Restart(ctx, system.RedisCache)); err != nil {
+	if err := errors.Join(r.system.Restart(ctx, system.Redis), r.system.Restart(ctx, system.RedisCache)); err != nil {
 		return err
 	}
-	for {
-		answer := r.Client().Login(stage.User(0), stage.Password)
+	for user := r.client(0); ; {
+		answer := user.api.Login(user.user, password)
 		if answer.Succeeded() {
 			break
 		}
@@ -65,11 +61,11 @@ func (r *run) recover(ctx context.Context) error {
 	return err
 }
 
-// processes returns the process ids of all running parts.
+// processes returns the process ids of all parts.
 func (r *run) processes() (map[system.Role]int, error) {
 	all := map[system.Role]int{}
-	for _, role := range r.System.Roles() {
-		pid, err := r.System.PID(role)
+	for _, role := range r.system.Roles() {
+		pid, err := r.system.PID(role)
 		if err != nil {
 			return nil, err
 		}
@@ -84,18 +80,18 @@ func (r *run) clearCaches(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, reviveTimeout)
 	defer cancel()
 	r.newcomers.lives.Wait()
-	r.report.Regulars = append(r.report.Regulars, r.load.Stop()...)
+	r.pause()
 	r.report.Gap = time.Now()
-	if err := r.System.Kill(stage.Bills); err != nil {
+	if err := r.system.Kill(bills); err != nil {
 		return err
 	}
-	if err := redis.Delete(ctx, system.CacheAddress, r.Secrets["redis-cache-auth-key"], "*"); err != nil {
+	if err := redis.Delete(ctx, system.CacheAddress, r.secrets["redis-cache-auth-key"], "*"); err != nil {
 		return err
 	}
-	if err := r.System.Restart(ctx, stage.Bills); err != nil {
+	if err := r.system.Restart(ctx, bills); err != nil {
 		return err
 	}
-	if err := r.System.WaitReady(ctx); err != nil {
+	if err := r.system.WaitReady(ctx); err != nil {
 		return fmt.Errorf("restart with empty caches: %w", err)
 	}
 	return nil
