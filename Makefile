@@ -61,8 +61,8 @@ drill: phonebill ## Let 200 users ask while KOS or Redis is in trouble, and draw
 	@$(PHONEBILL) drill -trouble=$(TROUBLE)
 
 .PHONY: bench
-bench: phonebill ## Run every benchmark, one package after the other
-	@$(PHONEBILL) bench
+bench: phonebill ## Run every benchmark, one package after the other; or only: make bench ONLY="-bench=Warm ./apps/..."
+	@$(PHONEBILL) bench $(ONLY)
 
 TIME ?= 60s
 
