@@ -68,8 +68,8 @@ upgrade: phonebill ## Upgrade from another commit and roll back, while work wait
 	@$(PHONEBILL) upgrade -from="$(FROM)" -lines=$(LINES)
 
 .PHONY: bench
-bench: phonebill ## Run all benchmarks, one package at a time
-	@$(PHONEBILL) bench
+bench: phonebill ## Run all benchmarks, one package at a time; or only: make bench ONLY="-bench=Warm ./apps/..."
+	@$(PHONEBILL) bench $(ONLY)
 
 TIME ?= 60s
 

@@ -61,7 +61,9 @@ type world struct {
 	keys    *sealtest.Store // of the sealed columns
 	address string          // that the service listens on
 	environ []string        // of the service, besides the required variables
-	running *fx.App
+	// unpooled makes the service connect to PostgreSQL without a connection pooler.
+	unpooled bool
+	running  *fx.App
 
 	// Parts of the running service.
 	server  *httpserver.Server
@@ -125,7 +127,10 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	// All that these tests do passes a connection pooler in transaction mode.
-	cfg.Database, cfg.Sidecar = pgtest.Pooled(w.t, w.db), w.dapr.Config()
+	cfg.Database, cfg.Sidecar = w.db.Config, w.dapr.Config()
+	if !w.unpooled {
+		cfg.Database = pgtest.Pooled(w.t, w.db)
+	}
 	cfg.Database.MaxConns = 15
 	w.running = fx.New(app.Graph(cfg), fx.Populate(&w.server, &w.pool, &w.metrics))
 	if err := w.running.Start(w.t.Context()); err != nil {

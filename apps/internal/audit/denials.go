@@ -65,16 +65,35 @@ func NewDenials(sink Sink, now func() time.Time, registerer prometheus.Registere
 	}
 }
 
-type subjectKey struct{}
+// subject is the observer of a request. It has the target if the path does not contain
+// it.
+type subject struct {
+	denials *Denials
+	text    string
+	line    msisdn.Number
+}
 
-// subject is the target of a request whose path does not contain it.
-type subject struct{ text string }
+// Failed implements httpjson.Observer.
+func (s *subject) Failed(r *http.Request, p *problem.Error) { s.denials.observe(r, p) }
+
+// subjectOf returns the subject of ctx's request, or nil.
+func subjectOf(ctx context.Context) *subject {
+	s, _ := httpjson.ObserverOf(ctx).(*subject)
+	return s
+}
 
 // SetTarget sets the target that is recorded if the request is denied: an id or a
 // masked line number. Only the goroutine that serves the request may call it.
 func SetTarget(ctx context.Context, text string) {
-	if s, ok := ctx.Value(subjectKey{}).(*subject); ok {
+	if s := subjectOf(ctx); s != nil {
 		s.text = text
+	}
+}
+
+// SetTargetLine is About for a line, whose number it masks only if it is recorded.
+func SetTargetLine(ctx context.Context, line msisdn.Number) {
+	if s := subjectOf(ctx); s != nil {
+		s.line = line
 	}
 }
 
@@ -97,12 +116,11 @@ func (a recorded) Register(r *mux.Router) {
 // middleware calls observe for every error that next answers.
 func (d *Denials) middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.WithValue(r.Context(), subjectKey{}, &subject{})
-		next.ServeHTTP(w, r.WithContext(httpjson.WithObserver(ctx, d.observe)))
+		next.ServeHTTP(w, r.WithContext(httpjson.WithObserver(r.Context(), &subject{denials: d})))
 	})
 }
 
-// observe is an httpjson.Observer.
+// observe records a failure if it is a denial.
 func (d *Denials) observe(r *http.Request, p *problem.Error) {
 	ctx := r.Context()
 	caller := jwtauth.From(ctx)
@@ -162,10 +180,14 @@ func route(r *http.Request) string {
 // subjects are the path variables and query parameters that identify a target.
 var subjects = []string{"userId", "requestId", "sessionId", "lineNumber"}
 
-// target returns the text set by SetTarget, or else the first of subjects that is set.
+// target returns the text set by SetTarget or SetTargetLine, or else the first of subjects that is set.
 func target(r *http.Request) string {
-	if s, ok := r.Context().Value(subjectKey{}).(*subject); ok && s.text != "" {
+	s := subjectOf(r.Context())
+	switch {
+	case s != nil && s.text != "":
 		return s.text
+	case s != nil && s.line != "":
+		return s.line.Masked()
 	}
 	for _, name := range subjects {
 		text := mux.Vars(r)[name]

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -18,7 +17,7 @@ type Options[T any] struct {
 	// Name is the kind of row, in metrics and logs.
 	Name string
 	// Flush writes a group in one transaction. It must be idempotent: a commit
-	// whose confirmation was lost is repeated.
+	// whose confirmation was lost is repeated. It must not keep rows.
 	Flush func(ctx context.Context, rows []T) error
 	// Transient reports whether an error of Flush is caused by the database and not
 	// by the rows. The rows are then retried.
@@ -44,19 +43,18 @@ type Writer[T any] struct {
 	log     *slog.Logger
 	metrics *Metrics
 	rows    chan *entry[T]
+	free    sync.Pool // of *entry[T] with a timer
 
 	ctx     context.Context // of the writes
 	cancel  context.CancelFunc
 	stop    chan struct{}
 	once    sync.Once
 	stopped chan struct{}
-	lost    int // rows not written before cancel; used by run only
-}
 
-type entry[T any] struct {
-	row       T
-	committed chan struct{}
-	late      atomic.Bool // Append has returned
+	// Used by run only.
+	lost   int // rows not written before cancel
+	group  []*entry[T]
+	values []T // of group
 }
 
 // New returns a writer, which writes nothing before Start.
@@ -77,26 +75,27 @@ func New[T any](opts Options[T], log *slog.Logger, metrics *Metrics) *Writer[T] 
 // it is committed. If not, the row is still in the buffer, or was dropped and
 // counted because the buffer is full.
 func (w *Writer[T]) Append(ctx context.Context, row T) bool {
-	e := &entry[T]{row: row, committed: make(chan struct{})}
+	e := w.entry(row)
 	if !w.enqueue(ctx, e) {
+		w.release(e)
 		return false
 	}
-	timer := time.NewTimer(w.opts.MaxWait)
-	defer timer.Stop()
 	select {
 	case <-e.committed:
+		w.release(e)
 		return true
 	case <-ctx.Done():
-	case <-timer.C:
+	case <-e.timer.C:
 	}
-	e.late.Store(true)
+	e.late.Store(true) // the writer still has it
+	e.timer.Stop()
 	return false
 }
 
 // Offer enqueues a row without waiting and reports whether it did. If not, the row
 // was dropped and counted because the buffer is full.
 func (w *Writer[T]) Offer(ctx context.Context, row T) bool {
-	return w.enqueue(ctx, &entry[T]{row: row, committed: make(chan struct{})})
+	return w.enqueue(ctx, &entry[T]{row: row})
 }
 
 func (w *Writer[T]) enqueue(ctx context.Context, e *entry[T]) bool {
@@ -142,9 +141,12 @@ func (w *Writer[T]) run() {
 	}
 }
 
-// gather returns first and the rows that wait behind it, up to MaxGroup.
+// gather returns first and the rows that wait behind it, up to MaxGroup. The next call
+// reuses its memory.
 func (w *Writer[T]) gather(first *entry[T]) []*entry[T] {
-	group := []*entry[T]{first}
+	clear(w.group)
+	group := append(w.group[:0], first)
+	defer func() { w.group = group }()
 	for len(group) < w.opts.MaxGroup {
 		select {
 		case next := <-w.rows:
@@ -205,19 +207,22 @@ func (w *Writer[T]) confirm(group []*entry[T]) {
 	}
 	w.metrics.committed(w.opts.Name, len(group), late)
 	for _, e := range group {
-		close(e.committed)
+		if e.committed != nil {
+			e.committed <- struct{}{} // never blocks
+		}
 	}
 }
 
 // flush retries a group until it is committed, fails for a reason that is not
 // transient, or the context ends.
 func (w *Writer[T]) flush(group []*entry[T]) error {
-	rows := make([]T, len(group))
-	for i, e := range group {
-		rows[i] = e.row
+	w.values = w.values[:0]
+	for _, e := range group {
+		w.values = append(w.values, e.row)
 	}
+	defer clear(w.values)
 	for attempt := 0; w.ctx.Err() == nil; attempt++ {
-		err := w.attempt(rows)
+		err := w.attempt(w.values)
 		if err == nil || !w.opts.Transient(err) {
 			return err
 		}

@@ -1,9 +1,9 @@
 package httpjson
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -34,18 +34,21 @@ func Decode(r *http.Request, v any) error {
 	if err := checkMedia(r.Header); err != nil {
 		return err
 	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
+	body := buffer()
+	defer release(body)
+	if _, err := body.ReadFrom(r.Body); err != nil {
 		return toProblem(err)
 	}
-	if strings.TrimSpace(string(body)) == "null" {
+	if string(bytes.TrimSpace(body.Bytes())) == "null" {
 		return ErrMalformed // json.Unmarshal accepts null for any type
 	}
-	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(body.Bytes(), v, strict); err != nil {
 		return toProblem(err)
 	}
 	return nil
 }
+
+var strict = json.RejectUnknownMembers(true)
 
 // checkMedia rejects bodies that are not plain JSON in UTF-8. RFC 9110, section
 // 8.4.1, reserves "identity" for Accept-Encoding, so any Content-Encoding is rejected.
@@ -54,17 +57,26 @@ func checkMedia(header http.Header) error {
 	if len(types) != 1 {
 		return ErrMediaType
 	}
-	media, params, err := mime.ParseMediaType(types[0])
-	if err != nil || media != "application/json" {
-		return ErrMediaType
-	}
-	if charset, given := params["charset"]; given && !strings.EqualFold(charset, "utf-8") {
+	if types[0] != mediaType && !isJSON(types[0]) {
 		return ErrMediaType
 	}
 	if strings.Trim(strings.Join(header.Values("Content-Encoding"), ","), ", \t") != "" {
 		return ErrEncoding
 	}
 	return nil
+}
+
+// mediaType is the Content-Type of nearly all requests.
+const mediaType = "application/json"
+
+// isJSON reports whether a Content-Type is JSON in UTF-8.
+func isJSON(contentType string) bool {
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil || media != mediaType {
+		return false
+	}
+	charset, given := params["charset"]
+	return !given || strings.EqualFold(charset, "utf-8")
 }
 
 // toProblem returns the problem for an error from reading or decoding a body.

@@ -3,7 +3,6 @@
 package httpjson
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,22 +39,68 @@ func Success(w http.ResponseWriter, status int, data any, message string) error 
 	return Write(w, status, success{Success: true, Data: data, Message: message})
 }
 
+// Members are the members of a JSON object, without its braces.
+type Members []byte
+
+// Encode returns the members of v, a struct with at least one.
+func Encode(v any) (Members, error) {
+	object, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("marshal answer: %w", err)
+	}
+	return object[1 : len(object)-1], nil
+}
+
+// SuccessWith is Success with an object as data: the members of head, a struct with at
+// least one, followed by those of tail, which are not encoded again.
+func SuccessWith(w http.ResponseWriter, status int, head any, tail Members, message string) error {
+	body := buffer()
+	defer release(body)
+	encoder := json.NewEncoder(body)
+	body.WriteString(`{"success":true,"data":`)
+	if err := encoder.Encode(head); err != nil {
+		return fmt.Errorf("marshal answer: %w", err)
+	}
+	body.Truncate(body.Len() - len("}\n"))
+	body.WriteByte(',')
+	body.Write(tail)
+	body.WriteString(`},"message":`)
+	if err := encoder.Encode(message); err != nil {
+		return fmt.Errorf("marshal answer: %w", err)
+	}
+	body.Truncate(body.Len() - len("\n"))
+	body.WriteString("}\n")
+	write(w, status, body.Bytes())
+	return nil
+}
+
 // Write writes v as JSON. If v cannot be marshalled, it writes nothing and returns
 // an error.
 func Write(w http.ResponseWriter, status int, v any) error {
-	var body bytes.Buffer
-	if err := json.NewEncoder(&body).Encode(v); err != nil {
+	body := buffer()
+	defer release(body)
+	if err := json.NewEncoder(body).Encode(v); err != nil {
 		return fmt.Errorf("marshal answer: %w", err)
 	}
+	write(w, status, body.Bytes())
+	return nil
+}
+
+// Values of headers. They are shared and must not be modified.
+var (
+	contentType  = []string{mediaType}
+	cacheControl = []string{"no-store"} // nearly all responses hold personal data
+)
+
+func write(w http.ResponseWriter, status int, body []byte) {
 	header := w.Header()
-	header.Set("Content-Type", "application/json")
-	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	header["Content-Type"] = contentType
+	header.Set("Content-Length", strconv.Itoa(len(body)))
 	if header.Get("Cache-Control") == "" {
-		header.Set("Cache-Control", "no-store") // nearly all responses hold personal data
+		header["Cache-Control"] = cacheControl
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // fails only if the client has disconnected
-	return nil
+	_, _ = w.Write(body) // fails only if the client has disconnected
 }
 
 type failure struct {
@@ -99,8 +144,8 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	p := problem.From(err)
-	if observe, ok := r.Context().Value(observerKey{}).(Observer); ok {
-		observe(r, p)
+	if observer := ObserverOf(r.Context()); observer != nil {
+		observer.Failed(r, p)
 	}
 	code := status[p.Kind]
 	telemetry.Annotate(r.Context(), slog.String("code", p.Code))
@@ -120,14 +165,23 @@ func byDesign(p *problem.Error) bool {
 	return p.Kind == problem.Unavailable && p.Unwrap() == nil
 }
 
-// Observer is called by Fail before it answers r with p. It must not block.
-type Observer func(r *http.Request, p *problem.Error)
+// Observer observes the failures of a request.
+type Observer interface {
+	// Failed is called by Fail before it answers r with p. It must not block.
+	Failed(r *http.Request, p *problem.Error)
+}
 
 type observerKey struct{}
 
-// WithObserver returns a context that makes Fail call observe.
-func WithObserver(ctx context.Context, observe Observer) context.Context {
-	return context.WithValue(ctx, observerKey{}, observe)
+// WithObserver returns a context that makes Fail call observer.
+func WithObserver(ctx context.Context, observer Observer) context.Context {
+	return context.WithValue(ctx, observerKey{}, observer)
+}
+
+// ObserverOf returns the observer of ctx, or nil.
+func ObserverOf(ctx context.Context) Observer {
+	observer, _ := ctx.Value(observerKey{}).(Observer)
+	return observer
 }
 
 func envelope(r *http.Request, p *problem.Error) failure {

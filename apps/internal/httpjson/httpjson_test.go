@@ -104,6 +104,40 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
+// TestSuccessWithAnEncodedPartIsTheSame compares an answer of which a part is encoded
+// before with one that is encoded at once.
+func TestSuccessWithAnEncodedPartIsTheSame(t *testing.T) {
+	t.Parallel()
+	type head struct {
+		ID string `json:"id"`
+	}
+	type tail struct {
+		Name  string `json:"name"`
+		Parts []int  `json:"parts"`
+	}
+	const message = "요금을 <조회>했습니다."
+	plain, parts := httptest.NewRecorder(), httptest.NewRecorder()
+	if err := httpjson.Success(plain, http.StatusOK, struct {
+		head
+		tail
+	}{head{"7"}, tail{"A & B", []int{1}}}, message); err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := httpjson.Encode(tail{"A & B", []int{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := httpjson.SuccessWith(parts, http.StatusOK, head{"7"}, encoded, message); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(plain.Body.String(), parts.Body.String()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(plain.Header(), parts.Header()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestStatusOfEachKind(t *testing.T) {
 	t.Parallel()
 	tests := map[problem.Kind]int{

@@ -33,7 +33,10 @@ func (p Proxies) trust(addr netip.Addr) bool {
 // X-Forwarded-For plus the peer that is not a trusted proxy. Entries to its left
 // may be forged.
 func (p Proxies) client(r *http.Request) netip.Addr {
-	client, _ := parseHop(r.RemoteAddr)
+	client := peer(r.RemoteAddr)
+	if len(r.Header["X-Forwarded-For"]) == 0 || !p.trust(client) {
+		return client
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
 		addr, ok := parseHop(strings.TrimSpace(hop))
@@ -43,6 +46,16 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 		client = addr
 	}
 	return client
+}
+
+// peer parses the address of a peer, which nearly always has a port. It returns the zero
+// Addr for a text that is no address.
+func peer(text string) netip.Addr {
+	if peer, err := netip.ParseAddrPort(text); err == nil {
+		return peer.Addr().Unmap().WithZone("")
+	}
+	addr, _ := parseHop(text)
+	return addr
 }
 
 // parseHop parses an address with or without a port, which some proxies add.
@@ -56,19 +69,11 @@ func parseHop(text string) (netip.Addr, bool) {
 	return addr.Unmap().WithZone(""), err == nil
 }
 
-type clientKey struct{}
-
 // ClientAddr returns the client address of ctx's request, as reported by trusted
 // proxies. It is the zero Addr outside of a Server, or if the peer has no address.
 func ClientAddr(ctx context.Context) netip.Addr {
-	addr, _ := ctx.Value(clientKey{}).(netip.Addr)
-	return addr
-}
-
-// withClientAddr stores the client address in the context, for ClientAddr.
-func withClientAddr(proxies Proxies, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.WithValue(r.Context(), clientKey{}, proxies.client(r))
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
+	if seen, ok := ctx.Value(observationKey{}).(*observation); ok {
+		return seen.client
+	}
+	return netip.Addr{}
 }

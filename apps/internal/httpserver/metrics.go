@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,10 +14,26 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 	shed     prometheus.Counter
+
+	mu     sync.RWMutex
+	series map[seriesKey]series
+}
+
+// series are the metrics of one kind of response. They are kept because the look-up of
+// labels costs more than the update.
+type series struct {
+	requests prometheus.Counter
+	duration prometheus.Observer
+}
+
+type seriesKey struct {
+	method, route string
+	status        int
 }
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
 	m := &metrics{
+		series: map[seriesKey]series{},
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_http_requests_total",
 			Help: "Requests answered, by method, route template and status.",
@@ -40,6 +57,26 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 }
 
 func (m *metrics) observe(method, route string, status int, took time.Duration) {
-	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
-	m.duration.WithLabelValues(method, route).Observe(took.Seconds())
+	of := m.of(seriesKey{method, route, status})
+	of.requests.Inc()
+	of.duration.Observe(took.Seconds())
+}
+
+// of returns the series of a key. Their number is bounded by the routes, the methods
+// and the statuses that the service uses.
+func (m *metrics) of(key seriesKey) series {
+	m.mu.RLock()
+	found, ok := m.series[key]
+	m.mu.RUnlock()
+	if ok {
+		return found
+	}
+	made := series{
+		requests: m.requests.WithLabelValues(key.method, key.route, strconv.Itoa(key.status)),
+		duration: m.duration.WithLabelValues(key.method, key.route),
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.series[key] = made
+	return made
 }

@@ -1,7 +1,6 @@
 package httpserver
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,7 +20,7 @@ import (
 )
 
 // stack returns api's routes behind the middleware, outermost first: observe and
-// recover, CORS, client address, load shedding, body limit.
+// recover, CORS, load shedding, body limit.
 func stack(cfg Config, deps Deps, api Registrar, actuators []string) http.Handler {
 	router := mux.NewRouter().SkipClean(true) // a path that is not clean gets 404, not a redirect
 	router.NotFoundHandler = unmatched(router, actuators)
@@ -30,11 +29,10 @@ func stack(cfg Config, deps Deps, api Registrar, actuators []string) http.Handle
 	api.Register(router)
 
 	metrics := newMetrics(deps.Registry)
-	inner := limitBody(cfg.MaxBody, headAsGet(router))
+	inner := limitBody(cfg.MaxBody, headAsGet(withFixedRoutes(router)))
 	inner = shed(cfg.MaxInFlight, metrics, inner)
-	inner = withClientAddr(cfg.TrustedProxies, inner)
 	inner = withCORS(cfg.Origins, inner)
-	return &observer{deps: deps, metrics: metrics, next: inner}
+	return &observer{deps: deps, metrics: metrics, proxies: cfg.TrustedProxies, next: inner}
 }
 
 // observer starts a span for each request. At the end it writes one log record and
@@ -42,62 +40,46 @@ func stack(cfg Config, deps Deps, api Registrar, actuators []string) http.Handle
 type observer struct {
 	deps    Deps
 	metrics *metrics
+	proxies Proxies
 	next    http.Handler
 }
 
+// serverSpan are the options of every span.
+var serverSpan = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}
+
 func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := o.deps.Now()
-	ctx, span := o.deps.Tracer.Start(telemetry.Extract(r.Context(), r.Header), r.Method,
-		trace.WithSpanKind(trace.SpanKindServer))
+	ctx, span := o.deps.Tracer.Start(telemetry.Extract(r.Context(), r.Header), r.Method, serverSpan...)
 	defer span.End()
 
-	seen := &observation{route: "unmatched"}
-	ctx = context.WithValue(ctx, observationKey{}, seen)
-	answer := &response{ResponseWriter: w, status: http.StatusOK}
+	seen := &observation{
+		Context: ctx, route: "unmatched", client: o.proxies.client(r),
+		answer: response{ResponseWriter: w, status: http.StatusOK},
+	}
 	o.metrics.inFlight.Inc()
 	defer func() { // also if serve panics to close the connection
 		o.metrics.inFlight.Dec()
-		o.report(ctx, r.Method, seen, answer, o.deps.Now().Sub(start))
+		o.report(r.Method, seen, o.deps.Now().Sub(start))
 	}()
-	serve(o.next, answer, r.WithContext(telemetry.WithRecord(ctx, &seen.record)))
+	serve(o.next, &seen.answer, r.WithContext(seen))
 }
 
 // report writes metrics, span attributes and log record of a finished request.
-func (o *observer) report(ctx context.Context, method string, seen *observation, answer *response, took time.Duration) {
+func (o *observer) report(method string, seen *observation, took time.Duration) {
 	method = clampMethod(method)
-	o.metrics.observe(method, seen.route, answer.status, took)
-	span := trace.SpanFromContext(ctx)
-	span.SetName(method + " " + seen.route)
-	span.SetAttributes(attribute.Int("http.response.status_code", answer.status))
-	seen.record.Emit(ctx, o.deps.Log,
+	o.metrics.observe(method, seen.route, seen.answer.status, took)
+	if span := trace.SpanFromContext(seen); span.IsRecording() {
+		span.SetName(method + " " + seen.route)
+		span.SetAttributes(attribute.Int("http.response.status_code", seen.answer.status))
+	}
+	seen.record.Emit(seen, o.deps.Log,
 		slog.String("method", method),
 		slog.String("route", seen.route),
-		slog.Int("status", answer.status),
+		slog.Int("status", seen.answer.status),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
-		slog.Int64("bytes", answer.bytes),
-		slog.String("trace_id", telemetry.TraceID(ctx)),
+		slog.Int64("bytes", seen.answer.bytes),
+		slog.String("trace_id", telemetry.TraceID(seen)),
 	)
-}
-
-// observation is the data that inner handlers pass to the observer.
-type observation struct {
-	route  string
-	record telemetry.Record
-}
-
-type observationKey struct{}
-
-// withRoute passes the template of the matched route to the observer, such as
-// "/users/{userId}". Paths are not logged, as they hold ids.
-func withRoute(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
-			if template, err := mux.CurrentRoute(r).GetPathTemplate(); err == nil {
-				seen.route = template
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // serve calls next. A panic is answered with 500 and a trace id. If the response

@@ -25,14 +25,31 @@ func (p Principal) Has(permission string) bool { return slices.Contains(p.Permis
 
 type principalKey struct{}
 
+// withPrincipal is a context with a principal. It is one value, to cost one allocation.
+type withPrincipal struct {
+	context.Context
+
+	principal Principal
+}
+
+// Value implements context.Context.
+func (c *withPrincipal) Value(key any) any {
+	if _, ok := key.(principalKey); ok {
+		return &c.principal
+	}
+	return c.Context.Value(key)
+}
+
 // WithPrincipal returns a context with p.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
+	return &withPrincipal{Context: ctx, principal: p}
 }
 
 // From returns the principal of ctx's request. Outside of Authenticator.Middleware
 // it is the zero Principal, which has no lines and no permissions.
 func From(ctx context.Context) Principal {
-	p, _ := ctx.Value(principalKey{}).(Principal)
-	return p
+	if p, ok := ctx.Value(principalKey{}).(*Principal); ok {
+		return *p
+	}
+	return Principal{}
 }

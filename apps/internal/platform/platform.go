@@ -53,7 +53,7 @@ func Base(service Service) fx.Option {
 			sidecar.NewGate,
 			func(c *sidecar.Client) sidecar.Secrets { return c },
 			func() func() time.Time { return time.Now },
-		)),
+		), fx.Invoke(serveProfiles)),
 	)
 }
 

@@ -20,6 +20,9 @@ type Preferences struct {
 // one counts. Unknown and malformed preferences are ignored.
 func Read(header http.Header) Preferences {
 	var p Preferences
+	if len(header["Prefer"]) == 0 {
+		return p // the common case
+	}
 	seen := map[string]bool{}
 	for _, element := range split(strings.Join(header.Values("Prefer"), ","), ',') {
 		preference := split(element, ';')[0] // without parameters, as ours have none

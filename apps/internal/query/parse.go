@@ -42,12 +42,14 @@ func declared(r *http.Request) []string {
 // that the route does not declare. The root router must use it, so that it applies
 // to every route.
 func Middleware(next http.Handler) http.Handler {
-	return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		if err := New(r).Err(); err != nil {
-			return err
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "" {
+			if err := New(r).Err(); err != nil {
+				httpjson.Fail(w, r, err)
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
-		return nil
 	})
 }
 
@@ -66,7 +68,7 @@ func (r *Reader) parse(raw string, names []string) {
 		}
 		name, fault := r.parsePair(pair, names)
 		if fault != "" && len(r.faults) < maxFaults {
-			r.faults[truncate(name)] = fault
+			r.fault(truncate(name), fault)
 		}
 	}
 }
@@ -92,6 +94,9 @@ func (r *Reader) parsePair(pair string, names []string) (name, fault string) {
 		return name, "값을 입력해야 합니다."
 	case !utf8.ValidString(value):
 		return name, "UTF-8 문자만 사용할 수 있습니다."
+	}
+	if r.values == nil {
+		r.values = map[string]string{}
 	}
 	r.values[name] = value
 	return name, ""

@@ -18,13 +18,13 @@ import (
 // for missing and invalid parameters and record the faults for Err.
 type Reader struct {
 	declared []string
-	values   map[string]string
-	faults   map[string]string
+	values   map[string]string // nil if there are none
+	faults   map[string]string // nil if there are none
 }
 
 // New returns a reader of the query of r.
 func New(r *http.Request) *Reader {
-	reader := &Reader{declared: declared(r), values: map[string]string{}, faults: map[string]string{}}
+	reader := &Reader{declared: declared(r)}
 	reader.parse(r.URL.RawQuery, reader.declared)
 	return reader
 }
@@ -40,6 +40,14 @@ func (r *Reader) get(name string) string {
 		panic("query: the route does not declare " + name)
 	}
 	return r.values[name]
+}
+
+// fault records a fault of a parameter.
+func (r *Reader) fault(name, message string) {
+	if r.faults == nil {
+		r.faults = map[string]string{}
+	}
+	r.faults[name] = message
 }
 
 // Err returns a validation problem with a message for each fault, or nil.
@@ -58,7 +66,7 @@ func (r *Reader) Number(name string, fallback, limit int) int {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > limit || strconv.Itoa(n) != text {
-		r.faults[name] = "1 이상 " + strconv.Itoa(limit) + " 이하의 숫자여야 합니다."
+		r.fault(name, "1 이상 "+strconv.Itoa(limit)+" 이하의 숫자여야 합니다.")
 		return fallback
 	}
 	return n
@@ -92,7 +100,7 @@ func Parsed[T any](r *Reader, name, message string, parse func(text string) (T, 
 	}
 	value, err := parse(text)
 	if err != nil {
-		r.faults[name] = message
+		r.fault(name, message)
 		return zero
 	}
 	return value
@@ -114,7 +122,7 @@ func OneOf[T ~string](r *Reader, name string, values ...T) T {
 	for i, v := range values {
 		names[i] = string(v)
 	}
-	r.faults[name] = strings.Join(names, ", ") + " 중 하나여야 합니다."
+	r.fault(name, strings.Join(names, ", ")+" 중 하나여야 합니다.")
 	return ""
 }
 
@@ -126,7 +134,7 @@ func (r *Reader) Days(zone *time.Location) (from, until time.Time) {
 		until = end.AddDate(0, 0, 1) // includes endDate
 	}
 	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
-		r.faults["startDate"] = "시작일은 종료일보다 늦을 수 없습니다."
+		r.fault("startDate", "시작일은 종료일보다 늦을 수 없습니다.")
 	}
 	return from, until
 }
@@ -145,7 +153,7 @@ const MaxPageSize = 100
 func (r *Reader) Page(size, depth int) Page {
 	page := Page{Number: r.Number("page", 1, depth), Size: r.Number("size", size, MaxPageSize)}
 	if page.Number*page.Size > depth {
-		r.faults["page"] = "조회할 수 있는 범위를 벗어났습니다."
+		r.fault("page", "조회할 수 있는 범위를 벗어났습니다.")
 	}
 	return page
 }

@@ -32,6 +32,8 @@ type Cached struct {
 	store *Store
 	now   func() time.Time
 	cache *otter.Cache[string, lookup]
+	// loader is load.
+	loader otter.Loader[string, lookup]
 }
 
 // lookup is a result of the store. That a session has ended is cached too.
@@ -48,7 +50,7 @@ func NewCached(store *Store, now func() time.Time) *Cached {
 	remaining := func(e otter.Entry[string, lookup]) time.Duration {
 		return max(maxAge-now().Sub(e.Value.asOf), time.Nanosecond) // otter never expires 0
 	}
-	return &Cached{
+	c := &Cached{
 		store: store,
 		now:   now,
 		cache: otter.Must(&otter.Options[string, lookup]{
@@ -58,12 +60,14 @@ func NewCached(store *Store, now func() time.Time) *Cached {
 			Logger:            &otter.NoopLogger{}, // Get returns the errors
 		}),
 	}
+	c.loader = otter.LoaderFunc[string, lookup](c.load)
+	return c
 }
 
 // Get returns a live session. It returns ErrEnded, or ErrUnavailable if the store is
 // unavailable and the session is not in the cache.
 func (c *Cached) Get(ctx context.Context, id string) (Record, error) {
-	found, err := c.cache.Get(ctx, id, otter.LoaderFunc[string, lookup](c.load))
+	found, err := c.cache.Get(ctx, id, c.loader)
 	if err != nil {
 		return Record{}, err
 	}

@@ -18,7 +18,7 @@ const (
 	maxAttr = 4 << 10
 )
 
-// Config configures logging and tracing.
+// Config configures logging, tracing and profiling.
 type Config struct {
 	// Level is DEBUG, INFO, WARN or ERROR.
 	Level slog.Level `env:"LOG_LEVEL" envDefault:"INFO"`
@@ -28,6 +28,8 @@ type Config struct {
 	// SampleRatio is the share of traces that are exported, 0 to 1, unless the caller
 	// has decided.
 	SampleRatio float64 `env:"TRACE_SAMPLE_RATIO" envDefault:"0.1"`
+	// PprofAddr is the loopback address at which profiles are served; default none.
+	PprofAddr string `env:"PPROF_ADDR"`
 }
 
 // NewLogger returns a logger that writes newline-delimited JSON for service to w. It

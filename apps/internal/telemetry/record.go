@@ -11,22 +11,27 @@ import (
 type Record struct {
 	mu    sync.Mutex
 	attrs []slog.Attr
+	first [4]slog.Attr // the usual memory of attrs
 	fault error
 }
 
-type recordKey struct{}
+// RecordKey is the key of a *Record in a context. See WithRecord.
+type RecordKey struct{}
 
 // WithRecord returns a context that carries record.
 func WithRecord(ctx context.Context, record *Record) context.Context {
-	return context.WithValue(ctx, recordKey{}, record)
+	return context.WithValue(ctx, RecordKey{}, record)
 }
 
 // Annotate adds attributes to the log record of ctx's request. Outside of a request
 // it does nothing.
 func Annotate(ctx context.Context, attrs ...slog.Attr) {
-	if record, ok := ctx.Value(recordKey{}).(*Record); ok {
+	if record, ok := ctx.Value(RecordKey{}).(*Record); ok {
 		record.mu.Lock()
 		defer record.mu.Unlock()
+		if record.attrs == nil {
+			record.attrs = record.first[:0]
+		}
 		record.attrs = append(record.attrs, attrs...)
 	}
 }
@@ -34,7 +39,7 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 // RecordError sets the level of the log record of ctx's request to error and adds err. It is for
 // faults of the server.
 func RecordError(ctx context.Context, err error) {
-	if record, ok := ctx.Value(recordKey{}).(*Record); ok {
+	if record, ok := ctx.Value(RecordKey{}).(*Record); ok {
 		record.mu.Lock()
 		defer record.mu.Unlock()
 		record.fault = err
@@ -46,7 +51,8 @@ func (r *Record) Emit(ctx context.Context, log *slog.Logger, attrs ...slog.Attr)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	level := slog.LevelInfo
-	attrs = append(attrs, r.attrs...)
+	var memory [16]slog.Attr // enough for nearly all records
+	attrs = append(append(memory[:0], attrs...), r.attrs...)
 	if r.fault != nil {
 		level = slog.LevelError
 		attrs = append(attrs, slog.Any("error", r.fault))

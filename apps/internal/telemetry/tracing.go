@@ -42,6 +42,9 @@ func TraceID(ctx context.Context) string {
 
 // Extract returns ctx with the trace of the W3C headers, if any.
 func Extract(ctx context.Context, header http.Header) context.Context {
+	if len(header["Traceparent"]) == 0 {
+		return ctx
+	}
 	return propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))
 }
 

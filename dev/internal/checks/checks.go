@@ -204,17 +204,22 @@ func (w workspace) withServers(ctx context.Context, args []string) error {
 	return errors.Join(w.run(ctx, w.Root, env.Environ, "go", args...), env.Stop())
 }
 
-// Bench runs every benchmark and no tests.
-func Bench(ctx context.Context, _ []string) error {
+// Bench runs every benchmark and no tests. With args it runs `go test` with them instead, and no
+// tests.
+func Bench(ctx context.Context, args []string) error {
 	w, err := open(ctx)
 	if err != nil {
 		return err
+	}
+	flags := []string{"test", "-p=1", "-run=^$", "-benchmem"}
+	if len(args) > 0 {
+		return w.withServers(ctx, append(flags, args...))
 	}
 	packages, _, err := w.packages(ctx)
 	if err != nil {
 		return err
 	}
-	return w.withServers(ctx, append([]string{"test", "-p=1", "-run=^$", "-bench=.", "-benchmem"}, packages...))
+	return w.withServers(ctx, append(append(flags, "-bench=."), packages...))
 }
 
 func (w workspace) testWhole(ctx context.Context, args ...string) error {

@@ -99,6 +99,10 @@ func keepPartitions(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, now f
 	})
 }
 
+// init makes package uuid read random bytes for several ids at once. That is possible
+// only before the first id.
+func init() { uuid.EnableRandPool() }
+
 // newID returns a UUID of version 7. It panics if the system's random source fails, as
 // crypto/rand does.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -26,14 +26,33 @@ func ParseMonth(text string) (Month, error) {
 }
 
 // MonthOf returns the billing month in Seoul at t.
-func MonthOf(t time.Time) Month { return Month(t.In(Seoul).Format("2006-01")) }
+func MonthOf(t time.Time) Month {
+	t = t.In(Seoul)
+	if i := 12*(t.Year()-firstYear) + int(t.Month()) - 1; i >= 0 && i < len(months) {
+		return months[i] // each inquiry needs several, and formatting one allocates
+	}
+	return Month(t.Format(monthForm))
+}
+
+const (
+	monthForm = "2006-01"
+	firstYear = 2000 // of months
+)
+
+// months are the months of a century.
+var months = func() (all [1200]Month) {
+	for i := range all {
+		all[i] = Month(time.Date(firstYear, time.Month(1+i), 1, 0, 0, 0, 0, Seoul).Format(monthForm))
+	}
+	return all
+}()
 
 // Compact returns the form without a dash: "202611".
 func (m Month) Compact() string { return string(m[:4] + m[5:]) }
 
 // minus returns the month n months before m.
 func (m Month) minus(n int) Month {
-	start, err := time.ParseInLocation("2006-01", string(m), Seoul)
+	start, err := time.ParseInLocation(monthForm, string(m), Seoul)
 	if err != nil {
 		panic(fmt.Sprintf("bill: month %q was not parsed", string(m))) // a Month is always valid
 	}

@@ -3,6 +3,7 @@ package bill
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
@@ -82,7 +83,7 @@ func finished(record Record, got Bill, err error, now time.Time) Record {
 	record.ProcessedAt = now
 	if err == nil {
 		record.Status, record.ResultCode = Completed, "0000"
-		record.Summary = fmt.Sprintf("%s 청구 금액 %s원", record.Month, won(got.Charges.Total))
+		record.Summary = string(record.Month) + " 청구 금액 " + won(got.Charges.Total) + "원"
 		return record
 	}
 	refusal := problem.From(err)
@@ -92,12 +93,17 @@ func finished(record Record, got Bill, err error, now time.Time) Record {
 
 // won formats an amount with thousands separators.
 func won(amount int64) string {
-	text := fmt.Sprintf("%d", max(amount, -amount))
-	for at := len(text) - 3; at > 0; at -= 3 {
-		text = text[:at] + "," + text[at:]
-	}
+	var memory [32]byte
+	digits := strconv.AppendInt(memory[:0], max(amount, -amount), 10)
+	text := make([]byte, 0, len(memory))
 	if amount < 0 {
-		return "-" + text
+		text = append(text, '-')
 	}
-	return text
+	for i, digit := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			text = append(text, ',')
+		}
+		text = append(text, digit)
+	}
+	return string(text)
 }

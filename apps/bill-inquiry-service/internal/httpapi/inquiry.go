@@ -19,16 +19,13 @@ type inquiryRequest struct {
 	InquiryMonth string `json:"inquiryMonth"`
 }
 
+// inquiryAnswer has the members that differ for each inquiry. Those of billAnswer follow.
 type inquiryAnswer struct {
-	RequestID     string        `json:"requestId"`
-	Status        bill.Status   `json:"status"`
-	ProcStatus    bill.Status   `json:"procStatus"` // the same, for existing clients
-	ResultCode    string        `json:"resultCode"`
-	ResultMessage string        `json:"resultMessage"`
-	BillInfo      *billInfo     `json:"billInfo"`
-	CustomerInfo  *customerInfo `json:"customerInfo"`
-	AsOf          time.Time     `json:"asOf"`
-	Stale         bool          `json:"stale"`
+	RequestID     string      `json:"requestId"`
+	Status        bill.Status `json:"status"`
+	ProcStatus    bill.Status `json:"procStatus"` // the same, for existing clients
+	ResultCode    string      `json:"resultCode"`
+	ResultMessage string      `json:"resultMessage"`
 }
 
 // longestWait is the longest time until an inquiry is answered (product.md).
@@ -39,7 +36,7 @@ func (a *API) inquire(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	audit.SetTarget(r.Context(), subject.Line.Masked())
+	audit.SetTargetLine(r.Context(), subject.Line)
 	preferences, caller := prefer.Read(r.Header), callerOf(r)
 	caller.Wait = preferences.Wait
 	inquiry, err := a.inquiries.Inquire(r.Context(), caller, subject, preferences.Async)
@@ -51,17 +48,17 @@ func (a *API) inquire(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Location", "/api/v1/bills/inquiry/"+inquiry.Record.RequestID)
 		return httpjson.Success(w, http.StatusAccepted, newResultAnswer(inquiry), "요금 조회 요청이 접수되었습니다.")
 	}
-	return httpjson.Success(w, http.StatusOK, inquiryAnswer{
+	encoded, err := a.answers.encode(&inquiry.Bill)
+	if err != nil {
+		return err
+	}
+	return httpjson.SuccessWith(w, http.StatusOK, inquiryAnswer{
 		RequestID:     inquiry.Record.RequestID,
 		Status:        inquiry.Record.Status,
 		ProcStatus:    inquiry.Record.Status,
 		ResultCode:    inquiry.Record.ResultCode,
 		ResultMessage: inquiry.Record.Summary,
-		BillInfo:      newBillInfo(inquiry.Bill),
-		CustomerInfo:  newCustomerInfo(inquiry.Bill.Customer),
-		AsOf:          inquiry.Bill.AsOf.In(bill.Seoul),
-		Stale:         inquiry.Bill.Stale,
-	}, "요금을 조회했습니다.")
+	}, encoded, "요금을 조회했습니다.")
 }
 
 // readInquiry parses the body of an inquiry. The month is empty if the body has none.

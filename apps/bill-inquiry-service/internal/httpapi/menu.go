@@ -26,7 +26,7 @@ type menuCustomer struct {
 func (a *API) menu(w http.ResponseWriter, r *http.Request) error {
 	caller := callerOf(r)
 	if len(caller.Lines) > 0 {
-		audit.SetTarget(r.Context(), caller.Lines[0].Masked())
+		audit.SetTargetLine(r.Context(), caller.Lines[0])
 	}
 	menu, err := a.inquiries.Menu(r.Context(), caller)
 	if err != nil {

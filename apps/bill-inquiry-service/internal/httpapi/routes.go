@@ -48,6 +48,7 @@ type API struct {
 	auth      *jwtauth.Authenticator
 	consumer  *events.Consumer
 	gate      *sidecar.Gate
+	answers   *billAnswers
 }
 
 // Params are the dependencies of an API.
@@ -64,6 +65,7 @@ type Params struct {
 func New(p Params) *API {
 	return &API{
 		inquiries: p.Inquiries, lines: p.Lines, logins: p.Logins, auth: p.Auth, consumer: p.Consumer, gate: p.Gate,
+		answers: newBillAnswers(),
 	}
 }
 
