@@ -15,20 +15,20 @@ type Queue[K comparable] interface {
 	// EnqueueAhead enqueues a fetch in the background, of a value that is about to expire.
 	EnqueueAhead(ctx context.Context, key K) error
 	Availability[K]
-	// Standing returns the position of the fetch of a key, or ErrNotQueued.
-	Standing(ctx context.Context, key K) (Standing, error)
 	// Await returns a channel that receives when the fetch of a key has ended or been set
 	// aside on any replica. The caller calls stop when it has received enough.
 	Await(key K) (changed <-chan struct{}, stop func())
 }
 
-// Availability says whether the source would be called at once.
+// Availability says when the source would be called.
 type Availability[K comparable] interface {
 	// Callable reports whether no outage of the source is known.
 	Callable(ctx context.Context, key K) (bool, error)
 	// Busy reports whether a fetch that is enqueued now would wait for others, or for the
 	// rate limit of the source.
 	Busy(ctx context.Context, key K) (bool, error)
+	// Standing returns the position of the fetch of a key, or ErrNotQueued.
+	Standing(ctx context.Context, key K) (Standing, error)
 }
 
 // Standing is the position of a queued fetch.

@@ -264,57 +264,6 @@ func TestValueInvalidatedDuringItsRefreshIsNotServed(t *testing.T) {
 	})
 }
 
-// Concurrent reads of one key cost one enqueueing.
-func TestConcurrentReadsShareOneFetch(t *testing.T) {
-	t.Parallel()
-	for _, known := range []bool{false, true} {
-		onClock(t, func(w *world) {
-			if known {
-				w.archive[key] = text{text: "old", at: time.Now()}
-			}
-			bubble.Advance(time.Hour)
-			w.answer = text{text: "new"}
-			var group sync.WaitGroup
-			for range 200 {
-				group.Go(func() {
-					got, err := w.read.Get(w.t.Context(), key, time.Time{})
-					if errors.Is(err, readthrough.ErrMiss) {
-						got, err = w.read.Fetch(w.t.Context(), key, false)
-					}
-					if err != nil || got.Stale || got.Value.text != "new" {
-						t.Errorf("%+v, %v", got, err)
-					}
-				})
-			}
-			group.Wait()
-			if w.enqueued != 1 {
-				t.Errorf("%d fetches", w.enqueued)
-			}
-		})
-	}
-}
-
-// A client that leaves does not end the fetch of the others.
-func TestFetchOutlivesItsFirstClient(t *testing.T) {
-	t.Parallel()
-	onClock(t, func(w *world) {
-		w.delay, w.answer = 3*time.Second, text{text: "new"}
-		ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
-		defer cancel()
-		var group sync.WaitGroup
-		group.Go(func() {
-			if _, err := w.read.Fetch(ctx, key, false); err == nil {
-				t.Error("the client that left got an answer")
-			}
-		})
-		synctest.Wait()
-		if got, err := w.read.Fetch(w.t.Context(), key, false); err != nil || got.Value.text != "new" || w.enqueued != 1 {
-			t.Errorf("%+v, %v after %d fetches", got, err, w.enqueued)
-		}
-		group.Wait()
-	})
-}
-
 func TestDefinitiveValueIsNeverStale(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(w *world) {
@@ -342,68 +291,6 @@ func TestValueIsRefreshedAheadOnceInAWhile(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestFetch(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		set   func(w *world)
-		async bool
-		err   error
-		in    time.Duration
-	}{
-		"returns the answer":                  {func(*world) {}, false, nil, 300 * time.Millisecond},
-		"returns the answer without stores":   {func(w *world) { w.broken = true }, false, nil, 300 * time.Millisecond},
-		"returns a negative answer":           {func(w *world) { w.err = errNone }, false, errNone, 300 * time.Millisecond},
-		"ends when fetches are given up":      {func(w *world) { w.err = errBroken }, false, readthrough.ErrOutage, 900 * time.Millisecond},
-		"ends when the fetch is set aside":    {func(w *world) { w.aside = true }, false, readthrough.ErrOutage, 300 * time.Millisecond},
-		"is refused in an outage":             {func(w *world) { w.out = true }, false, readthrough.ErrOutage, 0},
-		"is refused by a full queue":          {func(w *world) { w.full = true }, false, readthrough.ErrFull, 0},
-		"asynchronous is queued in an outage": {func(w *world) { w.out = true }, true, nil, 300 * time.Millisecond},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			onClock(t, func(w *world) {
-				w.answer = text{text: "new"}
-				c.set(w)
-				start := time.Now()
-				got, err := w.read.Fetch(w.t.Context(), key, c.async)
-				if took := time.Since(start); !errors.Is(err, c.err) || err == nil && (got.Value.text != "new" || got.Stale) || took != c.in {
-					t.Errorf("after %s: %+v, %v", took, got, err)
-				}
-				bubble.Advance(time.Hour)
-			})
-		})
-	}
-}
-
-// The value was invalidated while it was fetched: it is fetched anew.
-func TestFetchIsRepeatedAfterAnInvalidation(t *testing.T) {
-	t.Parallel()
-	onClock(t, func(w *world) {
-		w.err = errBroken // nothing is stored
-		time.AfterFunc(400*time.Millisecond, func() { w.set(func() { w.err, w.answer = nil, text{text: "new"} }) })
-		if got, err := w.read.Fetch(w.t.Context(), key, false); err != nil || got.Value.text != "new" || w.enqueued != 2 {
-			t.Errorf("%+v, %v after %d fetches", got, err, w.enqueued)
-		}
-	})
-}
-
-func TestFetchReturnsThePositionWhenTheWaitIsOver(t *testing.T) {
-	t.Parallel()
-	for _, async := range []bool{false, true} {
-		onClock(t, func(w *world) {
-			w.delay, w.ahead = time.Minute, 7
-			ctx, cancel := context.WithTimeout(w.t.Context(), 7*time.Second)
-			defer cancel()
-			_, err := w.read.Fetch(ctx, key, async)
-			queued, ok := errors.AsType[*readthrough.QueuedError](err)
-			if !ok || queued.Ahead != 7 || w.enqueued != 1 {
-				t.Errorf("got %v", err)
-			}
-			bubble.Advance(time.Hour)
-		})
-	}
 }
 
 // A worker uses the latest answer if it is fresh, instead of a call.

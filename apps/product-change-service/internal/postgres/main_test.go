@@ -89,12 +89,15 @@ func asked(t *testing.T, line msisdn.Number) change.Change {
 	}
 }
 
-// newQueue returns the queue of changes, with short attempts.
+// newQueue returns the queue of changes and of fetches of subscribers, with short attempts.
 func newQueue(pool *pgxpool.Pool, perMinute int) *queue.Queue {
-	return queue.New(pool, queue.Endpoint{
-		Name: postgres.Endpoint, Budget: kosbudget.New(pool, "us", postgres.Endpoint, kosbudget.PerMinute(perMinute)),
-		Workers: 8, Timeout: 2 * time.Second, GiveUpAfter: 24 * time.Hour,
-	})
+	endpoint := func(name string) queue.Endpoint {
+		return queue.Endpoint{
+			Name: name, Budget: kosbudget.New(pool, "us", name, kosbudget.PerMinute(perMinute)),
+			Workers: 8, Timeout: 2 * time.Second, GiveUpAfter: 24 * time.Hour,
+		}
+	}
+	return queue.New(pool, endpoint(postgres.Endpoint), endpoint(postgres.SubscriberEndpoint))
 }
 
 // accepted returns a queued change.
@@ -120,7 +123,7 @@ func (s store) load(t *testing.T, c change.Change) change.Change {
 // end ends a change and its queue item, and reports whether it was not final before.
 func (s store) end(ctx context.Context, c change.Change, o change.Outcome) (ended bool, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		if _, err := tx.Exec(ctx, "DELETE FROM kos_queue WHERE dedup_key = $1", c.Line.Digits()); err != nil {
+		if _, err := tx.Exec(ctx, "DELETE FROM kos_queue WHERE endpoint = 'product-change' AND dedup_key = $1", c.Line.Digits()); err != nil {
 			return err
 		}
 		ended, err = s.changes.End(ctx, tx, c, o)
