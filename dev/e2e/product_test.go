@@ -219,3 +219,36 @@ func orderedOnce(t testing.TB, c customer) {
 		t.Errorf("KOS got %d orders", n)
 	}
 }
+
+// The first screen of a line that nothing is known of costs one call of KOS, whatever its
+// client requests at once.
+func TestFirstScreenCostsOneCall(t *testing.T) {
+	t.Parallel()
+	c := resident(t)
+	const each = 10
+	var (
+		plans  [each]api.Answer[api.Subscription]
+		menus  [each]api.Answer[api.ProductMenu]
+		offers [each]api.Answer[api.Offers]
+		group  sync.WaitGroup
+	)
+	for i := range each {
+		group.Go(func() { plans[i] = c.Subscription(c.Line) })
+		group.Go(func() { menus[i] = c.ProductMenu() })
+		group.Go(func() { offers[i] = c.Offers("") })
+	}
+	group.Wait()
+	for i := range each {
+		current := plans[i].OK(t).Current
+		if menu := menus[i].OK(t).Current; menu != current {
+			t.Errorf("the menu shows %+v instead of %+v", menu, current)
+		}
+		if plans := offers[i].OK(t).Products; len(plans) == 0 || plans[0].Operator != current.Operator {
+			t.Errorf("offers %+v", plans)
+		}
+	}
+	calls := count(t, kos.Query{Endpoint: kos.ProductInquiry, Line: c.Line, Client: "product-change-service"}).Total
+	if calls < 1 || calls > replicas() {
+		t.Errorf("KOS was called %d times, want at most once per replica", calls)
+	}
+}

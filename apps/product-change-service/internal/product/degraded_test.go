@@ -147,7 +147,7 @@ func TestWaitOfAClient(t *testing.T) {
 				w := newWorld()
 				w.kos.slow = 10 * time.Second
 				start := time.Now()
-				_, err := w.Plans.Subscriber(t.Context(), own, c.wait)
+				_, err := w.Subscriber(t.Context(), own, c.wait)
 				queued, ok := errors.AsType[*readthrough.QueuedError](err)
 				if !ok || queued.Estimate == 0 || problem.From(err).Code != "INQUIRY_IN_PROGRESS" || time.Since(start) != c.took {
 					t.Errorf("after %s: %v", time.Since(start), err)
