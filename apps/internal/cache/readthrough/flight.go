@@ -15,7 +15,7 @@ const (
 	standingTimeout = 300 * time.Millisecond
 	// maxFetches bounds the fetches of a flight. More than one is needed if an answer cannot
 	// be stored because the value was invalidated meanwhile, or if the fetch is given up.
-	maxFetches = 3
+	maxFetches = 2
 )
 
 // flight is a queued fetch that concurrent reads of one key in this process wait for. It
@@ -26,7 +26,7 @@ type flight[V any] struct {
 	enqueued chan struct{}
 	ahead    int
 	// done is closed when found and err are set: the value that the source has given since
-	// the start, a negative answer, ErrOutage, an error of the queue, or a *QueuedError.
+	// the start, a negative answer, an error of Fetch or of the queue.
 	done  chan struct{}
 	found Found[V]
 	err   error
@@ -100,7 +100,7 @@ func (r *ReadThrough[K, V]) fly(ctx context.Context, key K, async bool, enqueued
 			return found, err
 		}
 	}
-	return Found[V]{}, ErrOutage
+	return Found[V]{}, ErrUnseen
 }
 
 // enqueue enqueues a fetch. Unless async, it returns ErrOutage during an outage.

@@ -74,7 +74,7 @@ func TestFetch(t *testing.T) {
 		"returns the answer":                  {func(*world) {}, false, nil, 300 * time.Millisecond},
 		"returns the answer without stores":   {func(w *world) { w.broken = true }, false, nil, 300 * time.Millisecond},
 		"returns a negative answer":           {func(w *world) { w.err = errNone }, false, errNone, 300 * time.Millisecond},
-		"ends when fetches are given up":      {func(w *world) { w.err = errBroken }, false, readthrough.ErrOutage, 900 * time.Millisecond},
+		"ends when fetches are given up":      {func(w *world) { w.err = errBroken }, false, readthrough.ErrUnseen, 600 * time.Millisecond},
 		"ends when the fetch is set aside":    {func(w *world) { w.aside = true }, false, readthrough.ErrOutage, 300 * time.Millisecond},
 		"is refused in an outage":             {func(w *world) { w.out = true }, false, readthrough.ErrOutage, 0},
 		"is refused by a full queue":          {func(w *world) { w.full = true }, false, readthrough.ErrFull, 0},

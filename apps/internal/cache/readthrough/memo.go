@@ -26,8 +26,8 @@ func newMemo[K comparable, V any](ttl time.Duration, now func() time.Time) *memo
 	return &memo[K, V]{ttl: ttl, now: now, entries: map[K]entry[V]{}}
 }
 
-// get returns the value of a key, if it was set at or after since.
-func (m *memo[K, V]) get(key K, since time.Time) (value V, found bool) {
+// get returns the value of a key.
+func (m *memo[K, V]) get(key K) (value V, found bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	held, found := m.entries[key]
@@ -35,7 +35,7 @@ func (m *memo[K, V]) get(key K, since time.Time) (value V, found bool) {
 		delete(m.entries, key)
 		found = false
 	}
-	return held.value, found && !held.at.Before(since)
+	return held.value, found
 }
 
 func (m *memo[K, V]) set(key K, value V) {

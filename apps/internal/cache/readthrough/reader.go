@@ -83,12 +83,12 @@ type Found[V any] struct {
 	refreshing bool
 }
 
-// Find returns the value of a key. A value is fresh if it is cached, definitive, or was
-// given after since; a zero since is no such time. Find returns a negative answer of the
-// source, or ErrMiss.
+// Find returns the value of a key. A value is fresh if it is cached, definitive, was given
+// to this process within answerTTL, or after since; a zero since is no such time. Find
+// returns a negative answer of the source, or ErrMiss.
 func (r *Reader[K, V]) Find(ctx context.Context, key K, since time.Time) (Found[V], error) {
 	if since.IsZero() {
-		if old, found := r.stale.get(key, since); found {
+		if old, found := r.stale.get(key); found {
 			return Found[V]{Value: old, Stale: true, refreshing: true}, nil
 		}
 	}
@@ -96,8 +96,7 @@ func (r *Reader[K, V]) Find(ctx context.Context, key K, since time.Time) (Found[
 	if err == nil || r.Negative(err) {
 		return Found[V]{Value: got}, err
 	}
-	// The load may have been that of a read with another since.
-	if recent, found := r.answers.get(key, since); found && !since.IsZero() {
+	if recent, found := r.answers.get(key); found { // noted after the load, which other reads share
 		return Found[V]{Value: recent.Value}, recent.Err
 	}
 	older, found := errors.AsType[*olderCopy[V]](err)
@@ -119,14 +118,12 @@ type olderCopy[V any] struct{ value V }
 // Error implements error.
 func (*olderCopy[V]) Error() string { return "readthrough: an older copy" }
 
-// load returns what the caches may keep: the answer of the source since then, or the
-// archived value if the source never has to be called for it again or gave it since then.
+// load returns what the caches may keep: the latest answer of the source, or the archived
+// value if the source never has to be called for it again or gave it since then.
 // It returns an olderCopy for another archived value, ErrMiss, or a fault of the archive.
 func (r *Reader[K, V]) load(ctx context.Context, key K, since time.Time) (V, error) {
-	if !since.IsZero() {
-		if recent, found := r.answers.get(key, since); found {
-			return recent.Value, recent.Err
-		}
+	if recent, found := r.answers.get(key); found {
+		return recent.Value, recent.Err
 	}
 	ctx, cancel := context.WithTimeout(ctx, archiveTimeout)
 	defer cancel()
@@ -147,7 +144,7 @@ func (r *Reader[K, V]) load(ctx context.Context, key K, since time.Time) (V, err
 // whose fetch was enqueued just after the one that it would have joined had ended uses it
 // instead of a call.
 func (r *Reader[K, V]) Recent(ctx context.Context, key K) (Answer[V], bool) {
-	if recent, found := r.answers.get(key, time.Time{}); found {
+	if recent, found := r.answers.get(key); found {
 		return recent, true
 	}
 	got, err := r.Find(ctx, key, time.Time{})

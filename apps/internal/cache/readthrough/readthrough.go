@@ -136,7 +136,7 @@ func (r *ReadThrough[K, V]) refresh(ctx, soft context.Context, key K) (Found[V],
 	case <-soft.Done():
 		return Found[V]{}, errStill
 	}
-	if err := running.err; err != nil && !r.Negative(err) && !errors.Is(err, ErrOutage) && !errors.Is(err, ErrFull) {
+	if err := running.err; err != nil && !r.Negative(err) && !errors.Is(err, ErrOutage) && !errors.Is(err, ErrUnseen) && !errors.Is(err, ErrFull) {
 		r.log.WarnContext(ctx, "refresh failed", "error", err)
 	}
 	return running.found, running.err
@@ -155,8 +155,14 @@ func (r *ReadThrough[K, V]) freshEnough(ctx context.Context, key K, old V) bool 
 	return err == nil && busy
 }
 
-// ErrOutage is returned if the source cannot be called.
-var ErrOutage = errors.New("readthrough: source unavailable")
+// Errors of Fetch.
+var (
+	// ErrOutage is returned if the source cannot be called.
+	ErrOutage = errors.New("readthrough: source unavailable")
+	// ErrUnseen is returned if fetches have ended and their answer is not in the stores: a
+	// worker of another replica has given up, or got an answer that could not be stored.
+	ErrUnseen = errors.New("readthrough: answer not in the stores")
+)
 
 // QueuedError is returned by Fetch if the fetch is still queued.
 type QueuedError struct{ Standing }
@@ -168,7 +174,7 @@ func (*QueuedError) Error() string { return "readthrough: still queued" }
 // the value or the negative answer. Concurrent calls for a key share one fetch. If ctx ends
 // before, the fetch stays queued and Fetch returns a *QueuedError. Unless async, Fetch
 // returns ErrOutage as soon as the source is known to be unavailable. It also returns
-// ErrOutage if fetches end without an answer, and the errors of the queue.
+// ErrUnseen and the errors of the queue.
 func (r *ReadThrough[K, V]) Fetch(ctx context.Context, key K, async bool) (Found[V], error) {
 	for {
 		running := r.join(ctx, key, async)

@@ -293,6 +293,26 @@ func TestValueIsRefreshedAheadOnceInAWhile(t *testing.T) {
 	})
 }
 
+// The worker of a second fetch uses the latest answer, which no store has. It is the answer
+// of the read that waits for that fetch too.
+func TestLatestAnswerIsFreshWithoutStores(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.broken = true
+		w.reader.NoteAnswer(key, readthrough.Answer[text]{Err: errNone})
+		bubble.Advance(time.Second)
+		for _, since := range []time.Time{{}, time.Now()} {
+			if got, err := w.reader.Find(w.t.Context(), key, since); !errors.Is(err, errNone) {
+				t.Errorf("since %s: %+v, %v", since, got, err)
+			}
+		}
+		bubble.Advance(2 * time.Second)
+		if got, err := w.reader.Find(w.t.Context(), key, time.Time{}); !errors.Is(err, readthrough.ErrMiss) {
+			t.Errorf("later: %+v, %v", got, err)
+		}
+	})
+}
+
 // A worker uses the latest answer if it is fresh, instead of a call.
 func TestRecentAnswer(t *testing.T) {
 	t.Parallel()

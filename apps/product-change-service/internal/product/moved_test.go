@@ -1,6 +1,7 @@
 package product_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -61,6 +62,17 @@ func TestPrefetchOfAMovedLineDropsTheCopies(t *testing.T) {
 			t.Errorf("cached %v and %v, kept %+v", w.cache.lines, w.cache.refusals, w.archive.holder)
 		}
 	})
+}
+
+// The worker of another replica got the refusal, and could not store it.
+func TestRefusalThatNoStoreHasIsAskedForAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.kos.holder = given()
+	w.lines.fetch = func(context.Context, product.Subscription, bool) error { return nil }
+	if err := last(w.subscriber(t, own)); !errors.Is(err, product.ErrLineMoved) || w.kos.asked != 1 {
+		t.Errorf("%v, KOS was called %d times", err, w.kos.asked)
+	}
 }
 
 // Requests of the former customer must not delete the copy that is served stale to the new

@@ -79,7 +79,7 @@ func shown(err error) error {
 	switch {
 	case isQueued:
 		return ErrInProgress.After(max(queued.Estimate, time.Second)).WithCause(errors.Join(ErrUnavailable, err))
-	case errors.Is(err, readthrough.ErrOutage), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, readthrough.ErrOutage), errors.Is(err, readthrough.ErrUnseen), errors.Is(err, context.DeadlineExceeded):
 		return errNoAnswer.WithCause(errors.Join(ErrUnavailable, err))
 	case errors.Is(err, readthrough.ErrFull):
 		return errQueueFull.WithCause(errors.Join(ErrUnavailable, err))
@@ -93,6 +93,9 @@ func shown(err error) error {
 // still queued.
 func (p *Plans) Subscriber(ctx context.Context, s Subscription, wait Wait) (Subscriber, error) {
 	got, stale, err := read(ctx, p.subscribers, s, wait)
+	if errors.Is(err, readthrough.ErrUnseen) { // such as a refusal, while L2 has a tombstone
+		return p.FreshSubscriber(ctx, s)
+	}
 	got.Stale = stale
 	return got, err
 }
