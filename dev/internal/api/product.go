@@ -138,10 +138,14 @@ func (c *Client) Subscription(line string) Answer[Subscription] {
 	return enveloped[Subscription](c, Request{Method: http.MethodGet, Path: "/api/v1/products/customer/" + url.PathEscape(line)})
 }
 
-// Offers returns the plans that the customer can change to.
+// Offers returns the plans that the customer can change to. An empty current is the plan of
+// the customer's line.
 func (c *Client) Offers(current string) Answer[Offers] {
-	query := url.Values{"currentProductCode": {current}}
-	return enveloped[Offers](c, Request{Method: http.MethodGet, Path: "/api/v1/products/available?" + query.Encode()})
+	path := "/api/v1/products/available"
+	if current != "" {
+		path += "?" + url.Values{"currentProductCode": {current}}.Encode()
+	}
+	return enveloped[Offers](c, Request{Method: http.MethodGet, Path: path})
 }
 
 // ProductMenu returns the possible operations on the user's line.
