@@ -320,9 +320,9 @@ func (s *source) argument(call *ast.CallExpr, argument ast.Node) []message {
 		return msgs
 	}
 	switch called := name(call.Fun); called {
-	case "Success":
+	case "Success", "SuccessWith":
 		return []message{{section: successes}}
-	case "Parsed", "Text":
+	case "Parsed", "Text", "fault":
 		for _, arg := range call.Args {
 			if field, literal := s.text(arg); literal && arg != argument {
 				return []message{{section: fields, code: field}}

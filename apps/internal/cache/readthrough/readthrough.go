@@ -90,9 +90,7 @@ func New[K comparable, V Value](reader *Reader[K, V], queue Queue[K], aheadAge t
 // SoftTimeout. A value is fresh as in Find. Get returns a negative answer of the source, or
 // ErrMiss if only the source has the value.
 func (r *ReadThrough[K, V]) Get(ctx context.Context, key K, since time.Time) (Found[V], error) {
-	soft, cancel := context.WithTimeout(ctx, SoftTimeout)
-	defer cancel()
-	evictions := r.evictions.Load()
+	start, evictions := time.Now(), r.evictions.Load()
 	found, err := r.Find(ctx, key, since)
 	switch {
 	case err != nil:
@@ -102,7 +100,10 @@ func (r *ReadThrough[K, V]) Get(ctx context.Context, key K, since time.Time) (Fo
 		return found, nil
 	case found.refreshing:
 		return found, nil
-	case r.freshEnough(soft, key, found.Value):
+	}
+	soft, cancel := context.WithDeadline(ctx, start.Add(SoftTimeout))
+	defer cancel()
+	if r.freshEnough(soft, key, found.Value) {
 		found.Stale = false
 		return found, nil
 	}
