@@ -84,7 +84,7 @@ func TestSlowDatabaseDelaysNoInquiry(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	}
-	// The rule is 50 ms each; the rest is for a busy machine. Waiting for the
+	// The rule is 50 ms each; more is allowed for a busy machine. Waiting for the
 	// lock would take for ever.
 	if took := time.Since(start); took > inquiries*time.Second {
 		t.Errorf("%d inquiries took %s", inquiries, took)

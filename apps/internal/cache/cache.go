@@ -1,8 +1,8 @@
 // Package cache is a read-through cache with two levels: L1 in the process, and L2 in a Dapr
 // state store that all replicas share.
 //
-// Neither level is the truth, and neither fails a request: if the store is unavailable, the
-// cache counts and logs that and reads from the source.
+// The source is authoritative; both levels hold copies. Neither fails a request: if the store is
+// unavailable, the cache counts and logs that and reads from the source.
 //
 // An invalidated value does not come back, whatever load was running on any replica. A value
 // is written to L2 only if L2 had nothing of the key when the load began and has nothing
@@ -95,17 +95,17 @@ func New[V any](opts Options, l2 L2, log *slog.Logger, metrics *Metrics) *Cache[
 	}
 }
 
-// Brief is implemented by values that may have a shorter lifetime than others of their
+// Expirer is implemented by values that may have a shorter lifetime than others of their
 // kind.
-type Brief interface {
+type Expirer interface {
 	// Life returns the lifetime of the value; 0 is that of its kind.
 	Life() time.Duration
 }
 
 // life returns the lifetime of a value, at most longest.
 func life(value any, longest time.Duration) time.Duration {
-	if brief, ok := value.(Brief); ok {
-		return min(longest, cmp.Or(brief.Life(), longest))
+	if expirer, ok := value.(Expirer); ok {
+		return min(longest, cmp.Or(expirer.Life(), longest))
 	}
 	return longest
 }
@@ -190,26 +190,26 @@ func (c *Cache[V]) recoverPanic(err *error) {
 }
 
 // Invalidate evicts key from this process and writes a tombstone to L2: no load that began
-// before brings the value back. Afterwards notify the other replicas to Forget the key. If
+// before brings the value back. Afterwards notify the other replicas to Evict the key. If
 // L2 is unavailable, Invalidate returns an error, and only this process is done.
 func (c *Cache[V]) Invalidate(ctx context.Context, key string) error {
 	err := c.invalidateL2(ctx, c.key(key))
-	c.Forget(key) // after L2, where a load could still find the value
+	c.Evict(key) // after L2, where a load could still find the value
 	if err != nil {
 		return fmt.Errorf("cache %s: %w", c.opts.Kind, err)
 	}
 	return nil
 }
 
-// Forget evicts key from this process: from L1, including the results of running loads. For
+// Evict evicts key from this process: from L1, including the results of running loads. For
 // a minute key is not read from L2 either, in case the tombstone could not be written.
-func (c *Cache[V]) Forget(key string) {
+func (c *Cache[V]) Evict(key string) {
 	c.evicted.Set(key, struct{}{})
 	c.l1.Invalidate(key)
 }
 
-// ForgetAll evicts all of L1, including the results of running loads.
-func (c *Cache[V]) ForgetAll() {
+// EvictAll evicts all of L1, including the results of running loads.
+func (c *Cache[V]) EvictAll() {
 	c.epoch.Add(1)
 	c.l1.InvalidateAll()
 }
@@ -218,7 +218,7 @@ func (c *Cache[V]) ForgetAll() {
 // it does not, the cache bypasses L1, which is empty afterwards. A new cache assumes that it
 // does.
 func (c *Cache[V]) Listening(listening bool) {
-	c.ForgetAll()
+	c.EvictAll()
 	c.bypassL1.Store(!listening)
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// Index maps a name to its recently used keys, so that a process can Forget all keys of a
+// Index maps a name to its recently used keys, so that a process can Evict all keys of a
 // name. It is safe for concurrent use.
 type Index struct {
 	mu    sync.Mutex // guards additions

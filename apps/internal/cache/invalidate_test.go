@@ -38,7 +38,7 @@ func TestForgetReachesOtherReplicas(t *testing.T) {
 		f.invalidate(a)
 		f.want(a, 69000, cache.FromSource)
 		f.want(b, 89000, cache.FromL1) // not notified yet
-		b.Forget(key)
+		b.Evict(key)
 		f.want(b, 69000, cache.FromSource)
 	})
 }
@@ -66,7 +66,7 @@ func TestLoadOfAnotherReplicaDoesNotUndoAnInvalidation(t *testing.T) {
 						f.source.fee = 69000
 						f.invalidate(b)
 						if test.notified {
-							a.Forget(key)
+							a.Evict(key)
 						}
 					})
 					return old, err
@@ -101,13 +101,13 @@ func TestForgetAllReachesRunningLoads(t *testing.T) {
 	replicas(t, func(f *fixture, a, _ *cache.Cache[bill]) {
 		f.l2.err = errAway // L1 alone
 		if _, _, err := a.Get(f.t.Context(), key, func(context.Context) (bill, error) {
-			a.ForgetAll()
+			a.EvictAll()
 			return bill{Fee: 89000}, nil
 		}); err != nil {
 			f.t.Fatal(err)
 		}
 		f.want(a, 89000, cache.FromSource)
-		a.ForgetAll()
+		a.EvictAll()
 		f.want(a, 89000, cache.FromSource)
 	})
 }
@@ -125,14 +125,14 @@ func TestForgottenKeyIsNotReadFromL2(t *testing.T) {
 			f.t.Errorf("got %v", err)
 		}
 		f.l2.err = nil
-		b.Forget(key)
+		b.Evict(key)
 		for _, replica := range []*cache.Cache[bill]{a, b} {
 			f.want(replica, 69000, cache.FromSource)
 			f.want(replica, 69000, cache.FromL1)
 		}
 		f.invalidate(a) // the event that follows
 		bubble.Advance(2 * time.Minute)
-		a.Forget(key)
+		a.Evict(key)
 		f.want(b, 69000, cache.FromL1)
 	})
 }
@@ -186,8 +186,8 @@ func TestTombstoneOutlivesEveryLoadAndExpires(t *testing.T) {
 		f.want(a, 89000, cache.FromSource)
 		f.want(b, 89000, cache.FromSource)
 		bubble.Advance(time.Minute)
-		a.ForgetAll()
-		b.ForgetAll()
+		a.EvictAll()
+		b.EvictAll()
 		f.want(a, 89000, cache.FromSource)
 		f.want(b, 89000, cache.FromL2)
 	})

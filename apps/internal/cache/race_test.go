@@ -63,7 +63,7 @@ func TestNoReadAfterAnInvalidationIsOlder(t *testing.T) {
 					break
 				}
 				for _, other := range replicas {
-					other.Forget(key)
+					other.Evict(key)
 				}
 				invalidated.Store(change + 1)
 			}

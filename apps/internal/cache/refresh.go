@@ -7,9 +7,9 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// Known returns the value of key if L1 or L2 has it. It does not load, cache or count
+// Peek returns the value of key if L1 or L2 has it. It does not load, cache or count
 // anything.
-func (c *Cache[V]) Known(ctx context.Context, key string) (V, bool) {
+func (c *Cache[V]) Peek(ctx context.Context, key string) (V, bool) {
 	if value, ok := c.l1.GetIfPresent(key); ok && !c.bypassL1.Load() {
 		return value, true
 	}

@@ -17,7 +17,7 @@ import (
 func TestRefreshReplacesTheValue(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(f *fixture) {
-		if _, known := f.bills.Known(f.t.Context(), key); known {
+		if _, known := f.bills.Peek(f.t.Context(), key); known {
 			t.Error("an empty cache has a value")
 		}
 		f.want(f.bills, 89000, cache.FromSource)
@@ -25,7 +25,7 @@ func TestRefreshReplacesTheValue(t *testing.T) {
 		if got, err := f.bills.Refresh(f.t.Context(), key, f.source.load); err != nil || got.Fee != 69000 {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		if got, known := f.bills.Known(f.t.Context(), key); !known || got.Fee != 69000 {
+		if got, known := f.bills.Peek(f.t.Context(), key); !known || got.Fee != 69000 {
 			t.Errorf("knows %+v, %t", got, known)
 		}
 		f.want(f.bills, 69000, cache.FromL2)

@@ -66,7 +66,7 @@ func NewInquiries(p InquiriesParams) *Inquiries {
 
 const (
 	// answerTimeout is how long an inquiry waits for its bill. Product rule: an answer
-	// within 8 s; the rest is for enqueueing and for writing the answer.
+	// within 8 s, which leaves 1 s for enqueueing and for writing the answer.
 	answerTimeout = 7 * time.Second
 	// enqueueTimeout is how long enqueueing may take beyond the deadline of the inquiry.
 	enqueueTimeout = 700 * time.Millisecond

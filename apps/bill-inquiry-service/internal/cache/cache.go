@@ -56,7 +56,7 @@ type answer[V any] struct {
 	Refusal string `json:"refusal,omitempty"`
 }
 
-// Life implements cache.Brief.
+// Life implements cache.Expirer.
 func (a answer[V]) Life() time.Duration {
 	if a.Refusal != "" {
 		return refusalTTL
@@ -128,10 +128,10 @@ func (c *Cache) RefreshCustomer(ctx context.Context, s bill.Subscription, load b
 // Has implements bill.Refresher.
 func (c *Cache) Has(ctx context.Context, s bill.Subscription, month bill.Month) (known bool) {
 	if month == bill.TheCustomer {
-		_, known = c.customers.Known(ctx, c.customerKey(s))
+		_, known = c.customers.Peek(ctx, c.customerKey(s))
 		return known
 	}
-	_, known = c.bills.Known(ctx, c.billKey(s, month))
+	_, known = c.bills.Peek(ctx, c.billKey(s, month))
 	return known
 }
 
@@ -159,9 +159,9 @@ func (c *Cache) EvictLine(line msisdn.Number, months ...bill.Month) {
 func (c *Cache) EvictSubscription(s bill.Subscription, months ...bill.Month) {
 	for _, month := range months {
 		if month == bill.TheCustomer {
-			c.customers.Forget(c.customerKey(s))
+			c.customers.Evict(c.customerKey(s))
 		} else {
-			c.bills.Forget(c.billKey(s, month))
+			c.bills.Evict(c.billKey(s, month))
 		}
 	}
 }

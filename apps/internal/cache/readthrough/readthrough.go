@@ -52,7 +52,7 @@ var (
 
 const (
 	// SoftTimeout is how long a read waits for the source if there is a stale value.
-	// Product rule: 1 s; the rest is for reading the value.
+	// Product rule: 1 s, which leaves 0.2 s for reading the value.
 	SoftTimeout = 800 * time.Millisecond
 	// freshFor is the age up to which a value is fresh while others wait for the source:
 	// the time-to-live of L1.

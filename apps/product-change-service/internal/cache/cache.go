@@ -67,7 +67,7 @@ type answer struct {
 	Moved   bool `json:"moved,omitempty"`
 }
 
-// Life implements cache.Brief.
+// Life implements cache.Expirer.
 func (a answer) Life() time.Duration {
 	if a.Unknown || a.Moved {
 		return refusalTTL
@@ -148,7 +148,7 @@ func (c *Cache) Invalidate(ctx context.Context, s product.Subscription) error {
 // Evict implements product.Invalidator.
 func (c *Cache) Evict(line msisdn.Number) {
 	for _, customer := range c.holders.Keys(line.Digits()) {
-		c.subscribers.Forget(c.key(product.Subscription{Customer: customer, Line: line}))
+		c.subscribers.Evict(c.key(product.Subscription{Customer: customer, Line: line}))
 	}
 }
 

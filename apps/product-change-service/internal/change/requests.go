@@ -35,7 +35,7 @@ func NewRequests(p RequestsParams) *Requests {
 
 const (
 	// answerTimeout bounds a request, checks included. Product rule: a response within
-	// 8 s; the rest is for writing it.
+	// 8 s, which leaves 0.5 s for writing it.
 	answerTimeout = 7500 * time.Millisecond
 	// pollInterval is how often a change is read while its client waits, in case a
 	// notification was lost.

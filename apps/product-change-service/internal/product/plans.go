@@ -54,7 +54,7 @@ func NewPlans(p PlansParams) *Plans {
 }
 
 const (
-	// readTimeout is the deadline of a read. Product rule: 8 s; the rest is for the
+	// readTimeout is the deadline of a read. Product rule: 8 s, which leaves 1 s for the
 	// request around it.
 	readTimeout = 7 * time.Second
 	// callTimeout bounds a call of KOS that several readers share.
