@@ -42,6 +42,11 @@ func pinning(t *testing.T) (Toolchain, Tool) {
 func TestExistingToolIsUsed(t *testing.T) {
 	tools, tool := pinning(t)
 	onPath, inHome := t.TempDir(), t.TempDir()
+	config, err := os.UserConfigDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CONFIG_HOME", config) // where the go command writes, also after it has ended
 	t.Setenv("HOME", inHome)
 	t.Setenv("PATH", onPath+":"+os.Getenv("PATH"))
 	for _, place := range []string{

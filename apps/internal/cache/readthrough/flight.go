@@ -30,6 +30,9 @@ type flight[V any] struct {
 	done  chan struct{}
 	found Found[V]
 	err   error
+
+	reads  int                // that wait; guarded by ReadThrough.mu
+	cancel context.CancelFunc // ends the wait, not the enqueueing
 }
 
 // result returns the result of a flight that is done, else a *QueuedError.
@@ -53,28 +56,54 @@ type flightKey[K comparable] struct {
 	async bool
 }
 
-// join returns the flight of a key, which it starts if there is none.
-func (r *ReadThrough[K, V]) join(ctx context.Context, key K, async bool) *flight[V] {
+// join returns the flight of a key, which it starts if there is none. The caller calls leave
+// when it does not wait any more.
+func (r *ReadThrough[K, V]) join(ctx context.Context, key K, async bool) (joined *flight[V], leave func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	id := flightKey[K]{key, async}
-	if running := r.flights[id]; running != nil {
-		return running
+	joined = r.flights[id]
+	if joined == nil {
+		joined = r.start(ctx, id)
+		r.flights[id] = joined
 	}
-	started := &flight[V]{enqueued: make(chan struct{}), done: make(chan struct{})}
-	r.flights[id] = started
+	joined.reads++
+	return joined, func() { r.leave(id, joined) }
+}
+
+// leave ends a flight that no read waits for. Its fetch stays queued.
+func (r *ReadThrough[K, V]) leave(id flightKey[K], left *flight[V]) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left.reads--
+	if left.reads == 0 {
+		left.cancel()
+		r.land(id, left)
+	}
+}
+
+// land removes a flight, unless another one has replaced it.
+func (r *ReadThrough[K, V]) land(id flightKey[K], landed *flight[V]) {
+	if r.flights[id] == landed {
+		delete(r.flights, id)
+	}
+}
+
+// start starts a flight.
+func (r *ReadThrough[K, V]) start(ctx context.Context, id flightKey[K]) *flight[V] {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightTimeout)
+	started := &flight[V]{enqueued: make(chan struct{}), done: make(chan struct{}), cancel: cancel}
 	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightTimeout)
 		defer cancel()
 		queued := false
-		started.found, started.err = r.fly(ctx, key, async, func(ahead int) {
+		started.found, started.err = r.fly(ctx, id.key, id.async, func(ahead int) {
 			if !queued {
 				queued, started.ahead = true, ahead
 				close(started.enqueued)
 			}
 		})
 		r.mu.Lock()
-		delete(r.flights, id)
+		r.land(id, started)
 		r.mu.Unlock()
 		if !queued {
 			close(started.enqueued)
@@ -103,9 +132,10 @@ func (r *ReadThrough[K, V]) fly(ctx context.Context, key K, async bool, enqueued
 	return Found[V]{}, ErrUnseen
 }
 
-// enqueue enqueues a fetch. Unless async, it returns ErrOutage during an outage.
+// enqueue enqueues a fetch, also if ctx ends meanwhile. Unless async, it returns ErrOutage
+// during an outage.
 func (r *ReadThrough[K, V]) enqueue(ctx context.Context, key K, async bool) (ahead int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, enqueueTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enqueueTimeout)
 	defer cancel()
 	if !async {
 		callable, err := r.queue.Callable(ctx, key)

@@ -42,6 +42,24 @@ func TestConcurrentReadsShareOneFetch(t *testing.T) {
 	}
 }
 
+// Without reads that wait, nothing of a fetch is left in the process. It stays queued.
+func TestFlightEndsWithItsLastRead(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.delay, w.answer = time.Hour, text{text: "new"}
+		ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		if _, err := w.read.Fetch(ctx, key, false); err == nil {
+			t.Error("there is no answer yet")
+		}
+		synctest.Wait()
+		if took := time.Since(start); took != time.Second || !w.queued {
+			t.Errorf("after %s, queued %t", took, w.queued)
+		}
+	}) // the bubble ends at once: it has no goroutine that waits
+}
+
 // A client that leaves does not end the fetch of the others.
 func TestFetchOutlivesItsFirstClient(t *testing.T) {
 	t.Parallel()

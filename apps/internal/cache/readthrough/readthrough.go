@@ -123,7 +123,8 @@ var errStill = errors.New("readthrough: still stale")
 // refresh returns the value that the source gives before soft ends, or a negative answer. It
 // does not wait if other items are ahead.
 func (r *ReadThrough[K, V]) refresh(ctx, soft context.Context, key K) (Found[V], error) {
-	running := r.join(ctx, key, false)
+	running, leave := r.join(ctx, key, false)
+	defer leave()
 	select {
 	case <-running.enqueued:
 		if running.ahead > 0 {
@@ -178,19 +179,26 @@ func (*QueuedError) Error() string { return "readthrough: still queued" }
 // ErrUnseen and the errors of the queue.
 func (r *ReadThrough[K, V]) Fetch(ctx context.Context, key K, async bool) (Found[V], error) {
 	for {
-		running := r.join(ctx, key, async)
-		<-running.enqueued // also if ctx ends: what is answered as queued is durable
-		select {
-		case <-running.done:
-		case <-ctx.Done():
-		}
-		if found, err := running.result(); err == nil || !isQueued(err) {
+		found, err := r.fetchOnce(ctx, key, async)
+		if err == nil || !isQueued(err) {
 			return found, err
 		}
 		if ctx.Err() != nil {
 			return Found[V]{}, &QueuedError{r.standing(ctx, key)}
 		}
 	}
+}
+
+// fetchOnce waits for one flight, until ctx ends.
+func (r *ReadThrough[K, V]) fetchOnce(ctx context.Context, key K, async bool) (Found[V], error) {
+	running, leave := r.join(ctx, key, async)
+	defer leave()
+	<-running.enqueued // also if ctx ends: what is answered as queued is durable
+	select {
+	case <-running.done:
+	case <-ctx.Done():
+	}
+	return running.result()
 }
 
 // refreshAhead enqueues a refresh of a value that is about to expire.
