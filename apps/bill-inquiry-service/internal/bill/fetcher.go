@@ -54,6 +54,7 @@ func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
 	if reply, found := f.recent(ctx, q); found {
 		return reply
 	}
+	since := f.reader.mark()
 	var result atomic.Pointer[Reply] // a load may go on after ctx has ended
 	var once sync.Once
 	call := func(ctx context.Context) Reply {
@@ -71,7 +72,7 @@ func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
 		got, err := f.cacheFor(ctx, Subscription{customer, q.Line}, q, call)
 		answers[customer] = answer{Value: got, Err: err}
 		if err == nil || !q.Background {
-			f.reader.noteAnswer(q.query(customer), answers[customer])
+			f.reader.noteAnswer(q.query(customer), since, answers[customer])
 		}
 	}
 	reply := call(ctx)

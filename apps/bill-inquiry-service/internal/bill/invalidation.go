@@ -28,6 +28,7 @@ func NewInvalidator(cache Cache, archive Archive, reader *Reader, now func() tim
 // line. It is idempotent; the caller repeats it after an error.
 func (i *Invalidator) Changed(ctx context.Context, customer string, line msisdn.Number) error {
 	now := i.now()
+	i.reader.evict(line)
 	customers, faults := []string{customer}, []error(nil)
 	if customer == "" {
 		var err error
@@ -37,7 +38,6 @@ func (i *Invalidator) Changed(ctx context.Context, customer string, line msisdn.
 	for _, one := range customers {
 		faults = append(faults, i.cache.Invalidate(ctx, Subscription{one, line}, TheCustomer, MonthOf(now)))
 	}
-	i.reader.evict(line)
 	return errors.Join(append(faults, i.archive.Invalidate(ctx, line, MonthOf(now), now))...)
 }
 

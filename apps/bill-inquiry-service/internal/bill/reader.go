@@ -83,13 +83,19 @@ func (r *Reader) recent(ctx context.Context, q Query) (answer, bool) {
 	return answer{Value: Bill{Line: q.Line, Customer: recent.Value, AsOf: recent.Value.AsOf}, Err: recent.Err}, found
 }
 
+// marks are the marks of the readers.
+type marks struct{ bills, customers readthrough.Mark }
+
+// mark returns the marks that noteAnswer needs. They are taken before KOS is called.
+func (r *Reader) mark() marks { return marks{r.Bills.Mark(), r.Customers.Mark()} }
+
 // noteAnswer notes the latest answer of KOS to a query for a bill or TheCustomer.
-func (r *Reader) noteAnswer(q Query, a answer) {
+func (r *Reader) noteAnswer(q Query, since marks, a answer) {
 	if q.Month != TheCustomer {
-		r.Bills.NoteAnswer(q, a)
+		r.Bills.NoteAnswer(q, since.bills, a)
 		return
 	}
-	r.Customers.NoteAnswer(q.Subscription, readthrough.Answer[Customer]{Value: a.Value.Customer, Err: a.Err})
+	r.Customers.NoteAnswer(q.Subscription, since.customers, readthrough.Answer[Customer]{Value: a.Value.Customer, Err: a.Err})
 }
 
 // evict removes all that the reader itself holds of a line.

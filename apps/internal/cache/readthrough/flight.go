@@ -3,6 +3,8 @@ package readthrough
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -96,19 +98,24 @@ func (r *ReadThrough[K, V]) start(ctx context.Context, id flightKey[K]) *flight[
 	go func() {
 		defer cancel()
 		queued := false
+		defer func() {
+			if cause := recover(); cause != nil { // no caller recovers it
+				started.err = fmt.Errorf("readthrough: panic: %v\n%s", cause, debug.Stack())
+			}
+			r.mu.Lock()
+			r.land(id, started)
+			r.mu.Unlock()
+			if !queued {
+				close(started.enqueued)
+			}
+			close(started.done)
+		}()
 		started.found, started.err = r.fly(ctx, id.key, id.async, func(ahead int) {
 			if !queued {
 				queued, started.ahead = true, ahead
 				close(started.enqueued)
 			}
 		})
-		r.mu.Lock()
-		r.land(id, started)
-		r.mu.Unlock()
-		if !queued {
-			close(started.enqueued)
-		}
-		close(started.done)
 	}()
 	return started
 }

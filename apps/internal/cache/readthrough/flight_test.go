@@ -3,6 +3,7 @@ package readthrough_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -141,4 +142,15 @@ func TestFetchReturnsThePositionWhenTheWaitIsOver(t *testing.T) {
 			bubble.Advance(time.Hour)
 		})
 	}
+}
+
+// A panic of a store or of the queue ends the read, not the process.
+func TestPanicFailsTheFetch(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.panics = true
+		if _, err := w.read.Fetch(w.t.Context(), key, false); err == nil || !strings.Contains(err.Error(), "a bug") {
+			t.Errorf("got %v", err)
+		}
+	})
 }

@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
 	"time"
 )
 
@@ -56,9 +55,8 @@ type Reader[K comparable, V Value] struct {
 	stale *memo[K, V]
 	// answers holds the latest answers of the source to this process. A store may not have
 	// them: it may be down, or have a tombstone.
-	answers *memo[K, Answer[V]]
-	// evictions counts the calls of Evict.
-	evictions atomic.Uint64
+	answers   *memo[K, Answer[V]]
+	evictions evictions[K]
 	log       *slog.Logger
 }
 
@@ -151,21 +149,29 @@ func (r *Reader[K, V]) Recent(ctx context.Context, key K) (Answer[V], bool) {
 	return Answer[V]{got.Value, err}, r.Negative(err) || err == nil && !got.Stale
 }
 
-// NoteAnswer notes the latest answer of the source for a key. It ignores an error that is
-// not a negative answer.
-func (r *Reader[K, V]) NoteAnswer(key K, a Answer[V]) {
+// Mark returns the mark that NoteAnswer needs. A worker takes it before it calls the source.
+func (r *Reader[K, V]) Mark() Mark { return r.evictions.mark() }
+
+// NoteAnswer notes the latest answer of the source for a key. It ignores a value whose key
+// was evicted after since: the source may have given it before the change that caused the
+// eviction. It also ignores an error that is not a negative answer.
+func (r *Reader[K, V]) NoteAnswer(key K, since Mark, a Answer[V]) {
 	r.stale.evict(func(other K) bool { return other == key })
-	if a.Err == nil || r.Negative(a.Err) {
+	switch {
+	case r.Negative(a.Err):
 		r.answers.set(key, a)
+	case a.Err == nil:
+		r.evictions.unlessEvicted(key, since, func() { r.answers.set(key, a) })
 	}
 }
 
 // Negative reports whether err is a negative answer of the source.
 func (r *Reader[K, V]) Negative(err error) bool { return err != nil && r.stores.Negative(err) }
 
-// Evict removes all that the reader itself holds of the keys that match.
+// Evict removes all that the reader itself holds of the keys that match. Call it before the
+// keys are evicted from the caches, which could load them from here.
 func (r *Reader[K, V]) Evict(match func(K) bool) {
-	r.evictions.Add(1)
+	r.evictions.add(match)
 	r.stale.evict(match)
 	r.answers.evict(match)
 }

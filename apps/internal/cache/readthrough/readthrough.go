@@ -90,7 +90,7 @@ func New[K comparable, V Value](reader *Reader[K, V], queue Queue[K], aheadAge t
 // SoftTimeout. A value is fresh as in Find. Get returns a negative answer of the source, or
 // ErrMiss if only the source has the value.
 func (r *ReadThrough[K, V]) Get(ctx context.Context, key K, since time.Time) (Found[V], error) {
-	start, evictions := time.Now(), r.evictions.Load()
+	start, mark := time.Now(), r.Mark()
 	found, err := r.Find(ctx, key, since)
 	switch {
 	case err != nil:
@@ -110,10 +110,14 @@ func (r *ReadThrough[K, V]) Get(ctx context.Context, key K, since time.Time) (Fo
 	if newer, err := r.refresh(ctx, soft, key); err == nil || r.Negative(err) {
 		return newer, err
 	}
-	if r.evictions.Load() != evictions { // the value may have been invalidated meanwhile
+	kept := false
+	r.evictions.unlessEvicted(key, mark, func() {
+		kept = true
+		r.stale.set(key, found.Value)
+	})
+	if !kept {
 		return r.Find(ctx, key, since)
 	}
-	r.stale.set(key, found.Value)
 	return found, nil
 }
 

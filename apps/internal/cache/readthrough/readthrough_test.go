@@ -47,6 +47,7 @@ type world struct {
 	out, busy     bool
 	aside         bool // the fetch is set aside instead of ended
 	full          bool
+	panics        bool
 	enqueued      int
 	enqueuedAhead int
 	waiters       []chan struct{}
@@ -100,6 +101,9 @@ func (*world) Negative(err error) bool { return errors.Is(err, errNone) }
 func (w *world) Enqueue(context.Context, string) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.panics {
+		panic("a bug")
+	}
 	if w.full {
 		return 0, readthrough.ErrFull
 	}
@@ -120,7 +124,7 @@ func (w *world) end() {
 		if w.err == nil && !w.broken {
 			w.archive[key], w.cached[key] = answer, answer
 		}
-		w.reader.NoteAnswer(key, readthrough.Answer[text]{Value: answer, Err: w.err})
+		w.reader.NoteAnswer(key, w.reader.Mark(), readthrough.Answer[text]{Value: answer, Err: w.err})
 	}
 	for _, waiter := range w.waiters {
 		select {
@@ -299,7 +303,7 @@ func TestLatestAnswerIsFreshWithoutStores(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(w *world) {
 		w.broken = true
-		w.reader.NoteAnswer(key, readthrough.Answer[text]{Err: errNone})
+		w.reader.NoteAnswer(key, w.reader.Mark(), readthrough.Answer[text]{Err: errNone})
 		bubble.Advance(time.Second)
 		for _, since := range []time.Time{{}, time.Now()} {
 			if got, err := w.reader.Find(w.t.Context(), key, since); !errors.Is(err, errNone) {
@@ -309,6 +313,41 @@ func TestLatestAnswerIsFreshWithoutStores(t *testing.T) {
 		bubble.Advance(2 * time.Second)
 		if got, err := w.reader.Find(w.t.Context(), key, time.Time{}); !errors.Is(err, readthrough.ErrMiss) {
 			t.Errorf("later: %+v, %v", got, err)
+		}
+	})
+}
+
+// A value that the source may have given before the value was invalidated is not noted. A
+// negative answer is.
+func TestAnswerFromBeforeAnEvictionIsNotNoted(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.broken = true
+		evict := func(evicted string) {
+			w.reader.Evict(func(k string) bool { return k == evicted })
+		}
+		before := w.reader.Mark()
+		evict("another")
+		w.reader.NoteAnswer(key, before, readthrough.Answer[text]{Value: text{text: "kept"}})
+		if got, err := w.reader.Find(w.t.Context(), key, time.Time{}); err != nil || got.Value.text != "kept" {
+			t.Errorf("%+v, %v", got, err)
+		}
+		evict(key)
+		w.reader.NoteAnswer(key, before, readthrough.Answer[text]{Value: text{text: "old"}})
+		if got, err := w.reader.Find(w.t.Context(), key, time.Time{}); !errors.Is(err, readthrough.ErrMiss) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		w.reader.NoteAnswer(key, before, readthrough.Answer[text]{Err: errNone})
+		if got, err := w.reader.Find(w.t.Context(), key, time.Time{}); !errors.Is(err, errNone) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		bubble.Advance(time.Minute)
+		for range 2_000 {
+			evict("another")
+		}
+		w.reader.NoteAnswer(key, before, readthrough.Answer[text]{Value: text{text: "old"}}) // older than what is remembered
+		if got, err := w.reader.Find(w.t.Context(), key, time.Time{}); !errors.Is(err, readthrough.ErrMiss) {
+			t.Errorf("%+v, %v", got, err)
 		}
 	})
 }
@@ -325,11 +364,11 @@ func TestRecentAnswer(t *testing.T) {
 		if got, found := w.reader.Recent(w.t.Context(), key); found {
 			t.Errorf("a stale value is recent: %+v", got)
 		}
-		w.reader.NoteAnswer(key, readthrough.Answer[text]{Err: errBroken})
+		w.reader.NoteAnswer(key, w.reader.Mark(), readthrough.Answer[text]{Err: errBroken})
 		if _, found := w.reader.Recent(w.t.Context(), key); found {
 			t.Error("a fault is an answer")
 		}
-		w.reader.NoteAnswer(key, readthrough.Answer[text]{Err: errNone})
+		w.reader.NoteAnswer(key, w.reader.Mark(), readthrough.Answer[text]{Err: errNone})
 		if got, found := w.reader.Recent(w.t.Context(), key); !found || !errors.Is(got.Err, errNone) {
 			t.Errorf("%+v, %t", got, found)
 		}

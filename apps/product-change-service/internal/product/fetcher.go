@@ -54,9 +54,13 @@ func (f *Fetcher) Subscriber(ctx context.Context, q Fetch) error {
 	if f.answered(ctx, q) {
 		return nil
 	}
+	mark := f.reader.Subscribers.Mark()
 	call := sync.OnceValue(func() lineAnswer { return f.call(ctx, q.RequestID, q.Line) })
 	for _, customer := range q.Customers {
-		f.refresh(ctx, Subscription{customer, q.Line}, q.Background, call)
+		a := f.refresh(ctx, Subscription{customer, q.Line}, q.Background, call)
+		if a.Err == nil || !q.Background {
+			f.reader.Subscribers.NoteAnswer(Subscription{customer, q.Line}, mark, a)
+		}
 	}
 	if err := call().err; !isRefusal(err) {
 		return err
@@ -67,16 +71,20 @@ func (f *Fetcher) Subscriber(ctx context.Context, q Fetch) error {
 // answered reports whether KOS has given all customers of an interactive fetch an answer
 // that is still fresh.
 func (f *Fetcher) answered(ctx context.Context, q Fetch) bool {
+	if q.Background {
+		return false
+	}
 	for _, customer := range q.Customers {
 		if _, found := f.reader.Subscribers.Recent(ctx, Subscription{customer, q.Line}); !found {
 			return false
 		}
 	}
-	return !q.Background
+	return len(q.Customers) > 0
 }
 
-// refresh replaces the cached copy of a subscription with the answer that call returns.
-func (f *Fetcher) refresh(ctx context.Context, s Subscription, background bool, call func() lineAnswer) {
+// refresh replaces the cached copy of a subscription with the answer that call returns, and
+// returns it as the answer for its customer.
+func (f *Fetcher) refresh(ctx context.Context, s Subscription, background bool, call func() lineAnswer) readthrough.Answer[Subscriber] {
 	got, err := f.cache.RefreshSubscriber(ctx, s, func(ctx context.Context) (Subscriber, error) {
 		got, err := f.keep(ctx, s, call())
 		if background && isRefusal(err) {
@@ -84,12 +92,10 @@ func (f *Fetcher) refresh(ctx context.Context, s Subscription, background bool, 
 		}
 		return got, err
 	})
-	if err == nil || !background {
-		f.reader.Subscribers.NoteAnswer(s, readthrough.Answer[Subscriber]{Value: got, Err: err})
-	}
 	if errors.Is(err, ErrLineMoved) && errors.Is(err, ErrUncacheable) { // the refusal has not replaced the cached copy
 		f.invalidate(ctx, s)
 	}
+	return readthrough.Answer[Subscriber]{Value: got, Err: err}
 }
 
 // lineAnswer is KOS's answer for a line, whichever customer has it.
@@ -156,6 +162,7 @@ func (f *Fetcher) Catalogue(ctx context.Context, requestID string, background bo
 	if _, found := f.reader.Catalogues.Recent(ctx, TheCatalogue{}); found && !background {
 		return nil
 	}
+	mark := f.reader.Catalogues.Mark()
 	got, err := f.cache.RefreshCatalogue(ctx, func(ctx context.Context) (Catalogue, error) {
 		got, err := f.carrier.Catalogue(ctx, requestID)
 		if err != nil {
@@ -166,6 +173,6 @@ func (f *Fetcher) Catalogue(ctx context.Context, requestID string, background bo
 		}
 		return got, nil
 	})
-	f.reader.Catalogues.NoteAnswer(TheCatalogue{}, readthrough.Answer[Catalogue]{Value: got, Err: err})
+	f.reader.Catalogues.NoteAnswer(TheCatalogue{}, mark, readthrough.Answer[Catalogue]{Value: got, Err: err})
 	return err
 }

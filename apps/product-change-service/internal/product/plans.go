@@ -250,8 +250,8 @@ func (p *Plans) Inspect(ctx context.Context, s Subscription, current, target str
 // Invalidate invalidates the cached copies of a subscription in L2 and in this process.
 // If L2 cannot be reached, it returns an error and only this process is done.
 func (p *Plans) Invalidate(ctx context.Context, s Subscription) error {
-	err := p.Cache.Invalidate(ctx, s)
 	p.Reader.evict(s.Line)
+	err := p.Cache.Invalidate(ctx, s)
 	p.freshReads.Forget(s.Line.Digits())
 	return err
 }
@@ -266,8 +266,8 @@ func (p *Plans) Changed(ctx context.Context, s Subscription) error {
 
 // Evict drops a line that another replica has invalidated from this process.
 func (p *Plans) Evict(line msisdn.Number) {
-	p.Cache.Evict(line)
 	p.Reader.evict(line)
+	p.Cache.Evict(line)
 	p.freshReads.Forget(line.Digits())
 }
 

@@ -58,6 +58,29 @@ func TestAnswerFromBeforeAChangeIsNotArchived(t *testing.T) {
 	})
 }
 
+// An answer of KOS from before a change must not be shown after it either. L2 has a
+// tombstone, so that only this process could keep the answer.
+func TestAnswerFromBeforeAChangeIsNotShownAfterIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.cache.off, w.kos.slow = true, time.Second
+		go func() {
+			bubble.Advance(500 * time.Millisecond)
+			w.kos.set(func() { w.kos.holder = holder(basic) })
+			if err := w.Changed(t.Context(), own); err != nil {
+				t.Error(err)
+			}
+		}()
+		if _, err := w.subscriber(t, own); err != nil && !errors.Is(err, product.ErrUnavailable) {
+			t.Error(err)
+		}
+		if got, err := w.subscriber(t, own); err != nil || got.Product.Code != basic.Code {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
 func TestFreshReadsShareOneCallUntilTheLineChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
