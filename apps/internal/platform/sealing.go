@@ -31,24 +31,32 @@ type SealedConfig struct {
 	Data seal.Config
 }
 
+// WithDatabase passes f a pool of the service's database and the keyring of its sealed
+// values, and closes both. The first use waits until the sidecar is healthy.
+func (c SealedConfig) WithDatabase(f func(pool *pgxpool.Pool, keyring *seal.Keyring) error) error {
+	client, err := sidecar.New(c.Sidecar)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Close() }()
+	secrets := waitingSecrets{client}
+	pool, err := pg.Open(c.Database, secrets)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	return f(pool, seal.NewKeyring(c.Data, secrets, slog.Default()))
+}
+
 // Reseal returns the command that reseals the values of tables that are in clear or
 // sealed with another key than the primary one, and prints how many. It fails if a
 // value cannot be opened. After it succeeds the older keys may be removed.
 func Reseal(environ []string, tables func(*pgxpool.Pool) []seal.Table) Command {
 	return WithConfig(environ, func(cfg SealedConfig) Command {
 		return func(ctx context.Context, _ []string) error {
-			client, err := sidecar.New(cfg.Sidecar)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = client.Close() }()
-			secrets := waitingSecrets{client}
-			pool, err := pg.Open(cfg.Database, secrets)
-			if err != nil {
-				return err
-			}
-			defer pool.Close()
-			return reseal(ctx, seal.NewKeyring(cfg.Data, secrets, slog.Default()), tables(pool))
+			return cfg.WithDatabase(func(pool *pgxpool.Pool, keyring *seal.Keyring) error {
+				return reseal(ctx, keyring, tables(pool))
+			})
 		}
 	})
 }

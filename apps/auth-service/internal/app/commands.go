@@ -6,19 +6,17 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/seed"
-	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/internal/seal"
-	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 // Commands returns the commands of the binary, configured by environ.
@@ -40,21 +38,12 @@ func seedDemo(cfg seedConfig) platform.Command {
 		if err := flags.Parse(args); err != nil {
 			return err
 		}
-		dapr, err := sidecar.New(cfg.Sidecar)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = dapr.Close() }()
-		pool, err := pg.Open(cfg.Database, dapr)
-		if err != nil {
-			return err
-		}
-		defer pool.Close()
-		keyring := seal.NewKeyring(cfg.Data, dapr, slog.Default())
-		hasher := password.New(cfg.Password, prometheus.NewRegistry())
-		out := seedOutput{out: os.Stdout, users: *users, start: time.Now(), now: time.Now}
-		report, err := seed.Run(ctx, postgres.NewStore(pool, keyring, time.Now), hasher, *users, out.progress)
-		return errors.Join(err, out.done(report))
+		return cfg.WithDatabase(func(pool *pgxpool.Pool, keyring *seal.Keyring) error {
+			hasher := password.New(cfg.Password, prometheus.NewRegistry())
+			out := seedOutput{out: os.Stdout, users: *users, start: time.Now(), now: time.Now}
+			report, err := seed.Run(ctx, postgres.NewStore(pool, keyring, time.Now), hasher, *users, out.progress)
+			return errors.Join(err, out.done(report))
+		})
 	}
 }
 

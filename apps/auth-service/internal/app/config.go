@@ -87,8 +87,7 @@ func (c *SessionConfig) Validate() error {
 
 // seedConfig is the configuration of the commands that create users.
 type seedConfig struct {
-	Database pg.Config
-	Data     seal.Config
-	Sidecar  sidecar.Config
+	platform.SealedConfig
+
 	Password password.Config
 }

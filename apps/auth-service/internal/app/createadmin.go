@@ -8,20 +8,18 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/password"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
-	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/internal/seal"
-	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
 // createAdmin creates an administrator. The password is read from the standard input, or generated
@@ -54,19 +52,10 @@ func createAdmin(cfg seedConfig) platform.Command {
 }
 
 func bootstrapAdministrator(ctx context.Context, cfg seedConfig, in identity.LoginRequest) error {
-	dapr, err := sidecar.New(cfg.Sidecar)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = dapr.Close() }()
-	pool, err := pg.Open(cfg.Database, dapr)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	store := postgres.NewStore(pool, seal.NewKeyring(cfg.Data, dapr, slog.Default()), time.Now)
-	hasher := password.New(cfg.Password, prometheus.NewRegistry())
-	return identity.BootstrapAdministrator(ctx, store, hasher, in, time.Now())
+	return cfg.WithDatabase(func(pool *pgxpool.Pool, keyring *seal.Keyring) error {
+		hasher := password.New(cfg.Password, prometheus.NewRegistry())
+		return identity.BootstrapAdministrator(ctx, postgres.NewStore(pool, keyring, time.Now), hasher, in, time.Now())
+	})
 }
 
 // readPassword returns the first line of r.

@@ -3,17 +3,15 @@ package app
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
-	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/platform"
 	"github.com/phonebill/phonebill/apps/internal/seal"
-	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/metrics"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/preload"
@@ -30,23 +28,15 @@ type preloadConfig struct {
 // at the rate that is left beside their clients.
 func preloadLines(cfg preloadConfig) platform.Command {
 	return func(ctx context.Context, _ []string) error {
-		dapr, err := sidecar.New(cfg.Sidecar)
-		if err != nil {
+		return cfg.WithDatabase(func(pool *pgxpool.Pool, keyring *seal.Keyring) error {
+			registry := prometheus.NewRegistry()
+			queue := newQueue(pool, cfg.Products, newBudgets(pool, cfg.Limits, kosbudget.NewMetrics(registry)))
+			prefetcher := newPrefetcher(postgres.NewArchive(pool, keyring), queue, metrics.New(registry), time.Now)
+			rows, err := preload.Run(ctx, os.Stdin, prefetcher)
+			if _, printed := fmt.Fprintf(os.Stdout, "%d lines are known or enqueued\n", rows); err == nil {
+				err = printed
+			}
 			return err
-		}
-		defer func() { _ = dapr.Close() }()
-		pool, err := pg.Open(cfg.Database, dapr)
-		if err != nil {
-			return err
-		}
-		defer pool.Close()
-		archive := postgres.NewArchive(pool, seal.NewKeyring(cfg.Data, dapr, slog.Default()))
-		registry := prometheus.NewRegistry()
-		queue := newQueue(pool, cfg.Products, newBudgets(pool, cfg.Limits, kosbudget.NewMetrics(registry)))
-		rows, err := preload.Run(ctx, os.Stdin, newPrefetcher(archive, queue, metrics.New(registry), time.Now))
-		if _, printed := fmt.Fprintf(os.Stdout, "%d lines are known or enqueued\n", rows); err == nil {
-			err = printed
-		}
-		return err
+		})
 	}
 }
