@@ -58,19 +58,19 @@ type flightKey[K comparable] struct {
 	async bool
 }
 
-// join returns the flight of a key, which it starts if there is none. The caller calls leave
-// when it does not wait any more.
-func (r *ReadThrough[K, V]) join(ctx context.Context, key K, async bool) (joined *flight[V], leave func()) {
+// join returns the flight of a key, and whether it has started it because there was none. The
+// caller calls leave when it does not wait any more.
+func (r *ReadThrough[K, V]) join(ctx context.Context, key K, async bool) (joined *flight[V], own bool, leave func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	id := flightKey[K]{key, async}
 	joined = r.flights[id]
 	if joined == nil {
-		joined = r.start(ctx, id)
+		joined, own = r.start(ctx, id), true
 		r.flights[id] = joined
 	}
 	joined.reads++
-	return joined, func() { r.leave(id, joined) }
+	return joined, own, func() { r.leave(id, joined) }
 }
 
 // leave ends a flight that no read waits for. Its fetch stays queued.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,6 +143,32 @@ func TestFetchReturnsThePositionWhenTheWaitIsOver(t *testing.T) {
 			bubble.Advance(time.Hour)
 		})
 	}
+}
+
+// A fault of the database fails the read that met it. The reads that wait with it try again.
+func TestFaultFailsOneReadOnly(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.answer, w.faults = text{text: "new"}, 1
+		var (
+			group  sync.WaitGroup
+			failed atomic.Int32
+		)
+		for range 100 {
+			group.Go(func() {
+				switch got, err := w.read.Fetch(w.t.Context(), key, false); {
+				case errors.Is(err, errBroken):
+					failed.Add(1)
+				case err != nil, got.Value.text != "new":
+					t.Errorf("%+v, %v", got, err)
+				}
+			})
+		}
+		group.Wait()
+		if failed.Load() != 1 || w.enqueued != 1 {
+			t.Errorf("%d reads failed, %d fetches", failed.Load(), w.enqueued)
+		}
+	})
 }
 
 // A panic of a store or of the queue ends the read, not the process.

@@ -127,7 +127,7 @@ var errStill = errors.New("readthrough: still stale")
 // refresh returns the value that the source gives before soft ends, or a negative answer. It
 // does not wait if other items are ahead.
 func (r *ReadThrough[K, V]) refresh(ctx, soft context.Context, key K) (Found[V], error) {
-	running, leave := r.join(ctx, key, false)
+	running, _, leave := r.join(ctx, key, false)
 	defer leave()
 	select {
 	case <-running.enqueued:
@@ -142,7 +142,7 @@ func (r *ReadThrough[K, V]) refresh(ctx, soft context.Context, key K) (Found[V],
 	case <-soft.Done():
 		return Found[V]{}, errStill
 	}
-	if err := running.err; err != nil && !r.Negative(err) && !errors.Is(err, ErrOutage) && !errors.Is(err, ErrUnseen) && !errors.Is(err, ErrFull) {
+	if err := running.err; r.isFault(err) && !isQueued(err) {
 		r.log.WarnContext(ctx, "refresh failed", "error", err)
 	}
 	return running.found, running.err
@@ -182,27 +182,40 @@ func (*QueuedError) Error() string { return "readthrough: still queued" }
 // returns ErrOutage as soon as the source is known to be unavailable. It also returns
 // ErrUnseen and the errors of the queue.
 func (r *ReadThrough[K, V]) Fetch(ctx context.Context, key K, async bool) (Found[V], error) {
-	for {
-		found, err := r.fetchOnce(ctx, key, async)
-		if err == nil || !isQueued(err) {
-			return found, err
-		}
-		if ctx.Err() != nil {
+	for faults := 0; ; {
+		found, own, err := r.fetchOnce(ctx, key, async)
+		switch {
+		case isQueued(err) && ctx.Err() != nil:
 			return Found[V]{}, &QueuedError{r.standing(ctx, key)}
+		case isQueued(err): // the flight has landed before
+		case r.isFault(err) && !own && faults < maxFaults:
+			faults++ // one failed connection does not fail all reads
+		default:
+			return found, err
 		}
 	}
 }
 
-// fetchOnce waits for one flight, until ctx ends.
-func (r *ReadThrough[K, V]) fetchOnce(ctx context.Context, key K, async bool) (Found[V], error) {
-	running, leave := r.join(ctx, key, async)
+// maxFaults bounds how often a read repeats a fetch that failed for another read.
+const maxFaults = 2
+
+// isFault reports whether err is a fault of the queue or of a store.
+func (r *ReadThrough[K, V]) isFault(err error) bool {
+	return err != nil && !r.Negative(err) && !errors.Is(err, ErrOutage) && !errors.Is(err, ErrUnseen) && !errors.Is(err, ErrFull)
+}
+
+// fetchOnce waits for one flight, until ctx ends. It returns whether this read has started
+// it.
+func (r *ReadThrough[K, V]) fetchOnce(ctx context.Context, key K, async bool) (found Found[V], own bool, err error) {
+	running, own, leave := r.join(ctx, key, async)
 	defer leave()
 	<-running.enqueued // also if ctx ends: what is answered as queued is durable
 	select {
 	case <-running.done:
 	case <-ctx.Done():
 	}
-	return running.result()
+	found, err = running.result()
+	return found, own, err
 }
 
 // refreshAhead enqueues a refresh of a value that is about to expire.

@@ -48,6 +48,7 @@ type world struct {
 	aside         bool // the fetch is set aside instead of ended
 	full          bool
 	panics        bool
+	faults        int // of the queue, before it works
 	enqueued      int
 	enqueuedAhead int
 	waiters       []chan struct{}
@@ -101,6 +102,9 @@ func (*world) Negative(err error) bool { return errors.Is(err, errNone) }
 func (w *world) Enqueue(context.Context, string) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.faults--; w.faults >= 0 {
+		return 0, errBroken
+	}
 	if w.panics {
 		panic("a bug")
 	}
