@@ -29,7 +29,7 @@ func stack(cfg Config, deps Deps, api Registrar, actuators []string) http.Handle
 	api.Register(router)
 
 	metrics := newMetrics(deps.Registry)
-	inner := limitBody(cfg.MaxBody, headAsGet(withFixedRoutes(router)))
+	inner := limitBody(cfg.MaxBody, headAsGet(router))
 	inner = shed(cfg.MaxInFlight, metrics, inner)
 	inner = withCORS(cfg.Origins, inner)
 	return &observer{deps: deps, metrics: metrics, proxies: cfg.TrustedProxies, next: inner}

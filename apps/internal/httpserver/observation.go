@@ -19,9 +19,6 @@ type observation struct {
 	client netip.Addr
 	record telemetry.Record
 	answer response
-	// matched has mux's values of a fixed route; nil for other routes, whose values mux
-	// adds itself.
-	matched context.Context
 }
 
 type observationKey struct{}
@@ -34,11 +31,6 @@ func (o *observation) Value(key any) any {
 	case telemetry.RecordKey:
 		return &o.record
 	}
-	if o.matched != nil {
-		if value := o.matched.Value(key); value != nil {
-			return value
-		}
-	}
 	return o.Context.Value(key)
 }
 
@@ -46,24 +38,11 @@ func (o *observation) Value(key any) any {
 // "/users/{userId}". Paths are not logged, as they hold ids.
 func withRoute(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if found, ok := r.Context().Value(probeKey{}).(*fixedRoute); ok {
-			*found = fixedRoute{template: template(r), values: r.Context(), next: next}
-			return
-		}
 		if seen, ok := r.Context().Value(observationKey{}).(*observation); ok {
-			if template := template(r); template != "" {
+			if template, err := mux.CurrentRoute(r).GetPathTemplate(); err == nil {
 				seen.route = template
 			}
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// template returns the template of the matched route, or "".
-func template(r *http.Request) string {
-	template, err := mux.CurrentRoute(r).GetPathTemplate()
-	if err != nil {
-		return ""
-	}
-	return template
 }

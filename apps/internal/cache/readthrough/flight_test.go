@@ -149,7 +149,7 @@ func TestFetchReturnsThePositionWhenTheWaitIsOver(t *testing.T) {
 func TestFaultFailsOneReadOnly(t *testing.T) {
 	t.Parallel()
 	onClock(t, func(w *world) {
-		w.answer, w.faults = text{text: "new"}, 1
+		w.answer, w.faults, w.enqueueing = text{text: "new"}, 1, 10*time.Millisecond
 		var (
 			group  sync.WaitGroup
 			failed atomic.Int32

@@ -49,6 +49,7 @@ type world struct {
 	full          bool
 	panics        bool
 	faults        int // of the queue, before it works
+	enqueueing    time.Duration
 	enqueued      int
 	enqueuedAhead int
 	waiters       []chan struct{}
@@ -100,6 +101,7 @@ func (w *world) Archived(_ context.Context, key string) (text, error) {
 func (*world) Negative(err error) bool { return errors.Is(err, errNone) }
 
 func (w *world) Enqueue(context.Context, string) (int, error) {
+	<-time.After(w.enqueueing)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.faults--; w.faults >= 0 {
