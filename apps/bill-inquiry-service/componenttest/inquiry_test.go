@@ -155,7 +155,7 @@ func TestMenuFollowsTheContract(t *testing.T) {
 	w := newWorld(t, daprtest.RedisState)
 	got := w.login(line).do(http.MethodGet, "/api/v1/bills/menu", "")
 	months, _ := got.data["availableMonths"].([]any)
-	if len(months) == 0 || months[0] != thisMonth() || w.kos.Calls("product-inquiry") != 1 {
+	if len(months) == 0 || months[0] != thisMonth() || w.kos.Calls("bill-inquiry") != 1 || w.kos.Calls("product-inquiry") != 0 {
 		t.Errorf("got %+v", got)
 	}
 }

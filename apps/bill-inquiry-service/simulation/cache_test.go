@@ -9,23 +9,19 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Product rules: times-to-live in L2. Those of L1 are shorter.
-const (
-	billTTL     = time.Hour
-	customerTTL = 4 * time.Hour
-)
+// billTTL is the time-to-live in L2. That of L1 is shorter. Product rule: an hour.
+const billTTL = time.Hour
 
-// held is a cached value with its expiry.
-type held[V any] struct {
-	value V
+// held is a cached bill with its expiry.
+type held struct {
+	value bill.Bill
 	until time.Time
 }
 
 // cache implements bill.Cache.
 type cache struct {
-	mu        sync.Mutex
-	bills     map[bill.Subject]held[bill.Bill]
-	customers map[msisdn.Number]held[bill.Customer]
+	mu    sync.Mutex
+	bills map[bill.Subject]held
 }
 
 func (c *cache) Bill(ctx context.Context, sub bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
@@ -38,32 +34,12 @@ func (c *cache) Bill(ctx context.Context, sub bill.Subscription, month bill.Mont
 	return c.RefreshBill(ctx, sub, month, load)
 }
 
-func (c *cache) Customer(ctx context.Context, sub bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
-	c.mu.Lock()
-	known, ok := c.customers[sub.Line]
-	c.mu.Unlock()
-	if ok && time.Now().Before(known.until) {
-		return known.value, nil
-	}
-	return c.RefreshCustomer(ctx, sub, load)
-}
-
 func (c *cache) RefreshBill(ctx context.Context, sub bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
 	got, err := load(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
-		c.bills[bill.Subject{Line: sub.Line, Month: month}] = held[bill.Bill]{got, time.Now().Add(billTTL)}
-	}
-	return got, err
-}
-
-func (c *cache) RefreshCustomer(ctx context.Context, sub bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
-	got, err := load(ctx)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err == nil {
-		c.customers[sub.Line] = held[bill.Customer]{got, time.Now().Add(customerTTL)}
+		c.bills[bill.Subject{Line: sub.Line, Month: month}] = held{got, time.Now().Add(billTTL)}
 	}
 	return got, err
 }
@@ -72,9 +48,6 @@ func (c *cache) Has(_ context.Context, sub bill.Subscription, month bill.Month) 
 	s := bill.Subject{Line: sub.Line, Month: month}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s.Month == "" {
-		return time.Now().Before(c.customers[s.Line].until)
-	}
 	return time.Now().Before(c.bills[s].until)
 }
 

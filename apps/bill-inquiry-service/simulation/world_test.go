@@ -32,7 +32,7 @@ func newWorld(ctx context.Context, policy bill.PrefetchPolicy, random *rand.Rand
 	w := &world{
 		kos:     &kos{random: random},
 		archive: &archive{bills: map[bill.Subject]bill.Bill{}},
-		cache:   &cache{bills: map[bill.Subject]held[bill.Bill]{}, customers: map[msisdn.Number]held[bill.Customer]{}},
+		cache:   &cache{bills: map[bill.Subject]held{}},
 	}
 	ids, log, history := &ids{}, slog.New(slog.DiscardHandler), &history{records: map[string]bill.Record{}}
 	reader := bill.NewReader(w.cache, w.archive, time.Now, log)
@@ -44,7 +44,7 @@ func newWorld(ctx context.Context, policy bill.PrefetchPolicy, random *rand.Rand
 	})
 	w.prefetcher = bill.NewPrefetcher(bill.PrefetcherParams{
 		Cache: w.cache, Archive: w.archive, Queue: w.queue, Activity: history.activity(w.archive), Meter: silent{}, Policy: policy,
-		Log: log, Now: time.Now, NewID: ids.next,
+		Now: time.Now,
 	})
 	w.use = bill.NewInquiries(bill.InquiriesParams{
 		Reader: reader, Queue: w.queue, History: history, Meter: silent{}, Prefetcher: w.prefetcher,
@@ -71,7 +71,7 @@ func (i *ids) next() string {
 	return fmt.Sprint("request-", i.last)
 }
 
-// kos answers by the rules of product.md, and records its calls for bills.
+// kos answers by the rules of product.md, and records its calls.
 type kos struct {
 	mu     sync.Mutex
 	random *rand.Rand
@@ -81,11 +81,9 @@ type kos struct {
 var errFault = fmt.Errorf("kos: %w", bill.ErrUnavailable)
 
 // answer takes the time of a call, and returns a fault in 0.5 % of the calls.
-func (k *kos) answer(bills bool) error {
+func (k *kos) answer() error {
 	k.mu.Lock()
-	if bills {
-		k.at = append(k.at, time.Now())
-	}
+	k.at = append(k.at, time.Now())
 	took, fault := 200+k.random.IntN(300), k.random.Float64() < 0.005
 	k.mu.Unlock()
 	bubble.Advance(time.Duration(took) * time.Millisecond)
@@ -100,17 +98,18 @@ var holder = bill.Customer{ID: "CUST001"}
 
 func (k *kos) Bill(_ context.Context, _ string, line msisdn.Number, month bill.Month) (bill.Bill, error) {
 	start := time.Now()
-	return bill.Bill{Line: line, Month: month, Customer: holder, AsOf: start, Final: month < bill.MonthOf(start)}, k.answer(true)
+	return bill.Bill{Line: line, Month: month, Customer: holder, AsOf: start, Final: month < bill.MonthOf(start)}, k.answer()
 }
 
-func (k *kos) Customer(context.Context, string, msisdn.Number) (bill.Customer, error) {
-	return holder, k.answer(false)
+// Customer is not called: KOS refuses no bill.
+func (*kos) Customer(context.Context, string, msisdn.Number) (bill.Customer, error) {
+	return holder, nil
 }
 
 // Admit implements bill.Admission.
-func (*kos) Admit(context.Context, bill.Endpoint) (bool, error) { return true, nil }
+func (*kos) Admit(context.Context) (bool, error) { return true, nil }
 
-// calls returns the number of calls for bills.
+// calls returns the number of calls.
 func (k *kos) calls() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()

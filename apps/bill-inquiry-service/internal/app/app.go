@@ -58,7 +58,7 @@ func Graph(cfg Config) fx.Option {
 			kosbudget.NewMetrics,
 			newQueue,
 			queue.NewMetrics,
-			fx.Annotate(postgres.NewQueue, fx.As(fx.Self()), fx.As(new(bill.Queue))),
+			fx.Annotate(newFetches, fx.As(fx.Self()), fx.As(new(bill.Queue))),
 			fx.Annotate(postgres.NewArchive, fx.As(new(bill.Archive))),
 			fx.Annotate(postgres.NewHistory, fx.As(new(bill.History))),
 			fx.Annotate(postgres.NewActivity, fx.As(new(bill.Activity))),

@@ -60,11 +60,13 @@ func (c *BillConfig) Validate() error {
 }
 
 // LimitConfig is the number of calls a minute that all replicas together make to each
-// endpoint of KOS. The defaults are below KOS's rate limit of 100, because the sidecar
-// retries failed calls.
+// endpoint of KOS.
 type LimitConfig struct {
-	Bills     int `env:"KOS_BILL_INQUIRY_PER_MINUTE" envDefault:"97"`
-	Customers int `env:"KOS_PRODUCT_INQUIRY_PER_MINUTE" envDefault:"97"`
+	// Bills is below KOS's rate limit of 100, because the sidecar retries failed calls.
+	Bills int `env:"KOS_BILL_INQUIRY_PER_MINUTE" envDefault:"97"`
+	// Customers leaves the rest of KOS's 100 to product-change-service. Only refused bills
+	// need these calls.
+	Customers int `env:"KOS_PRODUCT_INQUIRY_PER_MINUTE" envDefault:"12"`
 }
 
 // Validate returns an error if a limit is not positive.

@@ -70,8 +70,7 @@ func newInquiries(p domainParams, history bill.History, prefetcher *bill.Prefetc
 
 func newPrefetcher(p domainParams, policy bill.PrefetchPolicy, activity bill.Activity) *bill.Prefetcher {
 	return bill.NewPrefetcher(bill.PrefetcherParams{
-		Cache: p.Cache, Archive: p.Archive, Queue: p.Queue, Activity: activity, Meter: p.Metrics, Policy: policy,
-		Log: p.Log, Now: p.Now, NewID: newID,
+		Cache: p.Cache, Archive: p.Archive, Queue: p.Queue, Activity: activity, Meter: p.Metrics, Policy: policy, Now: p.Now,
 	})
 }
 
@@ -111,8 +110,8 @@ func newBudgets(pool *pgxpool.Pool, limits LimitConfig, m *kosbudget.Metrics) bu
 }
 
 // Admit implements bill.Admission.
-func (b budgets) Admit(ctx context.Context, endpoint bill.Endpoint) (bool, error) {
-	wait, err := b[endpoint].Reserve(ctx)
+func (b budgets) Admit(ctx context.Context) (bool, error) {
+	wait, err := b[bill.ProductInquiry].Reserve(ctx)
 	if err != nil {
 		return false, fmt.Errorf("admit call: %w", err)
 	}
@@ -133,6 +132,10 @@ func newQueue(pool *pgxpool.Pool, cfg BillConfig, all budgets) *queue.Queue {
 	return queue.New(pool, endpoint(bill.BillInquiry), endpoint(bill.ProductInquiry))
 }
 
+func newFetches(pool *pgxpool.Pool, q *queue.Queue, keyring *seal.Keyring) *postgres.Queue {
+	return postgres.NewQueue(pool, q, keyring, newID)
+}
+
 // dispatcherParams are the dependencies of the dispatcher.
 type dispatcherParams struct {
 	fx.In
@@ -147,9 +150,10 @@ type dispatcherParams struct {
 }
 
 func newDispatcher(p dispatcherParams) *queue.Dispatcher {
-	handler := p.Fetches.Handler(p.Fetcher.Fetch, p.Metrics, p.Now)
 	return queue.NewDispatcher(p.Queue, map[string]queue.Handler{
-		string(bill.BillInquiry): handler, string(bill.ProductInquiry): handler,
+		string(bill.BillInquiry): p.Fetches.Handler(p.Fetcher.Fetch, p.Metrics, p.Now),
+		// Replicas of the release before enqueue fetches of customers, which bills have.
+		string(bill.ProductInquiry): func(context.Context, queue.Item) queue.Outcome { return queue.Answered(nil) },
 	}, p.Measured, p.Log)
 }
 

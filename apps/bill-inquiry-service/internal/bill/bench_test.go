@@ -76,7 +76,7 @@ func newBench(ctx context.Context, perMinute int) *bench {
 		},
 	})
 	b.prefetcher = bill.NewPrefetcher(bill.PrefetcherParams{
-		Cache: b.cache, Archive: b.archive, Queue: b.queue, Activity: b.activity, Meter: b.meter, Log: log, Now: time.Now, NewID: newID,
+		Cache: b.cache, Archive: b.archive, Queue: b.queue, Activity: b.activity, Meter: b.meter, Now: time.Now,
 		Policy: bill.PrefetchPolicy{Login: true, Nightly: true, NightlyShare: 0.5},
 	})
 	b.use = bill.NewInquiries(bill.InquiriesParams{
@@ -87,7 +87,7 @@ func newBench(ctx context.Context, perMinute int) *bench {
 }
 
 // Admit implements bill.Admission.
-func (b *bench) Admit(context.Context, bill.Endpoint) (bool, error) { return !b.closed.Load(), nil }
+func (b *bench) Admit(context.Context) (bool, error) { return !b.closed.Load(), nil }
 
 // number returns a line of the tests and its user.
 func number(i int) (msisdn.Number, bill.Caller) {
@@ -96,7 +96,7 @@ func number(i int) (msisdn.Number, bill.Caller) {
 }
 
 // spend uses up the burst.
-func (b *bench) spend() { b.queue.Spend(bill.BillInquiry) }
+func (b *bench) spend() { b.queue.Spend() }
 
 // ask inquires about this month's bill of a line of the tests.
 func (b *bench) ask(i int, async bool) (bill.Inquiry, error) {

@@ -76,15 +76,7 @@ type Customer struct {
 	LineStatus   string `json:"lineStatus"`
 	// ContractSince is the day the contract began, YYYY-MM-DD.
 	ContractSince string `json:"contractSince"`
-	// AsOf is when KOS was called.
-	AsOf time.Time `json:"asOf,omitzero"`
 }
-
-// Definitive implements readthrough.Value: a customer may always change.
-func (Customer) Definitive() bool { return false }
-
-// AnsweredAt implements readthrough.Value.
-func (c Customer) AnsweredAt() time.Time { return c.AsOf }
 
 // ContractMonth returns the first month that can have a bill, or "" if the start of
 // the contract is not known.

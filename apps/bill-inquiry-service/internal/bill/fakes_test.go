@@ -31,7 +31,6 @@ type memory struct {
 	mu          sync.Mutex
 	bills       map[bill.Query]bill.Bill
 	refusals    map[bill.Query]error
-	customers   map[bill.Subscription]bill.Customer
 	invalidated []bill.Subscription
 	off         bool // stores nothing
 }
@@ -45,7 +44,7 @@ func newMemory() *memory {
 func (m *memory) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.bills, m.refusals, m.customers = map[bill.Query]bill.Bill{}, map[bill.Query]error{}, map[bill.Subscription]bill.Customer{}
+	m.bills, m.refusals = map[bill.Query]bill.Bill{}, map[bill.Query]error{}
 }
 
 func query(s bill.Subscription, month bill.Month) bill.Query {
@@ -59,24 +58,13 @@ func refused(err error) bool {
 
 func (m *memory) Bill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
 	m.mu.Lock()
-	got, known := m.bills[query(s, month)]
+	got, known := m.bills[query(s, month)] // with a refusal: the customer
 	err := m.refusals[query(s, month)]
 	m.mu.Unlock()
 	if known || err != nil {
 		return got, err
 	}
 	return m.RefreshBill(ctx, s, month, load)
-}
-
-func (m *memory) Customer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
-	m.mu.Lock()
-	got, known := m.customers[s]
-	err := m.refusals[query(s, bill.TheCustomer)]
-	m.mu.Unlock()
-	if known || err != nil {
-		return got, err
-	}
-	return m.RefreshCustomer(ctx, s, load)
 }
 
 func (m *memory) RefreshBill(ctx context.Context, s bill.Subscription, month bill.Month, load bill.LoadBill) (bill.Bill, error) {
@@ -88,21 +76,7 @@ func (m *memory) RefreshBill(ctx context.Context, s bill.Subscription, month bil
 	case err == nil:
 		m.bills[query(s, month)] = got
 	case refused(err):
-		m.refusals[query(s, month)] = err
-	}
-	return got, err
-}
-
-func (m *memory) RefreshCustomer(ctx context.Context, s bill.Subscription, load bill.LoadCustomer) (bill.Customer, error) {
-	got, err := load(ctx)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch {
-	case m.off:
-	case err == nil:
-		m.customers[s] = got
-	case refused(err):
-		m.refusals[query(s, bill.TheCustomer)] = err
+		m.bills[query(s, month)], m.refusals[query(s, month)] = got, err
 	}
 	return got, err
 }
@@ -110,10 +84,6 @@ func (m *memory) RefreshCustomer(ctx context.Context, s bill.Subscription, load 
 func (m *memory) Has(_ context.Context, s bill.Subscription, month bill.Month) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if month == bill.TheCustomer {
-		_, known := m.customers[s]
-		return known
-	}
 	_, known := m.bills[query(s, month)]
 	return known
 }
@@ -125,9 +95,6 @@ func (m *memory) Invalidate(_ context.Context, s bill.Subscription, months ...bi
 	for _, month := range months {
 		delete(m.bills, query(s, month))
 		delete(m.refusals, query(s, month))
-		if month == bill.TheCustomer {
-			delete(m.customers, s)
-		}
 	}
 	return nil
 }

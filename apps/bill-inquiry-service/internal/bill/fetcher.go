@@ -23,11 +23,11 @@ type Fetcher struct {
 	log       *slog.Logger
 }
 
-// Admission takes calls from the budgets of KOS's endpoints.
+// Admission admits calls of KOS that are not queued.
 type Admission interface {
-	// Admit takes one call of an endpoint. It returns false if the budget has none
-	// now.
-	Admit(ctx context.Context, endpoint Endpoint) (bool, error)
+	// Admit takes one call from the budget of Carrier.Customer. It returns false if the
+	// budget has none now.
+	Admit(ctx context.Context) (bool, error)
 }
 
 // FetcherParams are the dependencies of a Fetcher.
@@ -54,7 +54,7 @@ func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
 	if reply, found := f.recent(ctx, q); found {
 		return reply
 	}
-	since := f.reader.mark()
+	since := f.reader.Mark()
 	var result atomic.Pointer[Reply] // a load may go on after ctx has ended
 	var once sync.Once
 	call := func(ctx context.Context) Reply {
@@ -72,12 +72,12 @@ func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
 		got, err := f.cacheFor(ctx, Subscription{customer, q.Line}, q, call)
 		answers[customer] = answer{Value: got, Err: err}
 		if err == nil || !q.Background {
-			f.reader.noteAnswer(q.query(customer), since, answers[customer])
+			f.reader.NoteAnswer(q.query(customer), since, answers[customer])
 		}
 	}
 	reply := call(ctx)
 	reply.answers = answers
-	if q.Unattributed && reply.Err == nil && q.Month != TheCustomer {
+	if q.Unattributed && reply.Err == nil {
 		reply.Err = f.archive.StoreUnattributed(ctx, reply.Bill)
 	}
 	return reply
@@ -97,7 +97,7 @@ func (f *Fetcher) recent(ctx context.Context, q Fetch) (Reply, bool) {
 	}
 	answers := map[string]answer{}
 	for _, customer := range q.Customers {
-		known, found := f.reader.recent(ctx, q.query(customer))
+		known, found := f.reader.Recent(ctx, q.query(customer))
 		if !found {
 			return Reply{}, false
 		}
@@ -109,21 +109,13 @@ func (f *Fetcher) recent(ctx context.Context, q Fetch) (Reply, bool) {
 // cacheFor refreshes the cached copy of a subscription with the reply that call
 // returns, and returns the answer for its customer.
 func (f *Fetcher) cacheFor(ctx context.Context, s Subscription, q Fetch, call func(context.Context) Reply) (got Bill, err error) {
-	load := func(ctx context.Context) (Bill, error) {
+	got, err = f.cache.RefreshBill(ctx, s, q.Month, func(ctx context.Context) (Bill, error) {
 		got, err := f.accept(ctx, s, q.Month, call(ctx))
 		if q.Background && isRefusal(err) {
 			err = fmt.Errorf("%w: %w", ErrUncacheable, err)
 		}
 		return got, err
-	}
-	if q.Month == TheCustomer {
-		got.Customer, err = f.cache.RefreshCustomer(ctx, s, func(ctx context.Context) (Customer, error) {
-			got, err := load(ctx)
-			return got.Customer, err
-		})
-	} else {
-		got, err = f.cache.RefreshBill(ctx, s, q.Month, load)
-	}
+	})
 	if errors.Is(err, ErrLineMoved) && errors.Is(err, ErrUncacheable) { // the refusal has not replaced the cached copy
 		if fault := f.cache.Invalidate(ctx, s, q.Month); fault != nil {
 			f.log.WarnContext(ctx, "invalidation of moved line failed", "error", fault)
@@ -139,13 +131,13 @@ func (f *Fetcher) accept(ctx context.Context, s Subscription, month Month, reply
 	if errors.Is(err, ErrLineMoved) {
 		f.recordMove(ctx, s, month)
 	}
-	if isRefusal(err) && month != TheCustomer {
+	if isRefusal(err) {
 		// KOS is called for an archived final bill only if that is outdated: it stays.
 		if archived, missing := f.archive.Find(ctx, s, month); missing == nil && archived.Final {
 			return archived, nil
 		}
 	}
-	if err != nil || month == TheCustomer {
+	if err != nil {
 		return got, err
 	}
 	if err := f.archive.Store(ctx, got); err != nil {
@@ -155,8 +147,7 @@ func (f *Fetcher) accept(ctx context.Context, s Subscription, month Month, reply
 }
 
 // recordMove records that KOS has given a line to another customer, and invalidates
-// the cached open bills and the cached customer of the subscription, except the month
-// that is being loaded. Final bills stay with their customer.
+// the cached open bills of the subscription, except the month that is being loaded. Final bills stay with their customer.
 func (f *Fetcher) recordMove(ctx context.Context, s Subscription, loading Month) {
 	first, err := f.archive.RecordMove(ctx, s, f.now())
 	if err == nil && !first {
@@ -173,17 +164,18 @@ func (f *Fetcher) recordMove(ctx context.Context, s Subscription, loading Month)
 	}
 }
 
-// reply calls KOS for a bill or a customer. The refusals ErrSuspended and ErrNoBill do
-// not name the customer of the line: reply then calls KOS for that too, because only
-// the customer of the line may see the refusal.
+// reply calls KOS for a bill. The refusals ErrSuspended and ErrNoBill do not name the
+// customer of the line: reply then calls KOS for that too, because only the customer of
+// the line may see the refusal.
 func (f *Fetcher) reply(ctx context.Context, requestID string, s Subject) Reply {
-	got, err := f.call(ctx, requestID, s)
+	start := f.now()
+	got, err := f.carrier.Bill(ctx, requestID, s.Line, s.Month)
 	if errors.Is(err, ErrSuspended) || errors.Is(err, ErrNoBill) {
-		customer, fault := f.customerID(ctx, requestID, s.Line)
+		customer, fault := f.customer(ctx, requestID, s.Line)
 		if fault != nil {
 			return Reply{Err: fault}
 		}
-		return Reply{CustomerID: customer, Err: err}
+		return Reply{Bill: Bill{Line: s.Line, Month: s.Month, Customer: customer, AsOf: start}, CustomerID: customer.ID, Err: err}
 	}
 	if err == nil && got.Customer.ID == "" {
 		err = errCustomerUnknown
@@ -194,34 +186,25 @@ func (f *Fetcher) reply(ctx context.Context, requestID string, s Subject) Reply 
 	return Reply{Bill: got, CustomerID: got.Customer.ID}
 }
 
-// call calls KOS for the bill of a line and month, or for the customer of a line.
-func (f *Fetcher) call(ctx context.Context, requestID string, s Subject) (Bill, error) {
-	if s.Month != TheCustomer {
-		return f.carrier.Bill(ctx, requestID, s.Line, s.Month)
-	}
-	customer, err := f.carrier.Customer(ctx, requestID, s.Line)
-	return Bill{Line: s.Line, Customer: customer, AsOf: customer.AsOf}, err
-}
-
 // errCustomerUnknown is returned if KOS did not name the customer of a line.
 var errCustomerUnknown = ErrOutage.WithCause(errors.Join(ErrUnavailable, errors.New("bill: customer of the line not known")))
 
-// customerID returns the id of the customer of a line. It returns ErrUnknownLine or an
-// error that wraps ErrUnavailable.
-func (f *Fetcher) customerID(ctx context.Context, requestID string, line msisdn.Number) (string, error) {
-	admitted, err := f.admission.Admit(ctx, ProductInquiry)
+// customer returns the customer of a line. It returns ErrUnknownLine or an error that wraps
+// ErrUnavailable.
+func (f *Fetcher) customer(ctx context.Context, requestID string, line msisdn.Number) (Customer, error) {
+	admitted, err := f.admission.Admit(ctx)
 	if err != nil {
-		return "", ErrDatabase.WithCause(errors.Join(ErrUnavailable, err))
+		return Customer{}, ErrDatabase.WithCause(errors.Join(ErrUnavailable, err))
 	}
 	if !admitted {
-		return "", errCustomerUnknown
+		return Customer{}, errCustomerUnknown
 	}
 	customer, err := f.carrier.Customer(ctx, requestID, line)
 	switch {
 	case errors.Is(err, ErrSuspended), errors.Is(err, ErrThrottled), err == nil && customer.ID == "":
-		return "", errCustomerUnknown
+		return Customer{}, errCustomerUnknown
 	case err != nil:
-		return "", err
+		return Customer{}, err
 	}
-	return customer.ID, nil
+	return customer, nil
 }

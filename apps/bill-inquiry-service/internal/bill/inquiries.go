@@ -14,7 +14,6 @@ import (
 // Inquiries are the use cases of a customer.
 type Inquiries struct {
 	bills      *readthrough.ReadThrough[Query, Bill]
-	customers  *readthrough.ReadThrough[Subscription, Customer]
 	queue      Queue
 	history    History
 	meter      Meter
@@ -44,22 +43,9 @@ const hotAfter = 45 * time.Minute
 
 // NewInquiries returns the use cases.
 func NewInquiries(p InquiriesParams) *Inquiries {
-	bills := fetches[Query]{
-		queue: p.Queue, ahead: p.Prefetcher.RefreshAhead,
-		fetch: func(q Query) Fetch {
-			return Fetch{Subject: q.subject(), Customers: []string{q.Customer}, RequestID: p.NewID()}
-		},
-	}
-	customers := fetches[Subscription]{
-		queue: p.Queue,
-		fetch: func(s Subscription) Fetch {
-			return Fetch{Subject: Subject{Line: s.Line}, Customers: []string{s.Customer}, RequestID: p.NewID()}
-		},
-	}
 	return &Inquiries{
-		bills:     readthrough.New(p.Reader.Bills, bills, hotAfter, p.Now),
-		customers: readthrough.New(p.Reader.Customers, customers, 0, p.Now),
-		queue:     p.Queue, history: p.History, meter: p.Meter,
+		bills: readthrough.New(p.Reader, readthrough.Queue[Query](refreshes{p.Queue, p.Prefetcher}), hotAfter, p.Now),
+		queue: p.Queue, history: p.History, meter: p.Meter,
 		prefetcher: p.Prefetcher, window: p.Window, now: p.Now, newID: p.NewID, log: p.Log,
 	}
 }
@@ -169,7 +155,7 @@ func (i *Inquiries) process(ctx context.Context, record Record, async bool, limi
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	waitOver := time.After(limit)
-	got, err := i.lookUp(ctx, record.query(), limit)
+	got, err := i.lookUp(ctx, record.Query(), limit)
 	if errors.Is(err, readthrough.ErrMiss) {
 		return i.wait(ctx, record, async, waitOver)
 	}
@@ -202,7 +188,7 @@ func shown(found readthrough.Found[Bill], err error) (Bill, error) {
 // inquiry stays queued if the client leaves.
 func (i *Inquiries) wait(ctx context.Context, record Record, async bool, waitOver <-chan time.Time) (Inquiry, error) {
 	// Await comes first: an end before it would be missed.
-	changed, stop := i.queue.Await(record.subject())
+	changed, stop := i.queue.Await(record.Query())
 	defer stop()
 	standing, err := i.enqueue(ctx, record, async)
 	if err != nil {
@@ -224,7 +210,7 @@ func (i *Inquiries) wait(ctx context.Context, record Record, async bool, waitOve
 		if now, err := i.history.Find(ctx, record.UserID, record.RequestID); err == nil && now.Status != Processing {
 			return i.ended(ctx, record, now)
 		}
-		if now, err := i.queue.Standing(ctx, record.RequestID); err == nil && now.Unavailable && !async {
+		if now, err := i.queue.InquiryStanding(ctx, record.RequestID); err == nil && now.Unavailable && !async {
 			return Inquiry{}, ErrOutage // the inquiry stays queued
 		}
 	}
@@ -237,7 +223,7 @@ func (i *Inquiries) enqueue(ctx context.Context, record Record, async bool) (Sta
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(enqueueTimeout))
 	defer cancel()
 	if !async {
-		callable, err := i.queue.Callable(ctx, BillInquiry)
+		callable, err := i.queue.Callable(ctx, record.Query())
 		if err != nil {
 			return Standing{}, err
 		}
@@ -245,7 +231,11 @@ func (i *Inquiries) enqueue(ctx context.Context, record Record, async bool) (Sta
 			return Standing{}, ErrOutage
 		}
 	}
-	return i.queue.EnqueueInquiry(ctx, record)
+	standing, err := i.queue.EnqueueInquiry(ctx, record)
+	if errors.Is(err, readthrough.ErrFull) {
+		return standing, ErrQueueFull
+	}
+	return standing, err
 }
 
 // ended returns the result of a queued inquiry that has ended: before is its record
@@ -254,7 +244,7 @@ func (i *Inquiries) ended(ctx context.Context, before, after Record) (Inquiry, e
 	if after.Status == Failed {
 		return Inquiry{Record: after}, refusalOf(after.ResultCode)
 	}
-	found, err := shown(i.bills.Find(ctx, before.query(), before.RequestedAt))
+	found, err := shown(i.bills.Find(ctx, before.Query(), before.RequestedAt))
 	if errors.Is(err, readthrough.ErrMiss) { // neither the caches nor the archive could store it
 		err = ErrDatabase.WithCause(err)
 	}
@@ -266,7 +256,7 @@ func (i *Inquiries) ended(ctx context.Context, before, after Record) (Inquiry, e
 func (i *Inquiries) standing(ctx context.Context, record Record, last Standing) Standing {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), standingTimeout)
 	defer cancel()
-	now, err := i.queue.Standing(ctx, record.RequestID)
+	now, err := i.queue.InquiryStanding(ctx, record.RequestID)
 	if err != nil {
 		return last
 	}

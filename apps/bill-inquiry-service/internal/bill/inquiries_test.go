@@ -218,24 +218,32 @@ func TestMenu(t *testing.T) {
 	t.Parallel()
 	archived := current
 	archived.AsOf, archived.Customer.ContractSince = noon.Add(-time.Hour), "2026-10-01"
+	lastMonth := past
+	lastMonth.Customer.ContractSince = "2026-08-01"
+	since := bill.Customer{ID: holder.ID, ContractSince: "2026-09-15"}
 	tests := map[string]struct {
-		customer bill.Customer
-		err      error
-		archived []bill.Bill
-		want     int
-		stale    bool
+		customer         bill.Customer
+		err, customerErr error // of KOS, for the bill and for the customer
+		archived         []bill.Bill
+		want             int
+		stale            bool
+		calls            int32 // for customers
 	}{
-		"contract began in September":       {bill.Customer{ID: holder.ID, ContractSince: "2026-09-15"}, nil, nil, 3, false},
-		"KOS is out":                        {bill.Customer{}, errOutage, nil, 6, true},
-		"KOS is out, with an archived bill": {bill.Customer{}, errOutage, []bill.Bill{archived}, 2, true},
-		"KOS does not name the customer":    {bill.Customer{}, bill.ErrSuspended, nil, 6, true},
+		"contract began in September":           {since, nil, nil, nil, 3, false, 0},
+		"KOS is out":                            {since, errOutage, nil, nil, 6, true, 0},
+		"KOS is out, with this month's bill":    {since, errOutage, nil, []bill.Bill{archived, lastMonth}, 2, true, 0},
+		"KOS is out, with last month's bill":    {since, errOutage, nil, []bill.Bill{lastMonth}, 4, true, 0},
+		"KOS refuses the bill":                  {since, bill.ErrNoBill, nil, nil, 3, false, 1},
+		"KOS refuses the bill and the customer": {since, bill.ErrSuspended, bill.ErrSuspended, nil, 6, true, 1},
+		"KOS does not know the line":            {since, bill.ErrUnknownLine, nil, nil, 6, false, 0},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onClock(t, plenty, func(b *bench) {
 				t := b.t
-				b.carrier.customer, b.carrier.err = tc.customer, tc.err
+				b.carrier.bill.Customer, b.carrier.customer = tc.customer, tc.customer
+				b.carrier.billErr, b.carrier.customerErr = tc.err, tc.customerErr
 				b.store(tc.archived...)
 				start := time.Now()
 				menu, err := b.use.Menu(t.Context(), caller)
@@ -244,6 +252,12 @@ func TestMenu(t *testing.T) {
 				}
 				if took := time.Since(start); took > time.Second {
 					t.Errorf("it took %s", took)
+				}
+				if calls := b.carrier.customerCalls.Load(); calls != tc.calls {
+					t.Errorf("KOS was asked %d times for the customer", calls)
+				}
+				if again, err := b.use.Menu(t.Context(), caller); err != nil || !cmp.Equal(again, menu) {
+					t.Errorf("again: %+v, %v", again, err)
 				}
 			})
 		})

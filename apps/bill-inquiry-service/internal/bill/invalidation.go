@@ -21,14 +21,14 @@ func NewInvalidator(cache Cache, archive Archive, reader *Reader, now func() tim
 	return &Invalidator{cache: cache, archive: archive, reader: reader, now: now}
 }
 
-// Changed invalidates the open bill and the customer of a line that has a new plan, in
-// the caches of all replicas and in the archive. Bills of past months stay valid: the
+// Changed invalidates the open bill of a line that has a new plan, in the caches of all
+// replicas and in the archive. Bills of past months stay valid: the
 // former plan applied to them. An event of the release before does not name the
 // customer: Changed then invalidates for all customers with archived bills of the
 // line. It is idempotent; the caller repeats it after an error.
 func (i *Invalidator) Changed(ctx context.Context, customer string, line msisdn.Number) error {
 	now := i.now()
-	i.reader.evict(line)
+	evict(i.reader, line)
 	customers, faults := []string{customer}, []error(nil)
 	if customer == "" {
 		var err error
@@ -36,22 +36,22 @@ func (i *Invalidator) Changed(ctx context.Context, customer string, line msisdn.
 		faults = append(faults, err)
 	}
 	for _, one := range customers {
-		faults = append(faults, i.cache.Invalidate(ctx, Subscription{one, line}, TheCustomer, MonthOf(now)))
+		faults = append(faults, i.cache.Invalidate(ctx, Subscription{one, line}, MonthOf(now)))
 	}
 	return errors.Join(append(faults, i.archive.Invalidate(ctx, line, MonthOf(now), now))...)
 }
 
-// EvictLine evicts the open bill and the customer of a line from the caches of this
-// replica. Another replica has invalidated them.
+// EvictLine evicts the open bill of a line from the caches of this replica. Another replica
+// has invalidated it.
 func (i *Invalidator) EvictLine(line msisdn.Number) {
-	i.reader.evict(line)
-	i.cache.EvictLine(line, TheCustomer, MonthOf(i.now()))
+	evict(i.reader, line)
+	i.cache.EvictLine(line, MonthOf(i.now()))
 }
 
 // EvictSubscription evicts a subscription from the caches of this replica. Another
 // replica has recorded that the line was given to another customer.
 func (i *Invalidator) EvictSubscription(s Subscription) {
-	i.reader.evict(s.Line)
+	evict(i.reader, s.Line)
 	i.cache.EvictSubscription(s, openMonths(i.now())...)
 }
 

@@ -16,7 +16,7 @@ type Menu struct {
 	Months  []Month // newest first
 	Current Month
 	// Stale is true if KOS did not answer in time. The start of the contract is then
-	// that of the archived bill of AsOf, or not known.
+	// that of the older bill of AsOf, or not known.
 	Stale bool
 	AsOf  time.Time
 }
@@ -29,34 +29,38 @@ func (i *Inquiries) Menu(ctx context.Context, caller Caller) (Menu, error) {
 		return Menu{}, ErrLineNotAllowed
 	}
 	line, now := caller.Lines[0], i.now()
-	// If the customer is not known, it is empty, and so is the contract's month.
-	customer, stale, err := i.customer(ctx, Subscription{caller.CustomerID, line})
+	found, err := i.currentBill(ctx, Subscription{caller.CustomerID, line})
 	if err != nil {
 		return Menu{}, fmt.Errorf("menu: %w", err)
 	}
 	return Menu{
-		Line: line, Months: i.window.Available(now, customer.ContractMonth()), Current: MonthOf(now),
-		Stale: stale, AsOf: customer.AsOf,
+		Line: line, Months: i.window.Available(now, found.Customer.ContractMonth()), Current: MonthOf(now),
+		Stale: found.Stale, AsOf: found.AsOf,
 	}, nil
 }
 
-// customer returns the customer of a subscription. If KOS does not answer within the soft
-// timeout, it returns the customer of the newest archived bill, or an empty one, as stale.
-// It returns ErrLineMoved.
-func (i *Inquiries) customer(ctx context.Context, s Subscription) (holder Customer, stale bool, err error) {
+// currentBill returns the bill of this month, which has the start of the contract and which
+// clients read next. A bill that KOS refuses has nothing but the customer. If KOS does not
+// answer within the soft timeout, currentBill returns the newest older bill, or an empty
+// one, as stale. It returns ErrLineMoved.
+func (i *Inquiries) currentBill(ctx context.Context, s Subscription) (Bill, error) {
 	soft, cancel := context.WithTimeout(ctx, readthrough.SoftTimeout)
 	defer cancel()
-	found, err := i.customers.Get(ctx, s, time.Time{})
+	q := Query{s, MonthOf(i.now())}
+	got, err := shown(i.bills.Get(ctx, q, time.Time{}))
 	if errors.Is(err, readthrough.ErrMiss) {
-		found, err = i.customers.Fetch(soft, s, false)
+		got, err = shown(i.bills.Fetch(soft, q, false))
 	}
 	switch {
 	case errors.Is(err, ErrLineMoved):
-		return Customer{}, false, err
-	case isRefusal(err):
-		return Customer{}, false, nil // a line without a customer has all months
-	case err != nil:
-		return Customer{}, true, nil // the menu then has all months
+		return Bill{}, err
+	case err == nil, isRefusal(err):
+		return got, nil
 	}
-	return found.Value, found.Stale, nil
+	older, err := shown(i.bills.Find(ctx, Query{s, q.Month.minus(1)}, time.Time{}))
+	if err != nil {
+		older = Bill{}
+	}
+	older.Stale = true
+	return older, nil
 }

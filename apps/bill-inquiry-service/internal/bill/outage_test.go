@@ -19,7 +19,7 @@ func TestStaleCopyIsReturnedWithinTheSoftTimeout(t *testing.T) {
 		"KOS is slow":        func(b *bench) { b.carrier.delay = 5 * time.Second },
 		"the limit is spent": func(b *bench) { b.spend() },
 		"KOS is out":         func(b *bench) { b.carrier.set(errOutage) },
-		"an outage is known": func(b *bench) { b.queue.SetOutage(bill.BillInquiry, 3*time.Second) },
+		"an outage is known": func(b *bench) { b.queue.SetOutage(3 * time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

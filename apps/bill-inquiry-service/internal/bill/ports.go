@@ -17,33 +17,29 @@ type Carrier interface {
 	Customer(ctx context.Context, requestID string, line msisdn.Number) (Customer, error)
 }
 
-// Cache is a read-through cache of bills and customers. It caches refusals for seconds,
-// unless they wrap ErrUncacheable. Concurrent misses of one key share one load. The
+// Cache is a read-through cache of bills. It caches refusals for seconds, with the customer
+// of the line, unless they wrap ErrUncacheable. Concurrent misses of one key share one load. The
 // load goes on if the context of a caller ends; the caller gets the context's error.
 type Cache interface {
 	Invalidation
 	Refresher
 
 	Bill(ctx context.Context, s Subscription, month Month, load LoadBill) (Bill, error)
-	Customer(ctx context.Context, s Subscription, load LoadCustomer) (Customer, error)
 }
 
-// LoadBill loads a bill that a Cache does not have.
+// LoadBill loads a bill that a Cache does not have. With a refusal it may return a bill that
+// has nothing but the customer of the line.
 type LoadBill func(context.Context) (Bill, error)
-
-// LoadCustomer loads a customer that a Cache does not have.
-type LoadCustomer func(context.Context) (Customer, error)
 
 // Refresher replaces cached copies.
 type Refresher interface {
-	// RefreshBill and RefreshCustomer load and store a new copy even if there is one.
+	// RefreshBill loads and stores a new copy even if there is one.
 	RefreshBill(ctx context.Context, s Subscription, month Month, load LoadBill) (Bill, error)
-	RefreshCustomer(ctx context.Context, s Subscription, load LoadCustomer) (Customer, error)
-	// Has reports whether there is a copy of a month, or of TheCustomer.
+	// Has reports whether there is a copy of a month.
 	Has(ctx context.Context, s Subscription, month Month) bool
 }
 
-// Invalidation removes cached copies of months; TheCustomer is one of them.
+// Invalidation removes cached copies of months.
 type Invalidation interface {
 	// Invalidate removes the copies from L1 and writes tombstones to L2, which keep
 	// loads that began earlier from restoring them.

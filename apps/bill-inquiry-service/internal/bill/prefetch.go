@@ -3,9 +3,9 @@ package bill
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
@@ -16,19 +16,16 @@ const (
 	ReasonHot     = "hot"     // the bill is read, and about to expire
 )
 
-// Prefetcher enqueues background fetches of bills and customers that clients are
-// likely to need. The queue admits them with spare calls only, after all interactive
-// work.
+// Prefetcher enqueues background fetches of bills that clients are likely to need. The
+// queue admits them with spare calls only, after all interactive work.
 type Prefetcher struct {
 	cache    Refresher
 	archive  Archive
-	queue    Queue
+	queue    Prefetches
 	activity Activity
 	meter    Meter
 	policy   PrefetchPolicy
-	log      *slog.Logger
 	now      func() time.Time
-	newID    func() string
 }
 
 // PrefetchPolicy is the configuration of prefetches.
@@ -63,29 +60,26 @@ type Activity interface {
 type PrefetcherParams struct {
 	Cache    Refresher
 	Archive  Archive
-	Queue    Queue
+	Queue    Prefetches
 	Activity Activity
 	Meter    Meter
 	Policy   PrefetchPolicy
-	Log      *slog.Logger
 	Now      func() time.Time
-	NewID    func() string
 }
 
 // NewPrefetcher returns a prefetcher.
 func NewPrefetcher(p PrefetcherParams) *Prefetcher {
 	return &Prefetcher{
-		cache: p.Cache, archive: p.Archive, queue: p.Queue, activity: p.Activity, meter: p.Meter, policy: p.Policy,
-		log: p.Log, now: p.Now, newID: p.NewID,
+		cache: p.Cache, archive: p.Archive, queue: p.Queue, activity: p.Activity, meter: p.Meter, policy: p.Policy, now: p.Now,
 	}
 }
 
 // maxLines bounds the lines of a login that are prefetched.
 const maxLines = 5
 
-// LoggedIn enqueues prefetches for the lines of a customer: this month's bill, the
-// customer, and last month's bill, which clients often read next and which costs one
-// call for good. It is idempotent. It returns an error if enqueueing failed.
+// LoggedIn enqueues prefetches for the lines of a customer: this month's bill, and last
+// month's bill, which clients often read next and which costs one call for good. It is
+// idempotent. It returns an error if enqueueing failed.
 func (p *Prefetcher) LoggedIn(ctx context.Context, customer string, lines []msisdn.Number) error {
 	if !p.policy.Login || customer == "" { // an event of the release before names no customer
 		return nil
@@ -94,42 +88,38 @@ func (p *Prefetcher) LoggedIn(ctx context.Context, customer string, lines []msis
 	current := MonthOf(p.now())
 	for _, line := range lines[:min(len(lines), maxLines)] {
 		s := Subscription{customer, line}
-		for _, month := range []Month{current, TheCustomer, current.minus(1)} {
-			if p.knows(ctx, s, month) {
+		for _, month := range []Month{current, current.minus(1)} {
+			q := Query{s, month}
+			if p.knows(ctx, q) {
 				p.meter.Prefetched(ReasonLogin, "known")
 				continue
 			}
-			faults = append(faults, p.enqueue(ctx, s, month, ReasonLogin))
+			faults = append(faults, p.enqueue(ctx, q, ReasonLogin))
 		}
 	}
 	return errors.Join(faults...)
 }
 
 // knows reports whether the caches or the archive have a copy that needs no fetch.
-func (p *Prefetcher) knows(ctx context.Context, s Subscription, month Month) bool {
-	if p.cache.Has(ctx, s, month) {
+func (p *Prefetcher) knows(ctx context.Context, q Query) bool {
+	if p.cache.Has(ctx, q.Subscription, q.Month) {
 		return true
 	}
-	if month == TheCustomer {
-		return false
-	}
-	archived, err := p.archive.Find(ctx, s, month)
+	archived, err := p.archive.Find(ctx, q.Subscription, q.Month)
 	return err == nil && archived.Definitive()
 }
 
 // enqueue enqueues a background fetch. A full queue is not an error: no client waits
 // for the answer.
-func (p *Prefetcher) enqueue(ctx context.Context, s Subscription, month Month, reason string) error {
-	ticket, err := p.queue.Enqueue(ctx, Fetch{
-		Subject: Subject{s.Line, month}, Customers: []string{s.Customer}, RequestID: p.newID(), Background: true, Reason: reason,
-	})
+func (p *Prefetcher) enqueue(ctx context.Context, q Query, reason string) error {
+	added, err := p.queue.Prefetch(ctx, q, reason)
 	switch {
-	case errors.Is(err, ErrQueueFull):
+	case errors.Is(err, readthrough.ErrFull):
 		p.meter.Prefetched(reason, "full")
 		return nil
 	case err != nil:
 		p.meter.Prefetched(reason, "failed")
-	case ticket.Added:
+	case added:
 		p.meter.Prefetched(reason, "enqueued")
 	default:
 		p.meter.Prefetched(reason, "waiting")
@@ -146,11 +136,23 @@ func (p *Prefetcher) Served(b Bill) {
 }
 
 // RefreshAhead enqueues a refresh of a bill that is read, and about to expire.
-func (p *Prefetcher) RefreshAhead(ctx context.Context, f Fetch) error {
+func (p *Prefetcher) RefreshAhead(ctx context.Context, q Query) error {
 	if !p.policy.Login {
 		return nil
 	}
-	return p.enqueue(ctx, Subscription{f.Customers[0], f.Line}, f.Month, ReasonHot)
+	return p.enqueue(ctx, q, ReasonHot)
+}
+
+// refreshes is a Queue whose refreshes ahead follow the policy of a Prefetcher, and are
+// counted by it.
+type refreshes struct {
+	Queue
+
+	prefetcher *Prefetcher
+}
+
+func (r refreshes) EnqueueAhead(ctx context.Context, q Query) error {
+	return r.prefetcher.RefreshAhead(ctx, q)
 }
 
 const (
@@ -175,7 +177,7 @@ func (p *Prefetcher) Nightly(ctx context.Context, perMinute int, every time.Dura
 	active, err := p.activity.Active(ctx, now.Add(-activeFor), now.Add(-nightFresh), month, limit)
 	faults := []error{err}
 	for _, s := range active {
-		faults = append(faults, p.enqueue(ctx, s, month, ReasonNightly))
+		faults = append(faults, p.enqueue(ctx, Query{s, month}, ReasonNightly))
 	}
 	return errors.Join(faults...)
 }

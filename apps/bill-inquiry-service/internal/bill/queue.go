@@ -6,46 +6,25 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 )
 
-// Queue is the queue of fetches, shared by all replicas. It has one item for each
-// subject. Interactive items go before background items; within a class the lines take
-// turns.
+// Queue is the queue of fetches, shared by all replicas. It has one item for each bill.
+// Interactive items go before background items; within a class the lines take turns.
 type Queue interface {
-	Enqueuer
+	readthrough.Queue[Query]
 
-	Standings
-	Availability
-	// Await returns a channel that receives when the fetch of a subject ends or is set
-	// aside on any replica. The caller calls stop when it has read enough.
-	Await(s Subject) (changed <-chan struct{}, stop func())
-}
-
-// Standings returns positions in the queue.
-type Standings interface {
-	// Standing returns the position of an inquiry's fetch. It returns ErrNotQueued or
-	// ErrDatabase.
-	Standing(ctx context.Context, requestID string) (Standing, error)
-	// FetchStanding returns the position of a fetch. It returns ErrNotQueued or
-	// ErrDatabase.
-	FetchStanding(ctx context.Context, s Subject) (readthrough.Standing, error)
-}
-
-// Availability says whether KOS would be called at once.
-type Availability interface {
-	// Callable reports whether no outage of an endpoint is known.
-	Callable(ctx context.Context, endpoint Endpoint) (bool, error)
-	// Busy reports whether a fetch that is enqueued now would wait for others or for
-	// KOS's limit.
-	Busy(ctx context.Context, endpoint Endpoint) (bool, error)
-}
-
-// Enqueuer adds fetches to a Queue.
-type Enqueuer interface {
 	// EnqueueInquiry stores an inquiry as PROCESSING and enqueues its fetch, in one
-	// transaction. It returns ErrQueueFull or ErrDatabase.
+	// transaction. It returns an error that wraps readthrough.ErrFull, or ErrDatabase.
 	EnqueueInquiry(ctx context.Context, r Record) (Standing, error)
-	// Enqueue enqueues a fetch without an inquiry. It returns ErrQueueFull or
-	// ErrDatabase.
-	Enqueue(ctx context.Context, f Fetch) (Ticket, error)
+	// InquiryStanding returns the position of an inquiry's fetch. It returns ErrNotQueued
+	// or ErrDatabase.
+	InquiryStanding(ctx context.Context, requestID string) (Standing, error)
+	Prefetches
+}
+
+// Prefetches is the background class of a Queue.
+type Prefetches interface {
+	// Prefetch enqueues a fetch in the background. It returns false if the bill was queued
+	// already, an error that wraps readthrough.ErrFull, or ErrDatabase.
+	Prefetch(ctx context.Context, q Query, reason string) (added bool, err error)
 }
 
 // Fetch is a queued call of KOS.
@@ -63,12 +42,6 @@ type Fetch struct {
 	Background bool   // no inquiry waits for it
 	// Reason is the reason of a prefetch. It stays when an inquiry joins the fetch.
 	Reason string
-}
-
-// Ticket is the position of a fetch when it was enqueued.
-type Ticket struct {
-	Added bool // false if it was queued already
-	Ahead int  // number of items before it
 }
 
 // Standing is the current position of an inquiry's fetch.

@@ -31,11 +31,8 @@ type Record struct {
 	ProcessedAt time.Time // zero while processing
 }
 
-// subject returns the line and month of the inquiry.
-func (r Record) subject() Subject { return Subject{r.Line, r.Month} }
-
-// query returns the query for the bill of the inquiry.
-func (r Record) query() Query {
+// Query returns the query for the bill of the inquiry.
+func (r Record) Query() Query {
 	return Query{Subscription: Subscription{r.Customer, r.Line}, Month: r.Month}
 }
 

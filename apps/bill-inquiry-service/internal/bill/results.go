@@ -27,7 +27,7 @@ func (i *Inquiries) Result(ctx context.Context, caller Caller, requestID string)
 			return Inquiry{}, ErrLineMoved
 		}
 	case Processing:
-		standing, err := i.queue.Standing(ctx, requestID)
+		standing, err := i.queue.InquiryStanding(ctx, requestID)
 		if err == nil {
 			return Inquiry{Record: record, Standing: standing}, nil
 		}

@@ -6,10 +6,11 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
-// Endpoint is an endpoint of KOS. Each has its own rate limit and queue.
+// Endpoint is an endpoint of KOS. Each has its own rate limit.
 type Endpoint string
 
-// The endpoints that inquiries need.
+// The endpoints that inquiries need. Calls of BillInquiry are queued. ProductInquiry names
+// the customer of a line whose bill KOS refuses.
 const (
 	BillInquiry    Endpoint = "bill-inquiry"
 	ProductInquiry Endpoint = "product-inquiry"
@@ -20,24 +21,11 @@ const (
 // together are served within 11 minutes only if nearly all of the rate limit is steady.
 func Burst(perMinute int) int { return max(1, perMinute/32) }
 
-// Subject is the subject of a call of KOS: the bill of a line and month or, without a
-// month, the customer of a line.
+// Subject is the subject of a queued call of KOS: the bill of a line and month.
 type Subject struct {
 	Line  msisdn.Number
 	Month Month
 }
-
-// Endpoint returns the endpoint that answers for the subject.
-func (s Subject) Endpoint() Endpoint {
-	if s.Month == TheCustomer {
-		return ProductInquiry
-	}
-	return BillInquiry
-}
-
-// TheCustomer is the Month of a subject, query or cache entry that is the customer of a
-// line.
-const TheCustomer Month = ""
 
 // Subscription is a line of one customer. A recycled number is another subscription:
 // nothing that is stored of one is shown for the other.
@@ -49,8 +37,8 @@ type Subscription struct {
 // Subscription returns the customer and line of the bill.
 func (b Bill) Subscription() Subscription { return Subscription{b.Customer.ID, b.Line} }
 
-// openMonths returns the months whose bills may still change, and TheCustomer.
+// openMonths returns the months whose bills may still change.
 func openMonths(now time.Time) []Month {
 	current := MonthOf(now)
-	return []Month{TheCustomer, current, current.minus(1)}
+	return []Month{current, current.minus(1)}
 }

@@ -166,37 +166,29 @@ func TestAsynchronousInquiryShowsProgress(t *testing.T) {
 // The second fetch was enqueued too late to join the first, such as on a busy machine.
 func TestFetchOfAFreshBillDoesNotCallKOS(t *testing.T) {
 	t.Parallel()
-	for _, month := range []bill.Month{"", bill.TheCustomer} {
-		t.Run(string(month), func(t *testing.T) {
-			t.Parallel()
-			onClock(t, 60, func(b *bench) {
-				t := b.t
-				if month == "" {
-					month = bill.MonthOf(time.Now())
-				}
-				b.carrier.bill.Line, b.carrier.bill.Customer, b.carrier.customer = line, holder, holder
-				calls := func() int32 { return b.carrier.calls.Load() + b.carrier.customerCalls.Load() }
-				fetch := func(background bool) int32 {
-					before := calls()
-					_, err := b.queue.Enqueue(t.Context(), bill.Fetch{
-						Subject: bill.Subject{Line: line, Month: month}, Customers: []string{holder.ID}, RequestID: "request", Background: background,
-					})
-					if err != nil {
-						t.Fatal(err)
-					}
-					bubble.Advance(4 * time.Second)
-					return calls() - before
-				}
-				if calls := fetch(false); calls != 1 {
-					t.Errorf("the first fetch made %d calls", calls)
-				}
-				if calls := fetch(false); calls != 0 {
-					t.Errorf("a fetch of a fresh answer made %d calls", calls)
-				}
-				if calls := fetch(true); calls != 1 {
-					t.Errorf("a refresh in the background made %d calls", calls)
-				}
-			})
-		})
-	}
+	onClock(t, 60, func(b *bench) {
+		t := b.t
+		own := query(bill.Subscription{Customer: holder.ID, Line: line}, "2026-11")
+		fetch := func(enqueue func() error) int32 {
+			before := b.carrier.calls.Load()
+			if err := enqueue(); err != nil {
+				t.Fatal(err)
+			}
+			bubble.Advance(4 * time.Second)
+			return b.carrier.calls.Load() - before
+		}
+		interactive := func() error {
+			_, err := b.queue.Enqueue(t.Context(), own)
+			return err
+		}
+		if calls := fetch(interactive); calls != 1 {
+			t.Errorf("the first fetch made %d calls", calls)
+		}
+		if calls := fetch(interactive); calls != 0 {
+			t.Errorf("a fetch of a fresh answer made %d calls", calls)
+		}
+		if calls := fetch(func() error { return b.queue.EnqueueAhead(t.Context(), own) }); calls != 1 {
+			t.Errorf("a refresh in the background made %d calls", calls)
+		}
+	})
 }

@@ -12,7 +12,7 @@ import (
 func full() bill.Bill {
 	return bill.Bill{
 		Line: "01012345678", Month: "2026-11", AsOf: time.Date(2026, 11, 1, 0, 0, 0, 0, bill.Seoul),
-		Customer: bill.Customer{ID: "CUST001", AsOf: time.Date(2026, 11, 1, 0, 0, 0, 0, bill.Seoul)},
+		Customer: bill.Customer{ID: "CUST001"},
 		Charges: bill.Charges{
 			Periods:   []bill.Charge{{Name: "plan", From: "20261101", To: "20261130", Amount: 1}},
 			Discounts: []bill.Discount{{Name: "contract", Amount: 1}},

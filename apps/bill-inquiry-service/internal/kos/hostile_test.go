@@ -120,7 +120,7 @@ func (a *archive) Store(context.Context, bill.Bill) error {
 // open admits every call.
 type open struct{}
 
-func (open) Admit(context.Context, bill.Endpoint) (bool, error) { return true, nil }
+func (open) Admit(context.Context) (bool, error) { return true, nil }
 
 // world is a fetcher with its client of KOS, and a reader of what it stores.
 type world struct {
@@ -166,23 +166,35 @@ var own = bill.Subscription{Customer: "CUST001", Line: line}
 
 const month bill.Month = "2026-10"
 
-func fetch(month bill.Month) bill.Fetch {
-	return bill.Fetch{Subject: bill.Subject{Line: line, Month: month}, Customers: []string{own.Customer}, RequestID: "request"}
+// fetch fetches the bill of the tests.
+func (w *world) fetch(ctx context.Context) error {
+	return w.Fetch(ctx, bill.Fetch{Subject: bill.Subject{Line: line, Month: month}, Customers: []string{own.Customer}, RequestID: "request"}).Err
 }
 
-func TestWrongAnswersAreFaults(t *testing.T) {
+func TestWrongBillsAreFaults(t *testing.T) {
 	t.Parallel()
-	for month, endpoint := range map[bill.Month]hostile.Endpoint{month: billEndpoint, bill.TheCustomer: lineEndpoint} {
-		for _, says := range endpoint.Answers() {
-			t.Run(endpoint.Name+" "+says.Name, func(t *testing.T) {
-				t.Parallel()
-				w := newWorld(t, says, nil)
-				err := w.Fetch(t.Context(), fetch(month)).Err
-				wantUnavailable(t, err)
-				w.kos.WantFault(t, endpoint, err, personal...)
-				w.wantNothingStored(t, month)
-			})
-		}
+	for _, says := range billEndpoint.Answers() {
+		t.Run(says.Name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, says, nil)
+			err := w.fetch(t.Context())
+			wantUnavailable(t, err)
+			w.kos.WantFault(t, billEndpoint, err, personal...)
+			w.wantNothingStored(t, month)
+		})
+	}
+}
+
+func TestWrongCustomersAreFaults(t *testing.T) {
+	t.Parallel()
+	for _, says := range lineEndpoint.Answers() {
+		t.Run(says.Name, func(t *testing.T) {
+			t.Parallel()
+			k := hostile.New(says)
+			_, err := carrier(k, &exchanges{}, &limit{}, &limit{}).Customer(t.Context(), "request", line)
+			wantUnavailable(t, err)
+			k.WantFault(t, lineEndpoint, err, personal...)
+		})
 	}
 }
 
@@ -192,8 +204,8 @@ func TestStaleBillIsServedInPlaceOfAFaultyOne(t *testing.T) {
 		t.Run(says.Name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, says, &bill.Bill{Line: line, Month: month, Customer: bill.Customer{ID: own.Customer}, AsOf: noon.Add(-time.Hour)})
-			wantUnavailable(t, w.Fetch(t.Context(), fetch(month)).Err)
-			got, err := w.reader.Bills.Find(t.Context(), bill.Query{Subscription: own, Month: month}, time.Time{})
+			wantUnavailable(t, w.fetch(t.Context()))
+			got, err := w.reader.Find(t.Context(), bill.Query{Subscription: own, Month: month}, time.Time{})
 			if err != nil || !got.Stale {
 				t.Errorf("stale %t, %v", got.Stale, err)
 			}
@@ -207,13 +219,13 @@ func TestStaleBillIsServedInPlaceOfAFaultyOne(t *testing.T) {
 func TestCorrectAnswersAreStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, billEndpoint.Good(), nil)
-	err := w.Fetch(t.Context(), fetch(month)).Err
+	err := w.fetch(t.Context())
 	if err != nil || w.store.written.Load() == 0 || w.archive.stored.Load() != 1 {
 		t.Errorf("bill: %v, in L2 %d, in the archive %d", err, w.store.written.Load(), w.archive.stored.Load())
 	}
-	w = newWorld(t, lineEndpoint.Good(), nil)
-	if err := w.Fetch(t.Context(), fetch(bill.TheCustomer)).Err; err != nil || w.store.written.Load() == 0 {
-		t.Errorf("customer: %v", err)
+	k := hostile.New(lineEndpoint.Good())
+	if got, err := carrier(k, &exchanges{}, &limit{}, &limit{}).Customer(t.Context(), "request", line); err != nil || got.ID != own.Customer {
+		t.Errorf("customer: %+v, %v", got, err)
 	}
 }
 

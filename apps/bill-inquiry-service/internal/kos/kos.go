@@ -69,13 +69,10 @@ func (c *Carrier) Bill(ctx context.Context, requestID string, line msisdn.Number
 func (c *Carrier) Customer(ctx context.Context, requestID string, line msisdn.Number) (bill.Customer, error) {
 	data := productData{line: line}
 	in := inquiry{LineNumber: line.Digits(), RequestID: requestID}
-	start := c.now()
 	if err := c.call(ctx, bill.ProductInquiry, line, in, &data); err != nil {
 		return bill.Customer{}, err
 	}
-	customer := data.customer(data.Contract.ContractDate)
-	customer.AsOf = start
-	return customer, nil
+	return data.customer(data.Contract.ContractDate), nil
 }
 
 // call posts in to an endpoint and reads the data of the answer into out.

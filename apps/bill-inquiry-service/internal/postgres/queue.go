@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,66 +20,53 @@ import (
 
 // Queue implements bill.Queue.
 type Queue struct {
+	queue.Reads[bill.Query]
+
 	pool    *pgxpool.Pool
-	queue   *queue.Queue
 	keyring *seal.Keyring // seals the summaries of records
 }
 
 var _ bill.Queue = (*Queue)(nil)
 
-// NewQueue returns the queue of fetches in pool's database.
-func NewQueue(pool *pgxpool.Pool, q *queue.Queue, keyring *seal.Keyring) *Queue {
-	return &Queue{pool: pool, queue: q, keyring: keyring}
+// NewQueue returns the queue of fetches in q, which is in pool's database.
+func NewQueue(pool *pgxpool.Pool, q *queue.Queue, keyring *seal.Keyring, newID func() string) *Queue {
+	return &Queue{pool: pool, keyring: keyring, Reads: queue.Reads[bill.Query]{
+		Queue: q, Endpoint: string(bill.BillInquiry), Key: key,
+		Fetch: func(q bill.Query, reason string) queue.Fetch {
+			return queue.Fetch{RequestID: newID(), Customers: []string{q.Customer}, Reason: reason}
+		},
+	}}
 }
 
-// key returns the deduplication key of a subject. The ordering key is the line.
-func key(s bill.Subject) string { return s.Line.Digits() + " " + string(s.Month) }
+// key returns the deduplication key of a bill, and the line as the ordering key.
+func key(q bill.Query) (dedup, ordering string) {
+	return q.Line.Digits() + " " + string(q.Month), q.Line.Digits()
+}
 
+// subjectOf returns the subject of a deduplication key.
 func subjectOf(key string) bill.Subject {
 	line, month, _ := strings.Cut(key, " ")
 	return bill.Subject{Line: msisdn.Number(line), Month: bill.Month(month)}
 }
 
-// Members of a payload. The queue merges the payloads of one key, so that an item has
-// the customers of all its requests.
-const (
-	requestID    = "requestId"
-	reason       = "reason"
-	unattributed = "unattributed"
-	customer     = "customer " // followed by the customer's id
-)
+// unattributed is the member of a payload for which replicas of the release before wait.
+const unattributed = "unattributed"
 
-func request(f bill.Fetch) queue.Request {
-	payload := map[string]string{requestID: f.RequestID}
-	class := queue.Interactive
-	if f.Background {
-		class, payload[reason] = queue.Background, f.Reason
-	}
-	for _, id := range f.Customers {
-		payload[customer+id] = ""
-	}
-	return queue.Request{
-		Endpoint: string(f.Endpoint()), Key: key(f.Subject), OrderingKey: f.Line.Digits(), Class: class, Payload: payload,
-	}
-}
-
-// fetchOf returns the fetch of an item. It is the inverse of request.
+// fetchOf returns the fetch of an item.
 func fetchOf(item queue.Item) (bill.Fetch, error) {
-	var payload map[string]string
-	if err := json.Unmarshal(item.Payload, &payload); err != nil {
+	queued, err := queue.ReadFetch(item)
+	if err != nil {
+		return bill.Fetch{}, err
+	}
+	var members map[string]string
+	if err := json.Unmarshal(item.Payload, &members); err != nil {
 		return bill.Fetch{}, fmt.Errorf("read queued fetch: %w", err)
 	}
-	f := bill.Fetch{
-		Subject: subjectOf(item.Key), RequestID: payload[requestID], Reason: payload[reason], Background: item.Class == queue.Background,
-	}
-	_, f.Unattributed = payload[unattributed]
-	for member := range payload {
-		if id, ok := strings.CutPrefix(member, customer); ok && id != "" {
-			f.Customers = append(f.Customers, id)
-		}
-	}
-	slices.Sort(f.Customers)
-	return f, nil
+	_, older := members[unattributed]
+	return bill.Fetch{
+		Subject: subjectOf(item.Key), Customers: queued.Customers, Unattributed: older,
+		RequestID: queued.RequestID, Background: item.Class == queue.Background, Reason: queued.Reason,
+	}, nil
 }
 
 const insertInquiry = `
@@ -89,10 +75,13 @@ VALUES ($1, $2, $3, $4, $5, $6)`
 
 // EnqueueInquiry implements bill.Queue.
 func (q *Queue) EnqueueInquiry(ctx context.Context, r bill.Record) (bill.Standing, error) {
-	subject := bill.Subject{Line: r.Line, Month: r.Month}
+	dedup, ordering := key(r.Query())
 	var ticket queue.Ticket
 	err := pgx.BeginFunc(ctx, q.pool, func(tx pgx.Tx) (err error) {
-		ticket, err = q.queue.Enqueue(ctx, tx, request(bill.Fetch{Subject: subject, Customers: []string{r.Customer}, RequestID: r.RequestID}))
+		ticket, err = q.Queue.Enqueue(ctx, tx, queue.Request{
+			Endpoint: q.Endpoint, Key: dedup, OrderingKey: ordering, Class: queue.Interactive,
+			Payload: queue.Fetch{RequestID: r.RequestID, Customers: []string{r.Customer}}.Payload(),
+		})
 		if err != nil {
 			return err
 		}
@@ -103,36 +92,19 @@ func (q *Queue) EnqueueInquiry(ctx context.Context, r bill.Record) (bill.Standin
 		batch.Queue(insertInquiry, r.RequestID, r.RequestedAt, r.Line.Digits(), string(r.Month), ticket.Ahead, r.Customer)
 		return tx.SendBatch(ctx, batch).Close()
 	})
+	if errors.Is(err, queue.ErrFull) {
+		return bill.Standing{}, readthrough.ErrFull
+	}
 	if err != nil {
-		return bill.Standing{}, enqueueFault(err)
+		return bill.Standing{}, fault("enqueue", err)
 	}
 	return bill.Standing{Standing: readthrough.Standing{Ahead: ticket.Ahead, Estimate: ticket.Estimate}, First: ticket.Ahead}, nil
 }
 
-func enqueueFault(err error) error {
-	if errors.Is(err, queue.ErrFull) {
-		return bill.ErrQueueFull
-	}
-	return fault("enqueue", err)
-}
-
-// Enqueue implements bill.Queue.
-func (q *Queue) Enqueue(ctx context.Context, f bill.Fetch) (bill.Ticket, error) {
-	var ticket queue.Ticket
-	err := pgx.BeginFunc(ctx, q.pool, func(tx pgx.Tx) (err error) {
-		ticket, err = q.queue.Enqueue(ctx, tx, request(f))
-		return err
-	})
-	if err != nil {
-		return bill.Ticket{}, enqueueFault(err)
-	}
-	return bill.Ticket{Added: ticket.Added, Ahead: ticket.Ahead}, nil
-}
-
 const findInquiry = `SELECT line_number, billing_month, first_ahead FROM waiting_inquiry WHERE request_id::text = $1`
 
-// Standing implements bill.Queue.
-func (q *Queue) Standing(ctx context.Context, requestID string) (bill.Standing, error) {
+// InquiryStanding implements bill.Queue.
+func (q *Queue) InquiryStanding(ctx context.Context, requestID string) (bill.Standing, error) {
 	var (
 		line, month string
 		first       int
@@ -144,45 +116,9 @@ func (q *Queue) Standing(ctx context.Context, requestID string) (bill.Standing, 
 	if err != nil {
 		return bill.Standing{}, fault("find place in queue", err)
 	}
-	standing, err := q.FetchStanding(ctx, bill.Subject{Line: msisdn.Number(line), Month: bill.Month(month)})
+	fetch := bill.Query{Subscription: bill.Subscription{Line: msisdn.Number(line)}, Month: bill.Month(month)}
+	standing, err := q.Standing(ctx, fetch)
 	return bill.Standing{Standing: standing, First: first}, err
-}
-
-// FetchStanding implements bill.Queue.
-func (q *Queue) FetchStanding(ctx context.Context, s bill.Subject) (readthrough.Standing, error) {
-	found, err := q.queue.Standing(ctx, string(s.Endpoint()), key(s))
-	if errors.Is(err, queue.ErrNotQueued) {
-		return readthrough.Standing{}, bill.ErrNotQueued
-	}
-	if err != nil {
-		return readthrough.Standing{}, fault("find place in queue", err)
-	}
-	return readthrough.Standing{
-		Ahead: found.Ahead, Estimate: found.Estimate, Claimed: found.Claimed, Unavailable: found.Reason == queue.Unavailable,
-	}, nil
-}
-
-// Callable implements bill.Queue.
-func (q *Queue) Callable(ctx context.Context, endpoint bill.Endpoint) (bool, error) {
-	callable, err := q.queue.Callable(ctx, string(endpoint))
-	if err != nil {
-		return false, fault("find outage", err)
-	}
-	return callable, nil
-}
-
-// Busy implements bill.Queue.
-func (q *Queue) Busy(ctx context.Context, endpoint bill.Endpoint) (bool, error) {
-	busy, err := q.queue.Busy(ctx, string(endpoint))
-	if err != nil {
-		return false, fault("look at the queue", err)
-	}
-	return busy, nil
-}
-
-// Await implements bill.Queue.
-func (q *Queue) Await(s bill.Subject) (changed <-chan struct{}, stop func()) {
-	return q.queue.Await(string(s.Endpoint()), key(s))
 }
 
 // FetchFunc calls KOS for a fetch. See bill.Fetcher.

@@ -17,6 +17,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/metrics"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/msisdn"
@@ -46,14 +47,12 @@ type fetches struct {
 func newFetches(t *testing.T, keyring *seal.Keyring) *fetches {
 	t.Helper()
 	pool := pgtest.New(t, postgres.Migrations()).Pool
-	endpoint := func(name bill.Endpoint) queue.Endpoint {
-		return queue.Endpoint{
-			Name: string(name), Budget: kosbudget.New(pool, "us", string(name), kosbudget.PerMinute(100_000)),
-			Capacity: [2]int{capacity, capacity}, Workers: 1, Timeout: 5 * time.Second, GiveUpAfter: 10 * time.Minute,
-		}
-	}
-	items := queue.New(pool, endpoint(bill.BillInquiry), endpoint(bill.ProductInquiry))
-	return &fetches{Queue: postgres.NewQueue(pool, items, keyring), t: t, pool: pool, items: items, reply: answered}
+	name := string(bill.BillInquiry)
+	items := queue.New(pool, queue.Endpoint{
+		Name: name, Budget: kosbudget.New(pool, "us", name, kosbudget.PerMinute(100_000)),
+		Capacity: [2]int{capacity, capacity}, Workers: 1, Timeout: 5 * time.Second, GiveUpAfter: 10 * time.Minute,
+	})
+	return &fetches{Queue: postgres.NewQueue(pool, items, keyring, uuid.NewString), t: t, pool: pool, items: items, reply: answered}
 }
 
 // answered returns a bill of the customer of the tests.
@@ -76,9 +75,7 @@ func (f *fetches) start() {
 	registry := prometheus.NewRegistry()
 	handler := f.Handler(work, metrics.New(registry), time.Now)
 	log := slog.New(slog.DiscardHandler)
-	d := queue.NewDispatcher(f.items, map[string]queue.Handler{
-		string(bill.BillInquiry): handler, string(bill.ProductInquiry): handler,
-	}, queue.NewMetrics(registry), log)
+	d := queue.NewDispatcher(f.items, map[string]queue.Handler{string(bill.BillInquiry): handler}, queue.NewMetrics(registry), log)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { d.Run(ctx) })
@@ -140,7 +137,7 @@ func TestInquiryAndItemAreStoredTogether(t *testing.T) {
 	if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request WHERE status = 'PROCESSING'"); n != 1 {
 		t.Errorf("%d records", n)
 	}
-	standing, err := f.Standing(t.Context(), r.RequestID)
+	standing, err := f.InquiryStanding(t.Context(), r.RequestID)
 	if err != nil || standing.Ahead != 0 || standing.Claimed || standing.Unavailable || standing.Estimate <= 0 {
 		t.Errorf("stands at %+v, %v", standing, err)
 	}
@@ -156,7 +153,7 @@ func TestInquiryAndItemAreStoredTogether(t *testing.T) {
 	if n := number(t, f.pool, rows); n != 0 {
 		t.Errorf("%d rows are left", n)
 	}
-	if _, err := f.Standing(t.Context(), r.RequestID); !errors.Is(err, bill.ErrNotQueued) {
+	if _, err := f.InquiryStanding(t.Context(), r.RequestID); !errors.Is(err, bill.ErrNotQueued) {
 		t.Errorf("after the end: %v", err)
 	}
 	expectNoPrivateText(t, f.pool)
@@ -190,12 +187,11 @@ func TestFailedEnqueueStoresNothing(t *testing.T) {
 		for _, own := range []msisdn.Number{"01070000001", "01070000002", "01070000003"} {
 			f.enqueue(own, holder.ID)
 		}
-		if _, err := f.EnqueueInquiry(t.Context(), waiting(line)); !errors.Is(err, bill.ErrQueueFull) {
+		if _, err := f.EnqueueInquiry(t.Context(), waiting(line)); !errors.Is(err, readthrough.ErrFull) {
 			t.Errorf("got %v", err)
 		}
-		prefetch := bill.Fetch{Subject: bill.Subject{Line: line}, Customers: []string{holder.ID}, RequestID: uuid.NewString(), Background: true, Reason: bill.ReasonLogin}
-		if ticket, err := f.Enqueue(t.Context(), prefetch); err != nil || !ticket.Added {
-			t.Errorf("the background has a capacity of its own: %+v, %v", ticket, err)
+		if added, err := f.Prefetch(t.Context(), waiting(line).Query(), bill.ReasonLogin); err != nil || !added {
+			t.Errorf("the background has a capacity of its own: added %t, %v", added, err)
 		}
 		if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request"); n != 3 {
 			t.Errorf("%d records", n)
@@ -249,7 +245,7 @@ func TestOutcomeOfAFetchFollowsTheAnswer(t *testing.T) {
 				return reply
 			}
 			f.enqueue(line, holder.ID)
-			changed, stop := f.Await(bill.Subject{Line: line, Month: "2026-11"})
+			changed, stop := f.Await(waiting(line).Query())
 			defer stop()
 			f.start()
 			<-changed // listening has begun
@@ -265,7 +261,7 @@ func TestOutcomeOfAFetchFollowsTheAnswer(t *testing.T) {
 				case <-time.After(5 * time.Millisecond): // poll
 				}
 			}
-			if callable, err := f.Callable(t.Context(), bill.BillInquiry); callable != c.callable || err != nil {
+			if callable, err := f.Callable(t.Context(), waiting(line).Query()); callable != c.callable || err != nil {
 				t.Errorf("callable: %t, %v", callable, err)
 			}
 		})

@@ -140,9 +140,9 @@ func (r Reads[K]) Await(key K) (changed <-chan struct{}, stop func()) {
 	return r.Queue.Await(r.Endpoint, dedup)
 }
 
-// fault returns problem.ErrDatabase if PostgreSQL is unavailable, else err.
+// fault returns problem.ErrDatabase if PostgreSQL is unavailable or too slow, else err.
 func fault(err error) error {
-	if pgerr.Unavailable(err) {
+	if pgerr.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) {
 		return problem.ErrDatabase.WithCause(err)
 	}
 	return err

@@ -65,7 +65,7 @@ func (c *ProductConfig) Validate() error {
 // that fail.
 type LimitConfig struct {
 	Change   int `env:"KOS_CHANGE_PER_MINUTE" envDefault:"48"`
-	Inquiry  int `env:"KOS_PRODUCT_INQUIRY_PER_MINUTE" envDefault:"96"`
+	Inquiry  int `env:"KOS_PRODUCT_INQUIRY_PER_MINUTE" envDefault:"86"`
 	Products int `env:"KOS_PRODUCTS_PER_MINUTE" envDefault:"96"`
 	Status   int `env:"KOS_CHANGE_STATUS_PER_MINUTE" envDefault:"190"`
 }

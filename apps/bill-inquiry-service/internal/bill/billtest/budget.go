@@ -6,7 +6,7 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 )
 
-// budget is an in-memory budget of an endpoint.
+// budget is an in-memory budget of the queue.
 type budget struct {
 	interval, burst time.Duration
 	full            time.Time

@@ -7,23 +7,23 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 )
 
-// wake wakes the dispatcher of an endpoint, or starts it.
-func (q *Queue) wake(endpoint bill.Endpoint) {
+// wake wakes the dispatcher, or starts it.
+func (q *Queue) wake() {
 	if q.opts.Fetch == nil {
 		return
 	}
-	if q.dispatchers[endpoint] == nil {
+	if q.dispatcher == nil {
 		woken := make(chan struct{}, 1)
-		q.dispatchers[endpoint] = woken
-		q.running.Go(func() { q.run(endpoint, woken) })
+		q.dispatcher = woken
+		q.running.Go(func() { q.run(woken) })
 	}
-	offer(q.dispatchers[endpoint])
+	offer(q.dispatcher)
 }
 
-// run dispatches items until the queue of an endpoint is empty.
-func (q *Queue) run(endpoint bill.Endpoint, woken <-chan struct{}) {
+// run dispatches items until the queue is empty.
+func (q *Queue) run(woken <-chan struct{}) {
 	for {
-		wait, empty := q.dispatch(endpoint)
+		wait, empty := q.dispatch()
 		if empty {
 			return
 		}
@@ -38,16 +38,16 @@ func (q *Queue) run(endpoint bill.Endpoint, woken <-chan struct{}) {
 
 // dispatch starts attempts for the ready items that the budget admits. It returns the
 // time until the next dispatch.
-func (q *Queue) dispatch(endpoint bill.Endpoint) (wait time.Duration, empty bool) {
+func (q *Queue) dispatch() (wait time.Duration, empty bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for {
-		all := q.of(endpoint)
+		all := q.inOrder()
 		if len(all) == 0 {
-			delete(q.dispatchers, endpoint)
+			q.dispatcher = nil
 			return 0, true
 		}
-		if outage := time.Until(q.outages[endpoint]); outage > 0 {
+		if outage := time.Until(q.outage); outage > 0 {
 			return outage, false
 		}
 		first := slices.IndexFunc(all, (*item).ready)
@@ -58,7 +58,7 @@ func (q *Queue) dispatch(endpoint bill.Endpoint) (wait time.Duration, empty bool
 		if all[first].Background {
 			part = 0.5
 		}
-		if wait := q.budgets[endpoint].reserve(part); wait > 0 {
+		if wait := q.budget.reserve(part); wait > 0 {
 			return wait, false
 		}
 		claimed := all[first]
@@ -92,11 +92,11 @@ func (q *Queue) conclude(i *item, reply bill.Reply) {
 	i.claimed = false
 	switch reply.Step() {
 	case bill.StepAnswered:
-		delete(q.outages, i.Endpoint())
+		q.outage = time.Time{}
 		q.end(i, reply)
 	case bill.StepThrottled:
 	case bill.StepNotCalled:
-		q.outages[i.Endpoint()] = time.Now().Add(retry)
+		q.outage = time.Now().Add(retry)
 	case bill.StepUnanswered:
 		if i.failing.IsZero() {
 			i.failing = time.Now()
@@ -111,7 +111,7 @@ func (q *Queue) conclude(i *item, reply bill.Reply) {
 	for waiter := range q.waiters[i.Subject] {
 		offer(waiter)
 	}
-	q.wake(i.Endpoint())
+	q.wake()
 }
 
 func (q *Queue) end(i *item, reply bill.Reply) {

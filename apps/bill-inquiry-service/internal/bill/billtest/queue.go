@@ -6,6 +6,7 @@ package billtest
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -17,7 +18,7 @@ import (
 
 // Options are the options of a Queue.
 type Options struct {
-	// PerMinute is the rate limit of each endpoint.
+	// PerMinute is the rate limit.
 	PerMinute int
 	// Capacity is the number of items of each class that may be queued.
 	Capacity int
@@ -38,15 +39,15 @@ type Queue struct {
 	ctx  context.Context //nolint:containedctx // of the dispatchers that it starts
 	opts Options
 
-	mu          sync.Mutex
-	items       map[bill.Subject]*item
-	inquiry     map[string]waiting // by request id
-	budgets     map[bill.Endpoint]*budget
-	outages     map[bill.Endpoint]time.Time // when they end
-	dispatchers map[bill.Endpoint]chan struct{}
-	waiters     map[bill.Subject]map[chan struct{}]struct{}
-	serial      int64
-	running     sync.WaitGroup
+	mu         sync.Mutex
+	items      map[bill.Subject]*item
+	inquiry    map[string]waiting // by request id
+	budget     *budget
+	outage     time.Time     // when it ends
+	dispatcher chan struct{} // wakes it; nil if none runs
+	waiters    map[bill.Subject]map[chan struct{}]struct{}
+	serial     int64
+	running    sync.WaitGroup
 }
 
 type item struct {
@@ -69,15 +70,10 @@ var _ bill.Queue = (*Queue)(nil)
 
 // NewQueue returns an empty queue.
 func NewQueue(ctx context.Context, opts Options) *Queue {
-	q := &Queue{
-		ctx: ctx, opts: opts, items: map[bill.Subject]*item{}, inquiry: map[string]waiting{},
-		budgets: map[bill.Endpoint]*budget{}, outages: map[bill.Endpoint]time.Time{},
-		dispatchers: map[bill.Endpoint]chan struct{}{}, waiters: map[bill.Subject]map[chan struct{}]struct{}{},
+	return &Queue{
+		ctx: ctx, opts: opts, items: map[bill.Subject]*item{}, inquiry: map[string]waiting{}, budget: newBudget(opts.PerMinute),
+		waiters: map[bill.Subject]map[chan struct{}]struct{}{},
 	}
-	for _, endpoint := range []bill.Endpoint{bill.BillInquiry, bill.ProductInquiry} {
-		q.budgets[endpoint] = newBudget(opts.PerMinute)
-	}
-	return q
 }
 
 // Wait waits for all dispatchers and attempts. They end when the queue is empty or its
@@ -91,19 +87,19 @@ func (q *Queue) Len() int {
 	return len(q.items)
 }
 
-// Spend uses up the burst of an endpoint.
-func (q *Queue) Spend(endpoint bill.Endpoint) {
+// Spend uses up the burst.
+func (q *Queue) Spend() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.budgets[endpoint].reserve(1) == 0 { // until it is used up
+	for q.budget.reserve(1) == 0 { // until it is used up
 	}
 }
 
-// SetOutage starts an outage of an endpoint.
-func (q *Queue) SetOutage(endpoint bill.Endpoint, pause time.Duration) {
+// SetOutage starts an outage.
+func (q *Queue) SetOutage(pause time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.outages[endpoint] = time.Now().Add(pause)
+	q.outage = time.Now().Add(pause)
 }
 
 func (i *item) ready() bool { return !i.claimed && !i.due.After(time.Now()) }
@@ -118,22 +114,13 @@ func compare(a, b *item) int {
 	return cmp.Or(cmp.Compare(class(a), class(b)), cmp.Compare(a.round, b.round), cmp.Compare(a.position, b.position))
 }
 
-// of returns the items of an endpoint, in order.
-func (q *Queue) of(endpoint bill.Endpoint) []*item {
-	var all []*item
-	for i := range maps.Values(q.items) {
-		if i.Endpoint() == endpoint {
-			all = append(all, i)
-		}
-	}
-	slices.SortFunc(all, compare)
-	return all
-}
+// inOrder returns the items in their order.
+func (q *Queue) inOrder() []*item { return slices.SortedFunc(maps.Values(q.items), compare) }
 
 // round returns the round of a new item, and the number of queued items of its class.
 func (q *Queue) round(f bill.Fetch) (round int64, waiting int) {
 	served, waited := int64(-1), int64(0)
-	for _, i := range q.of(f.Endpoint()) {
+	for _, i := range q.inOrder() {
 		if i.Background != f.Background {
 			continue
 		}
@@ -155,7 +142,7 @@ func (q *Queue) enqueue(f bill.Fetch) (held *item, added bool, err error) {
 	round, waiting := q.round(f)
 	held = q.items[f.Subject]
 	if held == nil && waiting >= q.opts.Capacity {
-		return nil, false, bill.ErrQueueFull
+		return nil, false, readthrough.ErrFull
 	}
 	q.serial++
 	added = held == nil || held.Background && !f.Background
@@ -170,12 +157,12 @@ func (q *Queue) enqueue(f bill.Fetch) (held *item, added bool, err error) {
 			held.Customers = append(slices.Clone(held.Customers), customer)
 		}
 	}
-	q.wake(f.Endpoint())
+	q.wake()
 	return held, added, nil
 }
 
 func (q *Queue) ahead(mine *item) (ahead int) {
-	for _, other := range q.of(mine.Endpoint()) {
+	for _, other := range q.inOrder() {
 		if compare(other, mine) < 0 && other.ready() {
 			ahead++
 		}
@@ -201,19 +188,41 @@ func (q *Queue) EnqueueInquiry(_ context.Context, r bill.Record) (bill.Standing,
 	return bill.Standing{Standing: standing, First: standing.Ahead}, nil
 }
 
-// Enqueue implements bill.Queue.
-func (q *Queue) Enqueue(_ context.Context, f bill.Fetch) (bill.Ticket, error) {
+// Enqueue implements readthrough.Queue.
+func (q *Queue) Enqueue(_ context.Context, key bill.Query) (ahead int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	held, added, err := q.enqueue(f)
+	held, _, err := q.enqueue(q.fetch(key))
 	if err != nil {
-		return bill.Ticket{}, err
+		return 0, err
 	}
-	return bill.Ticket{Added: added, Ahead: q.ahead(held)}, nil
+	return q.ahead(held), nil
 }
 
-// Standing implements bill.Queue.
-func (q *Queue) Standing(_ context.Context, requestID string) (bill.Standing, error) {
+// EnqueueAhead implements readthrough.Queue.
+func (q *Queue) EnqueueAhead(ctx context.Context, key bill.Query) error {
+	_, err := q.Prefetch(ctx, key, bill.ReasonHot)
+	return err
+}
+
+// Prefetch implements bill.Prefetches.
+func (q *Queue) Prefetch(_ context.Context, key bill.Query, reason string) (added bool, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	f := q.fetch(key)
+	f.Background, f.Reason = true, reason
+	_, added, err = q.enqueue(f)
+	return added, err
+}
+
+func (q *Queue) fetch(key bill.Query) bill.Fetch {
+	return bill.Fetch{Subject: subject(key), Customers: []string{key.Customer}, RequestID: fmt.Sprintf("fetch-%d", q.serial)}
+}
+
+func subject(key bill.Query) bill.Subject { return bill.Subject{Line: key.Line, Month: key.Month} }
+
+// InquiryStanding implements bill.Queue.
+func (q *Queue) InquiryStanding(_ context.Context, requestID string) (bill.Standing, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	found, ok := q.inquiry[requestID]
@@ -223,11 +232,11 @@ func (q *Queue) Standing(_ context.Context, requestID string) (bill.Standing, er
 	return bill.Standing{Standing: q.standing(q.items[found.subject]), First: found.first}, nil
 }
 
-// FetchStanding implements bill.Queue.
-func (q *Queue) FetchStanding(_ context.Context, s bill.Subject) (readthrough.Standing, error) {
+// Standing implements readthrough.Queue.
+func (q *Queue) Standing(_ context.Context, key bill.Query) (readthrough.Standing, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	mine := q.items[s]
+	mine := q.items[subject(key)]
 	if mine == nil {
 		return readthrough.Standing{}, bill.ErrNotQueued
 	}
@@ -241,12 +250,11 @@ func (q *Queue) standing(mine *item) readthrough.Standing {
 	if mine.claimed {
 		return readthrough.Standing{Claimed: true, Estimate: callTime}
 	}
-	budget := q.budgets[mine.Endpoint()]
-	left, wait := budget.state()
-	aside := max(0, time.Until(q.outages[mine.Endpoint()]), time.Until(mine.due))
+	left, wait := q.budget.state()
+	aside := max(0, time.Until(q.outage), time.Until(mine.due))
 	s := readthrough.Standing{Ahead: q.ahead(mine), Unavailable: aside > 0}
 	spaced := max(0, s.Ahead-max(0, left-1))
-	s.Estimate = max(aside, wait) + time.Duration(spaced)*budget.interval + callTime
+	s.Estimate = max(aside, wait) + time.Duration(spaced)*q.budget.interval + callTime
 	return s
 }
 
@@ -254,28 +262,28 @@ func (q *Queue) standing(mine *item) readthrough.Standing {
 // out whether it answers again.
 const probing = 5 * time.Second
 
-// Callable implements bill.Queue.
-func (q *Queue) Callable(_ context.Context, endpoint bill.Endpoint) (bool, error) {
+// Callable implements readthrough.Queue.
+func (q *Queue) Callable(context.Context, bill.Query) (bool, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	end, outage := q.outages[endpoint]
-	if !outage || time.Since(end) >= probing {
+	if time.Since(q.outage) >= probing {
 		return true, nil
 	}
-	waits := slices.ContainsFunc(q.of(endpoint), func(i *item) bool { return i.ready() && !i.Background })
-	return time.Now().After(end) && !waits, nil
+	waits := slices.ContainsFunc(q.inOrder(), func(i *item) bool { return i.ready() && !i.Background })
+	return time.Now().After(q.outage) && !waits, nil
 }
 
-// Busy implements bill.Queue.
-func (q *Queue) Busy(_ context.Context, endpoint bill.Endpoint) (bool, error) {
+// Busy implements readthrough.Queue.
+func (q *Queue) Busy(context.Context, bill.Query) (bool, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	_, wait := q.budgets[endpoint].state()
-	return wait > 0 || slices.ContainsFunc(q.of(endpoint), func(i *item) bool { return i.ready() && !i.Background }), nil
+	_, wait := q.budget.state()
+	return wait > 0 || slices.ContainsFunc(q.inOrder(), func(i *item) bool { return i.ready() && !i.Background }), nil
 }
 
-// Await implements bill.Queue.
-func (q *Queue) Await(s bill.Subject) (changed <-chan struct{}, stop func()) {
+// Await implements readthrough.Queue.
+func (q *Queue) Await(key bill.Query) (changed <-chan struct{}, stop func()) {
+	s := subject(key)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	own := make(chan struct{}, 1)
