@@ -20,8 +20,8 @@ type Config struct {
 	// PGPASSFILE has a password.
 	PasswordSecret string `env:"DB_PASSWORD_SECRET,required"`
 	SSLMode        string `env:"DB_SSLMODE" envDefault:"disable"`
-	// MaxConns is the size of the pool. MaxConns times the number of replicas must
-	// be below the server's max_connections.
+	// MaxConns is the size of all pools together. MaxConns times the number of replicas
+	// must be below the server's max_connections.
 	MaxConns int32 `env:"DB_MAX_CONNS" envDefault:"10"`
 	// Pooler is the mode of the connection pooler (such as pgbouncer) at Host and
 	// Port, or none. With transaction, DirectPort is required.

@@ -91,6 +91,22 @@ func OpenDirect(cfg Config, pool *pgxpool.Pool, secrets sidecar.Secrets) (Direct
 	return Direct{direct}, err
 }
 
+// Workers is a pool of connections for work that requests wait for. Requests use another
+// pool, so that this work goes on however many of them there are.
+type Workers struct{ *pgxpool.Pool }
+
+// workersShare is the part of Config.MaxConns that Workers has: a quarter.
+const workersShare = 4
+
+// Split returns the configurations of the pool for requests and of Workers. Both have at
+// least one connection.
+func (c Config) Split() (requests, workers Config) {
+	requests, workers = c, c
+	workers.MaxConns = max(1, c.MaxConns/workersShare)
+	requests.MaxConns = max(1, c.MaxConns-workers.MaxConns)
+	return requests, workers
+}
+
 // Ping returns a health.Check of the database. Its errors contain no host, user or
 // statement.
 func Ping(pool *pgxpool.Pool) func(context.Context) error {

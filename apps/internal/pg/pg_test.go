@@ -116,3 +116,13 @@ func TestConfigValidate(t *testing.T) {
 		t.Error("port 70000 is accepted")
 	}
 }
+
+func TestSplitLeavesAConnectionForEach(t *testing.T) {
+	t.Parallel()
+	for all, want := range map[int32][2]int32{1: {1, 1}, 2: {1, 1}, 10: {8, 2}, 20: {15, 5}} {
+		requests, workers := (pg.Config{MaxConns: all}).Split()
+		if got := [2]int32{requests.MaxConns, workers.MaxConns}; got != want {
+			t.Errorf("%d connections are split into %v, want %v", all, got, want)
+		}
+	}
+}

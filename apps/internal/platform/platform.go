@@ -75,6 +75,18 @@ func newChecks(log *slog.Logger) *health.Registry {
 // database once. It requires pg.Config.
 var Database = fx.Module("database", fx.Provide(newPool, newDirect))
 
+// Workers provides pg.Workers with the connections of cfg. See pg.Config.Split.
+func Workers(cfg pg.Config) fx.Option {
+	return fx.Provide(func(lc fx.Lifecycle, secrets sidecar.Secrets) (pg.Workers, error) {
+		pool, err := pg.Open(cfg, secrets)
+		if err != nil {
+			return pg.Workers{}, err
+		}
+		lc.Append(fx.StopHook(pool.Close))
+		return pg.Workers{Pool: pool}, nil
+	})
+}
+
 // HTTP serves the httpserver.Registrar. It requires httpserver.Config and OpenAPI.
 var HTTP = fx.Module("http", fx.Provide(newServer), fx.Invoke(func(*httpserver.Server) {}))
 

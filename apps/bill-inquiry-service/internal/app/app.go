@@ -29,11 +29,12 @@ const Name = "bill-inquiry-service"
 // Graph returns the object graph of the server, from the outside in. Components stop in
 // reverse order of their start: the HTTP server drains while the dispatcher still runs.
 func Graph(cfg Config) fx.Option {
+	requests, workers := cfg.Database.Split()
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Operators, cfg.Issuer,
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, requests, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Operators, cfg.Issuer,
 			cfg.KOS, cfg.Limits, cfg.Bills, cfg.Prefetch),
 		fx.Supply(platform.OpenAPI(api.OpenAPI), bill.Window{Months: cfg.Bills.Months}),
-		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,
+		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database, platform.Workers(workers), platform.Sealing,
 		platform.Audit(bill.ErrNoInquiry.Code), // also the code for an inquiry of another user
 
 		fx.Module("inbound", fx.Provide(

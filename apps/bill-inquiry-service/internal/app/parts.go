@@ -74,9 +74,9 @@ func newPrefetcher(p domainParams, policy bill.PrefetchPolicy, activity bill.Act
 	})
 }
 
-func newFetcher(p domainParams, carrier bill.Carrier, all budgets) *bill.Fetcher {
+func newFetcher(p domainParams, carrier bill.Carrier, all budgets, workers pg.Workers, keyring *seal.Keyring) *bill.Fetcher {
 	return bill.NewFetcher(bill.FetcherParams{
-		Cache: p.Cache, Archive: p.Archive, Reader: p.Reader, Carrier: carrier, Admission: all, Now: p.Now, Log: p.Log,
+		Cache: p.Cache, Archive: postgres.NewArchive(workers.Pool, keyring), Reader: p.Reader, Carrier: carrier, Admission: all, Now: p.Now, Log: p.Log,
 	})
 }
 
@@ -141,6 +141,7 @@ type dispatcherParams struct {
 	fx.In
 
 	Queue    *queue.Queue
+	Workers  pg.Workers
 	Fetches  *postgres.Queue
 	Fetcher  *bill.Fetcher
 	Metrics  *metrics.Metrics
@@ -150,7 +151,7 @@ type dispatcherParams struct {
 }
 
 func newDispatcher(p dispatcherParams) *queue.Dispatcher {
-	return queue.NewDispatcher(p.Queue, map[string]queue.Handler{
+	return queue.NewDispatcher(p.Queue.On(p.Workers.Pool), map[string]queue.Handler{
 		string(bill.BillInquiry): p.Fetches.Handler(p.Fetcher.Fetch, p.Metrics, p.Now),
 		// Replicas of the release before enqueue fetches of customers, which bills have.
 		string(bill.ProductInquiry): func(context.Context, queue.Item) queue.Outcome { return queue.Answered(nil) },
@@ -189,8 +190,8 @@ func newRecordWriter(lc fx.Lifecycle, pool *pgxpool.Pool, keyring *seal.Keyring,
 	return writer
 }
 
-func newExchangeLog(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *exchange.Log {
-	exchanges := exchange.NewLog(pool, log, metrics)
+func newExchangeLog(lc fx.Lifecycle, workers pg.Workers, log *slog.Logger, metrics *groupcommit.Metrics) *exchange.Log {
+	exchanges := exchange.NewLog(workers.Pool, log, metrics)
 	lc.Append(fx.StartStopHook(exchanges.Start, exchanges.Stop))
 	return exchanges
 }

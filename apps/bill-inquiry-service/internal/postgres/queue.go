@@ -76,15 +76,10 @@ VALUES ($1, $2, $3, $4, $5, $6)`
 // EnqueueInquiry implements bill.Queue.
 func (q *Queue) EnqueueInquiry(ctx context.Context, r bill.Record) (bill.Standing, error) {
 	dedup, ordering := key(r.Query())
-	var ticket queue.Ticket
-	err := pgx.BeginFunc(ctx, q.pool, func(tx pgx.Tx) (err error) {
-		ticket, err = q.Queue.Enqueue(ctx, tx, queue.Request{
-			Endpoint: q.Endpoint, Key: dedup, OrderingKey: ordering, Class: queue.Interactive,
-			Payload: queue.Fetch{RequestID: r.RequestID, Customers: []string{r.Customer}}.Payload(),
-		})
-		if err != nil {
-			return err
-		}
+	ticket, err := q.Queue.Add(ctx, queue.Request{
+		Endpoint: q.Endpoint, Key: dedup, OrderingKey: ordering, Class: queue.Interactive,
+		Payload: queue.Fetch{RequestID: r.RequestID, Customers: []string{r.Customer}}.Payload(),
+	}, func(tx pgx.Tx, ticket queue.Ticket) error {
 		batch := &pgx.Batch{}
 		if err := batchRecord(ctx, q.keyring)(batch, r); err != nil {
 			return err

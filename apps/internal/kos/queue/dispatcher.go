@@ -40,7 +40,8 @@ type worker struct {
 	notBefore time.Time     // no claims before then, even if items are enqueued
 }
 
-// NewDispatcher returns a dispatcher with a handler for each endpoint.
+// NewDispatcher returns a dispatcher with a handler for each endpoint. Its claims and writes
+// use the connections of q. See Queue.On.
 func NewDispatcher(q *Queue, handlers map[string]Handler, metrics *Metrics, log *slog.Logger) *Dispatcher {
 	d := &Dispatcher{queue: q, metrics: metrics, log: log, wake: make(chan struct{}, 1)}
 	for _, name := range q.names {

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
 	"github.com/phonebill/phonebill/apps/internal/pgerr"
 	"github.com/phonebill/phonebill/apps/internal/problem"
@@ -95,12 +93,9 @@ func (r Reads[K]) Prefetch(ctx context.Context, key K, reason string) (added boo
 
 func (r Reads[K]) enqueue(ctx context.Context, key K, class Class, reason string) (ticket Ticket, err error) {
 	dedup, ordering := r.Key(key)
-	err = pgx.BeginFunc(ctx, r.Queue.pool, func(tx pgx.Tx) (err error) {
-		ticket, err = r.Queue.Enqueue(ctx, tx, Request{
-			Endpoint: r.Endpoint, Key: dedup, OrderingKey: ordering, Class: class, Payload: r.Fetch(key, reason).Payload(),
-		})
-		return err
-	})
+	ticket, err = r.Queue.Add(ctx, Request{
+		Endpoint: r.Endpoint, Key: dedup, OrderingKey: ordering, Class: class, Payload: r.Fetch(key, reason).Payload(),
+	}, nil)
 	if errors.Is(err, ErrFull) {
 		return Ticket{}, readthrough.ErrFull
 	}

@@ -102,16 +102,24 @@ type Queue struct {
 	endpoints map[string]*Endpoint
 	names     []string
 	waiters   *waiters
+	full      *fullness
 }
 
 // New returns the queues of endpoints, in pool's database.
 func New(pool *pgxpool.Pool, endpoints ...Endpoint) *Queue {
-	q := &Queue{pool: pool, endpoints: map[string]*Endpoint{}, waiters: newWaiters()}
+	q := &Queue{pool: pool, endpoints: map[string]*Endpoint{}, waiters: newWaiters(), full: newFullness()}
 	for _, e := range endpoints {
 		q.endpoints[e.Name] = &e
 		q.names = append(q.names, e.Name)
 	}
 	return q
+}
+
+// On returns the same queues, read and written through the connections of another pool.
+func (q *Queue) On(pool *pgxpool.Pool) *Queue {
+	other := *q
+	other.pool = pool
+	return &other
 }
 
 // ErrFull is returned by Enqueue when the capacity of the class is reached.

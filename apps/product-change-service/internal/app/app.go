@@ -31,11 +31,12 @@ const Name = "product-change-service"
 // Graph returns the object graph of the server, from the outside in. Parts that are invoked
 // first stop last: the HTTP server drains while changes are still processed.
 func Graph(cfg Config) fx.Option {
+	requests, workers := cfg.Database.Split()
 	return fx.Options(
-		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, cfg.Database, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Operators, cfg.Issuer, cfg.KOS,
+		fx.Supply(cfg.HTTP, cfg.Telemetry, cfg.Sidecar, requests, cfg.Data, cfg.Sessions, cfg.Tokens, cfg.Operators, cfg.Issuer, cfg.KOS,
 			cfg.Limits, cfg.Products),
 		fx.Supply(platform.OpenAPI(api.OpenAPI)),
-		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database, platform.Sealing,
+		platform.Base(Name), platform.Sessions, platform.Authentication, platform.Database, platform.Workers(workers), platform.Sealing,
 		platform.Audit(change.ErrNoChange.Code), // also for changes of other users
 
 		fx.Module("inbound", fx.Provide(
@@ -59,7 +60,8 @@ func Graph(cfg Config) fx.Option {
 			fx.Annotate(postgres.NewArchive, fx.As(new(product.Archive)), fx.As(new(product.Replicas))),
 			fx.Annotate(newKOS, fx.As(fx.Self()), fx.As(new(change.Carrier))),
 			fx.Annotate(outbox.NewJobs, fx.As(new(postgres.Outbox))),
-			fx.Annotate(postgres.NewChanges, fx.As(fx.Self()), fx.As(new(change.Acceptance)), fx.As(new(change.Attempts))),
+			fx.Annotate(postgres.NewChanges, fx.As(fx.Self()), fx.As(new(change.Acceptance))),
+			newChangesAtWork,
 			fx.Annotate(postgres.NewHistory, fx.As(new(change.History))),
 			newQueue,
 			newBudgets,

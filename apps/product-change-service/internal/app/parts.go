@@ -52,20 +52,27 @@ func newAPI(p apiParams) httpserver.Registrar {
 	return httpapi.New(params)
 }
 
+// changesAtWork are the changes as workers read and write them.
+type changesAtWork struct{ *postgres.Changes }
+
+func newChangesAtWork(workers pg.Workers, q *queue.Queue, jobs postgres.Outbox) changesAtWork {
+	return changesAtWork{postgres.NewChanges(workers.Pool, q, jobs)}
+}
+
 // processorParams are the dependencies of the processor.
 type processorParams struct {
 	fx.In
 
-	Attempts change.Attempts
-	Carrier  change.Carrier
-	Plans    *product.Plans
-	Log      *slog.Logger
-	Now      func() time.Time
+	Work    changesAtWork
+	Carrier change.Carrier
+	Plans   *product.Plans
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 func newProcessor(p processorParams) *change.Processor {
 	return change.NewProcessor(change.ProcessorParams{
-		Attempts: p.Attempts, Carrier: p.Carrier, Lines: p.Plans, Log: p.Log, Now: p.Now,
+		Attempts: p.Work.Changes, Carrier: p.Carrier, Lines: p.Plans, Log: p.Log, Now: p.Now,
 	})
 }
 
@@ -90,7 +97,6 @@ type plansParams struct {
 	fx.In
 
 	Cache    product.Cache
-	Archive  product.Archive
 	Reader   *product.Reader
 	Carrier  *kos.Carrier
 	Replicas product.Replicas
@@ -98,9 +104,10 @@ type plansParams struct {
 	Now      func() time.Time
 }
 
-func newFetcher(p plansParams) *product.Fetcher {
+func newFetcher(p plansParams, workers pg.Workers, keyring *seal.Keyring) *product.Fetcher {
+	archive := postgres.NewArchive(workers.Pool, keyring)
 	return product.NewFetcher(product.FetcherParams{
-		Reader: p.Reader, Cache: p.Cache, Archive: p.Archive, Carrier: p.Carrier, Replicas: p.Replicas, Log: p.Log,
+		Reader: p.Reader, Cache: p.Cache, Archive: archive, Carrier: p.Carrier, Replicas: archive, Log: p.Log,
 	})
 }
 
@@ -146,7 +153,8 @@ type dispatcherParams struct {
 	fx.In
 
 	Queue     *queue.Queue
-	Changes   *postgres.Changes
+	Workers   pg.Workers
+	Work      changesAtWork
 	Processor *change.Processor
 	Fetcher   *product.Fetcher
 	Metrics   *metrics.Metrics
@@ -156,8 +164,8 @@ type dispatcherParams struct {
 
 func newDispatcher(p dispatcherParams) *queue.Dispatcher {
 	handlers := postgres.Fetches(p.Fetcher, p.Metrics)
-	handlers[postgres.Endpoint] = p.Changes.Handler(p.Processor.Process, p.Metrics)
-	return queue.NewDispatcher(p.Queue, handlers, p.Measured, p.Log)
+	handlers[postgres.Endpoint] = p.Work.Handler(p.Processor.Process, p.Metrics)
+	return queue.NewDispatcher(p.Queue.On(p.Workers.Pool), handlers, p.Measured, p.Log)
 }
 
 // kosParams are the dependencies of the carrier.
@@ -219,8 +227,8 @@ func newRunner(p runnerParams) (*outbox.Runner, error) {
 	}, p.Log)
 }
 
-func newExchangeLog(lc fx.Lifecycle, pool *pgxpool.Pool, log *slog.Logger, metrics *groupcommit.Metrics) *exchange.Log {
-	exchanges := exchange.NewLog(pool, log, metrics)
+func newExchangeLog(lc fx.Lifecycle, workers pg.Workers, log *slog.Logger, metrics *groupcommit.Metrics) *exchange.Log {
+	exchanges := exchange.NewLog(workers.Pool, log, metrics)
 	lc.Append(fx.StartStopHook(exchanges.Start, exchanges.Stop))
 	return exchanges
 }
