@@ -1,0 +1,85 @@
+package componenttest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
+	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
+	"github.com/phonebill/phonebill/apps/internal/expect"
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
+	"github.com/phonebill/phonebill/apps/internal/sealtest"
+)
+
+// addCrowd inserts n users with hashes at the cost of production.
+func (s *system) addCrowd(n int) []string {
+	s.t.Helper()
+	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 19456, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	expect.NoError(s.t, err)
+	store := postgres.NewStore(s.database.Pool, sealtest.NewStore(s.keyset).Keyring(), time.Now)
+	ids, accounts := make([]string, n), make([]identity.Account, n)
+	for i := range n {
+		ids[i] = fmt.Sprintf("crowd%04d", i)
+		accounts[i] = identity.Account{PasswordHash: hash, User: identity.User{
+			ID: ids[i], Name: "이름", CustomerID: fmt.Sprintf("CROWD%04d", i),
+			Line: msisdn.Number(fmt.Sprintf("0107666%04d", i)), Status: identity.StatusActive, Permissions: []string{"BILL_INQUIRY"},
+		}}
+	}
+	added, err := store.Import(s.t.Context(), accounts)
+	expect.NoError(s.t, err)
+	expect.Equal(s.t, added, n)
+	return ids
+}
+
+// persist logs in until that succeeds, as Retry-After requires, and returns the number of tries.
+func (s *system) persist(userID string) (tries int) {
+	for tries = 1; ; tries++ {
+		a := s.tryLogin(userID, password)
+		if a.status == http.StatusOK {
+			return tries
+		}
+		a.want(s.t, http.StatusTooManyRequests, "RATE_LIMITED")
+		seconds, err := strconv.Atoi(a.header.Get("Retry-After"))
+		if err != nil || seconds < 1 || tries == 10 {
+			s.t.Errorf("Retry-After is %q at try %d", a.header.Get("Retry-After"), tries)
+			return tries
+		}
+		<-time.After(time.Duration(seconds)*time.Second + rand.N(200*time.Millisecond)) // with the way here
+	}
+}
+
+// TestLoginStorm: customers of one address who log in at once are all in after at most three tries,
+// with hashes at the cost of production. The waiting time is short, so that most are refused first.
+func TestLoginStorm(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
+	const clients = 150
+	s := start(t, "PASSWORD_MEMORY_KIB=19456", "PASSWORD_ITERATIONS=2", "PASSWORD_MAX_WAIT=2s")
+	var (
+		group sync.WaitGroup
+		mu    sync.Mutex
+		tries = make(map[int]int)
+	)
+	begin := time.Now()
+	for _, id := range s.addCrowd(clients) {
+		group.Go(func() {
+			<-time.After(rand.N(1500 * time.Millisecond))
+			n := s.persist(id)
+			mu.Lock()
+			defer mu.Unlock()
+			tries[n]++
+		})
+	}
+	group.Wait()
+	t.Logf("%d logins in %v, by tries %v", clients, time.Since(begin).Round(time.Second/10), tries)
+	if tries[1]+tries[2]+tries[3] != clients || tries[1] == clients {
+		t.Errorf("by tries: %v", tries)
+	}
+	expect.Equal(t, s.metric(`phonebill_auth_throttled_total{what="login"}`), 0.0)
+	expect.Equal(t, s.metric("phonebill_auth_password_away"), 0.0)
+}
