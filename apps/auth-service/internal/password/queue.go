@@ -75,7 +75,8 @@ func (q *queue) admits(client string) error {
 	if q.working < q.slots || q.fitsLocked(len(q.waiting)+1) {
 		return nil
 	}
-	if p, kept := q.away[client]; kept && p.number < q.waiting[len(q.waiting)-1].number {
+	p, kept := q.away[client]
+	if waiting := len(q.waiting); kept && waiting > 0 && p.number < q.waiting[waiting-1].number {
 		return nil
 	}
 	return q.refuseLocked(client, q.numberLocked(client))

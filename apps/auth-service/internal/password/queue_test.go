@@ -155,6 +155,19 @@ func TestClientHasOnePlace(t *testing.T) {
 	expect.Equal(t, c.away["twin"].number, twin.number)
 }
 
+// TestHashLongerThanMaxWait: no caller can wait, but a client that finds a free slot is served.
+func TestHashLongerThanMaxWait(t *testing.T) {
+	t.Parallel()
+	c := crowded(t, 0)
+	c.maxWait = time.Millisecond
+	c.refused(1)
+	c.refused(1)
+	c.leave(0)
+	expect.NoError(t, c.admits("away0"))
+	expect.NoError(t, c.enter(t.Context(), "away0"))
+	expect.Equal(t, len(c.places), 0)
+}
+
 func TestUnnamedClientsGetNoPlace(t *testing.T) {
 	t.Parallel()
 	c := crowded(t, 10)
