@@ -209,5 +209,5 @@ func (q *queue) observeLocked(took time.Duration) {
 	if q.work == 0 {
 		q.work = took
 	}
-	q.work = max(q.work+(took-q.work)/10, minWork)
+	q.work = max(q.work+(took-q.work)/5, minWork)
 }

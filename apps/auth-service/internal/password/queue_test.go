@@ -62,20 +62,20 @@ func TestRetryAfterIsTheTurn(t *testing.T) {
 	t.Parallel()
 	c := crowded(t, 10)
 	for i, got := range c.refused(30) {
-		if want := 1 + (i+1)/10; got != want {
+		if want := (11 + i + 5) / 10; got != want {
 			t.Errorf("retry time %d is %d s, want %d", i, got, want)
 		}
 	}
 	if again := c.refused(30); again[29] != 4 || len(c.places) != 40 {
 		t.Errorf("at once again: retry times %v, %d places", again, len(c.places))
 	}
-	c.observeLocked(2200 * time.Millisecond) // the average is 400 ms now
+	c.observeLocked(1200 * time.Millisecond) // the average is 400 ms now
 	if again := c.refused(30); again[29] != 8 {
 		t.Errorf("hashes take twice as long: %v", again)
 	}
 	c.roll = func() float64 { return 0.999 }
-	if early := c.refused(30); early[29] != 1 {
-		t.Errorf("half the maximum wait earlier: %v", early)
+	if early := c.refused(30); early[29] != 7 {
+		t.Errorf("earlier by half the time of a full queue: %v", early)
 	}
 }
 

@@ -18,8 +18,8 @@ func (q *queue) refuseLocked(client string, number uint64) *problem.Error {
 		return ErrBusy.After(seconds(turn/2 + time.Duration(q.roll()*float64(turn)/2)))
 	}
 	// A client that returns early waits for its turn, while one that returns late may leave a slot
-	// idle. The random part spreads clients that are refused together.
-	early := time.Duration(q.roll() * float64(q.maxWait) / 2)
+	// idle. The random part spreads clients that are refused together; the queue has room for it.
+	early := time.Duration(q.roll() * float64(min(q.maxWait, q.timeLocked(q.limit))) / 2)
 	after := seconds(turn - early)
 	q.keepLocked(client, place{number: number, expires: q.now().Add(max(turn, after) + grace)})
 	return ErrBusy.After(after)
@@ -41,5 +41,5 @@ func (q *queue) keepLocked(client string, p place) {
 	q.away[client] = p
 }
 
-// seconds returns whole seconds, at least one.
-func seconds(d time.Duration) time.Duration { return max(d.Truncate(time.Second), time.Second) }
+// seconds returns the nearest whole seconds, at least one.
+func seconds(d time.Duration) time.Duration { return max(d.Round(time.Second), time.Second) }

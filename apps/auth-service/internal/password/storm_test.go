@@ -179,6 +179,7 @@ func TestLoginStorm(t *testing.T) {
 	}{
 		"two cores":            {usual(func(*storm) {}), inOrder},
 		"eight cores":          {usual(func(s *storm) { s.slots = 4 }), inOrder},
+		"32 cores":             {usual(func(s *storm) { s.slots, s.clients = 16, 5_000 }), inOrder},
 		"fast hashes":          {usual(func(s *storm) { s.hash, s.measured = 30*time.Millisecond, 30*time.Millisecond }), inOrder},
 		"slow hashes":          {usual(func(s *storm) { s.hash, s.measured = 100*time.Millisecond, 100*time.Millisecond }), inOrder},
 		"slower than measured": {usual(func(s *storm) { s.measured = s.hash / 2 }), inOrder},
@@ -186,10 +187,13 @@ func TestLoginStorm(t *testing.T) {
 		"at once":              {usual(func(s *storm) { s.within = 0 }), inOrder},
 		"short queue":          {usual(func(s *storm) { s.queue = 32 }), inOrder},
 		"short wait":           {usual(func(s *storm) { s.wait = time.Second }), inOrder},
-		"half never return":    {usual(func(s *storm) { s.absent = 500 }), inOrder},
-		"200 hammer":           {usual(func(s *storm) { s.hammering = 200 }), inOrder},
-		"all kinds":            {usual(func(s *storm) { s.absent, s.hammering = 300, 300 }), inOrder},
-		"three replicas":       {usual(func(s *storm) { s.clients, s.replicas = 3_000, 3 }), noOrder},
+		"few wait": {usual(func(s *storm) {
+			s.clients, s.measured, s.hash, s.wait = 150, 100*time.Millisecond, 200*time.Millisecond, 2*time.Second
+		}), inOrder},
+		"half never return": {usual(func(s *storm) { s.absent = 500 }), inOrder},
+		"200 hammer":        {usual(func(s *storm) { s.hammering = 200 }), inOrder},
+		"all kinds":         {usual(func(s *storm) { s.absent, s.hammering = 300, 300 }), inOrder},
+		"three replicas":    {usual(func(s *storm) { s.clients, s.replicas = 3_000, 3 }), noOrder},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
