@@ -204,10 +204,11 @@ func (q *queue) timeLocked(n int) time.Duration {
 	return time.Duration(n) * q.work / time.Duration(q.slots)
 }
 
-// observeLocked adds the duration of a caller's work to the average.
+// observeLocked adds the duration of a caller's work to the average. One that is much longer than
+// usual, because the database was slow, must not send the callers of that moment away for minutes.
 func (q *queue) observeLocked(took time.Duration) {
 	if q.work == 0 {
 		q.work = took
 	}
-	q.work = max(q.work+(took-q.work)/5, minWork)
+	q.work = max(q.work+(min(took, 2*q.work)-q.work)/10, minWork)
 }

@@ -69,7 +69,13 @@ func TestRetryAfterIsTheTurn(t *testing.T) {
 	if again := c.refused(30); again[29] != 4 || len(c.places) != 40 {
 		t.Errorf("at once again: retry times %v, %d places", again, len(c.places))
 	}
-	c.observeLocked(1200 * time.Millisecond) // the average is 400 ms now
+	c.observeLocked(time.Minute)
+	if again := c.refused(30); again[29] != 4 {
+		t.Errorf("one hash takes a minute: %v", again)
+	}
+	for range 30 {
+		c.observeLocked(400 * time.Millisecond)
+	}
 	if again := c.refused(30); again[29] != 8 {
 		t.Errorf("hashes take twice as long: %v", again)
 	}

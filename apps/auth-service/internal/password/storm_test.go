@@ -185,6 +185,7 @@ func TestLoginStorm(t *testing.T) {
 		"slower than measured": {usual(func(s *storm) { s.measured = s.hash / 2 }), inOrder},
 		"faster than measured": {usual(func(s *storm) { s.measured = s.hash * 2 }), 2 * inOrder},
 		"at once":              {usual(func(s *storm) { s.within = 0 }), inOrder},
+		"at once, slower":      {usual(func(s *storm) { s.within, s.measured = 0, s.hash/2 }), inOrder},
 		"short queue":          {usual(func(s *storm) { s.queue = 32 }), inOrder},
 		"short wait":           {usual(func(s *storm) { s.wait = time.Second }), inOrder},
 		"few wait": {usual(func(s *storm) {
