@@ -71,6 +71,12 @@ upgrade: phonebill ## Upgrade from another commit and roll back, while work wait
 bench: phonebill ## Run all benchmarks, one package at a time; or only: make bench ONLY="-bench=Warm ./apps/..."
 	@$(PHONEBILL) bench $(ONLY)
 
+LOGINS ?= 1000
+
+.PHONY: storm
+storm: phonebill ## Let users log in within ten seconds, beside inquiries, and compare with the ideal: make storm LOGINS=1000
+	@$(PHONEBILL) storm -logins=$(LOGINS)
+
 TIME ?= 60s
 
 .PHONY: fuzz

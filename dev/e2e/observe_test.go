@@ -188,7 +188,7 @@ func TestMetricsHaveNoPersonalLabels(t *testing.T) {
 	}
 }
 
-func scrape(t *testing.T, url string) string {
+func scrape(t testing.TB, url string) string {
 	t.Helper()
 	response, err := http.Get(url)
 	if err != nil {

@@ -35,6 +35,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"drill":           checks.Whole("chaos", "TestDrill"),
 	"upgrade":         checks.Whole("upgrade", "TestUpgrade"),
 	"bench":           checks.Bench,
+	"storm":           checks.WholeBench("e2e", "BenchmarkLoginStorm"),
 	"fuzz":            checks.Fuzz,
 	"fuzz-client":     checks.Whole("e2e", "TestFuzzClient"),
 	"lint":            checks.Lint,

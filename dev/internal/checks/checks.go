@@ -161,6 +161,19 @@ func Whole(folder, test string) func(ctx context.Context, args []string) error {
 	}
 }
 
+// WholeBench runs a benchmark of a package of dev/ once, which needs the whole system; args are the
+// benchmark's flags.
+func WholeBench(folder, benchmark string) func(ctx context.Context, args []string) error {
+	return func(ctx context.Context, args []string) error {
+		w, err := open(ctx)
+		if err != nil {
+			return err
+		}
+		flags := []string{"-run=^$", "-bench=^" + benchmark + "$", "-benchtime=1x", "./dev/" + folder, "-args"}
+		return w.testWhole(ctx, append(flags, args...)...)
+	}
+}
+
 // Cluster runs the tests of package cluster on the cluster of KUBECONFIG; args are additional
 // flags.
 func Cluster(ctx context.Context, args []string) error {

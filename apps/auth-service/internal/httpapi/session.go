@@ -57,11 +57,12 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 
 // throttledLogin calls the login use case within the throttle.
 func (a *API) throttledLogin(r *http.Request, in identity.LoginRequest) (grant identity.Grant, err error) {
-	done, err := a.throttle.Login(in.Client.Address, in.UserID)
+	attempt, err := a.throttle.Login(in.Client.Address, in.UserID)
 	if err != nil {
 		return identity.Grant{}, err
 	}
-	defer func() { done(failed(err)) }()
+	in.Begin = attempt.Begin
+	defer func() { attempt.End(failed(err)) }()
 	grant, err = a.sessions.Login(r.Context(), in)
 	if err == nil {
 		a.throttle.LoginSucceeded(in.Client.Address, in.UserID)

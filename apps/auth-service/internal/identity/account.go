@@ -41,14 +41,14 @@ func (a *Accounts) ChangePassword(ctx context.Context, caller Caller, in ChangeP
 	if err := in.validate(); err != nil {
 		return err
 	}
-	account, err := a.Guard.authenticate(ctx, caller.UserID, in.Current)
+	account, err := a.Guard.authenticate(ctx, attempt{id: caller.UserID, password: in.Current, client: caller.SessionID})
 	if errors.Is(err, ErrCredentials) {
 		return ErrCurrentPassword
 	}
 	if err != nil {
 		return err
 	}
-	hash, err := a.Passwords.Hash(ctx, in.New)
+	hash, err := a.Passwords.Hash(ctx, caller.SessionID, in.New)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func BootstrapAdministrator(ctx context.Context, store AdministratorStore, passw
 	if err := in.validateNew(); err != nil {
 		return err
 	}
-	hash, err := passwords.Hash(ctx, in.Password)
+	hash, err := passwords.Hash(ctx, "", in.Password)
 	if err != nil {
 		return err
 	}

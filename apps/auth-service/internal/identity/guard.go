@@ -37,6 +37,15 @@ type GuardParams struct {
 // NewGuard returns a Guard.
 func NewGuard(params GuardParams) *Guard { return &Guard{GuardParams: params} }
 
+// attempt are claimed credentials.
+type attempt struct {
+	id, password string
+	// client is who attempts, see Passwords.
+	client string
+	// begin, if set, is called directly before the password is verified. Its error ends the attempt.
+	begin func() error
+}
+
 // authenticate returns the account with the id if the password is right. Otherwise it returns
 // ErrCredentials, ErrLocking for the failure that locks the id, ErrLocked, or a TooManyRequests or
 // Unavailable problem; the returned account then carries only the id, for the login history, or ""
@@ -45,29 +54,29 @@ func NewGuard(params GuardParams) *Guard { return &Guard{GuardParams: params} }
 // Attempts are counted by the registered id, and for an unknown id by its canonical spelling:
 // another case is not another guess. Attempts at one id are serialized, so that parallel logins
 // with the right password do not count as failures.
-func (g *Guard) authenticate(ctx context.Context, id, password string) (Account, error) {
-	if err := g.Passwords.Admit(); err != nil {
+func (g *Guard) authenticate(ctx context.Context, in attempt) (Account, error) {
+	if err := g.Passwords.Admit(in.client); err != nil {
 		return Account{}, err
 	}
-	done, err := g.lock(ctx, canonical(id))
+	done, err := g.lock(ctx, canonical(in.id))
 	if err != nil {
 		return Account{}, err
 	}
 	defer done()
-	account, err := g.Credentials.Account(ctx, id)
+	account, err := g.Credentials.Account(ctx, in.id)
 	if err != nil && !errors.Is(err, ErrUserNotFound) {
 		return Account{}, err
 	}
 	key := account.ID // the registered spelling
 	if key == "" {
-		key = canonical(id)
+		key = canonical(in.id)
 	}
-	outdated, err := g.attempt(ctx, key, password, account)
+	outdated, err := g.verify(ctx, key, in, account)
 	if err != nil {
 		return Account{User: User{ID: account.ID}}, err
 	}
 	if outdated {
-		account = g.renewed(ctx, account, password)
+		account = g.renewed(ctx, account, in.password)
 	}
 	return account, nil
 }
@@ -84,13 +93,18 @@ func (g *Guard) lock(ctx context.Context, id string) (done func(), err error) {
 	return done, err
 }
 
-// attempt counts an attempt, verifies the password, and reports whether the hash is outdated. The
+// verify counts an attempt at a key, verifies the password, and reports whether the hash is outdated. The
 // attempt is counted just before verification, so that one that times out while it waits does not
 // count. If the process dies during verification, the attempt stays counted.
-func (g *Guard) attempt(ctx context.Context, id, password string, account Account) (outdated bool, err error) {
+func (g *Guard) verify(ctx context.Context, key string, in attempt, account Account) (outdated bool, err error) {
 	var count int
-	right, outdated, err := g.Passwords.Verify(ctx, password, account.PasswordHash, func(ctx context.Context) (err error) {
-		count, err = g.Attempts.CountAttempt(ctx, id)
+	right, outdated, err := g.Passwords.Verify(ctx, in.client, in.password, account.PasswordHash, func(ctx context.Context) (err error) {
+		if in.begin != nil {
+			if err := in.begin(); err != nil {
+				return err
+			}
+		}
+		count, err = g.Attempts.CountAttempt(ctx, key)
 		return err
 	})
 	if err != nil {
@@ -101,7 +115,7 @@ func (g *Guard) attempt(ctx context.Context, id, password string, account Accoun
 	defer cancel()
 	switch {
 	case right && account.Status == StatusActive:
-		return outdated, g.Attempts.Reset(ctx, id)
+		return outdated, g.Attempts.Reset(ctx, key)
 	case count >= MaxFailures:
 		return false, ErrLocking
 	}
@@ -109,9 +123,10 @@ func (g *Guard) attempt(ctx context.Context, id, password string, account Accoun
 }
 
 // renewed returns the account with the password hashed with the current parameters. A failure is
-// ignored: the next login tries again.
+// ignored: the next login tries again. Renewals get no place, so that under load the logins go
+// first.
 func (g *Guard) renewed(ctx context.Context, account Account, password string) Account {
-	hash, err := g.Passwords.Hash(ctx, password)
+	hash, err := g.Passwords.Hash(ctx, "", password)
 	if err != nil {
 		return account
 	}

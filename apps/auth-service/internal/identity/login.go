@@ -14,6 +14,17 @@ type LoginRequest struct {
 	// AutoLogin requests a session with the longer lifetimes.
 	AutoLogin bool
 	Client    Client
+	// Begin, if set, is called directly before the password is verified, after all waiting. Its
+	// error refuses the login.
+	Begin func() error
+}
+
+// attempt returns the attempt that a login is. A client is recognized by its address and the id.
+func (in LoginRequest) attempt() attempt {
+	return attempt{
+		id: in.UserID, password: in.Password, begin: in.Begin,
+		client: in.Client.Address.String() + " " + canonical(in.UserID),
+	}
 }
 
 // Login opens a session. It returns ErrValidation, ErrCredentials, ErrLocking, ErrLocked, or a
@@ -31,7 +42,7 @@ func (s *Sessions) login(ctx context.Context, in LoginRequest) (Grant, error) {
 	if err := in.validate(); err != nil {
 		return Grant{}, err
 	}
-	account, err := s.Guard.authenticate(ctx, in.UserID, in.Password)
+	account, err := s.Guard.authenticate(ctx, in.attempt())
 	if err != nil {
 		s.record(ctx, account.ID, in.Client, err)
 		return Grant{}, err

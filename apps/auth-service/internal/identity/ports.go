@@ -107,17 +107,19 @@ type SessionStore interface {
 	End(ctx context.Context, id string) error
 }
 
-// Passwords hashes passwords. Every method returns a TooManyRequests problem under overload.
+// Passwords hashes passwords, in order of arrival. Every method returns a TooManyRequests problem
+// under overload. A client that is refused keeps its place until it calls again in time with the
+// same name; "" gets no place.
 type Passwords interface {
 	// Admit returns an error if there is no capacity now. Callers use it to fail before other work.
-	Admit() error
+	Admit(client string) error
 	// Hash returns the hash of a password, in NFC.
-	Hash(ctx context.Context, password string) (string, error)
+	Hash(ctx context.Context, client, password string) (string, error)
 	// Verify reports whether password matches hash, and if so whether the hash is outdated. An
 	// empty hash stands for an unknown user: Verify returns false after the same work. It calls
 	// begin after all waiting and directly before the comparison, and returns begin's error without
 	// comparing.
-	Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (right, outdated bool, err error)
+	Verify(ctx context.Context, client, password, hash string, begin func(context.Context) error) (right, outdated bool, err error)
 }
 
 // Tokens signs and reads tokens. Both methods may return an Unavailable problem when there is no

@@ -48,7 +48,7 @@ func (a *Accounts) Register(ctx context.Context, in Registration) (User, error) 
 	if err != nil {
 		return User{}, err
 	}
-	hash, err := a.Passwords.Hash(ctx, in.Password)
+	hash, err := a.Passwords.Hash(ctx, canonical(in.UserID), in.Password)
 	if err != nil {
 		return User{}, err
 	}

@@ -24,7 +24,7 @@ func newRefusals(tb testing.TB, cost password.Config) *refusals {
 	tb.Helper()
 	cost.Concurrency, cost.Queue, cost.MaxWait = 1, 1, time.Minute
 	w, hasher := setup(), password.New(cost, prometheus.NewRegistry())
-	hash, err := hasher.Hash(tb.Context(), identitytest.Password)
+	hash, err := hasher.Hash(tb.Context(), "", identitytest.Password)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestPasswordIsTheSameInEveryNormalizationForm(t *testing.T) {
 	t.Parallel()
 	h, _ := setup(t, cheap)
 	hashed := func(password string) string {
-		hash, err := h.Hash(t.Context(), password)
+		hash, err := h.Hash(t.Context(), "", password)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func TestPasswordIsTheSameInEveryNormalizationForm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			right, outdated, err := h.Verify(t.Context(), c.typed, c.hash, nil)
+			right, outdated, err := h.Verify(t.Context(), "", c.typed, c.hash, nil)
 			if err != nil || right != c.right || outdated != c.outdated {
 				t.Errorf("got %t, outdated %t, %v", right, outdated, err)
 			}
@@ -78,7 +78,7 @@ func TestNumberOfHashesRevealsNothing(t *testing.T) {
 			t.Run(name+", "+whose, func(t *testing.T) {
 				t.Parallel()
 				h, registry := setup(t, cheap)
-				if right, outdated, err := h.Verify(t.Context(), c.wrong, hash, nil); err != nil || right || outdated {
+				if right, outdated, err := h.Verify(t.Context(), "", c.wrong, hash, nil); err != nil || right || outdated {
 					t.Fatalf("got %t, %t, %v", right, outdated, err)
 				}
 				if got := hashes(t, registry); got != c.want {

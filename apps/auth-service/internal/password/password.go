@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -22,8 +23,8 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// ErrBusy is returned if the queue is full or the wait would be too long. It carries an individual
-// time after which to retry, chosen so that there is capacity then.
+// ErrBusy is returned if the queue is full or the wait would be too long. It carries the time after
+// which to retry: the caller's turn, see queue.
 var ErrBusy = problem.New(problem.TooManyRequests, "RATE_LIMITED", "로그인 요청이 많습니다. 잠시 후 다시 시도해 주세요.")
 
 // Config sets the cost of a hash and the capacity.
@@ -34,10 +35,10 @@ type Config struct {
 	// Concurrency is how many hashes run at once; 0 means half of the CPUs, so that the other half
 	// serves other requests.
 	Concurrency int `env:"PASSWORD_CONCURRENCY" envDefault:"0"`
-	// Queue is how many callers may wait; further ones are refused at once.
+	// Queue is how many callers may wait; of more, the last one is refused.
 	Queue int `env:"PASSWORD_QUEUE" envDefault:"256"`
-	// MaxWait is how long a caller may wait. A caller whose estimated wait is longer is refused at
-	// once.
+	// MaxWait is how long a caller may wait. If the estimated wait of the last one is longer, it is
+	// refused at once.
 	MaxWait time.Duration `env:"PASSWORD_MAX_WAIT" envDefault:"4s"`
 }
 
@@ -61,12 +62,8 @@ func (c *Config) Validate() error {
 
 // Hasher hashes and verifies passwords. It is safe for concurrent use.
 type Hasher struct {
-	params   argon2id.Params
-	admitted chan struct{} // one element for each caller that waits or works
-	slots    chan struct{} // one element for each caller that works
-	maxWait  time.Duration
-	// schedule estimates waits and assigns retry times.
-	schedule  *schedule
+	params    argon2id.Params
+	queue     *queue
 	dummyHash string
 	metrics   metrics
 	// releaseTimer fires when nothing has been hashed for idleBeforeRelease.
@@ -88,41 +85,40 @@ func New(cfg Config, reg prometheus.Registerer) *Hasher {
 			Memory: cfg.MemoryKiB, Iterations: cfg.Iterations, Parallelism: cfg.Parallelism,
 			SaltLength: 16, KeyLength: 32,
 		},
-		admitted: make(chan struct{}, concurrency+cfg.Queue),
-		slots:    make(chan struct{}, concurrency),
-		maxWait:  cfg.MaxWait, schedule: newSchedule(concurrency),
+		queue: newQueue(concurrency, cfg.Queue, cfg.MaxWait),
 	}
-	h.metrics = newMetrics(reg, func() int { return len(h.admitted) - len(h.slots) })
+	h.metrics = newMetrics(reg, h.queue)
 	h.dummyHash = h.newDummyHash()
 	h.releaseTimer = time.AfterFunc(idleBeforeRelease, debug.FreeOSMemory)
 	return h
 }
 
 // newDummyHash returns a hash that matches no password but takes the same work to verify. It also
-// initializes the estimate of that work.
-func (h *Hasher) newDummyHash() string {
-	start := h.schedule.now()
-	hash, err := argon2id.CreateHash(rand.Text(), &h.params)
-	if err != nil {
-		panic(err) // fails only if crypto/rand does, which crashes the process itself
+// initializes the estimate of that work, by the fastest of a few: a process that starts is slow.
+func (h *Hasher) newDummyHash() (hash string) {
+	fastest := time.Duration(math.MaxInt64)
+	for range 3 {
+		start := time.Now()
+		var err error
+		if hash, err = argon2id.CreateHash(rand.Text(), &h.params); err != nil {
+			panic(err) // fails only if crypto/rand does, which crashes the process itself
+		}
+		fastest = min(fastest, time.Since(start))
 	}
-	h.schedule.observe(h.schedule.now().Sub(start))
+	h.queue.observeLocked(fastest) // New has not returned yet
 	return hash
 }
 
-// Admit returns ErrBusy if there is no capacity now. Callers use it to fail before other work.
-func (h *Hasher) Admit() error {
-	if wanted := len(h.admitted); wanted == cap(h.admitted) || h.schedule.wait(wanted) > h.maxWait {
-		return h.refuse(nil)
-	}
-	return nil
-}
+// Admit returns ErrBusy if there is no capacity for the client now. Callers use it to fail before
+// other work.
+func (h *Hasher) Admit(client string) error { return h.refused(h.queue.admits(client)) }
 
 // Hash returns the PHC string of a password, in NFC. It returns ErrBusy if there is no capacity, or
-// if the wait is cut short by ctx or MaxWait.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+// if the wait is cut short by ctx or MaxWait. A client that is refused keeps its place until it
+// returns in time; "" gets no place.
+func (h *Hasher) Hash(ctx context.Context, client, password string) (string, error) {
 	var hash string
-	err := h.inTurn(ctx, func() (err error) {
+	err := h.inTurn(ctx, client, func() (err error) {
 		defer prometheus.NewTimer(h.metrics.seconds).ObserveDuration()
 		hash, err = argon2id.CreateHash(norm.NFC.String(password), &h.params)
 		return fault(err)
@@ -135,11 +131,11 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // false after the same work, so that the response time does not reveal whether an account exists.
 // It returns ErrBusy like Hash. After the wait and before the comparison it calls begin, if not
 // nil, and returns its error without comparing.
-func (h *Hasher) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (right, outdated bool, err error) {
+func (h *Hasher) Verify(ctx context.Context, client, password, hash string, begin func(context.Context) error) (right, outdated bool, err error) {
 	if hash == "" {
 		hash = h.dummyHash
 	}
-	err = h.inTurn(ctx, func() (err error) {
+	err = h.inTurn(ctx, client, func() (err error) {
 		if begin != nil {
 			if err := begin(ctx); err != nil {
 				return err
@@ -190,44 +186,29 @@ func fault(err error) error {
 }
 
 // inTurn runs work in one of the slots.
-func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
-	if err := h.Admit(); err != nil {
-		return err
+func (h *Hasher) inTurn(ctx context.Context, client string, work func() error) error {
+	if err := h.queue.enter(ctx, client); err != nil {
+		return h.refused(err)
 	}
-	select {
-	case h.admitted <- struct{}{}:
-	default:
-		return h.refuse(nil)
-	}
-	defer func() { <-h.admitted }()
-	ctx, cancel := context.WithTimeout(ctx, h.maxWait)
-	defer cancel()
-	select {
-	case h.slots <- struct{}{}:
-	case <-ctx.Done():
-		return h.refuse(ctx.Err())
-	}
-	defer func() { <-h.slots }()
 	defer h.releaseTimer.Reset(idleBeforeRelease)
-	start := h.schedule.now()
+	var took time.Duration
+	defer func() { h.queue.leave(took) }()
+	start := h.queue.now()
 	err := work()
 	if err == nil {
-		h.schedule.observe(h.schedule.now().Sub(start))
+		took = h.queue.now().Sub(start)
 	}
 	return err
 }
 
-// refuse returns ErrBusy with a retry time, or cause if the caller has left.
-func (h *Hasher) refuse(cause error) error {
+// refused counts a refusal and returns it.
+func (h *Hasher) refused(err error) error {
+	if err == nil {
+		return nil
+	}
 	h.metrics.refused.Inc()
-	if errors.Is(cause, context.Canceled) {
-		return ErrBusy.WithCause(cause)
+	if after := problem.From(err).RetryAfter; after > 0 {
+		h.metrics.retryAfter.Observe(after.Seconds())
 	}
-	after := h.schedule.reserve(len(h.admitted))
-	h.metrics.retryAfter.Observe(after.Seconds())
-	busy := ErrBusy.After(after)
-	if cause == nil {
-		return busy
-	}
-	return busy.WithCause(cause)
+	return err
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/config"
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
@@ -30,14 +31,14 @@ func setup(t *testing.T, cfg Config) (*Hasher, *prometheus.Registry) {
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	h, _ := setup(t, cheap)
-	hash, err := h.Hash(t.Context(), "비밀번호 1!")
+	hash, err := h.Hash(t.Context(), "", "비밀번호 1!")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for password, want := range map[string]bool{
 		"비밀번호 1!": true, "비밀번호 1": false, "": false, hash: false,
 	} {
-		if got, _, err := h.Verify(t.Context(), password, hash, nil); err != nil || got != want {
+		if got, _, err := h.Verify(t.Context(), "", password, hash, nil); err != nil || got != want {
 			t.Errorf("Verify(%q) = %t, %v, want %t", password, got, err, want)
 		}
 	}
@@ -46,8 +47,8 @@ func TestVerify(t *testing.T) {
 func TestHashesAreSaltedAndCarryTheirParameters(t *testing.T) {
 	t.Parallel()
 	h, _ := setup(t, cheap)
-	first, err1 := h.Hash(t.Context(), "same password")
-	second, err2 := h.Hash(t.Context(), "same password")
+	first, err1 := h.Hash(t.Context(), "", "same password")
+	second, err2 := h.Hash(t.Context(), "", "same password")
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func TestHashesAreSaltedAndCarryTheirParameters(t *testing.T) {
 	dearer := cheap
 	dearer.Iterations = 2
 	later, _ := setup(t, dearer)
-	if ok, _, err := later.Verify(t.Context(), "same password", first, nil); err != nil || !ok {
+	if ok, _, err := later.Verify(t.Context(), "", "same password", first, nil); err != nil || !ok {
 		t.Errorf("after a change of parameters: %t, %v", ok, err)
 	}
 }
@@ -69,7 +70,7 @@ func TestUnknownUserTakesTheSameWork(t *testing.T) {
 	t.Parallel()
 	h, registry := setup(t, cheap)
 	for _, password := range []string{"any password", ""} {
-		if ok, _, err := h.Verify(t.Context(), password, "", nil); err != nil || ok {
+		if ok, _, err := h.Verify(t.Context(), "", password, "", nil); err != nil || ok {
 			t.Errorf("Verify of an unknown user = %t, %v", ok, err)
 		}
 	}
@@ -98,13 +99,13 @@ func TestDamagedHashIsAnError(t *testing.T) {
 	t.Parallel()
 	h, _ := setup(t, cheap)
 	refused := errors.New("refused")
-	if _, _, err := h.Verify(t.Context(), "any password", "", func(context.Context) error { return refused }); !errors.Is(err, refused) {
+	if _, _, err := h.Verify(t.Context(), "", "any password", "", func(context.Context) error { return refused }); !errors.Is(err, refused) {
 		t.Errorf("got %v, want the error of begin", err)
 	}
-	if _, _, err := h.Verify(t.Context(), "any password", "$argon2id$damaged", nil); err == nil || errors.Is(err, ErrBusy) {
+	if _, _, err := h.Verify(t.Context(), "", "any password", "$argon2id$damaged", nil); err == nil || errors.Is(err, ErrBusy) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := h.Hash(t.Context(), "after the slot was freed"); err != nil {
+	if _, err := h.Hash(t.Context(), "", "after the slot was freed"); err != nil {
 		t.Error(err)
 	}
 }
@@ -124,12 +125,12 @@ func TestWaitingEnds(t *testing.T) {
 	t.Run("when the context ends", func(t *testing.T) {
 		t.Parallel()
 		h, _ := setup(t, cheap)
-		h.slots <- struct{}{} // another caller works
+		expect.NoError(t, h.queue.enter(t.Context(), "")) // another caller works
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := h.Hash(ctx, "a password")
+		_, err := h.Hash(ctx, "", "a password")
 		wantBusy(t, err, context.Canceled)
-		_, _, err = h.Verify(ctx, "a password", "", neverBegun(t))
+		_, _, err = h.Verify(ctx, "", "a password", "", neverBegun(t))
 		wantBusy(t, err, context.Canceled)
 	})
 	t.Run("after MaxWait", func(t *testing.T) {
@@ -137,11 +138,11 @@ func TestWaitingEnds(t *testing.T) {
 		impatient := cheap
 		impatient.MaxWait = time.Millisecond
 		h, _ := setup(t, impatient)
-		h.slots <- struct{}{}
-		_, err := h.Hash(t.Context(), "a password")
+		expect.NoError(t, h.queue.enter(t.Context(), ""))
+		_, err := h.Hash(t.Context(), "", "a password")
 		wantBusy(t, err, context.DeadlineExceeded)
-		<-h.slots
-		if _, err := h.Hash(t.Context(), "a password"); err != nil {
+		h.queue.leave(0)
+		if _, err := h.Hash(t.Context(), "", "a password"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -160,14 +161,14 @@ func TestConcurrentHashesAreBounded(t *testing.T) {
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() {
-			if _, err := h.Hash(t.Context(), "a password"); err != nil {
+			if _, err := h.Hash(t.Context(), "", "a password"); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	group.Wait()
-	if got := hashes(t, registry); got != 50 || len(h.slots) != 0 || len(h.admitted) != 0 {
-		t.Errorf("%d hashes computed, %d slots and %d admitted taken", got, len(h.slots), len(h.admitted))
+	if got := hashes(t, registry); got != 50 || h.queue.working != 0 || len(h.queue.places) != 0 {
+		t.Errorf("%d hashes computed, %d slots and %d places taken", got, h.queue.working, len(h.queue.places))
 	}
 }
 
@@ -178,35 +179,33 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 		small.Queue = 3
 		h, registry := setup(t, small)
 		defer h.releaseTimer.Stop()
-		h.admitted <- struct{}{} // another caller works
-		h.slots <- struct{}{}
+		expect.NoError(t, h.queue.enter(t.Context(), "")) // another caller works
 		var group sync.WaitGroup
 		for range small.Queue {
-			if err := h.Admit(); err != nil {
+			if err := h.Admit(""); err != nil {
 				t.Error(err)
 			}
 			group.Go(func() {
-				if _, err := h.Hash(t.Context(), "a password"); err != nil {
+				if _, err := h.Hash(t.Context(), "", "a password"); err != nil {
 					t.Error(err)
 				}
 			})
 			synctest.Wait()
 		}
 		start := time.Now()
-		if _, _, err := h.Verify(t.Context(), "a password", "", neverBegun(t)); !errors.Is(err, ErrBusy) || !errors.Is(h.Admit(), ErrBusy) || time.Since(start) != 0 {
+		if _, _, err := h.Verify(t.Context(), "", "a password", "", neverBegun(t)); !errors.Is(err, ErrBusy) || !errors.Is(h.Admit(""), ErrBusy) || time.Since(start) != 0 {
 			t.Errorf("over capacity: %v after %v", err, time.Since(start))
 		}
-		refusal := problem.From(h.Admit())
+		refusal := problem.From(h.Admit(""))
 		if refusal.Kind != problem.TooManyRequests || refusal.RetryAfter < time.Second {
 			t.Errorf("the refusal has kind %v and Retry-After %v", refusal.Kind, refusal.RetryAfter)
 		}
-		<-h.slots
-		<-h.admitted
+		h.queue.leave(0)
 		group.Wait()
 		if got := hashes(t, registry); got != 3 {
 			t.Errorf("%d hashes computed", got)
 		}
-		if err := h.Admit(); err != nil {
+		if err := h.Admit(""); err != nil {
 			t.Error(err)
 		}
 	})
@@ -232,15 +231,15 @@ func TestCheaperHashesAreOutdated(t *testing.T) {
 			then := now
 			c.change(&then)
 			old, _ := setup(t, then)
-			hash, err := old.Hash(t.Context(), "a password")
+			hash, err := old.Hash(t.Context(), "", "a password")
 			if err != nil {
 				t.Fatal(err)
 			}
-			right, outdated, err := h.Verify(t.Context(), "a password", hash, nil)
+			right, outdated, err := h.Verify(t.Context(), "", "a password", hash, nil)
 			if err != nil || !right || outdated != c.want {
 				t.Errorf("got %t, %t, %v", right, outdated, err)
 			}
-			_, outdated, err = h.Verify(t.Context(), "another password", hash, nil)
+			_, outdated, err = h.Verify(t.Context(), "", "another password", hash, nil)
 			if err != nil || outdated {
 				t.Errorf("after a wrong password: %t, %v", outdated, err)
 			}
@@ -284,7 +283,7 @@ func BenchmarkFlood(b *testing.B) {
 		var flood sync.WaitGroup
 		for range 200 {
 			flood.Go(func() {
-				if _, _, err := h.Verify(b.Context(), "any password", "", nil); err != nil {
+				if _, _, err := h.Verify(b.Context(), "", "any password", "", nil); err != nil {
 					refused.Add(1)
 				}
 				var stats runtime.MemStats
@@ -306,7 +305,7 @@ func BenchmarkVerify(b *testing.B) {
 	h := New(cfg, prometheus.NewRegistry())
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := h.Verify(b.Context(), "any password", "", nil); err != nil {
+		if _, _, err := h.Verify(b.Context(), "", "any password", "", nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -327,7 +326,7 @@ func TestMemoryIsReleased(t *testing.T) {
 		synctest.Wait()
 		before := collections()
 		for range 3 {
-			if _, err := h.Hash(t.Context(), "password"); err != nil {
+			if _, err := h.Hash(t.Context(), "", "password"); err != nil {
 				t.Fatal(err)
 			}
 			bubble.Advance(idleBeforeRelease / 2)

@@ -125,8 +125,8 @@ type idlePool struct {
 }
 
 // Verify implements identity.Passwords.
-func (p *idlePool) Verify(ctx context.Context, password, hash string, begin func(context.Context) error) (right, outdated bool, err error) {
-	return p.Passwords.Verify(ctx, password, hash, func(ctx context.Context) error {
+func (p *idlePool) Verify(ctx context.Context, client, password, hash string, begin func(context.Context) error) (right, outdated bool, err error) {
+	return p.Passwords.Verify(ctx, client, password, hash, func(ctx context.Context) error {
 		err := begin(ctx)
 		if held := p.pool.Stat().AcquiredConns(); held != 0 {
 			p.t.Errorf("%d connections are held while a password is hashed", held)

@@ -22,7 +22,7 @@ type Users interface {
 
 // Hasher hashes a password.
 type Hasher interface {
-	Hash(ctx context.Context, password string) (string, error)
+	Hash(ctx context.Context, client, password string) (string, error)
 }
 
 // batch is the number of accounts per statement.
@@ -46,7 +46,7 @@ func Run(ctx context.Context, users Users, hasher Hasher, n int, progress func(d
 	}
 	accounts := make([]identity.Account, 0, len(demo))
 	for _, user := range demo {
-		hash, err := hasher.Hash(ctx, Password)
+		hash, err := hasher.Hash(ctx, "", Password)
 		if err != nil {
 			return report, err
 		}
@@ -72,7 +72,7 @@ func (c *Count) add(ctx context.Context, users Users, accounts []identity.Accoun
 // load creates load-test users. They share one salted hash, because computing thousands would take
 // minutes.
 func (c *Count) load(ctx context.Context, users Users, hasher Hasher, n int, progress func(done int)) error {
-	hash, err := hasher.Hash(ctx, Password)
+	hash, err := hasher.Hash(ctx, "", Password)
 	if err != nil {
 		return err
 	}

@@ -90,9 +90,39 @@ func New(cfg Config, now func() time.Time, reg prometheus.Registerer) *Throttle 
 // once.
 type Done func(costs bool)
 
-// Login admits a login as a user, or returns ErrTooMany.
-func (t *Throttle) Login(from netip.Addr, user string) (Done, error) {
-	who := visitorOf(from, user)
+// Login returns an attempt to log in as a user, or ErrTooMany if the budgets are used up.
+func (t *Throttle) Login(from netip.Addr, user string) (*Attempt, error) {
+	a := &Attempt{throttle: t, who: visitorOf(from, user)}
+	done, err := t.admitLogin(a.who)
+	if err != nil {
+		return nil, err
+	}
+	done(false)
+	return a, nil
+}
+
+// Attempt is a login. It is in progress only while its password is verified: how many customers of
+// one address wait for that does not matter to its budget.
+type Attempt struct {
+	throttle *Throttle
+	who      visitor
+	done     Done
+}
+
+// Begin admits the attempt directly before its password is verified, or returns ErrTooMany.
+func (a *Attempt) Begin() (err error) {
+	a.done, err = a.throttle.admitLogin(a.who)
+	return err
+}
+
+// End reports whether the attempt has failed. It does nothing if the attempt has not begun.
+func (a *Attempt) End(failed bool) {
+	if a.done != nil {
+		a.done(failed)
+	}
+}
+
+func (t *Throttle) admitLogin(who visitor) (Done, error) {
 	asUser, err := t.begin("login", t.loginUser.of(who), exact)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package throttle_test
 import (
 	"errors"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -51,12 +52,21 @@ var (
 func (d *fixture) fail(from netip.Addr, user string, n int) {
 	d.t.Helper()
 	for range n {
-		done, err := d.Login(from, user)
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		done(true)
+		d.begin(from, user).End(true)
 	}
+}
+
+// begin begins a login, which must be admitted.
+func (d *fixture) begin(from netip.Addr, user string) *throttle.Attempt {
+	d.t.Helper()
+	attempt, err := d.Login(from, user)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := attempt.Begin(); err != nil {
+		d.t.Fatal(err)
+	}
+	return attempt
 }
 
 // refused checks that a login is refused, and returns the retry time.
@@ -72,11 +82,7 @@ func (d *fixture) refused(from netip.Addr, user string) time.Duration {
 // admitted checks that a login is admitted. The login succeeds, so it is not charged.
 func (d *fixture) admitted(from netip.Addr, user string) {
 	d.t.Helper()
-	done, err := d.Login(from, user)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	done(false)
+	d.begin(from, user).End(false)
 }
 
 func TestUserFailuresExhaustTheirBudget(t *testing.T) {
@@ -141,14 +147,14 @@ func TestRequestsInProgressCount(t *testing.T) {
 	var (
 		group  sync.WaitGroup
 		mu     sync.Mutex
-		inside []throttle.Done
+		inside []*throttle.Attempt
 	)
 	for range 100 {
 		group.Go(func() {
-			if done, err := d.Login(here, "kim"); err == nil {
+			if attempt, err := d.Login(here, "kim"); err == nil && attempt.Begin() == nil {
 				mu.Lock()
 				defer mu.Unlock()
-				inside = append(inside, done)
+				inside = append(inside, attempt)
 			}
 		})
 	}
@@ -159,12 +165,37 @@ func TestRequestsInProgressCount(t *testing.T) {
 	if wait := d.refused(here, "kim"); wait != time.Second { // they may succeed
 		t.Errorf("retry time is %v", wait)
 	}
-	inside[0](false)
+	inside[0].End(false)
 	d.admitted(here, "kim")
-	inside[1](true)
-	inside[2](true)
+	inside[1].End(true)
+	inside[2].End(true)
 	d.fail(here, "kim", 1)
 	d.refused(here, "kim")
+}
+
+// TestWaitingCostsNothing: more customers of one address may wait for their turn than may fail, and
+// those whose turn comes after the last failure are refused.
+func TestWaitingCostsNothing(t *testing.T) {
+	t.Parallel()
+	d := setup(t)
+	waiting := make([]*throttle.Attempt, 1_000)
+	for i := range waiting {
+		attempt, err := d.Login(here, "user"+strconv.Itoa(i))
+		if err != nil {
+			t.Fatalf("login %d: %v", i, err)
+		}
+		waiting[i] = attempt
+	}
+	failures := 0
+	for _, attempt := range waiting {
+		if attempt.Begin() == nil {
+			failures++
+		}
+		attempt.End(true)
+	}
+	if failures != 6 {
+		t.Errorf("%d failed before the rest was refused", failures)
+	}
 }
 
 func TestIPv6BudgetIsPerPrefix(t *testing.T) {

@@ -36,7 +36,7 @@ func HashOf(password string) string { return "hash of " + password }
 func OldHashOf(password string) string { return "old " + HashOf(password) }
 
 // Admit implements identity.Passwords.
-func (p *Passwords) Admit() error { return p.Full }
+func (p *Passwords) Admit(string) error { return p.Full }
 
 // Work returns the number of passwords hashed or verified.
 func (p *Passwords) Work() int {
@@ -56,7 +56,7 @@ func (p *Passwords) FailAfter(n int, err error) {
 }
 
 // Hash implements identity.Passwords.
-func (p *Passwords) Hash(_ context.Context, password string) (string, error) {
+func (p *Passwords) Hash(_ context.Context, _, password string) (string, error) {
 	if err := p.nextFault(); err != nil {
 		return "", err
 	}
@@ -65,7 +65,7 @@ func (p *Passwords) Hash(_ context.Context, password string) (string, error) {
 }
 
 // Verify implements identity.Passwords.
-func (p *Passwords) Verify(ctx context.Context, typed, hash string, begin func(context.Context) error) (right, outdated bool, err error) {
+func (p *Passwords) Verify(ctx context.Context, _, typed, hash string, begin func(context.Context) error) (right, outdated bool, err error) {
 	if err := p.nextFault(); err != nil {
 		return false, false, err
 	}
