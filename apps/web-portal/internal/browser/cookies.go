@@ -54,10 +54,9 @@ func (c Cookies) set(w http.ResponseWriter, name, value string, age time.Duratio
 	if value == "" {
 		maxAge = -1
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure is false only where PORTAL_ORIGIN has no TLS
 		Name: c.name(name), Value: value, Path: "/", MaxAge: maxAge,
-		Secure:   c.Secure, // false only where PORTAL_ORIGIN has no TLS
-		HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
 }
 

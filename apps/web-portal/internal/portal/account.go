@@ -14,10 +14,13 @@ import (
 
 // account shows the customer, the sessions and the last log-ins.
 func (p *Portal) account(v *visit) error {
-	notice := map[string]string{
-		"password": "비밀번호를 바꾸었습니다. 다른 기기는 모두 로그아웃되었습니다.",
-		"session":  "선택하신 기기를 로그아웃했습니다.",
-	}[v.r.FormValue("done")]
+	notice := ""
+	switch v.r.FormValue("done") {
+	case "password":
+		notice = "비밀번호를 바꾸었습니다. 다른 기기는 모두 로그아웃되었습니다."
+	case "session":
+		notice = "선택하신 기기를 로그아웃했습니다."
+	}
 	return p.showAccount(v, http.StatusOK, notice, pages.Account{})
 }
 
