@@ -191,8 +191,33 @@ func (w *window) fits(name string) {
 	if found := eval[string](w, nameless); found != "" {
 		w.t.Errorf("%s: without a name: %s", name, found)
 	}
+	for _, scheme := range []string{"light", "dark"} {
+		w.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+		if pale := eval[string](w, contrast); pale != "" {
+			w.t.Errorf("%s, %s: contrast below AA: %s", name, scheme, pale)
+		}
+	}
+	w.picture(name + "-dark")
+	w.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}))
 	w.picture(name)
 }
+
+// contrast returns the texts whose contrast with their background is less than WCAG's AA demands.
+const contrast = `(() => {
+	const parse = text => { const n = (text.match(/[\d.]+/g) || []).map(Number); return text.startsWith('rgb') ? n : text.startsWith('color(srgb') ? n.map((v, i) => i < 3 ? v * 255 : v) : null; };
+	const light = c => { const [r, g, b] = c.map(v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }); return .2126 * r + .7152 * g + .0722 * b; };
+	const behind = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c && (c.length < 4 || c[3] > .99)) return c; } return [255, 255, 255]; };
+	const bad = [];
+	for (const e of document.body.querySelectorAll('*')) {
+		if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.getClientRects().length || e.closest('svg, option')) continue;
+		const style = getComputedStyle(e), colour = parse(style.color), size = parseFloat(style.fontSize);
+		if (!colour) continue;
+		const a = light(colour.slice(0, 3)), b = light(behind(e).slice(0, 3));
+		const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+		if (ratio < (size >= 24 || size >= 18.66 && style.fontWeight >= 700 ? 3 : 4.5)) bad.push(e.textContent.trim().slice(0, 30) + ' ' + ratio.toFixed(2));
+	}
+	return bad.join('; ');
+})()`
 
 // picture writes a picture of the page, if PHONEBILL_PORTAL_PICTURES is a folder.
 func (w *window) picture(name string) {

@@ -42,6 +42,7 @@ func New(p Params) *Portal { return &Portal{p} }
 // other sites add their own to links.
 func (p *Portal) Register(r *mux.Router) {
 	p.Assets.Register(r)
+	p.Protection.SetDenyHandler(p.handler(p.foreign))
 	get := func(path string, screen screen) {
 		r.Handle(path, query.Tolerate(p.handler(screen))).Methods(http.MethodGet)
 	}
@@ -70,5 +71,5 @@ func (p *Portal) Register(r *mux.Router) {
 	post("/account/sessions/{id}/end", p.inside(p.endSession))
 	post("/account/logout-everywhere", p.inside(p.logoutEverywhere))
 
-	r.PathPrefix("/").Handler(query.Tolerate(p.handler(p.unknown))).Methods(http.MethodGet)
+	r.PathPrefix("/").Handler(query.Tolerate(p.handler(p.unknown)))
 }

@@ -175,6 +175,13 @@ func waitFor(failure *upstream.Failure) int {
 
 func clampWait(seconds int) int { return min(max(seconds, shortestWait), longestWait) }
 
+// foreign is the answer to a form of another site.
+func (p *Portal) foreign(v *visit) error {
+	return p.notice(v, http.StatusForbidden, pages.Notice{
+		Heading: "요청을 처리하지 않았습니다", Text: "다른 사이트에서 보낸 요청은 받지 않습니다.", Code: "FOREIGN_FORM", Link: "/", LinkText: "홈으로",
+	})
+}
+
 // unknown is the page of an unknown path.
 func (p *Portal) unknown(v *visit) error {
 	return p.notice(v, http.StatusNotFound, pages.Notice{
