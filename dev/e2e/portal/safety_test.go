@@ -22,6 +22,7 @@ import (
 // TestFormsOfOtherSitesAreRefused sends forms from a page of another port and of another host.
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
 		_, _ = fmt.Fprintf(w, `<form method="post" action="%s/logout"><button>x</button></form>`, base)
 	}))
 	t.Cleanup(evil.Close)

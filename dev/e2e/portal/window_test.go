@@ -15,6 +15,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
+
+	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
 // patience bounds each step of a window.
@@ -36,7 +38,7 @@ var taken atomic.Int64
 func nextUser() string { return fmt.Sprintf("loaduser%07d", taken.Add(1)) }
 
 // password is that of all users.
-const password = "PhoneBill1!" //nolint:gosec // of demo users
+const password = "PhoneBill1!"
 
 // window is a window of the browser, with cookies of its own.
 type window struct {
@@ -102,8 +104,13 @@ func (w *window) visit(path string) {
 func (w *window) sees(text string) {
 	w.t.Helper()
 	condition := fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text)
-	var yes bool
-	if err := w.try(chromedp.Poll(condition, &yes, chromedp.WithPollingTimeout(patience))); err != nil {
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	err := proc.Poll(ctx, func() bool {
+		var yes bool
+		return w.try(chromedp.Evaluate(condition, &yes)) == nil && yes // it fails while a page is replaced
+	})
+	if err != nil {
 		w.t.Fatalf("not shown: %s (%v)\n%s", text, err, w.text())
 	}
 }
