@@ -62,7 +62,7 @@ func TestControllerForwardsTheEdgesAnswers(t *testing.T) {
 		request string
 		want    failure
 	}{
-		"no route":                 {post("/nowhere", "Content-Length: 0"), failure{404, "NOT_FOUND"}},
+		"no route":                 {post("/api/nowhere", "Content-Length: 0"), failure{404, "NOT_FOUND"}},
 		"content length too large": {post(path, "Content-Length: 8388608") + strings.Repeat("x", 8<<20), failure{413, "REQUEST_TOO_LARGE"}},
 		"chunked body too large":   {post(path, "Transfer-Encoding: chunked") + chunks, failure{413, "REQUEST_TOO_LARGE"}},
 		"app down":                 {post("/api/v1/bills/x", "Content-Length: 0"), failure{502, "SERVICE_UNAVAILABLE"}},

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,9 +53,12 @@ func (of edition) start(t *testing.T, apps ...runfile.App) string {
 	return base
 }
 
-// startProbed is start that also returns the address of the cluster's probe.
+// startProbed is start, with a dead portal unless there is one, that also returns the address of the cluster's probe.
 func (of edition) startProbed(t *testing.T, apps ...runfile.App) (base, probe string) {
 	t.Helper()
+	if !slices.ContainsFunc(apps, func(app runfile.App) bool { return app.ID == "web-portal" }) {
+		apps = append(apps, dead(t, "web-portal"))
+	}
 	cfg := ingress.Config{Port: freePort(t), Apps: apps}
 	probePort := freePort(t)
 	return run(t, cfg.Port, of.configuration(t, cfg, probePort)), fmt.Sprintf("http://127.0.0.1:%d", probePort)

@@ -95,7 +95,7 @@ func TestRoutes(t *testing.T) {
 func testRoutes(t *testing.T, of edition) {
 	t.Helper()
 	base := of.start(t, app(t, "auth-service"), app(t, "bill-inquiry-service"), app(t, "product-change-service"),
-		app(t, "kos-mock-service"))
+		app(t, "kos-mock-service"), app(t, "web-portal"))
 	const mock = "/api/v1/kos/mock-datas"
 	routed := map[string]string{
 		"/api/v1/auth/login":                         "auth-service /api/v1/auth/login",
@@ -104,13 +104,17 @@ func testRoutes(t *testing.T, of edition) {
 		"/api/v1/users/testuser01":                   "auth-service /api/v1/users/testuser01",
 		"/api/v1/products/available?operatorCode=KT": "product-change-service /api/v1/products/available?operatorCode=KT",
 		"/api/v1/bills/history?size=5&status=A%20B":  "bill-inquiry-service /api/v1/bills/history?size=5&status=A%20B",
-		mock: "kos-mock-service /api/v1/kos/mock-datas",
-		"/internal/x/%2e%2e/%2e%2e/api/v1/auth/login": "auth-service /api/v1/auth/login",
+		mock:                     "kos-mock-service /api/v1/kos/mock-datas",
+		"/":                      "web-portal /",
+		"/bills?month=2026-10":   "web-portal /bills?month=2026-10",
+		"/assets/portal.css":     "web-portal /assets/portal.css",
+		"/.well-known/jwks.json": "web-portal /.well-known/jwks.json", // of which it has none
+		"/api/v1/auth/../../../internal/registrations/check": "web-portal /internal/registrations/check",
+		"/internal/x/%2e%2e/%2e%2e/api/v1/auth/login":        "auth-service /api/v1/auth/login",
 	}
 	unknown := []string{
-		"/", "/failure", "/ready", "/api/v1/auth", "/api/v1/authx/login", "/api/v1/usersx", "/api/v1/bills",
-		"/api/v1/kos/mock-datas/x", "/api/kos/auth", "/actuator/health", "/actuator/prometheus", "/openapi.yaml",
-		"/internal/registrations/check", "/.well-known/jwks.json", "/api/v1/auth/../../../internal/registrations/check",
+		"/api", "/api/", "/failure", "/maintenance", "/api/v1/auth", "/api/v1/authx/login", "/api/v1/usersx", "/api/v1/bills",
+		"/api/v1/kos/mock-datas/x", "/api/kos/auth", "/actuator", "/actuator/health", "/actuator/prometheus", "/bills/../actuator/health", "/%61ctuator/health",
 		"/api/v1/auth/%2e%2e/%2e%2e/%2e%2e/actuator/health", "/api/v1/auth/..%2f..%2f..%2factuator/health",
 	}
 	if of.name == "prod" {
@@ -147,7 +151,7 @@ func testOwnFailures(t *testing.T, of edition) {
 		path, body string
 		want       failure
 	}{
-		"no such route":       {"/nowhere", "", failure{http.StatusNotFound, "NOT_FOUND"}},
+		"no such route":       {"/api/nowhere", "", failure{http.StatusNotFound, "NOT_FOUND"}},
 		"a dead app":          {"/api/v1/bills/menu", "", failure{http.StatusBadGateway, "SERVICE_UNAVAILABLE"}},
 		"an app that breaks":  {"/api/v1/products/change", "{}", failure{http.StatusBadGateway, "SERVICE_UNAVAILABLE"}},
 		"an app that is slow": {"/api/v1/auth/login", "{}", failure{http.StatusGatewayTimeout, "GATEWAY_TIMEOUT"}},
@@ -162,6 +166,30 @@ func testOwnFailures(t *testing.T, of edition) {
 			}
 		})
 	}
+}
+
+// TestMaintenancePage: browsers get a page while the portal is down.
+func TestMaintenancePage(t *testing.T) {
+	t.Parallel()
+	everyEdition(t, func(t *testing.T, of edition) {
+		t.Helper()
+		base := of.start(t, dead(t, "auth-service"), dead(t, "bill-inquiry-service"), dead(t, "product-change-service"),
+			dead(t, "kos-mock-service"), dead(t, "web-portal"))
+		response, body := send(t, http.MethodGet, base, "/bills", "")
+		if response.StatusCode != http.StatusBadGateway || !strings.Contains(body, "잠시 점검 중입니다") {
+			t.Errorf("%d %s", response.StatusCode, body)
+		}
+		for name, want := range map[string]string{
+			"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Retry-After": "1", "Refresh": "5",
+			"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+		} {
+			if got := response.Header.Get(name); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+		response, body = send(t, http.MethodPost, base, "/bills", strings.Repeat("x", 1<<20+1))
+		failure{http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE"}.check(t, "a form too large", response, body)
+	})
 }
 
 // failure is an answer of the ingress itself.

@@ -97,10 +97,10 @@ func testRawRequests(t *testing.T, of edition) {
 			post("Transfer-Encoding: chunked") + strings.Repeat("40000\r\n"+strings.Repeat("x", 1<<18)+"\r\n", 5) + "0\r\n\r\n",
 		},
 		{404, "NOT_FOUND"}: {
-			get("/"), lines("POST /nowhere HTTP/1.1", "Host: a", "Content-Length: 2") + "{}", lines("OPTIONS /nowhere HTTP/1.1", "Host: a"),
-			lines("FOO /nowhere HTTP/1.1", "Host: a"), lines("GET /nowhere HTTP/1.0"),
-			lines("GET /nowhere HTTP/1.1", "Host: a", "Range: bytes=9-1", `If-Match: "x"`, "If-Unmodified-Since: Mon, 01 Jan 2001 00:00:00 GMT"),
-			lines("GET /nowhere HTTP/1.1", "Host: a", "Upgrade: h2c", "Connection: Upgrade"),
+			get("/api/"), lines("POST /api/nowhere HTTP/1.1", "Host: a", "Content-Length: 2") + "{}", lines("OPTIONS /api/nowhere HTTP/1.1", "Host: a"),
+			lines("FOO /api/nowhere HTTP/1.1", "Host: a"), lines("GET /api/nowhere HTTP/1.0"),
+			lines("GET /api/nowhere HTTP/1.1", "Host: a", "Range: bytes=9-1", `If-Match: "x"`, "If-Unmodified-Since: Mon, 01 Jan 2001 00:00:00 GMT"),
+			lines("GET /api/nowhere HTTP/1.1", "Host: a", "Upgrade: h2c", "Connection: Upgrade"),
 		},
 	} {
 		for _, request := range requests {

@@ -120,7 +120,7 @@ func (s *System) wrapDaprd() error {
 		Procs int
 	}{
 		Daprd: "'" + strings.ReplaceAll(s.programs.daprd, "'", `'\''`) + "'",
-		// The four sidecars share the machine with the apps.
+		// The sidecars share the machine with the apps.
 		Procs: max(1, runtime.NumCPU()/4),
 	})
 	if err != nil {

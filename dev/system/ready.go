@@ -146,10 +146,9 @@ func get(ctx context.Context, url string) (int, []byte, error) {
 	return response.StatusCode, body, err
 }
 
-// probeIngress requests a route that the ingress does not have, because the ingress itself answers
-// it.
+// probeIngress requests a route that no app has, because the ingress itself answers it.
 func probeIngress(ctx context.Context, url string) error {
-	status, _, err := get(ctx, url+"/")
+	status, _, err := get(ctx, url+"/api/")
 	if err == nil && status != http.StatusNotFound {
 		err = fmt.Errorf("it answers %d", status)
 	}

@@ -87,7 +87,7 @@ type Server struct {
 }
 
 // New returns a server for the routes of api, the actuators, and openapi, the
-// OpenAPI document, at /openapi.yaml.
+// OpenAPI document, at /openapi.yaml unless it is empty.
 func New(cfg Config, deps Deps, openapi []byte, api Registrar) *Server {
 	s := &Server{cfg: cfg, log: deps.Log, served: make(chan struct{})}
 	s.http = &http.Server{
@@ -118,7 +118,9 @@ func routes(cfg Config, deps Deps, openapi []byte, api Registrar) http.Handler {
 		"/actuator/health":           http.HandlerFunc(deps.Health.Liveness),
 		"/actuator/health/readiness": http.HandlerFunc(deps.Health.Readiness),
 		"/actuator/prometheus":       promhttp.HandlerFor(deps.Registry, promhttp.HandlerOpts{}),
-		"/openapi.yaml":              document(openapi),
+	}
+	if len(openapi) > 0 {
+		actuators["/openapi.yaml"] = document(openapi)
 	}
 	rest := stack(cfg, deps, api, slices.Collect(maps.Keys(actuators)))
 	return withSecurityHeaders(cfg.HSTS, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -16,13 +16,30 @@ import (
 type declaring struct {
 	http.Handler
 
-	names []string
+	names    []string
+	tolerant bool
 }
 
 // Declare returns a handler for a route with the query parameters names. A route
 // whose handler was not returned by Declare has none.
 func Declare(h http.Handler, names ...string) http.Handler {
 	return declaring{Handler: h, names: names}
+}
+
+// Tolerate returns a handler for a route whose query is not checked. It is for pages,
+// because other sites add parameters to links.
+func Tolerate(h http.Handler) http.Handler {
+	return declaring{Handler: h, tolerant: true}
+}
+
+// tolerated reports whether r's route has a handler of Tolerate.
+func tolerated(r *http.Request) bool {
+	route := mux.CurrentRoute(r)
+	if route == nil {
+		return false
+	}
+	handler, ok := route.GetHandler().(declaring)
+	return ok && handler.tolerant
 }
 
 // declared returns the names of the query parameters of r's route.
@@ -39,11 +56,11 @@ func declared(r *http.Request) []string {
 }
 
 // Middleware answers 400 to requests whose query is malformed or has a parameter
-// that the route does not declare. The root router must use it, so that it applies
+// that the route does not declare, unless it tolerates any. The root router must use it, so that it applies
 // to every route.
 func Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.RawQuery != "" {
+		if r.URL.RawQuery != "" && !tolerated(r) {
 			if err := New(r).Err(); err != nil {
 				httpjson.Fail(w, r, err)
 				return

@@ -66,7 +66,7 @@ dapr.io/sidecar-readiness-probe-timeout-seconds: "2"
 {{/*
 The Dapr resources that the sidecar uses, as JSON, one per line: its Configuration;
 the components, subscriptions and HTTPEndpoints whose scopes contain the app-id; the
-resiliency policies for these and for the apps that it calls. JSON has no comments, so
+resiliency policies for these and for the apps that it calls, if their scopes allow. JSON has no comments, so
 a changed comment does not change the checksum. Empty if global.components, the folder
 of the environment, is not set.
 */}}
@@ -87,8 +87,10 @@ of the environment, is not set.
 {{- range $path, $_ := $files.Glob "files/resiliency/*.yaml" -}}
 {{- $resource := $files.Get $path | fromYaml -}}
 {{- $used := false -}}
+{{- if or (not $resource.scopes) (has $app $resource.scopes) -}}
 {{- range $name, $_ := merge dict (dig "apps" dict $resource.spec.targets) (dig "components" dict $resource.spec.targets) -}}
 {{- if has $name $targets -}}{{- $used = true -}}{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- if $used -}}
 {{ toJson $resource }}

@@ -53,14 +53,14 @@ spec:
 {{- with $calls }}
 {{ include "common.rule" (dict "way" "to" "peers" (include "common.services" . | fromYamlArray) "ports" (list 50002)) }}
 {{- end }}
-{{- with $net.database }}
-{{ include "common.rule" (dict "way" "to" "peers" . "ports" (include "common.databasePorts" $.v.database | fromYamlArray)) }}
+{{- if and $net.database .v.database.enabled }}
+{{ include "common.rule" (dict "way" "to" "peers" $net.database "ports" (include "common.databasePorts" $.v.database | fromYamlArray)) }}
 {{- end }}
 {{- if and $net.stores .v.componentSecrets }}
 {{ include "common.rule" (dict "way" "to" "peers" $net.stores "ports" (list $net.storesPort)) }}
 {{- end }}
-{{- with $net.https }}
-{{ include "common.rule" (dict "way" "to" "peers" . "ports" (list 443)) }}
+{{- if and $net.https .v.secrets }}
+{{ include "common.rule" (dict "way" "to" "peers" $net.https "ports" (list 443)) }}
 {{- end }}
 {{- if .v.dapr.kubernetesSecrets }}
 {{ include "common.rule" (dict "way" "to" "peers" $net.apiServer "ports" (list $net.apiServerPort)) }}

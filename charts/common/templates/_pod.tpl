@@ -121,11 +121,10 @@ DB_POOLER: {{ $db.pooler }}
 {{/* Environment variables, sorted by name. The value `env` overrides any of them. */}}
 {{- define "common.env" -}}
 {{- $v := .v -}}
+{{- $env := dict "HTTP_ADDR" ":8080" "HTTP_LEAVE" "3s" "LOG_LEVEL" $v.logLevel -}}
+{{- if $v.database.enabled -}}
 {{- $name := required (printf "%s: database.name is required" .root.Chart.Name) $v.database.name -}}
-{{- $env := dict
-  "HTTP_ADDR" ":8080"
-  "HTTP_LEAVE" "3s"
-  "LOG_LEVEL" $v.logLevel
+{{- $database := dict
   "DB_HOST" $v.database.host
   "DB_PORT" (int $v.database.port)
   "DB_NAME" $name
@@ -134,7 +133,8 @@ DB_POOLER: {{ $db.pooler }}
   "DB_SSLMODE" $v.database.sslmode
   "DB_MAX_CONNS" (int $v.database.maxConns)
 -}}
-{{- $_ := mergeOverwrite $env (include "common.poolerEnv" (dict "chart" .root.Chart.Name "database" $v.database) | fromYaml) -}}
+{{- $_ := mergeOverwrite $env $database (include "common.poolerEnv" (dict "chart" .root.Chart.Name "database" $v.database) | fromYaml) -}}
+{{- end -}}
 {{- with $v.trustedProxies }}{{- $_ := set $env "HTTP_TRUSTED_PROXIES" . -}}{{- end -}}
 {{- with $v.hsts }}{{- $_ := set $env "HTTP_HSTS_MAX_AGE" . -}}{{- end -}}
 {{- with $v.otlpEndpoint }}{{- $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . -}}{{- end -}}

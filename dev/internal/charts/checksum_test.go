@@ -15,6 +15,7 @@ import (
 var callers = map[string][]string{
 	"kos.yaml":          {"auth-service", "bill-inquiry-service", "product-change-service"},
 	"apps.yaml":         {"bill-inquiry-service", "kos-mock-service", "product-change-service"},
+	"web-portal.yaml":   {"web-portal"},
 	"pubsub.yaml":       {"auth-service", "bill-inquiry-service", "product-change-service"},
 	"secret-store.yaml": {"auth-service", "bill-inquiry-service", "kos-mock-service", "product-change-service"},
 	"state-stores.yaml": {"auth-service", "bill-inquiry-service", "product-change-service"},

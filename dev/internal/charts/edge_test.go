@@ -111,11 +111,11 @@ func TestEdgeAnswersBeforeTheController(t *testing.T) {
 func TestEdgeAnswersTheGatewayProbe(t *testing.T) {
 	t.Parallel()
 	annotations := system(t, "prod").find(t, "Ingress", "phonebill").part("metadata", "annotations")
-	for name, want := range map[string]string{"path": "/", "port": "8080", "status-codes": "404"} {
+	for name, want := range map[string]string{"path": "/api/", "port": "8080", "status-codes": "404"} {
 		equal(t, name, annotations.text("appgw.ingress.kubernetes.io/health-probe-"+name), want)
 	}
-	if !strings.Contains(nginx(t, "prod"), "location /                        { return 404; }") {
-		t.Error("the edge does not answer 404 to /")
+	if !strings.Contains(nginx(t, "prod"), "location /api/                    { return 404; }") {
+		t.Error("the edge does not answer 404 to /api/")
 	}
 }
 
@@ -162,7 +162,7 @@ func TestEdgePods(t *testing.T) {
 	}
 }
 
-// TestEdgeDrains: the edge waits, drains, and is killed only after its
+// TestEdgeDrains: the edge waits at least as long as a service that only the edge calls, drains, and is killed only after its
 // longest timeout.
 func TestEdgeDrains(t *testing.T) {
 	t.Parallel()
@@ -176,7 +176,7 @@ func TestEdgeDrains(t *testing.T) {
 		}
 		wait, _ := strconv.Atoi(found[1])
 		drain, _ := strconv.Atoi(found[2])
-		services, _ := pods(system(t, name))["bill-inquiry-service"].at("spec", "containers", 0, "lifecycle", "preStop", "sleep", "seconds").(int)
+		services, _ := pods(system(t, name))["web-portal"].at("spec", "containers", 0, "lifecycle", "preStop", "sleep", "seconds").(int)
 		grace, _ := pod.at("terminationGracePeriodSeconds").(int)
 		if wait < services || drain < 17 || grace < wait+drain {
 			t.Errorf("%s: waits %d s (services %d s), drains %d s, has %d s", name, wait, services, drain, grace)

@@ -168,7 +168,7 @@ func TestAppsAndSidecarsSendTracesToTheSameCollector(t *testing.T) {
 // and would prevent a rollback.
 func TestDatabasesAreMigratedFirst(t *testing.T) {
 	t.Parallel()
-	for _, service := range services {
+	for _, service := range stateful {
 		upgrade, install := template(t, service, "--is-upgrade").find(t, "Job", service+"-migrate"), template(t, service).find(t, "Job", service+"-migrate")
 		for hook, job := range map[string]object{"pre-upgrade": upgrade, "post-install": install} {
 			equal(t, service, job.at("metadata", "annotations"), any(map[string]any{

@@ -9,6 +9,7 @@ import (
 var (
 	edge                         = place{labels: map[string]string{"app": "edge"}}
 	auth, bill, product, kosMock = app("auth-service"), app("bill-inquiry-service"), app("product-change-service"), app("kos-mock-service")
+	portal                       = app("web-portal")
 	authJob                      = app("auth-service-migrate")
 	stranger                     = place{labels: map[string]string{"app": "stranger"}}
 	dns                          = place{labels: map[string]string{"k8s-app": "kube-dns"}, namespace: "kube-system"}
@@ -50,16 +51,10 @@ func needed(environment string) []connection {
 		all = append(all, kosMock)
 	}
 	found := []connection{tcp(here.ingress, edge, 8080), {edge, dns, 53, "UDP"}, tcp(edge, dns, 53)}
-	for _, app := range all {
-		found = append(found, connection{app, dns, 53, "UDP"}, tcp(app, dns, 53), tcp(edge, app, 8080), tcp(app, here.database, 5432))
+	for _, app := range append(all, portal) {
+		found = append(found, connection{app, dns, 53, "UDP"}, tcp(app, dns, 53), tcp(edge, app, 8080))
 		for _, port := range []int{50001, 6500, 50005, 50006} {
 			found = append(found, tcp(app, controlPlane, port))
-		}
-		if apiPort != 0 {
-			found = append(found, tcp(app, anywhere, apiPort))
-		}
-		if here.other.address != "" {
-			found = append(found, tcp(app, here.other, 443))
 		}
 		if here.tracing.namespace != "" {
 			found = append(found, tcp(app, here.tracing, 4317))
@@ -68,7 +63,17 @@ func needed(environment string) []connection {
 			found = append(found, tcp(here.monitoring, app, 8080), tcp(here.monitoring, app, 9090))
 		}
 	}
+	for _, app := range all {
+		found = append(found, tcp(app, here.database, 5432))
+		if apiPort != 0 {
+			found = append(found, tcp(app, anywhere, apiPort))
+		}
+		if here.other.address != "" {
+			found = append(found, tcp(app, here.other, 443))
+		}
+	}
 	for _, app := range asks {
+		found = append(found, tcp(portal, app, 50002))
 		found = append(found, tcp(app, here.stores, storePort))
 		if environment != "prod" {
 			found = append(found, tcp(app, kosMock, 50002))
@@ -101,7 +106,8 @@ func TestPoliciesDenyOtherConnections(t *testing.T) {
 		for _, c := range []connection{
 			tcp(stranger, auth, 50002), tcp(stranger, auth, 8080), tcp(auth, stranger, 8080), tcp(stranger, anywhere, 443),
 			tcp(stranger, here.database, 5432), tcp(stranger, here.stores, 6379), tcp(stranger, here.caches, 6379), {stranger, dns, 53, "UDP"},
-			tcp(bill, auth, 8080), tcp(auth, bill, 50002), tcp(bill, product, 50002), tcp(bill, auth, 3500), tcp(auth, anywhere, 80),
+			tcp(bill, auth, 8080), tcp(auth, bill, 50002), tcp(auth, portal, 50002), tcp(portal, kosMock, 50002), tcp(portal, here.database, 5432),
+			tcp(portal, here.stores, 6379), tcp(portal, anywhere, 443), tcp(bill, product, 50002), tcp(bill, auth, 3500), tcp(auth, anywhere, 80),
 			tcp(anywhere, auth, 8080), tcp(anywhere, edge, 8080), tcp(stranger, edge, 8080), tcp(auth, edge, 8080), tcp(here.ingress, edge, 8081),
 			tcp(edge, auth, 50002), tcp(edge, auth, 9090), tcp(edge, authJob, 8080), tcp(edge, stranger, 8080), tcp(edge, anywhere, 443),
 			tcp(edge, here.database, 5432), tcp(edge, here.stores, 6379), tcp(edge, controlPlane, 50001),

@@ -24,7 +24,11 @@ const kubernetes = "1.34.0"
 // install.
 var environments = []string{"local", "dev", "prod"}
 
-var services = []string{"auth-service", "bill-inquiry-service", "product-change-service", "kos-mock-service"}
+// services are the charts of services. The last has no database and no secrets.
+var services = []string{"auth-service", "bill-inquiry-service", "product-change-service", "kos-mock-service", "web-portal"}
+
+// stateful are the services with a database.
+var stateful = services[:4]
 
 // digest stands for image digests, which production requires.
 const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -13,16 +13,16 @@ import (
 // visible.
 var counts = map[string]map[string]int{
 	"local": {
-		"Component": 4, "ConfigMap": 2, "Configuration": 4, "Deployment": 7, "HorizontalPodAutoscaler": 4, "Job": 4, "NetworkPolicy": 9,
-		"PodDisruptionBudget": 5, "Resiliency": 5, "Role": 6, "RoleBinding": 9, "Service": 8, "ServiceAccount": 6, "StatefulSet": 1, "Subscription": 2,
+		"Component": 4, "ConfigMap": 2, "Configuration": 5, "Deployment": 8, "HorizontalPodAutoscaler": 5, "Job": 4, "NetworkPolicy": 10,
+		"PodDisruptionBudget": 6, "Resiliency": 6, "Role": 6, "RoleBinding": 10, "Service": 9, "ServiceAccount": 7, "StatefulSet": 1, "Subscription": 2,
 	},
 	"dev": {
-		"Component": 4, "ConfigMap": 2, "Configuration": 4, "Deployment": 7, "HorizontalPodAutoscaler": 4, "Ingress": 1, "Job": 4, "NetworkPolicy": 9,
-		"PodDisruptionBudget": 5, "Resiliency": 5, "Role": 6, "RoleBinding": 9, "Service": 8, "ServiceAccount": 6, "StatefulSet": 1, "Subscription": 2,
+		"Component": 4, "ConfigMap": 2, "Configuration": 5, "Deployment": 8, "HorizontalPodAutoscaler": 5, "Ingress": 1, "Job": 4, "NetworkPolicy": 10,
+		"PodDisruptionBudget": 6, "Resiliency": 6, "Role": 6, "RoleBinding": 10, "Service": 9, "ServiceAccount": 7, "StatefulSet": 1, "Subscription": 2,
 	},
 	"prod": {
-		"Component": 4, "ConfigMap": 1, "Configuration": 3, "Deployment": 4, "HTTPEndpoint": 6, "Ingress": 1, "Job": 3, "NetworkPolicy": 5, "PodDisruptionBudget": 4,
-		"Resiliency": 5, "Role": 2, "RoleBinding": 4, "ScaledObject": 3, "Service": 4, "ServiceAccount": 5, "Subscription": 2, "TriggerAuthentication": 3,
+		"Component": 4, "ConfigMap": 1, "Configuration": 4, "Deployment": 5, "HTTPEndpoint": 6, "Ingress": 1, "Job": 3, "NetworkPolicy": 6, "PodDisruptionBudget": 5,
+		"Resiliency": 6, "Role": 2, "RoleBinding": 5, "ScaledObject": 4, "Service": 5, "ServiceAccount": 6, "Subscription": 2, "TriggerAuthentication": 3,
 	},
 }
 

@@ -18,6 +18,7 @@ var descriptions = map[string]string{
 	"auth-service":           "Registers PhoneBill's customers, logs them in and signs their tokens",
 	"bill-inquiry-service":   "Answers what a PhoneBill customer's phone bill is",
 	"product-change-service": "Changes the plan of a PhoneBill customer's line",
+	"web-portal":             "Shows PhoneBill's customers their bills and plans",
 	"kos-mock-service":       "Stands in for KOS, the carrier's order system, in development",
 }
 

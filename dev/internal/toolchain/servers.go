@@ -50,6 +50,34 @@ func (t Toolchain) Pooler(ctx context.Context) (string, error) {
 	return "", errors.New("installed, but not found: " + name)
 }
 
+// browsers are the programs of Chromium.
+var browsers = []string{"chromium", "chromium-browser", "google-chrome"}
+
+// Browser returns the program of Chromium, for tests, and installs it with a Korean font if
+// missing.
+func (t Toolchain) Browser(ctx context.Context) (string, error) {
+	if path := first(browsers); path != "" {
+		return path, nil
+	}
+	if err := t.install(ctx, []string{"chromium", "fonts-nanum"}); err != nil {
+		return "", err
+	}
+	if path := first(browsers); path != "" {
+		return path, nil
+	}
+	return "", errors.New("installed, but not found: chromium")
+}
+
+// first returns the path of the first program that exists, or "".
+func first(names []string) string {
+	for _, name := range names {
+		if path := find(name); path != "" {
+			return path
+		}
+	}
+	return ""
+}
+
 // missingPackages returns the Debian packages of missing servers.
 func missingPackages() []string {
 	var missing []string

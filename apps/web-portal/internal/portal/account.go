@@ -1,0 +1,110 @@
+package portal
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/phonebill/phonebill/apps/internal/pathvalue"
+	"github.com/phonebill/phonebill/apps/web-portal/internal/pages"
+	"github.com/phonebill/phonebill/apps/web-portal/internal/upstream"
+)
+
+// account shows the customer, the sessions and the last log-ins.
+func (p *Portal) account(v *visit) error {
+	notice := ""
+	switch v.r.FormValue("done") {
+	case "password":
+		notice = "비밀번호를 바꾸었습니다. 다른 기기는 모두 로그아웃되었습니다."
+	case "session":
+		notice = "선택하신 기기를 로그아웃했습니다."
+	}
+	return p.showAccount(v, http.StatusOK, notice, pages.Account{})
+}
+
+func (p *Portal) showAccount(v *visit, status int, notice string, content pages.Account) error {
+	ctx, token := v.r.Context(), v.session.Access
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		content.User, err = p.Services.User(ctx, token)
+		return err
+	})
+	group.Go(func() error {
+		content.Sessions = part(p.Services.Sessions(ctx, token))
+		return nil
+	})
+	group.Go(func() error {
+		content.Logins = part(p.Services.Logins(ctx, token))
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return p.show(v, status, "account", pages.Frame{Title: "내 정보", Active: "account", Notice: notice, Content: content})
+}
+
+// password changes the password.
+func (p *Portal) password(v *visit) error {
+	err := p.Services.ChangePassword(v.r.Context(), v.session.Access, v.r.PostForm.Get("currentPassword"), v.r.PostForm.Get("newPassword"))
+	if err == nil {
+		return v.redirect("/account?done=password")
+	}
+	failure := upstream.AsFailure(err)
+	if failure.Code == upstream.CodeUnauthenticated || failure.Status == http.StatusInternalServerError {
+		return err
+	}
+	content := pages.Account{Error: failure.Message, Errors: failure.Fields}
+	if failure.Temporary() {
+		content.Error = "지금은 비밀번호를 바꾸실 수 없습니다. " + pages.Wait(failure.RetryAfter) + " 뒤에 다시 시도해 주세요."
+	}
+	return p.showAccount(v, failure.Status, "", content)
+}
+
+// sessionID are the ids of sessions.
+var sessionID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func parseSession(text string) (string, error) {
+	if !sessionID.MatchString(text) {
+		return "", strconv.ErrSyntax
+	}
+	return text, nil
+}
+
+// endSession ends another session. One that has ended meanwhile is what was wanted.
+func (p *Portal) endSession(v *visit) error {
+	id, err := pathvalue.Get(v.r, "id", parseSession, notFound)
+	if err != nil {
+		return err
+	}
+	if err := p.Services.EndSession(v.r.Context(), v.session.Access, id); err != nil && !upstream.Is(err, "SESSION_NOT_FOUND") {
+		return err
+	}
+	return v.redirect("/account?done=session")
+}
+
+// logoutEverywhere ends all sessions, this one last.
+func (p *Portal) logoutEverywhere(v *visit) error {
+	sessions, err := p.Services.Sessions(v.r.Context(), v.session.Access)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(v.r.Context())
+	group.SetLimit(4)
+	for _, session := range sessions {
+		if session.Current {
+			continue
+		}
+		group.Go(func() error {
+			if err := p.Services.EndSession(ctx, v.session.Access, session.ID); err != nil && !upstream.Is(err, "SESSION_NOT_FOUND") {
+				return err
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return p.logout(v)
+}

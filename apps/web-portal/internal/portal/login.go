@@ -1,0 +1,157 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/phonebill/phonebill/apps/web-portal/internal/browser"
+	"github.com/phonebill/phonebill/apps/web-portal/internal/pages"
+	"github.com/phonebill/phonebill/apps/web-portal/internal/upstream"
+)
+
+// askLogin leads a browser without a session to the log-in page. A form that was sent is
+// kept in that page, except for passwords.
+func (p *Portal) askLogin(v *visit) error {
+	if v.r.Method == http.MethodGet {
+		target := "/login"
+		if v.r.URL.Path != "/" {
+			target += "?next=" + escape(v.r.URL.RequestURI())
+		}
+		return v.redirect(target)
+	}
+	resume := &pages.Resume{Action: v.r.URL.Path}
+	for name, values := range v.r.PostForm {
+		if name == tokenField || strings.Contains(strings.ToLower(name), "password") {
+			continue
+		}
+		for _, value := range values {
+			resume.Fields = append(resume.Fields, pages.Field{Name: name, Value: value})
+		}
+	}
+	slices.SortFunc(resume.Fields, func(a, b pages.Field) int { return strings.Compare(a.Name, b.Name) })
+	return p.showLogin(v, http.StatusUnauthorized, pages.Login{Resume: resume})
+}
+
+func (p *Portal) showLogin(v *visit, status int, content pages.Login) error {
+	return p.show(v, status, "login", pages.Frame{Title: "로그인", Content: content})
+}
+
+func (p *Portal) loginPage(v *visit) error {
+	next := browser.LocalPath(v.r.FormValue("next"), "/")
+	if _, err := p.Sessions.Load(v.w, v.r); err == nil {
+		return v.redirect(next)
+	}
+	return p.showLogin(v, http.StatusOK, pages.Login{Next: next})
+}
+
+// resumePrefix marks the fields of a form to send again.
+const resumePrefix = "resume:"
+
+func (p *Portal) login(v *visit) error {
+	content := pages.Login{
+		UserID: v.trimmed("userId"), Stays: v.r.PostForm.Get("stay") != "",
+		Next: browser.LocalPath(v.r.PostForm.Get("next"), "/"), Resume: resumed(v),
+	}
+	tokens, err := p.Services.Login(v.r.Context(), content.UserID, v.r.PostForm.Get("password"), content.Stays)
+	if err != nil {
+		return p.refuseLogin(v, content, err)
+	}
+	p.Sessions.Open(v.w, tokens, content.Stays)
+	v.token = p.Sessions.RotateFormToken(v.w)
+	if content.Resume != nil {
+		return p.show(v, http.StatusOK, "resume", pages.Frame{Title: "이어서 진행", Content: *content.Resume})
+	}
+	return v.redirect(content.Next)
+}
+
+// resumed returns the form that the log-in page has kept, or nil.
+func resumed(v *visit) *pages.Resume {
+	action := browser.LocalPath(v.r.PostForm.Get("resume_action"), "")
+	if action == "" {
+		return nil
+	}
+	resume := &pages.Resume{Action: action}
+	for name, values := range v.r.PostForm {
+		field, ok := strings.CutPrefix(name, resumePrefix)
+		if !ok || field == tokenField {
+			continue
+		}
+		for _, value := range values {
+			resume.Fields = append(resume.Fields, pages.Field{Name: field, Value: value})
+		}
+	}
+	slices.SortFunc(resume.Fields, func(a, b pages.Field) int { return strings.Compare(a.Name, b.Name) })
+	return resume
+}
+
+// refuseLogin shows the log-in page with the reason, and what the customer can do.
+func (p *Portal) refuseLogin(v *visit, content pages.Login, err error) error {
+	var failure *upstream.Failure
+	if !errors.As(err, &failure) {
+		return err
+	}
+	content.Error = failure.Message
+	switch failure.Code {
+	case "AUTH_001":
+		content.Hints = []string{
+			"5회 연속 잘못 입력하시면 30분 동안 로그인하실 수 없습니다.",
+			"올바르게 입력하셨는데도 로그인되지 않으면 이용이 정지된 아이디일 수 있습니다. 고객센터에 문의해 주세요.",
+		}
+	case "AUTH_002", "AUTH_003":
+		content.Hints = []string{"잠긴 동안에는 올바른 비밀번호로도 로그인하실 수 없습니다. 잠긴 지 30분이 지나면 자동으로 풀립니다."}
+	case "RATE_LIMITED":
+		content.Hints = []string{"지금 접속하신 곳에서 로그인 시도가 많아 잠시 제한했습니다. " + pages.Wait(failure.RetryAfter) + " 뒤에 다시 시도해 주세요. 아이디가 잠긴 것은 아닙니다."}
+	case "VALIDATION_ERROR", "MALFORMED_JSON":
+		content.Error = "아이디는 영문, 숫자, _, -로 3~20자, 비밀번호는 8~50자입니다."
+	default:
+		if failure.Temporary() {
+			content.Error = "지금은 로그인하실 수 없습니다. " + pages.Wait(failure.RetryAfter) + " 뒤에 다시 시도해 주세요."
+			return p.showLogin(v, http.StatusServiceUnavailable, content)
+		}
+	}
+	return p.showLogin(v, failure.Status, content)
+}
+
+// logout ends the session for every service, and removes it from the browser even if
+// auth-service cannot be reached.
+func (p *Portal) logout(v *visit) error {
+	session, err := p.Sessions.Load(v.w, v.r)
+	if err == nil {
+		err = p.Services.Logout(v.r.Context(), session.Access)
+	}
+	if err != nil && !errors.Is(err, browser.ErrNone) && !upstream.Is(err, upstream.CodeUnauthenticated) {
+		return err // the session still exists: the customer must know
+	}
+	p.Sessions.Close(v.w)
+	p.Sessions.RotateFormToken(v.w)
+	return v.redirect("/login")
+}
+
+func (p *Portal) registerPage(v *visit) error {
+	return p.show(v, http.StatusOK, "register", pages.Frame{Title: "회원 가입", Content: pages.Register{}})
+}
+
+func (p *Portal) register(v *visit) error {
+	account := upstream.Registration{
+		UserID: v.trimmed("userId"), CustomerID: v.trimmed("customerId"), Line: v.trimmed("lineNumber"),
+		Name: v.trimmed("userName"), Password: v.r.PostForm.Get("password"),
+	}
+	err := p.Services.Register(v.r.Context(), account)
+	if err == nil {
+		return p.show(v, http.StatusOK, "login", pages.Frame{
+			Title: "로그인", Notice: "가입되었습니다. 이제 로그인해 주세요.", Content: pages.Login{UserID: account.UserID, Next: "/"},
+		})
+	}
+	failure := upstream.AsFailure(err)
+	if failure.Status == http.StatusInternalServerError {
+		return err
+	}
+	account.Password = ""
+	content := pages.Register{Values: account, Error: failure.Message, Errors: failure.Fields}
+	if failure.Temporary() {
+		content.Error = "지금은 가입하실 수 없습니다. " + pages.Wait(failure.RetryAfter) + " 뒤에 다시 시도해 주세요."
+	}
+	return p.show(v, failure.Status, "register", pages.Frame{Title: "회원 가입", Content: content})
+}

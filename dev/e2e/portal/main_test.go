@@ -1,0 +1,109 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/console"
+	"github.com/phonebill/phonebill/dev/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/toolchain"
+	"github.com/phonebill/phonebill/dev/system"
+)
+
+// enabled is the environment variable that enables these tests, because they occupy the machine's
+// ports.
+const enabled = "PHONEBILL_E2E"
+
+// limit bounds the start and the stop of the system and of the browser.
+const limit = 3 * time.Minute
+
+var (
+	// base is the URL of the ingress.
+	base string
+	// mock sets the behaviour of KOS.
+	mock = kos.New("http://127.0.0.1:8084", nil)
+	// browser is the context of the one browser. Each test has a window with cookies of its own.
+	browser context.Context
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	if os.Getenv(enabled) == "" {
+		fmt.Printf("skipped: these tests start the whole system and a browser; set %s=1, or use `make test`\n", enabled)
+		return 0
+	}
+	stopBrowser, err := startBrowser()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "portal: the tests need Chromium:", err)
+		return 1
+	}
+	defer stopBrowser()
+	stop, err := startSystem()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "portal:", err)
+		return 1
+	}
+	code := m.Run()
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "portal: stop:", err)
+		return 1
+	}
+	return code
+}
+
+// startSystem starts an empty system, unless one runs already.
+func startSystem() (stop func() error, err error) {
+	if base = os.Getenv("PHONEBILL_PORTAL_URL"); base != "" {
+		return func() error { return nil }, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	environment := append([]string{"NIGHTLY_REFRESH_ENABLED=false"}, kos.Unlimited...)
+	s, err := system.Start(ctx, system.Options{Dir: ".", Data: "e2e", Fresh: true, Env: environment, Out: os.Stdout})
+	if err != nil {
+		return nil, err
+	}
+	base = s.URL()
+	stop = func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		return s.Stop(ctx)
+	}
+	if err := s.RunApp(ctx, "auth-service", "seed-demo", "--users", fmt.Sprint(seeded)); err != nil {
+		return nil, fmt.Errorf("seed: %w", err)
+	}
+	return stop, mock.CalmDown()
+}
+
+// startBrowser starts Chromium, and installs it if this user may.
+func startBrowser() (stop func(), err error) {
+	root, err := checkout.Find(".")
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	program, err := toolchain.Toolchain{Checkout: root, Console: console.New(os.Stdout)}.Browser(ctx)
+	if err != nil {
+		return nil, err
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
+		chromedp.NoSandbox, // the tests may run as root, and open pages of this system only
+		chromedp.Flag("lang", "ko-KR"), chromedp.Flag("hide-scrollbars", true), chromedp.WSURLReadTimeout(limit))
+	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, stopContext := chromedp.NewContext(allocator)
+	browser = ctx
+	if err := chromedp.Run(browser); err != nil {
+		stopContext()
+		stopAllocator()
+		return nil, err
+	}
+	return func() { stopContext(); stopAllocator() }, nil
+}
