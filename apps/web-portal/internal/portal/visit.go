@@ -43,7 +43,7 @@ func (p *Portal) inside(show screen) screen {
 	return func(v *visit) error {
 		session, err := p.Sessions.Load(v.w, v.r)
 		if errors.Is(err, browser.ErrNone) && v.r.Method == http.MethodGet && v.r.Header.Get("Sec-Fetch-Site") == "cross-site" {
-			return p.comeAgain(v)
+			return p.repeatAsSameSite(v)
 		}
 		if err != nil {
 			return err
@@ -53,9 +53,9 @@ func (p *Portal) inside(show screen) screen {
 	}
 }
 
-// comeAgain makes a browser that follows a link of another site repeat the request as one
+// repeatAsSameSite makes a browser that follows a link of another site repeat the request as one
 // of this site, because it does not send the cookies with the first.
-func (p *Portal) comeAgain(v *visit) error {
+func (p *Portal) repeatAsSameSite(v *visit) error {
 	v.w.Header().Set("Refresh", "0")
 	return p.notice(v, http.StatusOK, pages.Notice{Heading: "잠시만 기다려 주세요", Text: "화면을 여는 중입니다.", Link: v.r.URL.Path, LinkText: "계속"})
 }

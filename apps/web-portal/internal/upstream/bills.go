@@ -71,7 +71,7 @@ func (i Inquiry) Waits() bool { return i.Bill == nil && i.Status == "PROCESSING"
 // Inquire asks for a bill; month is YYYY-MM, or empty for this month.
 func (c *Client) Inquire(ctx context.Context, token, line, month string) (Inquiry, error) {
 	return data[Inquiry](send(ctx, c.Bills, call{
-		method: http.MethodPost, path: "/api/v1/bills/inquiry", token: token, header: patient(),
+		method: http.MethodPost, path: "/api/v1/bills/inquiry", token: token, header: prefer(),
 		body: map[string]string{"lineNumber": line, "inquiryMonth": month},
 	}))
 }

@@ -50,7 +50,7 @@ type Subscriber struct {
 
 // Subscriber returns the plan and contract of the customer's line.
 func (c *Client) Subscriber(ctx context.Context, token string) (Subscriber, error) {
-	return data[Subscriber](send(ctx, c.Products, call{method: http.MethodGet, path: "/api/v1/products/customer", token: token, header: patient()}))
+	return data[Subscriber](send(ctx, c.Products, call{method: http.MethodGet, path: "/api/v1/products/customer", token: token, header: prefer()}))
 }
 
 // Offers are the plans that the line can change to.
@@ -64,7 +64,7 @@ type Offers struct {
 
 // Offers returns the plans that the line can change to.
 func (c *Client) Offers(ctx context.Context, token string) (Offers, error) {
-	return data[Offers](send(ctx, c.Products, call{method: http.MethodGet, path: "/api/v1/products/available", token: token, header: patient()}))
+	return data[Offers](send(ctx, c.Products, call{method: http.MethodGet, path: "/api/v1/products/available", token: token, header: prefer()}))
 }
 
 // Check is a check of a change.
@@ -123,7 +123,7 @@ func (c Change) Done() bool { return c.Status == "COMPLETED" }
 
 // Change orders a change. The same key orders the same change.
 func (c *Client) Change(ctx context.Context, token string, order Order, key string) (Change, error) {
-	header := patient()
+	header := prefer()
 	header.Set("Idempotency-Key", key)
 	return data[Change](send(ctx, c.Products, call{method: http.MethodPost, path: "/api/v1/products/change", token: token, header: header, body: order}))
 }

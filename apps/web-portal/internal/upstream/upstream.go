@@ -29,12 +29,12 @@ type call struct {
 	header              http.Header
 }
 
-// patience makes a service answer 202 instead of waiting longer for KOS. The whole call
+// preferAsync makes a service answer 202 instead of waiting longer for KOS. The whole call
 // takes less than a try of resiliency/web-portal.yaml.
-const patience = "respond-async, wait=1"
+const preferAsync = "respond-async, wait=1"
 
-// patient returns the header of a call that may need KOS.
-func patient() http.Header { return http.Header{"Prefer": {patience}} }
+// prefer returns the header of a call that may need KOS.
+func prefer() http.Header { return http.Header{"Prefer": {preferAsync}} }
 
 // reply is an answer with a status below 400.
 type reply struct {
