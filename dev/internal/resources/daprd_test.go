@@ -164,6 +164,7 @@ func (s sidecar) get(t *testing.T, path string) (int, string) {
 const (
 	ok               = "0"
 	permissionDenied = "7"
+	noStore          = "9" // no secret store has the app in its scopes
 	unimplemented    = "12"
 )
 
