@@ -82,7 +82,7 @@ func (s *System) RunProgram(ctx context.Context, program string, app Role, args 
 	if err != nil {
 		return err
 	}
-	return s.runProgram(ctx, program, config, args...)
+	return s.runProgram(ctx, program, config, nil, args...)
 }
 
 // AppURL returns the address of an app itself, without the ingress.
