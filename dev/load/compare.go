@@ -15,7 +15,7 @@ type comparison struct {
 	perRequest, perRequestOfSystem float64 // CPU in µs, with the generator and without
 }
 
-// comparisons returns the medians if rounds have been repeated.
+// comparisons returns the medians if rounds have been repeated: pairs of what is compared.
 func (r Report) comparisons() (all []comparison) {
 	rounds := map[string][]RoundReport{}
 	for _, round := range r.Rounds {
@@ -57,7 +57,7 @@ func (round RoundReport) cpu(withGenerator bool) (total float64) {
 	return total
 }
 
-// writeComparisons writes the medians, and the throughput relative to the first of them.
+// writeComparisons writes the medians of pairs, and the ratio of each second one to the first one.
 func (r Report) writeComparisons(text *strings.Builder) {
 	all := r.comparisons()
 	if len(all) == 0 {
@@ -65,9 +65,9 @@ func (r Report) writeComparisons(text *strings.Builder) {
 	}
 	table := tabwriter.NewWriter(text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "\nmedians\trounds\trequests/s\tlowest\thighest\tratio\tCPU µs/request\twithout generator\t")
-	for _, c := range all {
+	for i, c := range all {
 		_, _ = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f\t%.2f\t%.0f\t%.0f\t\n",
-			c.name, c.rounds, c.perSecond, c.lowest, c.highest, c.perSecond/all[0].perSecond, c.perRequest, c.perRequestOfSystem)
+			c.name, c.rounds, c.perSecond, c.lowest, c.highest, c.perSecond/all[i-i%2].perSecond, c.perRequest, c.perRequestOfSystem)
 	}
 	_ = table.Flush()
 }

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"os/signal"
@@ -85,7 +86,23 @@ func exercise(t *testing.T, s Scenario) {
 		t.Fatal(err)
 	}
 	t.Logf("report: %s\n%s", path, report)
+	if s.Name == "costs" {
+		saveCosts(t, report, root.Local("reports", "costs.json"))
+	}
 	for _, fault := range report.Faults(s.Bounds) {
 		t.Error(fault)
 	}
+}
+
+// saveCosts writes the input of the capacity model.
+func saveCosts(t *testing.T, r Report, file string) {
+	t.Helper()
+	encoded, err := json.MarshalIndent(Measure(r), "", "\t")
+	if err == nil {
+		err = os.WriteFile(file, append(encoded, '\n'), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("copy %s to dev/load, then run make docs", file)
 }

@@ -39,6 +39,7 @@ type RoundReport struct {
 	Seconds   float64
 	Requests  int
 	PerSecond float64
+	P95       float64 // ms, of all answers
 	Steps     []StepReport
 	Parts     []PartReport
 
@@ -67,7 +68,8 @@ type PartReport struct {
 	Role       system.Role
 	CPU        float64 // seconds
 	PerRequest float64 // CPU in µs
-	// Memory is in MB. Growth is the slope of the second half of the round, in MB an hour.
+	// Memory is in MB. Growth is the slope in the second half of the round, in MB an hour; it says
+	// something in rounds of minutes only.
 	Memory, Goroutines Range
 	Growth             float64
 }
@@ -116,7 +118,7 @@ func newRoundReport(round Round, took time.Duration, m *meter, samples []sample)
 		report.histograms[step] = t.answers
 	}
 	slices.SortFunc(report.Steps, func(a, b StepReport) int { return strings.Compare(string(a.Step), string(b.Step)) })
-	report.PerSecond = float64(report.Requests) / report.Seconds
+	report.PerSecond, report.P95 = float64(report.Requests)/report.Seconds, quantiles(report.whole()).P95
 	for role := range samples[0].parts {
 		report.Parts = append(report.Parts, newPartReport(role, samples, report.Requests))
 	}

@@ -215,7 +215,12 @@ func (r Round) next(due time.Time, random *rand.Rand) time.Time {
 
 // address returns the address for a step.
 func (r *run) address(round Round, step Step) string {
-	if !round.Direct {
+	switch {
+	case step == KOSDirect:
+		return r.System.AppURL(stage.KOSMock)
+	case step == KOSSidecars:
+		return r.System.SidecarURL(stage.Bills)
+	case !round.Direct:
 		return r.System.URL()
 	}
 	switch step {

@@ -98,21 +98,6 @@ func onlyArchive(ctx context.Context, r *run) error {
 	return errors.Join(err, emptyL1(ctx, r))
 }
 
-// Paths compares inquiries of the same users through the ingress and straight at the service.
-func Paths(users, turns int, lasts time.Duration) Scenario {
-	s := Scenario{
-		Name: "paths", Description: "Users inquire without pauses, through the ingress and directly in turn.",
-		Users: users, Env: slices.Concat(ample, cheapLogins, quiet), WarmUp: warmUp(users), Bounds: Bounds{NoRefusals: true},
-	}
-	for range turns {
-		inquire := Round{Name: "ingress", Visit: []Act{{Inquiry, 1}}, For: lasts}
-		s.Rounds = append(s.Rounds, inquire)
-		inquire.Name, inquire.Direct = "direct", true
-		s.Rounds = append(s.Rounds, inquire)
-	}
-	return s
-}
-
 // Costs measures the CPU time of each step for itself, and then mixes of them at other rates, for
 // the capacity model. Users act every think time, so that the age of cached sessions is the usual
 // one.

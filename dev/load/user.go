@@ -40,8 +40,9 @@ type user struct {
 	random    *rand.Rand
 	async     bool // sends Prefer: respond-async
 	plan      string
-	target    string    // another plan of the same operator
-	due       time.Time // when the user acts next
+	target    string               // another plan of the same operator
+	due       time.Time            // when the user acts next
+	calls     map[Step]api.Request // of KOS, for Paths
 }
 
 func newUser(n int) *user {
@@ -54,6 +55,9 @@ func newUser(n int) *user {
 
 // request returns the request of a step.
 func (u *user) request(step Step) api.Request {
+	if call, found := u.calls[step]; found {
+		return call
+	}
 	const bills, plans = "/api/v1/bills/", "/api/v1/products/"
 	get := func(path string) api.Request { return api.Request{Method: http.MethodGet, Path: path} }
 	post := func(path string, body map[string]string) api.Request {
@@ -154,7 +158,7 @@ func (u *user) learn(step Step, body []byte) bool {
 			u.target = found.Data.Products[i].Code
 		}
 		return true
-	case History, Check:
+	case History, Check, KOSDirect, KOSSidecars:
 		return bytes.Contains(body, []byte(`"success":true`))
 	case Inquiry, Month:
 		return bytes.Contains(body, []byte(`"billInfo":{`)) && bytes.Contains(body, []byte(u.line))
