@@ -25,7 +25,7 @@ const (
 func Paths(users, turns int, lasts time.Duration) Scenario {
 	s := Scenario{
 		Name: "paths", Description: "Users act without pauses, on two paths in turn.",
-		Users: users, Env: slices.Concat(ample, cheapLogins, quiet), WarmUp: warmUp(users), Bounds: Bounds{NoRefusals: true},
+		Users: users, Env: slices.Concat(ample, cheapLogins, quiet), WarmUp: warmUp, Bounds: Bounds{NoRefusals: true},
 	}
 	inquiry := []Act{{Inquiry, 1}}
 	for range turns {

@@ -67,12 +67,15 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	if len(r.scenario.WarmUp.Visit) > 0 {
 		m := newMeter()
+		if err := r.Behave(instant); err != nil {
+			return err
+		}
 		if err := r.play(ctx, r.scenario.WarmUp, m); err != nil {
 			return err
 		}
 		r.Say("warm-up of %d users after %s: %s", r.scenario.Users, time.Since(start).Round(time.Second), m)
 	}
-	return r.Behave(r.scenario.Behaviors)
+	return errors.Join(r.KOS.CalmDown(), r.Behave(r.scenario.Behaviors))
 }
 
 // preload makes the service fetch the customer and plan of every line, and waits for that.
@@ -153,11 +156,9 @@ func (r *run) play(ctx context.Context, round Round, m *meter) error {
 		users = users[:round.Users]
 	}
 	begin := time.Now()
-	limit := warmUpTime + round.Spread
+	limit := cmp.Or(round.Patience, patience)
 	if round.For > 0 {
 		limit = round.For + grace
-	} else if round.Patience > 0 {
-		limit = round.Patience
 	}
 	lives, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -194,7 +195,9 @@ func (r *run) live(ctx context.Context, round Round, u *user, end time.Time, m *
 			if over || ctx.Err() != nil || proc.Pause(ctx, time.Until(u.due)) != nil {
 				return
 			}
-			u.perform(ctx, m, r.base(round, act.Step), act.Step)
+			if !u.perform(ctx, m, r.base(round, act.Step), act.Step) && act.Step == Login {
+				return
+			}
 			u.due = round.next(u.due, u.random)
 		}
 		if round.For == 0 {

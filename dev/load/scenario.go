@@ -14,7 +14,7 @@ type Scenario struct {
 	Env               []string // of the services
 	// Preload fetches the customer and plan of every line by the service's command.
 	Preload bool
-	// WarmUp is a round that is not measured, with a calm KOS.
+	// WarmUp is a round that is not measured, with a KOS that answers at once.
 	WarmUp Round
 	// Behaviors are KOS's behaviours during the measured rounds, instead of kos.Calm.
 	Behaviors map[string]kos.Behavior
@@ -75,11 +75,11 @@ var (
 )
 
 const (
-	// startsASecond is how many users begin the warm-up each second: each login takes 4 ms of CPU,
-	// and each visit 4 calls of KOS.
-	startsASecond = 60
-	// warmUpTime bounds the warm-up of one user.
-	warmUpTime = 2 * time.Minute
+	// warmUpAtOnce is the number of users that warm up at a time. Many more would fill the queues of
+	// calls of KOS.
+	warmUpAtOnce = 48
+	// patience is how long users wait if a round does not tell.
+	patience = 10 * time.Minute
 )
 
 // cheapLogins are environment variables with which a login costs no 50 ms of CPU: a password hash
@@ -111,7 +111,8 @@ func realistic(limited bool) map[string]kos.Behavior {
 	return behaviors
 }
 
-// warmUp returns the round in which all users log in and read everything once.
-func warmUp(users int) Round {
-	return Round{Name: "warm-up", Visit: all, Spread: time.Duration(users) * time.Second / startsASecond}
-}
+// instant is a KOS without latencies.
+var instant = map[string]kos.Behavior{kos.BillInquiry: {}, kos.ProductInquiry: {}, kos.Products: {}}
+
+// warmUp is the round in which all users log in and read everything once.
+var warmUp = Round{Name: "warm-up", Visit: all, AtOnce: warmUpAtOnce}

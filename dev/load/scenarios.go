@@ -39,7 +39,7 @@ const launchPatience = 14 * time.Minute
 func Crowd(users int, think, lasts time.Duration) Scenario {
 	return Scenario{
 		Name: "crowd", Description: fmt.Sprintf("Users act every %s, however long answers take, for %s.", think, lasts),
-		Users: users, Env: slices.Concat(ample, cheapLogins, quiet), Preload: true, WarmUp: warmUp(users),
+		Users: users, Env: slices.Concat(ample, cheapLogins, quiet), Preload: true, WarmUp: warmUp,
 		Rounds: []Round{{Name: fmt.Sprintf("%d users, every %s", users, think), Visit: Usual, Spread: think, Every: think, For: lasts}},
 		Bounds: Bounds{NoRefusals: true},
 	}
@@ -62,7 +62,7 @@ func Soak(users int, think, lasts, rest time.Duration) Scenario {
 func Stale(users, turns int) Scenario {
 	s := Scenario{
 		Name: "stale", Description: "Each user inquires once, 64 at a time: bills of L2 and stale ones of the archive in turn.",
-		Users: users, Env: slices.Concat(ample, cheapLogins, quiet), WarmUp: warmUp(users), Bounds: Bounds{NoRefusals: true},
+		Users: users, Env: slices.Concat(ample, cheapLogins, quiet), WarmUp: warmUp, Bounds: Bounds{NoRefusals: true},
 	}
 	inquire := Round{Visit: []Act{{Inquiry, 1}}, AtOnce: 64, Patience: time.Minute}
 	for range turns {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -45,10 +46,13 @@ type user struct {
 	calls     map[Step]api.Request // of KOS, for Paths
 }
 
+// newUser returns the nth user, from 0, with an address of its own, because logins are throttled by
+// address.
 func newUser(n int) *user {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1+byte(n>>16), byte(n>>8), byte(n))}}
 	return &user{
 		id: stage.User(n), line: stage.Line(n), async: n%2 == 1,
-		transport: api.Timed(&http.Transport{MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute}),
+		transport: api.Timed(&http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute}),
 		random:    rand.New(rand.NewPCG(1, uint64(n))), //nolint:gosec // repeatable
 	}
 }
@@ -167,15 +171,16 @@ func (u *user) learn(step Step, body []byte) bool {
 }
 
 // perform does a step when it is due, as a client does: it repeats refused requests after Retry-After
-// and asks at Location for what is pending, until the step is done or ctx ends.
-func (u *user) perform(ctx context.Context, m *meter, base string, step Step) {
+// and asks at Location for what is pending, until the step is done or ctx ends. It reports whether
+// the step has succeeded.
+func (u *user) perform(ctx context.Context, m *meter, base string, step Step) bool {
 	request, due, begin := u.request(step), u.due, u.due
 	for {
 		got := u.send(base, step, request)
 		m.answered(step, time.Since(due), got)
 		if !got.pending && !got.refused() {
 			m.finished(step, time.Since(begin), got)
-			return
+			return got.succeeded()
 		}
 		if got.pending && got.location != "" {
 			request = api.Request{Method: http.MethodGet, Path: got.location}
@@ -183,7 +188,7 @@ func (u *user) perform(ctx context.Context, m *meter, base string, step Step) {
 		due = time.Now().Add(got.pause)
 		if proc.Pause(ctx, got.pause) != nil {
 			m.abandoned(step)
-			return
+			return false
 		}
 	}
 }
