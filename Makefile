@@ -101,8 +101,9 @@ lint: phonebill ## Run golangci-lint on every module and check that each is tidy
 	@$(PHONEBILL) lint
 
 .PHONY: docs
-docs: ## Generate documents from code: dev/docs/messages.md
+docs: ## Generate documents from code and measurements: dev/docs/messages.md, dev/docs/mechanisms/capacity.md
 	@go test ./dev/docs -run Messages -update
+	@go test ./dev/load -run CapacityPage -args -update
 
 .PHONY: fmt
 fmt: phonebill ## Format all Go files

@@ -9,6 +9,7 @@ import (
 // Measured is what the scenario Costs has measured, for the capacity model.
 type Measured struct {
 	Setting Setting
+	Note    string // what is special about the measurement; written by hand
 	// Idle is the use of CPU without requests, in cores.
 	Idle map[system.Role]float64
 	// Steps are the CPU times of a request by part, in µs, without Idle.

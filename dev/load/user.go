@@ -49,9 +49,9 @@ type user struct {
 // newUser returns the nth user, from 0, with an address of its own, because logins are throttled by
 // address.
 func newUser(n int) *user {
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1+byte(n>>16), byte(n>>8), byte(n))}}
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1+byte(n>>16), byte(n>>8), byte(n))}} //nolint:gosec // three bytes of a small number
 	return &user{
-		id: stage.User(n), line: stage.Line(n), async: n%2 == 1,
+		id: stage.User(n), line: stage.Line(n),
 		transport: api.Timed(&http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute}),
 		random:    rand.New(rand.NewPCG(1, uint64(n))), //nolint:gosec // repeatable
 	}
@@ -107,7 +107,7 @@ func (r reply) refused() bool { return r.status/100 != 2 && r.pause > 0 }
 
 // send sends a request of a step.
 func (u *user) send(base string, step Step, request api.Request) reply {
-	if u.async && (step == Customer || step == Inquiry || step == Month) && request.Header == nil {
+	if u.async && slices.Contains([]Step{Customer, Inquiry, Month}, step) && request.Header == nil {
 		request.Header = map[string]string{"Prefer": "respond-async"}
 	}
 	client := api.New(base, u.transport)
