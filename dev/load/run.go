@@ -76,7 +76,7 @@ func (r *run) prepare(ctx context.Context) error {
 		r.Say("warm-up of %d users after %s: %s", r.scenario.Users, time.Since(start).Round(time.Second), m)
 	}
 	for n, u := range r.users {
-		u.async = n%2 == 1
+		u.async = n%2 == 1 && !r.scenario.Sync
 	}
 	return errors.Join(r.KOS.CalmDown(), r.Behave(r.scenario.Behaviors))
 }

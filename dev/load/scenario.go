@@ -12,6 +12,8 @@ type Scenario struct {
 	Name, Description string
 	Users             int
 	Env               []string // of the services
+	// Sync is true if no user sends Prefer: respond-async; otherwise half of them do.
+	Sync bool
 	// Preload fetches the customer and plan of every line by the service's command.
 	Preload bool
 	// WarmUp is a round that is not measured, with a KOS that answers at once.

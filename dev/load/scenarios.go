@@ -62,7 +62,7 @@ func Soak(users int, think, lasts, rest time.Duration) Scenario {
 func Stale(users, turns int) Scenario {
 	s := Scenario{
 		Name: "stale", Description: "Each user inquires once, 64 at a time: bills of L2 and stale ones of the archive in turn.",
-		Users: users, Env: slices.Concat(ample, cheapLogins, quiet), WarmUp: warmUp, Bounds: Bounds{NoRefusals: true},
+		Users: users, Sync: true, Env: slices.Concat(ample, cheapLogins, quiet), WarmUp: warmUp, Bounds: Bounds{NoRefusals: true},
 	}
 	inquire := Round{Visit: []Act{{Inquiry, 1}}, AtOnce: 64, Patience: time.Minute}
 	for range turns {
