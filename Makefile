@@ -54,6 +54,14 @@ OUTAGE ?= 5m
 outage: phonebill ## Order plan changes during an outage of KOS, check that they finish in order: make outage WAITING=100 OUTAGE=5m
 	@$(PHONEBILL) outage -waiting=$(WAITING) -outage=$(OUTAGE)
 
+SCENARIO ?= crowd
+THINK ?= 10s
+TIME ?= 60s
+
+.PHONY: load
+load: phonebill ## Measure the system under many users (scenarios: dev/load/README.md): make load SCENARIO=crowd USERS=10000 THINK=10s TIME=60s
+	@$(PHONEBILL) load -scenario=$(SCENARIO) -users=$(or $(USERS),0) -think=$(THINK) -for=$(TIME)
+
 TROUBLE ?= all
 
 .PHONY: drill
@@ -77,8 +85,6 @@ LOGINS ?= 1000
 storm: phonebill ## Let users log in within ten seconds, beside inquiries, and compare with the ideal: make storm LOGINS=1000
 	@$(PHONEBILL) storm -logins=$(LOGINS)
 
-TIME ?= 60s
-
 .PHONY: fuzz
 fuzz: phonebill ## Run all fuzz tests, one at a time: make fuzz TIME=10m
 	@$(PHONEBILL) fuzz $(TIME)
@@ -95,8 +101,9 @@ lint: phonebill ## Run golangci-lint on every module and check that each is tidy
 	@$(PHONEBILL) lint
 
 .PHONY: docs
-docs: ## Generate documents from code: dev/docs/messages.md
+docs: ## Generate documents from code and measurements: dev/docs/messages.md, dev/docs/mechanisms/capacity.md
 	@go test ./dev/docs -run Messages -update
+	@go test ./dev/load -run CapacityPage -args -update
 
 .PHONY: fmt
 fmt: phonebill ## Format all Go files

@@ -10,6 +10,7 @@ import (
 
 	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 )
 
@@ -32,9 +33,6 @@ const (
 	failed  = "failed"  // anything else
 )
 
-// password is the password of the seeded users.
-const password = "PhoneBill1!"
-
 // client is a seeded user with a line.
 type client struct {
 	api   *api.Client
@@ -44,10 +42,15 @@ type client struct {
 	plans []string // to choose from
 }
 
+// client returns the nth seeded user, from 0, who has not logged in.
+func (r *run) client(n int) *client {
+	return &client{api: api.New(r.System.URL(), r.transport), user: stage.User(n), line: stage.Line(n)}
+}
+
 // login logs in, with retries after 429.
 func (c *client) login(ctx context.Context) error {
 	for {
-		answer := c.api.Login(c.user, password)
+		answer := c.api.Login(c.user, stage.Password)
 		if answer.Succeeded() {
 			return nil
 		}

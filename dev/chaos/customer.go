@@ -10,6 +10,7 @@ import (
 
 	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/stage"
 )
 
 // customer is a well-behaved client that changes plans: it retries unanswered requests with the
@@ -134,7 +135,7 @@ const (
 // 401.
 func (c *customer) recover(ctx context.Context, status int, header http.Header) {
 	if status == http.StatusUnauthorized {
-		count(c, "login", c.api.Login(c.user, password))
+		count(c, "login", c.api.Login(c.user, stage.Password))
 	}
 	_ = proc.Pause(ctx, min(max(retryAfter(header), minWait), longestWait)) // the caller checks ctx
 }

@@ -40,17 +40,3 @@ func TestEnvKeepsRequiredLimits(t *testing.T) {
 		}
 	}
 }
-
-func TestReadGauge(t *testing.T) {
-	t.Parallel()
-	const metrics = "# HELP go_goroutines Number\ngo_goroutines 42\nprocess_resident_memory_bytes 5.24288e+07\n"
-	gauge, err := readGauge(strings.NewReader(metrics), began)
-	if err != nil || gauge != (Gauge{began, 42, 50 << 20}) {
-		t.Errorf("%+v, %v", gauge, err)
-	}
-	for _, wrong := range []string{"", "go_goroutines 42\n", strings.Replace(metrics, "42", "many", 1)} {
-		if _, err := readGauge(strings.NewReader(wrong), began); err == nil {
-			t.Errorf("%q has no error", wrong)
-		}
-	}
-}

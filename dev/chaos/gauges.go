@@ -1,17 +1,12 @@
 package chaos
 
 import (
-	"bufio"
 	"context"
-	"fmt"
-	"io"
-	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/stage"
 	"github.com/phonebill/phonebill/dev/system"
 )
 
@@ -22,10 +17,8 @@ type Gauge struct {
 	Memory     int64 // bytes, resident
 }
 
-// gauges reads the service's metrics every second until it is stopped.
+// gauges reads the usage of the bill service every second until it is stopped.
 type gauges struct {
-	url    string
-	client *http.Client
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 	seen   []Gauge
@@ -33,17 +26,12 @@ type gauges struct {
 
 func watch(s *system.System) *gauges {
 	ctx, cancel := context.WithCancel(context.Background())
-	g := &gauges{cancel: cancel, client: &http.Client{Timeout: time.Second}}
-	for _, app := range s.Apps {
-		if system.Role(app.ID) == bills {
-			g.url = fmt.Sprintf("http://127.0.0.1:%d/actuator/prometheus", app.Port)
-		}
-	}
+	g := &gauges{cancel: cancel}
 	g.done.Go(func() {
 		for proc.Pause(ctx, time.Second) == nil {
 			// The process may be restarting.
-			if gauge, err := g.poll(ctx); err == nil {
-				g.seen = append(g.seen, gauge)
+			if usage, err := s.Usage(ctx, stage.Bills); err == nil {
+				g.seen = append(g.seen, Gauge{time.Now(), usage.Goroutines, usage.Memory})
 			}
 		}
 	})
@@ -55,37 +43,4 @@ func (g *gauges) stop() []Gauge {
 	g.cancel()
 	g.done.Wait()
 	return g.seen
-}
-
-func (g *gauges) poll(ctx context.Context) (Gauge, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url, http.NoBody)
-	if err != nil {
-		return Gauge{}, err
-	}
-	response, err := g.client.Do(request)
-	if err != nil {
-		return Gauge{}, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	return readGauge(response.Body, time.Now())
-}
-
-// readGauge parses a Prometheus exposition.
-func readGauge(metrics io.Reader, at time.Time) (Gauge, error) {
-	found := map[string]float64{}
-	lines := bufio.NewScanner(metrics)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		if name == "go_goroutines" || name == "process_resident_memory_bytes" {
-			number, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				return Gauge{}, err
-			}
-			found[name] = number
-		}
-	}
-	if lines.Err() != nil || len(found) < 2 {
-		return Gauge{}, fmt.Errorf("missing gauges: got %v, %w", found, lines.Err())
-	}
-	return Gauge{at, int(found["go_goroutines"]), int64(found["process_resident_memory_bytes"])}, nil
 }

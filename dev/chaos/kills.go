@@ -56,7 +56,7 @@ func (r *run) disrupt(ctx context.Context) error {
 		cancel()
 	}
 	r.report.Over = time.Now()
-	r.say("all disruptions are done and everything is ready after %s", r.report.Over.Sub(r.report.Trouble).Round(time.Second))
+	r.Say("all disruptions are done and everything is ready after %s", r.report.Over.Sub(r.report.Trouble).Round(time.Second))
 	living.Wait()
 	unwatch()
 	watching.Wait()

@@ -47,7 +47,7 @@ func (r *run) silenceKOS(context.Context) error {
 	back := r.report.Trouble.Add(r.scenario.For)
 	refusing := r.scenario.Behaviors[kos.ProductChange]
 	refusing.OutageSeconds = int(r.scenario.For.Seconds())
-	if err := r.kos.Behave(kos.ProductChange, refusing); err != nil {
+	if err := r.KOS.Behave(kos.ProductChange, refusing); err != nil {
 		return err
 	}
 	for _, c := range r.customers {
@@ -57,14 +57,14 @@ func (r *run) silenceKOS(context.Context) error {
 		}
 		c.observed = append(c.observed, observed)
 	}
-	r.say("%d changes wait, KOS answers nothing for %s", len(r.customers), time.Until(back).Round(time.Second))
+	r.Say("%d changes wait, KOS answers nothing for %s", len(r.customers), time.Until(back).Round(time.Second))
 	silent := kos.Calm
 	silent.OutageSeconds = int(time.Until(back).Seconds()) + 1
 	for _, endpoint := range kos.Endpoints {
 		if endpoint == kos.ProductChange {
 			continue
 		}
-		if err := r.kos.Behave(endpoint, silent); err != nil {
+		if err := r.KOS.Behave(endpoint, silent); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/stage"
 	"github.com/phonebill/phonebill/dev/system"
 )
 
@@ -82,9 +83,9 @@ func drawCustomers(draw *rand.Rand, seed uint64, changes int) [][]ChangeRequest 
 
 // shares are the disruptions of each part among thirty.
 var shares = map[system.Role]int{
-	products: 6, system.Sidecar(products): 4, kosMock: 3, system.Sidecar(kosMock): 3,
+	stage.Products: 6, system.Sidecar(stage.Products): 4, stage.KOSMock: 3, system.Sidecar(stage.KOSMock): 3,
 	system.Postgres: 4, system.Redis: 2, system.RedisCache: 1, system.Ingress: 2,
-	auth: 2, system.Sidecar(auth): 1, bills: 1, system.Sidecar(bills): 1,
+	stage.Auth: 2, system.Sidecar(stage.Auth): 1, stage.Bills: 1, system.Sidecar(stage.Bills): 1,
 }
 
 // deck returns each part as often as its share, shuffled.
@@ -142,7 +143,7 @@ func drawFaults(draw *rand.Rand, customers int) []kos.Step {
 	for n := range customers {
 		if draw.IntN(3) == 0 {
 			step := faults[draw.IntN(len(faults))]
-			step.Line = seededLine(n)
+			step.Line = stage.Line(n)
 			steps = append(steps, step)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/kos"
+	"github.com/phonebill/phonebill/dev/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 	"github.com/phonebill/phonebill/dev/system"
 )
@@ -41,7 +42,7 @@ func (r *run) collect(ctx context.Context) (err error) {
 	if r.report.KOS, err = r.calls(ctx, r.report.Began); err != nil {
 		return err
 	}
-	if r.report.Records.Orders, err = r.kos.Orders(string(products)); err != nil {
+	if r.report.Records.Orders, err = r.KOS.Orders(string(stage.Products)); err != nil {
 		return err
 	}
 	r.report.Answers, r.report.Records.Shown = map[string]int{}, map[string]string{}

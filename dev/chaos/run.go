@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/stage"
 	"github.com/phonebill/phonebill/dev/internal/traffic"
 	"github.com/phonebill/phonebill/dev/system"
 )
@@ -27,13 +30,14 @@ const (
 
 // run is a scenario in progress.
 type run struct {
-	*stage
+	*stage.Stage
 
 	scenario  Scenario
 	report    Report
 	injector  *injector
 	clients   []*client // logged in: regulars, customers and newcomers
 	customers []*customer
+	transport http.RoundTripper
 	done      atomic.Int64 // changes that were accepted or refused
 	newcomers newcomers
 	life      context.Context // of newcomers
@@ -47,18 +51,19 @@ type run struct {
 // Run executes a scenario on an empty system. It returns an error if there is nothing to report.
 func Run(ctx context.Context, scenario Scenario, out io.Writer) (report Report, err error) {
 	opened := time.Now()
-	s, err := openStage(ctx, scenario.Env, out)
+	s, err := stage.Open(ctx, "chaos", scenario.Env, out)
 	if err != nil {
 		return Report{}, err
 	}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	r := &run{
-		stage: s, scenario: scenario, report: Report{Scenario: scenario, Opened: opened},
-		injector: newInjector(s.system, s.say), turns: make([]int, scenario.Regulars),
+		Stage: s, scenario: scenario, report: Report{Scenario: scenario, Opened: opened},
+		injector: newInjector(s.System, s.Say), turns: make([]int, scenario.Regulars),
+		transport: api.Timed(&http.Transport{MaxIdleConnsPerHost: 200}),
 	}
 	r.life, r.end = context.WithCancel(ctx)
 	defer r.end()
-	r.gauges = watch(s.system)
+	r.gauges = watch(s.System)
 	defer r.gauges.stop()
 	defer func() { r.pause() }()
 	for _, phase := range []func(context.Context) error{r.prepare, r.waitQuietly, r.trouble, r.settle, r.collect} {
@@ -78,10 +83,10 @@ func (r *run) prepare(ctx context.Context) error {
 		lines, months = (inquiries+monthsEach-1)/monthsEach, monthsEach
 	}
 	r.clients = make([]*client, max(s.Regulars+lines, len(s.Changes)))
-	if err := r.seed(ctx, len(r.clients), s.Behaviors); err != nil {
+	if err := r.Seed(ctx, len(r.clients), s.Behaviors); err != nil {
 		return err
 	}
-	r.say("%d users log in", len(r.clients))
+	r.Say("%d users log in", len(r.clients))
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
@@ -123,7 +128,7 @@ func (r *run) admit(ctx context.Context, n int) error {
 func (r *run) waitQuietly(ctx context.Context) error {
 	r.resume()
 	r.report.Began = time.Now()
-	r.say("no faults for %s", r.scenario.Quiet)
+	r.Say("no faults for %s", r.scenario.Quiet)
 	return r.wait(ctx, r.scenario.Quiet, r.scenario.Crowd == 0)
 }
 
@@ -155,14 +160,14 @@ func (r *run) startFaults(ctx context.Context) (err error) {
 	if r.parts, err = r.processes(); err != nil {
 		return err
 	}
-	r.say("%s: %s", r.scenario.Name, r.scenario.Description)
+	r.Say("%s: %s", r.scenario.Name, r.scenario.Description)
 	r.report.Trouble = time.Now()
 	return r.scenario.begin(r, ctx)
 }
 
 // settle waits until the load has been served and nothing is stale any more, or a timeout.
 func (r *run) settle(ctx context.Context) error {
-	r.say("it is over; watching the recovery")
+	r.Say("it is over; watching the recovery")
 	r.serveNewcomers(settleTimeout)
 	if err := r.awaitFinal(ctx); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/redis"
+	"github.com/phonebill/phonebill/dev/internal/stage"
 	"github.com/phonebill/phonebill/dev/system"
 )
 
@@ -17,7 +18,7 @@ import (
 func (r *run) startTrouble(context.Context) error {
 	trouble := r.scenario.Trouble
 	if trouble.Redis {
-		return errors.Join(r.system.Kill(system.Redis), r.system.Kill(system.RedisCache))
+		return errors.Join(r.System.Kill(system.Redis), r.System.Kill(system.RedisCache))
 	}
 	if trouble.KOS == "" {
 		return nil
@@ -29,7 +30,7 @@ func (r *run) startTrouble(context.Context) error {
 		r.report.BadLine = r.newcomers.people[0].line
 		spec.Line = r.report.BadLine
 	}
-	return r.kos.Trouble(spec)
+	return r.KOS.Trouble(spec)
 }
 
 // endTrouble restarts Redis. Troubles of KOS end by themselves.
@@ -39,11 +40,11 @@ func (r *run) endTrouble(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reviveTimeout)
 	defer cancel()
-	if err := errors.Join(r.system.Restart(ctx, system.Redis), r.system.Restart(ctx, system.RedisCache)); err != nil {
+	if err := errors.Join(r.System.Restart(ctx, system.Redis), r.System.Restart(ctx, system.RedisCache)); err != nil {
 		return err
 	}
 	for user := r.client(0); ; {
-		answer := user.api.Login(user.user, password)
+		answer := user.api.Login(user.user, stage.Password)
 		if answer.Succeeded() {
 			break
 		}
@@ -64,8 +65,8 @@ func (r *run) endTrouble(ctx context.Context) error {
 // processes returns the process ids of all parts.
 func (r *run) processes() (map[system.Role]int, error) {
 	all := map[system.Role]int{}
-	for _, role := range r.system.Roles() {
-		pid, err := r.system.PID(role)
+	for _, role := range r.System.Roles() {
+		pid, err := r.System.PID(role)
 		if err != nil {
 			return nil, err
 		}
@@ -82,16 +83,16 @@ func (r *run) clearCaches(ctx context.Context) error {
 	r.newcomers.lives.Wait()
 	r.pause()
 	r.report.Gap = time.Now()
-	if err := r.system.Kill(bills); err != nil {
+	if err := r.System.Kill(stage.Bills); err != nil {
 		return err
 	}
-	if err := redis.Delete(ctx, system.CacheAddress, r.secrets["redis-cache-auth-key"], "*"); err != nil {
+	if err := redis.Delete(ctx, system.CacheAddress, r.Secrets["redis-cache-auth-key"], "*"); err != nil {
 		return err
 	}
-	if err := r.system.Restart(ctx, bills); err != nil {
+	if err := r.System.Restart(ctx, stage.Bills); err != nil {
 		return err
 	}
-	if err := r.system.WaitReady(ctx); err != nil {
+	if err := r.System.WaitReady(ctx); err != nil {
 		return fmt.Errorf("restart with empty caches: %w", err)
 	}
 	return nil

@@ -119,7 +119,7 @@ func TestLoginFlood(t *testing.T) {
 		return nil
 	})
 	beside := inquiries(customers)
-	peak := 0
+	var peak int64
 	await(t, healTimeout, "inquiries beside the flood", func() error {
 		resident, err := residentMemory(pid(t, auth))
 		if err != nil {

@@ -1,15 +1,12 @@
 package e2e
 
 import (
-	"bufio"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/api"
+	"github.com/phonebill/phonebill/dev/internal/proc"
 )
 
 // maxIdle is the memory limit of an idle app.
@@ -49,18 +46,11 @@ func TestIdleMemory(t *testing.T) {
 }
 
 // residentMemory returns the resident memory of a process in bytes.
-func residentMemory(pid int) (int, error) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+func residentMemory(pid int) (int64, error) {
+	process, err := proc.Get(pid)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = file.Close() }()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), "VmRSS:"); ok {
-			kilobytes, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
-			return kilobytes << 10, err
-		}
-	}
-	return 0, fmt.Errorf("no VmRSS in the status of process %d", pid)
+	_, resident, err := process.Usage()
+	return resident, err
 }

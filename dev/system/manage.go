@@ -85,7 +85,7 @@ func Clean(ctx context.Context, dir string, out io.Writer) error {
 	}
 	err = s.clearLeftovers(ctx)
 	paths := []string{s.checkout.Secrets(), s.passwordFile(), s.records.Dir}
-	for _, folder := range []string{"data", "e2e", "chaos", "reports", "upgrade", "test", "dapr", "keysets"} {
+	for _, folder := range []string{"data", "e2e", "chaos", "load", "reports", "upgrade", "test", "dapr", "keysets"} {
 		paths = append(paths, s.checkout.Local(folder))
 	}
 	for _, app := range s.Apps {

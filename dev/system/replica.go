@@ -82,11 +82,24 @@ func (s *System) RunProgram(ctx context.Context, program string, app Role, args 
 	if err != nil {
 		return err
 	}
-	return s.runProgram(ctx, program, config, args...)
+	return s.runProgram(ctx, program, config, nil, args...)
 }
 
 // AppURL returns the address of an app itself, without the ingress.
 func (s *System) AppURL(app Role) string { return s.address(app, 0) }
+
+// SidecarURL returns the address of the HTTP API of an app's sidecar. The API requires the token
+// that SidecarToken returns.
+func (s *System) SidecarURL(app Role) string {
+	config, _ := s.app(app)
+	return "http://127.0.0.1:" + strconv.Itoa(config.HTTPPort)
+}
+
+// SidecarToken returns the token that sidecars require of apps.
+func (s *System) SidecarToken() string {
+	_, token, _ := strings.Cut(s.tokens[0], "=")
+	return token
+}
 
 // ReplicaURL returns the address of the second replica of an app.
 func (s *System) ReplicaURL(app Role) string { return s.address(app, replicaPorts) }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,19 +155,25 @@ func (s *System) keysetFile(secret string) string { return s.checkout.Local("key
 // RunApp runs a command of an app's program, such as migrate, in the app's environment, and prints
 // its output. If it fails, its error output is part of the error.
 func (s *System) RunApp(ctx context.Context, app Role, args ...string) error {
+	return s.FeedApp(ctx, app, nil, args...)
+}
+
+// FeedApp is RunApp with a standard input.
+func (s *System) FeedApp(ctx context.Context, app Role, input io.Reader, args ...string) error {
 	config, err := s.app(app)
 	if err != nil {
 		return err
 	}
-	return s.runProgram(ctx, s.checkout.Bin(config.ID), config, args...)
+	return s.runProgram(ctx, s.checkout.Bin(config.ID), config, input, args...)
 }
 
-func (s *System) runProgram(ctx context.Context, program string, config runfile.App, args ...string) error {
+func (s *System) runProgram(ctx context.Context, program string, config runfile.App, input io.Reader, args ...string) error {
 	what := config.ID + " " + strings.Join(args, " ")
 	defer s.console.Wait(what, nil)()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = config.Dir
-	cmd.Env = append(baseEnv(), config.Environ()...)
+	cmd.Stdin = input
+	cmd.Env = slices.Concat(baseEnv(), s.env, config.Environ())
 	cmd.Env = append(cmd.Env, "PGPASSFILE="+s.passwordFile())
 	if secret := config.Env["DATA_KEYSET_SECRET"]; secret != "" {
 		cmd.Env = append(cmd.Env, "DATA_KEYSET_FILE="+s.keysetFile(secret))

@@ -30,7 +30,8 @@ type Options struct {
 	Data string
 	// Fresh removes existing files in Data.
 	Fresh bool
-	// Env is added to the environment of the apps and sidecars. dapr.yaml takes precedence.
+	// Env is added to the environment of the apps, their commands and the sidecars. dapr.yaml takes
+	// precedence.
 	Env []string
 	// Out is the destination of progress messages.
 	Out io.Writer

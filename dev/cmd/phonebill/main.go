@@ -33,6 +33,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"chaos":           checks.Whole("chaos", "TestChaos"),
 	"outage":          checks.Whole("chaos", "TestOutage"),
 	"drill":           checks.Whole("chaos", "TestDrill"),
+	"load":            checks.Whole("load", "TestLoad"),
 	"upgrade":         checks.Whole("upgrade", "TestUpgrade"),
 	"bench":           checks.Bench,
 	"storm":           checks.WholeBench("e2e", "BenchmarkLoginStorm"),

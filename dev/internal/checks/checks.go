@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -195,7 +196,9 @@ func (w workspace) packages(ctx context.Context) (packages, whole []string, err 
 		return nil, nil, fmt.Errorf("go list: %w", err)
 	}
 	for _, path := range strings.Fields(string(out)) {
-		if strings.Contains(path+"/", "/dev/e2e/") || strings.Contains(path+"/", "/dev/chaos/") {
+		if slices.ContainsFunc([]string{"e2e", "chaos", "load"}, func(folder string) bool {
+			return strings.Contains(path+"/", "/dev/"+folder+"/")
+		}) {
 			whole = append(whole, path)
 		} else {
 			packages = append(packages, path)

@@ -123,6 +123,22 @@ func (p Process) Args() []string {
 	return args
 }
 
+// Usage returns the CPU time that the process and its ended children have used, and its resident
+// memory in bytes.
+func (p Process) Usage() (cpu time.Duration, memory int64, err error) {
+	process, err := procfs.NewProc(p.PID)
+	if err != nil {
+		return 0, 0, ErrGone
+	}
+	s, err := process.Stat()
+	if err != nil || s.Starttime != p.Start {
+		return 0, 0, ErrGone
+	}
+	const tick = time.Second / 100                                               // USER_HZ
+	ticks := int64(s.UTime) + int64(s.STime) + int64(s.CUTime) + int64(s.CSTime) //nolint:gosec // below 2^63
+	return time.Duration(ticks) * tick, int64(s.ResidentMemory()), nil
+}
+
 // String returns the id and the shortened command.
 func (p Process) String() string {
 	const limit = 80

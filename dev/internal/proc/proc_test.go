@@ -226,3 +226,34 @@ func TestPollEndsWithItsContext(t *testing.T) {
 		t.Errorf("%v after %d looks", err, looks)
 	}
 }
+
+func TestUsageContainsEndedChildren(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", `bash -c 'for ((i = 0; i < 200000; i++)); do :; done'; echo; read -r`)
+	in, err := cmd.StdinPipe() // never written to
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil { // the child has ended
+		t.Fatal(err)
+	}
+	process, err := proc.Get(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cpu, memory, err := process.Usage()
+	if err != nil || cpu < 50*time.Millisecond || memory < 100<<10 {
+		t.Errorf("CPU %s, memory %d, %v", cpu, memory, err)
+	}
+	if _, _, err := (proc.Process{PID: process.PID, Start: process.Start + 1}).Usage(); !errors.Is(err, proc.ErrGone) {
+		t.Errorf("another process with the same id: %v", err)
+	}
+}
