@@ -3,6 +3,7 @@ package portal
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -71,5 +72,11 @@ func (p *Portal) Register(r *mux.Router) {
 	post("/account/sessions/{id}/end", p.inside(p.endSession))
 	post("/account/logout-everywhere", p.inside(p.logoutEverywhere))
 
-	r.PathPrefix("/").Handler(query.Tolerate(p.handler(p.unknown)))
+	r.PathPrefix("/").MatcherFunc(acceptsPages).Handler(query.Tolerate(p.handler(p.unknown)))
+}
+
+// acceptsPages matches requests of browsers. Other clients get the envelope of the API for an
+// unknown path, as they did before there was a portal.
+func acceptsPages(r *http.Request, _ *mux.RouteMatch) bool {
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }

@@ -12,6 +12,23 @@ import (
 // private are pages that need a session.
 var private = []string{"/", "/bills", "/bills/months", "/plans", "/plans/LTE-BASIC-001"}
 
+// TestUnknownPathIsAPageForBrowsersOnly leaves other clients to the envelope of the server.
+func TestUnknownPathIsAPageForBrowsersOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for accept, page := range map[string]bool{"text/html,*/*;q=0.8": true, "*/*": false, "application/json": false, "": false} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			r := httptest.NewRequestWithContext(t.Context(), method, origin+"/admin/calls", http.NoBody)
+			r.Header.Set("Accept", accept)
+			recorder := httptest.NewRecorder()
+			w.handler.ServeHTTP(recorder, r)
+			if got := strings.Contains(recorder.Body.String(), "<html"); recorder.Code != http.StatusNotFound || got != page {
+				t.Errorf("%s for %q: status %d, a page: %t", method, accept, recorder.Code, got)
+			}
+		}
+	}
+}
+
 func TestPagesAreProtected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

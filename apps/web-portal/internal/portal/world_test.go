@@ -169,6 +169,7 @@ func (w *world) do(method, path string, form url.Values) *httptest.ResponseRecor
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	r.Header.Set("Sec-Fetch-Site", w.fetch)
 	for name, value := range w.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
