@@ -37,7 +37,7 @@ func BenchmarkLevels(b *testing.B) {
 	docs := cache.New[document](cache.Options{Kind: "doc", TTL: ttl, LoadTimeout: loadTimeout, Sealer: sealtest.Keyring(b)},
 		store, slog.New(slog.DiscardHandler), cache.NewMetrics(prometheus.NewRegistry()))
 	value := document{strings.Repeat("x", 1500)}
-	load := func(context.Context) (document, error) { return value, nil }
+	load := func(context.Context) (document, error) { return value, nil } //nolint:unparam // as cache.Load has it
 	want := func(level cache.Level) {
 		if _, got, err := docs.Get(b.Context(), key, load); err != nil || got != level {
 			b.Fatalf("from %q, %v; want it from %q", got, err, level)
