@@ -188,6 +188,9 @@ func (r Report) Faults(b Bounds) (faults []string) {
 		if b.NoRefusals && step.Refused > 0 {
 			faults = append(faults, fmt.Sprintf("%d × %s were refused at the end: %s", step.Refused, step.Step, describe(step.Kinds)))
 		}
+		if _, stale := step.Kinds[staleAnswer]; b.Stale && (!stale || len(step.Kinds) > 1) {
+			faults = append(faults, fmt.Sprintf("%s was not always stale: %s", step.Step, describe(step.Kinds)))
+		}
 	}
 	if b.Once && r.Repeated > 0 {
 		faults = append(faults, fmt.Sprintf("KOS has answered %d inquiries about lines that it had answered before", r.Repeated))

@@ -266,3 +266,21 @@ func TestFaults(t *testing.T) {
 		}
 	}
 }
+
+func TestAllAnswersMustBeStale(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		kinds map[string]int
+		holds bool
+	}{
+		"stale": {map[string]int{staleAnswer: 30}, true},
+		"fresh": {map[string]int{"200": 30}, false},
+		"both":  {map[string]int{staleAnswer: 29, "200": 1}, false},
+	} {
+		report := Report{Rounds: newReport("round", 1)}
+		report.Rounds[0].Steps[0].Kinds = tc.kinds
+		if faults := report.Faults(Bounds{Stale: true}); (len(faults) == 0) != tc.holds {
+			t.Errorf("%s: %v", name, faults)
+		}
+	}
+}

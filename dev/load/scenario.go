@@ -30,6 +30,8 @@ type Bounds struct {
 	Once bool
 	// NoRefusals requires that no request is refused with Retry-After.
 	NoRefusals bool
+	// Stale requires that all answers are stale.
+	Stale bool
 }
 
 // Round is a load, with measurements of its own.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/redis"
 	"github.com/phonebill/phonebill/dev/internal/stage"
 	"github.com/phonebill/phonebill/dev/system"
@@ -62,7 +63,8 @@ func Soak(users int, think, lasts, rest time.Duration) Scenario {
 func Stale(users, turns int) Scenario {
 	s := Scenario{
 		Name: "stale", Description: "Each user inquires once, 64 at a time: bills of L2 and stale ones of the archive in turn.",
-		Users: users, Sync: true, Env: slices.Concat(ample, cheapLogins, quiet), WarmUp: warmUp, Bounds: Bounds{NoRefusals: true},
+		Users: users, Sync: true, Env: slices.Concat(ample, cheapLogins, quiet), WarmUp: warmUp,
+		Bounds: Bounds{NoRefusals: true, Stale: true},
 	}
 	inquire := Round{Visit: []Act{{Inquiry, 1}}, AtOnce: 64, Patience: time.Minute}
 	for range turns {
@@ -84,17 +86,24 @@ func emptyL1(ctx context.Context, r *run) error {
 	return r.play(ctx, Round{Visit: []Act{{Menu, 1}}, AtOnce: 64, Patience: time.Minute}, newMeter())
 }
 
-// onlyArchive makes all bills older than they may be, spends KOS's budget, and empties the caches.
+// staleAge is the age from which an archived bill is stale even while others wait for KOS.
+const staleAge = 5 * time.Minute
+
+// onlyArchive waits until all archived bills are stale, spends KOS's budget, and empties the
+// caches. The age of a bill is sealed, so that it cannot be changed.
 func onlyArchive(ctx context.Context, r *run) error {
-	for _, sql := range []string{
-		"UPDATE bill_archive SET as_of = as_of - interval '2 hours'",
-		"UPDATE kos_budget SET full_at = now() + interval '1 hour'",
-	} {
-		if _, err := stage.Query[struct{}](ctx, r.Stage, "bill_inquiry", sql); err != nil {
-			return err
-		}
+	newest, err := stage.Query[struct{ At time.Time }](ctx, r.Stage, "bill_inquiry", "SELECT max(as_of) FROM customer_bill")
+	if err != nil {
+		return err
 	}
-	err := redis.Delete(ctx, system.CacheAddress, r.Secrets["redis-cache-auth-key"], "*")
+	if err := proc.Pause(ctx, time.Until(newest[0].At.Add(staleAge))); err != nil {
+		return err
+	}
+	const spend = "UPDATE kos_budget SET full_at = now() + interval '1 hour'"
+	if _, err := stage.Query[struct{}](ctx, r.Stage, "bill_inquiry", spend); err != nil {
+		return err
+	}
+	err = redis.Delete(ctx, system.CacheAddress, r.Secrets["redis-cache-auth-key"], "*")
 	return errors.Join(err, emptyL1(ctx, r))
 }
 

@@ -99,6 +99,9 @@ type reply struct {
 	pause    time.Duration // Retry-After; 0 if there is none
 }
 
+// staleAnswer is the kind of a success that is stale.
+const staleAnswer = "200 stale"
+
 // succeeded reports whether the reply is a complete success.
 func (r reply) succeeded() bool { return r.status/100 == 2 && !r.pending }
 
@@ -127,6 +130,9 @@ func (u *user) send(base string, step Step, request api.Request) reply {
 		got.pending, got.location = true, answer.Header.Get("Location")
 		got.pause = max(got.pause, time.Second)
 	default:
+		if bytes.Contains(answer.Body, []byte(`"stale":true`)) {
+			got.kind = staleAnswer
+		}
 		if !u.learn(step, answer.Body) {
 			got.status, got.kind = 0, "incomplete"
 		}
