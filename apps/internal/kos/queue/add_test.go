@@ -35,6 +35,21 @@ func TestFullQueueAdmitsWhatIsQueued(t *testing.T) {
 	}
 }
 
+// TestFullClassIsNotCountedAgain refuses by what the process remembers: the queue is empty.
+func TestFullClassIsNotCountedAgain(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.capacity = [2]int{1, 1}
+	q, _ := s.replica()
+	q.RememberFull(item("one", "one"))
+	if _, err := q.Add(t.Context(), item("one", "one"), nil); !errors.Is(err, queue.ErrFull) {
+		t.Errorf("the class that was full: %v", err)
+	}
+	if _, err := q.Add(t.Context(), background(item("one", "one")), nil); err != nil {
+		t.Errorf("the other class: %v", err)
+	}
+}
+
 // TestWorkGoesOnWhileRequestsHoldAllConnections gives the dispatcher connections of its own.
 func TestWorkGoesOnWhileRequestsHoldAllConnections(t *testing.T) {
 	t.Parallel()
