@@ -56,8 +56,8 @@ func declared(r *http.Request) []string {
 }
 
 // Middleware answers 400 to requests whose query is malformed or has a parameter
-// that the route does not declare, unless it tolerates any. The root router must use it, so that it applies
-// to every route.
+// that the route does not declare, unless the route tolerates any. The root router must
+// use it, so that it applies to every route.
 func Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RawQuery != "" && !tolerated(r) {

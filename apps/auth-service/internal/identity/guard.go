@@ -93,9 +93,9 @@ func (g *Guard) lock(ctx context.Context, id string) (done func(), err error) {
 	return done, err
 }
 
-// verify counts an attempt at a key, verifies the password, and reports whether the hash is outdated. The
-// attempt is counted just before verification, so that one that times out while it waits does not
-// count. If the process dies during verification, the attempt stays counted.
+// verify counts an attempt at a key, verifies the password, and reports whether the hash is
+// outdated. The attempt is counted just before verification, so that one that times out while it
+// waits does not count. If the process dies during verification, the attempt stays counted.
 func (g *Guard) verify(ctx context.Context, key string, in attempt, account Account) (outdated bool, err error) {
 	var count int
 	right, outdated, err := g.Passwords.Verify(ctx, in.client, in.password, account.PasswordHash, func(ctx context.Context) (err error) {
