@@ -135,16 +135,20 @@ func TestWaitingEnds(t *testing.T) {
 	})
 	t.Run("after MaxWait", func(t *testing.T) {
 		t.Parallel()
-		impatient := cheap
-		impatient.MaxWait = time.Millisecond
-		h, _ := setup(t, impatient)
-		expect.NoError(t, h.queue.enter(t.Context(), ""))
-		_, err := h.Hash(t.Context(), "", "a password")
-		wantBusy(t, err, context.DeadlineExceeded)
-		h.queue.leave(0)
-		if _, err := h.Hash(t.Context(), "", "a password"); err != nil {
-			t.Error(err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			h, _ := setup(t, cheap)
+			expect.NoError(t, h.queue.enter(t.Context(), ""))
+			began := time.Now()
+			_, err := h.Hash(t.Context(), "", "a password")
+			wantBusy(t, err, context.DeadlineExceeded)
+			if waited := time.Since(began); waited != cheap.MaxWait {
+				t.Errorf("waited for %s", waited)
+			}
+			h.queue.leave(0)
+			if _, err := h.Hash(t.Context(), "", "a password"); err != nil {
+				t.Error(err)
+			}
+		})
 	})
 }
 

@@ -32,7 +32,6 @@ import (
 type kos struct {
 	mu      sync.Mutex
 	orders  []string          // request ids, as they came first
-	at      []time.Time       // when
 	seen    map[string]bool   // accepted orders
 	calls   map[string]int    // orders and repetitions, by request id
 	fault   fault             // what happens instead of an answer, if anything
@@ -76,7 +75,7 @@ func (k *kos) Order(ctx context.Context, c change.Change) (change.Result, error)
 	k.calls[c.RequestID]++
 	if !k.seen[c.RequestID] {
 		k.seen[c.RequestID] = true
-		k.orders, k.at = append(k.orders, c.RequestID), append(k.at, time.Now())
+		k.orders = append(k.orders, c.RequestID)
 	}
 	if k.during != nil {
 		k.during(c.RequestID)
@@ -257,6 +256,15 @@ func (s *world) count(sql string) (n int) {
 	s.t.Helper()
 	expect.NoError(s.t, s.db.Pool.QueryRow(s.t.Context(), sql).Scan(&n))
 	return n
+}
+
+// claimedAt returns when a change was last claimed. The change must be in progress.
+func (s *world) claimedAt(id string) (at time.Time) {
+	const sql = `SELECT attempted_at FROM kos_queue WHERE payload->>'requestId' = $1`
+	if err := s.db.Pool.QueryRow(context.Background(), sql, id).Scan(&at); err != nil {
+		s.t.Error(err)
+	}
+	return at
 }
 
 // final waits until n changes are final.
