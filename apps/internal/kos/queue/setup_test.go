@@ -44,7 +44,14 @@ type setup struct {
 	handle    queue.Handler
 
 	mu      sync.Mutex
-	handled []queue.Item // in the order in which their attempts began
+	handled []attempt // in the order in which they began
+}
+
+// attempt is one attempt at an item.
+type attempt struct {
+	queue.Item
+
+	claimed time.Time
 }
 
 func newSetup(t *testing.T) *setup {
@@ -86,20 +93,36 @@ func (s *setup) start() (q *queue.Queue, stop func()) {
 }
 
 func (s *setup) record(ctx context.Context, item queue.Item) queue.Outcome {
+	begun := attempt{Item: item}
+	const sql = "SELECT coalesce(attempted_at, clock_timestamp()) FROM kos_queue WHERE endpoint = $1 AND dedup_key = $2"
+	if err := s.pool.QueryRow(context.Background(), sql, item.Endpoint, item.Key).Scan(&begun.claimed); err != nil {
+		s.t.Error(err)
+	}
 	s.mu.Lock()
-	s.handled = append(s.handled, item)
+	s.handled = append(s.handled, begun)
 	s.mu.Unlock()
 	return s.handle(ctx, item)
 }
 
-// items returns the handled items.
-func (s *setup) items() []queue.Item {
+// items returns the handled items in the order in which their attempts began.
+func (s *setup) items() []attempt {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.handled)
 }
 
-// keys returns the keys of the handled items.
+// claims returns the keys of the handled items in the order in which they were claimed. Attempts
+// of several workers may begin in another order.
+func (s *setup) claims() (keys []string) {
+	items := s.items()
+	slices.SortFunc(items, func(a, b attempt) int { return a.claimed.Compare(b.claimed) })
+	for _, item := range items {
+		keys = append(keys, item.Key)
+	}
+	return keys
+}
+
+// keys returns the keys of the handled items in the order in which their attempts began.
 func (s *setup) keys() (keys []string) {
 	for _, item := range s.items() {
 		keys = append(keys, item.Key)
