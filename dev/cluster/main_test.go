@@ -11,21 +11,24 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
 // enabled is the environment variable that enables these tests, because they need a cluster.
 const enabled = "PHONEBILL_CLUSTER"
 
-// The services. Their Deployments and Services have the same names.
+// Services, by the names of their Deployments and Services.
 const (
 	auth    = "auth-service"
 	bills   = "bill-inquiry-service"
 	plans   = "product-change-service"
 	kosMock = "kos-mock-service"
+	portal  = "web-portal"
 	edge    = "edge" // not a service: the target of the ingress
 )
 
-var services = []string{auth, bills, plans, kosMock}
+// services are the apps of dapr.yaml.
+var services []string
 
 // Minimum and maximum pods of the autoscalers in values-local.yaml.
 const leastReplicas, mostReplicas = 2, 4
@@ -77,6 +80,13 @@ func run(m *testing.M) int {
 func setUp(ctx context.Context) (err error) {
 	if live.checkout, err = checkout.Find("."); err != nil {
 		return err
+	}
+	file, err := runfile.Load(live.checkout.Path("dapr.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, app := range file.Apps {
+		services = append(services, app.ID)
 	}
 	live.namespace = cmp.Or(os.Getenv("PHONEBILL_CLUSTER_NAMESPACE"), "phonebill-test")
 	if err := missing(ctx); err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -23,8 +24,9 @@ const (
 	endToEnd    = 500 // reserved for the end-to-end tests
 )
 
-// within are the endpoints of the tests: each has a Service in testdata/reach.yaml.
-var within = append([]string{"postgresql", "redis", "redis-cache", "caller", edge}, services...)
+// endpoints are those of the tests besides the services. Each of both has a Service in
+// testdata/reach.yaml.
+var endpoints = []string{"postgresql", "redis", "redis-cache", "caller", edge}
 
 // open exposes the endpoints and seeds users.
 func open(ctx context.Context) error {
@@ -41,7 +43,7 @@ func open(ctx context.Context) error {
 		return err
 	}
 	live.ports = make(map[string]int)
-	for _, name := range within {
+	for _, name := range slices.Concat(endpoints, services) {
 		port, err := kubectl(ctx, "get", "service", "reach-"+name, "--output=jsonpath={.spec.ports[0].nodePort}")
 		if err != nil {
 			return err

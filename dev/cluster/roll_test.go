@@ -156,7 +156,8 @@ func startInquiries(t testing.TB, service string) load {
 	return load{running, 0.5 / pace.Seconds()}
 }
 
-// asker returns typical requests of a service: cached reads, or for the KOS mock token requests.
+// asker returns typical requests of a service: cached reads, for the portal the first page of a customer
+// who is logged in, or for the KOS mock token requests.
 func asker(t testing.TB, service string) func(worker int) *http.Request {
 	t.Helper()
 	if service == kosMock {
@@ -174,6 +175,10 @@ func asker(t testing.TB, service string) func(worker int) *http.Request {
 		switch service {
 		case bills:
 			return request(http.MethodPost, address(bills)+"/api/v1/bills/inquiry", tokens[worker], `{"lineNumber":"`+lines[worker]+`"}`)
+		case portal:
+			home := request(http.MethodGet, address(portal)+"/", "", "")
+			home.AddCookie(&http.Cookie{Name: "access", Value: tokens[worker]})
+			return home
 		case plans:
 			return request(http.MethodGet, address(plans)+"/api/v1/products/customer?lineNumber="+lines[worker], tokens[worker], "")
 		default:
