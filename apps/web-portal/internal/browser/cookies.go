@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/phonebill/phonebill/apps/web-portal/internal/text"
 )
 
 // Cookies reads and writes the cookies of the portal. All are HttpOnly and
@@ -26,11 +28,26 @@ const (
 	refreshCookie = "refresh"
 	stayCookie    = "stay" // present for a session that outlives the browser
 	seedCookie    = "form" // the secret of the form token
+	langCookie    = "lang"
 	hostPrefix    = "__Host-"
 )
 
 // stayAge is the lifetime of a session that outlives the browser, as in auth-service.
 const stayAge = 30 * 24 * time.Hour
+
+// langAge is how long the choice of a language is remembered.
+const langAge = 365 * 24 * time.Hour
+
+// Language returns the language of the browser: the one that the customer has chosen, or the one
+// that the browser prefers.
+func (c Cookies) Language(r *http.Request) text.Language {
+	return text.Choose(c.get(r, langCookie), r.Header.Get("Accept-Language"))
+}
+
+// SetLanguage remembers the customer's choice.
+func (c Cookies) SetLanguage(w http.ResponseWriter, l text.Language) {
+	c.set(w, langCookie, string(l), langAge)
+}
 
 func (c Cookies) name(name string) string {
 	if c.Secure {

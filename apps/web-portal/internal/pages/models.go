@@ -4,20 +4,10 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
+	"github.com/phonebill/phonebill/apps/web-portal/internal/text"
 	"github.com/phonebill/phonebill/apps/web-portal/internal/upstream"
 )
-
-// Wait formats a pause: 1분 30초.
-func Wait(pause time.Duration) string { return wait(int(pause / time.Second)) }
-
-// DashedMonth returns YYYYMM as YYYY-MM.
-func DashedMonth(text string) string { return dashedMonth(text) }
-
-// MonthName formats YYYY-MM: 2026년 11월.
-func MonthName(text string) string { return month(text) }
 
 // Geometry of the bars, in the units of the view box.
 const (
@@ -74,15 +64,13 @@ func NewFilter(fee, data, order string, compared []string) Filter {
 	return Filter{fee, data, order, compared}
 }
 
-const unlimited = "무제한"
-
 // Apply returns the content of the list of plans.
-func (f Filter) Apply(current upstream.Subscriber, offers upstream.Offers) Plans {
+func (f Filter) Apply(l text.Language, current upstream.Subscriber, offers upstream.Offers) Plans {
 	content := Plans{
 		Current: current, Stale: offers, Total: len(offers.Plans),
-		Fees:   choices(f.fee, "", "모두", "40000", "4만원 이하", "60000", "6만원 이하", "80000", "8만원 이하"),
-		Data:   choices(f.data, "", "모두", "unlimited", "무제한만"),
-		Orders: choices(f.order, "", "월정액 낮은 순", "high", "월정액 높은 순"),
+		Fees:   choices(f.fee, slices.Concat([]string{"", l.Text("All")}, limits(l))...),
+		Data:   choices(f.data, "", l.Text("All"), "unlimited", l.Text("Unlimited only")),
+		Orders: choices(f.order, "", l.Text("Lowest fee first"), "high", l.Text("Highest fee first")),
 	}
 	for _, plan := range offers.Plans {
 		offer := Offer{Plan: plan, Difference: plan.Fee - current.Plan.Fee, Compared: slices.Contains(f.compared, plan.Code)}
@@ -107,7 +95,15 @@ func (f Filter) admits(plan upstream.Plan) bool {
 	if err == nil && plan.Fee > limit {
 		return false
 	}
-	return f.data != "unlimited" || strings.Contains(plan.Data, unlimited)
+	return f.data != "unlimited" || plan.Data == upstream.Unlimited
+}
+
+// limits returns the limits of the fee with their names.
+func limits(l text.Language) (pairs []string) {
+	for _, limit := range []int64{40_000, 60_000, 80_000} {
+		pairs = append(pairs, strconv.FormatInt(limit, 10), l.Text("Up to %s", l.ShortWon(limit)))
+	}
+	return pairs
 }
 
 // choices returns the options of pairs of value and name.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/web-portal/internal/assets"
+	"github.com/phonebill/phonebill/apps/web-portal/internal/text"
 )
 
 //go:embed templates
@@ -19,6 +20,10 @@ var sources embed.FS
 
 // Frame is what every page has around its content.
 type Frame struct {
+	Language text.Language
+	// Here is the path of the page, to which a switch of the language returns. It is empty for
+	// the answer to a form, which a switch would lose.
+	Here  string
 	Title string
 	// Active is the link of the navigation that is current.
 	Active string
@@ -38,47 +43,53 @@ type Frame struct {
 	Content any
 }
 
-// Pages are the parsed templates.
-type Pages struct{ byName map[string]*template.Template }
+// Warning is how many seconds before the end of the session the page announces it.
+func (f Frame) Warning() int { return min(120, f.Idle/2) }
 
-// New parses the templates. Each page is layout.html and parts.html with its own file.
+// Pages are the parsed templates.
+type Pages struct {
+	byName map[text.Language]map[string]*template.Template
+}
+
+// New parses the templates for each language. Each page is layout.html and parts.html with its own
+// file.
 func New(files *assets.Assets, now func() time.Time) (*Pages, error) {
-	shared, err := template.New("layout.html").Funcs(functions(files, now)).
-		ParseFS(sources, "templates/layout.html", "templates/parts.html")
-	if err != nil {
-		return nil, fmt.Errorf("pages: %w", err)
-	}
-	names, err := fs.Glob(sources, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("pages: %w", err)
-	}
-	pages := &Pages{byName: map[string]*template.Template{}}
-	for _, name := range names {
-		page, err := template.Must(shared.Clone()).ParseFS(sources, name)
+	pages := &Pages{byName: map[text.Language]map[string]*template.Template{}}
+	for _, l := range text.Languages {
+		templates, err := parse(functions(files, now, l))
 		if err != nil {
 			return nil, fmt.Errorf("pages: %w", err)
 		}
-		pages.byName[strings.TrimSuffix(path.Base(name), ".html")] = page
+		pages.byName[l] = templates
 	}
 	return pages, nil
 }
 
-func functions(files *assets.Assets, now func() time.Time) template.FuncMap {
-	return template.FuncMap{
-		"asset": files.URL, "won": won, "shortWon": shortWon, "month": month, "shortMonth": shortMonth, "dashedMonth": dashedMonth,
-		"day": day, "days": days, "at": at, "iso": iso, "wait": wait, "line": line, "payment": payment, "progress": progress,
-		"attempt": attempt, "device": device,
-		"age": func(moment time.Time) string { return age(moment, now()) },
-		"add": func(a, b int) int { return a + b },
-		"neg": func(amount int64) int64 { return -amount },
+func parse(functions template.FuncMap) (map[string]*template.Template, error) {
+	shared, err := template.New("layout.html").Funcs(functions).ParseFS(sources, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return nil, err
 	}
+	names, err := fs.Glob(sources, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	byName := map[string]*template.Template{}
+	for _, name := range names {
+		page, err := template.Must(shared.Clone()).ParseFS(sources, name)
+		if err != nil {
+			return nil, err
+		}
+		byName[strings.TrimSuffix(path.Base(name), ".html")] = page
+	}
+	return byName, nil
 }
 
 // Render returns the page name.
 func (p *Pages) Render(name string, frame Frame) ([]byte, error) {
-	page, ok := p.byName[name]
+	page, ok := p.byName[frame.Language][name]
 	if !ok {
-		return nil, fmt.Errorf("pages: there is no %s", name)
+		return nil, fmt.Errorf("pages: there is no %s in %q", name, frame.Language)
 	}
 	var out bytes.Buffer
 	if err := page.ExecuteTemplate(&out, "layout.html", frame); err != nil {

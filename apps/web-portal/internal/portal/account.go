@@ -17,9 +17,9 @@ func (p *Portal) account(v *visit) error {
 	notice := ""
 	switch v.r.FormValue("done") {
 	case "password":
-		notice = "비밀번호를 바꾸었습니다. 다른 기기는 모두 로그아웃되었습니다."
+		notice = v.text("The password has changed. All other devices have been logged out.")
 	case "session":
-		notice = "선택하신 기기를 로그아웃했습니다."
+		notice = v.text("The device has been logged out.")
 	}
 	return p.showAccount(v, http.StatusOK, notice, pages.Account{})
 }
@@ -42,7 +42,7 @@ func (p *Portal) showAccount(v *visit, status int, notice string, content pages.
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return p.show(v, status, "account", pages.Frame{Title: "내 정보", Active: "account", Notice: notice, Content: content})
+	return p.show(v, status, "account", pages.Frame{Title: v.text("Account"), Active: "account", Notice: notice, Content: content})
 }
 
 // password changes the password.
@@ -55,9 +55,9 @@ func (p *Portal) password(v *visit) error {
 	if failure.Code == upstream.CodeUnauthenticated || failure.Status == http.StatusInternalServerError {
 		return err
 	}
-	content := pages.Account{Error: failure.Message, Errors: failure.Fields}
+	content := pages.Account{Error: v.problem(failure), Errors: v.fields(failure)}
 	if failure.Temporary() {
-		content.Error = "지금은 비밀번호를 바꾸실 수 없습니다. " + pages.Wait(failure.RetryAfter) + " 뒤에 다시 시도해 주세요."
+		content.Error = v.text("You cannot change the password now. Please try again in %s.", v.lang.Duration(failure.RetryAfter))
 	}
 	return p.showAccount(v, failure.Status, "", content)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/pathvalue"
 	"github.com/phonebill/phonebill/apps/web-portal/internal/pages"
+	"github.com/phonebill/phonebill/apps/web-portal/internal/text"
 	"github.com/phonebill/phonebill/apps/web-portal/internal/upstream"
 )
 
@@ -39,7 +40,7 @@ func (p *Portal) home(v *visit) error {
 	if content.Bill.Value.Waits() {
 		reload = earlier(reload, estimate(content.Bill.Value))
 	}
-	return p.show(v, http.StatusOK, "home", pages.Frame{Title: "홈", Active: "home", Reload: reload, Content: content})
+	return p.show(v, http.StatusOK, "home", pages.Frame{Title: v.text("Home"), Active: "home", Reload: reload, Content: content})
 }
 
 // keep answers the script, which keeps the session alive.
@@ -87,9 +88,9 @@ func (p *Portal) bill(v *visit) error {
 func (p *Portal) showBill(v *visit, inquiry upstream.Inquiry, months []string) error {
 	content := pages.Bill{Inquiry: inquiry, Bill: inquiry.Bill, Months: months}
 	if inquiry.Bill != nil {
-		content.Month = pages.DashedMonth(inquiry.Bill.Month)
+		content.Month = text.DashedMonth(inquiry.Bill.Month)
 	}
-	return p.show(v, http.StatusOK, "bill", pages.Frame{Title: pages.MonthName(content.Month) + " 청구서", Active: "bills", Content: content})
+	return p.show(v, http.StatusOK, "bill", pages.Frame{Title: v.text("Bill of %s", v.lang.Month(content.Month)), Active: "bills", Content: content})
 }
 
 // inquiry shows the place of an inquiry in the queue and, in the end, the bill.
@@ -104,11 +105,11 @@ func (p *Portal) inquiry(v *visit) error {
 	}
 	switch {
 	case inquiry.Bill != nil:
-		return v.redirect("/bills?month=" + pages.DashedMonth(inquiry.Bill.Month))
+		return v.redirect("/bills?month=" + text.DashedMonth(inquiry.Bill.Month))
 	case !inquiry.Waits():
-		return p.notice(v, http.StatusOK, pages.Notice{Heading: "요금을 조회하지 못했습니다", Text: inquiry.Message, Link: "/bills", LinkText: "다시 조회"})
+		return p.notice(v, http.StatusOK, pages.Notice{Heading: v.text("The bill is not available"), Text: v.lang.Unanswered(inquiry.Message), Link: "/bills", LinkText: v.text("Ask again")})
 	}
-	content := pages.Waiting{What: "요금을 조회하고 있습니다"}
+	content := pages.Waiting{What: v.text("Asking for the bill")}
 	if inquiry.Position != nil && inquiry.Estimated != nil {
 		content.Position, content.Estimated = *inquiry.Position, *inquiry.Estimated
 	}
@@ -141,7 +142,7 @@ func (p *Portal) months(v *visit) error {
 		reload = earlier(reload, soonest(month.Failure))
 	}
 	content := pages.NewMonths(months, menu.Current)
-	return p.show(v, http.StatusOK, "months", pages.Frame{Title: "최근 6개월 요금", Active: "bills", Reload: reload, Content: content})
+	return p.show(v, http.StatusOK, "months", pages.Frame{Title: v.text("Bills of the last 6 months"), Active: "bills", Reload: reload, Content: content})
 }
 
 // inquiries shows the history of inquiries.
@@ -151,11 +152,11 @@ func (p *Portal) inquiries(v *visit) error {
 		return err
 	}
 	content := pages.History[upstream.PastInquiry]{Items: items, Page: page}
-	return p.show(v, http.StatusOK, "inquiries", pages.Frame{Title: "조회 이력", Active: "bills", Content: content})
+	return p.show(v, http.StatusOK, "inquiries", pages.Frame{Title: v.text("Inquiries"), Active: "bills", Content: content})
 }
 
 // notFound is the failure for an id that no service has given.
-var notFound = &upstream.Failure{Status: http.StatusNotFound, Code: "NOT_FOUND", Message: "요청하신 내용을 찾을 수 없습니다."}
+var notFound = &upstream.Failure{Status: http.StatusNotFound, Code: "NOT_FOUND"}
 
 // pageNumber returns the page of a history. Pages end after 10,000 rows.
 func pageNumber(r *http.Request) int {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/web-portal/internal/browser"
 	"github.com/phonebill/phonebill/apps/web-portal/internal/pages"
+	"github.com/phonebill/phonebill/apps/web-portal/internal/text"
 	"github.com/phonebill/phonebill/apps/web-portal/internal/upstream"
 )
 
@@ -35,7 +36,7 @@ func (p *Portal) askLogin(v *visit) error {
 }
 
 func (p *Portal) showLogin(v *visit, status int, content pages.Login) error {
-	return p.show(v, status, "login", pages.Frame{Title: "로그인", Content: content})
+	return p.show(v, status, "login", pages.Frame{Title: v.text("Log in"), Content: content})
 }
 
 func (p *Portal) loginPage(v *visit) error {
@@ -61,7 +62,7 @@ func (p *Portal) login(v *visit) error {
 	p.Sessions.Open(v.w, tokens, content.Stays)
 	v.token = p.Sessions.RotateFormToken(v.w)
 	if content.Resume != nil {
-		return p.show(v, http.StatusOK, "resume", pages.Frame{Title: "이어서 진행", Content: *content.Resume})
+		return p.show(v, http.StatusOK, "resume", pages.Frame{Title: v.text("Go on"), Content: *content.Resume})
 	}
 	return v.redirect(content.Next)
 }
@@ -92,22 +93,22 @@ func (p *Portal) refuseLogin(v *visit, content pages.Login, err error) error {
 	if !errors.As(err, &failure) {
 		return err
 	}
-	content.Error = failure.Message
+	content.Error = v.problem(failure)
 	switch failure.Code {
 	case "AUTH_001":
 		content.Hints = []string{
-			"5회 연속 잘못 입력하시면 30분 동안 로그인하실 수 없습니다.",
-			"올바르게 입력하셨는데도 로그인되지 않으면 이용이 정지된 아이디일 수 있습니다. 고객센터에 문의해 주세요.",
+			v.text("After five wrong attempts in a row you cannot log in for 30 minutes."),
+			v.text("If it is right and you still cannot log in, the id may be suspended. Please contact the customer centre."),
 		}
 	case "AUTH_002", "AUTH_003":
-		content.Hints = []string{"잠긴 동안에는 올바른 비밀번호로도 로그인하실 수 없습니다. 잠긴 지 30분이 지나면 자동으로 풀립니다."}
+		content.Hints = []string{v.text("While the id is locked, the right password is refused too. It is unlocked by itself 30 minutes after it was locked.")}
 	case "RATE_LIMITED":
-		content.Hints = []string{"지금 접속하신 곳에서 로그인 시도가 많아 잠시 제한했습니다. " + pages.Wait(failure.RetryAfter) + " 뒤에 다시 시도해 주세요. 아이디가 잠긴 것은 아닙니다."}
+		content.Hints = []string{v.text("There were many attempts to log in from your address. Please try again in %s. The id is not locked.", v.lang.Duration(failure.RetryAfter))}
 	case "VALIDATION_ERROR", "MALFORMED_JSON":
-		content.Error = "아이디는 영문, 숫자, _, -로 3~20자, 비밀번호는 8~50자입니다."
+		content.Error = v.text("The id has 3 to 20 letters, digits, _ and -, the password 8 to 50 characters.")
 	default:
 		if failure.Temporary() {
-			content.Error = "지금은 로그인하실 수 없습니다. " + pages.Wait(failure.RetryAfter) + " 뒤에 다시 시도해 주세요."
+			content.Error = v.text("You cannot log in now. Please try again in %s.", v.lang.Duration(failure.RetryAfter))
 			return p.showLogin(v, http.StatusServiceUnavailable, content)
 		}
 	}
@@ -130,7 +131,7 @@ func (p *Portal) logout(v *visit) error {
 }
 
 func (p *Portal) registerPage(v *visit) error {
-	return p.show(v, http.StatusOK, "register", pages.Frame{Title: "회원 가입", Content: pages.Register{}})
+	return p.show(v, http.StatusOK, "register", pages.Frame{Title: v.text("Register"), Content: pages.Register{}})
 }
 
 func (p *Portal) register(v *visit) error {
@@ -141,7 +142,7 @@ func (p *Portal) register(v *visit) error {
 	err := p.Services.Register(v.r.Context(), account)
 	if err == nil {
 		return p.show(v, http.StatusOK, "login", pages.Frame{
-			Title: "로그인", Notice: "가입되었습니다. 이제 로그인해 주세요.", Content: pages.Login{UserID: account.UserID, Next: "/"},
+			Title: v.text("Log in"), Notice: v.text("You are registered. Please log in."), Content: pages.Login{UserID: account.UserID, Next: "/"},
 		})
 	}
 	failure := upstream.AsFailure(err)
@@ -149,9 +150,15 @@ func (p *Portal) register(v *visit) error {
 		return err
 	}
 	account.Password = ""
-	content := pages.Register{Values: account, Error: failure.Message, Errors: failure.Fields}
+	content := pages.Register{Values: account, Error: v.problem(failure), Errors: v.fields(failure)}
 	if failure.Temporary() {
-		content.Error = "지금은 가입하실 수 없습니다. " + pages.Wait(failure.RetryAfter) + " 뒤에 다시 시도해 주세요."
+		content.Error = v.text("You cannot register now. Please try again in %s.", v.lang.Duration(failure.RetryAfter))
 	}
-	return p.show(v, failure.Status, "register", pages.Frame{Title: "회원 가입", Content: content})
+	return p.show(v, failure.Status, "register", pages.Frame{Title: v.text("Register"), Content: content})
+}
+
+// language switches the language of the browser.
+func (p *Portal) language(v *visit) error {
+	p.Sessions.SetLanguage(v.w, text.Choose(v.r.PostForm.Get("to"), v.r.Header.Get("Accept-Language")))
+	return v.redirect(browser.LocalPath(v.r.PostForm.Get("next"), "/"))
 }

@@ -39,7 +39,7 @@ func (p *Portal) queued(v *visit, answers ...upstream.Queued) (bool, error) {
 		if !answer.Waits() {
 			continue
 		}
-		content := pages.Waiting{What: "요금제를 조회하고 있습니다", Position: answer.Position, Estimated: answer.Estimated}
+		content := pages.Waiting{What: v.text("Asking for the plans"), Position: answer.Position, Estimated: answer.Estimated}
 		return true, p.show(v, http.StatusOK, "waiting", pages.Frame{
 			Title: content.What, Active: "plans", Reload: min(clampWait(answer.Estimated), 5), Content: content,
 		})
@@ -57,7 +57,7 @@ func (p *Portal) plans(v *visit) error {
 		return err
 	}
 	filter := pages.NewFilter(v.r.FormValue("fee"), v.r.FormValue("data"), v.r.FormValue("order"), v.r.Form["compare"])
-	return p.show(v, http.StatusOK, "plans", pages.Frame{Title: "요금제 찾기", Active: "plans", Content: filter.Apply(subscriber, offers)})
+	return p.show(v, http.StatusOK, "plans", pages.Frame{Title: v.text("Find a plan"), Active: "plans", Content: filter.Apply(v.lang, subscriber, offers)})
 }
 
 // plan shows a plan with the result of the pre-check, and the form that changes to it.
@@ -86,7 +86,7 @@ func (p *Portal) showPlan(v *visit, status int, content pages.Plan) error {
 	}
 	i := slices.IndexFunc(offers.Plans, func(plan upstream.Plan) bool { return plan.Code == code })
 	if i < 0 {
-		return &upstream.Failure{Status: http.StatusNotFound, Code: "PLAN_NOT_OFFERED", Message: "지금 쓰시는 요금제이거나, 바꾸실 수 없는 요금제입니다."}
+		return &upstream.Failure{Status: http.StatusNotFound, Code: "PLAN_NOT_OFFERED"}
 	}
 	plan := offers.Plans[i]
 	content.Current = subscriber
@@ -125,11 +125,11 @@ func (p *Portal) change(v *visit) error {
 	again := pages.Plan{Key: key, From: v.trimmed("from")}
 	if !changeKey.MatchString(key) {
 		again.Key = rand.Text()
-		again.Error = "화면이 오래되었습니다. 내용을 확인하시고 다시 신청해 주세요."
+		again.Error = v.text("The page is too old. Please check it and order again.")
 		return p.showPlan(v, http.StatusBadRequest, again)
 	}
 	if v.r.PostForm.Get("confirm") == "" {
-		again.Error = "변경에 동의하셔야 신청하실 수 있습니다."
+		again.Error = v.text("Please agree to the change to order it.")
 		return p.showPlan(v, http.StatusBadRequest, again)
 	}
 	state, err := p.Services.Change(v.r.Context(), v.session.Access, upstream.Order{
@@ -153,8 +153,8 @@ func (p *Portal) refuseChange(v *visit, again pages.Plan, err error) error {
 		return p.showPlan(v, http.StatusServiceUnavailable, again)
 	}
 	again.Key = rand.Text()
-	again.Error = failure.Message
-	for _, message := range failure.Fields {
+	again.Error = v.problem(failure)
+	for _, message := range v.fields(failure) {
 		again.Error += " " + message
 	}
 	return p.showPlan(v, failure.Status, again)
@@ -174,7 +174,7 @@ func (p *Portal) changeState(v *visit) error {
 	if state.Final() {
 		reload = 0
 	}
-	return p.show(v, http.StatusOK, "change", pages.Frame{Title: "요금제 변경", Active: "plans", Reload: reload, Content: state})
+	return p.show(v, http.StatusOK, "change", pages.Frame{Title: v.text("Change of plan"), Active: "plans", Reload: reload, Content: state})
 }
 
 // changes shows the history of changes.
@@ -184,5 +184,5 @@ func (p *Portal) changes(v *visit) error {
 		return err
 	}
 	content := pages.History[upstream.PastChange]{Items: items, Page: page}
-	return p.show(v, http.StatusOK, "changes", pages.Frame{Title: "변경 이력", Active: "plans", Content: content})
+	return p.show(v, http.StatusOK, "changes", pages.Frame{Title: v.text("Changes"), Active: "plans", Content: content})
 }

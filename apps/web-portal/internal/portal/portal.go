@@ -55,6 +55,7 @@ func (p *Portal) Register(r *mux.Router) {
 	get("/register", p.registerPage)
 	post("/register", p.register)
 	post("/logout", p.logout)
+	post("/language", p.language)
 
 	get("/", p.inside(p.home))
 	get("/session", p.inside(p.keep))

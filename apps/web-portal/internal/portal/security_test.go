@@ -79,7 +79,7 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	w.login()
 	token := w.token(w.get("/"))
 	before := len(w.services.asked)
-	for _, path := range []string{"/login", "/register", "/logout", "/plans/LTE-BASIC-001/change", "/account/password", "/account/logout-everywhere"} {
+	for _, path := range []string{"/login", "/register", "/logout", "/language", "/plans/LTE-BASIC-001/change", "/account/password", "/account/logout-everywhere"} {
 		w.fetch = "cross-site"
 		if got := w.do(http.MethodPost, path, url.Values{"form_token": {token}}); got.Code != http.StatusForbidden {
 			t.Errorf("%s of another site: %d", path, got.Code)

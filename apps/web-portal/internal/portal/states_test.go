@@ -93,7 +93,7 @@ func TestRefusalsAreExplained(t *testing.T) {
 	shows(t, w.get("/changes/not-an-id"), http.StatusNotFound, "찾을 수 없습니다")
 	w.services.set(doValidate, http.StatusOK, data(validation("FAIL")))
 	page := w.get("/plans/LTE-BASIC-001")
-	shows(t, page, http.StatusOK, "지금은 이 요금제로 바꿀 수 없습니다. 정지된 회선입니다.")
+	shows(t, page, http.StatusOK, "지금은 이 요금제로 바꿀 수 없습니다. 회선 상태 확인")
 	if strings.Contains(page.Body.String(), `name="confirm"`) {
 		t.Error("the change can be ordered")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 	"github.com/phonebill/phonebill/apps/web-portal/internal/browser"
 	"github.com/phonebill/phonebill/apps/web-portal/internal/pages"
+	"github.com/phonebill/phonebill/apps/web-portal/internal/text"
 	"github.com/phonebill/phonebill/apps/web-portal/internal/upstream"
 )
 
@@ -21,7 +22,11 @@ type visit struct {
 	session browser.Session
 	// token is the token of forms.
 	token string
+	lang  text.Language
 }
+
+// text returns a text in the language of the visit.
+func (v *visit) text(english string, args ...any) string { return v.lang.Text(english, args...) }
 
 // screen answers a visit, or returns an error that is shown instead.
 type screen func(v *visit) error
@@ -31,7 +36,7 @@ func (p *Portal) handler(show screen) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		browser.WritePageHeaders(w)
 		r = r.WithContext(upstream.WithUserAgent(r.Context(), r.UserAgent()))
-		v := &visit{w: w, r: r}
+		v := &visit{w: w, r: r, lang: p.Sessions.Language(r)}
 		if err := show(v); err != nil {
 			p.fail(v, err)
 		}
@@ -57,7 +62,7 @@ func (p *Portal) inside(show screen) screen {
 // of this site, because it does not send the cookies with the first.
 func (p *Portal) repeatAsSameSite(v *visit) error {
 	v.w.Header().Set("Refresh", "0")
-	return p.notice(v, http.StatusOK, pages.Notice{Heading: "잠시만 기다려 주세요", Text: "화면을 여는 중입니다.", Link: v.r.URL.Path, LinkText: "계속"})
+	return p.notice(v, http.StatusOK, pages.Notice{Heading: v.text("Please wait"), Text: v.text("The page is being opened."), Link: v.r.URL.Path, LinkText: v.text("Continue")})
 }
 
 // tokenField is the name of the form token.
@@ -68,12 +73,12 @@ func (p *Portal) form(show screen) screen {
 	return func(v *visit) error {
 		if err := v.r.ParseForm(); err != nil {
 			return p.notice(v, http.StatusBadRequest, pages.Notice{
-				Heading: "요청을 처리할 수 없습니다", Text: "보내신 내용을 읽을 수 없습니다. 화면을 새로 열어 다시 입력해 주세요.", Link: "/", LinkText: "홈으로",
+				Heading: v.text("The request cannot be processed"), Text: v.text("What you have sent cannot be read. Please open the page again."), Link: "/", LinkText: v.text("To the home page"),
 			})
 		}
 		if !p.Sessions.CheckForm(v.r, v.r.PostForm.Get(tokenField)) {
 			return p.notice(v, http.StatusForbidden, pages.Notice{
-				Heading: "화면이 오래되었습니다", Text: "안전을 위해 요청을 처리하지 않았습니다. 화면을 새로 열어 다시 시도해 주세요.", Code: "FORM_EXPIRED", Link: "/", LinkText: "홈으로",
+				Heading: v.text("The page is too old"), Text: v.text("The request has not been processed, to be safe. Please open the page again."), Code: "FORM_EXPIRED", Link: "/", LinkText: v.text("To the home page"),
 			})
 		}
 		return show(v)
@@ -85,7 +90,11 @@ func (p *Portal) show(v *visit, status int, name string, frame pages.Frame) erro
 	if v.token == "" {
 		v.token = p.Sessions.FormToken(v.w, v.r)
 	}
-	frame.Token = v.token
+	frame.Token, frame.Language = v.token, v.lang
+	v.w.Header().Set("Content-Language", string(v.lang))
+	if v.r.Method == http.MethodGet {
+		frame.Here = v.r.URL.RequestURI()
+	}
 	if v.session.UserID != "" {
 		frame.User = v.session.UserID
 		frame.Bills, frame.Plans = v.session.May(mayInquire), v.session.May(mayChange)
@@ -136,28 +145,39 @@ func (p *Portal) fail(v *visit, err error) {
 	}
 	if err != nil {
 		telemetry.RecordError(v.r.Context(), err)
-		http.Error(v.w, "일시적인 오류가 발생했습니다.", http.StatusInternalServerError)
+		http.Error(v.w, v.text("Something went wrong. Please try again later."), http.StatusInternalServerError)
 	}
+}
+
+// problem returns the message of a failure.
+func (v *visit) problem(failure *upstream.Failure) string {
+	return v.lang.Problem(failure.Code, failure.Message)
+}
+
+// fields returns the messages of the values that a failure refuses.
+func (v *visit) fields(failure *upstream.Failure) map[string]string {
+	messages := map[string]string{}
+	for name, message := range failure.Fields {
+		messages[name] = v.lang.Field(name, message)
+	}
+	return messages
 }
 
 // explain shows a failure of a service.
 func (p *Portal) explain(v *visit, failure *upstream.Failure) error {
-	content := pages.Notice{Heading: "요청을 처리하지 못했습니다", Text: failure.Message, Code: failure.Code, TraceID: failure.TraceID, Link: "/", LinkText: "홈으로"}
+	content := pages.Notice{Heading: v.text("The request has failed"), Text: v.problem(failure), Code: failure.Code, TraceID: failure.TraceID, Link: "/", LinkText: v.text("To the home page")}
 	status := failure.Status
 	switch {
 	case failure.Temporary() && status != http.StatusInternalServerError:
-		content.Heading = "잠시 뒤에 다시 시도합니다"
+		content.Heading = v.text("The page tries again soon")
 		content.Retry = waitFor(failure)
 		if status != http.StatusTooManyRequests {
 			status = http.StatusServiceUnavailable
 		}
 	case status == http.StatusForbidden:
-		content.Heading = "이용할 수 없는 화면입니다"
+		content.Heading = v.text("You cannot use this page")
 	case status == http.StatusNotFound:
-		content.Heading = "찾을 수 없습니다"
-	}
-	if content.Text == "" {
-		content.Text = "지금은 서비스를 이용할 수 없습니다. 잠시 뒤에 다시 시도해 주세요."
+		content.Heading = v.text("Not found")
 	}
 	return p.notice(v, status, content)
 }
@@ -178,14 +198,14 @@ func clampWait(seconds int) int { return min(max(seconds, shortestWait), longest
 // foreign is the answer to a form of another site.
 func (p *Portal) foreign(v *visit) error {
 	return p.notice(v, http.StatusForbidden, pages.Notice{
-		Heading: "요청을 처리하지 않았습니다", Text: "다른 사이트에서 보낸 요청은 받지 않습니다.", Code: "FOREIGN_FORM", Link: "/", LinkText: "홈으로",
+		Heading: v.text("The request has been refused"), Text: v.text("Requests of other sites are refused."), Code: "FOREIGN_FORM", Link: "/", LinkText: v.text("To the home page"),
 	})
 }
 
 // unknown is the page of an unknown path.
 func (p *Portal) unknown(v *visit) error {
 	return p.notice(v, http.StatusNotFound, pages.Notice{
-		Heading: "찾을 수 없는 화면입니다", Text: "주소가 바뀌었거나 잘못 입력되었습니다.", Link: "/", LinkText: "홈으로",
+		Heading: v.text("There is no such page"), Text: v.text("The address has changed, or has been mistyped."), Link: "/", LinkText: v.text("To the home page"),
 	})
 }
 

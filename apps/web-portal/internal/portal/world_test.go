@@ -93,6 +93,9 @@ func (s *services) refuse(operation string, status int, code, message string, he
 
 // Operations of the services.
 const (
+	getUser    = "GET /api/v1/auth/user-info"
+	getLogins  = "GET /api/v1/auth/login-history"
+	getDevices = "GET /api/v1/auth/sessions"
 	doLogin    = "POST /api/v1/auth/login"
 	doRefresh  = "POST /api/v1/auth/refresh"
 	doLogout   = "POST /api/v1/auth/logout"
@@ -119,6 +122,7 @@ type world struct {
 	handler  http.Handler
 	cookies  map[string]string
 	fetch    string // Sec-Fetch-Site
+	accepts  string // Accept-Language
 }
 
 func newWorld(t *testing.T) *world {
@@ -171,6 +175,7 @@ func (w *world) do(method, path string, form url.Values) *httptest.ResponseRecor
 	}
 	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	r.Header.Set("Sec-Fetch-Site", w.fetch)
+	r.Header.Set("Accept-Language", w.accepts)
 	for name, value := range w.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// Unlimited is an allowance without a limit.
+const Unlimited = "무제한"
+
 // Plan is a plan.
 type Plan struct {
 	Code        string `json:"productCode"`

@@ -6,7 +6,7 @@
   let timer = 0;
   let idleTimers = [];
 
-  const seconds = (n) => (n < 60 ? `${n}초 남음` : `${Math.floor(n / 60)}분 ${n % 60}초 남음`);
+  const seconds = (n) => `${Math.floor(n / 60)}:${String(n % 60).padStart(2, '0')}`;
 
   // count shows the rest of a wait, and calls done at its end.
   function count(total, done) {
@@ -44,29 +44,18 @@
 
   function offline(is) { document.querySelector('[data-offline]').hidden = !is; }
 
-  // idle tells beforehand that the session ends.
+  // idle announces the end of the session beforehand.
   function idle() {
     idleTimers.forEach(clearTimeout);
     const total = Number(document.body.dataset.idle || 0);
-    const notice = document.querySelector('[data-idle-notice]');
     if (!total) return;
-    notice.hidden = true;
-    const before = Math.min(120, Math.floor(total / 2));
+    const soon = document.querySelector('[data-idle-soon]');
+    const over = document.querySelector('[data-idle-over]');
+    const show = (announced, ended) => { soon.hidden = !announced; over.hidden = !ended; };
+    show(false, false);
     idleTimers = [
-      setTimeout(() => {
-        notice.textContent = '';
-        const keep = document.createElement('button');
-        keep.type = 'button';
-        keep.className = 'button';
-        keep.textContent = '계속 이용하기';
-        keep.addEventListener('click', () => { fetch('/session', { cache: 'no-store' }).then(idle, () => offline(true)); });
-        notice.append(`${Math.round(before / 60) || 1}분 뒤에 자동으로 로그아웃됩니다. `, keep);
-        notice.hidden = false;
-      }, (total - before) * 1000),
-      setTimeout(() => {
-        notice.textContent = '사용하지 않아 로그아웃되었습니다. 입력하신 내용은 다시 로그인하신 뒤에 이어서 보내실 수 있습니다.';
-        notice.hidden = false;
-      }, total * 1000),
+      setTimeout(show, (total - document.body.dataset.warning) * 1000, true, false),
+      setTimeout(show, total * 1000, false, true),
     ];
   }
 
@@ -90,7 +79,10 @@
     form.removeAttribute('aria-busy');
   }));
   document.addEventListener('change', (event) => { if (event.target.matches('[data-submit]')) event.target.form.requestSubmit(); });
-  document.addEventListener('click', (event) => { if (event.target.closest('[data-print]')) print(); });
+  document.addEventListener('click', (event) => {
+    if (event.target.closest('[data-print]')) print();
+    if (event.target.closest('[data-keep]')) fetch('/session', { cache: 'no-store' }).then(idle, () => offline(true));
+  });
   addEventListener('offline', () => offline(true));
   addEventListener('online', () => { offline(false); start(); });
   start();
