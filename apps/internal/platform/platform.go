@@ -77,11 +77,12 @@ var Database = fx.Module("database", fx.Provide(newPool, newDirect))
 
 // Workers provides pg.Workers with the connections of cfg. See pg.Config.Split.
 func Workers(cfg pg.Config) fx.Option {
-	return fx.Provide(func(lc fx.Lifecycle, secrets sidecar.Secrets) (pg.Workers, error) {
+	return fx.Provide(func(lc fx.Lifecycle, secrets sidecar.Secrets, registerer prometheus.Registerer) (pg.Workers, error) {
 		pool, err := pg.Open(cfg, secrets)
 		if err != nil {
 			return pg.Workers{}, err
 		}
+		pg.Register(registerer, pg.PoolWorkers, pool)
 		lc.Append(fx.StopHook(pool.Close))
 		return pg.Workers{Pool: pool}, nil
 	})
@@ -173,22 +174,34 @@ func newSidecar(lc fx.Lifecycle, cfg sidecar.Config, checks *health.Registry) (*
 	return client, nil
 }
 
-func newPool(lc fx.Lifecycle, cfg pg.Config, secrets sidecar.Secrets, checks *health.Registry) (*pgxpool.Pool, error) {
-	pool, err := pg.Open(cfg, secrets)
+// databaseParams are the parameters of newPool and newDirect.
+type databaseParams struct {
+	fx.In
+
+	Config     pg.Config
+	Secrets    sidecar.Secrets
+	Checks     *health.Registry
+	Registerer prometheus.Registerer
+}
+
+func newPool(lc fx.Lifecycle, p databaseParams) (*pgxpool.Pool, error) {
+	pool, err := pg.Open(p.Config, p.Secrets)
 	if err != nil {
 		return nil, err
 	}
-	checks.RegisterStartup("database", pg.Ping(pool))
+	pg.Register(p.Registerer, pg.PoolRequests, pool)
+	p.Checks.RegisterStartup("database", pg.Ping(pool))
 	lc.Append(fx.StopHook(pool.Close))
 	return pool, nil
 }
 
-func newDirect(lc fx.Lifecycle, cfg pg.Config, pool *pgxpool.Pool, secrets sidecar.Secrets) (pg.Direct, error) {
-	direct, err := pg.OpenDirect(cfg, pool, secrets)
+func newDirect(lc fx.Lifecycle, pool *pgxpool.Pool, p databaseParams) (pg.Direct, error) {
+	direct, err := pg.OpenDirect(p.Config, pool, p.Secrets)
 	if err != nil {
 		return direct, err
 	}
 	if direct.Pool != pool {
+		pg.Register(p.Registerer, pg.PoolDirect, direct.Pool)
 		lc.Append(fx.StopHook(direct.Close))
 	}
 	return direct, nil

@@ -13,7 +13,7 @@ func TestRegistryHasVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, family := range families {
-		if family.GetName() != "build_info" {
+		if family.GetName() != "phonebill_build_info" {
 			continue
 		}
 		label := family.GetMetric()[0].GetLabel()[0]

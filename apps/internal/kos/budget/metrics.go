@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // Metrics has the metrics of a service's budgets.
 type Metrics struct {
 	left      *prometheus.GaugeVec
+	size      *prometheus.GaugeVec
 	share     *prometheus.GaugeVec
 	throttled *prometheus.CounterVec
 	budgets   []*Budget
@@ -24,13 +26,14 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		left:  gauge("phonebill_kos_budget_left_calls", "Calls of KOS that all replicas could make at once, by endpoint."),
-		share: gauge("phonebill_kos_budget_share_ratio", "Part of the configured rate in use, by endpoint."),
+		size:  gauge("phonebill_kos_budget_size_calls", "Calls of KOS that all replicas could make at once after a pause, by endpoint."),
+		share: gauge("phonebill_kos_budget_share_ratio", "Part of the configured rate in use, by endpoint; 1 unless KOS has answered 429."),
 		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_kos_throttled_total",
 			Help: "Answers of KOS with status 429, by endpoint.",
 		}, []string{"endpoint"}),
 	}
-	registerer.MustRegister(m.left, m.share, m.throttled)
+	registerer.MustRegister(m.left, m.size, m.share, m.throttled)
 	return m
 }
 
@@ -39,34 +42,17 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 func (m *Metrics) Measure(b *Budget) *Budget {
 	measured := *b
 	measured.throttled = m.throttled.WithLabelValues(b.endpoint)
+	m.size.WithLabelValues(b.endpoint).Set(float64(b.advance() / b.interval))
 	m.budgets = append(m.budgets, &measured)
 	return &measured
 }
 
-const (
-	watchEvery = 5 * time.Second
-	watchLimit = 2 * time.Second
-)
-
 // Watch keeps the gauges up to date until ctx ends.
 func (m *Metrics) Watch(ctx context.Context, log *slog.Logger) {
-	ticker := time.NewTicker(watchEvery)
-	defer ticker.Stop()
-	for {
-		if err := m.update(ctx); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "budgets not measured", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	telemetry.Measure(ctx, log, "kos budgets", m.update)
 }
 
 func (m *Metrics) update(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, watchLimit)
-	defer cancel()
 	var faults []error
 	for _, b := range m.budgets {
 		now, err := b.State(ctx)

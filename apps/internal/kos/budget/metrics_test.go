@@ -34,10 +34,14 @@ func TestMetricsOfBudgets(t *testing.T) {
 # TYPE phonebill_kos_budget_left_calls gauge
 phonebill_kos_budget_left_calls{endpoint="product-change"} 0
 phonebill_kos_budget_left_calls{endpoint="products"} 2
-# HELP phonebill_kos_budget_share_ratio Part of the configured rate in use, by endpoint.
+# HELP phonebill_kos_budget_share_ratio Part of the configured rate in use, by endpoint; 1 unless KOS has answered 429.
 # TYPE phonebill_kos_budget_share_ratio gauge
 phonebill_kos_budget_share_ratio{endpoint="product-change"} 0.5
 phonebill_kos_budget_share_ratio{endpoint="products"} 1
+# HELP phonebill_kos_budget_size_calls Calls of KOS that all replicas could make at once after a pause, by endpoint.
+# TYPE phonebill_kos_budget_size_calls gauge
+phonebill_kos_budget_size_calls{endpoint="product-change"} 2
+phonebill_kos_budget_size_calls{endpoint="products"} 2
 # HELP phonebill_kos_throttled_total Answers of KOS with status 429, by endpoint.
 # TYPE phonebill_kos_throttled_total counter
 phonebill_kos_throttled_total{endpoint="product-change"} 1
@@ -64,13 +68,13 @@ func TestMetricsContinueWithoutDatabase(t *testing.T) {
 		watching, stop := context.WithTimeout(t.Context(), 11*time.Second)
 		defer stop()
 		metrics.Watch(watching, slog.New(slog.NewTextHandler(&log, nil)))
-		if looked := strings.Count(log.String(), "budgets not measured"); looked != 3 {
+		if looked := strings.Count(log.String(), "what=\"kos budgets\""); looked != 3 {
 			t.Errorf("%d updates within 11 s", looked)
 		}
 		if err := budget.Throttled(t.Context(), time.Second); err == nil {
 			t.Error("the database was written")
 		}
-		if n, err := testutil.GatherAndCount(registry); err != nil || n != 1 { // the 429 is counted
+		if n, err := testutil.GatherAndCount(registry); err != nil || n != 2 { // the 429 is counted, and the size is known
 			t.Errorf("%d metrics, %v", n, err)
 		}
 	})

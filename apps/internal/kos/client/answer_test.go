@@ -134,7 +134,7 @@ func TestFaultyAnswersAreFaultsOfTheirKind(t *testing.T) {
 # TYPE phonebill_kos_answer_faults_total counter
 phonebill_kos_answer_faults_total{endpoint="bill-inquiry",kind="` + string(kind) + `"} 1
 `
-				if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+				if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "phonebill_kos_answer_faults_total"); err != nil {
 					t.Error(err)
 				}
 				if text := log.String(); strings.Count(text, "\n") != 1 || strings.Contains(text+err.Error(), secretText) {

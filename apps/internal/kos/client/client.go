@@ -47,6 +47,8 @@ type Client struct {
 	tokens *tokens
 	faults *faults
 	now    func() time.Time
+
+	duration *prometheus.HistogramVec
 }
 
 // New returns a client that calls KOS over transport, with credentials from secrets. It
@@ -57,7 +59,7 @@ func New(cfg Config, secrets sidecar.Secrets, transport http.RoundTripper, log *
 			Transport: transport, Timeout: callTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		faults: newFaults(log, registerer), now: time.Now,
+		faults: newFaults(log, registerer), now: time.Now, duration: newDuration(registerer),
 	}
 	client.tokens = newTokens(cfg.CredentialsSecret, secrets, client.post)
 	return client
@@ -99,7 +101,9 @@ func (c *Client) post(ctx context.Context, path string, in any) (Answer, error) 
 	return c.send(ctx, http.MethodPost, path, "", in)
 }
 
-func (c *Client) send(ctx context.Context, method, path, token string, in any) (Answer, error) {
+func (c *Client) send(ctx context.Context, method, path, token string, in any) (answer Answer, err error) {
+	start := c.now()
+	defer func() { c.observe(path, c.now().Sub(start), err) }()
 	req, err := newRequest(ctx, method, path, in)
 	if err != nil {
 		return Answer{}, err

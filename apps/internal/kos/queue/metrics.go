@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // Metrics has the metrics of a service's queues.
@@ -30,10 +32,10 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 			Buckets: []float64{.25, .5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600, 1200, 3600, 86400},
 		}, labels),
 		items: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "phonebill_kos_queue_items", Help: "Queued items of all replicas, by endpoint and class.",
+			Name: "phonebill_kos_queue_items", Help: "Queued items of all replicas, claimed ones included, by endpoint and class (interactive, background). Each replica exports the total.",
 		}, labels),
 		oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "phonebill_kos_queue_oldest_seconds", Help: "Age of the oldest queued item, by endpoint and class; 0 if there is none.",
+			Name: "phonebill_kos_queue_oldest_seconds", Help: "Age of the oldest queued item of all replicas, by endpoint and class; 0 if there is none.",
 		}, labels),
 	}
 	registerer.MustRegister(m.attempts, m.waited, m.items, m.oldest)
@@ -47,31 +49,13 @@ func (m *Metrics) attempted(item Item, outcome kind) {
 	}
 }
 
-const (
-	watchEvery = 5 * time.Second
-	watchLimit = 2 * time.Second
-)
-
 // Watch keeps the gauges of a queue up to date until ctx ends.
 func (m *Metrics) Watch(ctx context.Context, q *Queue, log *slog.Logger) {
-	ticker := time.NewTicker(watchEvery)
-	defer ticker.Stop()
-	for {
-		if err := m.measure(ctx, q); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "kos queue metrics not updated", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	telemetry.Measure(ctx, log, "kos queue", func(ctx context.Context) error { return m.measure(ctx, q) })
 }
 
 // measure sets the gauges, to 0 for empty queues: autoscalers need the value.
 func (m *Metrics) measure(ctx context.Context, q *Queue) error {
-	ctx, cancel := context.WithTimeout(ctx, watchLimit)
-	defer cancel()
 	counts, err := q.Counts(ctx)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func Graph(cfg Config) fx.Option {
 			shared.NewConsumer,
 			newRunner,
 			newDispatcher,
-		), fx.Invoke(keepPartitions, listen, watch, measure, runJobs, dispatch)),
+		), fx.Invoke(keepPartitions, listen, watch, measure, measureOutbox, runJobs, dispatch)),
 		platform.HTTP,
 		fx.Module("use-cases", fx.Provide(
 			newRequests,
@@ -59,6 +59,7 @@ func Graph(cfg Config) fx.Option {
 			fx.Annotate(newCache, fx.As(new(product.Cache))),
 			fx.Annotate(postgres.NewArchive, fx.As(new(product.Archive)), fx.As(new(product.Replicas))),
 			fx.Annotate(newKOS, fx.As(fx.Self()), fx.As(new(change.Carrier))),
+			outbox.NewMetrics,
 			fx.Annotate(outbox.NewJobs, fx.As(new(postgres.Outbox))),
 			fx.Annotate(postgres.NewChanges, fx.As(fx.Self()), fx.As(new(change.Acceptance))),
 			newChangesAtWork,
@@ -99,6 +100,11 @@ func watch(lc fx.Lifecycle, m *queue.Metrics, q *queue.Queue, log *slog.Logger) 
 
 // measure updates the metrics of the budgets, which must be constructed before.
 func measure(lc fx.Lifecycle, m *kosbudget.Metrics, _ budgets, log *slog.Logger) {
+	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, log) })
+}
+
+// measureOutbox updates the metrics of the outbox.
+func measureOutbox(lc fx.Lifecycle, m *outbox.Metrics, log *slog.Logger) {
 	platform.Background(lc, func(ctx context.Context) { m.Watch(ctx, log) })
 }
 
