@@ -79,6 +79,10 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 	if err != nil {
 		return err
 	}
+	promtool, err := tools.Promtool(ctx)
+	if err != nil {
+		return err
+	}
 	programs, err := postgres.Programs()
 	if err != nil {
 		return err
@@ -110,6 +114,7 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 		"PHONEBILL_TEST_REDIS_SERVER=" + servers.Redis,
 		"PHONEBILL_TEST_DAPRD=" + daprd,
 		"PHONEBILL_TEST_HELM=" + helm,
+		"PHONEBILL_TEST_PROMTOOL=" + promtool,
 	}
 	return nil
 }
