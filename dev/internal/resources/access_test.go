@@ -26,6 +26,9 @@ var calls = map[string]map[string][]string{
 			"POST /api/v1/auth/login", "POST /api/v1/auth/refresh", "POST /api/v1/auth/logout", "POST /api/v1/auth/register",
 			"POST /api/v1/auth/change-password", "GET /api/v1/auth/user-info", "GET /api/v1/auth/sessions",
 			"DELETE /api/v1/auth/sessions/{sessionId}", "GET /api/v1/auth/login-history",
+			"GET /api/v1/users", "GET /api/v1/users/{userId}", "POST /api/v1/users/{userId}/suspend", "POST /api/v1/users/{userId}/reinstate",
+			"POST /api/v1/users/{userId}/permissions/{code}/grant", "DELETE /api/v1/users/{userId}/permissions/{code}",
+			"POST /api/v1/auth/unlock/{userId}", "GET /api/v1/auth/audit",
 		},
 	},
 	"bill-inquiry-service": {portal: {

@@ -15,9 +15,9 @@ import (
 // functions returns the functions of templates for a language.
 func functions(files *assets.Assets, now func() time.Time, l text.Language) template.FuncMap {
 	return template.FuncMap{
-		"asset": files.URL, "line": text.Line, "dashedMonth": text.DashedMonth,
+		"asset": files.URL, "line": text.Line, "masked": text.Masked, "dashedMonth": text.DashedMonth,
 		"won": l.Won, "shortWon": l.ShortWon, "month": l.Month, "shortMonth": l.ShortMonth, "day": l.Day, "days": l.Days,
-		"seconds": l.Seconds, "status": l.Status, "attempt": l.Attempt, "device": l.Device, "quantity": l.Quantity, "result": l.Result, "unanswered": l.Unanswered,
+		"seconds": l.Seconds, "status": l.Status, "attempt": l.Attempt, "access": l.Access, "permission": l.Permission, "act": l.Act, "outcome": l.Outcome, "device": l.Device, "quantity": l.Quantity, "result": l.Result, "unanswered": l.Unanswered,
 		"problem": func(f *upstream.Failure) string { return l.Problem(f.Code, f.Message) },
 		"check":   func(c upstream.Check) string { return l.Check(c.Type, c.Passed(), c.Message) },
 		"age":     func(moment time.Time) string { return l.Age(moment, now()) },

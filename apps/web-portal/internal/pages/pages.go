@@ -31,6 +31,8 @@ type Frame struct {
 	User string
 	// Plans reports whether the customer may change plans, and Bills inquire bills.
 	Plans, Bills bool
+	// Administers reports whether the user is an administrator.
+	Administers bool
 	// Token is the token of forms.
 	Token string
 	// Reload is after how many seconds the page loads itself again; 0 for never.

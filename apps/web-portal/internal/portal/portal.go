@@ -1,4 +1,4 @@
-// Package portal has the routes of the customers' screens.
+// Package portal has the routes of the customers' and the administrators' screens.
 package portal
 
 import (
@@ -15,10 +15,11 @@ import (
 	"github.com/phonebill/phonebill/apps/web-portal/internal/upstream"
 )
 
-// Permissions of customers.
+// Permissions, by what they allow here.
 const (
-	mayInquire = "BILL_INQUIRY"
-	mayChange  = "PRODUCT_CHANGE"
+	mayInquire    = upstream.PermissionInquire
+	mayChange     = upstream.PermissionChange
+	mayAdminister = upstream.PermissionAdmin
 )
 
 // Portal has the routes.
@@ -72,6 +73,17 @@ func (p *Portal) Register(r *mux.Router) {
 	post("/account/password", p.inside(p.password))
 	post("/account/sessions/{id}/end", p.inside(p.endSession))
 	post("/account/logout-everywhere", p.inside(p.logoutEverywhere))
+
+	const user = "/admin/users/{id}"
+	for _, act := range []string{user + "/{act:suspend|reinstate|unlock}", user + "/permissions/{code:ADMIN|BILL_INQUIRY|PRODUCT_CHANGE}/{act:grant|revoke}"} {
+		get(act, p.administration(p.confirm))
+		post(act, p.administration(p.perform))
+	}
+	get(user, p.administration(p.showMember))
+	get("/admin/users", p.administration(p.users))
+	post("/admin/users", p.administration(p.users))
+	get("/admin/audit", p.administration(p.audit))
+	post("/admin/audit", p.administration(p.audit))
 
 	r.PathPrefix("/").MatcherFunc(acceptsPages).Handler(query.Tolerate(p.handler(p.unknown)))
 }

@@ -72,30 +72,6 @@ func TestPagesNeedASession(t *testing.T) {
 	}
 }
 
-// TestFormsOfOtherSitesAreRefused also covers log-in CSRF: the log-in form is one of them.
-func TestFormsOfOtherSitesAreRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.login()
-	token := w.token(w.get("/"))
-	before := len(w.services.asked)
-	for _, path := range []string{"/login", "/register", "/logout", "/language", "/plans/LTE-BASIC-001/change", "/account/password", "/account/logout-everywhere"} {
-		w.fetch = "cross-site"
-		if got := w.do(http.MethodPost, path, url.Values{"form_token": {token}}); got.Code != http.StatusForbidden {
-			t.Errorf("%s of another site: %d", path, got.Code)
-		}
-		w.fetch = "same-origin"
-		for what, form := range map[string]url.Values{"no": {}, "a wrong": {"form_token": {strings.Repeat("0", 64)}}} {
-			if got := w.do(http.MethodPost, path, form); got.Code != http.StatusForbidden {
-				t.Errorf("%s with %s token: %d", path, what, got.Code)
-			}
-		}
-	}
-	if got := len(w.services.asked); got != before {
-		t.Errorf("%d calls were made", got-before)
-	}
-}
-
 // TestOldBrowsersAreProtectedByOrigin sends Origin, as browsers without Fetch metadata do.
 func TestOldBrowsersAreProtectedByOrigin(t *testing.T) {
 	t.Parallel()

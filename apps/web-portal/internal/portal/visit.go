@@ -98,6 +98,7 @@ func (p *Portal) show(v *visit, status int, name string, frame pages.Frame) erro
 	if v.session.UserID != "" {
 		frame.User = v.session.UserID
 		frame.Bills, frame.Plans = v.session.May(mayInquire), v.session.May(mayChange)
+		frame.Administers = v.session.May(mayAdminister)
 		if !v.session.Stays {
 			frame.Idle = int(p.Idle / time.Second)
 		}

@@ -36,6 +36,7 @@ type answer struct {
 type services struct {
 	mu      sync.Mutex
 	answers map[string]answer // by method and path
+	other   *answer           // to other calls
 	asked   []*http.Request
 	bodies  []string
 }
@@ -50,6 +51,9 @@ func (s *services) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer s.mu.Unlock()
 	s.asked, s.bodies = append(s.asked, r), append(s.bodies, string(body))
 	a, ok := s.answers[r.Method+" "+r.URL.Path]
+	if !ok && s.other != nil {
+		a, ok = *s.other, true
+	}
 	if !ok {
 		return nil, fmt.Errorf("unexpected call: %s %s", r.Method, r.URL.Path)
 	}
@@ -89,6 +93,15 @@ func (s *services) set(operation string, status int, body string, header ...stri
 func (s *services) refuse(operation string, status int, code, message string, header ...string) {
 	s.set(operation, status, fmt.Sprintf(`{"success":false,"error":{"code":%q,"message":%q,"traceId":"0123456789abcdef0123456789abcdef"},"message":%q}`,
 		code, message, message), header...)
+}
+
+// refuseOthers refuses all calls that have no answer yet.
+func (s *services) refuseOthers(status int, code, message string) {
+	s.refuse("", status, code, message)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	other := s.answers[""]
+	s.other = &other
 }
 
 // Operations of the services.
@@ -241,15 +254,18 @@ func shows(t *testing.T, page *httptest.ResponseRecorder, status int, texts ...s
 
 // tokens returns the answer of auth-service with an access token that expires after valid.
 func tokens(valid time.Duration, refresh string) string {
-	claims, err := json.Marshal(map[string]any{
-		"sub": "testuser01", "exp": now.Add(valid).Unix(), "lines": []string{"01012345678"}, "permissions": []string{"BILL_INQUIRY", "PRODUCT_CHANGE"},
-	})
+	return tokensOf("testuser01", valid, refresh, []string{"01012345678"}, "BILL_INQUIRY", "PRODUCT_CHANGE")
+}
+
+// tokensOf returns tokens of another user.
+func tokensOf(user string, valid time.Duration, refresh string, lines []string, permissions ...string) string {
+	claims, err := json.Marshal(map[string]any{"sub": user, "exp": now.Add(valid).Unix(), "lines": lines, "permissions": permissions})
 	if err != nil {
 		panic(err)
 	}
 	access := "e30." + base64.RawURLEncoding.EncodeToString(claims) + ".c2ln"
-	return fmt.Sprintf(`{"access_token":%q,"refresh_token":%q,"token_type":"Bearer","expires_in":1800,"user_id":"testuser01","customer_id":"CUST001","line_number":"01012345678"}`,
-		access, refresh)
+	return fmt.Sprintf(`{"access_token":%q,"refresh_token":%q,"token_type":"Bearer","expires_in":1800,"user_id":%q,"customer_id":"CUST001","line_number":"01012345678"}`,
+		access, refresh, user)
 }
 
 // data returns an envelope.

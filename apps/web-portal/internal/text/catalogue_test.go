@@ -60,7 +60,7 @@ func asked(t *testing.T) map[string]string {
 			return true
 		})
 	}
-	for _, names := range []map[string]string{status, attempts} {
+	for _, names := range []map[string]string{status, attempts, access, permissions, acts, outcomes} {
 		for _, name := range names {
 			texts[name] = "names.go"
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/phonebill/phonebill/apps/internal/msisdn"
 )
 
 // seoul is the time zone of all dates. Korea has had no daylight saving time since 1988.
@@ -158,6 +160,9 @@ func (l Language) Seconds(seconds int) string {
 
 // Duration is Seconds of a duration.
 func (l Language) Duration(d time.Duration) string { return l.Seconds(int(d / time.Second)) }
+
+// Masked formats a line number for others than its customer: 010-****-5678.
+func Masked(digits string) string { return msisdn.Number(digits).Masked() }
 
 // Line formats a line number: 010-1234-5678.
 func Line(digits string) string {

@@ -13,11 +13,38 @@ var attempts = map[string]string{
 	"SUCCESS": "Succeeded", "FAILED": "Wrong password", "LOCKED": "Wrong password, id locked", "REFUSED": "Tried while locked",
 }
 
+// access are the names of the statuses of accounts.
+var access = map[string]string{"ACTIVE": "Active", "LOCKED": "Locked", "SUSPENDED": "Suspended"}
+
+// permissions are the names of permissions.
+var permissions = map[string]string{"ADMIN": "Administration", "BILL_INQUIRY": "Bill inquiry", "PRODUCT_CHANGE": "Change of plan"}
+
+// acts are the names of the acts in the audit trail.
+var acts = map[string]string{
+	"PERMISSION_GRANT": "Permission granted", "PERMISSION_REVOKE": "Permission revoked", "USER_SUSPEND": "User suspended",
+	"USER_REINSTATE": "User reinstated", "USER_UNLOCK": "User unlocked", "LINE_MOVED": "Line moved", "ADMINISTRATOR_CREATE": "Administrator created",
+}
+
+// outcomes are the names of the outcomes of these acts.
+var outcomes = map[string]string{"DONE": "Done", "UNCHANGED": "Unchanged", "DENIED": "Denied"}
+
 // Status names the status of a payment, of an inquiry or of a change.
 func (l Language) Status(code string) string { return l.name(status, code) }
 
 // Attempt names the outcome of an attempt to log in.
 func (l Language) Attempt(code string) string { return l.name(attempts, code) }
+
+// Access names the status of an account.
+func (l Language) Access(code string) string { return l.name(access, code) }
+
+// Permission names a permission.
+func (l Language) Permission(code string) string { return l.name(permissions, code) }
+
+// Act names an act in the audit trail. A denied access has none: GET /api/v1/users.
+func (l Language) Act(code string) string { return l.name(acts, code) }
+
+// Outcome names the outcome of an act.
+func (l Language) Outcome(code string) string { return l.name(outcomes, code) }
 
 func (l Language) name(names map[string]string, code string) string {
 	if name, ok := names[code]; ok {
