@@ -18,6 +18,18 @@ func TestHome(t *testing.T) {
 	}
 }
 
+// TestHomeComparesUsageWithTheAllowance where there is a limit.
+func TestHomeComparesUsageWithTheAllowance(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.login()
+	page := w.get("/")
+	shows(t, page, http.StatusOK, `<meter aria-labelledby="used-data" min="0" max="100" value="5">`, `id="used-data"`, "5% 사용", "/ 무제한", "/ 기본 제공")
+	if n := strings.Count(page.Body.String(), "<meter"); n != 1 {
+		t.Errorf("%d meters", n)
+	}
+}
+
 func TestBillShowsItsParts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
