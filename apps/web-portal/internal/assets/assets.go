@@ -1,5 +1,8 @@
 // Package assets serves the style sheet, the script and the icon. Their names contain a
 // hash of their content, so that browsers keep them for a year.
+//
+// A name with the hash of another release is answered with this release's content, which is not
+// kept. During a rollout, pages of both releases load their assets from replicas of both.
 package assets
 
 import (
@@ -25,15 +28,15 @@ var embedded embed.FS
 
 // file is an asset in both encodings.
 type file struct {
-	kind          string
-	plain, zipped []byte
+	stem, hash, extension string
+	plain, zipped         []byte
 }
 
-// Assets are the files by name with hash.
-type Assets struct {
-	files map[string]file
-	urls  map[string]string // by name without hash
-}
+// path returns the path of the file with a hash, which may be a pattern.
+func (f file) path(hash string) string { return Prefix + f.stem + "." + hash + f.extension }
+
+// Assets are the files by name without hash.
+type Assets struct{ files map[string]file }
 
 var kinds = map[string]string{
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
@@ -41,7 +44,7 @@ var kinds = map[string]string{
 
 // New loads the embedded files.
 func New() (*Assets, error) {
-	a := &Assets{files: map[string]file{}, urls: map[string]string{}}
+	a := &Assets{files: map[string]file{}}
 	entries, err := fs.ReadDir(embedded, "files")
 	if err != nil {
 		return nil, fmt.Errorf("assets: %w", err)
@@ -57,9 +60,9 @@ func New() (*Assets, error) {
 		}
 		extension := path.Ext(entry.Name())
 		sum := sha256.Sum256(content)
-		hashed := strings.TrimSuffix(entry.Name(), extension) + "." + hex.EncodeToString(sum[:6]) + extension
-		a.files[hashed] = file{kinds[extension], content, zipped}
-		a.urls[entry.Name()] = Prefix + hashed
+		a.files[entry.Name()] = file{
+			strings.TrimSuffix(entry.Name(), extension), hex.EncodeToString(sum[:6]), extension, content, zipped,
+		}
 	}
 	return a, nil
 }
@@ -81,25 +84,28 @@ func compress(content []byte) ([]byte, error) {
 
 // URL returns the path of a file.
 func (a *Assets) URL(name string) (string, error) {
-	url, ok := a.urls[name]
+	found, ok := a.files[name]
 	if !ok {
 		return "", fmt.Errorf("assets: there is no %s", name)
 	}
-	return url, nil
+	return found.path(found.hash), nil
 }
 
 // Register adds a route for each file.
 func (a *Assets) Register(r *mux.Router) {
-	for name, file := range a.files {
-		r.Handle(Prefix+name, file).Methods(http.MethodGet)
+	for _, file := range a.files {
+		r.Handle(file.path("{hash:[0-9a-f]{12}}"), file).Methods(http.MethodGet)
 	}
 }
 
-// ServeHTTP serves the file.
+// ServeHTTP serves the file. Browsers keep it under its own hash only.
 func (f file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	header.Set("Content-Type", f.kind)
-	header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	header.Set("Content-Type", kinds[f.extension])
+	header.Set("Cache-Control", "no-store")
+	if mux.Vars(r)["hash"] == f.hash {
+		header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
 	header.Set("Vary", "Accept-Encoding")
 	body := f.plain
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {

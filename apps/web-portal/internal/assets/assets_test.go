@@ -42,3 +42,27 @@ func TestAssetsAreImmutableAndSmall(t *testing.T) {
 		t.Error("a missing file has a URL")
 	}
 }
+
+// TestAssetsOfAnotherReleaseAreServed answers pages that another release has rendered.
+func TestAssetsOfAnotherReleaseAreServed(t *testing.T) {
+	t.Parallel()
+	files, err := assets.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	router := mux.NewRouter()
+	files.Register(router)
+	for path, want := range map[string]int{
+		"/assets/portal.0123456789ab.css": http.StatusOK, "/assets/portal.0123456789ab.js": http.StatusOK,
+		"/assets/portal.css": http.StatusNotFound, "/assets/portal.x.css": http.StatusNotFound, "/assets/other.0123456789ab.css": http.StatusNotFound,
+	} {
+		got := httptest.NewRecorder()
+		router.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if got.Code != want {
+			t.Errorf("%s: %d", path, got.Code)
+		}
+		if cache := got.Header().Get("Cache-Control"); want == http.StatusOK && cache != "no-store" {
+			t.Errorf("%s is kept: %s", path, cache)
+		}
+	}
+}
