@@ -52,7 +52,11 @@ func promtool(t *testing.T, cases []testCase) {
 		}
 		t.Skip("PHONEBILL_TEST_PROMTOOL is not set; `make test` sets it")
 	}
-	text, err := yaml.Marshal(unitTest{ruleFiles(t), "1m", cases})
+	files, err := RuleFiles(repository(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := yaml.Marshal(unitTest{files, "1m", cases})
 	if err != nil {
 		t.Fatal(err)
 	}

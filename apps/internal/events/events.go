@@ -43,18 +43,29 @@ const (
 	drop    = "DROP"
 )
 
+// The outcomes of a delivery.
+const (
+	handled = "handled"
+	failed  = "failed"
+	poison  = "poison"
+)
+
 // Handle returns an HTTP handler that decodes events of type typ and passes their
 // data to handle. Handle must be idempotent and accept events out of order. If it
 // returns an error, the event is delivered again, unless the error is ErrPoison.
 func Handle[T any](c *Consumer, typ string, handle func(ctx context.Context, data T) error) http.Handler {
+	// Exported as 0 from the start: Prometheus does not see the increase to a first value.
+	for _, outcome := range []string{handled, failed, poison} {
+		c.consumed.WithLabelValues(typ, outcome)
+	}
 	return httpjson.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		err := handleRequest(r, typ, handle)
-		status, outcome := success, "handled"
+		status, outcome := success, handled
 		switch {
 		case errors.Is(err, ErrPoison):
-			status, outcome = drop, "poison"
+			status, outcome = drop, poison
 		case err != nil:
-			status, outcome = retry, "failed"
+			status, outcome = retry, failed
 		}
 		if err != nil {
 			c.log.WarnContext(r.Context(), "event not handled", "type", typ, "outcome", outcome, "error", err)

@@ -66,12 +66,18 @@ func TestHandle(t *testing.T) {
 			if want := fmt.Sprintf("{\"status\":%q}\n", test.status); rec.Code != http.StatusOK || rec.Body.String() != want || seen != test.seen {
 				t.Errorf("got %d %s, handled %q, want %s and %q", rec.Code, rec.Body, seen, want, test.seen)
 			}
-			want := strings.NewReader(fmt.Sprintf(`
+			want := `
 # HELP phonebill_events_consumed_total Events delivered, by type and outcome: handled, failed (and delivered again) or poison.
 # TYPE phonebill_events_consumed_total counter
-phonebill_events_consumed_total{outcome=%q,type="greeted.v1"} 1
-`, test.outcome))
-			if err := testutil.GatherAndCompare(registry, want); err != nil {
+`
+			for _, outcome := range []string{"failed", "handled", "poison"} {
+				count := 0
+				if outcome == test.outcome {
+					count = 1
+				}
+				want += fmt.Sprintf("phonebill_events_consumed_total{outcome=%q,type=\"greeted.v1\"} %d\n", outcome, count)
+			}
+			if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
 				t.Error(err)
 			}
 			if strings.Contains(log.String(), "0101") || (log.Len() > 0) != (test.outcome != "handled") {

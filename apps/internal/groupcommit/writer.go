@@ -60,6 +60,7 @@ type Writer[T any] struct {
 // New returns a writer, which writes nothing before Start.
 func New[T any](opts Options[T], log *slog.Logger, metrics *Metrics) *Writer[T] {
 	opts = opts.withDefaults()
+	metrics.dropped(opts.Name, 0)                           // exported from the start: Prometheus does not see the increase to a first value
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:gosec // Stop calls it
 	return &Writer[T]{
 		opts: opts, log: log, metrics: metrics,

@@ -22,11 +22,11 @@ func New(registerer prometheus.Registerer) *Recorder {
 	r := &Recorder{
 		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_auth_logins_total",
-			Help: "Logins, by outcome.",
+			Help: "Attempts to log in, by outcome: success, rejected, locked, busy or error.",
 		}, []string{"outcome"}),
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_auth_refreshes_total",
-			Help: "Session refreshes, by outcome.",
+			Help: "Attempts to refresh a session, by outcome: success, rejected, reused, expired, busy or error.",
 		}, []string{"outcome"}),
 		started: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "phonebill_auth_sessions_started_total",
@@ -34,7 +34,7 @@ func New(registerer prometheus.Registerer) *Recorder {
 		}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_auth_sessions_ended_total",
-			Help: "Sessions ended before they expired, by reason.",
+			Help: "Sessions ended before they expired, by reason: logout, password_change, token_reuse, user_gone, suspended, expired or by_user.",
 		}, []string{"reason"}),
 	}
 	registerer.MustRegister(r.logins, r.refreshes, r.started, r.ended)

@@ -22,14 +22,14 @@ func TestRecorder(t *testing.T) {
 	r.SessionStarted()
 	r.SessionsEnded(identity.EndPasswordChange, 3)
 	want := `
-		# HELP phonebill_auth_logins_total Logins, by outcome.
+		# HELP phonebill_auth_logins_total Attempts to log in, by outcome: success, rejected, locked, busy or error.
 		# TYPE phonebill_auth_logins_total counter
 		phonebill_auth_logins_total{outcome="rejected"} 2
 		phonebill_auth_logins_total{outcome="success"} 1
-		# HELP phonebill_auth_refreshes_total Session refreshes, by outcome.
+		# HELP phonebill_auth_refreshes_total Attempts to refresh a session, by outcome: success, rejected, reused, expired, busy or error.
 		# TYPE phonebill_auth_refreshes_total counter
 		phonebill_auth_refreshes_total{outcome="reused"} 1
-		# HELP phonebill_auth_sessions_ended_total Sessions ended before they expired, by reason.
+		# HELP phonebill_auth_sessions_ended_total Sessions ended before they expired, by reason: logout, password_change, token_reuse, user_gone, suspended, expired or by_user.
 		# TYPE phonebill_auth_sessions_ended_total counter
 		phonebill_auth_sessions_ended_total{reason="password_change"} 3
 		# HELP phonebill_auth_sessions_started_total Sessions opened.

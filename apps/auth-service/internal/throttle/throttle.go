@@ -79,7 +79,7 @@ func New(cfg Config, now func() time.Time, reg prometheus.Registerer) *Throttle 
 		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_auth_throttled_total",
-			Help: "Requests refused because their address had failed too often, by operation.",
+			Help: "Requests refused because their address had failed too often, by operation: login, refresh, change_password or register.",
 		}, []string{"what"}),
 	}
 	reg.MustRegister(t.refused)

@@ -242,7 +242,7 @@ func TestOtherBudgets(t *testing.T) {
 		})
 	}
 	const want = `
-		# HELP phonebill_auth_throttled_total Requests refused because their address had failed too often, by operation.
+		# HELP phonebill_auth_throttled_total Requests refused because their address had failed too often, by operation: login, refresh, change_password or register.
 		# TYPE phonebill_auth_throttled_total counter
 		phonebill_auth_throttled_total{what="change_password"} 1
 		phonebill_auth_throttled_total{what="refresh"} 1

@@ -130,7 +130,7 @@ func TestFaultyAnswersAreFaultsOfTheirKind(t *testing.T) {
 					t.Fatalf("got %v", err)
 				}
 				want := `
-# HELP phonebill_kos_answer_faults_total Answers of KOS that violate the agreed format, by endpoint and kind.
+# HELP phonebill_kos_answer_faults_total Answers of KOS that violate the agreed format, by endpoint and kind: status, media_type, size, syntax, shape, value, mismatch, amount, result_code or retry_after.
 # TYPE phonebill_kos_answer_faults_total counter
 phonebill_kos_answer_faults_total{endpoint="bill-inquiry",kind="` + string(kind) + `"} 1
 `

@@ -49,7 +49,7 @@ type faults struct {
 func newFaults(log *slog.Logger, registerer prometheus.Registerer) *faults {
 	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "phonebill_kos_answer_faults_total",
-		Help: "Answers of KOS that violate the agreed format, by endpoint and kind.",
+		Help: "Answers of KOS that violate the agreed format, by endpoint and kind: status, media_type, size, syntax, shape, value, mismatch, amount, result_code or retry_after.",
 	}, []string{"endpoint", "kind"})
 	registerer.MustRegister(counter)
 	return &faults{log: log, counter: counter}

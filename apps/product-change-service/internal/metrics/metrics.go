@@ -27,7 +27,7 @@ func New(registerer prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		finished: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_changes_finished_total",
-			Help: "Plan changes that became final, by status and result code.",
+			Help: "Plan changes that became final, by status and result code: that of KOS, EXPIRED (no answer for 24 hours) or other.",
 		}, []string{"status", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "phonebill_change_duration_seconds",
@@ -36,10 +36,14 @@ func New(registerer prometheus.Registerer) *Metrics {
 		}, []string{"status"}),
 		prefetched: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_subscriber_prefetches_total",
-			Help: "Prefetches of subscribers, by reason and outcome.",
+			Help: "Prefetches of subscribers, by reason (login, hot, preload) and outcome: enqueued, waiting, known, full, failed or fetched.",
 		}, []string{"reason", "outcome"}),
 	}
 	registerer.MustRegister(m.finished, m.duration, m.prefetched)
+	// Exported as 0 from the start: Prometheus does not see the increase to a first value.
+	for _, code := range []string{"EXPIRED", other} {
+		m.finished.WithLabelValues(string(change.Failed), code)
+	}
 	return m
 }
 
@@ -54,11 +58,14 @@ func (m *Metrics) Prefetched(reason, outcome string) {
 	m.prefetched.WithLabelValues(reason, outcome).Inc()
 }
 
-// clamp returns a result code as a label value, and "other" for an unknown code.
+// other is the label value of unknown codes.
+const other = "other"
+
+// clamp returns a result code as a label value, and other for an unknown code.
 func clamp(code string) string {
 	switch code {
 	case "0000", "2001", "2002", "2003", "2004", "2005", "2006", "2099", "EXPIRED":
 		return code
 	}
-	return "other"
+	return other
 }
