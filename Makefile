@@ -21,6 +21,10 @@ stop: phonebill ## Drain and stop all processes that `make run` started
 status: phonebill ## Show each process and whether it is ready
 	@$(PHONEBILL) status
 
+.PHONY: observe
+observe: phonebill ## Start Prometheus, Alertmanager, a collector and a status page beside the running system
+	@$(PHONEBILL) observe
+
 .PHONY: seed
 seed: phonebill ## Add generated users to the running system: make seed USERS=1000
 	@$(PHONEBILL) seed $(USERS)
@@ -70,6 +74,10 @@ drill: phonebill ## Run 200 users while KOS or Redis has a fault, and draw the r
 
 FROM ?=
 LINES ?= 40
+
+.PHONY: alerts
+alerts: phonebill ## Cause troubles; check that alerts fire, their runbooks show the cause, and they clear: make alerts TROUBLE=outage
+	@$(PHONEBILL) alerts -trouble=$(TROUBLE)
 
 .PHONY: upgrade
 upgrade: phonebill ## Upgrade from another commit and roll back, while work waits for KOS: make upgrade FROM=<commit> LINES=40

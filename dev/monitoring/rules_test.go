@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/observe"
 )
 
 func repository(t *testing.T) checkout.Checkout {
@@ -178,6 +179,15 @@ func TestQueriesOfRunbooksNameMetricsThatExist(t *testing.T) {
 		for _, query := range found {
 			queries[page+": "+query[1]] = query[1]
 		}
+	}
+	exist(t, queries)
+}
+
+func TestStatusPageNamesMetricsThatExist(t *testing.T) {
+	t.Parallel()
+	queries := map[string]string{}
+	for _, query := range observe.Queries() {
+		queries[query.Title] = query.Expr
 	}
 	exist(t, queries)
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -85,7 +86,7 @@ func Clean(ctx context.Context, dir string, out io.Writer) error {
 	}
 	err = s.clearLeftovers(ctx)
 	paths := []string{s.checkout.Secrets(), s.passwordFile(), s.records.Dir}
-	for _, folder := range []string{"data", "e2e", "chaos", "load", "reports", "upgrade", "test", "dapr", "keysets"} {
+	for _, folder := range []string{"data", "e2e", "chaos", "load", "reports", "upgrade", "test", "dapr", "keysets", "observe"} {
 		paths = append(paths, s.checkout.Local(folder))
 	}
 	for _, app := range s.Apps {
@@ -134,10 +135,7 @@ func Status(ctx context.Context, dir string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if s.secrets, err = secrets.Load(s.checkout.Secrets()); err != nil {
-		return err
-	}
-	if s.parts, err = find(s.records, s.Apps); err != nil {
+	if err := s.findParts(); err != nil {
 		return err
 	}
 	manager := lock.Current(lockPath())
@@ -153,20 +151,67 @@ func Status(ctx context.Context, dir string, out io.Writer) error {
 		s.console.Printf("PhoneBill does not run. `make run` starts it.")
 		return nil
 	}
-	for _, role := range append([]Role{Postgres, Redis, RedisCache, Runner, Ingress}, s.appRoles()...) {
-		s.console.Printf("  %-28s %s", role, s.describe(ctx, role))
+	for _, state := range s.states(ctx) {
+		s.console.Printf("  %-28s %s", state.Role, state)
 	}
 	return nil
 }
 
-// describe returns the state of a part in a few words.
-func (s *System) describe(ctx context.Context, role Role) string {
-	process, err := s.part(role)
-	if err != nil {
+// State is the state of a part of the system.
+type State struct {
+	Role Role
+	PID  int   // 0 if it does not run
+	Err  error // why it is not ready, or nil
+}
+
+// String returns the state in a few words.
+func (s State) String() string {
+	switch {
+	case s.PID == 0:
 		return "does not run"
+	case s.Err != nil:
+		return fmt.Sprintf("pid %d, not ready: %v", s.PID, s.Err)
 	}
-	if err := s.Ready(ctx, role); err != nil {
-		return fmt.Sprintf("pid %d, not ready: %v", process.PID, err)
+	return fmt.Sprintf("pid %d, ready", s.PID)
+}
+
+// States returns the state of each part of the checkout's system, or none if nothing of it runs.
+func States(ctx context.Context, dir string) ([]State, error) {
+	s, err := open(Options{Dir: dir, Out: io.Discard})
+	if err != nil {
+		return nil, err
 	}
-	return fmt.Sprintf("pid %d, ready", process.PID)
+	if err := s.findParts(); err != nil || len(s.parts) == 0 {
+		return nil, err
+	}
+	return s.states(ctx), nil
+}
+
+// findParts finds the parts that run, and the secrets with which they are probed.
+func (s *System) findParts() (err error) {
+	if s.secrets, err = secrets.Load(s.checkout.Secrets()); err != nil {
+		return err
+	}
+	s.parts, err = find(s.records, s.Apps)
+	return err
+}
+
+// states probes all parts concurrently.
+func (s *System) states(ctx context.Context) []State {
+	roles := append([]Role{Postgres, Redis, RedisCache, Runner, Ingress}, s.appRoles()...)
+	states := make([]State, len(roles))
+	var group sync.WaitGroup
+	for i, role := range roles {
+		group.Go(func() {
+			states[i] = State{Role: role}
+			process, err := s.part(role)
+			if err != nil {
+				states[i].Err = errors.New("does not run")
+				return
+			}
+			states[i].PID, states[i].Err = process.PID, s.Ready(ctx, role)
+		})
+	}
+	group.Wait()
+	return states
 }

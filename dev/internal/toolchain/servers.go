@@ -3,7 +3,6 @@ package toolchain
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,34 +37,44 @@ func (t Toolchain) Servers(ctx context.Context) (Servers, error) {
 // Pooler returns the program of pgbouncer, a connection pooler for tests, and installs it if
 // missing.
 func (t Toolchain) Pooler(ctx context.Context) (string, error) {
-	const name = "pgbouncer" // of the program and its package
-	if find(name) == "" {
-		if err := t.install(ctx, []string{name}); err != nil {
-			return "", err
-		}
-	}
-	if path := find(name); path != "" {
-		return path, nil
-	}
-	return "", errors.New("installed, but not found: " + name)
+	return t.provide(ctx, []string{"pgbouncer"}, "pgbouncer")
 }
-
-// browsers are the programs of Chromium.
-var browsers = []string{"chromium", "chromium-browser", "google-chrome"}
 
 // Browser returns the program of Chromium, for tests, and installs it with a Korean font if
 // missing.
 func (t Toolchain) Browser(ctx context.Context) (string, error) {
-	if path := first(browsers); path != "" {
+	return t.provide(ctx, []string{"chromium", "chromium-browser", "google-chrome"}, "chromium", "fonts-nanum")
+}
+
+// Prometheus returns the program of Prometheus, and installs it if missing.
+func (t Toolchain) Prometheus(ctx context.Context) (string, error) {
+	return t.provide(ctx, []string{"prometheus"}, "prometheus")
+}
+
+// Promtool returns the program that tests Prometheus's rules, and installs it with Prometheus if
+// missing.
+func (t Toolchain) Promtool(ctx context.Context) (string, error) {
+	return t.provide(ctx, []string{"promtool"}, "prometheus")
+}
+
+// Alertmanager returns the program of Alertmanager, and installs it if missing.
+func (t Toolchain) Alertmanager(ctx context.Context) (string, error) {
+	return t.provide(ctx, []string{"prometheus-alertmanager"}, "prometheus-alertmanager")
+}
+
+// provide returns the path of the first program of names that exists. If there is none, it installs
+// Debian packages.
+func (t Toolchain) provide(ctx context.Context, names []string, packages ...string) (string, error) {
+	if path := first(names); path != "" {
 		return path, nil
 	}
-	if err := t.install(ctx, []string{"chromium", "fonts-nanum"}); err != nil {
+	if err := t.install(ctx, packages); err != nil {
 		return "", err
 	}
-	if path := first(browsers); path != "" {
+	if path := first(names); path != "" {
 		return path, nil
 	}
-	return "", errors.New("installed, but not found: chromium")
+	return "", fmt.Errorf("installed, but not found: %s", names[0])
 }
 
 // first returns the path of the first program that exists, or "".

@@ -57,6 +57,11 @@ var (
 		name: "helm", folder: "helm", module: "helm.sh/helm/v4", command: "helm.sh/helm/v4/cmd/helm",
 		version: "helm.sh/helm/v4/internal/version.version", asked: []string{"version", "--short"}, takes: "5 minutes",
 	}
+	// Collector is the OpenTelemetry collector with the parts of dev/tools/collector.
+	Collector = Tool{
+		name: "collector", folder: "collector", module: "go.opentelemetry.io/collector/otelcol", command: ".",
+		version: "main.version", takes: "4 minutes",
+	}
 )
 
 // buildSpace is the disk space for building a tool, in bytes: its sources, the build cache and the

@@ -1,0 +1,256 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/console"
+	"github.com/phonebill/phonebill/dev/internal/lock"
+	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/runfile"
+	"github.com/phonebill/phonebill/dev/internal/toolchain"
+)
+
+// Ports on the loopback address.
+const (
+	PagePort         = 8090
+	PrometheusPort   = 9090
+	AlertmanagerPort = 9093
+	// CollectorPort receives OTLP over gRPC. The apps and sidecars of dapr.yaml export to it.
+	CollectorPort       = 4317
+	collectorHealthPort = 13133
+)
+
+// startTimeout bounds the start of all programs.
+const startTimeout = time.Minute
+
+// Stack is Prometheus, Alertmanager, the collector and the status page, all running.
+type Stack struct {
+	checkout checkout.Checkout
+	console  *console.Console
+	apps     []runfile.App
+	dir      string // data and logs
+	lock     *lock.Lock
+	records  proc.Records
+	children []*proc.Child
+	server   *http.Server
+}
+
+// Start starts the stack beside the system of the checkout that contains dir, running or not. It
+// installs or builds missing programs first. If it fails, nothing is left running.
+func Start(ctx context.Context, dir string, out io.Writer) (*Stack, error) {
+	root, err := checkout.Find(dir)
+	if err != nil {
+		return nil, err
+	}
+	file, err := runfile.Load(root.Path("dapr.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{
+		checkout: root, console: console.New(out), apps: file.Apps, dir: root.Local("observe"),
+		records: proc.Records{Dir: root.Local("run", "observe")},
+	}
+	if s.lock, err = lock.Acquire(root.Local("observe.lock"), root.Root); err != nil {
+		return nil, fmt.Errorf("what watches the system runs already: %w", err)
+	}
+	if err := s.start(ctx); err != nil {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		return nil, errors.Join(err, s.Stop(stopping))
+	}
+	return s, nil
+}
+
+func (s *Stack) start(ctx context.Context) error {
+	if err := s.clearLeftovers(ctx); err != nil {
+		return err
+	}
+	for port, use := range map[int]string{
+		PagePort: "the status page", PrometheusPort: "Prometheus", AlertmanagerPort: "Alertmanager", CollectorPort: "the collector",
+	} {
+		if holder := proc.PortHolder(port); holder != "" {
+			return fmt.Errorf("port %d, for %s, is held by %s", port, use, holder)
+		}
+	}
+	programs, err := s.programs(ctx)
+	if err != nil {
+		return err
+	}
+	// Series and traces are those of one run: a system that starts anew has other processes.
+	if err := os.RemoveAll(s.dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	for _, server := range programs {
+		if err := s.launch(server); err != nil {
+			return err
+		}
+	}
+	if err := s.servePage(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return s.await(ctx, programs)
+}
+
+// server is a program of the stack.
+type server struct {
+	name   string
+	path   string
+	config string
+	args   []string
+	ready  string // the URL that answers 200 when the program is ready
+}
+
+func (s *Stack) programs(ctx context.Context) ([]server, error) {
+	tools := toolchain.Toolchain{Checkout: s.checkout, Console: s.console}
+	prometheus, err := tools.Prometheus(ctx)
+	if err != nil {
+		return nil, err
+	}
+	alertmanager, err := tools.Alertmanager(ctx)
+	if err != nil {
+		return nil, err
+	}
+	collector, err := tools.Tool(ctx, toolchain.Collector)
+	if err != nil {
+		return nil, err
+	}
+	scraping, err := s.prometheusConfig()
+	if err != nil {
+		return nil, err
+	}
+	return []server{
+		{
+			name: "prometheus", path: prometheus, config: scraping,
+			args: []string{
+				"--config.file=" + s.configFile("prometheus"), "--storage.tsdb.path=" + filepath.Join(s.dir, "series"),
+				"--storage.tsdb.retention.time=6h", "--web.listen-address=" + address(PrometheusPort),
+			},
+			ready: url(PrometheusPort, "/-/ready"),
+		},
+		{
+			name: "alertmanager", path: alertmanager, config: alertmanagerConfig,
+			args: []string{
+				"--config.file=" + s.configFile("alertmanager"), "--storage.path=" + filepath.Join(s.dir, "alerts"),
+				"--web.listen-address=" + address(AlertmanagerPort), "--cluster.listen-address=",
+			},
+			ready: url(AlertmanagerPort, "/-/ready"),
+		},
+		{
+			name: "collector", path: collector, config: s.collectorConfig(),
+			args:  []string{"--config=file:" + s.configFile("collector")},
+			ready: url(collectorHealthPort, "/"),
+		},
+	}, nil
+}
+
+func (s *Stack) configFile(name string) string { return filepath.Join(s.dir, name+".yaml") }
+
+func (s *Stack) log(name string) string { return filepath.Join(s.dir, name+".log") }
+
+func (s *Stack) launch(server server) error {
+	if err := os.WriteFile(s.configFile(server.name), []byte(server.config), 0o600); err != nil {
+		return err
+	}
+	child, err := proc.Start(proc.Spec{
+		Path: server.path, Args: append([]string{server.name}, server.args...),
+		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir}, Dir: s.dir, Log: s.log(server.name),
+	})
+	if err != nil {
+		return err
+	}
+	s.children = append(s.children, child)
+	return s.records.Save(server.name, child.Process)
+}
+
+// await waits until all programs are ready. It returns an error when one ends.
+func (s *Stack) await(ctx context.Context, programs []server) error {
+	defer s.console.Wait("starting Prometheus, Alertmanager and the collector", nil)()
+	for i, server := range programs {
+		err := proc.Retry(ctx, 100*time.Millisecond, func() error {
+			if !s.children[i].Alive() {
+				return nil
+			}
+			return getJSON(ctx, server.ready, nil)
+		})
+		if !s.children[i].Alive() {
+			return fmt.Errorf("%s has ended; its log is %s", server.name, s.checkout.Relative(s.log(server.name)))
+		}
+		if err != nil {
+			return fmt.Errorf("%s is not ready: %w", server.name, err)
+		}
+	}
+	return nil
+}
+
+// stopTimeout is how long programs may take to stop before they are killed.
+const stopTimeout = 10 * time.Second
+
+// Stop stops all programs in reverse order. It kills those that still run when ctx ends.
+func (s *Stack) Stop(ctx context.Context) (err error) {
+	if s.server != nil {
+		err = s.server.Shutdown(ctx)
+	}
+	for _, child := range slices.Backward(s.children) {
+		err = errors.Join(err, end(ctx, child.Process))
+	}
+	return errors.Join(err, os.RemoveAll(s.records.Dir), s.lock.Release())
+}
+
+// clearLeftovers stops the programs of a stack whose manager was killed.
+func (s *Stack) clearLeftovers(ctx context.Context) error {
+	left, err := s.records.All()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	for _, process := range left {
+		err = errors.Join(err, end(ctx, process))
+	}
+	return err
+}
+
+// end stops a process, and kills it when ctx ends.
+func end(ctx context.Context, process proc.Process) error {
+	if err := process.Signal(syscall.SIGTERM); errors.Is(err, proc.ErrGone) {
+		return nil
+	}
+	if process.WaitGone(ctx) == nil {
+		return nil
+	}
+	if err := process.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
+		return err
+	}
+	return process.WaitGone(context.WithoutCancel(ctx))
+}
+
+// Usage returns the resident memory of all programs, in bytes.
+func (s *Stack) Usage() (memory int64, err error) {
+	for _, child := range s.children {
+		_, used, failed := child.Usage()
+		memory, err = memory+used, errors.Join(err, failed)
+	}
+	return memory, err
+}
+
+// URL returns the address of the status page.
+func (s *Stack) URL() string { return url(PagePort, "/") }
+
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+func url(port int, path string) string { return "http://" + address(port) + path }
