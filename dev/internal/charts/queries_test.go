@@ -107,11 +107,10 @@ func queue(replica string, interactive, background int) []string {
 	}
 }
 
-// labelled adds the labels that Azure's managed Prometheus adds to scraped pods: the pod's own
-// labels and its location.
+// labelled adds the labels that scraping by the PodMonitors adds.
 func labelled(series, service string) string {
 	labels := func(app, namespace, replica string) string {
-		return fmt.Sprintf(`app=%q,instance="10.244.0.%s:8080",kubernetes_namespace=%q,kubernetes_pod_name="%s-6d4f-%s"`,
+		return fmt.Sprintf(`app=%q,container="app",instance="10.244.0.%s:8080",namespace=%q,pod="%s-6d4f-%s"`,
 			app, replica, namespace, app, replica)
 	}
 	return strings.NewReplacer(

@@ -76,6 +76,7 @@ func load(t *testing.T) *schemas {
 	s.addKubernetes(t, filepath.Join(sources(t, "schemas", "k8s.io/kubernetes"), "api", "openapi-spec", "swagger.json"))
 	s.addDefinitions(t, filepath.Join(sources(t, "daprd", "github.com/dapr/dapr"), "charts", "dapr", "crds"))
 	s.addDefinitions(t, filepath.Join(sources(t, "schemas", "github.com/kedacore/keda/v2"), "config", "crd", "bases"))
+	s.addMonitoring(t)
 	loading.schemas = s
 	return s
 }
@@ -120,24 +121,30 @@ func (s *schemas) addDefinitions(t *testing.T, folder string) {
 		t.Fatalf("no definitions in %s: %v", folder, err)
 	}
 	for _, file := range files {
-		content, err := os.ReadFile(file)
+		s.addDefinition(t, file)
+	}
+}
+
+// addDefinition adds the kind of a CustomResourceDefinition.
+func (s *schemas) addDefinition(t *testing.T, file string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed map[string]any
+	if err := yaml.Unmarshal(content, &parsed); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	definition := object(parsed)
+	for _, version := range definition.list("spec", "versions") {
+		id := fmt.Sprintf("%s/%s", file, at(version, "name"))
+		s.ids[fmt.Sprintf("%s/%s %s", definition.text("spec", "group"), at(version, "name"), definition.text("spec", "names", "kind"))] = id
+		schema, err := asJSON(at(version, "schema", "openAPIV3Schema"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		var parsed map[string]any
-		if err := yaml.Unmarshal(content, &parsed); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		definition := object(parsed)
-		for _, version := range definition.list("spec", "versions") {
-			id := fmt.Sprintf("%s/%s", file, at(version, "name"))
-			s.ids[fmt.Sprintf("%s/%s %s", definition.text("spec", "group"), at(version, "name"), definition.text("spec", "names", "kind"))] = id
-			schema, err := asJSON(at(version, "schema", "openAPIV3Schema"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.add(t, id, strict(schema))
-		}
+		s.add(t, id, strict(schema))
 	}
 }
 
@@ -216,6 +223,9 @@ func TestSchemasAreStrict(t *testing.T) {
 		"an old version":                       "apiVersion: autoscaling/v2beta2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}",
 		"in a Component":                       "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: x}\nspec: {type: state.redis, version: v1, metadatas: []}",
 		"in a Resiliency":                      "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {name: x}\nspec: {policies: {retries: {a: {maxRetry: 1}}}}",
+		"in a PodMonitor":                      "apiVersion: azmonitoring.coreos.com/v1\nkind: PodMonitor\nmetadata: {name: x}\nspec: {selector: {}, podMetricsEndpoint: []}",
+		"in a PrometheusRule":                  "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: x}\nspec: {groups: [{name: x, rules: [{alert: x, expression: x}]}]}",
+		"in a PrometheusRuleGroup":             "apiVersion: alertsmanagement.azure.com/v1api20230301\nkind: PrometheusRuleGroup\nmetadata: {name: x}\nspec: {owner: {armId: /subscriptions/x}, location: x, interval: 30s, scopesReferences: [{armId: /subscriptions/x}], rules: []}",
 		"in a ScaledObject":                    "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: x}\nspec: {scaleTargetRef: {name: x}, triggers: [{type: cpu, metadata: {}, metricTypes: x}]}",
 	}
 	for what, text := range faults {

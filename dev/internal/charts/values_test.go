@@ -22,6 +22,7 @@ var counts = map[string]map[string]int{
 	},
 	"prod": {
 		"Component": 4, "ConfigMap": 1, "Configuration": 4, "Deployment": 5, "HTTPEndpoint": 6, "Ingress": 1, "Job": 3, "NetworkPolicy": 6, "PodDisruptionBudget": 5,
+		"PodMonitor": 3, "PrometheusRuleGroup": 8,
 		"Resiliency": 6, "Role": 2, "RoleBinding": 5, "ScaledObject": 4, "Service": 5, "ServiceAccount": 6, "Subscription": 2, "TriggerAuthentication": 3,
 	},
 }

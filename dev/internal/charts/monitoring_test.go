@@ -1,0 +1,139 @@
+package charts
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/phonebill/phonebill/dev/monitoring"
+)
+
+// addMonitoring adds the kinds of the Prometheus Operator and their counterparts of Azure, whose
+// PodMonitor is a copy.
+func (s *schemas) addMonitoring(t *testing.T) {
+	t.Helper()
+	folder := filepath.Join(sources(t, "schemas", "github.com/prometheus-operator/prometheus-operator"), "example", "prometheus-operator-crd")
+	s.addDefinition(t, filepath.Join(folder, "monitoring.coreos.com_podmonitors.yaml"))
+	s.addDefinition(t, filepath.Join(folder, "monitoring.coreos.com_prometheusrules.yaml"))
+	s.ids["azmonitoring.coreos.com/v1 PodMonitor"] = s.ids["monitoring.coreos.com/v1 PodMonitor"]
+	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(ruleGroup))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "prometheus_rule_group.json"
+	s.ids["alertsmanagement.azure.com/v1api20230301 PrometheusRuleGroup"] = id
+	s.add(t, id, strict(schema))
+}
+
+// ruleGroup is the schema of Azure Service Operator's PrometheusRuleGroup, from the comments and
+// fields of its Go type (azure-service-operator v2.18.0, api/alertsmanagement/v1api20230301): its
+// repository has no CustomResourceDefinition, and its module takes 340 MB.
+const ruleGroup = `{
+	"type": "object", "required": ["apiVersion", "kind", "metadata", "spec"],
+	"properties": {
+		"apiVersion": {"type": "string"}, "kind": {"type": "string"},
+		"metadata": {"type": "object", "additionalProperties": true},
+		"spec": {
+			"type": "object", "required": ["location", "owner", "rules", "scopesReferences"],
+			"properties": {
+				"azureName": {"type": "string", "pattern": "^[^:@/#{}%&+*<>?]+$"},
+				"clusterName": {"type": "string"}, "description": {"type": "string"}, "enabled": {"type": "boolean"},
+				"interval": {"type": "string", "pattern": "^PT([1-9]|1[0-5])M$"},
+				"location": {"type": "string"},
+				"owner": {"type": "object", "properties": {"armId": {"type": "string", "pattern": "^/subscriptions/"}, "name": {"type": "string"}}},
+				"scopesReferences": {"type": "array", "minItems": 1, "maxItems": 1, "items": {
+					"type": "object", "properties": {"armId": {"type": "string", "pattern": "^/subscriptions/"}}}},
+				"tags": {"type": "object", "additionalProperties": {"type": "string"}},
+				"rules": {"type": "array", "minItems": 1, "maxItems": 20, "items": {
+					"type": "object", "required": ["expression"],
+					"properties": {
+						"actions": {"type": "array", "items": {"type": "object", "properties": {
+							"actionGroupReference": {"type": "object", "properties": {"armId": {"type": "string"}}},
+							"actionProperties": {"type": "object", "additionalProperties": {"type": "string"}}}}},
+						"alert": {"type": "string"}, "record": {"type": "string"}, "expression": {"type": "string"}, "enabled": {"type": "boolean"},
+						"annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+						"labels": {"type": "object", "additionalProperties": {"type": "string"}},
+						"for": {"type": "string", "pattern": "^PT[0-9]+[MH]$"},
+						"severity": {"type": "integer", "minimum": 0, "maximum": 4},
+						"resolveConfiguration": {"type": "object", "properties": {
+							"autoResolved": {"type": "boolean"}, "timeToResolve": {"type": "string", "pattern": "^PT[0-9]+M$"}}}
+					}
+				}}
+			}
+		}
+	}
+}`
+
+// watched renders the system with the objects of the Prometheus Operator.
+func watched(t *testing.T) objects {
+	t.Helper()
+	return template(t, "phonebill", append(arguments("dev"), "--set", "monitoring.scrape=operator,monitoring.rules=operator",
+		"--set", "monitoring.labels.release=prometheus")...)
+}
+
+func TestMonitoringObjectsMatchTheirSchemas(t *testing.T) {
+	t.Parallel()
+	all := watched(t)
+	for _, one := range all {
+		if err := load(t).validate(one); err != nil {
+			t.Errorf("%s: %v", one, err)
+		}
+	}
+	equal(t, "the label of the operator", all.find(t, "PodMonitor", "phonebill-apps").text("metadata", "labels", "release"), "prometheus")
+	equal(t, "that of rules", all.find(t, "PrometheusRule", "phonebill-alerts").text("metadata", "labels", "release"), "prometheus")
+}
+
+// rendered returns what Prometheus's and Azure's form of a rule share.
+func rendered(name, expression string) string {
+	return name + ": " + strings.Join(strings.Fields(expression), " ")
+}
+
+// TestRulesAreThoseOfTheSource compares the objects of both kinds with the rules that promtool
+// tests.
+func TestRulesAreThoseOfTheSource(t *testing.T) {
+	t.Parallel()
+	rules, err := monitoring.Rules(repository(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := map[string]bool{}
+	for _, rule := range rules {
+		source[rendered(rule.Name(), rule.Expr)] = true
+	}
+	operator, azure := map[string]bool{}, map[string]bool{}
+	for _, one := range watched(t).of("PrometheusRule") {
+		for _, group := range one.list("spec", "groups") {
+			for _, rule := range object(group.(map[string]any)).list("rules") {
+				of := object(rule.(map[string]any))
+				operator[rendered(of.text("record")+of.text("alert"), of.text("expr"))] = true
+			}
+		}
+	}
+	for _, group := range system(t, "prod").of("PrometheusRuleGroup") {
+		for _, rule := range group.list("spec", "rules") {
+			of := object(rule.(map[string]any))
+			azure[rendered(of.text("record")+of.text("alert"), of.text("expression"))] = true
+		}
+	}
+	equal(t, "the rules of the operator", operator, source)
+	equal(t, "the rules of Azure", azure, source)
+}
+
+// TestPodMonitorsFindTheirPods compares labels and ports of pods. The sidecar is the injector's.
+func TestPodMonitorsFindTheirPods(t *testing.T) {
+	t.Parallel()
+	all := watched(t)
+	for _, service := range services {
+		pod := all.find(t, "Deployment", service).part("spec", "template")
+		for _, monitor := range []string{"phonebill-apps", "phonebill-sidecars"} {
+			for name, value := range all.find(t, "PodMonitor", monitor).part("spec", "selector", "matchLabels") {
+				equal(t, monitor+" and the label "+name+" of "+service, pod.text("metadata", "labels", name), value)
+			}
+		}
+		apps := all.find(t, "PodMonitor", "phonebill-apps").part("spec", "podMetricsEndpoints", 0)
+		equal(t, "the port of "+service, pod.at("spec", "containers", 0, "ports", 0, "name"), apps.at("port"))
+		equal(t, "the path of "+service, pod.at("metadata", "annotations", "prometheus.io/path"), apps.at("path"))
+	}
+}
