@@ -12,8 +12,11 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/prometheus/client_golang/prometheus"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // ErrPoison is returned for an event that no attempt can handle. It goes to the
@@ -77,6 +80,7 @@ func Handle[T any](c *Consumer, typ string, handle func(ctx context.Context, dat
 
 // cloudEvent has the members we read of the envelope (CloudEvents 1.0, JSON format).
 type cloudEvent struct {
+	ID   string         `json:"id"`
 	Type string         `json:"type"`
 	Data jsontext.Value `json:"data"`
 }
@@ -96,7 +100,15 @@ func handleRequest[T any](r *http.Request, typ string, handle func(ctx context.C
 	if err := json.Unmarshal(event.Data, &data); err != nil {
 		return fmt.Errorf("%w: data: %s", ErrPoison, kind(err))
 	}
-	return handle(r.Context(), data)
+	ctx, span := telemetry.Start(r.Context(), "process "+typ, trace.SpanKindConsumer, semconv.MessagingSystemKey.String("dapr"),
+		semconv.MessagingOperationName("process"), semconv.MessagingOperationTypeProcess,
+		semconv.MessagingDestinationName(typ), semconv.MessagingMessageID(event.ID))
+	defer span.End()
+	err := handle(ctx, data)
+	if err != nil {
+		telemetry.Fail(span, "not handled")
+	}
+	return err
 }
 
 // kind returns the type of err for the log: its text may quote personal data.

@@ -22,6 +22,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
+	"github.com/phonebill/phonebill/apps/internal/spantest"
 )
 
 type greeting struct {
@@ -84,6 +85,26 @@ func TestHandle(t *testing.T) {
 				t.Errorf("logged %s", log.String())
 			}
 		})
+	}
+}
+
+func TestSpanOfAnEvent(t *testing.T) {
+	t.Parallel()
+	spans := spantest.New(t)
+	handler := events.Handle(events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "greeted.v1",
+		func(context.Context, greeting) error { return errors.New("no 01012345678") })
+	ctx, request := spans.Tracer.Start(t.Context(), "request")
+	body := strings.NewReader(`{"type":"greeted.v1","id":"1","data":{"name":"01012345678"}}`)
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, "/events/greeted", body))
+	request.End()
+	const want = "messaging.system=dapr messaging.operation.name=process messaging.operation.type=process " +
+		"messaging.destination.name=greeted.v1 messaging.message.id=1 error.type=not handled"
+	span := spans.Find("process greeted.v1")
+	if got := spantest.Attributes(span); got != want || span.Parent().SpanID() != request.SpanContext().SpanID() {
+		t.Errorf("attributes %s", got)
+	}
+	if strings.Contains(spans.String(), "01012345678") {
+		t.Errorf("personal data in %s", spans)
 	}
 }
 

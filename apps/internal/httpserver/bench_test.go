@@ -21,7 +21,7 @@ import (
 func BenchmarkBareHandler(b *testing.B) { serve(b, http.HandlerFunc(trivial)) }
 
 func BenchmarkStack(b *testing.B) {
-	provider, err := telemetry.NewTracerProvider(b.Context(), telemetry.Config{}, "test")
+	provider, err := telemetry.NewTracerProvider(b.Context(), telemetry.Config{}, "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func withCORS(origins Origins, next http.Handler) http.Handler {
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete},
 		AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key", "Prefer", "Traceparent"},
-		ExposedHeaders: []string{"Location", "Retry-After", "Preference-Applied"},
+		ExposedHeaders: []string{"Location", "Retry-After", "Preference-Applied", "Traceparent"},
 		MaxAge:         int(preflightAge.Seconds()),
 	}).Handler(next)
 }

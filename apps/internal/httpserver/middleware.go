@@ -6,11 +6,12 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
-	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/phonebill/phonebill/apps/internal/httpjson"
@@ -49,12 +50,12 @@ var serverSpan = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer
 
 func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := o.deps.Now()
-	ctx, span := o.deps.Tracer.Start(telemetry.Extract(r.Context(), r.Header), r.Method, serverSpan...)
+	ctx, span := o.deps.Tracer.Start(telemetry.Extract(r.Context(), r.Header), "request", serverSpan...)
 	defer span.End()
 
 	seen := &observation{
 		Context: ctx, route: "unmatched", client: o.proxies.client(r),
-		answer: response{ResponseWriter: w, status: http.StatusOK},
+		answer: response{ResponseWriter: w, span: span.SpanContext(), status: http.StatusOK},
 	}
 	o.metrics.inFlight.Inc()
 	defer func() { // also if serve panics to close the connection
@@ -68,10 +69,7 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (o *observer) report(method string, seen *observation, took time.Duration) {
 	method = clampMethod(method)
 	o.metrics.observe(method, seen.route, seen.answer.status, took)
-	if span := trace.SpanFromContext(seen); span.IsRecording() {
-		span.SetName(method + " " + seen.route)
-		span.SetAttributes(attribute.Int("http.response.status_code", seen.answer.status))
-	}
+	describe(trace.SpanFromContext(seen), method, seen)
 	seen.record.Emit(seen, o.deps.Log,
 		slog.String("method", method),
 		slog.String("route", seen.route),
@@ -80,6 +78,20 @@ func (o *observer) report(method string, seen *observation, took time.Duration) 
 		slog.Int64("bytes", seen.answer.bytes),
 		slog.String("trace_id", telemetry.TraceID(seen)),
 	)
+}
+
+// describe names a span by the semantic conventions of OpenTelemetry for HTTP servers. It
+// does not record the path and the client's address, which are personal data.
+func describe(span trace.Span, method string, seen *observation) {
+	if !span.IsRecording() {
+		return
+	}
+	span.SetName(method + " " + seen.route)
+	span.SetAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(seen.route),
+		semconv.HTTPResponseStatusCode(seen.answer.status))
+	if seen.answer.status >= http.StatusInternalServerError || seen.answer.status == statusNoResponse {
+		telemetry.Fail(span, strconv.Itoa(seen.answer.status))
+	}
 }
 
 // serve calls next. A panic is answered with 500 and a trace id. If the response

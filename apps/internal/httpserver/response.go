@@ -1,6 +1,13 @@
 package httpserver
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
+)
 
 // statusNoResponse is nginx's status for a connection closed without a response.
 const statusNoResponse = 444
@@ -8,14 +15,20 @@ const statusNoResponse = 444
 // response records status and size of a response.
 type response struct {
 	http.ResponseWriter
+	span   trace.SpanContext // of the request
 	status int
 	bytes  int64
 	wrote  bool
 }
 
+// WriteHeader implements http.ResponseWriter. The work of an accepted request goes on in the
+// request's trace, which the response names, so that the client can quote it.
 func (w *response) WriteHeader(status int) {
 	if !w.wrote {
 		w.status, w.wrote = status, true
+	}
+	if status == http.StatusAccepted {
+		w.Header().Set("Traceparent", telemetry.Traceparent(trace.ContextWithSpanContext(context.Background(), w.span)))
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 
 	"github.com/phonebill/phonebill/apps/internal/health"
@@ -42,19 +43,23 @@ func defaults() httpserver.Config {
 
 func setup(t testing.TB, cfg httpserver.Config, register routes) *fixture {
 	t.Helper()
-	provider, err := telemetry.NewTracerProvider(t.Context(), telemetry.Config{}, "test")
+	provider, err := telemetry.NewTracerProvider(t.Context(), telemetry.Config{}, "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &fixture{registry: prometheus.NewRegistry(), log: &logBuffer{}}
-	f.Server = httpserver.New(cfg, httpserver.Deps{
+	f.Server = httpserver.New(cfg, deps(f, provider.Tracer("test")), []byte("openapi: 3.1.0\n"), register)
+	return f
+}
+
+func deps(f *fixture, tracer trace.Tracer) httpserver.Deps {
+	return httpserver.Deps{
 		Log:      telemetry.NewLogger(f.log, "test", slog.LevelInfo),
 		Registry: f.registry,
-		Tracer:   provider.Tracer("test"),
+		Tracer:   tracer,
 		Health:   health.NewRegistry(),
 		Now:      time.Now,
-	}, []byte("openapi: 3.1.0\n"), register)
-	return f
+	}
 }
 
 // do sends a request to the handler, without a socket.

@@ -69,6 +69,7 @@ func prepare(conn *pgx.ConnConfig, cfg Config) {
 	conn.ConnectTimeout = connectTimeout
 	conn.DialFunc = (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext
 	conn.OnPgError = keepSession
+	conn.Tracer = tracer{database: cfg.Name}
 	if cfg.pooled() {
 		// Prepared statements exist in one server session only. This mode describes
 		// each statement once and then sends its text in one round trip.

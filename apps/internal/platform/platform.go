@@ -155,12 +155,12 @@ func newRegistry() (*prometheus.Registry, prometheus.Registerer) {
 	return registry, registry
 }
 
-func newTracer(lc fx.Lifecycle, service Service, cfg telemetry.Config) (trace.Tracer, error) {
-	provider, err := telemetry.NewTracerProvider(context.Background(), cfg, string(service))
+func newTracer(lc fx.Lifecycle, service Service, cfg telemetry.Config, log *slog.Logger) (trace.Tracer, error) {
+	provider, err := telemetry.NewTracerProvider(context.Background(), cfg, string(service), log)
 	if err != nil {
 		return nil, err
 	}
-	lc.Append(fx.StopHook(provider.Shutdown))
+	lc.Append(fx.StopHook(func(ctx context.Context) { telemetry.Flush(ctx, provider) }))
 	return provider.Tracer(string(service)), nil
 }
 

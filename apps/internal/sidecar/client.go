@@ -78,7 +78,7 @@ func New(cfg Config) (*Client, error) {
 	conn, err := grpc.NewClient(address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()), // loopback
 		grpc.WithConnectParams(reconnect),
-		grpc.WithUnaryInterceptor(callMetadata(cfg.Token)),
+		grpc.WithChainUnaryInterceptor(traceCalls(), callMetadata(cfg.Token)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("sidecar: %w", err)

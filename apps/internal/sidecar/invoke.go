@@ -70,10 +70,11 @@ const invokeTimeout = 8 * time.Second
 const maxAnswer = 4 << 20
 
 // RoundTrip implements http.RoundTripper. It reads the whole body. When the
-// request's context ends it returns, but the call continues; see detach.
+// request's context ends it returns, but the call continues; see detach. The request's
+// Pattern names its path in traces, without ids.
 func (i *invoker) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := detach(r.Context(), invokeTimeout, func(ctx context.Context) (*http.Response, error) {
-		return i.call(r.WithContext(ctx))
+		return traceInvocation(i.app, r.WithContext(ctx), i.call)
 	})
 	if err == nil {
 		resp.Request = r

@@ -7,6 +7,11 @@ import (
 	"time"
 
 	dapr "github.com/dapr/go-sdk/client"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/status"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // publishTimeout is the timeout of a call. It is longer than all attempts of
@@ -33,12 +38,17 @@ func (c *Client) Publish(ctx context.Context, component string, e Event) error {
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", e.Type, err)
 	}
+	ctx, span := telemetry.Start(ctx, "send "+e.Type, trace.SpanKindProducer, semconv.MessagingSystemKey.String("dapr"),
+		semconv.MessagingOperationName("send"), semconv.MessagingOperationTypeSend,
+		semconv.MessagingDestinationName(e.Type), semconv.MessagingMessageID(e.ID))
+	defer span.End()
 	_, err = detach(ctx, publishTimeout, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, c.sdk.PublishEvent(ctx, component, e.Type, data,
 			dapr.PublishEventWithContentType("application/json"),
 			dapr.PublishEventWithMetadata(map[string]string{"cloudevent.id": e.ID, "cloudevent.type": e.Type}))
 	})
 	if err != nil {
+		telemetry.Fail(span, status.Code(err).String())
 		return fmt.Errorf("publish %s: %w", e.Type, err)
 	}
 	return nil

@@ -26,8 +26,8 @@ type Config struct {
 	// traces are exported, but every request has a trace id.
 	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
 	// SampleRatio is the share of traces that are exported, 0 to 1, unless the caller
-	// has decided.
-	SampleRatio float64 `env:"TRACE_SAMPLE_RATIO" envDefault:"0.1"`
+	// has decided: the sampler is parentbased_traceidratio.
+	SampleRatio float64 `env:"OTEL_TRACES_SAMPLER_ARG" envDefault:"0.1"`
 	// PprofAddr is the loopback address at which profiles are served; default none.
 	PprofAddr string `env:"PPROF_ADDR"`
 }

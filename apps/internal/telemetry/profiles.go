@@ -9,6 +9,9 @@ import (
 
 // Validate implements config.Validator.
 func (c *Config) Validate() error {
+	if c.SampleRatio < 0 || c.SampleRatio > 1 {
+		return errors.New("OTEL_TRACES_SAMPLER_ARG must be from 0 to 1")
+	}
 	if c.PprofAddr == "" {
 		return nil
 	}

@@ -137,7 +137,10 @@ DB_POOLER: {{ $db.pooler }}
 {{- end -}}
 {{- with $v.trustedProxies }}{{- $_ := set $env "HTTP_TRUSTED_PROXIES" . -}}{{- end -}}
 {{- with $v.hsts }}{{- $_ := set $env "HTTP_HSTS_MAX_AGE" . -}}{{- end -}}
-{{- with $v.otlpEndpoint }}{{- $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . -}}{{- end -}}
+{{- with $v.otlpEndpoint -}}
+{{- $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . -}}
+{{- $_ := set $env "OTEL_TRACES_SAMPLER_ARG" $v.traceSampleRatio -}}
+{{- end -}}
 {{- with $v.kos.credentialsSecret -}}
 {{- $_ := set $env "KOS_CREDENTIALS_SECRET" . -}}
 {{- $_ := set $env "KOS_APP_ID" $v.kos.appId -}}

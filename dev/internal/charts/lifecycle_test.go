@@ -147,18 +147,23 @@ func TestSidecarsKnowTheirServices(t *testing.T) {
 	}
 }
 
-// TestAppsAndSidecarsSendTracesToTheSameCollector, if they send any.
+// TestAppsAndSidecarsSendTracesToTheSameCollector, if they send any, and sample the same share of
+// them. Otherwise traces would lack spans.
 func TestAppsAndSidecarsSendTracesToTheSameCollector(t *testing.T) {
 	t.Parallel()
 	for _, name := range environments {
 		all := system(t, name)
 		for _, configuration := range all.of("Configuration") {
-			want := ""
+			want, rate := "", configuration.text("spec", "tracing", "samplingRate")
 			if sidecars := configuration.text("spec", "tracing", "otel", "endpointAddress"); sidecars != "" {
 				want = "http://" + sidecars
+			} else {
+				equal(t, name+": without a collector, the rate of "+configuration.name(), rate, "0")
+				rate = ""
 			}
 			container := all.find(t, "Deployment", configuration.name()).part("spec", "template", "spec", "containers", 0)
 			equal(t, name+": "+configuration.name(), environment(container)["OTEL_EXPORTER_OTLP_ENDPOINT"], want)
+			equal(t, name+": rate of "+configuration.name(), environment(container)["OTEL_TRACES_SAMPLER_ARG"], rate)
 		}
 	}
 }

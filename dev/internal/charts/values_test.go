@@ -89,6 +89,7 @@ func TestFaultyValuesAreRefused(t *testing.T) {
 		"dapr.nativeSidecars=true":                             "nativeSidecars",
 		"dapr.lookupSeconds=20":                                "lookupSeconds",
 		"otlpEndpoint=collector:4317":                          "otlpEndpoint",
+		"traceSampleRatio=2":                                   "traceSampleRatio",
 		"trustedProxies=everybody":                             "trustedProxies",
 		"global.service.logLevel=LOUD":                         "logLevel",
 		"global.service.nothing=1":                             "nothing",

@@ -36,6 +36,12 @@ type resource struct {
 			Allowed []api
 		}
 		AccessControl accessControl `yaml:"accessControl"`
+		Tracing       struct {
+			SamplingRate string `yaml:"samplingRate"`
+			Otel         struct {
+				EndpointAddress string `yaml:"endpointAddress"`
+			}
+		}
 		Resiliency    resiliency    `yaml:",inline"`
 		// Of a Subscription.
 		PubsubName      string `yaml:"pubsubname"`

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
@@ -89,10 +90,11 @@ type runnerParams struct {
 	Direct     pg.Direct
 	Prefetcher *bill.Prefetcher
 	Log        *slog.Logger
+	Tracer     trace.Tracer
 }
 
 func newRunner(p runnerParams) (*periodic.Runner, error) {
-	return periodic.NewRunner(p.Pool, p.Direct, p.Prefetcher, p.Limits.Bills, p.Log)
+	return periodic.NewRunner(p.Pool, p.Direct, p.Prefetcher, p.Limits.Bills, p.Log, p.Tracer)
 }
 
 // budgets are the budgets of KOS's endpoints, shared by all replicas.
@@ -147,6 +149,7 @@ type dispatcherParams struct {
 	Metrics  *metrics.Metrics
 	Measured *queue.Metrics
 	Log      *slog.Logger
+	Tracer   trace.Tracer
 	Now      func() time.Time
 }
 
@@ -155,7 +158,7 @@ func newDispatcher(p dispatcherParams) *queue.Dispatcher {
 		string(bill.BillInquiry): p.Fetches.Handler(p.Fetcher.Fetch, p.Metrics, p.Now),
 		// Replicas of the release before enqueue fetches of customers, which bills have.
 		string(bill.ProductInquiry): func(context.Context, queue.Item) queue.Outcome { return queue.Answered(nil) },
-	}, p.Measured, p.Log)
+	}, p.Measured, p.Log, p.Tracer)
 }
 
 func newCache(cfg BillConfig, dapr *sidecar.Client, keyring *seal.Keyring, log *slog.Logger, registerer prometheus.Registerer) bill.Cache {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/pg"
@@ -57,12 +58,13 @@ type Runner struct {
 
 // NewRunner returns a runner of the jobs in pool's database, which listens on direct.
 // The nightly refresh uses a share of the rate limit perMinute.
-func NewRunner(pool *pgxpool.Pool, direct pg.Direct, nightly Nightly, perMinute int, log *slog.Logger) (*Runner, error) {
+func NewRunner(pool *pgxpool.Pool, direct pg.Direct, nightly Nightly, perMinute int, log *slog.Logger, tracer trace.Tracer) (*Runner, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &nightlyWorker{nightly: nightly, perMinute: perMinute})
 	client, err := river.NewClient(jobs.Driver(pool, direct), &river.Config{
 		Logger:                      jobs.Logger(log),
 		ErrorHandler:                jobs.ErrorHandler(log),
+		Middleware:                  jobs.Traced(tracer),
 		Workers:                     workers,
 		Queues:                      map[string]river.QueueConfig{queue: {MaxWorkers: 1}},
 		PeriodicJobs:                []*river.PeriodicJob{jobs.Periodic(nightlyEvery, nightlyArgs{})},

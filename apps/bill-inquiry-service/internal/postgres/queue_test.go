@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/metrics"
@@ -75,7 +76,7 @@ func (f *fetches) start() {
 	registry := prometheus.NewRegistry()
 	handler := f.Handler(work, metrics.New(registry), time.Now)
 	log := slog.New(slog.DiscardHandler)
-	d := queue.NewDispatcher(f.items, map[string]queue.Handler{string(bill.BillInquiry): handler}, queue.NewMetrics(registry), log)
+	d := queue.NewDispatcher(f.items, map[string]queue.Handler{string(bill.BillInquiry): handler}, queue.NewMetrics(registry), log, noop.NewTracerProvider().Tracer(""))
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { d.Run(ctx) })

@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 const (
@@ -35,6 +39,7 @@ type flight[V any] struct {
 
 	reads  int                // that wait; guarded by ReadThrough.mu
 	cancel context.CancelFunc // ends the wait, not the enqueueing
+	span   trace.Span         // in the trace of the first read; linked to the others
 }
 
 // result returns the result of a flight that is done, else a *QueuedError.
@@ -68,6 +73,8 @@ func (r *ReadThrough[K, V]) join(ctx context.Context, key K, async bool) (joined
 	if joined == nil {
 		joined, own = r.start(ctx, id), true
 		r.flights[id] = joined
+	} else {
+		telemetry.Link(joined.span, telemetry.Traceparent(ctx))
 	}
 	joined.reads++
 	return joined, own, func() { r.leave(id, joined) }
@@ -93,9 +100,11 @@ func (r *ReadThrough[K, V]) land(id flightKey[K], landed *flight[V]) {
 
 // start starts a flight.
 func (r *ReadThrough[K, V]) start(ctx context.Context, id flightKey[K]) *flight[V] {
+	ctx, span := telemetry.Start(ctx, "wait for source", trace.SpanKindInternal)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightTimeout)
-	started := &flight[V]{enqueued: make(chan struct{}), done: make(chan struct{}), cancel: cancel}
+	started := &flight[V]{enqueued: make(chan struct{}), done: make(chan struct{}), cancel: cancel, span: span}
 	go func() {
+		defer span.End()
 		defer cancel()
 		queued := false
 		defer func() {

@@ -10,8 +10,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/phonebill/phonebill/apps/internal/bubble"
 	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
+	"github.com/phonebill/phonebill/apps/internal/spantest"
 )
 
 // Concurrent reads of one key cost one enqueueing.
@@ -42,6 +45,37 @@ func TestConcurrentReadsShareOneFetch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The span of a fetch is in the trace of its first read and linked to the others.
+func TestFetchIsLinkedToAllReads(t *testing.T) {
+	t.Parallel()
+	onClock(t, func(w *world) {
+		w.delay, w.answer = time.Second, text{text: "new"}
+		spans := spantest.New(t)
+		var (
+			group sync.WaitGroup
+			reads []trace.Span
+		)
+		for range 3 {
+			ctx, span := spans.Tracer.Start(w.t.Context(), "read")
+			reads = append(reads, span)
+			group.Go(func() {
+				defer span.End()
+				if _, err := w.read.Fetch(ctx, key, false); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		group.Wait()
+		synctest.Wait()
+		fetch := spans.Find("wait for source")
+		if links := fetch.Links(); fetch.Parent().SpanID() != reads[0].SpanContext().SpanID() || len(links) != 2 ||
+			links[0].SpanContext.TraceID() != reads[1].SpanContext().TraceID() || links[1].SpanContext.TraceID() != reads[2].SpanContext().TraceID() {
+			t.Errorf("parent %+v, links %+v", fetch.Parent(), links)
+		}
+	})
 }
 
 // Without reads that wait, nothing of a fetch is left in the process. It stays queued.

@@ -132,6 +132,7 @@ func newRequest(ctx context.Context, method, path string, in any) (*http.Request
 	if err != nil {
 		return nil, fmt.Errorf("kos: request: %w", err)
 	}
+	req.Pattern = path // has no ids
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -61,7 +61,7 @@ func TestWorkGoesOnWhileRequestsHoldAllConnections(t *testing.T) {
 		defer conn.Release()
 	}
 	handlers := map[string]queue.Handler{endpoint: s.record}
-	d := queue.NewDispatcher(q.On(s.pool), handlers, queue.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
+	d := queue.NewDispatcher(q.On(s.pool), handlers, queue.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler), untraced)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { d.Run(ctx) })

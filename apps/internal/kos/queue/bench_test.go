@@ -29,7 +29,7 @@ func BenchmarkWaiting(b *testing.B) {
 			enqueueMany(b, pool, waiting)
 			d := queue.NewDispatcher(q, map[string]queue.Handler{
 				endpoint: func(context.Context, queue.Item) queue.Outcome { return queue.Answered(nil) },
-			}, queue.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
+			}, queue.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler), untraced)
 			const period = 20 * time.Second
 			for b.Loop() {
 				ctx, stop := context.WithTimeout(b.Context(), period)
@@ -58,7 +58,7 @@ func BenchmarkServed(b *testing.B) {
 					endpoint: func(context.Context, queue.Item) queue.Outcome {
 						return queue.Answered(nil).Then(func() { left <- struct{}{} })
 					},
-				}, queue.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
+				}, queue.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler), untraced)
 				ctx, stop := context.WithCancel(b.Context())
 				done := make(chan struct{})
 				go func() { defer close(done); d.Run(ctx) }()

@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // Handler processes a claimed item. It returns soon after ctx ends, by the timeout of the
@@ -26,6 +24,7 @@ type Dispatcher struct {
 	endpoints []*worker
 	metrics   *Metrics
 	log       *slog.Logger
+	tracer    trace.Tracer
 	wake      chan struct{}
 	listening atomic.Bool // to the notifications of other replicas
 	failing   bool
@@ -42,8 +41,8 @@ type worker struct {
 
 // NewDispatcher returns a dispatcher with a handler for each endpoint. Its claims and writes
 // use the connections of q. See Queue.On.
-func NewDispatcher(q *Queue, handlers map[string]Handler, metrics *Metrics, log *slog.Logger) *Dispatcher {
-	d := &Dispatcher{queue: q, metrics: metrics, log: log, wake: make(chan struct{}, 1)}
+func NewDispatcher(q *Queue, handlers map[string]Handler, metrics *Metrics, log *slog.Logger, tracer trace.Tracer) *Dispatcher {
+	d := &Dispatcher{queue: q, metrics: metrics, log: log, tracer: tracer, wake: make(chan struct{}, 1)}
 	for _, name := range q.names {
 		e := q.endpoints[name]
 		d.endpoints = append(d.endpoints, &worker{Endpoint: e, handle: handlers[name], slots: make(chan struct{}, e.Workers)})
@@ -142,20 +141,21 @@ func (d *Dispatcher) logClaimResult(ctx context.Context, err error) {
 // attempt handles an item and writes the outcome. If the outcome cannot be written, the
 // item is claimed again when its lease expires.
 func (d *Dispatcher) attempt(ctx context.Context, w *worker, item Item) {
-	traced := telemetry.Extract(ctx, http.Header{"Traceparent": {item.traceparent}})
+	traced, span := d.startAttempt(ctx, &item)
 	handling, cancel := context.WithTimeout(traced, w.Timeout)
 	defer cancel()
 	outcome := safely(handling, w.handle, item)
 	if outcome.kind == kindUnanswered && ctx.Err() != nil {
 		outcome.kind = kindInterrupted
 	}
-	writing, done := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	writing, done := context.WithTimeout(context.WithoutCancel(traced), writeTimeout)
 	defer done()
 	err := d.conclude(writing, &item, outcome)
 	if err != nil {
 		outcome.kind = kindFailed
 	}
 	d.metrics.attempted(item, outcome.kind)
+	endAttempt(span, outcome)
 	if cause := errors.Join(outcome.cause, err); cause != nil && outcome.kind != kindInterrupted {
 		d.log.WarnContext(traced, "kos queue attempt failed", "endpoint", item.Endpoint, "class", item.Class.String(),
 			"outcome", string(outcome.kind), "unanswered", item.unanswered, "error", cause)

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
@@ -44,6 +44,9 @@ const lockKey = `SELECT pg_advisory_xact_lock(hashtext('kos queue ' || $1))`
 // The round of a key's next item is one after that of the item before, and at least the
 // first round in the queue. It is also at least the last round of items that have waited
 // for a minute.
+//
+// An item belongs to the trace of its first request, or of the first that is sampled (which
+// the last digits of a traceparent say). It keeps the other sampled ones as links.
 const insertItem = `
 WITH queued AS (
     SELECT class FROM kos_queue WHERE endpoint = $1 AND dedup_key = $2
@@ -64,7 +67,10 @@ SET class    = least(held.class, excluded.class),
     round    = CASE WHEN excluded.class < held.class THEN excluded.round ELSE held.round END,
     position = CASE WHEN excluded.class < held.class THEN excluded.position ELSE held.position END,
     payload  = excluded.payload || held.payload,
-    traceparent = CASE WHEN excluded.class < held.class THEN excluded.traceparent ELSE held.traceparent END
+    traceparent = CASE WHEN held.traceparent NOT LIKE '%-01' AND excluded.traceparent LIKE '%-01'
+                       THEN excluded.traceparent ELSE held.traceparent END,
+    links       = CASE WHEN held.traceparent LIKE '%-01' AND excluded.traceparent LIKE '%-01' AND cardinality(held.links) < ` + maxLinks + `
+                       THEN held.links || excluded.traceparent ELSE held.links END
 RETURNING coalesce((SELECT class FROM queued) > $4, true)`
 
 const countAhead = `
@@ -82,11 +88,14 @@ func (q *Queue) Enqueue(ctx context.Context, tx pgx.Tx, r Request) (Ticket, erro
 	if err != nil {
 		return Ticket{}, fmt.Errorf("enqueue: %w", err)
 	}
+	ctx, span := telemetry.Start(ctx, "send "+r.Endpoint, trace.SpanKindProducer,
+		describe(r.Endpoint, "send", semconv.MessagingOperationTypeSend, r.Class)...)
+	defer span.End()
 	var ticket Ticket
 	e := q.endpoints[r.Endpoint]
 	batch := &pgx.Batch{} // one round trip
 	batch.Queue(lockKey, r.OrderingKey)
-	batch.Queue(insertItem, r.Endpoint, r.Key, r.OrderingKey, int(r.Class), payload, e.Capacity[r.Class], traceparent(ctx)).
+	batch.Queue(insertItem, r.Endpoint, r.Key, r.OrderingKey, int(r.Class), payload, e.Capacity[r.Class], telemetry.Traceparent(ctx)).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&ticket.Added) })
 	batch.Queue(countAhead, r.Endpoint, r.Key).QueryRow(func(row pgx.Row) error { return row.Scan(&ticket.Ahead) })
 	batch.Queue(notify, channelItems, r.Endpoint)
@@ -111,11 +120,4 @@ func (q *Queue) Contains(ctx context.Context, endpoint, key string) (queued bool
 		return false, fmt.Errorf("kos queue: %w", err)
 	}
 	return queued, nil
-}
-
-// traceparent returns the trace of ctx in the form of W3C Trace Context, or "".
-func traceparent(ctx context.Context) string {
-	header := http.Header{}
-	telemetry.Inject(ctx, propagation.HeaderCarrier(header))
-	return header.Get("Traceparent")
 }

@@ -2,11 +2,15 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // Write writes the result of a handler, in the transaction that ends the item.
@@ -88,7 +92,8 @@ const (
 	longestRetry = time.Minute
 )
 
-const deleteItem = `DELETE FROM kos_queue WHERE item_id = $1`
+// The attempt is in the trace that the item had when it was claimed.
+const deleteItem = `DELETE FROM kos_queue WHERE item_id = $1 RETURNING links || traceparent`
 
 // Items that were set aside during an outage return to their places when it ends: the
 // outage is the likely reason.
@@ -103,16 +108,23 @@ FROM ended
 WHERE q.endpoint = ended.endpoint AND q.due_at > clock_timestamp() AND q.failing_since > ended.since - interval '1 minute'`
 
 // end deletes an item and runs its outcome's write, in one transaction, and wakes the
-// waiters of the item. If two attempts end one item, the second writes nothing.
+// waiters of the item. If two attempts end one item, the second writes nothing. The span of
+// ctx is linked to the traces of all requests that the item has joined.
 func (q *Queue) end(ctx context.Context, item *Item, o Outcome) error {
-	ended := false
+	var (
+		ended bool
+		links []string
+	)
 	err := pgx.BeginFunc(ctx, q.pool, func(tx pgx.Tx) error {
 		// An Enqueue of the same key waits for this row, and then finds it gone.
-		tag, err := tx.Exec(ctx, deleteItem, item.id)
-		ended = tag.RowsAffected() == 1
-		if err != nil || !ended {
+		err := tx.QueryRow(ctx, deleteItem, item.id).Scan(&links)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
+		ended = true
 		if o.write != nil {
 			if err := o.write(ctx, tx); err != nil {
 				return err
@@ -127,6 +139,9 @@ func (q *Queue) end(ctx context.Context, item *Item, o Outcome) error {
 	})
 	if err != nil {
 		return fmt.Errorf("end item: %w", err)
+	}
+	for _, link := range links {
+		telemetry.Link(trace.SpanFromContext(ctx), link)
 	}
 	q.waiters.wake(signal(item.Endpoint, item.Key)) // of this process, without NOTIFY
 	if ended && o.then != nil {

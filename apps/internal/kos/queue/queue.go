@@ -47,6 +47,7 @@ CREATE TABLE kos_queue (
     unanswered    integer     NOT NULL DEFAULT 0, -- attempts that KOS left without an answer
     failing_since timestamptz,                    -- since the first of them
     traceparent   text        NOT NULL DEFAULT '', -- trace that enqueued it
+    links         text[]      NOT NULL DEFAULT '{}', -- traces that joined it
     UNIQUE (endpoint, dedup_key)
 );
 

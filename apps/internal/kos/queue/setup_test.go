@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/goleak"
 
 	"github.com/phonebill/phonebill/apps/internal/expect"
@@ -25,6 +26,9 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var migrations = fstest.MapFS{"001_queue.sql": {Data: []byte(budget.Table + queue.Schema)}}
+
+// untraced is the tracer of dispatchers whose traces do not matter.
+var untraced = noop.NewTracerProvider().Tracer("")
 
 const (
 	endpoint = "bill-inquiry"
@@ -79,7 +83,7 @@ func (s *setup) start() (q *queue.Queue, stop func()) {
 	s.t.Helper()
 	q, pool := s.replica()
 	log := slog.New(slog.DiscardHandler)
-	d := queue.NewDispatcher(q, map[string]queue.Handler{endpoint: s.record}, queue.NewMetrics(prometheus.NewRegistry()), log)
+	d := queue.NewDispatcher(q, map[string]queue.Handler{endpoint: s.record}, queue.NewMetrics(prometheus.NewRegistry()), log, untraced)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { d.Run(ctx) })

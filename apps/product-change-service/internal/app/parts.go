@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
 
 	consumer "github.com/phonebill/phonebill/apps/internal/events"
@@ -160,12 +161,13 @@ type dispatcherParams struct {
 	Metrics   *metrics.Metrics
 	Measured  *queue.Metrics
 	Log       *slog.Logger
+	Tracer    trace.Tracer
 }
 
 func newDispatcher(p dispatcherParams) *queue.Dispatcher {
 	handlers := postgres.Fetches(p.Fetcher, p.Metrics)
 	handlers[postgres.Endpoint] = p.Work.Handler(p.Processor.Process, p.Metrics)
-	return queue.NewDispatcher(p.Queue.On(p.Workers.Pool), handlers, p.Measured, p.Log)
+	return queue.NewDispatcher(p.Queue.On(p.Workers.Pool), handlers, p.Measured, p.Log, p.Tracer)
 }
 
 // kosParams are the dependencies of the carrier.
@@ -218,13 +220,14 @@ type runnerParams struct {
 	Changes   *postgres.Changes
 	Announcer *events.Announcer
 	Log       *slog.Logger
+	Tracer    trace.Tracer
 	Now       func() time.Time
 }
 
 func newRunner(p runnerParams) (*outbox.Runner, error) {
 	return outbox.NewRunner(p.Pool, p.Direct, outbox.Work{
 		Completed: p.Changes, Announcer: p.Announcer, Keys: p.Changes, Now: p.Now,
-	}, p.Log)
+	}, p.Log, p.Tracer)
 }
 
 func newExchangeLog(lc fx.Lifecycle, workers pg.Workers, log *slog.Logger, metrics *groupcommit.Metrics) *exchange.Log {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
@@ -67,8 +68,8 @@ type Jobs struct {
 var _ postgres.Outbox = (*Jobs)(nil)
 
 // NewJobs returns Jobs that enqueue in pool's database. They run none themselves.
-func NewJobs(pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) (*Jobs, error) {
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: log})
+func NewJobs(pool *pgxpool.Pool, log *slog.Logger, tracer trace.Tracer, now func() time.Time) (*Jobs, error) {
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: log, Middleware: jobs.Traced(tracer)})
 	if err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/pg"
@@ -44,13 +45,14 @@ type Runner struct {
 
 // NewRunner returns a runner of the jobs in pool's database. It listens for new ones on
 // connections of direct.
-func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger) (*Runner, error) {
+func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger, tracer trace.Tracer) (*Runner, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &announceWorker{completed: work.Completed, announcer: work.Announcer})
 	river.AddWorker(workers, &deleteKeysWorker{keys: work.Keys, now: work.Now})
 	client, err := river.NewClient(jobs.Driver(pool, direct), &river.Config{
 		Logger:       jobs.Logger(log),
 		ErrorHandler: jobs.ErrorHandler(log),
+		Middleware:   jobs.Traced(tracer),
 		Workers:      workers,
 		Queues: map[string]river.QueueConfig{
 			events:   {MaxWorkers: 4, FetchPollInterval: fetchEvents},

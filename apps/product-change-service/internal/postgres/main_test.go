@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/goleak"
 
 	"github.com/phonebill/phonebill/apps/internal/expect"
@@ -51,7 +52,7 @@ func newStore(t *testing.T, perMinute int) store {
 // replica returns a replica over a pool, with a keyset.
 func replica(t *testing.T, pool *pgxpool.Pool, keys *sealtest.Store, perMinute int) store {
 	t.Helper()
-	jobs, err := outbox.NewJobs(pool, slog.New(slog.DiscardHandler), time.Now)
+	jobs, err := outbox.NewJobs(pool, slog.New(slog.DiscardHandler), noop.NewTracerProvider().Tracer(""), time.Now)
 	expect.NoError(t, err)
 	q := newQueue(pool, perMinute)
 	return store{

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
@@ -184,9 +185,9 @@ func (s *world) replica() *worker {
 	registry := prometheus.NewRegistry()
 	dispatcher := queue.NewDispatcher(w.queue, map[string]queue.Handler{
 		postgres.Endpoint: w.changes.Handler(processor.Process, metrics.New(registry)),
-	}, queue.NewMetrics(registry), log)
+	}, queue.NewMetrics(registry), log, noop.NewTracerProvider().Tracer(""))
 	direct := pg.Direct{Pool: pool}
-	runner, err := outbox.NewRunner(pool, direct, outbox.Work{Completed: w.changes, Announcer: s.broker, Keys: w.changes, Now: s.clock}, log)
+	runner, err := outbox.NewRunner(pool, direct, outbox.Work{Completed: w.changes, Announcer: s.broker, Keys: w.changes, Now: s.clock}, log, noop.NewTracerProvider().Tracer(""))
 	expect.NoError(s.t, err)
 	w.run = func(ctx context.Context) {
 		var all sync.WaitGroup
