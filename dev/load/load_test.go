@@ -39,6 +39,8 @@ func chosen() (Scenario, bool) {
 		return Launch(number(1_000), time.Minute, false), true
 	case "launch-preloaded":
 		return Launch(number(1_000), time.Minute, true), true
+	case "portal":
+		return Portal(number(200), *think, *lasts), true
 	case "soak":
 		return Soak(number(10_000), *think, *lasts, 2*time.Minute), true
 	case "stale":

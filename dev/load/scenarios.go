@@ -46,6 +46,15 @@ func Crowd(users int, think, lasts time.Duration) Scenario {
 	}
 }
 
+// Portal is a number of users who open the home page and the page of the bill in turn, every think
+// time, with warm caches.
+func Portal(users int, think, lasts time.Duration) Scenario {
+	s := Crowd(users, think, lasts)
+	s.Name, s.Description = "portal", fmt.Sprintf("Users open a page of the portal every %s, for %s.", think, lasts)
+	s.Rounds[0].Visit = []Act{{HomePage, 1}, {BillPage, 1}}
+	return s
+}
+
 // Soak is Crowd in the closed model, with a quiet time before and after for comparison.
 func Soak(users int, think, lasts, rest time.Duration) Scenario {
 	s := Crowd(users, think, lasts)

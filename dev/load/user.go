@@ -31,6 +31,8 @@ const (
 	Plans    Step = "plans"
 	Check    Step = "pre-check"
 	Change   Step = "change"
+	HomePage Step = "portal: home" // the others are of the API
+	BillPage Step = "portal: bill"
 )
 
 // user is a seeded user with a line and a connection of its own.
@@ -83,11 +85,22 @@ func (u *user) request(step Step) api.Request {
 		return get(bills + "history")
 	case Plans:
 		return get(plans + "available?currentProductCode=" + u.plan)
+	case HomePage:
+		return u.page("/")
+	case BillPage:
+		return u.page("/bills")
 	case Check:
 		return post(plans+"change/validation", order)
 	default:
 		return post(plans+"change", order)
 	}
+}
+
+// page returns the request of a page of the portal, with the user's session.
+func (u *user) page(path string) api.Request {
+	return api.Request{Method: http.MethodGet, Path: path, Header: map[string]string{
+		"Accept": "text/html", "Cookie": "access=" + u.tokens.Access,
+	}}
 }
 
 // reply is an answer, or the reason why there is none.
@@ -170,6 +183,8 @@ func (u *user) learn(step Step, body []byte) bool {
 		return true
 	case History, Check, KOSDirect, KOSSidecars:
 		return bytes.Contains(body, []byte(`"success":true`))
+	case HomePage, BillPage:
+		return bytes.Contains(body, []byte("납부 기한")) && !bytes.Contains(body, []byte("data-reload"))
 	case Inquiry, Month:
 		return bytes.Contains(body, []byte(`"billInfo":{`)) && bytes.Contains(body, []byte(u.line))
 	}

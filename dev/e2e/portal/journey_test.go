@@ -17,6 +17,11 @@ func TestJourney(t *testing.T) {
 			w.visit("/")
 			w.sees("로그인")
 			w.fits("login")
+			w.visit("/register")
+			w.fits("register")
+			w.visit("/nowhere")
+			w.sees("찾을 수 없는 화면입니다")
+			w.fits("unknown")
 			w.login(nextUser())
 			w.sees("납부 기한")
 			w.sees("내 요금제")
@@ -64,7 +69,7 @@ func (w *window) changePlan() {
 	w.fits("change")
 }
 
-// TestJourneyWithoutScript changes a plan in a browser that runs no script.
+// TestJourneyWithoutScript uses the screens in a browser that runs no script.
 func TestJourneyWithoutScript(t *testing.T) {
 	w := open(t, phone)
 	w.do(emulation.SetScriptExecutionDisabled(true))
@@ -73,6 +78,15 @@ func TestJourneyWithoutScript(t *testing.T) {
 	w.fill("#userId", user, "#password", password)
 	w.click("button.primary")
 	w.reads("납부 기한")
+	w.click(`a[href="/bills"].primary`)
+	w.reads("납부할 금액")
+	w.visit("/bills/months")
+	w.reads("한 달 평균")
+	w.click(`.tabs a[href="/account"]`)
+	w.reads("로그인한 기기")
+	w.click("form.language button")
+	w.reads("Devices")
+	w.click("form.language button")
 	w.visit("/plans")
 	w.click(`.offers .primary`)
 	w.do(chromedp.Click(`input[name="confirm"]`, chromedp.ByQuery))

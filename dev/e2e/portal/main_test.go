@@ -20,16 +20,20 @@ import (
 // ports.
 const enabled = "PHONEBILL_E2E"
 
-// limit bounds the start and the stop of the system and of the browser.
-const limit = 3 * time.Minute
+// limit bounds the start, with the build, and the stop of the system and of the browser.
+const limit = 10 * time.Minute
 
 var (
 	// base is the URL of the ingress.
 	base string
+	// whole is the system, or nil if one runs already.
+	whole *system.System
 	// mock sets the behaviour of KOS.
 	mock = kos.New("http://127.0.0.1:8084", nil)
 	// browser is the context of the one browser. Each test has a window with cookies of its own.
 	browser context.Context
+	// axe is the script of axe-core, or empty if it could not be had.
+	axe string
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -70,13 +74,13 @@ func startSystem() (stop func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	base = s.URL()
+	whole, base = s, s.URL()
 	stop = func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		return s.Stop(ctx)
 	}
-	if err := s.RunApp(ctx, "auth-service", "seed-demo", "--users", fmt.Sprint(seeded)); err != nil {
+	if err := s.RunApp(ctx, "auth-service", "seed-demo", "--users", fmt.Sprint(seeded+doubled())); err != nil {
 		return nil, fmt.Errorf("seed: %w", err)
 	}
 	return stop, mock.CalmDown()
@@ -90,13 +94,17 @@ func startBrowser() (stop func(), err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	program, err := toolchain.Toolchain{Checkout: root, Console: console.New(os.Stdout)}.Browser(ctx)
+	tools := toolchain.Toolchain{Checkout: root, Console: console.New(os.Stdout)}
+	program, err := tools.Browser(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := loadAxe(ctx, tools); err != nil {
 		return nil, err
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
 		chromedp.NoSandbox, // the tests may run as root, and open pages of this system only
-		chromedp.Flag("lang", "ko-KR"), chromedp.Flag("hide-scrollbars", true), chromedp.WSURLReadTimeout(limit))
+		chromedp.Flag("lang", "ko-KR"), chromedp.Flag("accept-lang", "ko-KR,ko"), chromedp.Flag("hide-scrollbars", true), chromedp.WSURLReadTimeout(limit))
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, stopContext := chromedp.NewContext(allocator)
 	browser = ctx
@@ -106,4 +114,19 @@ func startBrowser() (stop func(), err error) {
 		return nil, err
 	}
 	return func() { stopContext(); stopAllocator() }, nil
+}
+
+// loadAxe reads axe-core. Without it, pages are checked without it, unless it is required.
+func loadAxe(ctx context.Context, tools toolchain.Toolchain) error {
+	path, err := tools.Axe(ctx)
+	if err == nil {
+		var script []byte
+		script, err = os.ReadFile(path)
+		axe = string(script)
+	}
+	if err == nil || os.Getenv("PHONEBILL_TEST_REQUIRED") != "" {
+		return err
+	}
+	fmt.Println("portal: pages are not checked with axe-core:", err)
+	return nil
 }

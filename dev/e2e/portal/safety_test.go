@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -37,6 +36,28 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
+// TestPagesAreInNoFrame puts the log-in page in a frame of another site.
+func TestPagesAreInNoFrame(t *testing.T) {
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprintf(w, `<iframe src="%s/login"></iframe>`, base)
+	}))
+	t.Cleanup(evil.Close)
+	w := open(t, desktop)
+	w.do(chromedp.Navigate(evil.URL), chromedp.ActionFunc(func(ctx context.Context) error {
+		tree, err := page.GetFrameTree().Do(ctx)
+		if err != nil {
+			return err
+		}
+		for _, child := range tree.ChildFrames {
+			if strings.HasPrefix(child.Frame.URL, base) {
+				t.Errorf("the frame shows %s", child.Frame.URL)
+			}
+		}
+		return nil
+	}))
+}
+
 // TestScriptsDoNotSeeCookies also of pages that show errors.
 func TestScriptsDoNotSeeCookies(t *testing.T) {
 	w := open(t, desktop)
@@ -46,18 +67,6 @@ func TestScriptsDoNotSeeCookies(t *testing.T) {
 		if cookies := eval[string](w, "document.cookie"); cookies != "" {
 			t.Errorf("%s: %s", path, cookies)
 		}
-	}
-}
-
-// TestKeyboard logs in without a pointer.
-func TestKeyboard(t *testing.T) {
-	w := open(t, desktop)
-	w.visit("/login")
-	w.do(chromedp.KeyEvent(nextUser()), chromedp.KeyEvent("\t"), chromedp.KeyEvent(password), chromedp.KeyEvent("\r"))
-	w.sees("안녕하세요")
-	w.do(chromedp.KeyEvent("\t"))
-	if first := eval[string](w, "document.activeElement.className"); first != "skip" {
-		t.Errorf("the first stop is %q", first)
 	}
 }
 
@@ -71,26 +80,23 @@ func TestWrongPasswordsAreExplained(t *testing.T) {
 		w.click("button.primary")
 		w.sees(want)
 		if n == 4 {
-			w.fits("locked")
+			w.fitsAnywhere("locked")
 		}
 	}
 }
 
 // TestWaitingIsLive: a page that waits for KOS shows the bill without being loaded again.
 func TestWaitingIsLive(t *testing.T) {
-	t.Cleanup(func() {
-		if err := mock.CalmDown(); err != nil {
-			t.Error(err)
-		}
-	})
+	calmly(t)
 	w := open(t, phone)
 	w.login(nextUser())
 	if err := mock.Behave(kos.BillInquiry, kos.Behavior{Latency: kos.Latency{Min: 1600, Max: 1700}}); err != nil {
 		t.Fatal(err)
 	}
-	w.visit("/bills?month=" + time.Now().In(time.FixedZone("KST", 9*60*60)).AddDate(0, -3, -20).Format("2006-01"))
+	w.visit("/bills?month=" + month(3))
 	if strings.HasPrefix(w.path(), "/bills/inquiries/") {
 		w.picture("waiting")
+		w.fits("waiting-live")
 	} else {
 		t.Errorf("the page did not wait: %s", w.text())
 	}
@@ -132,7 +138,7 @@ func TestNothingTypedIsLost(t *testing.T) {
 	w.do(chromedp.Click(`input[name="confirm"]`, chromedp.ByQuery))
 	w.click(`form[action$="/change"] button.primary`)
 	w.sees("입력하신 내용으로 이어서")
-	w.fits("expired")
+	w.fitsAnywhere("expired")
 	w.fill("#userId", user, "#password", password)
 	w.click("button.primary")
 	w.sees("이어서 진행해 주세요")

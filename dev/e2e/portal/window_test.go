@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
@@ -22,10 +23,11 @@ import (
 // patience bounds each step of a window.
 const patience = 30 * time.Second
 
-// Widths of the windows, in CSS pixels: a small phone and a desktop.
+// Sizes of the windows, in CSS pixels: a small phone and a desktop.
 const (
 	phone   = 360
 	desktop = 1280
+	height  = 800
 )
 
 // seeded is the number of generated users. A test takes the next one, so that tests do not share
@@ -56,7 +58,7 @@ func open(t *testing.T, width int64) *window {
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithTargetID(id))
 	t.Cleanup(cancel)
 	w := &window{t, ctx}
-	w.do(chromedp.EmulateViewport(width, 800), emulation.SetTimezoneOverride("Asia/Seoul"))
+	w.do(chromedp.EmulateViewport(width, height), emulation.SetTimezoneOverride("Asia/Seoul"))
 	return w
 }
 
@@ -139,6 +141,11 @@ func (w *window) click(selector string) {
 
 // submit clicks and waits for the load of the next page.
 func submit(selector string) chromedp.Action {
+	return loads(chromedp.Click(selector, chromedp.ByQuery))
+}
+
+// loads waits for the load of the page that an action opens.
+func loads(action chromedp.Action) chromedp.Action {
 	return chromedp.ActionFunc(func(ctx context.Context) error {
 		loaded := make(chan struct{}, 8)
 		listen, cancel := context.WithCancel(ctx)
@@ -148,7 +155,7 @@ func submit(selector string) chromedp.Action {
 				loaded <- struct{}{}
 			}
 		})
-		if err := chromedp.Click(selector, chromedp.ByQuery).Do(ctx); err != nil {
+		if err := action.Do(ctx); err != nil {
 			return err
 		}
 		select {
@@ -183,8 +190,11 @@ func (w *window) path() string {
 	return strings.TrimPrefix(eval[string](w, "location.href"), base)
 }
 
-// fits checks that the page needs no horizontal scrolling, has one heading and a name for each
-// control, and takes a picture of it.
+// rules are the rules of axe-core by colour scheme: all of them once.
+var rules = []struct{ scheme, options string }{{"dark", `{runOnly: ['color-contrast']}`}, {"light", `{}`}}
+
+// fits checks that the page needs no horizontal scrolling and has one heading and, in both colour
+// schemes, no fault of accessibility. It takes a picture of each.
 func (w *window) fits(name string) {
 	w.t.Helper()
 	if wide := eval[float64](w, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); wide > 0 {
@@ -193,38 +203,39 @@ func (w *window) fits(name string) {
 	if n := eval[int](w, "document.querySelectorAll('h1').length"); n != 1 {
 		w.t.Errorf("%s: %d headings", name, n)
 	}
-	const nameless = `[...document.querySelectorAll('input:not([type=hidden]):not([aria-hidden]), select, button, a')]
-		.filter(e => !(e.labels && e.labels.length) && !e.textContent.trim() && !e.getAttribute('aria-label')).map(e => e.outerHTML).join()`
-	if found := eval[string](w, nameless); found != "" {
-		w.t.Errorf("%s: without a name: %s", name, found)
-	}
-	for _, scheme := range []string{"light", "dark"} {
-		w.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
-		if pale := eval[string](w, contrast); pale != "" {
-			w.t.Errorf("%s, %s: contrast below AA: %s", name, scheme, pale)
+	for _, rule := range rules {
+		w.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: rule.scheme}}))
+		for _, violation := range w.violations(rule.options) {
+			w.t.Errorf("%s, %s: %s", name, rule.scheme, violation)
 		}
+		w.picture(name + "-" + rule.scheme)
 	}
-	w.picture(name + "-dark")
-	w.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}))
-	w.picture(name)
 }
 
-// contrast returns the texts whose contrast with their background is less than WCAG's AA demands.
-const contrast = `(() => {
-	const parse = text => { const n = (text.match(/[\d.]+/g) || []).map(Number); return text.startsWith('rgb') ? n : text.startsWith('color(srgb') ? n.map((v, i) => i < 3 ? v * 255 : v) : null; };
-	const light = c => { const [r, g, b] = c.map(v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }); return .2126 * r + .7152 * g + .0722 * b; };
-	const behind = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c && (c.length < 4 || c[3] > .99)) return c; } return [255, 255, 255]; };
-	const bad = [];
-	for (const e of document.body.querySelectorAll('*')) {
-		if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.getClientRects().length || e.closest('svg, option')) continue;
-		const style = getComputedStyle(e), colour = parse(style.color), size = parseFloat(style.fontSize);
-		if (!colour) continue;
-		const a = light(colour.slice(0, 3)), b = light(behind(e).slice(0, 3));
-		const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-		if (ratio < (size >= 24 || size >= 18.66 && style.fontWeight >= 700 ? 3 : 4.5)) bad.push(e.textContent.trim().slice(0, 30) + ' ' + ratio.toFixed(2));
+// fitsAnywhere is fits at both widths.
+func (w *window) fitsAnywhere(name string) {
+	w.t.Helper()
+	for _, width := range []int64{desktop, phone} {
+		w.do(chromedp.EmulateViewport(width, height))
+		w.fits(name)
 	}
-	return bad.join('; ');
-})()`
+}
+
+// axeRun runs axe-core with options and returns the violations with their elements.
+const axeRun = `axe.run(document, %s).then(r => r.violations.map(v =>
+	v.id + ': ' + v.nodes.map(n => n.html.slice(0, 200) + ' (' + n.failureSummary.replace(/\s+/g, ' ') + ')').join('; ')))`
+
+// violations returns what axe-core finds in the page.
+func (w *window) violations(options string) (found []string) {
+	w.t.Helper()
+	if axe == "" {
+		return nil
+	}
+	wait := func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
+	w.do(chromedp.Evaluate("typeof axe === 'undefined' && (() => {"+axe+"})(); 0", nil),
+		chromedp.Evaluate(fmt.Sprintf(axeRun, options), &found, wait))
+	return found
+}
 
 // picture writes a picture of the page, if PHONEBILL_PORTAL_PICTURES is a folder.
 func (w *window) picture(name string) {
@@ -236,7 +247,7 @@ func (w *window) picture(name string) {
 	var image []byte
 	w.do(chromedp.FullScreenshot(&image, 100))
 	width := eval[int](w, "innerWidth")
-	if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%d.png", name, width)), image, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%d.png", strings.ReplaceAll(name, "/", "-"), width)), image, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -103,7 +103,7 @@ func (f file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", kinds[f.extension])
 	header.Set("Cache-Control", "no-store")
-	if mux.Vars(r)["hash"] == f.hash {
+	if r.URL.Path == f.path(f.hash) {
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	header.Set("Vary", "Accept-Encoding")

@@ -139,8 +139,10 @@ type Notice struct {
 	TraceID  string
 	Link     string
 	LinkText string
-	// Retry is after how many seconds the page loads itself again; 0 for not.
+	// Retry is after how many seconds the page loads itself again, or sends the form Again; 0
+	// for not.
 	Retry int
+	Again *Resume
 }
 
 // Waiting is the content of the page of a place in the queue.

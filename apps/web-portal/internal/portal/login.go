@@ -3,7 +3,6 @@ package portal
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/phonebill/phonebill/apps/web-portal/internal/browser"
@@ -22,16 +21,7 @@ func (p *Portal) askLogin(v *visit) error {
 		}
 		return v.redirect(target)
 	}
-	resume := &pages.Resume{Action: v.r.URL.Path}
-	for name, values := range v.r.PostForm {
-		if name == tokenField || strings.Contains(strings.ToLower(name), "password") {
-			continue
-		}
-		for _, value := range values {
-			resume.Fields = append(resume.Fields, pages.Field{Name: name, Value: value})
-		}
-	}
-	slices.SortFunc(resume.Fields, func(a, b pages.Field) int { return strings.Compare(a.Name, b.Name) })
+	resume, _ := v.sent()
 	return p.showLogin(v, http.StatusUnauthorized, pages.Login{Resume: resume})
 }
 
@@ -73,18 +63,10 @@ func resumed(v *visit) *pages.Resume {
 	if action == "" {
 		return nil
 	}
-	resume := &pages.Resume{Action: action}
-	for name, values := range v.r.PostForm {
+	return newResume(action, v.r.PostForm, func(name string) (string, bool) {
 		field, ok := strings.CutPrefix(name, resumePrefix)
-		if !ok || field == tokenField {
-			continue
-		}
-		for _, value := range values {
-			resume.Fields = append(resume.Fields, pages.Field{Name: field, Value: value})
-		}
-	}
-	slices.SortFunc(resume.Fields, func(a, b pages.Field) int { return strings.Compare(a.Name, b.Name) })
-	return resume
+		return field, ok && field != tokenField
+	})
 }
 
 // refuseLogin shows the log-in page with the reason, and what the customer can do.

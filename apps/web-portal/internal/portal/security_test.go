@@ -139,6 +139,14 @@ func TestRedirectsStayOnTheSite(t *testing.T) {
 		if location := got.Header().Get("Location"); location != want {
 			t.Errorf("next %q leads to %q, want %q", next, location, want)
 		}
+		if next == want {
+			continue
+		}
+		w = newWorld(t)
+		got = w.post("/login", "/login", "userId", "testuser01", "password", "PhoneBill1!", "resume_action", next, "resume:key", "x")
+		if got.Code != http.StatusSeeOther {
+			t.Errorf("a form is sent on to %q: %d", next, got.Code)
+		}
 	}
 }
 

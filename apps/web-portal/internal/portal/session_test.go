@@ -80,6 +80,34 @@ func TestNothingTypedIsLost(t *testing.T) {
 	}
 }
 
+// TestFormsThatCannotBeSentAreKept answers a form during an outage with a page that sends it again.
+func TestFormsThatCannotBeSentAreKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.login()
+	page := w.get("/plans/LTE-BASIC-001")
+	form := fields(page.Body.String())
+	form.Set("confirm", "1")
+	form.Set("from", "2026-12-24")
+	for _, operation := range []string{doChange, getLine, getOffers} {
+		w.services.refuse(operation, http.StatusServiceUnavailable, "KOS_UNAVAILABLE", "잠시 후 다시 시도해 주세요.", "Retry-After", "20")
+	}
+	kept := w.do(http.MethodPost, "/plans/LTE-BASIC-001/change", form)
+	shows(t, kept, http.StatusServiceUnavailable, `action="/plans/LTE-BASIC-001/change" data-retry="20"`, "20초 뒤에 자동으로")
+	if again := fields(kept.Body.String()); again.Encode() != form.Encode() {
+		t.Errorf("the form was\n%v, the page has\n%v", form, again)
+	}
+	// A page keeps no passwords, so this form cannot be sent again.
+	for _, operation := range []string{"POST /api/v1/auth/change-password", getUser, getDevices, getLogins} {
+		w.services.refuse(operation, http.StatusServiceUnavailable, "SESSION_STORE_UNAVAILABLE", "잠시 후 다시 시도해 주세요.", "Retry-After", "2")
+	}
+	lost := w.post("/", "/account/password", "currentPassword", "PhoneBill1!", "newPassword", "PhoneBill2!")
+	shows(t, lost, http.StatusServiceUnavailable)
+	if strings.Contains(lost.Body.String(), "data-retry") || strings.Contains(lost.Body.String(), "PhoneBill2!") {
+		t.Errorf("the page keeps a form with passwords:\n%s", lost.Body)
+	}
+}
+
 var hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 
 // fields returns the hidden fields of a page that are not those of the log-out.

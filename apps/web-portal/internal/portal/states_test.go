@@ -4,17 +4,45 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 func TestHome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.login()
-	before := len(w.services.asked)
 	shows(t, w.get("/"), http.StatusOK, "97,750원", "2026년 12월 25일 (금)", "5G 프리미엄", "89,000원", "010-1234-5678", "김고객님")
-	if calls := len(w.services.asked) - before; calls > 3 {
-		t.Errorf("%d calls", calls)
+}
+
+// TestCallsOfAPageAreMadeAtTheSameTime answers none of a page's calls before all have begun.
+func TestCallsOfAPageAreMadeAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	for path, calls := range map[string]int{"/": 2, "/bills": 2, "/plans": 2, "/account": 3} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.login()
+			w.services.accountOf("김고객")
+			before := len(w.services.asked)
+			var begun sync.WaitGroup
+			begun.Add(calls)
+			all := make(chan struct{})
+			go func() { begun.Wait(); close(all) }()
+			w.services.before = func() {
+				begun.Done()
+				select {
+				case <-all:
+				case <-time.After(20 * time.Second):
+					t.Error("a call waits for another one")
+				}
+			}
+			shows(t, w.get(path), http.StatusOK)
+			if made := len(w.services.asked) - before; made != calls {
+				t.Errorf("%d calls", made)
+			}
+		})
 	}
 }
 

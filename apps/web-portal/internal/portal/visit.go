@@ -119,14 +119,20 @@ func (v *visit) redirect(path string) error {
 	return nil
 }
 
-// notice answers with a message.
+// notice answers with a message. If it is temporary, the page loads itself again, or sends its form
+// again.
 func (p *Portal) notice(v *visit, status int, content pages.Notice) error {
 	if content.Retry > 0 {
 		v.w.Header().Set("Retry-After", strconv.Itoa(content.Retry))
 	}
 	reload := content.Retry
-	if v.r.Method != http.MethodGet {
+	if v.r.Method == http.MethodPost {
 		reload = 0
+		if form, whole := v.sent(); whole && content.Retry > 0 {
+			content.Again = form
+		} else if content.Retry > 0 {
+			content.Heading, content.Retry = v.text("The request has failed"), 0
+		}
 	}
 	return p.show(v, status, "notice", pages.Frame{Title: content.Heading, Reload: reload, Content: content})
 }

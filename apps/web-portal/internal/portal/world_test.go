@@ -39,6 +39,7 @@ type services struct {
 	other   *answer           // to other calls
 	asked   []*http.Request
 	bodies  []string
+	before  func() // is called at the beginning of each call, if set
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -46,6 +47,9 @@ func (s *services) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
+	}
+	if s.before != nil {
+		s.before()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,6 +24,7 @@
 
   // load replaces the content by that of the same address, without losing the place.
   async function load() {
+    if (document.querySelector('form[data-sent]')) { count(5, load); return; }
     if (document.hidden) { document.addEventListener('visibilitychange', load, { once: true }); return; }
     try {
       const response = await fetch(location.href, { headers: { Accept: 'text/html' }, cache: 'no-store' });
@@ -32,7 +33,7 @@
       if (!fresh) throw new Error('no page');
       if (response.redirected) history.replaceState(null, '', response.url);
       document.title = page.title;
-      document.getElementById('main').replaceWith(document.adoptNode(fresh));
+      replace(document.getElementById('main'), document.adoptNode(fresh));
       document.body.dataset.reload = page.body.dataset.reload || '';
       offline(false);
       start();
@@ -40,6 +41,15 @@
       offline(true);
       count(5, load);
     }
+  }
+
+  // replace puts fresh in the place of old, and the focus on the same control, or on fresh.
+  function replace(old, fresh) {
+    const focused = old.contains(document.activeElement) && document.activeElement;
+    old.replaceWith(fresh);
+    if (!focused) return;
+    const same = [...fresh.querySelectorAll('a, button, input, select')].find((e) => e.outerHTML === focused.outerHTML);
+    (same || fresh).focus({ preventScroll: true });
   }
 
   function offline(is) { document.querySelector('[data-offline]').hidden = !is; }
@@ -67,18 +77,35 @@
     idle();
   }
 
+  // send submits a form as soon as the portal answers, so that an outage does not replace the page
+  // and what is typed in it.
+  async function send(form, button) {
+    try {
+      const alive = await fetch(document.querySelector('link[rel="icon"]').href, { cache: 'no-store' });
+      if (!alive.ok) throw new Error('no portal');
+      offline(false);
+      form.dataset.sent = 'now';
+      form.requestSubmit(button);
+    } catch {
+      offline(true);
+      setTimeout(send, 3000, form, button);
+    }
+  }
+
   document.addEventListener('submit', (event) => {
     const form = event.target;
     if (form.method !== 'post') return;
-    if (form.dataset.sent) { event.preventDefault(); return; }
-    form.dataset.sent = '1';
+    if (form.dataset.sent === 'now') { form.dataset.sent = 'done'; return; }
+    event.preventDefault();
+    if (form.dataset.sent) return;
+    form.dataset.sent = 'soon';
     form.setAttribute('aria-busy', 'true');
+    send(form, event.submitter);
   });
   addEventListener('pageshow', () => document.querySelectorAll('form[data-sent]').forEach((form) => {
     delete form.dataset.sent;
     form.removeAttribute('aria-busy');
   }));
-  document.addEventListener('change', (event) => { if (event.target.matches('[data-submit]')) event.target.form.requestSubmit(); });
   document.addEventListener('click', (event) => {
     if (event.target.closest('[data-print]')) print();
     if (event.target.closest('[data-keep]')) fetch('/session', { cache: 'no-store' }).then(idle, () => offline(true));
