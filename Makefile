@@ -109,8 +109,9 @@ lint: phonebill ## Run golangci-lint on every module and check that each is tidy
 	@$(PHONEBILL) lint
 
 .PHONY: docs
-docs: ## Generate documents from code and measurements: dev/docs/{messages,metrics}.md, dev/docs/mechanisms/capacity.md
+docs: ## Generate documents from code and measurements: dev/docs/{messages,metrics}.md, dev/docs/mechanisms/capacity.md, dashboards
 	@for metrics in apps/*/metrics.json; do go test ./$${metrics%/*}/internal/app -run MetricsAreListed -args -update || exit; done
+	@GOWORK=off go -C dev/tools/dashboards run .
 	@go test ./dev/docs -run 'Messages|Metrics' -update
 	@go test ./dev/load -run CapacityPage -args -update
 
