@@ -35,6 +35,12 @@ FOR ?= 60s
 trouble: phonebill ## Inject a fault into KOS, or list the faults: make trouble KOS=hang FOR=60s
 	@$(PHONEBILL) trouble -kos="$(KOS)" -for="$(FOR)" -line="$(LINE)" -on="$(ON)"
 
+REPLAY ?=
+
+.PHONY: dead-letters
+dead-letters: phonebill ## List the dead letters of the running system, or send them again: make dead-letters REPLAY=product.changed.v1
+	@$(PHONEBILL) dead-letters -replay="$(REPLAY)"
+
 .PHONY: test
 test: phonebill ## Vet and test every module, then the whole system; or only: make test ONLY="-run Token ./apps/auth-service/..."
 	@$(PHONEBILL) test $(ONLY)
