@@ -35,6 +35,12 @@ FOR ?= 60s
 trouble: phonebill ## Inject a fault into KOS, or list the faults: make trouble KOS=hang FOR=60s
 	@$(PHONEBILL) trouble -kos="$(KOS)" -for="$(FOR)" -line="$(LINE)" -on="$(ON)"
 
+REPLAY ?=
+
+.PHONY: dead-letters
+dead-letters: phonebill ## List the dead letters of the running system, or send them again: make dead-letters REPLAY=product.changed.v1
+	@$(PHONEBILL) dead-letters -replay="$(REPLAY)"
+
 .PHONY: test
 test: phonebill ## Vet and test every module, then the whole system; or only: make test ONLY="-run Token ./apps/auth-service/..."
 	@$(PHONEBILL) test $(ONLY)
@@ -109,8 +115,9 @@ lint: phonebill ## Run golangci-lint on every module and check that each is tidy
 	@$(PHONEBILL) lint
 
 .PHONY: docs
-docs: ## Generate documents from code and measurements: dev/docs/{messages,metrics}.md, dev/docs/mechanisms/capacity.md
+docs: ## Generate documents from code and measurements: dev/docs/{messages,metrics}.md, dev/docs/mechanisms/capacity.md, dashboards
 	@for metrics in apps/*/metrics.json; do go test ./$${metrics%/*}/internal/app -run MetricsAreListed -args -update || exit; done
+	@GOWORK=off go -C dev/tools/dashboards run .
 	@go test ./dev/docs -run 'Messages|Metrics' -update
 	@go test ./dev/load -run CapacityPage -args -update
 

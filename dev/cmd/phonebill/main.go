@@ -24,6 +24,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"status":          func(ctx context.Context, _ []string) error { return system.Status(ctx, ".", os.Stdout) },
 	"observe":         observing,
 	"seed":            seed,
+	"dead-letters":    deadLetters,
 	"trouble":         trouble,
 	"clean":           func(ctx context.Context, _ []string) error { return system.Clean(ctx, ".", os.Stdout) },
 	"images":          buildImages,

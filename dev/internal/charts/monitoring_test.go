@@ -1,6 +1,7 @@
 package charts
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ const ruleGroup = `{
 // watched renders the system with the objects of the Prometheus Operator.
 func watched(t *testing.T) objects {
 	t.Helper()
-	return template(t, "phonebill", append(arguments("dev"), "--set", "monitoring.scrape=operator,monitoring.rules=operator",
+	return template(t, "phonebill", append(arguments("dev"), "--set", "monitoring.scrape=operator,monitoring.rules=operator,monitoring.dashboards=true",
 		"--set", "monitoring.labels.release=prometheus")...)
 }
 
@@ -135,5 +136,23 @@ func TestPodMonitorsFindTheirPods(t *testing.T) {
 		apps := all.find(t, "PodMonitor", "phonebill-apps").part("spec", "podMetricsEndpoints", 0)
 		equal(t, "the port of "+service, pod.at("spec", "containers", 0, "ports", 0, "name"), apps.at("port"))
 		equal(t, "the path of "+service, pod.at("metadata", "annotations", "prometheus.io/path"), apps.at("path"))
+	}
+}
+
+func TestDashboardsAreConfigMaps(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(repository(t).Path("charts", "phonebill", "files", "dashboards", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dashboards: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Base(file)
+		shown := watched(t).find(t, "ConfigMap", "dashboard-"+strings.TrimSuffix(name, ".json"))
+		equal(t, name, shown.at("data", name), any(string(text)))
+		equal(t, "the label of "+name, shown.text("metadata", "labels", "grafana_dashboard"), "1")
 	}
 }
