@@ -187,6 +187,11 @@ func TestMaintenancePage(t *testing.T) {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}
 		}
+		// A GET of a form's address would lose the form.
+		response, body = send(t, http.MethodPost, base, "/plans/X/change", "key=1")
+		if response.Header.Get("Refresh") != "" || !strings.Contains(body, "새로 고치시면") {
+			t.Errorf("for a form: Refresh %q, %s", response.Header.Get("Refresh"), body)
+		}
 		response, body = send(t, http.MethodPost, base, "/bills", strings.Repeat("x", 1<<20+1))
 		failure{http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE"}.check(t, "a form too large", response, body)
 	})

@@ -221,7 +221,25 @@ func TestFirstPageIsSmall(t *testing.T) {
 		size, _ := entry[1].(float64)
 		total += size
 	}
+	t.Logf("%v bytes", total)
 	if total == 0 || total > 60<<10 {
 		t.Errorf("%v bytes: %v", total, entries)
+	}
+}
+
+// TestPagesDoNotShift sums up what moves while a page loads.
+func TestPagesDoNotShift(t *testing.T) {
+	w := open(t, phone)
+	w.login(nextUser())
+	const shifts = `new Promise(done => {
+		let sum = 0;
+		new PerformanceObserver(list => list.getEntries().forEach(e => { sum += e.value; })).observe({type: 'layout-shift', buffered: true});
+		requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(sum))));
+	})`
+	for _, path := range []string{"/", "/bills", "/plans"} {
+		w.visit(path)
+		if shift := await[float64](w, shifts); shift > 0 {
+			t.Errorf("%s: shifts of %v", path, shift)
+		}
 	}
 }

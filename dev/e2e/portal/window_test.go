@@ -131,6 +131,13 @@ func eval[T any](w *window, expression string) (value T) {
 	return value
 }
 
+// await returns the value that a promise has in the end.
+func await[T any](w *window, promise string) (value T) {
+	w.t.Helper()
+	w.do(chromedp.Evaluate(promise, &value, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	return value
+}
+
 // click follows a link or presses a button, and waits for the next page.
 func (w *window) click(selector string) {
 	w.t.Helper()
@@ -188,53 +195,6 @@ func (w *window) login(user string) {
 func (w *window) path() string {
 	w.t.Helper()
 	return strings.TrimPrefix(eval[string](w, "location.href"), base)
-}
-
-// rules are the rules of axe-core by colour scheme: all of them once.
-var rules = []struct{ scheme, options string }{{"dark", `{runOnly: ['color-contrast']}`}, {"light", `{}`}}
-
-// fits checks that the page needs no horizontal scrolling and has one heading and, in both colour
-// schemes, no fault of accessibility. It takes a picture of each.
-func (w *window) fits(name string) {
-	w.t.Helper()
-	if wide := eval[float64](w, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); wide > 0 {
-		w.t.Errorf("%s: %v pixels too wide", name, wide)
-	}
-	if n := eval[int](w, "document.querySelectorAll('h1').length"); n != 1 {
-		w.t.Errorf("%s: %d headings", name, n)
-	}
-	for _, rule := range rules {
-		w.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: rule.scheme}}))
-		for _, violation := range w.violations(rule.options) {
-			w.t.Errorf("%s, %s: %s", name, rule.scheme, violation)
-		}
-		w.picture(name + "-" + rule.scheme)
-	}
-}
-
-// fitsAnywhere is fits at both widths.
-func (w *window) fitsAnywhere(name string) {
-	w.t.Helper()
-	for _, width := range []int64{desktop, phone} {
-		w.do(chromedp.EmulateViewport(width, height))
-		w.fits(name)
-	}
-}
-
-// axeRun runs axe-core with options and returns the violations with their elements.
-const axeRun = `axe.run(document, %s).then(r => r.violations.map(v =>
-	v.id + ': ' + v.nodes.map(n => n.html.slice(0, 200) + ' (' + n.failureSummary.replace(/\s+/g, ' ') + ')').join('; ')))`
-
-// violations returns what axe-core finds in the page.
-func (w *window) violations(options string) (found []string) {
-	w.t.Helper()
-	if axe == "" {
-		return nil
-	}
-	wait := func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
-	w.do(chromedp.Evaluate("typeof axe === 'undefined' && (() => {"+axe+"})(); 0", nil),
-		chromedp.Evaluate(fmt.Sprintf(axeRun, options), &found, wait))
-	return found
 }
 
 // picture writes a picture of the page, if PHONEBILL_PORTAL_PICTURES is a folder.
