@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -194,20 +195,27 @@ func (w *world) publish(id, line string) {
 func (w *world) handled() (n float64) {
 	w.t.Helper()
 	for _, r := range w.replicas {
-		families, err := r.metrics.Gather()
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for _, family := range families {
-			if family.GetName() != "phonebill_events_consumed_total" {
-				continue
-			}
-			for _, metric := range family.GetMetric() {
-				n += metric.GetCounter().GetValue()
-			}
-		}
+		n += w.metric(r.metrics, "phonebill_events_consumed_total")
 	}
 	return n
+}
+
+// metric returns the sum of a counter, or of a histogram's observations, over all its labels.
+func (w *world) metric(registry *prometheus.Registry, name string) (sum float64) {
+	w.t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			sum += metric.GetCounter().GetValue() + float64(metric.GetHistogram().GetSampleCount())
+		}
+	}
+	return sum
 }
 
 // Without a broker the replicas are still notified of a new plan, through PostgreSQL.
@@ -235,10 +243,15 @@ func TestQueueMetrics(t *testing.T) {
 	w := newWorld(t, options{})
 	c := w.login(premiumLine)
 	c.change(premium, basic)
-	w.eventually("everything is counted", func() bool {
-		n, err := testutil.GatherAndCount(w.replicas[0].metrics,
-			"phonebill_changes_finished_total", "phonebill_change_duration_seconds", "phonebill_kos_queue_attempts_total",
-			"phonebill_kos_queue_items", "phonebill_kos_queue_oldest_seconds", "phonebill_events_published_total", "phonebill_events_consumed_total")
-		return err == nil && n >= 6
+	registry := w.replicas[0].metrics
+	for _, name := range []string{
+		"phonebill_changes_finished_total", "phonebill_change_duration_seconds", "phonebill_kos_queue_attempts_total",
+		"phonebill_kos_call_duration_seconds", "phonebill_events_published_total", "phonebill_events_consumed_total",
+	} {
+		w.eventually(name+" is counted", func() bool { return w.metric(registry, name) > 0 })
+	}
+	w.eventually("the gauges are set", func() bool {
+		n, err := testutil.GatherAndCount(registry, "phonebill_kos_queue_items", "phonebill_kos_queue_oldest_seconds")
+		return err == nil && n >= 2
 	})
 }
