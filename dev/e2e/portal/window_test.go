@@ -105,8 +105,14 @@ func (w *window) visit(path string) {
 // sees waits until the page shows text.
 func (w *window) sees(text string) {
 	w.t.Helper()
+	w.seesWithin(patience, text)
+}
+
+// seesWithin is sees with another patience.
+func (w *window) seesWithin(limit time.Duration, text string) {
+	w.t.Helper()
 	condition := fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text)
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
 	defer cancel()
 	err := proc.Poll(ctx, func() bool {
 		var yes bool
