@@ -53,7 +53,7 @@ func BenchmarkWarmInquiry(b *testing.B) {
 
 // newLoggingWorld returns a world whose service has no connection pooler, as in the local
 // system, and writes its log records to a file.
-func newLoggingWorld(b *testing.B) *world {
+func newLoggingWorld(b *testing.B, environ ...string) *world {
 	b.Helper()
 	log, err := os.Create(filepath.Join(b.TempDir(), "log"))
 	if err != nil {
@@ -63,7 +63,7 @@ func newLoggingWorld(b *testing.B) *world {
 	os.Stdout = log
 	defer func() { os.Stdout = stdout }()
 	w, opts := prepare(b, daprtest.RedisState)
-	w.environ, w.unpooled = []string{"LOG_LEVEL=INFO"}, true
+	w.environ, w.unpooled = append(environ, "LOG_LEVEL=INFO"), true
 	w.dapr = daprtest.Start(b, opts)
 	w.start()
 	return w
