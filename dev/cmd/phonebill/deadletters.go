@@ -6,13 +6,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 	"github.com/phonebill/phonebill/dev/internal/deadletters"
@@ -42,33 +42,34 @@ func deadLetters(ctx context.Context, args []string) error {
 	if *topic != "" && !slices.Contains(deadletters.Topics, *topic) {
 		return fmt.Errorf("no such topic: %s", *topic)
 	}
+	logging.Disable() // the client's log repeats the error
 	client, err := from.open()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = client.Close() }()
 	if *topic == "" {
-		return listDeadLetters(ctx, client, os.Stdout)
+		return listDeadLetters(ctx, client)
 	}
 	moved, err := deadletters.Replay(ctx, client, *topic)
 	fmt.Printf("%d events of %s sent again\n", moved, *topic)
 	return err
 }
 
-func listDeadLetters(ctx context.Context, client redis.Cmdable, out io.Writer) error {
+func listDeadLetters(ctx context.Context, client redis.Cmdable) error {
 	letters, err := deadletters.List(ctx, client)
 	for _, letter := range letters {
-		fmt.Fprintln(out, letter)
+		fmt.Println(letter)
 	}
 	if err == nil && len(letters) == 0 {
-		fmt.Fprintln(out, "There are no dead letters.")
+		fmt.Println("There are no dead letters.")
 	}
 	return err
 }
 
 // open returns a client of the broker.
 func (b broker) open() (*redis.Client, error) {
-	options := &redis.Options{Addr: b.address, Password: os.Getenv(redisPassword)}
+	options := &redis.Options{Addr: b.address, Password: os.Getenv(redisPassword), MaxRetries: -1, DialerRetries: 1}
 	if options.Password == "" {
 		root, err := checkout.Find(".")
 		if err != nil {
