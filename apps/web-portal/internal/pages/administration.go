@@ -67,6 +67,11 @@ type Audit struct {
 	Error  string
 }
 
+// Narrowed reports whether a condition is set that is otherwise folded away.
+func (a Audit) Narrowed() bool {
+	return a.Filter.Action+a.Filter.Outcome+a.Filter.From+a.Filter.Until != ""
+}
+
 // Actions are the administrative acts to choose from.
 func (Audit) Actions() []string {
 	return []string{"USER_SUSPEND", "USER_REINSTATE", "USER_UNLOCK", "PERMISSION_GRANT", "PERMISSION_REVOKE", "LINE_MOVED", "ADMINISTRATOR_CREATE"}
