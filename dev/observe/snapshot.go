@@ -87,7 +87,7 @@ func (s *Stack) snapshot(ctx context.Context) Snapshot {
 
 // parts returns the parts of the system.
 func (s *Stack) parts(ctx context.Context) ([]Part, error) {
-	states, err := system.States(ctx, s.checkout.Root)
+	states, err := system.States(ctx, s.watched)
 	if err != nil {
 		return nil, fmt.Errorf("the parts of the system: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 	"github.com/phonebill/phonebill/dev/internal/toolchain"
+	"github.com/phonebill/phonebill/dev/system"
 )
 
 // Ports on the loopback address.
@@ -38,6 +38,7 @@ type Stack struct {
 	checkout checkout.Checkout
 	console  *console.Console
 	apps     []runfile.App
+	watched  system.Options
 	dir      string // data and logs
 	lock     *lock.Lock
 	records  proc.Records
@@ -45,10 +46,10 @@ type Stack struct {
 	server   *http.Server
 }
 
-// Start starts the stack beside the system of the checkout that contains dir, running or not. It
-// installs or builds missing programs first. If it fails, nothing is left running.
-func Start(ctx context.Context, dir string, out io.Writer) (*Stack, error) {
-	root, err := checkout.Find(dir)
+// Start starts the stack beside the system that is or will be started with these options. It installs
+// or builds missing programs first. If it fails, nothing is left running.
+func Start(ctx context.Context, watched system.Options) (*Stack, error) {
+	root, err := checkout.Find(watched.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func Start(ctx context.Context, dir string, out io.Writer) (*Stack, error) {
 		return nil, err
 	}
 	s := &Stack{
-		checkout: root, console: console.New(out), apps: file.Apps, dir: root.Local("observe"),
+		checkout: root, console: console.New(watched.Out), apps: file.Apps, watched: watched, dir: root.Local("observe"),
 		records: proc.Records{Dir: root.Local("run", "observe")},
 	}
 	if s.lock, err = lock.Acquire(root.Local("observe.lock"), root.Root); err != nil {

@@ -175,9 +175,10 @@ func (s State) String() string {
 	return fmt.Sprintf("pid %d, ready", s.PID)
 }
 
-// States returns the state of each part of the checkout's system, or none if nothing of it runs.
-func States(ctx context.Context, dir string) ([]State, error) {
-	s, err := open(Options{Dir: dir, Out: io.Discard})
+// States returns the state of each part of the system that was started with opts, or none if nothing
+// of it runs.
+func States(ctx context.Context, opts Options) ([]State, error) {
+	s, err := open(opts)
 	if err != nil {
 		return nil, err
 	}

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/dev/observe"
+	"github.com/phonebill/phonebill/dev/system"
 )
 
 // observing starts Prometheus, Alertmanager, the collector and the status page, and stops them at a
 // signal.
 func observing(ctx context.Context, _ []string) error {
-	stack, err := observe.Start(ctx, ".", os.Stdout)
+	stack, err := observe.Start(ctx, system.Options{Dir: ".", Out: os.Stdout})
 	if err != nil {
 		return err
 	}

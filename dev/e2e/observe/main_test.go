@@ -26,6 +26,9 @@ const enabled = "PHONEBILL_E2E"
 // before.
 const limit = 3 * time.Minute
 
+// whole are the options of the system.
+var whole = system.Options{Dir: ".", Data: "e2e", Fresh: true, Env: kos.Unlimited, Out: os.Stdout}
+
 var (
 	running *system.System
 	stack   *observe.Stack
@@ -60,7 +63,7 @@ func run(m *testing.M) (code int) {
 // startStack starts what watches the system before the system itself, which has to make no
 // difference.
 func startStack() (stop func() error, err error) {
-	if stack, err = observe.Start(context.Background(), ".", os.Stdout); err != nil {
+	if stack, err = observe.Start(context.Background(), whole); err != nil {
 		return nil, err
 	}
 	return within(stack.Stop), nil
@@ -69,7 +72,7 @@ func startStack() (stop func() error, err error) {
 func startSystem() (stop func() error, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	running, err = system.Start(ctx, system.Options{Dir: ".", Data: "e2e", Fresh: true, Env: kos.Unlimited, Out: os.Stdout})
+	running, err = system.Start(ctx, whole)
 	if err != nil {
 		return nil, err
 	}

@@ -123,7 +123,7 @@ func (p *statusPage) pictures(name string) {
 
 // TestSecondStackIsRefused while the first one runs, which it must not stop.
 func TestSecondStackIsRefused(t *testing.T) {
-	_, err := observe.Start(t.Context(), ".", os.Stdout)
+	_, err := observe.Start(t.Context(), whole)
 	if err == nil || !strings.Contains(err.Error(), "runs already: held by pid") {
 		t.Errorf("%v", err)
 	}

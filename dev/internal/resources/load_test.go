@@ -42,7 +42,7 @@ type resource struct {
 				EndpointAddress string `yaml:"endpointAddress"`
 			}
 		}
-		Resiliency    resiliency    `yaml:",inline"`
+		Resiliency resiliency `yaml:",inline"`
 		// Of a Subscription.
 		PubsubName      string `yaml:"pubsubname"`
 		Topic           string
