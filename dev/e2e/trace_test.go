@@ -30,7 +30,11 @@ func collect(t *testing.T) *otlp.Receiver {
 	// Exporters try to reconnect every few seconds.
 	for _, app := range apps {
 		await(t, tracedWithin, "a trace of "+string(app), func() error {
-			_, _ = http.Get(direct(app, "/nothing")) //nolint:bodyclose,noctx // only its span is of interest
+			response, err := http.Get(direct(app, "/nothing"))
+			if err != nil {
+				return err
+			}
+			_ = response.Body.Close()
 			for _, span := range receiver.Spans() {
 				if span.Service == string(app) && span.GetName() == "GET unmatched" { // not of the sidecar
 					return nil
