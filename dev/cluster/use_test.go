@@ -38,7 +38,7 @@ func TestEndToEnd(t *testing.T) {
 	const users = endToEnd * 4 / 5 // in the first run; the others are for the second one
 	var left []string
 	t.Run("replicas", func(t *testing.T) {
-		skipped := endToEndTests(t, "", append(env, fmt.Sprintf("PHONEBILL_E2E_REPLICAS=%d", mostReplicas), fmt.Sprintf("PHONEBILL_E2E_USERS=1-%d", users)))
+		skipped := endToEndTests(t, "./dev/e2e", "", append(env, fmt.Sprintf("PHONEBILL_E2E_REPLICAS=%d", mostReplicas), fmt.Sprintf("PHONEBILL_E2E_USERS=1-%d", users)))
 		for name, why := range skipped {
 			if strings.Contains(why, ofOnePod) {
 				left = append(left, name)
@@ -51,12 +51,29 @@ func TestEndToEnd(t *testing.T) {
 		}
 		scale(t, 1)
 		t.Cleanup(func() { scale(t, leastReplicas) })
-		skipped := endToEndTests(t, "^("+strings.Join(left, "|")+")$", append(env, "PHONEBILL_E2E_REPLICAS=1",
+		skipped := endToEndTests(t, "./dev/e2e", "^("+strings.Join(left, "|")+")$", append(env, "PHONEBILL_E2E_REPLICAS=1",
 			"PHONEBILL_E2E_NAMESPACE="+live.namespace, fmt.Sprintf("PHONEBILL_E2E_USERS=%d-%d", users+1, endToEnd)))
 		for name, why := range skipped {
 			t.Errorf("%s skipped: %s", name, why)
 		}
 	})
+}
+
+// TestPortal uses the customers' screens in Chromium, through the local ingress: calls of the portal go
+// through access control and network policies.
+func TestPortal(t *testing.T) {
+	if _, err := exec.LookPath("chromium"); err != nil {
+		t.Skip("takes Chromium, which cannot be installed from here: ", err)
+	}
+	allSettled(t)
+	const journeys = "^(TestJourney|TestJourneyWithoutScript|TestJourneyByKeyboard|TestWaitingIsLive|TestAFormThatIsSentTwiceIsOneChange|TestNothingTypedIsLost)$"
+	skipped := endToEndTests(t, "./dev/e2e/portal", journeys, []string{
+		"PHONEBILL_E2E=1", "PHONEBILL_PORTAL_URL=" + startIngress(t), "PHONEBILL_PORTAL_KOS=" + address(kosMock),
+		fmt.Sprintf("PHONEBILL_PORTAL_USERS=%d", seededUsers-100),
+	})
+	for name, why := range skipped {
+		t.Errorf("%s skipped: %s", name, why)
+	}
 }
 
 // scale upgrades the system to the given number of pods per service.
@@ -75,10 +92,10 @@ func scale(t *testing.T, pods int) {
 	allHave(t, pods)
 }
 
-// endToEndTests runs the tests with matching names, or all, and returns the skip reasons of others.
-func endToEndTests(t *testing.T, names string, env []string) (skipped map[string]string) {
+// endToEndTests runs the tests of a folder with matching names, or all, and returns the skip reasons of others.
+func endToEndTests(t *testing.T, folder, names string, env []string) (skipped map[string]string) {
 	t.Helper()
-	args := []string{"test", "-count=1", "-timeout=20m", "-json", "./dev/e2e"}
+	args := []string{"test", "-count=1", "-timeout=20m", "-json", folder}
 	if names != "" {
 		args = append(args, "-run", names)
 	}

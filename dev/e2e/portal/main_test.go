@@ -1,9 +1,11 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -29,7 +31,9 @@ var (
 	// whole is the system, or nil if one runs already.
 	whole *system.System
 	// mock sets the behaviour of KOS.
-	mock = kos.New("http://127.0.0.1:8084", nil)
+	mock *kos.Admin
+	// others is the number of seeded users that these tests do not use.
+	others int64
 	// browser is the context of the one browser. Each test has a window with cookies of its own.
 	browser context.Context
 	// axe is the script of axe-core, or empty if it could not be had.
@@ -64,8 +68,12 @@ func run(m *testing.M) int {
 
 // startSystem starts an empty system, unless one runs already.
 func startSystem() (stop func() error, err error) {
+	mock = kos.New(cmp.Or(os.Getenv("PHONEBILL_PORTAL_KOS"), "http://127.0.0.1:8084"), nil)
 	if base = os.Getenv("PHONEBILL_PORTAL_URL"); base != "" {
-		return func() error { return nil }, nil
+		if users := os.Getenv("PHONEBILL_PORTAL_USERS"); users != "" {
+			others, err = strconv.ParseInt(users, 10, 64)
+		}
+		return func() error { return nil }, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

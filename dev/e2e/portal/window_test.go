@@ -37,7 +37,7 @@ const seeded = 60
 var taken atomic.Int64
 
 // nextUser returns a user whom no other test uses.
-func nextUser() string { return fmt.Sprintf("loaduser%07d", taken.Add(1)) }
+func nextUser() string { return fmt.Sprintf("loaduser%07d", others+taken.Add(1)) }
 
 // password is that of all users.
 const password = "PhoneBill1!"
