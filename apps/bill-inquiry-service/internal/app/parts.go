@@ -94,7 +94,7 @@ type runnerParams struct {
 }
 
 func newRunner(p runnerParams) (*periodic.Runner, error) {
-	return periodic.NewRunner(p.Pool, p.Direct, p.Prefetcher, p.Limits.Bills, p.Log, p.Tracer)
+	return periodic.NewRunner(p.Pool, p.Direct, periodic.Work{Nightly: p.Prefetcher, PerMinute: p.Limits.Bills}, p.Log, p.Tracer)
 }
 
 // budgets are the budgets of KOS's endpoints, shared by all replicas.

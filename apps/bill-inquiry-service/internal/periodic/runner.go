@@ -36,15 +36,21 @@ type Nightly interface {
 	Nightly(ctx context.Context, perMinute int, every time.Duration) error
 }
 
+// Work is what the periodic jobs do.
+type Work struct {
+	Nightly Nightly
+	// PerMinute is the rate limit of KOS, of which the nightly refresh uses a share.
+	PerMinute int
+}
+
 type nightlyWorker struct {
 	river.WorkerDefaults[nightlyArgs]
-	nightly   Nightly
-	perMinute int
+	work Work
 }
 
 // Work enqueues the refreshes that are due.
 func (w *nightlyWorker) Work(ctx context.Context, _ *river.Job[nightlyArgs]) error {
-	return w.nightly.Nightly(ctx, w.perMinute, nightlyEvery)
+	return w.work.Nightly.Nightly(ctx, w.work.PerMinute, nightlyEvery)
 }
 
 // NextRetry returns the time after the pause retry.
@@ -57,10 +63,9 @@ type Runner struct {
 }
 
 // NewRunner returns a runner of the jobs in pool's database, which listens on direct.
-// The nightly refresh uses a share of the rate limit perMinute.
-func NewRunner(pool *pgxpool.Pool, direct pg.Direct, nightly Nightly, perMinute int, log *slog.Logger, tracer trace.Tracer) (*Runner, error) {
+func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger, tracer trace.Tracer) (*Runner, error) {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &nightlyWorker{nightly: nightly, perMinute: perMinute})
+	river.AddWorker(workers, &nightlyWorker{work: work})
 	client, err := river.NewClient(jobs.Driver(pool, direct), &river.Config{
 		Logger:                      jobs.Logger(log),
 		ErrorHandler:                jobs.ErrorHandler(log),
