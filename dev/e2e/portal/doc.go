@@ -1,4 +1,4 @@
-// Package portal tests the customers' screens in a real browser, against the whole system. It checks
+// Package portal tests the screens of customers and administrators in a real browser, against the whole system. It checks
 // each screen with axe-core, which npm downloads.
 //
 // The tests start the system as `make run` does. With PHONEBILL_PORTAL_URL they use one that runs
