@@ -12,11 +12,18 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// line returns an export of one span, as the collector's file exporter writes it.
-func line(service, trace, id, parent string, begin, end int64, code int) string {
+// sample is a span. Times are milliseconds since 1970.
+type sample struct {
+	service, trace, id, parent string
+	begin, end                 int64
+	code                       int
+}
+
+// line returns the export of a span, as the collector's file exporter writes it.
+func (s sample) line() string {
 	return fmt.Sprintf(`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":%q}}]},"scopeSpans":[{"scope":{},`+
 		`"spans":[{"traceId":%q,"spanId":%q,"parentSpanId":%q,"name":"GET /x","startTimeUnixNano":"%d","endTimeUnixNano":"%d","status":{"code":%d}}]}]}]}`,
-		service, trace, id, parent, begin*1e6, end*1e6, code)
+		s.service, s.trace, s.id, s.parent, s.begin*1e6, s.end*1e6, s.code)
 }
 
 func write(t *testing.T, lines ...string) (path string) {
@@ -32,11 +39,11 @@ func TestTracesAreTreesAndTheLatestComesFirst(t *testing.T) {
 	t.Parallel()
 	got, err := readTraces(write(t,
 		`its":1}]}`, // the end of a line that is longer than what is read
-		line("kos", "01", "c", "b", 1030, 1040, 2),
-		line("bill", "01", "b", "a", 1020, 1050, 0),
-		line("portal", "01", "a", "outside", 1000, 1100, 0),
-		line("bill", "01", "d", "a", 1060, 1090, 0),
-		line("auth", "02", "e", "", 2000, 2001, 0),
+		sample{"kos", "01", "c", "b", 1030, 1040, 2}.line(),
+		sample{"bill", "01", "b", "a", 1020, 1050, 0}.line(),
+		sample{"portal", "01", "a", "outside", 1000, 1100, 0}.line(),
+		sample{"bill", "01", "d", "a", 1060, 1090, 0}.line(),
+		sample{"auth", "02", "e", "", 2000, 2001, 0}.line(),
 		`{"resourceSpans":[{"resou`, // still being written
 	))
 	want := []Trace{
@@ -57,8 +64,8 @@ func TestTracesAreBounded(t *testing.T) {
 	t.Parallel()
 	var lines []string
 	for n := range int64(maxSpans + 50) {
-		lines = append(lines, line("bill", "01", fmt.Sprint("s", n), "", 1000+n, 2000, 0))
-		lines = append(lines, line("bill", fmt.Sprint("t", n), "x", "", 5000+n, 6000, 0))
+		lines = append(lines, sample{"bill", "01", fmt.Sprint("s", n), "", 1000 + n, 2000, 0}.line())
+		lines = append(lines, sample{"bill", fmt.Sprint("t", n), "x", "", 5000 + n, 6000, 0}.line())
 	}
 	got, err := readTraces(write(t, lines...))
 	if err != nil || len(got) != shownTraces {
@@ -81,7 +88,7 @@ func TestNoTraceYet(t *testing.T) {
 // TestSpansThatAreTheirOwnAncestorsEnd: a cycle of parents is not reachable from a root.
 func TestSpansThatAreTheirOwnAncestorsEnd(t *testing.T) {
 	t.Parallel()
-	got, err := readTraces(write(t, line("bill", "01", "a", "b", 1000, 1001, 0), line("bill", "01", "b", "a", 1000, 1001, 0)))
+	got, err := readTraces(write(t, sample{"bill", "01", "a", "b", 1000, 1001, 0}.line(), sample{"bill", "01", "b", "a", 1000, 1001, 0}.line()))
 	if err != nil || len(got) != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}

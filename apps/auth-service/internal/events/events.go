@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
@@ -42,14 +43,21 @@ type Announcer struct {
 	publisher Publisher
 	component string
 	log       *slog.Logger
-	waiting   chan LoggedIn
+	waiting   chan login
 	published *prometheus.CounterVec
+}
+
+// login is an event with the span of the request that logged in.
+type login struct {
+	LoggedIn
+
+	span trace.SpanContext
 }
 
 // NewAnnouncer returns an announcer that publishes through a pub/sub component while Run runs.
 func NewAnnouncer(publisher Publisher, component string, log *slog.Logger, registerer prometheus.Registerer) *Announcer {
 	a := &Announcer{
-		publisher: publisher, component: component, log: log, waiting: make(chan LoggedIn, queueSize),
+		publisher: publisher, component: component, log: log, waiting: make(chan login, queueSize),
 		published: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phonebill_events_published_total",
 			Help: "Events to be published, by type and outcome: published, failed or dropped (the queue was full).",
@@ -59,13 +67,14 @@ func NewAnnouncer(publisher Publisher, component string, log *slog.Logger, regis
 	return a
 }
 
-// LoggedIn enqueues the login event of a user. It does not block.
-func (a *Announcer) LoggedIn(user identity.User) {
+// LoggedIn enqueues the login event of a user, in the trace of ctx. It does not block.
+func (a *Announcer) LoggedIn(ctx context.Context, user identity.User) {
 	if user.Line == "" {
 		return // no lines to prefetch
 	}
+	event := LoggedIn{EventID: rand.Text(), CustomerID: user.CustomerID, Lines: []string{user.Line.Digits()}}
 	select {
-	case a.waiting <- LoggedIn{EventID: rand.Text(), CustomerID: user.CustomerID, Lines: []string{user.Line.Digits()}}:
+	case a.waiting <- login{event, trace.SpanContextFromContext(ctx)}:
 	default:
 		a.count("dropped")
 	}
@@ -93,8 +102,9 @@ func (a *Announcer) Run(ctx context.Context) {
 	}
 }
 
-func (a *Announcer) publish(ctx context.Context, e LoggedIn) {
-	err := a.publisher.Publish(ctx, a.component, sidecar.Event{ID: e.EventID, Type: UserLoggedIn, Data: e})
+func (a *Announcer) publish(ctx context.Context, e login) {
+	ctx = trace.ContextWithSpanContext(ctx, e.span)
+	err := a.publisher.Publish(ctx, a.component, sidecar.Event{ID: e.EventID, Type: UserLoggedIn, Data: e.LoggedIn})
 	if err != nil {
 		a.log.WarnContext(ctx, "publish login event failed", "error", err)
 		a.count("failed")
@@ -119,7 +129,7 @@ func NewSessions(sessions *identity.Sessions, announcer *Announcer) *Sessions {
 func (s *Sessions) Login(ctx context.Context, in identity.LoginRequest) (identity.Grant, error) {
 	grant, err := s.Sessions.Login(ctx, in)
 	if err == nil {
-		s.announcer.LoggedIn(grant.User)
+		s.announcer.LoggedIn(ctx, grant.User)
 	}
 	return grant, err
 }

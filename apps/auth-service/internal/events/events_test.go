@@ -11,10 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/phonebill/phonebill/apps/auth-service/internal/events"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
+	"github.com/phonebill/phonebill/apps/internal/telemetry"
 )
 
 // broker is a slow publisher.
@@ -23,6 +25,7 @@ type broker struct {
 	took time.Duration
 	err  error
 	got  []sidecar.Event
+	ids  []string // of the traces
 }
 
 func (b *broker) Publish(ctx context.Context, component string, e sidecar.Event) error {
@@ -36,7 +39,7 @@ func (b *broker) Publish(ctx context.Context, component string, e sidecar.Event)
 	if b.err != nil || component != "pubsub" {
 		return errors.Join(errors.New("away"), b.err)
 	}
-	b.got = append(b.got, e)
+	b.got, b.ids = append(b.got, e), append(b.ids, telemetry.TraceID(ctx))
 	return nil
 }
 
@@ -76,8 +79,8 @@ func TestLoginIsPublished(t *testing.T) {
 	t.Parallel()
 	b := &broker{}
 	publishing(t, b, func(a *events.Announcer) {
-		a.LoggedIn(user)
-		a.LoggedIn(identity.User{ID: "admin01"}) // without a line
+		a.LoggedIn(t.Context(), user)
+		a.LoggedIn(t.Context(), identity.User{ID: "admin01"}) // without a line
 	})
 	if len(b.got) != 1 {
 		t.Fatalf("published %+v", b.got)
@@ -88,12 +91,27 @@ func TestLoginIsPublished(t *testing.T) {
 	}
 }
 
+// TestEventIsInTheTraceOfTheLogin although it is published after the answer.
+func TestEventIsInTheTraceOfTheLogin(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})
+	publishing(t, b, func(a *events.Announcer) {
+		ctx, end := context.WithCancel(trace.ContextWithSpanContext(context.Background(), span)) // of the bubble
+		a.LoggedIn(ctx, user)
+		end()
+	})
+	if len(b.ids) != 1 || b.ids[0] != span.TraceID().String() {
+		t.Errorf("in the traces %v", b.ids)
+	}
+}
+
 func TestLoginDoesNotWaitForTheBroker(t *testing.T) {
 	t.Parallel()
 	outcomes := publishing(t, &broker{took: time.Minute}, func(a *events.Announcer) {
 		start := time.Now()
 		for range 1000 {
-			a.LoggedIn(user)
+			a.LoggedIn(t.Context(), user)
 		}
 		if took := time.Since(start); took != 0 {
 			t.Errorf("a thousand logins waited %s", took)
@@ -106,7 +124,7 @@ func TestLoginDoesNotWaitForTheBroker(t *testing.T) {
 
 func TestBrokerOutageDoesNotFailLogins(t *testing.T) {
 	t.Parallel()
-	outcomes := publishing(t, &broker{err: errors.New("away")}, func(a *events.Announcer) { a.LoggedIn(user) })
+	outcomes := publishing(t, &broker{err: errors.New("away")}, func(a *events.Announcer) { a.LoggedIn(t.Context(), user) })
 	if outcomes["failed"] != 1 {
 		t.Errorf("got %v", outcomes)
 	}
