@@ -227,19 +227,21 @@ func TestFirstPageIsSmall(t *testing.T) {
 	}
 }
 
-// TestPagesDoNotShift sums up what moves while a page loads.
+// TestPagesDoNotShift lists what moves while a page loads.
 func TestPagesDoNotShift(t *testing.T) {
 	w := open(t, phone)
 	w.login(nextUser())
 	const shifts = `new Promise(done => {
-		let sum = 0;
-		new PerformanceObserver(list => list.getEntries().forEach(e => { sum += e.value; })).observe({type: 'layout-shift', buffered: true});
-		requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(sum))));
+		let all = [];
+		const describe = source => source.node?.outerHTML?.slice(0, 80) + " from y " + source.previousRect.y + " to " + source.currentRect.y;
+		new PerformanceObserver(list => list.getEntries().forEach(e => all.push(e.value + ": " + e.sources.map(describe).join(", "))))
+			.observe({type: 'layout-shift', buffered: true});
+		requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(all.join("; ")))));
 	})`
 	for _, path := range []string{"/", "/bills", "/plans"} {
 		w.visit(path)
-		if shift := await[float64](w, shifts); shift > 0 {
-			t.Errorf("%s: shifts of %v", path, shift)
+		if moved := await[string](w, shifts); moved != "" {
+			t.Errorf("%s shifts by %s", path, moved)
 		}
 	}
 }
