@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/chromium"
 	"github.com/phonebill/phonebill/dev/internal/console"
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/toolchain"
@@ -96,15 +95,11 @@ func startBrowser() (stop func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := toolchain.Toolchain{Checkout: root, Console: console.New(os.Stdout)}.Browser(context.Background())
+	tools := toolchain.Toolchain{Checkout: root, Console: console.New(os.Stdout)}
+	window, end, err := chromium.Start(context.Background(), tools)
 	if err != nil {
 		return nil, err
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
-		chromedp.NoSandbox, // the tests may run as root, and open pages of this system only
-		chromedp.Flag("hide-scrollbars", true), chromedp.WSURLReadTimeout(limit))
-	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, stopContext := chromedp.NewContext(allocator)
-	browser = ctx
-	return func() error { stopContext(); stopAllocator(); return nil }, chromedp.Run(browser)
+	browser = window
+	return func() error { end(); return nil }, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/chromium"
 	"github.com/phonebill/phonebill/dev/internal/console"
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/toolchain"
@@ -103,25 +104,11 @@ func startBrowser() (stop func(), err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	tools := toolchain.Toolchain{Checkout: root, Console: console.New(os.Stdout)}
-	program, err := tools.Browser(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if err := loadAxe(ctx, tools); err != nil {
 		return nil, err
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
-		chromedp.NoSandbox, // the tests may run as root, and open pages of this system only
-		chromedp.Flag("lang", "ko-KR"), chromedp.Flag("accept-lang", "ko-KR,ko"), chromedp.Flag("hide-scrollbars", true), chromedp.WSURLReadTimeout(limit))
-	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, stopContext := chromedp.NewContext(allocator)
-	browser = ctx
-	if err := chromedp.Run(browser); err != nil {
-		stopContext()
-		stopAllocator()
-		return nil, err
-	}
-	return func() { stopContext(); stopAllocator() }, nil
+	browser, stop, err = chromium.Start(ctx, tools, chromedp.Flag("lang", "ko-KR"), chromedp.Flag("accept-lang", "ko-KR,ko"))
+	return stop, err
 }
 
 // loadAxe reads axe-core. Without it, pages are checked without it, unless it is required.
