@@ -24,6 +24,7 @@ import (
 	"github.com/phonebill/phonebill/dev/ingress"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/runfile"
+	"github.com/phonebill/phonebill/dev/internal/testvar"
 )
 
 // edition is a variant of the ingress: that of `make run`, or the chart's edge with an
@@ -159,13 +160,7 @@ var charts struct {
 // fromChart returns the edge's configuration as rendered by the chart. It renders once.
 func fromChart(t *testing.T, environment string) string {
 	t.Helper()
-	helm := os.Getenv("PHONEBILL_TEST_HELM")
-	if helm == "" {
-		if os.Getenv("CI") != "" || os.Getenv("PHONEBILL_TEST_REQUIRED") != "" {
-			t.Fatal("PHONEBILL_TEST_HELM is not set")
-		}
-		t.Skip("PHONEBILL_TEST_HELM is not set; `make test` sets it")
-	}
+	helm := testvar.Get(t, "PHONEBILL_TEST_HELM")
 	charts.Lock()
 	defer charts.Unlock()
 	if charts.rendered[environment] == "" {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/phonebill/phonebill/dev/internal/testvar"
 )
 
 // unitTest is a test file of promtool.
@@ -45,13 +47,7 @@ type sample struct {
 // promtool runs promtool's unit tests with all rules.
 func promtool(t *testing.T, cases []testCase) {
 	t.Helper()
-	binary := os.Getenv("PHONEBILL_TEST_PROMTOOL")
-	if binary == "" {
-		if os.Getenv("CI") != "" || os.Getenv("PHONEBILL_TEST_REQUIRED") != "" {
-			t.Fatal("PHONEBILL_TEST_PROMTOOL is not set")
-		}
-		t.Skip("PHONEBILL_TEST_PROMTOOL is not set; `make test` sets it")
-	}
+	binary := testvar.Get(t, "PHONEBILL_TEST_PROMTOOL")
 	files, err := RuleFiles(repository(t))
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/testvar"
 )
 
 // kubernetes is the version that charts are rendered for.
@@ -51,13 +52,7 @@ func helm(t *testing.T, args ...string) (string, error) {
 // helmIn is helm for charts in another folder.
 func helmIn(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
-	binary := os.Getenv("PHONEBILL_TEST_HELM")
-	if binary == "" {
-		if os.Getenv("CI") != "" || os.Getenv("PHONEBILL_TEST_REQUIRED") != "" {
-			t.Fatal("PHONEBILL_TEST_HELM is not set")
-		}
-		t.Skip("PHONEBILL_TEST_HELM is not set; `make test` sets it")
-	}
+	binary := testvar.Get(t, "PHONEBILL_TEST_HELM")
 	var out, complaints bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &complaints

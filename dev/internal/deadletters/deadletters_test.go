@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,15 +19,13 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/deadletters"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/redis"
+	"github.com/phonebill/phonebill/dev/internal/testvar"
 )
 
 // start starts a server for the test.
 func start(t *testing.T) *goredis.Client {
 	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("Redis is not installed")
-	}
+	binary := testvar.Get(t, "PHONEBILL_TEST_REDIS_SERVER")
 	port, err := proc.FreePort()
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -11,15 +10,13 @@ import (
 
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/redis"
+	"github.com/phonebill/phonebill/dev/internal/testvar"
 )
 
 // TestFullServerEvictsOrRefuses fills a server of each kind beyond its limit.
 func TestFullServerEvictsOrRefuses(t *testing.T) {
 	t.Parallel()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("Redis is not installed")
-	}
+	binary := testvar.Get(t, "PHONEBILL_TEST_REDIS_SERVER")
 	for evict, want := range map[bool]string{true: "", false: "OOM"} {
 		port, err := proc.FreePort()
 		if err != nil {

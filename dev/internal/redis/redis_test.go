@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -11,14 +10,12 @@ import (
 
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/redis"
+	"github.com/phonebill/phonebill/dev/internal/testvar"
 )
 
 func TestServerRequiresPassword(t *testing.T) {
 	t.Parallel()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("Redis is not installed")
-	}
+	binary := testvar.Get(t, "PHONEBILL_TEST_REDIS_SERVER")
 	port, err := proc.FreePort()
 	if err != nil {
 		t.Fatal(err)

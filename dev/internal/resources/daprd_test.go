@@ -21,6 +21,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 	"github.com/phonebill/phonebill/dev/internal/secrets"
+	"github.com/phonebill/phonebill/dev/internal/testvar"
 )
 
 // sidecar is a daprd with the resources of an environment, the tests' Redis, and secrets from a
@@ -31,22 +32,9 @@ type sidecar struct {
 	kos        *kosServer // behind the environment's HTTPEndpoints, if any
 }
 
-// variable returns a variable of the tests' servers.
-func variable(t *testing.T, name string) string {
-	t.Helper()
-	value := os.Getenv(name)
-	if value == "" && os.Getenv("PHONEBILL_TEST_REQUIRED") != "" {
-		t.Fatalf("%s is not set", name)
-	}
-	if value == "" {
-		t.Skipf("%s is not set; `make test` sets it", name)
-	}
-	return value
-}
-
 func start(t *testing.T, environment string, app runfile.App) sidecar {
 	t.Helper()
-	daprd := variable(t, "PHONEBILL_TEST_DAPRD")
+	daprd := testvar.Get(t, "PHONEBILL_TEST_DAPRD")
 	dir := t.TempDir()
 	server := newKOSServer(t, filepath.Join(dir, "authorities.pem"))
 	s := sidecar{set: testSecrets(t, filepath.Join(dir, "secrets.json"), server.clientCertificate), kos: server}
@@ -98,7 +86,7 @@ func start(t *testing.T, environment string, app runfile.App) sidecar {
 func testSecrets(t *testing.T, path, certificate string) secrets.Set {
 	t.Helper()
 	content, err := json.Marshal(secrets.Set{
-		"redis-auth-key": variable(t, "PHONEBILL_TEST_REDIS_PASSWORD"), "redis-cache-auth-key": variable(t, "PHONEBILL_TEST_REDIS_PASSWORD"),
+		"redis-auth-key": testvar.Get(t, "PHONEBILL_TEST_REDIS_PASSWORD"), "redis-cache-auth-key": testvar.Get(t, "PHONEBILL_TEST_REDIS_PASSWORD"),
 		"kos-client-certificate": certificate,
 	})
 	if err != nil {
@@ -138,7 +126,7 @@ func (s sidecar) rendered(t *testing.T, dir, environment string, app runfile.App
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := redis.ReplaceAllString(replace.Replace(string(content)), "${1}"+variable(t, "PHONEBILL_TEST_REDIS_ADDR"))
+		text := redis.ReplaceAllString(replace.Replace(string(content)), "${1}"+testvar.Get(t, "PHONEBILL_TEST_REDIS_ADDR"))
 		if err := os.WriteFile(filepath.Join(folder, filepath.Base(file)), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
