@@ -18,9 +18,12 @@ func TestEdgeAnswersInTheEnvelope(t *testing.T) {
 	allSettled(t)
 	status, body := send(request(http.MethodGet, address(edge)+"/api/v1/auth/verify", "", ""))
 	failure{http.StatusUnauthorized, ""}.check(t, "a service", status, body)
-	for path, want := range map[string]string{"/nowhere": "NOT_FOUND", "/": "NOT_FOUND", "/ready": "NOT_FOUND", "/actuator/health": "NOT_FOUND"} {
+	for path, want := range map[string]string{"/nowhere": "NOT_FOUND", "/api/": "NOT_FOUND", "/ready": "NOT_FOUND", "/actuator/health": "NOT_FOUND"} {
 		status, body := send(request(http.MethodGet, address(edge)+path, "", ""))
 		failure{http.StatusNotFound, want}.check(t, path, status, body)
+	}
+	if status, body := send(request(http.MethodGet, address(edge)+"/", "", "")); status != http.StatusOK || !strings.HasPrefix(body, "<!doctype html>") {
+		t.Errorf("the portal answers %d: %.200s", status, body)
 	}
 	const post = "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\n"
 	status, body = raw(t, post+"Content-Length: 1048577\r\n\r\n")
