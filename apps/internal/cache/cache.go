@@ -80,6 +80,7 @@ func New[V any](opts Options, l2 L2, log *slog.Logger, metrics *Metrics) *Cache[
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	metrics.export(opts.Kind)
 	return &Cache[V]{
 		opts: opts, l2: l2, log: log, metrics: metrics,
 		l1: otter.Must(&otter.Options[string, V]{

@@ -46,6 +46,14 @@ phonebill_cache_gets_total{kind="bill",level="source"} 1
 	})
 }
 
+func TestReadsAreExportedBeforeTheFirst(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if n, err := testutil.GatherAndCount(f.registry, "phonebill_cache_gets_total"); n != 3 || err != nil {
+		t.Errorf("%d series, %v; want one a level", n, err)
+	}
+}
+
 func TestKeysAndKindsAreSeparate(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -24,5 +24,13 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	return m
 }
 
+// export exports the reads of a kind as 0 from the start: Prometheus does not see the increase to a
+// first value.
+func (m *Metrics) export(kind string) {
+	for _, level := range []Level{FromL1, FromL2, FromSource} {
+		m.gets.WithLabelValues(kind, string(level))
+	}
+}
+
 func (m *Metrics) hit(kind string, level Level) { m.gets.WithLabelValues(kind, string(level)).Inc() }
 func (m *Metrics) fault(kind, op string)        { m.faults.WithLabelValues(kind, op).Inc() }

@@ -29,6 +29,9 @@ func TestStatusPage(t *testing.T) {
 	p := open(t)
 	p.await("every part is ready", `document.querySelectorAll("#parts .good").length > 10 && document.querySelectorAll("#parts .bad").length === 0`)
 
+	// An outage from the first request on leaves charts of values, and of what KOS answers, empty.
+	p.await("inquiries are answered", `[...document.querySelectorAll("#charts figure")].some((chart) => chart.textContent.includes("Inquiries by answer") && chart.textContent.includes("fresh"))`)
+
 	if err := mock.Trouble(kos.Trouble{Name: kos.Outage, Seconds: 3600}); err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func openWithLint(ctx context.Context) (w workspace, tool string, err error) {
 	if w, err = open(ctx); err != nil {
 		return w, "", err
 	}
-	tool, err = toolchain.Toolchain{Checkout: w.Checkout, Console: w.out}.Tool(ctx, toolchain.Lint)
+	tool, err = w.toolchain().Tool(ctx, toolchain.Lint)
 	return w, tool, err
 }
 
@@ -147,6 +147,9 @@ func Test(ctx context.Context, args []string) error {
 		return err
 	}
 	w.out.Printf("== tests of the whole system")
+	if err := w.provideAll(ctx); err != nil {
+		return err
+	}
 	// A machine runs one system at a time, so these run sequentially.
 	return w.testWhole(ctx, append([]string{"-p=1", "-race", "-shuffle=on"}, whole...)...)
 }
@@ -238,7 +241,37 @@ func Bench(ctx context.Context, args []string) error {
 	return w.withServers(ctx, append(append(flags, "-bench=."), packages...))
 }
 
+// provide builds tools that do not exist yet, before the tests that use them: a test's time limit does
+// not allow for minutes of building.
+func (w workspace) provide(ctx context.Context, tools ...toolchain.Tool) error {
+	for _, tool := range tools {
+		if _, err := w.toolchain().Tool(ctx, tool); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// provideAll builds and installs everything that the tests of the whole system use, except what
+// testWhole provides.
+func (w workspace) provideAll(ctx context.Context) error {
+	tools := w.toolchain()
+	for _, provide := range []func(context.Context) (string, error){tools.Browser, tools.Axe, tools.Prometheus, tools.Alertmanager} {
+		if _, err := provide(ctx); err != nil {
+			return err
+		}
+	}
+	return w.provide(ctx, toolchain.Collector)
+}
+
+func (w workspace) toolchain() toolchain.Toolchain {
+	return toolchain.Toolchain{Checkout: w.Checkout, Console: w.out}
+}
+
 func (w workspace) testWhole(ctx context.Context, args ...string) error {
+	if err := w.provide(ctx, toolchain.Dapr, toolchain.Daprd); err != nil {
+		return err
+	}
 	args = append([]string{"test", "-count=1", "-timeout=90m"}, args...)
 	err := w.run(ctx, w.Root, []string{"PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E=1"}, "go", args...)
 	// Stop what crashed tests have left running.
