@@ -35,6 +35,12 @@ FOR ?= 60s
 trouble: phonebill ## Inject a fault into KOS, or list the faults: make trouble KOS=hang FOR=60s
 	@$(PHONEBILL) trouble -kos="$(KOS)" -for="$(FOR)" -line="$(LINE)" -on="$(ON)"
 
+LEVEL ?= debug
+
+.PHONY: log-level
+log-level: phonebill ## Change the log level of an app of the running system: make log-level APP=bill-inquiry-service LEVEL=configured
+	@$(PHONEBILL) log-level "$(APP)" "$(LEVEL)"
+
 REPLAY ?=
 
 .PHONY: dead-letters

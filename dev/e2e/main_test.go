@@ -75,7 +75,7 @@ func finish() (code int) {
 		fmt.Fprintln(os.Stderr, "e2e: after all tests:", err)
 	}
 	// The logs now contain what all tests have produced.
-	if found := leaks(); len(found) > 0 {
+	if found := append(leaks(), violations()...); len(found) > 0 {
 		code = 1
 		for _, leak := range found {
 			fmt.Fprintln(os.Stderr, "e2e: after all tests:", leak)
@@ -120,8 +120,8 @@ func start() (err error) {
 }
 
 // environ removes the services' rate limits and background calls, because tests count the calls
-// that reach KOS.
-var environ = append(slices.Clone(kos.Unlimited), "PREFETCH_ENABLED=false", "NIGHTLY_REFRESH_ENABLED=false")
+// that reach KOS, and the limit of repeated log records, because tests read them.
+var environ = append(slices.Clone(kos.Unlimited), "LOG_BURST=0", "PREFETCH_ENABLED=false", "NIGHTLY_REFRESH_ENABLED=false")
 
 // startSystem starts the system with its existing data or without, and seeds users.
 func startSystem(fresh bool) (err error) {

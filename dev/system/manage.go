@@ -129,6 +129,22 @@ func Seed(ctx context.Context, dir string, users int, out io.Writer) error {
 	return s.RunApp(ctx, "auth-service", "seed-demo", "--users", strconv.Itoa(users))
 }
 
+// LogLevel changes the log level of an app of the running system, to "debug" or "configured".
+func LogLevel(ctx context.Context, dir string, app Role, level string, out io.Writer) error {
+	s, err := open(Options{Dir: dir, Out: out})
+	if err != nil {
+		return err
+	}
+	if err := s.findParts(); err != nil {
+		return err
+	}
+	pid, err := s.PID(app)
+	if err != nil {
+		return err
+	}
+	return s.RunApp(ctx, app, "log-level", level, strconv.Itoa(pid))
+}
+
 // Status prints for each part of the checkout's system whether it runs and is ready.
 func Status(ctx context.Context, dir string, out io.Writer) error {
 	s, err := open(Options{Dir: dir, Out: out})

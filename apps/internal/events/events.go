@@ -74,6 +74,7 @@ func Handle[T any](c *Consumer, typ string, handle func(ctx context.Context, dat
 			c.log.WarnContext(r.Context(), "event not handled", "type", typ, "outcome", outcome, "error", err)
 		}
 		c.consumed.WithLabelValues(typ, outcome).Inc()
+		c.log.DebugContext(r.Context(), "event delivered", "type", typ, "outcome", outcome)
 		return httpjson.Write(w, http.StatusOK, map[string]string{"status": status})
 	})
 }

@@ -26,7 +26,7 @@ func BenchmarkStack(b *testing.B) {
 		b.Fatal(err)
 	}
 	serve(b, httpserver.New(defaults(), httpserver.Deps{
-		Log:      telemetry.NewLogger(io.Discard, "test", slog.LevelInfo),
+		Log:      telemetry.NewLogger(io.Discard, "test", slog.LevelInfo, 0),
 		Registry: prometheus.NewRegistry(),
 		Tracer:   provider.Tracer("test"),
 		Health:   health.NewRegistry(),

@@ -76,7 +76,6 @@ func (o *observer) report(method string, seen *observation, took time.Duration) 
 		slog.Int("status", seen.answer.status),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.Int64("bytes", seen.answer.bytes),
-		slog.String("trace_id", telemetry.TraceID(seen)),
 	)
 }
 

@@ -54,7 +54,7 @@ func setup(t testing.TB, cfg httpserver.Config, register routes) *fixture {
 
 func deps(f *fixture, tracer trace.Tracer) httpserver.Deps {
 	return httpserver.Deps{
-		Log:      telemetry.NewLogger(f.log, "test", slog.LevelInfo),
+		Log:      telemetry.NewLogger(f.log, "test", slog.LevelInfo, 0),
 		Registry: f.registry,
 		Tracer:   tracer,
 		Health:   health.NewRegistry(),

@@ -23,7 +23,7 @@ import (
 type Command func(ctx context.Context, args []string) error
 
 // Main runs the command args[0], by default "serve", and returns the exit code: 0,
-// 1 if it failed, 2 if it is unknown.
+// 1 if it failed, 2 if it is unknown. Every service has the command "log-level" too.
 func Main(args []string, errors io.Writer, commands map[string]Command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -31,8 +31,11 @@ func Main(args []string, errors io.Writer, commands map[string]Command) int {
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
-	command, ok := commands[name]
-	if !ok {
+	command := commands[name]
+	if name == "log-level" {
+		command = logLevel
+	}
+	if command == nil {
 		_, _ = fmt.Fprintf(errors, "unknown command %q\n", name)
 		return 2
 	}

@@ -144,9 +144,12 @@ func newSessions(cfg SessionConfig, dapr *sidecar.Client, checks *health.Registr
 
 // newLogger also sets the default logger of slog, so that libraries log in the same
 // format.
-func newLogger(service Service, cfg telemetry.Config) *slog.Logger {
-	log := telemetry.NewLogger(os.Stdout, string(service), cfg.Level)
+func newLogger(lc fx.Lifecycle, service Service, cfg telemetry.Config) *slog.Logger {
+	level := new(slog.LevelVar)
+	level.Set(cfg.Level)
+	log := telemetry.NewLogger(os.Stdout, string(service), level, cfg.Burst)
 	slog.SetDefault(log)
+	lc.Append(changeLevel(level, log))
 	return log
 }
 

@@ -107,7 +107,7 @@ func TestCollectorWithoutAnswer(t *testing.T) {
 			t.Parallel()
 			records := make(records, 100)
 			cfg := telemetry.Config{OTLPEndpoint: "http://" + address.String(), SampleRatio: 1}
-			provider, err := telemetry.NewTracerProvider(t.Context(), cfg, "test", telemetry.NewLogger(records, "test", slog.LevelInfo))
+			provider, err := telemetry.NewTracerProvider(t.Context(), cfg, "test", telemetry.NewLogger(records, "test", slog.LevelInfo, 0))
 			if err != nil {
 				t.Fatal(err)
 			}

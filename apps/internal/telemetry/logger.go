@@ -2,6 +2,7 @@
 package telemetry
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -22,6 +23,8 @@ const (
 type Config struct {
 	// Level is DEBUG, INFO, WARN or ERROR.
 	Level slog.Level `env:"LOG_LEVEL" envDefault:"INFO"`
+	// Burst is the maximum number of log records of a kind in 10 s, 0 for no limit: see Sample.
+	Burst uint `env:"LOG_BURST" envDefault:"100"`
 	// OTLPEndpoint is the URL of an OpenTelemetry collector (gRPC). If empty, no
 	// traces are exported, but every request has a trace id.
 	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
@@ -32,13 +35,32 @@ type Config struct {
 	PprofAddr string `env:"PPROF_ADDR"`
 }
 
-// NewLogger returns a logger that writes newline-delimited JSON for service to w. It
-// truncates texts to maxAttr and records to maxRecord. It masks line numbers in texts,
-// such as those of foreign errors, as a safety net: callers must mask them too.
-func NewLogger(w io.Writer, service string, level slog.Level) *slog.Logger {
+// NewLogger returns a logger that writes newline-delimited JSON for service to w, and at most burst
+// records of a kind in 10 s: see Sample. It adds the trace id of the context to each. It truncates texts to maxAttr and records to maxRecord. It
+// masks line numbers in texts, such as those of foreign errors, as a safety net: callers must mask
+// them too.
+func NewLogger(w io.Writer, service string, level slog.Leveler, burst uint) *slog.Logger {
 	handler := slog.NewJSONHandler(recordWriter{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: sanitize})
-	return slog.New(handler).With("service", service)
+	return slog.New(Sample(traced{handler}, burst)).With("service", service)
 }
+
+// traced adds the trace id of the context to records.
+type traced struct{ slog.Handler }
+
+// Handle implements slog.Handler.
+func (t traced) Handle(ctx context.Context, record slog.Record) error {
+	if id := TraceID(ctx); id != "" {
+		record = record.Clone()
+		record.AddAttrs(slog.String("trace_id", id))
+	}
+	return t.Handler.Handle(ctx, record)
+}
+
+// WithAttrs implements slog.Handler.
+func (t traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{t.Handler.WithAttrs(attrs)} }
+
+// WithGroup implements slog.Handler.
+func (t traced) WithGroup(name string) slog.Handler { return traced{t.Handler.WithGroup(name)} }
 
 // sanitize truncates attributes and masks line numbers.
 func sanitize(_ []string, attr slog.Attr) slog.Attr {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -34,7 +35,7 @@ func TestLongRecordsAreTruncatedToValidJSON(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			telemetry.NewLogger(&out, "test", slog.LevelInfo).LogAttrs(t.Context(), slog.LevelInfo, tc.message, tc.attrs...)
+			telemetry.NewLogger(&out, "test", slog.LevelInfo, 0).LogAttrs(t.Context(), slog.LevelInfo, tc.message, tc.attrs...)
 			if out.Len() >= pipeLimit || bytes.Count(out.Bytes(), []byte("\n")) != 1 {
 				t.Errorf("%d bytes, %d records", out.Len(), bytes.Count(out.Bytes(), []byte("\n")))
 			}
@@ -59,10 +60,27 @@ func manyAttrs(n int, text string) []slog.Attr {
 func TestLoggerHonoursItsLevel(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log := telemetry.NewLogger(&out, "test", slog.LevelWarn)
+	log := telemetry.NewLogger(&out, "test", slog.LevelWarn, 0)
 	log.Info("quiet")
 	log.Warn("loud")
 	if text := out.String(); strings.Contains(text, "quiet") || !strings.Contains(text, "loud") {
 		t.Errorf("got %s", text)
+	}
+}
+
+func TestRecordsHaveTheTraceIDOfTheirContext(t *testing.T) {
+	t.Parallel()
+	const id = "0af7651916cd43dd8448eb211c80319c"
+	ctx := telemetry.Extract(t.Context(), http.Header{"Traceparent": {"00-" + id + "-b7ad6b7169203331-01"}})
+	var out bytes.Buffer
+	log := telemetry.NewLogger(&out, "test", slog.LevelInfo, 0)
+	log.WarnContext(ctx, "with", "a", 1, "b", 2, "c", 3, "d", 4, "e", 5, "f", 6)
+	log.With("kind", "bill").WarnContext(ctx, "with too")
+	log.WarnContext(t.Context(), "without")
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	for i, want := range []int{1, 1, 0} {
+		if n := strings.Count(lines[i], `"trace_id":"`+id+`"`); n != want {
+			t.Errorf("%d trace ids, want %d: %s", n, want, lines[i])
+		}
 	}
 }

@@ -21,7 +21,7 @@ func TestLoggerMasksLineNumbers(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			var log bytes.Buffer
-			logger := telemetry.NewLogger(&log, "test", slog.LevelInfo)
+			logger := telemetry.NewLogger(&log, "test", slog.LevelInfo, 0)
 			logger.Info(text, "text", text, "error", errors.New(text), slog.Group("inner", "text", text))
 			if got := strings.Count(log.String(), want); got != 4 {
 				t.Errorf("%q: %d times in %s", want, got, log.String())

@@ -57,5 +57,5 @@ func (r *Record) Emit(ctx context.Context, log *slog.Logger, attrs ...slog.Attr)
 		level = slog.LevelError
 		attrs = append(attrs, slog.Any("error", r.fault))
 	}
-	log.LogAttrs(ctx, level, "request", attrs...)
+	log.LogAttrs(ctx, level, requestMessage, attrs...)
 }

@@ -25,7 +25,7 @@ func TestRecordHasAnnotations(t *testing.T) {
 		group.Go(func() { telemetry.Annotate(ctx, slog.Int(fmt.Sprintf("note%d", i), i)) })
 	}
 	group.Wait()
-	record.Emit(ctx, telemetry.NewLogger(&out, "test", slog.LevelInfo), slog.Int("status", 200))
+	record.Emit(ctx, telemetry.NewLogger(&out, "test", slog.LevelInfo, 0), slog.Int("status", 200))
 
 	got := decode(t, &out)
 	for i := range notes {
@@ -46,7 +46,7 @@ func TestFaultMakesAnErrorRecord(t *testing.T) {
 	)
 	ctx := telemetry.WithRecord(t.Context(), &record)
 	telemetry.RecordError(ctx, errors.New("disk full"))
-	record.Emit(ctx, telemetry.NewLogger(&out, "test", slog.LevelInfo))
+	record.Emit(ctx, telemetry.NewLogger(&out, "test", slog.LevelInfo, 0))
 	if got := decode(t, &out); got["level"] != "ERROR" || got["error"] != "disk full" {
 		t.Errorf("got %v", got)
 	}

@@ -25,6 +25,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"observe":         observing,
 	"seed":            seed,
 	"dead-letters":    deadLetters,
+	"log-level":       logLevel,
 	"trouble":         trouble,
 	"clean":           func(ctx context.Context, _ []string) error { return system.Clean(ctx, ".", os.Stdout) },
 	"images":          buildImages,

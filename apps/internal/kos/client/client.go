@@ -46,6 +46,7 @@ type Client struct {
 	http   *http.Client
 	tokens *tokens
 	faults *faults
+	log    *slog.Logger
 	now    func() time.Time
 
 	duration *prometheus.HistogramVec
@@ -59,7 +60,7 @@ func New(cfg Config, secrets sidecar.Secrets, transport http.RoundTripper, log *
 			Transport: transport, Timeout: callTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		faults: newFaults(log, registerer), now: time.Now, duration: newDuration(registerer),
+		faults: newFaults(log, registerer), log: log, now: time.Now, duration: newDuration(registerer),
 	}
 	client.tokens = newTokens(cfg.CredentialsSecret, secrets, client.post)
 	return client
@@ -103,7 +104,7 @@ func (c *Client) post(ctx context.Context, path string, in any) (Answer, error) 
 
 func (c *Client) send(ctx context.Context, method, path, token string, in any) (answer Answer, err error) {
 	start := c.now()
-	defer func() { c.observe(path, c.now().Sub(start), err) }()
+	defer func() { c.observe(ctx, path, c.now().Sub(start), err) }()
 	req, err := newRequest(ctx, method, path, in)
 	if err != nil {
 		return Answer{}, err

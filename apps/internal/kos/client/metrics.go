@@ -21,9 +21,11 @@ func newDuration(registerer prometheus.Registerer) *prometheus.HistogramVec {
 	return duration
 }
 
-// observe records a call of the endpoint at urlPath, which has no parameters.
-func (c *Client) observe(urlPath string, took time.Duration, err error) {
-	c.duration.WithLabelValues(path.Base(urlPath), outcome(err)).Observe(took.Seconds())
+// observe measures and logs a call of the endpoint at urlPath, which has no parameters.
+func (c *Client) observe(ctx context.Context, urlPath string, took time.Duration, err error) {
+	endpoint, how := path.Base(urlPath), outcome(err)
+	c.duration.WithLabelValues(endpoint, how).Observe(took.Seconds())
+	c.log.DebugContext(ctx, "kos called", "endpoint", endpoint, "outcome", how, "duration_ms", took.Milliseconds())
 }
 
 func outcome(err error) string {

@@ -156,6 +156,7 @@ func (d *Dispatcher) attempt(ctx context.Context, w *worker, item Item) {
 	}
 	d.metrics.attempted(item, outcome.kind)
 	endAttempt(span, outcome)
+	d.log.DebugContext(traced, "kos queue item attempted", "endpoint", item.Endpoint, "class", item.Class.String(), "outcome", string(outcome.kind))
 	if cause := errors.Join(outcome.cause, err); cause != nil && outcome.kind != kindInterrupted {
 		d.log.WarnContext(traced, "kos queue attempt failed", "endpoint", item.Endpoint, "class", item.Class.String(),
 			"outcome", string(outcome.kind), "unanswered", item.unanswered, "error", cause)
