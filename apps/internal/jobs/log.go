@@ -12,9 +12,10 @@ import (
 )
 
 // Logger returns a logger for River that logs only warnings and errors, and each message at most once
-// in 10 s. During a database outage River logs several times a second for each queue.
+// in 10 s. During a database outage River logs several times a second for each queue. The attributes
+// are in the group "river", as River chooses their names.
 func Logger(log *slog.Logger) *slog.Logger {
-	return slog.New(telemetry.Sample(warnings{log.Handler()}, 1))
+	return slog.New(telemetry.Sample(warnings{log.Handler()}, 1)).WithGroup("river")
 }
 
 type warnings struct{ slog.Handler }

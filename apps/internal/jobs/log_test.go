@@ -30,8 +30,10 @@ func TestQuietLimitsRepeatedMessages(t *testing.T) {
 				t.Errorf("%q: %d times, want %d", message, n, want)
 			}
 		}
-		if !strings.Contains(text.String(), "not_repeated=39") {
-			t.Errorf("no count of dropped records:\n%s", text.String())
+		for _, attribute := range []string{"river.not_repeated=39", "river.queue=a"} {
+			if !strings.Contains(text.String(), attribute) {
+				t.Errorf("no %s:\n%s", attribute, text.String())
+			}
 		}
 	})
 }

@@ -34,7 +34,7 @@ var surroundings = map[string]ways{
 	},
 	"prod": {
 		ingress: place{address: "10.0.4.10"}, monitoring: place{namespace: "kube-system", labels: map[string]string{"rsName": "ama-metrics"}},
-		tracing:  place{namespace: "observability"},
+		tracing:  place{labels: map[string]string{"app": "otel-collector"}},
 		database: place{address: "10.0.2.4"}, stores: place{address: "10.0.3.4"}, caches: place{address: "10.0.3.5"}, other: anywhere,
 	},
 }
@@ -56,12 +56,15 @@ func needed(environment string) []connection {
 		for _, port := range []int{50001, 6500, 50005, 50006} {
 			found = append(found, tcp(app, controlPlane, port))
 		}
-		if here.tracing.namespace != "" {
+		if here.tracing.labels != nil {
 			found = append(found, tcp(app, here.tracing, 4317))
 		}
 		if here.monitoring.namespace != "" {
 			found = append(found, tcp(here.monitoring, app, 8080), tcp(here.monitoring, app, 9090))
 		}
+	}
+	if here.tracing.labels != nil {
+		found = append(found, connection{here.tracing, dns, 53, "UDP"}, tcp(here.tracing, dns, 53), tcp(here.tracing, here.other, 443))
 	}
 	for _, app := range all {
 		found = append(found, tcp(app, here.database, 5432))

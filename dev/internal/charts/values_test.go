@@ -21,9 +21,9 @@ var counts = map[string]map[string]int{
 		"PodDisruptionBudget": 6, "Resiliency": 6, "Role": 6, "RoleBinding": 10, "Service": 9, "ServiceAccount": 7, "StatefulSet": 1, "Subscription": 2,
 	},
 	"prod": {
-		"Component": 4, "ConfigMap": 1, "Configuration": 4, "Deployment": 5, "HTTPEndpoint": 6, "Ingress": 1, "Job": 3, "NetworkPolicy": 6, "PodDisruptionBudget": 5,
+		"Component": 4, "ConfigMap": 2, "Configuration": 4, "Deployment": 6, "HTTPEndpoint": 6, "Ingress": 1, "Job": 3, "NetworkPolicy": 7, "PodDisruptionBudget": 5,
 		"PodMonitor": 3, "PrometheusRuleGroup": 8,
-		"Resiliency": 6, "Role": 2, "RoleBinding": 5, "ScaledObject": 4, "Service": 5, "ServiceAccount": 6, "Subscription": 2, "TriggerAuthentication": 3,
+		"Resiliency": 6, "Role": 2, "RoleBinding": 5, "ScaledObject": 4, "Service": 6, "ServiceAccount": 6, "Subscription": 2, "TriggerAuthentication": 3,
 	},
 }
 

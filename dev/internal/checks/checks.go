@@ -252,8 +252,8 @@ func (w workspace) provide(ctx context.Context, tools ...toolchain.Tool) error {
 	return nil
 }
 
-// provideAll builds and installs everything that the tests of the whole system use, except what
-// testWhole provides.
+// provideAll installs what the tests of the whole system use besides the programs of testWhole and of
+// the tests before.
 func (w workspace) provideAll(ctx context.Context) error {
 	tools := w.toolchain()
 	for _, provide := range []func(context.Context) (string, error){tools.Browser, tools.Axe, tools.Prometheus, tools.Alertmanager} {
@@ -261,7 +261,7 @@ func (w workspace) provideAll(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.provide(ctx, toolchain.Collector)
+	return nil
 }
 
 func (w workspace) toolchain() toolchain.Toolchain {

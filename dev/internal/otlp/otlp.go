@@ -11,6 +11,7 @@ import (
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
+	_ "google.golang.org/grpc/encoding/gzip" // collectors compress
 )
 
 // Span is a span and the service that recorded it. The sidecar of an app has the app's name.
@@ -33,9 +34,10 @@ func (s Span) Parent() string { return hex.EncodeToString(s.GetParentSpanId()) }
 type Receiver struct {
 	collector.UnimplementedTraceServiceServer
 
-	server *grpc.Server
-	mu     sync.Mutex
-	spans  []Span
+	server  *grpc.Server
+	address string
+	mu      sync.Mutex
+	spans   []Span
 }
 
 // Listen starts a receiver at a TCP address.
@@ -44,11 +46,14 @@ func Listen(address string) (*Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Receiver{server: grpc.NewServer()}
+	r := &Receiver{server: grpc.NewServer(), address: listener.Addr().String()}
 	collector.RegisterTraceServiceServer(r.server, r)
 	go func() { _ = r.server.Serve(listener) }() // until Close
 	return r, nil
 }
+
+// Address returns the address at which the receiver listens.
+func (r *Receiver) Address() string { return r.address }
 
 // Close stops the receiver.
 func (r *Receiver) Close() { r.server.Stop() }

@@ -72,6 +72,10 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 	if err != nil {
 		return err
 	}
+	collector, err := tools.Tool(ctx, toolchain.Collector)
+	if err != nil {
+		return err
+	}
 	if err := e.clear(); err != nil {
 		return err
 	}
@@ -114,6 +118,7 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 		"PHONEBILL_TEST_REDIS_SERVER=" + servers.Redis,
 		"PHONEBILL_TEST_DAPRD=" + daprd,
 		"PHONEBILL_TEST_HELM=" + helm,
+		"PHONEBILL_TEST_COLLECTOR=" + collector,
 		"PHONEBILL_TEST_PROMTOOL=" + promtool,
 	}
 	return nil
