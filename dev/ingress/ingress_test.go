@@ -197,6 +197,45 @@ func TestMaintenancePage(t *testing.T) {
 	})
 }
 
+// TestMaintenancePageIsInTheCustomersLanguage as the portal's pages are.
+func TestMaintenancePageIsInTheCustomersLanguage(t *testing.T) {
+	t.Parallel()
+	everyEdition(t, func(t *testing.T, of edition) {
+		t.Helper()
+		base := of.start(t, dead(t, "auth-service"), dead(t, "bill-inquiry-service"), dead(t, "product-change-service"),
+			dead(t, "kos-mock-service"), dead(t, "web-portal"))
+		for _, test := range []struct{ accepted, cookie, want string }{
+			{"", "", "ko"},
+			{"ko-KR,ko;q=0.9,en;q=0.8", "", "ko"},
+			{"en-US,en;q=0.9,ko;q=0.8", "", "en"},
+			{"ja,en;q=0.8", "", "en"},
+			{"de", "", "ko"},
+			{"ko", "form=x; lang=en", "en"},
+			{"ko", "__Host-lang=en; __Host-form=x", "en"},
+			{"en", "lang=ko", "ko"},
+			{"en", "slang=ko", "en"},
+			{"en", "lang=<script>", "en"},
+		} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/bills", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Accept-Language", test.accepted)
+			request.Header.Set("Cookie", test.cookie)
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			title := map[string]string{"ko": "<h1>잠시 점검 중입니다</h1>", "en": "<h1>We will be back in a moment</h1>"}[test.want]
+			if err != nil || !strings.Contains(string(body), `<html lang="`+test.want+`">`) || !strings.Contains(string(body), title) {
+				t.Errorf("%+v: %s, %v", test, body, err)
+			}
+		}
+	})
+}
+
 // failure is an answer of the ingress itself.
 type failure struct {
 	status int
