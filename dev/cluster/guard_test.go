@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -80,6 +81,26 @@ func TestAutoscaler(t *testing.T) {
 	await(t, 8*time.Minute, "scaled down", func() error { return settled(t.Context(), auth, leastReplicas) })
 	t.Logf("scaled down after %s", time.Since(start).Round(time.Second))
 	quiet.lossless(t)
+}
+
+// TestLogLevelChanges in a container that has no shell.
+func TestLogLevelChanges(t *testing.T) {
+	allSettled(t)
+	pods, err := podsOf(t.Context(), bills)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range [][2]string{{"debug", "DEBUG"}, {"configured", "INFO"}} {
+		level, logged := change[0], change[1]
+		mustKubectl(t, "exec", pods[0].name, "--container=app", "--", "/"+bills, "log-level", level)
+		await(t, time.Minute, "a changed level", func() error {
+			log, err := kubectl(t.Context(), "logs", pods[0].name, "--container=app")
+			if err == nil && !strings.Contains(log, `"log level changed","service":"`+bills+`","to":"`+logged+`"`) {
+				err = errors.New("the log has no change to " + logged)
+			}
+			return err
+		})
+	}
 }
 
 // TestUnknownAppIsRefused calls the services from an app that no policy admits, through a sidecar of the same
