@@ -119,6 +119,24 @@ func (s *Stack) Stop(ctx context.Context) (err error) {
 	return errors.Join(err, os.RemoveAll(s.records.Dir), s.lock.Release())
 }
 
+// ClearLeftovers stops the programs that a killed run has left in the checkout that contains dir. It
+// does nothing while a stack runs there.
+func ClearLeftovers(ctx context.Context, dir string) error {
+	root, err := checkout.Find(dir)
+	if err != nil {
+		return err
+	}
+	s := &Stack{records: proc.Records{Dir: root.Local("run", "observe")}}
+	s.lock, err = lock.Acquire(root.Local("observe.lock"), root.Root)
+	if _, running := errors.AsType[*lock.HeldError](err); running {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.clearLeftovers(ctx), os.RemoveAll(s.records.Dir), s.lock.Release())
+}
+
 // clearLeftovers stops the programs of a stack whose manager was killed.
 func (s *Stack) clearLeftovers(ctx context.Context) error {
 	left, err := s.records.All()

@@ -3,11 +3,16 @@ package observe
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/lock"
+	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
 
@@ -44,6 +49,42 @@ func TestEachAppAndSidecarIsScraped(t *testing.T) {
 		if got := scraped[address(app.MetricsPort)]; got != "daprd/"+app.ID {
 			t.Errorf("the sidecar of %s is scraped as %q", app.ID, got)
 		}
+	}
+}
+
+// TestLeftoversAreStopped, unless their stack still runs.
+func TestLeftoversAreStopped(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"go.work", "dapr.yaml"} { // what makes a folder a checkout
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := checkout.Find(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := proc.Start(proc.Spec{Path: "/bin/sleep", Args: []string{"sleep", "600"}, Dir: dir, Log: filepath.Join(dir, "log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = left.Signal(syscall.SIGKILL) })
+	if err := (proc.Records{Dir: root.Local("run", "observe")}).Save("prometheus", left.Process); err != nil {
+		t.Fatal(err)
+	}
+	running, err := lock.Acquire(root.Local("observe.lock"), root.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ClearLeftovers(t.Context(), dir); err != nil || !left.Alive() {
+		t.Errorf("while the stack runs: %v, alive: %t", err, left.Alive())
+	}
+	if err := running.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if err := ClearLeftovers(t.Context(), dir); err != nil || left.Alive() {
+		t.Errorf("afterwards: %v, alive: %t", err, left.Alive())
 	}
 }
 

@@ -14,25 +14,36 @@ import (
 // users are seeded, beside the demo users.
 const users = 300
 
-// visited is the number of visits so far. Each begins with a bill that KOS was not asked for before.
+// visited is the number of visits so far.
 var visited atomic.Int64
 
-// startCustomers starts ten visits a second, until the test ends.
+// startCustomers starts ten visits a second, until the test ends. In half of them another customer
+// logs in and inquires a bill that KOS was not asked for before; the others stay logged in for a
+// minute, also if they cannot log in again then.
 func startCustomers(t *testing.T) {
 	t.Helper()
-	const workers, pace = 10, time.Second
-	clients := make([]*api.Client, workers)
-	customers := traffic.Start(workers, pace, func(worker int) traffic.Call {
+	const workers, pace, stay = 10, time.Second, 60
+	type customer struct {
+		*api.Client
+
+		line   string
+		visits int
+	}
+	customers := make([]customer, workers)
+	running := traffic.Start(workers, pace, func(worker int) traffic.Call {
 		start := time.Now()
 		n := int(visited.Add(1))
-		user := 1 + n%users
-		if clients[worker] == nil || n%3 > 0 { // the others stay logged in
-			clients[worker] = api.New(running.URL(), api.Timed(http.DefaultTransport))
-			clients[worker].Login(fmt.Sprintf("loaduser%07d", user), "PhoneBill1!")
+		is := &customers[worker]
+		if is.visits++; worker%2 == 0 || is.visits%stay == 1 {
+			user := 1 + n%users
+			client := api.New(running.URL(), api.Timed(http.DefaultTransport))
+			if client.Login(fmt.Sprintf("loaduser%07d", user), "PhoneBill1!").Succeeded() || is.Client == nil {
+				is.Client, is.line = client, fmt.Sprintf("0103%07d", user)
+			}
 		}
-		return visit(clients[worker], fmt.Sprintf("0103%07d", user), api.Month(n/users%6), start)
+		return visit(is.Client, is.line, api.Month(n/users%6), start)
 	})
-	t.Cleanup(func() { customers.Stop() })
+	t.Cleanup(func() { running.Stop() })
 }
 
 // visit inquires a bill, looks at the plan, and changes it to itself, which is refused, or to another.

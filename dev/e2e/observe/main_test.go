@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -81,6 +82,9 @@ func startSystem() (stop func() error, err error) {
 	}
 	return stop, mock.CalmDown()
 }
+
+// calm ends all troubles of KOS. It answers without limits then, as at the start.
+func calm() error { return errors.Join(mock.Reset(), mock.CalmDown()) }
 
 func within(stop func(context.Context) error) func() error {
 	return func() error {

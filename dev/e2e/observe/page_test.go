@@ -37,7 +37,7 @@ func TestStatusPage(t *testing.T) {
 	}
 	// With the breakers open and items waiting, each chart has something to show.
 	p.await("every chart has data", `document.querySelectorAll("#charts figure").length > 0 && document.querySelectorAll("#charts figure .quiet").length === 0`)
-	if err := mock.Reset(); err != nil {
+	if err := calm(); err != nil {
 		t.Fatal(err)
 	}
 	p.await("traces are shown", `document.querySelectorAll("#traces details").length > 3`)

@@ -15,6 +15,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/console"
 	"github.com/phonebill/phonebill/dev/internal/testenv"
 	"github.com/phonebill/phonebill/dev/internal/toolchain"
+	"github.com/phonebill/phonebill/dev/observe"
 	"github.com/phonebill/phonebill/dev/system"
 )
 
@@ -275,5 +276,6 @@ func (w workspace) testWhole(ctx context.Context, args ...string) error {
 	args = append([]string{"test", "-count=1", "-timeout=90m"}, args...)
 	err := w.run(ctx, w.Root, []string{"PHONEBILL_TEST_REQUIRED=1", "PHONEBILL_E2E=1"}, "go", args...)
 	// Stop what crashed tests have left running.
-	return errors.Join(err, system.ClearLeftovers(context.WithoutCancel(ctx), w.Root, os.Stdout))
+	uncancelled := context.WithoutCancel(ctx)
+	return errors.Join(err, observe.ClearLeftovers(uncancelled, w.Root), system.ClearLeftovers(uncancelled, w.Root, os.Stdout))
 }
