@@ -3,7 +3,9 @@ package httpserver_test
 import (
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"runtime"
 	"testing"
 	"time"
 
@@ -34,6 +36,50 @@ func BenchmarkStack(b *testing.B) {
 	}, nil, routes(func(r *mux.Router) {
 		r.HandleFunc("/api/v1/users/{userId}", trivial).Methods(http.MethodGet)
 	})).Handler())
+}
+
+// BenchmarkIdleConnections measures the memory that a connection takes while no request uses it, in
+// bytes of heap and stacks, with the client's end of it, which is in this process. Each connection has
+// answered a request before.
+func BenchmarkIdleConnections(b *testing.B) {
+	const connections = 2000
+	server := setup(b, defaults(), func(r *mux.Router) { r.HandleFunc("/", trivial) })
+	if err := server.Start(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	request := []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	for b.Loop() {
+		before := memory()
+		clients := make([]net.Conn, connections)
+		for i := range clients {
+			client, err := net.Dial("tcp", server.Addr())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = client.Close() }()
+			if _, err := client.Write(request); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := client.Read(make([]byte, 4096)); err != nil {
+				b.Fatal(err)
+			}
+			clients[i] = client
+		}
+		b.ReportMetric(float64(memory()-before)/connections, "bytes/connection")
+		runtime.KeepAlive(clients)
+	}
+	if err := server.Stop(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// memory returns the memory in use by heap and stacks.
+func memory() uint64 {
+	runtime.GC()
+	runtime.GC() // empties pools too
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc + stats.StackInuse
 }
 
 func trivial(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }
