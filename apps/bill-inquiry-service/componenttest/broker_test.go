@@ -12,6 +12,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/expect"
+	"github.com/phonebill/phonebill/apps/internal/freeport"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
@@ -42,7 +43,7 @@ func newReplicas(t *testing.T, environ ...string) [2]*world {
 // startBeside starts the service with a sidecar that delivers events to it.
 func (w *world) startBeside(opts daprtest.Options) {
 	w.t.Helper()
-	w.address = freeAddress(w.t)
+	w.address = freeport.Address(w.t)
 	_, port, err := net.SplitHostPort(w.address)
 	if err != nil {
 		w.t.Fatal(err)
@@ -52,17 +53,6 @@ func (w *world) startBeside(opts daprtest.Options) {
 	}
 	w.dapr = daprtest.Start(w.t, opts)
 	w.start()
-}
-
-// freeAddress returns an unused address.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 // plan returns the plan of this month's bill at a replica.

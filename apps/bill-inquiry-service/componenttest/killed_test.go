@@ -12,6 +12,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/expect"
+	"github.com/phonebill/phonebill/apps/internal/freeport"
 )
 
 // spawn starts the service as a separate process and waits until it is ready. It runs
@@ -23,7 +24,7 @@ func (w *world) spawn() *exec.Cmd {
 	if output, err := compile.CombinedOutput(); err != nil {
 		w.t.Fatalf("build: %v\n%s", err, output)
 	}
-	w.address = freeAddress(w.t)
+	w.address = freeport.Address(w.t)
 	var log bytes.Buffer
 	process := exec.CommandContext(context.Background(), binary) // the test's context ends before its cleanup
 	process.Env = append([]string{

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/freeport"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
@@ -73,14 +73,13 @@ func Start(t testing.TB, opts Options) *Sidecar {
 		pgtest.SkipOrFail(t, binaryVariable)
 	}
 	dir := t.TempDir()
-	ports := freePorts(t, 5)
-	s := &Sidecar{HTTPPort: ports[0], GRPCPort: ports[1], t: t, dir: dir, env: opts.Env}
+	s := &Sidecar{HTTPPort: freeport.Port(t), GRPCPort: freeport.Port(t), t: t, dir: dir, env: opts.Env}
 	s.args = []string{
 		binary, "--app-id", opts.AppID, "--mode", "standalone",
-		"--dapr-http-port", strconv.Itoa(ports[0]), "--dapr-grpc-port", strconv.Itoa(ports[1]),
-		"--dapr-internal-grpc-port", strconv.Itoa(ports[2]), "--metrics-port", strconv.Itoa(ports[3]),
+		"--dapr-http-port", strconv.Itoa(s.HTTPPort), "--dapr-grpc-port", strconv.Itoa(s.GRPCPort),
+		"--dapr-internal-grpc-port", strconv.Itoa(freeport.Port(t)), "--metrics-port", strconv.Itoa(freeport.Port(t)),
 		"--dapr-listen-addresses", "127.0.0.1", "--dapr-internal-grpc-listen-address", "127.0.0.1",
-		"--metrics-listen-address", "127.0.0.1", "--profile-port", strconv.Itoa(ports[4]),
+		"--metrics-listen-address", "127.0.0.1", "--profile-port", strconv.Itoa(freeport.Port(t)),
 		"--placement-host-address", "", "--scheduler-host-address", "",
 		"--resources-path", s.writeResources(opts), "--log-level", "warn",
 	}
@@ -207,21 +206,6 @@ func healthy(ctx context.Context, client *http.Client, url string) bool {
 	}
 	_ = resp.Body.Close()
 	return resp.StatusCode == http.StatusNoContent
-}
-
-// freePorts returns n ports that were free at the time of the call.
-func freePorts(t testing.TB, n int) []int {
-	t.Helper()
-	ports := make([]int, n)
-	for i := range ports {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatalf("daprtest: %v", err)
-		}
-		defer func() { _ = listener.Close() }()
-		ports[i] = listener.Addr().(*net.TCPAddr).Port
-	}
-	return ports
 }
 
 func (s *Sidecar) writeResources(opts Options) string {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/freeport"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 )
 
@@ -26,7 +27,7 @@ func Pooled(t testing.TB, database *Database) pg.Config {
 	if binary == "" {
 		SkipOrFail(t, poolerVariable)
 	}
-	port, dir := freePort(t), home(t)
+	port, dir := freeport.Port(t), home(t)
 	direct := database.Config
 	write(t, filepath.Join(dir, "users"), fmt.Sprintf("%q %q\n", direct.User, database.Password))
 	file := filepath.Join(dir, "pgbouncer.ini")
@@ -70,16 +71,6 @@ func write(t testing.TB, file, content string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 func awaitPort(t testing.TB, port int) {

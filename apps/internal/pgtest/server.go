@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/phonebill/phonebill/apps/internal/freeport"
 )
 
 // binVariable is the environment variable with the folder of PostgreSQL's programs.
@@ -49,7 +51,7 @@ func newServer(t testing.TB) *Server {
 	if os.Getenv(binVariable) == "" {
 		SkipOrFail(t, binVariable)
 	}
-	s := &Server{Port: freePort(t), dir: filepath.Join(home(t), "data")}
+	s := &Server{Port: freeport.Port(t), dir: filepath.Join(home(t), "data")}
 	t.Cleanup(func() { s.Kill(t) })
 	return s
 }

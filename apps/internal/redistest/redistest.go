@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phonebill/phonebill/apps/internal/freeport"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
@@ -38,13 +39,8 @@ func Start(t testing.TB, settings ...string) *Server {
 	if os.Getenv(binaryVariable) == "" {
 		pgtest.SkipOrFail(t, binaryVariable)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
+	address := freeport.Address(t)
 	_, port, _ := net.SplitHostPort(address) // never fails
-	_ = listener.Close()
 	args := []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir()}
 	for i := 0; i < len(settings); i += 2 {
 		args = append(args, "--"+settings[i], settings[i+1])

@@ -21,6 +21,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/authtest"
 	"github.com/phonebill/phonebill/apps/internal/config"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/freeport"
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/kos/kostest"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
@@ -139,7 +140,7 @@ func newWorld(t *testing.T, o options) *world {
 
 func (w *world) newReplica(opts daprtest.Options) *replica {
 	w.t.Helper()
-	r := &replica{w: w, address: freeAddress(w.t)} // the sidecar needs it first
+	r := &replica{w: w, address: freeport.Address(w.t)} // the sidecar needs it first
 	_, port, err := net.SplitHostPort(r.address)
 	if err != nil {
 		w.t.Fatal(err)
@@ -150,17 +151,6 @@ func (w *world) newReplica(opts daprtest.Options) *replica {
 	r.dapr = daprtest.Start(w.t, opts)
 	r.start()
 	return r
-}
-
-// freeAddress returns a free address.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 // start runs the service and waits until it is ready.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -22,17 +23,53 @@ func PortFree(port int) bool {
 	return listener.Close() == nil
 }
 
-// FreePort returns a free loopback port.
+// Free ports are below those that Linux gives to outgoing connections (from 32768), one of which may
+// take a free port before its server listens. Each process has a block of its own, so that processes
+// do not choose the same port. Package freeport of apps has the same blocks.
+const (
+	firstFree = 20_000
+	blocks    = 30
+	blockSize = 400 // far more than a process uses at a time
+)
+
+// free are the ports of this process.
+var free struct {
+	mu    sync.Mutex
+	block net.Listener // at the first port of the block, which holds it while the process lives
+	start int
+	last  int // the offset of the port that was returned last
+}
+
+// FreePort returns a loopback port on which nothing listens. It is not returned again before all
+// other ports of the process were.
 func FreePort() (int, error) {
-	listener, err := listen(0)
-	if err != nil {
-		return 0, err
+	free.mu.Lock()
+	defer free.mu.Unlock()
+	if free.block == nil {
+		if err := holdBlock(); err != nil {
+			return 0, err
+		}
 	}
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err := errors.Join(err, listener.Close()); err != nil {
-		return 0, err
+	for range blockSize {
+		free.last = free.last%(blockSize-1) + 1
+		listener, err := listen(free.start + free.last)
+		if err == nil {
+			return free.start + free.last, listener.Close()
+		}
 	}
-	return strconv.Atoi(port)
+	return 0, errors.New("all ports of the process are in use")
+}
+
+// holdBlock claims a block that no other process holds.
+func holdBlock() error {
+	for i := range blocks {
+		start := firstFree + (os.Getpid()+i)%blocks*blockSize
+		if listener, err := listen(start); err == nil {
+			free.block, free.start = listener, start
+			return nil
+		}
+	}
+	return errors.New("other processes hold all blocks of ports")
 }
 
 func listen(port int) (net.Listener, error) {

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,6 +23,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
+	"github.com/phonebill/phonebill/apps/internal/freeport"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
 
@@ -83,7 +83,7 @@ func Start(t testing.TB, clients ...string) *KOS {
 			database.Config.PasswordSecret: database.Password,
 		},
 	})
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	run(t, binary,
 		"HTTP_ADDR="+address,
 		"DAPR_HTTP_PORT="+strconv.Itoa(dapr.HTTPPort), "DAPR_GRPC_PORT="+strconv.Itoa(dapr.GRPCPort),
@@ -131,16 +131,6 @@ func run(t testing.TB, binary string, environ ...string) {
 			t.Logf("KOS ended with %v:\n%s", err, log.String())
 		}
 	})
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("kostest: %v", err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 // startTimeout bounds the wait for readiness: a second on a quiet machine.
