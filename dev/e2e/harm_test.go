@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/proc"
 	"github.com/phonebill/phonebill/dev/internal/redis"
+	"github.com/phonebill/phonebill/dev/internal/stage"
 	"github.com/phonebill/phonebill/dev/system"
 )
 
@@ -41,6 +43,24 @@ func disruptive(t *testing.T) {
 		}
 		awaitLogin(t)
 		closeBreaker(t)
+		awaitNoInquiries(t)
+	})
+}
+
+// awaitNoInquiries waits until bill-inquiry-service has asked KOS everything that the test has left in
+// its queue: a call of the next test's fault would count for the breaker.
+func awaitNoInquiries(t testing.TB) {
+	t.Helper()
+	if whole.remote != nil {
+		return // the database is out of reach
+	}
+	await(t, healTimeout, "an empty queue", func() error {
+		left, err := stage.Query[struct{ Items int }](context.Background(), &stage.Stage{Secrets: whole.secrets}, "bill_inquiry",
+			"SELECT count(*) FROM kos_queue WHERE due_at < now() + interval '1 minute'")
+		if err == nil && left[0].Items > 0 {
+			err = fmt.Errorf("%d inquiries wait for KOS", left[0].Items)
+		}
+		return err
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/phonebill/phonebill/apps/internal/cache/readthrough"
@@ -40,7 +41,8 @@ func queued(w http.ResponseWriter, r *http.Request, preferences prefer.Preferenc
 		answer.QueuePosition = 0
 	}
 	preferences.Applied(w.Header(), longestWait, true)
-	w.Header().Set("Location", r.URL.RequestURI())
+	canonical := url.URL{Path: r.URL.Path, RawQuery: r.URL.RawQuery} // the request may escape more than needed
+	w.Header().Set("Location", canonical.RequestURI())
 	w.Header().Set("Retry-After", strconv.Itoa(answer.EstimatedSeconds))
 	return httpjson.Success(w, http.StatusAccepted, answer, "조회 요청이 접수되었습니다.")
 }

@@ -47,3 +47,16 @@ func TestQueuedReads(t *testing.T) {
 		})
 	}
 }
+
+// TestLocationOfAQueuedReadIsCanonical although the request escapes what needs no escape.
+func TestLocationOfAQueuedReadIsCanonical(t *testing.T) {
+	t.Parallel()
+	know := goodPlans()
+	know.err = product.ErrInProgress.WithCause(&readthrough.QueuedError{})
+	c := setup(t, &requests{}, know)
+	c.header.Set("Prefer", "respond-async")
+	got := c.do("GET", "/api/v1/%70roducts/customer?lineNumber=%301012345678", "")
+	if want := "/api/v1/products/customer?lineNumber=%301012345678"; got.header.Get("Location") != want {
+		t.Errorf("Location %q, want %q: %+v", got.header.Get("Location"), want, got)
+	}
+}
