@@ -13,6 +13,7 @@ import (
 func TestJourneyByKeyboard(t *testing.T) {
 	w := open(t, desktop)
 	w.visit("/login")
+	w.do(chromedp.Poll(`document.activeElement.id === "userId"`, nil, chromedp.WithPollingTimeout(patience)))
 	w.do(chromedp.KeyEvent(nextUser()), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(password), chromedp.KeyEvent(kb.Enter))
 	w.sees("안녕하세요")
 	w.tab(".skip")
