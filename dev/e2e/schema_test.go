@@ -97,7 +97,7 @@ func TestViolationsOfTheLogSchemaAreFound(t *testing.T) {
 	}
 }
 
-// TestLogLevelChangesAtRunTime lets a service log its calls of KOS, and no longer.
+// TestLogLevelChangesAtRunTime lets a service log its calls of KOS, and sets the level back.
 func TestLogLevelChangesAtRunTime(t *testing.T) {
 	t.Parallel()
 	locally(t)

@@ -36,9 +36,9 @@ type Config struct {
 }
 
 // NewLogger returns a logger that writes newline-delimited JSON for service to w, and at most burst
-// records of a kind in 10 s: see Sample. It adds the trace id of the context to each. It truncates texts to maxAttr and records to maxRecord. It
-// masks line numbers in texts, such as those of foreign errors, as a safety net: callers must mask
-// them too.
+// records of a kind in 10 s: see Sample. It adds the trace id of the context to each record, and
+// truncates texts to maxAttr and records to maxRecord. It masks line numbers in texts, such as those
+// of foreign errors, as a safety net: callers must mask them too.
 func NewLogger(w io.Writer, service string, level slog.Leveler, burst uint) *slog.Logger {
 	handler := slog.NewJSONHandler(recordWriter{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: sanitize})
 	return slog.New(Sample(traced{handler}, burst)).With("service", service)

@@ -43,7 +43,7 @@ func growth(before, after map[string]float64) map[string]float64 {
 	return growing
 }
 
-// samplesAfterVisits waits for further visits, each of another customer or month, and returns the
+// samplesAfterVisits waits for further visits, half of which are of other customers, and returns the
 // number of samples of each target in the first scrape after them.
 func samplesAfterVisits(t *testing.T) map[string]float64 {
 	t.Helper()
