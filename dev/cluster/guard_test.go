@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,6 +103,72 @@ func TestLogLevelChanges(t *testing.T) {
 			return err
 		})
 	}
+}
+
+// TestNoPodWithoutItsSidecar stops Dapr's sidecar injector and deletes a pod: no pod replaces it until the
+// injector is back, and the other pod answers meanwhile.
+func TestNoPodWithoutItsSidecar(t *testing.T) {
+	allSettled(t)
+	before, err := podsOf(t.Context(), bills)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := startLoad(t, bills)
+	start := injector(t)
+	earlier := refusals(t)
+	mustKubectl(t, "delete", "pod", before[0].name, "--wait=false")
+	await(t, time.Minute, "a refused pod", func() error {
+		if refusals(t) == earlier {
+			return errors.New("no new event has the reason")
+		}
+		return nil
+	})
+	after, err := podsOf(t.Context(), bills)
+	if err != nil || len(after) != 1 || after[0].uid != before[1].uid {
+		t.Errorf("without an injector the pods are %v, want %v: %v", after, before[1:], err)
+	}
+	start()
+	await(t, 2*time.Minute, bills+" is complete", func() error { return settled(t.Context(), bills, leastReplicas) })
+	load.lossless(t)
+}
+
+// refusals returns the events of pods that were refused because they have no sidecar, with their counts.
+func refusals(t *testing.T) string {
+	t.Helper()
+	events := mustKubectl(t, "get", "events", "--field-selector=reason=FailedCreate",
+		`--output=jsonpath={range .items[*]}{.metadata.name} {.count} {.message}{"\n"}{end}`)
+	return strings.Join(slices.DeleteFunc(strings.Split(events, "\n"), func(event string) bool {
+		return !strings.Contains(event, "the pod has no Dapr sidecar")
+	}), "\n")
+}
+
+// injector stops Dapr's sidecar injector and returns a function that starts it, which the end of the test also does.
+func injector(t *testing.T) (start func()) {
+	t.Helper()
+	const name = "deployment/dapr-sidecar-injector"
+	daprctl := func(args ...string) (string, error) {
+		return command(context.Background(), "", "kubectl", append([]string{"--namespace", "dapr-system"}, args...)...)
+	}
+	replicas, err := daprctl("get", name, "--output=jsonpath={.spec.replicas}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start = sync.OnceFunc(func() {
+		if _, err := daprctl("scale", name, "--replicas="+replicas); err != nil {
+			t.Error(err)
+		}
+		if _, err := daprctl("rollout", "status", name, "--timeout=60s"); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(start)
+	if _, err := daprctl("scale", name, "--replicas=0"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := daprctl("wait", "--for=delete", "pod", "--selector=app=dapr-sidecar-injector", "--timeout=60s"); err != nil {
+		t.Fatal(err)
+	}
+	return start
 }
 
 // TestUnknownAppIsRefused calls the services from an app that no policy admits, through a sidecar of the same

@@ -64,10 +64,10 @@ func TestApplicationWriterRules(t *testing.T) {
 	for _, environment := range environments {
 		all := system(t, environment)
 		role := all.find(t, "Role", "application-writer")
-		kept := []string{"Role", "RoleBinding", "TriggerAuthentication"}
+		administrators := append([]string{"Role", "RoleBinding"}, clusterScoped...)
 		for _, one := range all {
 			plural := plural(one.kind())
-			if !slices.Contains(kept[:2], one.kind()) && !mayWrite(role, plural) {
+			if !slices.Contains(administrators, one.kind()) && !mayWrite(role, plural) {
 				t.Errorf("%s: deployers cannot write %s", environment, one)
 			}
 		}

@@ -15,15 +15,18 @@ var counts = map[string]map[string]int{
 	"local": {
 		"Component": 4, "ConfigMap": 2, "Configuration": 5, "Deployment": 8, "HorizontalPodAutoscaler": 5, "Job": 4, "NetworkPolicy": 10,
 		"PodDisruptionBudget": 6, "Resiliency": 6, "Role": 6, "RoleBinding": 10, "Service": 9, "ServiceAccount": 7, "StatefulSet": 1, "Subscription": 2,
+		"ValidatingAdmissionPolicy": 1, "ValidatingAdmissionPolicyBinding": 1,
 	},
 	"dev": {
 		"Component": 4, "ConfigMap": 2, "Configuration": 5, "Deployment": 8, "HorizontalPodAutoscaler": 5, "Ingress": 1, "Job": 4, "NetworkPolicy": 10,
 		"PodDisruptionBudget": 6, "Resiliency": 6, "Role": 6, "RoleBinding": 10, "Service": 9, "ServiceAccount": 7, "StatefulSet": 1, "Subscription": 2,
+		"ValidatingAdmissionPolicy": 1, "ValidatingAdmissionPolicyBinding": 1,
 	},
 	"prod": {
 		"Component": 4, "ConfigMap": 2, "Configuration": 4, "Deployment": 6, "HTTPEndpoint": 6, "Ingress": 1, "Job": 3, "NetworkPolicy": 7, "PodDisruptionBudget": 5,
 		"PodMonitor": 3, "PrometheusRuleGroup": 8,
 		"Resiliency": 6, "Role": 2, "RoleBinding": 5, "ScaledObject": 4, "Service": 6, "ServiceAccount": 6, "Subscription": 2, "TriggerAuthentication": 3,
+		"ValidatingAdmissionPolicy": 1, "ValidatingAdmissionPolicyBinding": 1,
 	},
 }
 
