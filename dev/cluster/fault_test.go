@@ -26,6 +26,9 @@ func TestFailingMigration(t *testing.T) {
 
 // TestMissingSecret removes a secret that new pods need.
 func TestMissingSecret(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some minutes; TestWrongRedisPassword covers a failed upgrade too")
+	}
 	const name = "data-keyset-bill-inquiry"
 	kept := mustKubectl(t, "get", "secret", name, "--output=jsonpath={.data."+name+"}")
 	restore := func(ctx context.Context) error {

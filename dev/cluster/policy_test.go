@@ -14,8 +14,9 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/kos"
 )
 
-// TestPolicyChangeReplacesPods upgrades the system with another policy for KOS calls: pods whose sidecars
-// use it are replaced and apply it, and no other pod is replaced.
+// TestPolicyChangeReplacesPods upgrades the system with another policy for KOS calls, under a load of fifty
+// requests a second: pods whose sidecars use it are replaced and apply it, no other pod is replaced, and no
+// request fails.
 func TestPolicyChangeReplacesPods(t *testing.T) {
 	allSettled(t)
 	admin := kos.New(address(kosMock), nil)
@@ -25,6 +26,7 @@ func TestPolicyChangeReplacesPods(t *testing.T) {
 	}
 	before := map[string]string{auth: revision(t, auth), kosMock: revision(t, kosMock)}
 	charts := withPolicy(t, "kos.yaml", "maxRetries: 2", "maxRetries: 0")
+	load := startLoad(t, bills)
 	t.Cleanup(func() {
 		if _, err := helm(context.Background(), "upgrade", rollTimeout); err != nil {
 			t.Error(err)
@@ -32,6 +34,7 @@ func TestPolicyChangeReplacesPods(t *testing.T) {
 		allSettled(t)
 	})
 	roll(t, "the upgrade", func(ctx context.Context) (string, error) { return helmOf(ctx, charts, "upgrade", rollTimeout) })
+	load.lossless(t)
 	if revision(t, auth) == before[auth] || revision(t, kosMock) != before[kosMock] {
 		t.Errorf("the pods of %s should be replaced, those of %s not: %v", auth, kosMock, before)
 	}
