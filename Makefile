@@ -96,7 +96,7 @@ upgrade: phonebill ## Upgrade from another commit and roll back, while work wait
 	@$(PHONEBILL) upgrade -from="$(FROM)" -lines=$(LINES)
 
 .PHONY: bench
-bench: phonebill ## Run all benchmarks, one package at a time; or only: make bench ONLY="-bench=Warm ./apps/..."
+bench: phonebill ## Run the benchmarks that have goals and compare; or any: make bench ONLY="-bench=Warm -count=1 ./apps/..."
 	@$(PHONEBILL) bench $(ONLY)
 
 LOGINS ?= 1000

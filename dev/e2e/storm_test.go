@@ -105,6 +105,9 @@ func (s *storm) report(usual time.Duration, during []traffic.Call, hash float64)
 	s.b.ReportMetric(p95.Seconds()/usual.Seconds(), "p95-ratio")
 	s.b.ReportMetric(float64(most), "max-tries")
 	s.b.ReportMetric(1000*hash, "ms/hash")
+	s.b.ReportMetric(1.2, "max:completion-ratio")
+	s.b.ReportMetric(2, "max:p95-ratio")
+	s.b.ReportMetric(3, "max:max-tries")
 	s.b.Logf("%d logins in %s, ideal %.1f s, by tries %v; 95th percentile of inquiries %s, before %s",
 		*stormLogins, s.last.Round(time.Second/10), ideal, s.tries, p95, usual)
 }

@@ -29,6 +29,7 @@ import (
 //	ratio             throughput of the service divided by that of the bare handler
 //	service-req/s     requests a second
 //	service-allocs    allocations of the process for each request; the clients make none
+//	own-allocs        service-allocs without those of the bare handler
 //	service-cpu-µs    CPU time of the process for each request, clients included
 //	database-cpu-µs   CPU time of PostgreSQL for each request of the service
 //	cpu-ratio         CPU time of the bare handler divided by that of service and database.
@@ -38,6 +39,7 @@ import (
 //
 //	make bench ONLY="-bench=WarmInquiry -benchtime=5x ./apps/bill-inquiry-service/componenttest"
 func BenchmarkWarmInquiry(b *testing.B) {
+	goals := map[int]float64{64: 0.40, 256: 0.50} // by number of clients
 	for _, clients := range []int{1, 64, 256} {
 		b.Run(fmt.Sprintf("%d-clients", clients), func(b *testing.B) {
 			w := newLoggingWorld(b)
@@ -47,6 +49,10 @@ func BenchmarkWarmInquiry(b *testing.B) {
 			bare := httptest.NewServer(bareHandler(body))
 			b.Cleanup(bare.Close)
 			measure(b, w, newSwarm(b, bare.Listener.Addr().String(), clients, request), service)
+			b.ReportMetric(25, "max:own-allocs")
+			if least, ok := goals[clients]; ok {
+				b.ReportMetric(least, "min:ratio")
+			}
 		})
 	}
 }
@@ -83,7 +89,10 @@ func bareHandler(body []byte) http.Handler {
 	})
 }
 
-func inquiryRequest(token string) []byte {
+func inquiryRequest(token string) []byte { return inquiryOf(line, token) }
+
+// inquiryOf returns an inquiry of a line's bill of this month.
+func inquiryOf(line, token string) []byte {
 	body := `{"lineNumber":"` + line + `"}`
 	return []byte("POST /api/v1/bills/inquiry HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: application/json\r\n" +
 		"Authorization: Bearer " + token + "\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
@@ -106,10 +115,12 @@ func measure(b *testing.B, w *world, bare, service *swarm) {
 	b.ReportMetric(0, "ns/op") // a round is no operation of interest
 	b.ReportMetric(median(ratios), "ratio")
 	b.ReportMetric(median(cpuRatios), "cpu-ratio")
+	allocs := func(u usage) float64 { return u.allocs }
+	b.ReportMetric(services.median(allocs)-bares.median(allocs), "own-allocs")
 	b.ReportMetric(1e6*median(databases), "database-cpu-µs")
 	for name, all := range map[string]usages{"bare": bares, "service": services} {
 		b.ReportMetric(1/all.median(func(u usage) float64 { return u.took }), name+"-req/s")
-		b.ReportMetric(all.median(func(u usage) float64 { return u.allocs }), name+"-allocs")
+		b.ReportMetric(all.median(allocs), name+"-allocs")
 		b.ReportMetric(1e6*all.median(func(u usage) float64 { return u.cpu }), name+"-cpu-µs")
 	}
 }

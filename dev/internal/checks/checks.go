@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -24,6 +25,7 @@ type workspace struct {
 	checkout.Checkout
 
 	out     *console.Console
+	stdout  io.Writer // of commands
 	modules []checkout.Module
 }
 
@@ -33,7 +35,7 @@ func open(ctx context.Context) (workspace, error) {
 		return workspace{}, err
 	}
 	modules, err := root.Modules(ctx)
-	return workspace{Checkout: root, out: console.New(os.Stdout), modules: modules}, err
+	return workspace{Checkout: root, out: console.New(os.Stdout), stdout: os.Stdout, modules: modules}, err
 }
 
 // patterns match all packages of the workspace.
@@ -50,7 +52,7 @@ func (w workspace) patterns() []string {
 func (w workspace) run(ctx context.Context, dir string, env []string, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Stdout, cmd.Stderr = w.stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	err := cmd.Run()
 	if ctx.Err() != nil {
@@ -186,7 +188,7 @@ func Cluster(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	args = append([]string{"test", "-count=1", "-timeout=40m", "-v", "./dev/cluster"}, args...)
+	args = append([]string{"test", "-count=1", "-timeout=60m", "-v", "./dev/cluster"}, args...)
 	return w.run(ctx, w.Root, []string{"PHONEBILL_CLUSTER=1"}, "go", args...)
 }
 
@@ -215,31 +217,16 @@ func (w workspace) testAlone(ctx context.Context, packages []string) error {
 	return w.withServers(ctx, append([]string{"test", "-race", "-shuffle=on"}, packages...))
 }
 
-// withServers runs go with servers started for it.
-func (w workspace) withServers(ctx context.Context, args []string) error {
+// withServers runs go with each of the argument lists, with servers started for it.
+func (w workspace) withServers(ctx context.Context, runs ...[]string) error {
 	env, err := testenv.Start(ctx, w.Checkout, w.out)
 	if err != nil {
 		return err
 	}
-	return errors.Join(w.run(ctx, w.Root, env.Environ, "go", args...), env.Stop())
-}
-
-// Bench runs every benchmark and no tests. With args it runs `go test` with them instead, and no
-// tests.
-func Bench(ctx context.Context, args []string) error {
-	w, err := open(ctx)
-	if err != nil {
-		return err
+	for _, args := range runs {
+		err = errors.Join(err, w.run(ctx, w.Root, env.Environ, "go", args...))
 	}
-	flags := []string{"test", "-p=1", "-run=^$", "-benchmem"}
-	if len(args) > 0 {
-		return w.withServers(ctx, append(flags, args...))
-	}
-	packages, _, err := w.packages(ctx)
-	if err != nil {
-		return err
-	}
-	return w.withServers(ctx, append(append(flags, "-bench=."), packages...))
+	return errors.Join(err, env.Stop())
 }
 
 // provide builds tools that do not exist yet, before the tests that use them: a test's time limit does

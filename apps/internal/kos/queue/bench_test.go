@@ -18,11 +18,13 @@ import (
 
 // BenchmarkWaiting measures what a replica costs while items wait for KOS's limit, 97
 // calls a minute as for bills: transactions and CPU time of this process in each
-// second. Neither may grow with the length of the queue.
+// second. Neither may grow with the length of the queue: both are also reported as
+// ratios to those of the empty queue.
 //
-//	make test ONLY="-run - -bench Waiting -benchtime 1x ./apps/internal/kos/queue/..."
+//	make bench ONLY="-bench=Waiting -benchtime=1x -count=6 ./apps/internal/kos/queue"
 func BenchmarkWaiting(b *testing.B) {
-	for _, waiting := range []int{0, 250, 2000} {
+	var idle struct{ transactions, cpu float64 }
+	for _, waiting := range []int{0, 2000} {
 		b.Run(fmt.Sprint(waiting), func(b *testing.B) {
 			pool := pgtest.New(b, migrations).Pool
 			q := newBenchQueue(pool)
@@ -30,15 +32,26 @@ func BenchmarkWaiting(b *testing.B) {
 			d := queue.NewDispatcher(q, map[string]queue.Handler{
 				endpoint: func(context.Context, queue.Item) queue.Outcome { return queue.Answered(nil) },
 			}, queue.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler), untraced)
-			const period = 20 * time.Second
+			const period = 10 * time.Second
+			var transactions, cpu float64
 			for b.Loop() {
 				ctx, stop := context.WithTimeout(b.Context(), period)
-				transactions, cpu := transactionsOf(b, pool), cpuTime(b)
+				transactionsBefore, cpuBefore := transactionsOf(b, pool), cpuTime(b)
 				d.Run(ctx)
 				stop()
-				b.ReportMetric(float64(transactionsOf(b, pool)-transactions)/period.Seconds(), "transactions/s")
-				b.ReportMetric(100*(cpuTime(b)-cpu).Seconds()/period.Seconds(), "%cpu")
+				transactions = float64(transactionsOf(b, pool)-transactionsBefore) / period.Seconds()
+				cpu = (cpuTime(b) - cpuBefore).Seconds() / period.Seconds()
 			}
+			b.ReportMetric(transactions, "transactions/s")
+			b.ReportMetric(100*cpu, "%cpu")
+			if waiting == 0 {
+				idle.transactions, idle.cpu = transactions, cpu
+				return
+			}
+			b.ReportMetric(transactions/idle.transactions, "transactions/idle")
+			b.ReportMetric(cpu/idle.cpu, "cpu/idle")
+			b.ReportMetric(1.1, "max:transactions/idle")
+			b.ReportMetric(1.1, "max:cpu/idle")
 		})
 	}
 }
