@@ -1,5 +1,5 @@
-// Package toolchain provides the programs of the local system: Dapr's, found or built at the
-// versions of dev/tools; the servers, from the distribution's packages; and our own apps.
+// Package toolchain provides the programs of the local system: Dapr's, found, downloaded or built at
+// the versions of dev/tools; the servers, from the distribution's packages; and our own apps.
 package toolchain
 
 import (
@@ -20,18 +20,21 @@ import (
 type Toolchain struct {
 	Checkout checkout.Checkout
 	Console  *console.Console
+
+	patience patience // with downloads; the default if zero
 }
 
 // Tool is a program pinned by a module of dev/tools.
 type Tool struct {
-	name    string // of the program
-	folder  string // its module's folder in dev/tools
-	module  string // the module whose required version is the tool's
-	command string // the program's package
-	version string // the linker variable for the version
-	tags    string
-	asked   []string // arguments that print the version; default: --version
-	takes   string   // displayed build time
+	name     string // of the program
+	folder   string // its module's folder in dev/tools
+	module   string // the module whose required version is the tool's
+	command  string // the program's package
+	version  string // the linker variable for the version
+	tags     string
+	asked    []string // arguments that print the version; default: --version
+	takes    string   // displayed build time
+	releases string   // address of released archives; none if empty
 }
 
 // The tools.
@@ -40,11 +43,13 @@ var (
 	Daprd = Tool{
 		name: "daprd", folder: "daprd", module: "github.com/dapr/dapr", command: "github.com/dapr/dapr/cmd/daprd",
 		version: "github.com/dapr/dapr/pkg/buildinfo.version", tags: "stablecomponents", takes: "4 minutes",
+		releases: "https://github.com/dapr/dapr/releases/download",
 	}
 	// Dapr is the CLI that runs apps with their sidecars.
 	Dapr = Tool{
 		name: "dapr", folder: "dapr", module: "github.com/dapr/cli", command: "github.com/dapr/cli",
 		version: "main.version", takes: "2 minutes",
+		releases: "https://github.com/dapr/cli/releases/download",
 	}
 	// Lint is golangci-lint.
 	Lint = Tool{
@@ -68,20 +73,32 @@ var (
 // program.
 const buildSpace = 4 << 30
 
-// Tool returns the path of a tool of exactly the pinned version: built before, installed on the
-// machine, or newly built.
+// Tool returns the path of a tool of exactly the pinned version: provided before, installed on the
+// machine, downloaded, or built.
 func (t Toolchain) Tool(ctx context.Context, tool Tool) (string, error) {
 	version, err := t.Checkout.ToolVersion(ctx, tool.folder, tool.module)
 	if err != nil {
 		return "", err
 	}
-	built := t.Checkout.Bin(tool.name)
-	for _, path := range append([]string{built}, installed(tool.name)...) {
+	own := t.Checkout.Bin(tool.name)
+	for _, path := range append([]string{own}, installed(tool.name)...) {
 		if tool.versionOf(ctx, path) == version {
 			return path, nil
 		}
 	}
-	return built, t.build(ctx, tool, version, built)
+	return own, t.obtain(ctx, tool, version, own)
+}
+
+// obtain downloads a tool, or builds it if that is impossible.
+func (t Toolchain) obtain(ctx context.Context, tool Tool, version, path string) error {
+	if tool.releases != "" {
+		err := t.download(ctx, tool, version, path)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		t.Console.Printf("%s %s is built, because it cannot be downloaded: %v", tool.name, version, err)
+	}
+	return t.build(ctx, tool, version, path)
 }
 
 // installed returns the paths where a program may be installed.
