@@ -47,7 +47,7 @@ func install(ctx context.Context) error {
 	if _, err := kubectl(ctx, "create", "namespace", live.namespace); err != nil {
 		return err
 	}
-	if _, err := kubectl(ctx, "label", "namespace", live.namespace, "pod-security.kubernetes.io/enforce=restricted"); err != nil {
+	if _, err := kubectl(ctx, "label", "namespace", live.namespace, "pod-security.kubernetes.io/enforce=restricted", "dapr.io/injection=enabled"); err != nil {
 		return err
 	}
 	var manifests bytes.Buffer
