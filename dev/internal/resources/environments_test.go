@@ -34,7 +34,8 @@ func TestSidecarsServeTheirApps(t *testing.T) {
 	}
 }
 
-// checkComponents expects exactly the components scoped to the app, if the sidecar serves metadata.
+// checkComponents expects exactly the components scoped to the app, with the needed capabilities, if
+// the sidecar serves metadata.
 func (s sidecar) checkComponents(t *testing.T, scoped []resource, tells bool) {
 	t.Helper()
 	status, body := s.get(t, "/v1.0/metadata")
@@ -44,7 +45,12 @@ func (s sidecar) checkComponents(t *testing.T, scoped []resource, tells bool) {
 		}
 		return
 	}
-	var metadata struct{ Components []struct{ Name string } }
+	var metadata struct {
+		Components []struct {
+			Name         string
+			Capabilities []string
+		}
+	}
 	if json.Unmarshal([]byte(body), &metadata) != nil {
 		t.Fatalf("no metadata: %s", body)
 	}
@@ -56,6 +62,9 @@ func (s sidecar) checkComponents(t *testing.T, scoped []resource, tells bool) {
 	}
 	for _, component := range metadata.Components {
 		got = append(got, component.Name)
+		if lacks := lacking(component.Name, append(component.Capabilities, "crud")); len(lacks) > 0 { // crud is not reported
+			t.Errorf("%s lacks %v: it has %v", component.Name, lacks, component.Capabilities)
+		}
 	}
 	slices.Sort(want)
 	slices.Sort(got)

@@ -42,6 +42,11 @@ type resource struct {
 				EndpointAddress string `yaml:"endpointAddress"`
 			}
 		}
+		Metrics struct {
+			HTTP struct {
+				IncreasedCardinality *bool `yaml:"increasedCardinality"`
+			}
+		}
 		Resiliency resiliency `yaml:",inline"`
 		// Of a Subscription.
 		PubsubName      string `yaml:"pubsubname"`

@@ -3,6 +3,8 @@ package resources
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +32,7 @@ var unknown = map[string][]string{"secretstores.local.file": {"generation"}}
 // description is the description of a component in components-contrib.
 type description struct {
 	Type, Name, Version, Status string
+	Capabilities                []string
 	Metadata                    []option
 	AuthenticationProfiles      []profile `yaml:"authenticationProfiles"`
 	BuiltinProfiles             []profile `yaml:"builtinAuthenticationProfiles"`
@@ -66,12 +69,16 @@ func components(t *testing.T) string {
 }
 
 // describe reads the description of a component: that of state.redis is in state/redis, that of
-// secretstores.local.file in secretstores/local/file.
-func describe(t *testing.T, folder, component string) description {
+// state.postgresql v2, which has several versions, in state/postgresql/v2.
+func describe(t *testing.T, folder, component, version string) description {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(strings.ReplaceAll(component, ".", "/")), "metadata.yaml"))
+	folder = filepath.Join(folder, filepath.FromSlash(strings.ReplaceAll(component, ".", "/")))
+	content, err := os.ReadFile(filepath.Join(folder, "metadata.yaml"))
+	if errors.Is(err, fs.ErrNotExist) {
+		content, err = os.ReadFile(filepath.Join(folder, version, "metadata.yaml"))
+	}
 	if err != nil {
-		t.Fatalf("%s has no description: %v", component, err)
+		t.Fatalf("%s %s has no description: %v", component, version, err)
 	}
 	var d description
 	if err := yaml.Unmarshal(content, &d); err != nil {
@@ -114,7 +121,7 @@ func TestComponentOptionsExist(t *testing.T) {
 	for environment := range environments {
 		for _, r := range load(t, "components", environment) {
 			if r.Kind == "Component" {
-				checkOptions(t, environment+"/"+r.Metadata.Name, r, describe(t, folder, r.Spec.Type))
+				checkOptions(t, environment+"/"+r.Metadata.Name, r, describe(t, folder, r.Spec.Type, r.Spec.Version))
 			}
 		}
 	}
