@@ -151,6 +151,12 @@ NAMESPACE ?= phonebill
 cluster-secrets: phonebill ## Print the Kubernetes Secrets of a cluster that has no vault: make cluster-secrets NAMESPACE=x | kubectl create -f -
 	@$(PHONEBILL) cluster-secrets -namespace=$(NAMESPACE)
 
+ROOT ?=
+
+.PHONY: dapr-issuer
+dapr-issuer: phonebill ## Print a new issuer certificate of Dapr as values of its chart: make dapr-issuer ROOT=folder | helm upgrade ... -f -
+	@$(PHONEBILL) dapr-issuer -root="$(ROOT)"
+
 .PHONY: clean
 clean: phonebill ## Delete data, secrets and logs; keep the programs
 	@$(PHONEBILL) clean

@@ -30,6 +30,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"clean":           func(ctx context.Context, _ []string) error { return system.Clean(ctx, ".", os.Stdout) },
 	"images":          buildImages,
 	"cluster-secrets": clusterSecrets,
+	"dapr-issuer":     daprIssuer,
 	"build":           checks.Build,
 	"test":            checks.Test,
 	"test-cluster":    checks.Cluster,

@@ -1,14 +1,18 @@
 package charts
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/phonebill/phonebill/dev/internal/issuer"
 )
 
 // daprFiles are the values of Dapr's chart by environment.
@@ -22,11 +26,11 @@ func daprChart(t *testing.T) string {
 	return filepath.Join(sources(t, "daprd", "github.com/dapr/dapr"), "charts", "dapr")
 }
 
-// dapr returns Dapr's objects in an environment.
-func dapr(t *testing.T, environment string) objects {
+// dapr returns Dapr's objects in an environment, with further values files.
+func dapr(t *testing.T, environment string, files ...string) objects {
 	t.Helper()
 	args := []string{"--namespace", controlPlane.namespace}
-	for _, file := range daprFiles[environment] {
+	for _, file := range slices.Concat(daprFiles[environment], files) {
 		args = append(args, "-f", file)
 	}
 	return template(t, daprChart(t), args...)
@@ -59,6 +63,9 @@ func TestDaprValuesExistInItsChart(t *testing.T) {
 		for _, path := range unknownValues(values(t, repository(t).Path("charts", file)), known, "") {
 			t.Errorf("%s: Dapr's chart has no value %s", file, path)
 		}
+	}
+	for _, path := range unknownValues(values(t, issuerFile(t)), known, "") {
+		t.Errorf("make dapr-issuer: Dapr's chart has no value %s", path)
 	}
 	typo := map[string]any{"global": map[string]any{"schedular": map[string]any{"enabled": false}}, "dapr_operator": map[string]any{"resources": map[string]any{"any": 1}}}
 	equal(t, "unknown values", unknownValues(typo, known, ""), []string{"global.schedular"})
@@ -224,5 +231,42 @@ func TestDaprSurvivesAZone(t *testing.T) {
 		if spread.text("topologyKey") != "topology.kubernetes.io/zone" || spread.at("labelSelector", "matchExpressions", 0, "values", 0) != labels["app"] {
 			t.Errorf("%s is not spread over zones: %v", w, spread)
 		}
+	}
+}
+
+// issuerFile returns a file of values with a new issuer.
+func issuerFile(t *testing.T) string {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "issuer.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := issuer.Write(file, t.TempDir(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return file.Name()
+}
+
+// TestSentryGetsTheIssuer: Sentry replaces certificates whose root in the Secret is not exactly that of
+// the ConfigMap, from which the injector takes it for the sidecars.
+func TestSentryGetsTheIssuer(t *testing.T) {
+	t.Parallel()
+	file := issuerFile(t)
+	tls := values(t, file).part("dapr_sentry", "tls")
+	all := dapr(t, "prod", file)
+	secret := all.find(t, "Secret", "dapr-trust-bundle").part("data")
+	for key, want := range map[string]string{
+		"ca.crt": tls.text("root", "certPEM"), "issuer.crt": tls.text("issuer", "certPEM"), "issuer.key": tls.text("issuer", "keyPEM"),
+	} {
+		got, err := base64.StdEncoding.DecodeString(secret.text(key))
+		if err != nil || string(got) != want || want == "" {
+			t.Errorf("%s is %q, want %q: %v", key, got, want, err)
+		}
+	}
+	if got := all.find(t, "ConfigMap", "dapr-trust-bundle").text("data", "ca.crt"); got != tls.text("root", "certPEM") {
+		t.Errorf("the sidecars get the root %q", got)
 	}
 }
