@@ -25,7 +25,7 @@ type patience struct {
 	whole   time.Duration
 }
 
-var defaultPatience = patience{silence: 5 * time.Second, whole: 2 * time.Minute}
+var defaultPatience = patience{silence: 5 * time.Second, whole: 5 * time.Minute}
 
 // maxSize is the largest size of an archive and of a program, in bytes.
 const maxSize = 1 << 30
