@@ -72,8 +72,7 @@ func missing(ctx context.Context) error {
 		return fmt.Errorf("no cluster: set KUBECONFIG (now %q): %w", os.Getenv("KUBECONFIG"), err)
 	}
 	if _, err := kubectl(probe, "get", "customresourcedefinition", "resiliencies.dapr.io"); err != nil {
-		return fmt.Errorf("the cluster has no Dapr; install its chart first, with "+
-			"dapr_sidecar_injector.sidecarDropALLCapabilities=true: %w", err)
+		return fmt.Errorf("the cluster has no Dapr; install it first, as charts/dapr/README.md says: %w", err)
 	}
 	if _, err := os.Stat(imageFile(images.DigestsFile)); err != nil {
 		return errors.New("there are no images; run `make images` first")

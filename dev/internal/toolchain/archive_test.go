@@ -164,6 +164,20 @@ func TestUnreachableServerIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+func TestProgressOfADownload(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int64]string{48_200_000: "12 of 48 MB", -1: "12 MB"} {
+		heard := 0
+		received := &meter{heard: func() { heard++ }, size: size}
+		if _, err := received.Write(make([]byte, 12_000_000)); err != nil {
+			t.Fatal(err)
+		}
+		if got := received.state(); got != want || heard != 1 {
+			t.Errorf("%q, %d times, want %q", got, heard, want)
+		}
+	}
+}
+
 // checkNothingElse expects exactly these files among the programs.
 func checkNothingElse(t *testing.T, tools Toolchain, want ...string) {
 	t.Helper()

@@ -42,7 +42,7 @@ var (
 	// Daprd is the Dapr runtime with the components that Dapr calls stable.
 	Daprd = Tool{
 		name: "daprd", folder: "daprd", module: "github.com/dapr/dapr", command: "github.com/dapr/dapr/cmd/daprd",
-		version: "github.com/dapr/dapr/pkg/buildinfo.version", tags: "stablecomponents", takes: "4 minutes",
+		version: "github.com/dapr/dapr/pkg/buildinfo.version", tags: "stablecomponents", takes: "6 minutes",
 		releases: "https://github.com/dapr/dapr/releases/download",
 	}
 	// Dapr is the CLI that runs apps with their sidecars.
