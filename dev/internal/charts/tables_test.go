@@ -9,17 +9,23 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestValuesTablesAreUpToDate compares the tables of the README with the comments (`# --`) and
+// TestValuesTablesAreUpToDate compares the tables of the READMEs with the comments (`# --`) and
 // defaults of the values files. With PHONEBILL_UPDATE=1 it writes them.
 func TestValuesTablesAreUpToDate(t *testing.T) {
 	t.Parallel()
-	path := repository(t).Path("charts", "README.md")
+	checkTables(t, "README.md", "common", "phonebill")
+	checkTables(t, "azure-platform/README.md", "azure-platform")
+}
+
+func checkTables(t *testing.T, readme string, charts ...string) {
+	t.Helper()
+	path := repository(t).Path("charts", readme)
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := string(content)
-	for _, chart := range []string{"common", "phonebill"} {
+	for _, chart := range charts {
 		begin, end := fmt.Sprintf("<!-- values of %s -->\n", chart), "<!-- end -->"
 		before, rest, found := strings.Cut(want, begin)
 		_, after, ended := strings.Cut(rest, end)
@@ -34,7 +40,7 @@ func TestValuesTablesAreUpToDate(t *testing.T) {
 		}
 		return
 	}
-	equal(t, "charts/README.md (PHONEBILL_UPDATE=1 go test -run ValuesTables ./internal/charts writes it)", string(content), want)
+	equal(t, "charts/"+readme+" (PHONEBILL_UPDATE=1 go test -run ValuesTables ./internal/charts writes it)", string(content), want)
 }
 
 // table returns the table of a chart's values, in file order.
