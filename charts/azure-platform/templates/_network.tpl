@@ -27,7 +27,6 @@ application: {{- concat (list
   (dict "name" "gateway" "direction" "Inbound" "priority" 100 "protocol" "Tcp" "from" $gateway "to" (list $net.podCidr) "ports" (list "8080") "why" "Requests to the edge")
   (dict "name" "certificate" "direction" "Inbound" "priority" 110 "protocol" "Tcp" "from" $gateway "to" (list $subnets.application) "ports" (list "443") "why" "The gateway reads its certificate from the vault")
   (dict "name" "cluster" "direction" "Inbound" "priority" 120 "protocol" "*" "from" $nodes "to" $nodes "ports" $any "why" "Nodes and pods, which NetworkPolicies restrict further")
-  (dict "name" "probes" "direction" "Inbound" "priority" 130 "protocol" "*" "from" (list "AzureLoadBalancer") "to" $any "ports" $any "why" "Azure probes the nodes")
   (dict "name" "cluster" "direction" "Outbound" "priority" 100 "protocol" "*" "from" $nodes "to" $nodes "ports" $any "why" "Nodes and pods, and the endpoints of the vault, the registry and the API server")
   (dict "name" "database" "direction" "Outbound" "priority" 110 "protocol" "Tcp" "from" $nodes "to" (list $subnets.database) "ports" (list "5432") "why" "PostgreSQL")
   (dict "name" "cache" "direction" "Outbound" "priority" 120 "protocol" "Tcp" "from" $nodes "to" (list $subnets.cache) "ports" (list (include "azure.redisPort" .)) "why" "Redis")
