@@ -107,9 +107,13 @@ func hosts(t *testing.T, all objects) map[string]host {
 	return found
 }
 
-// passes reports whether the security group of a host's subnet lets a connection through, by the
-// first rule that matches.
-func passes(all objects, of host, direction string, from, to host, port int) bool {
+// passes reports whether the security group of the source's subnet (Outbound) or of the
+// destination's (Inbound) lets a connection through, by the first rule that matches.
+func passes(all objects, direction string, from, to host, port int) bool {
+	of := from
+	if direction == "Inbound" {
+		of = to
+	}
 	if of.subnet == "" {
 		return true
 	}
@@ -176,7 +180,7 @@ func reaches(all, policies objects, from, to host, port int) bool {
 	if from.pod != nil && to.pod == nil {
 		from.address = "10.0.1.10"
 	}
-	return passes(all, from, "Outbound", from, to, port) && passes(all, to, "Inbound", from, to, port)
+	return passes(all, "Outbound", from, to, port) && passes(all, "Inbound", from, to, port)
 }
 
 // placed returns a host as an end of NetworkPolicies.

@@ -80,6 +80,14 @@ var owners = func() map[string]string {
 func targets(t *testing.T, all objects) map[string]int {
 	t.Helper()
 	waves := make(map[string]int)
+	writers := make(map[any]string) // of ConfigMaps: the operator lets only one object write each
+	writes := func(one object, written any) {
+		name := at(written, "name")
+		if other, taken := writers[name]; taken && other != one.String() {
+			t.Errorf("%s and %s write the ConfigMap %s", other, one, name)
+		}
+		writers[name] = one.String()
+	}
 	add := func(name string, wave int) {
 		if _, twice := waves[name]; twice {
 			t.Errorf("%s exists twice", name)
@@ -90,9 +98,11 @@ func targets(t *testing.T, all objects) map[string]int {
 		group, _, _ := strings.Cut(one.text("apiVersion"), "/")
 		add(group+"/"+one.kind()+" "+one.name(), wave(t, one))
 		for _, written := range one.part("spec", "operatorSpec", "configMaps") {
+			writes(one, written)
 			add(fmt.Sprintf("ConfigMap %s %s", at(written, "name"), at(written, "key")), wave(t, one))
 		}
 		for _, written := range one.list("spec", "operatorSpec", "configMapExpressions") {
+			writes(one, written)
 			add(fmt.Sprintf("ConfigMap %s %s", at(written, "name"), at(written, "key")), wave(t, one))
 		}
 	}
