@@ -68,15 +68,17 @@ func load() ([]*loader.Package, error) {
 }
 
 // write writes a definition in which the last version is the stored one. The operator stores a
-// version of its own and converts, which neither validation nor a dry run needs.
+// version of its own and converts, which neither validation nor admission needs.
 func write(folder string, definition apiextensions.CustomResourceDefinition) error {
 	crd.FixTopLevelMetadata(definition)
 	all := definition.Spec.Versions
 	for i := range all {
 		all[i].Storage = i == len(all)-1
 	}
-	definition.Status = apiextensions.CustomResourceDefinitionStatus{}
-	text, err := yaml.Marshal(definition)
+	text, err := yaml.Marshal(map[string]any{
+		"apiVersion": definition.APIVersion, "kind": definition.Kind,
+		"metadata": map[string]string{"name": definition.Name}, "spec": definition.Spec,
+	})
 	if err != nil {
 		return err
 	}
