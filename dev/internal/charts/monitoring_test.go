@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/phonebill/phonebill/dev/monitoring"
 )
 
@@ -19,58 +17,12 @@ func (s *schemas) addMonitoring(t *testing.T) {
 	s.addDefinition(t, filepath.Join(folder, "monitoring.coreos.com_podmonitors.yaml"))
 	s.addDefinition(t, filepath.Join(folder, "monitoring.coreos.com_prometheusrules.yaml"))
 	s.ids["azmonitoring.coreos.com/v1 PodMonitor"] = s.ids["monitoring.coreos.com/v1 PodMonitor"]
-	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(ruleGroup))
-	if err != nil {
-		t.Fatal(err)
-	}
-	const id = "prometheus_rule_group.json"
-	s.ids["alertsmanagement.azure.com/v1api20230301 PrometheusRuleGroup"] = id
-	s.add(t, id, strict(schema))
 }
-
-// ruleGroup is the schema of Azure Service Operator's PrometheusRuleGroup, from the comments and
-// fields of its Go type (azure-service-operator v2.18.0, api/alertsmanagement/v1api20230301): its
-// repository has no CustomResourceDefinition, and its module takes 340 MB.
-const ruleGroup = `{
-	"type": "object", "required": ["apiVersion", "kind", "metadata", "spec"],
-	"properties": {
-		"apiVersion": {"type": "string"}, "kind": {"type": "string"},
-		"metadata": {"type": "object", "additionalProperties": true},
-		"spec": {
-			"type": "object", "required": ["location", "owner", "rules", "scopesReferences"],
-			"properties": {
-				"azureName": {"type": "string", "pattern": "^[^:@/#{}%&+*<>?]+$"},
-				"clusterName": {"type": "string"}, "description": {"type": "string"}, "enabled": {"type": "boolean"},
-				"interval": {"type": "string", "pattern": "^PT([1-9]|1[0-5])M$"},
-				"location": {"type": "string"},
-				"owner": {"type": "object", "properties": {"armId": {"type": "string", "pattern": "^/subscriptions/"}, "name": {"type": "string"}}},
-				"scopesReferences": {"type": "array", "minItems": 1, "maxItems": 1, "items": {
-					"type": "object", "properties": {"armId": {"type": "string", "pattern": "^/subscriptions/"}}}},
-				"tags": {"type": "object", "additionalProperties": {"type": "string"}},
-				"rules": {"type": "array", "minItems": 1, "maxItems": 20, "items": {
-					"type": "object", "required": ["expression"],
-					"properties": {
-						"actions": {"type": "array", "items": {"type": "object", "properties": {
-							"actionGroupReference": {"type": "object", "properties": {"armId": {"type": "string"}}},
-							"actionProperties": {"type": "object", "additionalProperties": {"type": "string"}}}}},
-						"alert": {"type": "string"}, "record": {"type": "string"}, "expression": {"type": "string"}, "enabled": {"type": "boolean"},
-						"annotations": {"type": "object", "additionalProperties": {"type": "string"}},
-						"labels": {"type": "object", "additionalProperties": {"type": "string"}},
-						"for": {"type": "string", "pattern": "^PT[0-9]+[MH]$"},
-						"severity": {"type": "integer", "minimum": 0, "maximum": 4},
-						"resolveConfiguration": {"type": "object", "properties": {
-							"autoResolved": {"type": "boolean"}, "timeToResolve": {"type": "string", "pattern": "^PT[0-9]+M$"}}}
-					}
-				}}
-			}
-		}
-	}
-}`
 
 // watched renders the system with the objects of the Prometheus Operator.
 func watched(t *testing.T) objects {
 	t.Helper()
-	return template(t, "phonebill", append(arguments("dev"), "--set", "monitoring.scrape=operator,monitoring.rules=operator,monitoring.dashboards=true",
+	return template(t, "phonebill", append(arguments("dev"), "--set", "monitoring.scrape=operator,monitoring.rules=true,monitoring.dashboards=true",
 		"--set", "monitoring.labels.release=prometheus")...)
 }
 
@@ -112,7 +64,11 @@ func TestRulesAreThoseOfTheSource(t *testing.T) {
 			}
 		}
 	}
-	for _, group := range system(t, "prod").of("PrometheusRuleGroup") {
+	for _, group := range platform(t, "prod").of("PrometheusRuleGroup") {
+		if rules := len(group.list("spec", "rules")); rules > 20 {
+			t.Errorf("%s has %d rules, more than Azure's maximum of 20", group, rules)
+		}
+		equal(t, "the interval of "+group.name(), group.text("spec", "interval"), "PT1M")
 		for _, rule := range group.list("spec", "rules") {
 			of := object(rule.(map[string]any))
 			azure[rendered(of.text("record")+of.text("alert"), of.text("expression"))] = true

@@ -225,7 +225,6 @@ func TestSchemasAreStrict(t *testing.T) {
 		"in a Resiliency":                      "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {name: x}\nspec: {policies: {retries: {a: {maxRetry: 1}}}}",
 		"in a PodMonitor":                      "apiVersion: azmonitoring.coreos.com/v1\nkind: PodMonitor\nmetadata: {name: x}\nspec: {selector: {}, podMetricsEndpoint: []}",
 		"in a PrometheusRule":                  "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: x}\nspec: {groups: [{name: x, rules: [{alert: x, expression: x}]}]}",
-		"in a PrometheusRuleGroup":             "apiVersion: alertsmanagement.azure.com/v1api20230301\nkind: PrometheusRuleGroup\nmetadata: {name: x}\nspec: {owner: {armId: /subscriptions/x}, location: x, interval: 30s, scopesReferences: [{armId: /subscriptions/x}], rules: []}",
 		"in a ScaledObject":                    "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: x}\nspec: {scaleTargetRef: {name: x}, triggers: [{type: cpu, metadata: {}, metricTypes: x}]}",
 	}
 	for what, text := range faults {

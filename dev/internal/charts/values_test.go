@@ -24,7 +24,7 @@ var counts = map[string]map[string]int{
 	},
 	"prod": {
 		"Component": 4, "ConfigMap": 2, "Configuration": 4, "Deployment": 6, "HTTPEndpoint": 6, "Ingress": 1, "Job": 3, "NetworkPolicy": 7, "PodDisruptionBudget": 5,
-		"PodMonitor": 3, "PrometheusRuleGroup": 8,
+		"PodMonitor": 3,
 		"Resiliency": 6, "Role": 2, "RoleBinding": 5, "ScaledObject": 4, "Service": 6, "ServiceAccount": 6, "Subscription": 2, "TriggerAuthentication": 3,
 		"ValidatingAdmissionPolicy": 1, "ValidatingAdmissionPolicyBinding": 1,
 	},
