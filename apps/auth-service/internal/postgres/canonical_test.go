@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/tern/v2/migrate"
-
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
@@ -38,12 +36,7 @@ func insert(t *testing.T, database *pgtest.Database, id string) error {
 func migrated(t *testing.T, ids ...string) (*postgres.Store, *pgtest.Database) {
 	t.Helper()
 	database := pgtest.New(t, postgres.Migrations())
-	conn, err := database.Pool.Acquire(t.Context())
-	expect.NoError(t, err)
-	defer conn.Release()
-	migrator, err := migrate.NewMigrator(t.Context(), conn.Conn(), "public.schema_version")
-	expect.NoError(t, err)
-	expect.NoError(t, migrator.LoadMigrations(postgres.Migrations()))
+	migrator := database.Migrator(t, postgres.Migrations())
 	expect.NoError(t, migrator.MigrateTo(t.Context(), beforeCanonicalIDs))
 	register(t, database, ids...)
 	expect.NoError(t, migrator.Migrate(t.Context()))

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/tern/v2/migrate"
-
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/identity/identitytest"
 	"github.com/phonebill/phonebill/apps/auth-service/internal/postgres"
@@ -78,12 +76,7 @@ const beforeMovedLines = 10
 func TestPreviousVersionRefusesTakenLine(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t, postgres.Migrations())
-	conn, err := database.Pool.Acquire(t.Context())
-	expect.NoError(t, err)
-	defer conn.Release()
-	migrator, err := migrate.NewMigrator(t.Context(), conn.Conn(), "public.schema_version")
-	expect.NoError(t, err)
-	expect.NoError(t, migrator.LoadMigrations(postgres.Migrations()))
+	migrator := database.Migrator(t, postgres.Migrations())
 	expect.NoError(t, migrator.MigrateTo(t.Context(), beforeMovedLines))
 	old := func(id, customerID string) error {
 		_, err := database.Pool.Exec(t.Context(),
