@@ -156,10 +156,6 @@ func (*archive) Invalidate(context.Context, msisdn.Number, bill.Month, time.Time
 	return errors.New("no plan changes here")
 }
 
-func (*archive) StoreUnattributed(context.Context, bill.Bill) error {
-	return errors.New("no older replicas here")
-}
-
 func (*archive) RecordMove(context.Context, bill.Subscription, time.Time) (bool, error) {
 	return false, errors.New("no line moves here")
 }

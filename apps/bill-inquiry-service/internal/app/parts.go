@@ -125,13 +125,10 @@ func (b budgets) Admit(ctx context.Context) (bool, error) {
 const attemptTimeout = 10 * time.Second
 
 func newQueue(pool *pgxpool.Pool, cfg BillConfig, all budgets) *queue.Queue {
-	endpoint := func(name bill.Endpoint) queue.Endpoint {
-		return queue.Endpoint{
-			Name: string(name), Budget: all[name], Capacity: [2]int{cfg.Queue, cfg.Prefetches},
-			Workers: cfg.Workers, Timeout: attemptTimeout, GiveUpAfter: cfg.OutageLimit,
-		}
-	}
-	return queue.New(pool, endpoint(bill.BillInquiry), endpoint(bill.ProductInquiry))
+	return queue.New(pool, queue.Endpoint{
+		Name: string(bill.BillInquiry), Budget: all[bill.BillInquiry], Capacity: [2]int{cfg.Queue, cfg.Prefetches},
+		Workers: cfg.Workers, Timeout: attemptTimeout, GiveUpAfter: cfg.OutageLimit,
+	})
 }
 
 func newFetches(pool *pgxpool.Pool, q *queue.Queue, keyring *seal.Keyring) *postgres.Queue {
@@ -156,8 +153,6 @@ type dispatcherParams struct {
 func newDispatcher(p dispatcherParams) *queue.Dispatcher {
 	return queue.NewDispatcher(p.Queue.On(p.Workers.Pool), map[string]queue.Handler{
 		string(bill.BillInquiry): p.Fetches.Handler(p.Fetcher.Fetch, p.Metrics, p.Now),
-		// Replicas of the release before enqueue fetches of customers, which bills have.
-		string(bill.ProductInquiry): func(context.Context, queue.Item) queue.Outcome { return queue.Answered(nil) },
 	}, p.Measured, p.Log, p.Tracer)
 }
 

@@ -150,7 +150,6 @@ type archive struct {
 	mu       sync.Mutex
 	archived map[bill.Month]bill.Bill
 	moved    []bill.Subscription
-	older    []bill.Bill // stored without their customer
 	reads    int
 	err      error
 }
@@ -167,13 +166,6 @@ func (a *archive) RecordMove(_ context.Context, s bill.Subscription, _ time.Time
 
 func (a *archive) CustomersOf(context.Context, msisdn.Number) ([]string, error) {
 	return []string{holder.ID}, a.err
-}
-
-func (a *archive) StoreUnattributed(_ context.Context, b bill.Bill) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.older = append(a.older, b)
-	return a.err
 }
 
 func (a *archive) Find(_ context.Context, s bill.Subscription, month bill.Month) (bill.Bill, error) {

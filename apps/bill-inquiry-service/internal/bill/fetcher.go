@@ -77,9 +77,6 @@ func (f *Fetcher) Fetch(ctx context.Context, q Fetch) Reply {
 	}
 	reply := call(ctx)
 	reply.answers = answers
-	if q.Unattributed && reply.Err == nil {
-		reply.Err = f.archive.StoreUnattributed(ctx, reply.Bill)
-	}
 	return reply
 }
 
@@ -92,7 +89,7 @@ func (q *Fetch) query(customer string) Query {
 // still fresh: the fetch was enqueued just after the one that it would have joined had
 // ended. On a busy machine enqueueing may take seconds.
 func (f *Fetcher) recent(ctx context.Context, q Fetch) (Reply, bool) {
-	if q.Unattributed || q.Background {
+	if q.Background {
 		return Reply{}, false
 	}
 	answers := map[string]answer{}

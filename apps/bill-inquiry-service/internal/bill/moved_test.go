@@ -168,25 +168,6 @@ func TestResultOfAMovedLineIsRefused(t *testing.T) {
 	})
 }
 
-func TestRecordsOfOlderReplicasEndWithoutAnAmount(t *testing.T) {
-	t.Parallel()
-	onClock(t, plenty, func(b *bench) {
-		t := b.t
-		reply := b.fetcher.Fetch(t.Context(), bill.Fetch{
-			Subject: bill.Subject{Line: line, Month: "2026-11"}, RequestID: "r", Unattributed: true,
-		})
-		if reply.Err != nil || len(b.archive.archived) != 0 || len(b.archive.older) != 1 {
-			t.Errorf("%v, archived %+v and %+v", reply.Err, b.archive.archived, b.archive.older)
-		}
-		want := bill.Record{RequestID: "r", Line: line, Month: "2026-11", Status: bill.Processing, RequestedAt: noon}
-		got := reply.Finish(want, noon)
-		want.Status, want.ResultCode, want.Summary, want.ProcessedAt = bill.Completed, "0000", "2026-11 요금 조회 완료", noon
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
-		}
-	})
-}
-
 // TestPrefetchOfAMovedLineStoresNothing prefetches a bill of a line that was moved
 // meanwhile.
 func TestPrefetchOfAMovedLineStoresNothing(t *testing.T) {

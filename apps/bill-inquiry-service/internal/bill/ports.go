@@ -55,23 +55,15 @@ type Invalidation interface {
 
 // Archive stores KOS's newest bill of each subscription and month.
 type Archive interface {
-	ArchiveWriter
 	Moves
 
 	// Find returns a bill or ErrNotArchived.
 	Find(ctx context.Context, s Subscription, month Month) (Bill, error)
+	// Store stores a bill unless its customer has a newer or a final one.
+	Store(ctx context.Context, b Bill) error
 	// Invalidate removes the bills of a line and month unless they are final, refuses
 	// bills of before at, and notifies all replicas, this one included.
 	Invalidate(ctx context.Context, line msisdn.Number, month Month, at time.Time) error
-}
-
-// ArchiveWriter stores bills.
-type ArchiveWriter interface {
-	// Store stores a bill unless its customer has a newer or a final one.
-	Store(ctx context.Context, b Bill) error
-	// StoreUnattributed stores a bill by line and month, without the customer, for
-	// replicas of the release before.
-	StoreUnattributed(ctx context.Context, b Bill) error
 }
 
 // Moves stores which lines were given to other customers.

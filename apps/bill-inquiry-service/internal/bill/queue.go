@@ -34,9 +34,6 @@ type Fetch struct {
 	// Customers are the ids of the customers for whom the answer is stored. KOS decides
 	// which of them has the line.
 	Customers []string
-	// Unattributed is true if replicas of the release before wait for the answer. They
-	// do not name the customer.
-	Unattributed bool
 
 	RequestID  string // sent to KOS
 	Background bool   // no inquiry waits for it

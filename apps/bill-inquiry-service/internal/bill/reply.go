@@ -2,7 +2,6 @@ package bill
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -65,15 +64,8 @@ func (r Reply) For(customer string) (Bill, error) {
 	return r.Bill, r.Err
 }
 
-// Finish returns the record of an inquiry with its outcome. A record of an older
-// release names no customer: its summary has no amount, which may be another
-// customer's.
+// Finish returns the record of an inquiry with its outcome.
 func (r Reply) Finish(record Record, now time.Time) Record {
-	if record.Customer == "" && (r.Err == nil || errors.Is(r.Err, ErrLineMoved)) {
-		record.ProcessedAt, record.Status, record.ResultCode = now, Completed, "0000"
-		record.Summary = fmt.Sprintf("%s 요금 조회 완료", record.Month)
-		return record
-	}
 	got, err := r.For(record.Customer)
 	return finished(record, got, err, now)
 }

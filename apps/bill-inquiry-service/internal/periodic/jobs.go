@@ -8,10 +8,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/jobs"
 )
 
-// queue is River's queue of all jobs. Those of the release before are in another one,
-// "upkeep": this release does not know all of their kinds, and would put them off, longer
-// each time it fails one. After a rollback the release before needs them within seconds, to
-// find the inquiries that wait.
+// queue is River's queue of all jobs.
 const queue = "periodic"
 
 // nightlyArgs are the arguments of the nightly refresh, which does nothing by day.

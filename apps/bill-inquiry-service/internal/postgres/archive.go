@@ -129,26 +129,6 @@ func (a *Archive) Store(ctx context.Context, b bill.Bill) error {
 	return nil
 }
 
-const storeUnattributed = `
-INSERT INTO bill_archive (line_number, billing_month, final, as_of, sealed)
-VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (line_number, billing_month) DO UPDATE
-SET final = excluded.final, as_of = excluded.as_of, sealed = excluded.sealed, document = NULL
-WHERE NOT bill_archive.final AND bill_archive.as_of < excluded.as_of`
-
-// StoreUnattributed implements bill.Archive.
-func (a *Archive) StoreUnattributed(ctx context.Context, b bill.Bill) error {
-	line, month := b.Line.Digits(), string(b.Month)
-	sealed, err := a.keyring.SealJSON(ctx, b, olderBillPlace(line, month))
-	if err != nil {
-		return fmt.Errorf("store bill: %w", err)
-	}
-	if _, err := a.pool.Exec(ctx, storeUnattributed, line, month, b.Final, b.AsOf, sealed); err != nil {
-		return fmt.Errorf("store bill: %w", err)
-	}
-	return nil
-}
-
 // LineChanged is the channel of notifications that a line has a new plan. The payload
 // is the line number.
 const LineChanged = "line_changed"

@@ -113,21 +113,6 @@ func (o olderReplica) store(b bill.Bill) {
 		b.Line.Digits(), string(b.Month), b.Final, b.AsOf, sealed)
 }
 
-// enter queues an inquiry.
-func (o olderReplica) enter(requestID string, at time.Time) {
-	o.t.Helper()
-	exec(o.t, o.pool, `
-		INSERT INTO waiting_fetch AS held (endpoint, line_number, billing_month, request_id, class, round, since, due_at, refresh, reason)
-		VALUES ('bill-inquiry', $1, '2026-11', $2, 0, 0, now(), now(), false, '')
-		ON CONFLICT (line_number, billing_month) DO UPDATE SET class = least(held.class, excluded.class)`, line.Digits(), requestID)
-	exec(o.t, o.pool, `
-		INSERT INTO inquiry_request (request_id, requested_at, user_id, line_number, inquiry_month, status, result_code)
-		VALUES ($1, $2, 'testuser01', $3, '2026-11', 'PROCESSING', '')`, requestID, at, line.Digits())
-	exec(o.t, o.pool, `
-		INSERT INTO waiting_inquiry (request_id, requested_at, line_number, billing_month, first_ahead)
-		VALUES ($1, $2, $3, '2026-11', 0)`, requestID, at, line.Digits())
-}
-
 func TestUnattributedBillsAreShownToTheirCustomerOnly(t *testing.T) {
 	t.Parallel()
 	pool, keyring := pgtest.New(t, postgres.Migrations()).Pool, sealtest.Keyring(t)

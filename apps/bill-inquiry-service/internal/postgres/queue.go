@@ -2,9 +2,7 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -49,22 +47,14 @@ func subjectOf(key string) bill.Subject {
 	return bill.Subject{Line: msisdn.Number(line), Month: bill.Month(month)}
 }
 
-// unattributed is the member of a payload for which replicas of the release before wait.
-const unattributed = "unattributed"
-
 // fetchOf returns the fetch of an item.
 func fetchOf(item queue.Item) (bill.Fetch, error) {
 	queued, err := queue.ReadFetch(item)
 	if err != nil {
 		return bill.Fetch{}, err
 	}
-	var members map[string]string
-	if err := json.Unmarshal(item.Payload, &members); err != nil {
-		return bill.Fetch{}, fmt.Errorf("read queued fetch: %w", err)
-	}
-	_, older := members[unattributed]
 	return bill.Fetch{
-		Subject: subjectOf(item.Key), Customers: queued.Customers, Unattributed: older,
+		Subject: subjectOf(item.Key), Customers: queued.Customers,
 		RequestID: queued.RequestID, Background: item.Class == queue.Background, Reason: queued.Reason,
 	}, nil
 }

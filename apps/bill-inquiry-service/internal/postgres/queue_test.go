@@ -280,37 +280,3 @@ func TestGivenUpFetchFailsItsInquiries(t *testing.T) {
 		t.Errorf("%d inquiries failed, KOS was called %d times", n, len(f.seen()))
 	}
 }
-
-// TestQueueIsSharedWithOlderReplicas enqueues a fetch as an older replica does, and lets
-// either release work on it.
-func TestQueueIsSharedWithOlderReplicas(t *testing.T) {
-	t.Parallel()
-	for name, older := range map[string]bool{"older": true, "newer": false} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f := newFetches(t, sealtest.Keyring(t))
-			id, at := uuid.Must(uuid.NewV7()).String(), time.Now().UTC().Truncate(time.Microsecond)
-			olderReplica{t, f.pool, nil}.enter(id, at)
-			if n := number(t, f.pool, "SELECT count(*) FROM kos_queue WHERE due_at > clock_timestamp() + interval '20 seconds'"); n != 1 {
-				t.Errorf("%d fetches are left to the older replica", n)
-			}
-			f.enqueue(line, holder.ID) // joins
-			if older {
-				exec(t, f.pool, "DELETE FROM waiting_fetch WHERE line_number = $1", line.Digits())
-			} else {
-				exec(t, f.pool, "UPDATE kos_queue SET due_at = clock_timestamp()")
-				f.start()
-				f.empty()
-				if fetched := f.seen(); len(fetched) != 1 || !fetched[0].Unattributed || !slices.Equal(fetched[0].Customers, []string{holder.ID}) {
-					t.Errorf("fetched %+v", fetched)
-				}
-				if n := number(t, f.pool, "SELECT count(*) FROM inquiry_request WHERE status = 'COMPLETED'"); n != 2 {
-					t.Errorf("%d inquiries are completed", n)
-				}
-			}
-			if n := number(t, f.pool, "SELECT (SELECT count(*) FROM kos_queue) + (SELECT count(*) FROM waiting_fetch)"); n != 0 {
-				t.Errorf("%d fetches are left", n)
-			}
-		})
-	}
-}

@@ -18,10 +18,7 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/postgres"
 )
 
-// River's queues. Jobs of one queue do not wait for those of another. The periodic jobs of
-// the release before are in a queue of their own, "upkeep": this release does not know all
-// of their kinds, and would put them off, longer each time it fails one. After a rollback
-// the release before needs them within seconds, to find the changes of this one.
+// River's queues. Jobs of one queue do not wait for those of another.
 const (
 	events   = "events"
 	periodic = "periodic"

@@ -214,9 +214,7 @@ func TestPoisonedJobs(t *testing.T) {
 		}
 	}
 	a.start(t)
-	_, err := s.db.Pool.Exec(t.Context(), "ALTER TABLE kos_queue DISABLE TRIGGER kos_queue_mirror")
-	expect.NoError(t, err)
-	_, err = s.db.Pool.Exec(t.Context(), `INSERT INTO kos_queue (endpoint, dedup_key, ordering_key, class, round, payload)
+	_, err := s.db.Pool.Exec(t.Context(), `INSERT INTO kos_queue (endpoint, dedup_key, ordering_key, class, round, payload)
 		SELECT 'product-change', 'poison ' || n, '', 0, 0, '[{}, {"requestId": "nonsense"}, {"requestId": 7}, []]'::jsonb -> n FROM generate_series(0, 3) AS n`)
 	expect.NoError(t, err)
 	s.accept(a, 1)
