@@ -18,29 +18,29 @@ import (
 
 // state counts the work that has not ended.
 type state struct {
-	openChanges, queuedChanges, olderChanges              int // rows of change_request, kos_queue and running_change
-	openInquiries, queuedFetches, olderFetches, inquirers int // rows of inquiry_request, kos_queue, waiting_fetch and waiting_inquiry
+	openChanges, queuedChanges              int // rows of change_request and kos_queue
+	openInquiries, queuedFetches, inquirers int // rows of inquiry_request, kos_queue and waiting_inquiry
 }
 
 // String lists the counts.
 func (s state) String() string {
-	return fmt.Sprintf("%d changes are not final (%d in the newer queue, %d in the older one), %d inquiries (%d fetches, %d; %d inquiries wait)",
-		s.openChanges, s.queuedChanges, s.olderChanges, s.openInquiries, s.queuedFetches, s.olderFetches, s.inquirers)
+	return fmt.Sprintf("%d changes are not final (%d items in the queue), %d inquiries (%d items in the queue, %d inquiries wait)",
+		s.openChanges, s.queuedChanges, s.openInquiries, s.queuedFetches, s.inquirers)
 }
 
 const countChanges = `
 SELECT (SELECT count(*) FROM change_request WHERE status NOT IN ('COMPLETED', 'FAILED')),
-       (SELECT count(*) FROM kos_queue), (SELECT count(*) FROM running_change)`
+       (SELECT count(*) FROM kos_queue)`
 
 const countInquiries = `
 SELECT (SELECT count(*) FROM inquiry_request WHERE status = 'PROCESSING'),
-       (SELECT count(*) FROM kos_queue), (SELECT count(*) FROM waiting_fetch), (SELECT count(*) FROM waiting_inquiry)`
+       (SELECT count(*) FROM kos_queue), (SELECT count(*) FROM waiting_inquiry)`
 
 // state reads the databases of both services.
 func (w *world) state(ctx context.Context) (s state, err error) {
 	err = errors.Join(
-		w.query(ctx, "product", countChanges, &s.openChanges, &s.queuedChanges, &s.olderChanges),
-		w.query(ctx, "bill", countInquiries, &s.openInquiries, &s.queuedFetches, &s.olderFetches, &s.inquirers),
+		w.query(ctx, "product", countChanges, &s.openChanges, &s.queuedChanges),
+		w.query(ctx, "bill", countInquiries, &s.openInquiries, &s.queuedFetches, &s.inquirers),
 	)
 	return s, err
 }
@@ -62,9 +62,6 @@ func (w *world) query(ctx context.Context, service, sql string, into ...any) err
 	return conn.QueryRow(ctx, sql).Scan(into...)
 }
 
-// countJobs counts jobs that only the older release can run.
-const countJobs = `SELECT count(*) FROM river_job WHERE finalized_at IS NULL AND queue IN ('upkeep', 'changes', 'bill-inquiry', 'product-inquiry')`
-
 // report asks the release that is left for the end of all work, and compares it with KOS.
 func (r *roll) report(ctx context.Context) (Report, error) {
 	left, err := r.state(ctx)
@@ -84,16 +81,11 @@ func (r *roll) report(ctx context.Context) (Report, error) {
 		*count = calls.ByStatus[strconv.Itoa(http.StatusOK)]
 		report.Throttled += calls.ByStatus[strconv.Itoa(http.StatusTooManyRequests)]
 	}
-	var rows, changeJobs, inquiryJobs int
-	err = errors.Join(
-		r.query(ctx, "product", "SELECT count(*) FROM change_request WHERE requested_at >= '"+r.began.UTC().Format(time.RFC3339Nano)+"'", &rows),
-		r.query(ctx, "product", countJobs, &changeJobs),
-		r.query(ctx, "bill", countJobs, &inquiryJobs),
-	)
+	var rows int
+	err = r.query(ctx, "product", "SELECT count(*) FROM change_request WHERE requested_at >= '"+r.began.UTC().Format(time.RFC3339Nano)+"'", &rows)
 	if err != nil {
 		return Report{}, err
 	}
-	report.Jobs = changeJobs + inquiryJobs
 	if rows != len(r.changes) {
 		report.fault("%d changes were accepted, and %d are stored", len(r.changes), rows)
 	}

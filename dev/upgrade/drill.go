@@ -17,7 +17,7 @@ const (
 	// rollTimeout bounds the roll-out of a release, without the wait for the end of all work.
 	rollTimeout = 10 * time.Minute
 	// settleTimeout is how long after the return of KOS all work must have ended. Circuit breakers
-	// stay open for a minute, and a release takes over the work of another one after two minutes.
+	// stay open for a minute.
 	settleTimeout = 6 * time.Minute
 )
 

@@ -13,8 +13,8 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 )
 
-// DefaultFrom is the last commit before the migrations that introduced table kos_queue.
-const DefaultFrom = "241b838acea5a2067e0894412edf1a017ce07c38"
+// DefaultFrom is the last commit before the migrations that dropped the mirrors of table kos_queue.
+const DefaultFrom = "932e376f7cecc1eb892032b8d82387c0cdc326cf"
 
 // tools are the programs that the checkouts of all releases share.
 var tools = []string{"dapr", "daprd"}

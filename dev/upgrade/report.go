@@ -17,7 +17,6 @@ type Report struct {
 	// Settled is how long after the return of KOS the last work has ended.
 	Settled time.Duration
 	Left    state
-	Jobs    int // of the older release, which the newer one leaves alone
 	Faults  []string
 }
 
@@ -61,11 +60,11 @@ func (r *Report) checkOrders(changes []work, orders []kos.Order) {
 }
 
 // TableHead is the head of the table of results.
-const TableHead = `| roll-out | changes | answered orders | inquiries | answered calls | refused as too many | ended after | older jobs left | faults |
-|---|---:|---:|---:|---:|---:|---:|---:|---:|`
+const TableHead = `| roll-out | changes | answered orders | inquiries | answered calls | refused as too many | ended after | faults |
+|---|---:|---:|---:|---:|---:|---:|---:|`
 
 // TableRow returns the report as a row of a Markdown table.
 func (r Report) TableRow() string {
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %s | %d | %d |",
-		r.Name, r.Changes, r.ChangeCalls, r.Inquiries, r.InquiryCalls, r.Throttled, r.Settled.Round(time.Second), r.Jobs, len(r.Faults))
+	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %s | %d |",
+		r.Name, r.Changes, r.ChangeCalls, r.Inquiries, r.InquiryCalls, r.Throttled, r.Settled.Round(time.Second), len(r.Faults))
 }

@@ -26,7 +26,7 @@ func TestCheckOrders(t *testing.T) {
 		"accepted twice": {[]work{change, change}, []kos.Order{first, second}, state{}, "request id-2 was accepted twice"},
 		"refused":        {[]work{change}, []kos.Order{first, refused}, state{}, "KOS has refused request id-2 with 2099"},
 		"out of order":   {[]work{change}, []kos.Order{second, first}, state{}, "request id-1 was applied out of order"},
-		"left":           {[]work{change}, []kos.Order{first, second}, state{olderFetches: 1}, "not ended: "},
+		"left":           {[]work{change}, []kos.Order{first, second}, state{queuedFetches: 1}, "not ended: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
