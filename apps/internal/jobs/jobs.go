@@ -5,10 +5,8 @@ package jobs
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -34,31 +32,6 @@ func Periodic(every time.Duration, args river.JobArgs) *river.PeriodicJob {
 	return river.NewPeriodicJob(river.PeriodicInterval(every),
 		func() (river.JobArgs, *river.InsertOpts) { return args, nil },
 		&river.PeriodicJobOpts{RunOnStart: true})
-}
-
-// startPause is the time between attempts to start.
-const startPause = time.Second
-
-// Run runs client until ctx ends and then waits until it has stopped. While the
-// database is unavailable or not migrated, it retries the start.
-func Run(ctx context.Context, client *river.Client[pgx.Tx], log *slog.Logger) {
-	log = Logger(log)
-	for {
-		err := client.Start(ctx)
-		if err == nil {
-			<-client.Stopped()
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		log.WarnContext(ctx, "river start failed", "error", err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(startPause):
-		}
-	}
 }
 
 // Migrate migrates River's tables to the version of this program's River. An

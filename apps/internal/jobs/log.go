@@ -33,9 +33,7 @@ func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements slog.Handler.
 func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }
 
-// ErrorHandler returns an error handler that logs failed jobs and lets River retry them.
-func ErrorHandler(log *slog.Logger) river.ErrorHandler { return &faults{log} }
-
+// faults logs failed jobs and lets River retry them.
 type faults struct{ log *slog.Logger }
 
 // HandleError implements river.ErrorHandler.

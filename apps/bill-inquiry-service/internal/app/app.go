@@ -13,10 +13,10 @@ import (
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/api"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/metrics"
-	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/periodic"
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/postgres"
 	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/pg"
@@ -89,7 +89,7 @@ func measure(lc fx.Lifecycle, m *kosbudget.Metrics, _ budgets, log *slog.Logger)
 }
 
 // runJobs runs the periodic jobs.
-func runJobs(lc fx.Lifecycle, runner *periodic.Runner) { platform.Background(lc, runner.Run) }
+func runJobs(lc fx.Lifecycle, runner *jobs.Runner) { platform.Background(lc, runner.Run) }
 
 // dispatch runs the dispatcher of the queue.
 func dispatch(lc fx.Lifecycle, d *queue.Dispatcher) { platform.Background(lc, d.Run) }

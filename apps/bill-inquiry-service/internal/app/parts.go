@@ -21,6 +21,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
@@ -93,7 +94,7 @@ type runnerParams struct {
 	Tracer     trace.Tracer
 }
 
-func newRunner(p runnerParams) (*periodic.Runner, error) {
+func newRunner(p runnerParams) (*jobs.Runner, error) {
 	return periodic.NewRunner(p.Pool, p.Direct, periodic.Work{Nightly: p.Prefetcher, PerMinute: p.Limits.Bills}, p.Log, p.Tracer)
 }
 

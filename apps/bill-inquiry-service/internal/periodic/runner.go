@@ -2,11 +2,9 @@ package periodic
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"go.opentelemetry.io/otel/trace"
@@ -56,20 +54,11 @@ func (w *nightlyWorker) Work(ctx context.Context, _ *river.Job[nightlyArgs]) err
 // NextRetry returns the time after the pause retry.
 func (*nightlyWorker) NextRetry(*river.Job[nightlyArgs]) time.Time { return time.Now().Add(retry) }
 
-// Runner runs the periodic jobs.
-type Runner struct {
-	client *river.Client[pgx.Tx]
-	log    *slog.Logger
-}
-
-// NewRunner returns a runner of the jobs in pool's database, which listens on direct.
-func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger, tracer trace.Tracer) (*Runner, error) {
+// NewRunner returns a runner of the jobs in pool's database. See jobs.NewRunner.
+func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger, tracer trace.Tracer) (*jobs.Runner, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &nightlyWorker{work: work})
-	client, err := river.NewClient(jobs.Driver(pool, direct), &river.Config{
-		Logger:                      jobs.Logger(log),
-		ErrorHandler:                jobs.ErrorHandler(log),
-		Middleware:                  jobs.Traced(tracer),
+	return jobs.NewRunner(pool, direct, &river.Config{
 		Workers:                     workers,
 		Queues:                      map[string]river.QueueConfig{queue: {MaxWorkers: 1}},
 		PeriodicJobs:                []*river.PeriodicJob{jobs.Periodic(nightlyEvery, nightlyArgs{})},
@@ -77,13 +66,5 @@ func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger
 		RescueStuckJobsAfter:        rescueAfter,
 		SoftStopTimeout:             softStop,
 		CompletedJobRetentionPeriod: retention,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("periodic jobs: %w", err)
-	}
-	return &Runner{client: client, log: log}, nil
+	}, log, tracer)
 }
-
-// Run runs jobs until ctx ends, and then waits for the running ones up to softStop. It
-// waits while the database is down or not migrated.
-func (r *Runner) Run(ctx context.Context) { jobs.Run(ctx, r.client, r.log) }

@@ -13,6 +13,7 @@ import (
 
 	shared "github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	"github.com/phonebill/phonebill/apps/internal/kos/queue"
 	"github.com/phonebill/phonebill/apps/internal/pg"
@@ -109,7 +110,7 @@ func measureOutbox(lc fx.Lifecycle, m *outbox.Metrics, log *slog.Logger) {
 }
 
 // runJobs publishes events and runs periodic work.
-func runJobs(lc fx.Lifecycle, runner *outbox.Runner) { platform.Background(lc, runner.Run) }
+func runJobs(lc fx.Lifecycle, runner *jobs.Runner) { platform.Background(lc, runner.Run) }
 
 // dispatch runs the dispatcher of queued changes.
 func dispatch(lc fx.Lifecycle, d *queue.Dispatcher) { platform.Background(lc, d.Run) }

@@ -12,6 +12,7 @@ import (
 	consumer "github.com/phonebill/phonebill/apps/internal/events"
 	"github.com/phonebill/phonebill/apps/internal/groupcommit"
 	"github.com/phonebill/phonebill/apps/internal/httpserver"
+	"github.com/phonebill/phonebill/apps/internal/jobs"
 	"github.com/phonebill/phonebill/apps/internal/jwtauth"
 	kosbudget "github.com/phonebill/phonebill/apps/internal/kos/budget"
 	kosclient "github.com/phonebill/phonebill/apps/internal/kos/client"
@@ -224,7 +225,7 @@ type runnerParams struct {
 	Now       func() time.Time
 }
 
-func newRunner(p runnerParams) (*outbox.Runner, error) {
+func newRunner(p runnerParams) (*jobs.Runner, error) {
 	return outbox.NewRunner(p.Pool, p.Direct, outbox.Work{
 		Completed: p.Changes, Announcer: p.Announcer, Keys: p.Changes, Now: p.Now,
 	}, p.Log, p.Tracer)

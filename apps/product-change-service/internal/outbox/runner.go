@@ -1,12 +1,9 @@
 package outbox
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"go.opentelemetry.io/otel/trace"
@@ -37,23 +34,13 @@ type Work struct {
 	Now       func() time.Time
 }
 
-// Runner runs jobs.
-type Runner struct {
-	client *river.Client[pgx.Tx]
-	log    *slog.Logger
-}
-
-// NewRunner returns a runner of the jobs in pool's database. It listens for new ones on
-// connections of direct.
-func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger, tracer trace.Tracer) (*Runner, error) {
+// NewRunner returns a runner of the jobs in pool's database. See jobs.NewRunner.
+func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger, tracer trace.Tracer) (*jobs.Runner, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &announceWorker{completed: work.Completed, announcer: work.Announcer})
 	river.AddWorker(workers, &deleteKeysWorker{keys: work.Keys, now: work.Now})
-	client, err := river.NewClient(jobs.Driver(pool, direct), &river.Config{
-		Logger:       jobs.Logger(log),
-		ErrorHandler: jobs.ErrorHandler(log),
-		Middleware:   jobs.Traced(tracer),
-		Workers:      workers,
+	return jobs.NewRunner(pool, direct, &river.Config{
+		Workers: workers,
 		Queues: map[string]river.QueueConfig{
 			events:   {MaxWorkers: 4, FetchPollInterval: fetchEvents},
 			periodic: {MaxWorkers: 1},
@@ -63,13 +50,5 @@ func NewRunner(pool *pgxpool.Pool, direct pg.Direct, work Work, log *slog.Logger
 		RescueStuckJobsAfter:        rescueAfter,
 		SoftStopTimeout:             softStop,
 		CompletedJobRetentionPeriod: time.Hour, // the history is in our own tables
-	})
-	if err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
-	}
-	return &Runner{client: client, log: log}, nil
+	}, log, tracer)
 }
-
-// Run runs jobs until ctx ends, and then finishes or releases the running ones. It waits
-// for a database that is unavailable or not migrated yet.
-func (r *Runner) Run(ctx context.Context) { jobs.Run(ctx, r.client, r.log) }

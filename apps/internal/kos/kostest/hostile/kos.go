@@ -40,13 +40,6 @@ func New(answer Answer) *KOS {
 	return k
 }
 
-// SetAnswer replaces the answer.
-func (k *KOS) SetAnswer(answer Answer) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.answer = answer
-}
-
 // RoundTrip implements http.RoundTripper.
 func (k *KOS) RoundTrip(r *http.Request) (*http.Response, error) {
 	k.mu.Lock()
