@@ -21,7 +21,7 @@ type Metric struct {
 	Owners []string `json:"-"` // the services
 }
 
-// Unit returns the unit of a metric by the end of its name.
+// Unit returns the unit of a metric, which it derives from the name.
 func (m Metric) Unit() string {
 	parts := strings.Split(strings.TrimSuffix(m.Name, "_total"), "_")
 	switch last := parts[len(parts)-1]; last {
@@ -35,8 +35,8 @@ func (m Metric) Unit() string {
 	return "count"
 }
 
-// Registered returns the metrics of the services, from the files metrics.json that their tests
-// keep true.
+// Registered returns the metrics of the services from their files metrics.json, which tests compare
+// with the registered metrics.
 func Registered(root checkout.Checkout) ([]Metric, error) {
 	files, err := filepath.Glob(root.Path("apps", "*", "metrics.json"))
 	if err != nil {

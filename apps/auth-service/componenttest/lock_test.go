@@ -36,7 +36,7 @@ func guesses(s *system, userID string, n int, elsewhere ...*system) map[string]i
 	return answers
 }
 
-func TestParallelGuessesAreLimitedToFive(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
+func TestParallelGuessesAreLimitedToFive(t *testing.T) { //nolint:paralleltest // hashing takes the whole machine: other tests would exceed their deadlines
 	s := start(t)
 	other := s.replica()
 	owner := s.login("user0001")
@@ -133,7 +133,7 @@ func TestFailuresExhaustTheBudgetOfAnAddress(t *testing.T) {
 	there.login("user0002")
 }
 
-func TestLoginFloodIsRefusedAtOnce(t *testing.T) { //nolint:paralleltest // it takes the whole machine: others would wait for longer than they may
+func TestLoginFloodIsRefusedAtOnce(t *testing.T) { //nolint:paralleltest // hashing takes the whole machine: other tests would exceed their deadlines
 	// Hashing is slow enough for the logins to pile up.
 	s := start(t, "PASSWORD_MEMORY_KIB=8192", "PASSWORD_ITERATIONS=8", "PASSWORD_CONCURRENCY=1", "PASSWORD_QUEUE=4", "PASSWORD_MAX_WAIT=20s")
 	var (

@@ -18,23 +18,21 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
-// Sessions are the use cases of login, refresh and logout. Its errors are those of
-// identity.Sessions.
+// Sessions has the use cases of login, refresh and logout. See identity.Sessions for the errors.
 type Sessions interface {
 	Login(ctx context.Context, in identity.LoginRequest) (identity.Grant, error)
 	Refresh(ctx context.Context, refreshToken string) (identity.Grant, error)
 	Logout(ctx context.Context, sessionID string) error
 }
 
-// Own are the use cases on a user's own sessions and logins. Its errors are those of
-// identity.Sessions.
+// Own has the use cases on a user's own sessions and logins. See identity.Sessions for the errors.
 type Own interface {
 	Own(ctx context.Context, caller identity.Caller) ([]identity.Session, error)
 	EndOwn(ctx context.Context, caller identity.Caller, id string) error
 	Logins(ctx context.Context, caller identity.Caller, page, size int) (identity.LoginPage, error)
 }
 
-// Accounts are the use cases on users. Its errors are those of identity.Accounts.
+// Accounts has the use cases on users. See identity.Accounts for the errors.
 type Accounts interface {
 	Register(ctx context.Context, in identity.Registration) (identity.User, error)
 	ChangePassword(ctx context.Context, caller identity.Caller, in identity.ChangePasswordRequest) error
@@ -42,8 +40,7 @@ type Accounts interface {
 	Registered(ctx context.Context, customerID, lineNumber string) (bool, error)
 }
 
-// Administration are the use cases of administrators. Its errors are those of
-// identity.Administration.
+// Administration has the use cases of administrators. See identity.Administration for the errors.
 type Administration interface {
 	Users(ctx context.Context, filter identity.UserFilter) (identity.UserPage, error)
 	User(ctx context.Context, id string) (identity.Member, error)

@@ -7,9 +7,9 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/problem"
 )
 
-// refuseLocked returns ErrBusy with the time after which to retry, and keeps the place for the
-// client until some time after its turn. Clients without a name and those whose turn is beyond the
-// horizon get no place, and a random time.
+// refuseLocked returns ErrBusy with a Retry-After, and keeps the client's place until its turn and
+// grace have passed. Clients without a name, and those whose turn is beyond the horizon, keep no
+// place and get a random Retry-After.
 func (q *queue) refuseLocked(client string, number uint64) *problem.Error {
 	turn := q.turnLocked(number)
 	if turn > horizon || client == "" {
@@ -25,14 +25,14 @@ func (q *queue) refuseLocked(client string, number uint64) *problem.Error {
 	return ErrBusy.After(after)
 }
 
-// turnLocked returns the time until a place has been served, after all before it.
+// turnLocked returns the time until a place and all places before it are served.
 func (q *queue) turnLocked(number uint64) time.Duration {
 	before, _ := slices.BinarySearch(q.places, number)
 	return q.timeLocked(before + 1)
 }
 
-// keepLocked keeps a client's place. If it has two, because it has called twice at once, the later
-// one is given up.
+// keepLocked keeps a client's place. If concurrent calls have given the client two places, keepLocked
+// releases the later one.
 func (q *queue) keepLocked(client string, p place) {
 	if other, twice := q.away[client]; twice {
 		q.vacateLocked(max(other.number, p.number))

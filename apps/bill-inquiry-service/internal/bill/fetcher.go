@@ -144,7 +144,8 @@ func (f *Fetcher) accept(ctx context.Context, s Subscription, month Month, reply
 }
 
 // recordMove records that KOS has given a line to another customer, and invalidates
-// the cached open bills of the subscription, except the month that is being loaded. Final bills stay with their customer.
+// the cached open bills of the subscription, except the month that is being loaded.
+// Final bills stay with their customer.
 func (f *Fetcher) recordMove(ctx context.Context, s Subscription, loading Month) {
 	first, err := f.archive.RecordMove(ctx, s, f.now())
 	if err == nil && !first {

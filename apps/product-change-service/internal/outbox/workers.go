@@ -10,8 +10,8 @@ import (
 	"github.com/phonebill/phonebill/apps/product-change-service/internal/change"
 )
 
-// retry is when a failed job is retried. It is short enough for River to keep the job in
-// memory.
+// retry is the pause before a failed job is retried. It is short enough for River to keep
+// the job in memory.
 const retry = 3 * time.Second
 
 // Announcer publishes events.
@@ -43,7 +43,7 @@ func (w *announceWorker) Work(ctx context.Context, job *river.Job[announceArgs])
 	return w.announcer.Announce(ctx, c)
 }
 
-// NextRetry returns when a failed job is retried.
+// NextRetry returns the time after the pause retry.
 func (*announceWorker) NextRetry(*river.Job[announceArgs]) time.Time { return time.Now().Add(retry) }
 
 // Keys deletes idempotency keys. See postgres.Changes.
