@@ -13,7 +13,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/checkout"
 )
 
-// DefaultFrom is the last commit before the migrations that dropped the mirrors of table kos_queue.
+// DefaultFrom is a commit before the migrations that drop the mirrors of table kos_queue.
 const DefaultFrom = "932e376f7cecc1eb892032b8d82387c0cdc326cf"
 
 // tools are the programs that the checkouts of all releases share.
