@@ -71,8 +71,8 @@ const tokenField = "form_token"
 // form requires a form with the browser's form token.
 func (p *Portal) form(show screen) screen {
 	return func(v *visit) error {
-		if err := v.r.ParseForm(); err != nil {
-			return p.notice(v, http.StatusBadRequest, pages.Notice{
+		if refusal := browser.ReadForm(v.w, v.r); refusal != 0 {
+			return p.notice(v, refusal, pages.Notice{
 				Heading: v.text("The request cannot be processed"), Text: v.text("What you have sent cannot be read. Please open the page again."), Link: "/", LinkText: v.text("To the home page"),
 			})
 		}
