@@ -1,11 +1,19 @@
 package portal_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/phonebill/phonebill/apps/internal/health"
+	"github.com/phonebill/phonebill/apps/internal/httpserver"
 )
 
 // formType is the Content-Type of forms.
@@ -91,5 +99,53 @@ func (w *world) send(path, body string, header http.Header) *httptest.ResponseRe
 	}
 	recorder := httptest.NewRecorder()
 	http.MaxBytesHandler(w.handler, maxBody).ServeHTTP(recorder, r)
+	return recorder
+}
+
+// TestMethodsOfEveryRoute asks every route for its methods, and calls it with one that it has not, as
+// browsers and other clients do. HEAD is answered like GET.
+func TestMethodsOfEveryRoute(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.login()
+	paths := map[string][]string{}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		paths[method] = w.routes(method, "/")
+	}
+	w.handler = httpserver.New(httpserver.Config{MaxInFlight: 64, MaxBody: maxBody, Drain: time.Second}, httpserver.Deps{
+		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), Tracer: noop.NewTracerProvider().Tracer(""),
+		Health: health.NewRegistry(), Now: time.Now,
+	}, nil, w.portal).Handler()
+	for method, paths := range paths {
+		for _, path := range paths {
+			if strings.HasPrefix(path, "/assets/") {
+				continue // their names have a hash
+			}
+			for _, accept := range []string{"text/html,*/*;q=0.8", "*/*"} {
+				options := w.as(http.MethodOptions, path, accept)
+				if allow := options.Header().Get("Allow"); options.Code != http.StatusNoContent || !strings.Contains(allow, method) || strings.Contains(allow, "PUT") {
+					t.Errorf("OPTIONS %s of %s: %d, Allow %q", path, accept, options.Code, allow)
+				}
+				if got := w.as(http.MethodPut, path, accept); got.Code != http.StatusMethodNotAllowed {
+					t.Errorf("PUT %s of %s: %d", path, accept, got.Code)
+				}
+				if get, head := w.as(http.MethodGet, path, accept), w.as(http.MethodHead, path, accept); get.Code != head.Code || head.Body.Len() > 0 {
+					t.Errorf("GET %s of %s: %d, HEAD %d with %d bytes", path, accept, get.Code, head.Code, head.Body.Len())
+				}
+			}
+		}
+	}
+}
+
+// as sends a request of a client that accepts a type.
+func (w *world) as(method, path, accept string) *httptest.ResponseRecorder {
+	w.t.Helper()
+	r := httptest.NewRequestWithContext(w.t.Context(), method, origin+path, http.NoBody)
+	r.Header.Set("Accept", accept)
+	for name, value := range w.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	recorder := httptest.NewRecorder()
+	w.handler.ServeHTTP(recorder, r)
 	return recorder
 }

@@ -2,6 +2,7 @@
 package portal
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -85,11 +86,14 @@ func (p *Portal) Register(r *mux.Router) {
 	get("/admin/audit", p.administration(p.audit))
 	post("/admin/audit", p.administration(p.audit))
 
-	r.PathPrefix("/").MatcherFunc(acceptsPages).Handler(query.Tolerate(p.handler(p.unknown)))
+	// The matcher comes first: mux forgets the mismatch of a method when a path matches.
+	r.MatcherFunc(acceptsPages).PathPrefix("/").Handler(query.Tolerate(p.handler(p.unknown)))
 }
 
 // acceptsPages matches requests of browsers. Other clients get the envelope of the API for an
-// unknown path, as they did before there was a portal.
-func acceptsPages(r *http.Request, _ *mux.RouteMatch) bool {
-	return strings.Contains(r.Header.Get("Accept"), "text/html")
+// unknown path, as they did before there was a portal. A path that has a route for other methods is
+// known, but a browser that is led to the address of a form gets a page too.
+func acceptsPages(r *http.Request, match *mux.RouteMatch) bool {
+	known := errors.Is(match.MatchErr, mux.ErrMethodMismatch)
+	return strings.Contains(r.Header.Get("Accept"), "text/html") && (!known || r.Method == http.MethodGet)
 }

@@ -136,6 +136,7 @@ var now = time.Date(2026, 11, 30, 1, 0, 0, 0, time.UTC)
 type world struct {
 	t        *testing.T
 	services *services
+	portal   *portal.Portal
 	handler  http.Handler
 	cookies  map[string]string
 	fetch    string // Sec-Fetch-Site
@@ -169,11 +170,12 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	router := mux.NewRouter()
-	portal.New(portal.Params{
+	routes := portal.New(portal.Params{
 		Services: client, Sessions: browser.NewSessions(browser.Cookies{}, client, clock), Protection: protection,
 		Pages: templates, Assets: files, Idle: 30 * time.Minute, Now: clock,
-	}).Register(router)
-	w := &world{t: t, services: s, handler: router, cookies: map[string]string{}, fetch: "same-origin"}
+	})
+	routes.Register(router)
+	w := &world{t: t, services: s, portal: routes, handler: router, cookies: map[string]string{}, fetch: "same-origin"}
 	s.set(doLogin, http.StatusOK, tokens(29*time.Minute, "r1"))
 	s.set(getLine, http.StatusOK, data(subscriber("김고객", false)))
 	s.set(doInquire, http.StatusOK, data(inquiry("김고객", false)))
