@@ -16,6 +16,7 @@ import (
 var (
 	proof       = regexp.MustCompile("`([a-z][a-z0-9/-]*)\\.((?:Test|Fuzz|Benchmark)[A-Za-z0-9]+)`")
 	anyProof    = regexp.MustCompile("`[^`]*\\.(?:Test|Fuzz|Benchmark)[^`]+`")
+	alert       = regexp.MustCompile("(?i)alerts?\\s+`([A-Za-z]+)`")
 	metric      = regexp.MustCompile("`(phonebill_[a-z_]+)`")
 	threat      = regexp.MustCompile(`(?m)^\| ([^|]+) \| [^|]+ \| ([^|]+) \|$`)
 	requirement = regexp.MustCompile(`(?m)^\| ([0-9.]+)(?:–([0-9.]+))? \| [^|]+ \| ([^|]+) \| ([^|]+) \|$`)
@@ -113,6 +114,28 @@ func TestEveryMetricExists(t *testing.T) {
 	for _, named := range metrics {
 		if !strings.Contains(sources.String(), `"`+named[1]+`"`) {
 			t.Errorf("no service exports %s", named[1])
+		}
+	}
+}
+
+// TestEveryAlertExists checks the alerts named by dev/security.md.
+func TestEveryAlertExists(t *testing.T) {
+	t.Parallel()
+	w, err := open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := os.ReadFile(w.Path("charts", "phonebill", "files", "rules", "alerts.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts := alert.FindAllStringSubmatch(security(t), -1)
+	if len(alerts) == 0 {
+		t.Error("no alerts found")
+	}
+	for _, named := range alerts {
+		if !strings.Contains(string(rules), "- alert: "+named[1]+"\n") {
+			t.Errorf("no rule is called %s", named[1])
 		}
 	}
 }
