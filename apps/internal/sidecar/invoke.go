@@ -123,7 +123,18 @@ func (i *invoker) redirect(r *http.Request) *http.Request {
 		out.Header.Set(tokenHeader, i.token)
 	}
 	telemetry.Inject(r.Context(), propagation.HeaderCarrier(out.Header))
+	replaceNoText(out.Header)
 	return out
+}
+
+// replaceNoText replaces bytes of header values that are not UTF-8 by U+FFFD. HTTP allows them, but
+// sidecars send headers to each other as texts, and fail a call that has others.
+func replaceNoText(header http.Header) {
+	for _, values := range header {
+		for i, value := range values {
+			values[i] = strings.ToValidUTF8(value, "\uFFFD")
+		}
+	}
 }
 
 // failure returns an InvokeError if the response is an error of the sidecar itself,

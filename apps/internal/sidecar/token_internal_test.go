@@ -54,3 +54,17 @@ func TestInvocationsCarryTheToken(t *testing.T) {
 		t.Errorf("sent %v", header)
 	}
 }
+
+// TestInvocationsCarryText sends a header as some browsers do, in the encoding of their system.
+func TestInvocationsCarryText(t *testing.T) {
+	t.Parallel()
+	given := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://other/", http.NoBody)
+	given.Header["User-Agent"] = []string{"caf\xe9", "브라우저\xed\xa0\x80"}
+	sent := (&invoker{app: "other"}).redirect(given)
+	if diff := cmp.Diff([]string{"caf\uFFFD", "브라우저\uFFFD"}, sent.Header["User-Agent"]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if given.Header.Get("User-Agent") != "caf\xe9" {
+		t.Error("the caller's request is changed")
+	}
+}
