@@ -17,6 +17,7 @@ import (
 type customer struct {
 	t      testing.TB
 	client *http.Client
+	agent  string // the User-Agent, if not that of net/http
 	page   string // the last page
 	path   string // its path
 }
@@ -57,6 +58,9 @@ func (c *customer) read(r *http.Request, err error) {
 		c.t.Fatal(err)
 	}
 	r.Header.Set("Accept", "text/html")
+	if c.agent != "" {
+		r.Header.Set("User-Agent", c.agent)
+	}
 	resp, err := c.client.Do(r)
 	if err != nil {
 		c.t.Fatal(err)

@@ -37,6 +37,15 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
+// TestUserAgentOfAnyEncoding logs in with a User-Agent that is not UTF-8, which the portal passes on
+// through two sidecars.
+func TestUserAgentOfAnyEncoding(t *testing.T) {
+	c := newCustomer(t, 1000)
+	c.agent = "caf\xe9/1.0"
+	c.login(nextUser())
+	c.get("/account")
+}
+
 // TestPagesAreInNoFrame puts the log-in page in a frame of another site.
 func TestPagesAreInNoFrame(t *testing.T) {
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
