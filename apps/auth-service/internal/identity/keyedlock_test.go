@@ -76,9 +76,17 @@ func TestKeyedLockRefusesAboveMaxWaiters(t *testing.T) {
 		}
 		synctest.Wait()
 		locks.held = 100 * time.Millisecond
-		_, err = locks.lock(t.Context(), "session")
-		if after := problem.From(err).RetryAfter; !errors.Is(err, ErrTooManyConcurrent) || after < 4*time.Second || after > 7*time.Second {
-			t.Errorf("got %v, retry after %v", err, after)
+		spread := map[time.Duration]bool{} // clients that are refused together must not return together
+		for range 50 {
+			_, err = locks.lock(t.Context(), "session")
+			after := problem.From(err).RetryAfter
+			if !errors.Is(err, ErrTooManyConcurrent) || after < 4*time.Second || after > 7*time.Second {
+				t.Errorf("got %v, retry after %v", err, after)
+			}
+			spread[after] = true
+		}
+		if len(spread) < 3 {
+			t.Errorf("all are to retry after %v", spread)
 		}
 		other, err := locks.lock(t.Context(), "another session")
 		if err != nil {
