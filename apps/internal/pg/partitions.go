@@ -146,10 +146,17 @@ const maintenanceInterval = 6 * time.Hour
 // maintenanceRetry is the time to the next attempt if Maintain fails.
 const maintenanceRetry = time.Minute
 
-// RunMaintenance calls Maintain for tables at once and then every maintenanceInterval, until ctx
-// ends. It logs failures and retries.
+// firstAnswerInterval is the time between attempts to reach the database after the start.
+const firstAnswerInterval = time.Second
+
+// RunMaintenance calls Maintain for tables as soon as the database answers and then every
+// maintenanceInterval, until ctx ends. It logs failures and retries. It logs nothing before the first
+// answer, which a service waits for at each start and readiness reports.
 func RunMaintenance(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time, tables ...Partitions) {
-	for {
+	for ctx.Err() == nil && pool.Ping(ctx) != nil {
+		pause(ctx, firstAnswerInterval)
+	}
+	for ctx.Err() == nil {
 		next := maintenanceInterval
 		for _, table := range tables {
 			if err := table.Maintain(ctx, pool, now()); err != nil && ctx.Err() == nil {
@@ -157,10 +164,14 @@ func RunMaintenance(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, n
 				next = maintenanceRetry
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(next):
-		}
+		pause(ctx, next)
+	}
+}
+
+// pause returns after d or when ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }

@@ -2,10 +2,12 @@ package pg_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/pg"
 	"github.com/phonebill/phonebill/apps/internal/pgtest"
 )
@@ -185,5 +188,37 @@ func TestUpkeepRunsAtOnceAndStopsWithContext(t *testing.T) {
 	<-ended
 	if n := strings.Count(log.String(), "partition maintenance failed"); n != 1 {
 		t.Errorf("%d failures logged: %s", n, log.String())
+	}
+}
+
+// TestMaintenanceAwaitsTheFirstAnswer: a database that does not answer yet at the start is no fault.
+func TestMaintenanceAwaitsTheFirstAnswer(t *testing.T) {
+	t.Parallel()
+	whole := pgtest.New(t, events).Pool
+	cfg := whole.Config()
+	var refused atomic.Int32
+	cfg.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {
+		if refused.Add(1) == 1 {
+			return errors.New("the sidecar is not up")
+		}
+		return nil
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	var log strings.Builder
+	go func() {
+		defer close(ended)
+		pg.RunMaintenance(ctx, pool, slog.New(slog.NewJSONHandler(&log, nil)), func() time.Time { return day("2026-11-22") }, kept)
+	}()
+	expect.Eventually(t, "the partitions exist", func() bool { return len(partitions(t, whole)) == 5 })
+	stop()
+	<-ended
+	if refused.Load() < 2 || log.String() != "" {
+		t.Errorf("after %d connections the log is %q", refused.Load(), log.String())
 	}
 }
