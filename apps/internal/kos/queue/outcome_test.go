@@ -97,10 +97,12 @@ func TestOutageKeepsOrderOnAllReplicas(t *testing.T) {
 		return standing.Reason == queue.Unavailable
 	})
 	for range 2 {
+		s.settled() // both replicas have left the outage to the clock
 		n := len(s.keys())
 		s.elapse(3 * time.Second)
 		s.eventually("KOS is called again", func() bool { return len(s.keys()) > n })
 	}
+	s.settled()
 	for _, item := range s.items() {
 		if item.Key == "c" || item.InDoubt || !item.AttemptedAt.IsZero() {
 			t.Errorf("handled %+v", item)

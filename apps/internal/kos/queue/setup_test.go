@@ -199,6 +199,12 @@ func (s *setup) eventually(what string, condition func() bool) {
 	}
 }
 
+// settled waits until the outcomes of all attempts are recorded.
+func (s *setup) settled() {
+	s.t.Helper()
+	s.eventually("no attempt is running", func() bool { return s.count("SELECT count(*) FROM kos_queue WHERE lease_until IS NOT NULL") == 0 })
+}
+
 // empty waits until the queue is empty.
 func (s *setup) empty() {
 	s.t.Helper()
