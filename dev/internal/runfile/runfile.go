@@ -15,6 +15,8 @@ import (
 // File is a run template.
 type File struct {
 	Apps []App
+	// Resources are the folders of resources that all sidecars read, absolute.
+	Resources []string
 }
 
 // App is an app with its sidecar.
@@ -47,7 +49,8 @@ func Load(path string) (File, error) {
 func parse(content []byte, dir string) (File, error) {
 	var template struct {
 		Common struct {
-			Env map[string]string `yaml:"env"`
+			Env       map[string]string `yaml:"env"`
+			Resources []string          `yaml:"resourcesPaths"`
 		} `yaml:"common"`
 		Apps []App `yaml:"apps"`
 	}
@@ -60,7 +63,7 @@ func parse(content []byte, dir string) (File, error) {
 			// The CLI crashes on an app without env if there is a common one.
 			return File{}, fmt.Errorf("app %d needs an appID, an appDirPath and an env", i+1)
 		}
-		app.Dir = filepath.Join(dir, app.Dir)
+		app.Dir = absolute(dir, app.Dir)
 		env := maps.Clone(template.Common.Env)
 		if env == nil {
 			env = make(map[string]string)
@@ -68,7 +71,19 @@ func parse(content []byte, dir string) (File, error) {
 		maps.Copy(env, app.Env)
 		app.Env = env
 	}
-	return File{Apps: template.Apps}, nil
+	file := File{Apps: template.Apps}
+	for _, folder := range template.Common.Resources {
+		file.Resources = append(file.Resources, absolute(dir, folder))
+	}
+	return file, nil
+}
+
+// absolute returns a path relative to dir, unless it is absolute.
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
 }
 
 // Environ returns the environment that `dapr run` adds for the app, sorted.

@@ -3,6 +3,7 @@ package runfile_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -65,5 +66,49 @@ func TestLoadRefusesInvalidTemplates(t *testing.T) {
 				t.Errorf("%s: no error", name)
 			}
 		})
+	}
+}
+
+// TestSwapReplacesAFolder reads the result from another folder.
+func TestSwapReplacesAFolder(t *testing.T) {
+	t.Parallel()
+	_, dir, err := load(t, `
+version: 1
+name: phonebill
+common:
+  runtimePath: ./runtime
+  resourcesPaths: [./components/local, ./resiliency]
+  placementHostAddress: ""
+  env: {SHARED: common}
+apps:
+  - {appID: one, appDirPath: ./apps/one, appPort: 1, configFilePath: ../../one.yaml, command: [./one], env: {OWN: one}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "dapr.yaml")
+	if _, err := runfile.Swap(path, filepath.Join(dir, "other"), "/swapped"); err == nil {
+		t.Error("a folder that the template does not have is replaced")
+	}
+	swapped, err := runfile.Swap(path, filepath.Join(dir, "components", "local"), "/swapped")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := load(t, string(swapped))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := runfile.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Resources[0] = "/swapped"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, kept := range []string{"runtimePath: " + filepath.Join(dir, "runtime"), `placementHostAddress: ""`, "version: 1", "name: phonebill"} {
+		if !strings.Contains(string(swapped), kept) {
+			t.Errorf("%s is missing:\n%s", kept, swapped)
+		}
 	}
 }
