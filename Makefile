@@ -5,12 +5,16 @@ PHONEBILL := .local/bin/phonebill
 
 .DEFAULT_GOAL := help
 
+# Folders that replace components of components/local: names of components/alternatives, or paths.
+COMPONENTS ?=
+export PHONEBILL_COMPONENTS := $(COMPONENTS)
+
 .PHONY: help
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: phonebill ## Start the system, print requests to try, drain and stop on Ctrl-C
+run: phonebill ## Start the system, print requests to try, drain and stop on Ctrl-C; with other components: make run COMPONENTS="postgresql rabbitmq"
 	@$(PHONEBILL) run
 
 .PHONY: stop

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/kos"
-	"github.com/phonebill/phonebill/dev/internal/redis"
 	"github.com/phonebill/phonebill/dev/internal/stage"
 	"github.com/phonebill/phonebill/dev/system"
 )
@@ -86,7 +85,7 @@ func (r *run) clearCaches(ctx context.Context) error {
 	if err := r.System.Kill(stage.Bills); err != nil {
 		return err
 	}
-	if err := redis.Delete(ctx, system.CacheAddress, r.Secrets["redis-cache-auth-key"], "*"); err != nil {
+	if err := r.System.ClearStore(ctx, "cache-store"); err != nil {
 		return err
 	}
 	if err := r.System.Restart(ctx, stage.Bills); err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/proc"
-	"github.com/phonebill/phonebill/dev/internal/redis"
 	"github.com/phonebill/phonebill/dev/internal/stage"
 	"github.com/phonebill/phonebill/dev/system"
 )
@@ -123,8 +122,11 @@ func respawn(t testing.TB, role system.Role) {
 // clearCaches removes all entries of cache-store.
 func clearCaches(t testing.TB) {
 	t.Helper()
-	err := redis.Delete(t.Context(), server(system.RedisCache), whole.secrets["redis-cache-auth-key"], "*")
-	if err != nil {
+	if whole.remote != nil {
+		flush(t, system.RedisCache, "redis-cache-auth-key")
+		return
+	}
+	if err := whole.system.ClearStore(t.Context(), "cache-store"); err != nil {
 		t.Fatal(err)
 	}
 }

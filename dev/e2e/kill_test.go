@@ -16,8 +16,11 @@ type outage struct{ from, until time.Time }
 // TestKilled kills every part repeatedly while customers inquire and log in.
 func TestKilled(t *testing.T) {
 	locally(t)
-	roles := []system.Role{
-		auth, system.Sidecar(auth), bills, system.Sidecar(bills), kosMock, system.Sidecar(kosMock), system.Redis, system.RedisCache, system.Postgres,
+	roles := []system.Role{auth, system.Sidecar(auth), bills, system.Sidecar(bills), kosMock, system.Sidecar(kosMock)}
+	for _, server := range []system.Role{system.Redis, system.RedisCache, system.RabbitMQ, system.Postgres} {
+		if has(server) {
+			roles = append(roles, server)
+		}
 	}
 	for _, role := range roles {
 		t.Run(string(role), func(t *testing.T) {

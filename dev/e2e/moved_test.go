@@ -110,10 +110,10 @@ func refusedFormer(t *testing.T, app system.Role, former abuse.Person) {
 // customer.
 func wantNothingOf(t *testing.T, next api.Registration) {
 	t.Helper()
-	for store, count := range stores {
+	for name, store := range stores() {
 		for _, text := range []string{next.CustomerID, next.Name} {
-			if n, err := count(t.Context(), text); err != nil || n > 0 {
-				t.Errorf("%s contains %s %d times, %v", store, text, n, err)
+			if n, err := store.count(t.Context(), text); err != nil || n > 0 {
+				t.Errorf("%s contains %s %d times, %v", name, text, n, err)
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 func TestRedisOutage(t *testing.T) {
 	locally(t)
+	needs(t, system.Redis, system.RedisCache)
 	tests := map[string]struct{ leave, comeBack func(t testing.TB) }{
 		"killed": {
 			func(t testing.TB) { t.Helper(); kill(t, system.Redis); kill(t, system.RedisCache) },

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -130,6 +131,24 @@ func lastSeeded() int {
 		return whole.remote.last
 	}
 	return seededUsers + fuzzUsers
+}
+
+// has reports whether the system has a server. A cluster of the tests has those of dev/cluster.
+func has(server system.Role) bool {
+	if whole.remote != nil {
+		return server != system.RabbitMQ
+	}
+	return slices.Contains(whole.system.Roles(), server)
+}
+
+// needs skips the test unless the system has these parts: other components bring other servers.
+func needs(t testing.TB, servers ...system.Role) {
+	t.Helper()
+	for _, role := range servers {
+		if !has(role) {
+			t.Skipf("these components need no %s", role)
+		}
+	}
 }
 
 // locally skips the test unless the system is local, because it needs its processes or files.

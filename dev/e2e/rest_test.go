@@ -47,24 +47,38 @@ func rowsHolding(ctx context.Context, database, secret, text string) (found int,
 	return found, nil
 }
 
-// stores count occurrences of a text in the services' stores, by name. The database of
-// kos-mock-service is not included, because it is the carrier's.
-var stores = map[string]func(ctx context.Context, text string) (int, error){
-	"database auth": func(ctx context.Context, text string) (int, error) {
-		return rowsHolding(ctx, "auth", "database-password-auth", text)
-	},
-	"database bill_inquiry": func(ctx context.Context, text string) (int, error) {
-		return rowsHolding(ctx, "bill_inquiry", "database-password-bill-inquiry", text)
-	},
-	"database product_change": func(ctx context.Context, text string) (int, error) {
-		return rowsHolding(ctx, "product_change", "database-password-product-change", text)
-	},
-	"redis": func(ctx context.Context, text string) (int, error) {
-		return redis.Count(ctx, server(system.Redis), whole.secrets["redis-auth-key"], text)
-	},
-	"redis of the caches": func(ctx context.Context, text string) (int, error) {
-		return redis.Count(ctx, server(system.RedisCache), whole.secrets["redis-cache-auth-key"], text)
-	},
+// store is where services keep data.
+type store struct {
+	// count returns how often it contains a text.
+	count func(ctx context.Context, text string) (int, error)
+	// known returns a text that it contains, given a customer who has logged in and seen a bill.
+	known func(c customer) string
+}
+
+// stores returns the services' stores by name. The database of kos-mock-service is not included,
+// because it is the carrier's.
+func stores() map[string]store {
+	database := func(name, secret string, known func(customer) string) store {
+		return store{func(ctx context.Context, text string) (int, error) { return rowsHolding(ctx, name, secret, text) }, known}
+	}
+	userID, line := func(c customer) string { return c.UserID }, func(c customer) string { return c.Line }
+	all := map[string]store{
+		"database auth":           database("auth", "database-password-auth", userID),
+		"database bill_inquiry":   database("bill_inquiry", "database-password-bill-inquiry", line),
+		"database product_change": database("product_change", "database-password-product-change", line),
+	}
+	if !has(system.Redis) {
+		all["database of the state stores"] = database("dapr_state", "database-password-dapr-state", userID)
+		return all
+	}
+	server := func(role system.Role, secret string, known func(customer) string) store {
+		return store{func(ctx context.Context, text string) (int, error) {
+			return redis.Count(ctx, server(role), whole.secrets[secret], text)
+		}, known}
+	}
+	all["redis"] = server(system.Redis, "redis-auth-key", userID)
+	all["redis of the caches"] = server(system.RedisCache, "redis-cache-auth-key", func(customer) string { return "phonebill-cache" })
+	return all
 }
 
 // TestStoredDataIsSealed reads all stores as an attacker with a copy would.
@@ -79,16 +93,13 @@ func TestStoredDataIsSealed(t *testing.T) {
 		c.Name, bill.CustomerInfo.Name, `"charges"`, `"customerName"`, "청구 금액",
 		fmt.Sprintf(`"total":%d`, bill.Bill.TotalFee), fmt.Sprintf(`"total": %d`, bill.Bill.TotalFee),
 	}
-	there := map[string]string{ // texts that must be found, to validate the search
-		"database auth": c.UserID, "database bill_inquiry": c.Line, "database product_change": c.Line, "redis": c.UserID, "redis of the caches": "phonebill-cache",
-	}
-	for store, count := range stores {
-		if n, err := count(t.Context(), there[store]); err != nil || n == 0 {
-			t.Errorf("%s lacks the expected text: %v", store, err)
+	for name, store := range stores() {
+		if n, err := store.count(t.Context(), store.known(c)); err != nil || n == 0 {
+			t.Errorf("%s lacks the expected text: %v", name, err)
 		}
 		for _, text := range private {
-			if n, err := count(t.Context(), text); err != nil || n > 0 {
-				t.Errorf("%s contains %s %d times, %v", store, text, n, err)
+			if n, err := store.count(t.Context(), text); err != nil || n > 0 {
+				t.Errorf("%s contains %s %d times, %v", name, text, n, err)
 			}
 		}
 	}

@@ -95,7 +95,7 @@ func nothingIsLeft(t *testing.T, running []proc.Process) {
 			t.Errorf("%s is still running", process)
 		}
 	}
-	ports := []runfile.Port{{Number: system.IngressPort}, {Number: system.PostgresPort}, {Number: system.RedisPort}, {Number: system.CachePort}}
+	ports := []runfile.Port{{Number: system.IngressPort}, {Number: system.PostgresPort}, {Number: system.RedisPort}, {Number: system.CachePort}, {Number: system.RabbitMQPort}}
 	for _, app := range whole.system.Apps {
 		ports = append(ports, app.Ports()...)
 	}

@@ -83,6 +83,7 @@ func TestPostgresReadOnly(t *testing.T) {
 
 // TestRedisIsFlushed removes all sessions, cached entries, events and consumer groups.
 func TestRedisIsFlushed(t *testing.T) {
+	needs(t, system.Redis, system.RedisCache)
 	disruptive(t)
 	customers := residentsWithBill(t, 2)
 	before := incarnations(t)
@@ -112,6 +113,7 @@ func flush(t testing.TB, role system.Role, secret string) {
 
 // TestFullCache fills the cache's Redis while customers inquire and log in.
 func TestFullCache(t *testing.T) {
+	needs(t, system.RedisCache)
 	disruptive(t)
 	customers := residentsWithBill(t, 4)
 	asking, entering := inquiries(customers), logins(t, resident(t))

@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/proc"
-	"github.com/phonebill/phonebill/dev/internal/redis"
 	"github.com/phonebill/phonebill/dev/internal/stage"
-	"github.com/phonebill/phonebill/dev/system"
 )
 
 // Launch is the busy first minute: users who were never seen before log in within spread, and see
@@ -112,7 +110,7 @@ func onlyArchive(ctx context.Context, r *run) error {
 	if _, err := stage.Query[struct{}](ctx, r.Stage, "bill_inquiry", spend); err != nil {
 		return err
 	}
-	err = redis.Delete(ctx, system.CacheAddress, r.Secrets["redis-cache-auth-key"], "*")
+	err = r.System.ClearStore(ctx, "cache-store")
 	return errors.Join(err, emptyL1(ctx, r))
 }
 

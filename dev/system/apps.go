@@ -38,7 +38,7 @@ func (s *System) startApps(ctx context.Context) error {
 	}
 	child, err := proc.Start(proc.Spec{
 		Path: s.programs.dapr,
-		Args: []string{"dapr", "run", "-f", s.checkout.Path("dapr.yaml")},
+		Args: []string{"dapr", "run", "-f", s.runFile()},
 		Env:  slices.Concat(baseEnv(), s.tokens, s.env),
 		Dir:  s.checkout.Root,
 		Log:  s.log(Runner),

@@ -30,6 +30,7 @@ var stages = []stage{
 	{is(Runner), syscall.SIGKILL, 0},
 	{is(Redis), syscall.SIGTERM, 15 * time.Second},
 	{is(RedisCache), syscall.SIGTERM, 15 * time.Second},
+	{is(RabbitMQ), syscall.SIGTERM, 30 * time.Second},
 	{is(Postgres), syscall.SIGINT, 30 * time.Second},
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,7 +87,7 @@ func Clean(ctx context.Context, dir string, out io.Writer) error {
 	}
 	err = s.clearLeftovers(ctx)
 	paths := []string{s.checkout.Secrets(), s.passwordFile(), s.records.Dir}
-	for _, folder := range []string{"data", "e2e", "chaos", "load", "reports", "upgrade", "test", "dapr", "keysets", "observe"} {
+	for _, folder := range []string{"data", "swap", "e2e", "chaos", "load", "reports", "upgrade", "test", "dapr", "keysets", "observe"} {
 		paths = append(paths, s.checkout.Local(folder))
 	}
 	for _, app := range s.Apps {
@@ -206,6 +207,9 @@ func States(ctx context.Context, opts Options) ([]State, error) {
 
 // findParts finds the parts that run, and the secrets with which they are probed.
 func (s *System) findParts() (err error) {
+	if err := s.readComponents(); err != nil {
+		return err
+	}
 	if s.secrets, err = secrets.Load(s.checkout.Secrets()); err != nil {
 		return err
 	}
@@ -215,7 +219,7 @@ func (s *System) findParts() (err error) {
 
 // states probes all parts concurrently.
 func (s *System) states(ctx context.Context) []State {
-	roles := append([]Role{Postgres, Redis, RedisCache, Runner, Ingress}, s.appRoles()...)
+	roles := slices.Concat(s.servers(), []Role{Runner, Ingress}, s.appRoles())
 	states := make([]State, len(roles))
 	var group sync.WaitGroup
 	for i, role := range roles {

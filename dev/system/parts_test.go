@@ -71,7 +71,7 @@ func TestDrainOrder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	all := make(parts)
-	for _, role := range []Role{Postgres, Redis, RedisCache, Ingress, "auth-service", "auth-service-daprd"} {
+	for _, role := range []Role{Postgres, Redis, RedisCache, RabbitMQ, Ingress, "auth-service", "auth-service-daprd"} {
 		all[role] = worker(t, dir, role)
 	}
 	all[Runner] = bash(t, dir, "trap '' TERM; while :; do sleep 0.02; done")
@@ -85,7 +85,7 @@ func TestDrainOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "ingress QUIT\nauth-service TERM\nauth-service-daprd TERM\nredis TERM\nredis-cache TERM\npostgres INT\n"
+	want := "ingress QUIT\nauth-service TERM\nauth-service-daprd TERM\nredis TERM\nredis-cache TERM\nrabbitmq TERM\npostgres INT\n"
 	if diff := cmp.Diff(want, string(content)); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
@@ -169,6 +169,7 @@ func TestRoles(t *testing.T) {
 		Postgres:                {false, false},
 		Redis:                   {false, false},
 		RedisCache:              {false, false},
+		RabbitMQ:                {false, false},
 		Ingress:                 {false, false},
 		Runner:                  {false, false},
 	} {

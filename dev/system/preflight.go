@@ -82,15 +82,21 @@ func ours(root checkout.Checkout) error {
 	return nil
 }
 
+// serverPorts are the ports of the servers.
+var serverPorts = map[Role]runfile.Port{
+	Postgres:   {Number: PostgresPort, Use: "PostgreSQL"},
+	Redis:      {Number: RedisPort, Use: "Redis"},
+	RedisCache: {Number: CachePort, Use: "the Redis of the caches"},
+	RabbitMQ:   {Number: RabbitMQPort, Use: "RabbitMQ"},
+}
+
 // ports returns all ports that the system listens on.
-func ports(apps []runfile.App) []runfile.Port {
-	all := []runfile.Port{
-		{Number: IngressPort, Use: "the ingress"},
-		{Number: PostgresPort, Use: "PostgreSQL"},
-		{Number: RedisPort, Use: "Redis"},
-		{Number: CachePort, Use: "the Redis of the caches"},
+func (s *System) ports() []runfile.Port {
+	all := []runfile.Port{{Number: IngressPort, Use: "the ingress"}}
+	for _, role := range s.servers() {
+		all = append(all, serverPorts[role])
 	}
-	for _, app := range apps {
+	for _, app := range s.Apps {
 		all = append(all, app.Ports()...)
 	}
 	return all
@@ -102,7 +108,7 @@ const namedPorts = 4
 // checkPorts returns an error with the occupied ports and their processes.
 func (s *System) checkPorts() error {
 	var taken []error
-	for _, port := range ports(s.Apps) {
+	for _, port := range s.ports() {
 		if proc.PortFree(port.Number) {
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/rabbitmq"
 	"github.com/phonebill/phonebill/dev/internal/redis"
 	"github.com/phonebill/phonebill/dev/internal/runfile"
 )
@@ -113,6 +114,8 @@ func (s *System) probe(ctx context.Context, role Role) error {
 		return redis.Ping(ctx, RedisAddress, s.secrets["redis-auth-key"])
 	case RedisCache:
 		return redis.Ping(ctx, CacheAddress, s.secrets["redis-cache-auth-key"])
+	case RabbitMQ:
+		return rabbitmq.Ping(ctx, RabbitMQAddress, s.secrets["rabbitmq-password"])
 	case Ingress:
 		return probeIngress(ctx, s.URL())
 	}

@@ -23,7 +23,9 @@ const (
 	Redis Role = "redis"
 	// RedisCache stores L2.
 	RedisCache Role = "redis-cache"
-	Ingress    Role = "ingress"
+	// RabbitMQ delivers events if the components say so.
+	RabbitMQ Role = "rabbitmq"
+	Ingress  Role = "ingress"
 	// Runner is the Dapr CLI, which starts the apps and their sidecars and writes their logs.
 	Runner Role = "dapr"
 )
@@ -34,6 +36,7 @@ const (
 	PostgresPort = 15432
 	RedisPort    = 16379
 	CachePort    = 16380
+	RabbitMQPort = 15673
 )
 
 // Addresses of the servers.
@@ -41,6 +44,7 @@ var (
 	PostgresAddress = net.JoinHostPort("127.0.0.1", strconv.Itoa(PostgresPort))
 	RedisAddress    = redis.Address(RedisPort)
 	CacheAddress    = redis.Address(CachePort)
+	RabbitMQAddress = net.JoinHostPort("127.0.0.1", strconv.Itoa(RabbitMQPort))
 )
 
 const sidecarSuffix = "-daprd"
@@ -53,7 +57,7 @@ func (r Role) isSidecar() bool { return strings.HasSuffix(string(r), sidecarSuff
 
 // isApp reports whether the role is that of an app.
 func (r Role) isApp() bool {
-	return !r.isSidecar() && !slices.Contains([]Role{Postgres, Redis, RedisCache, Ingress, Runner}, r)
+	return !r.isSidecar() && !slices.Contains([]Role{Postgres, Redis, RedisCache, RabbitMQ, Ingress, Runner}, r)
 }
 
 // roleOf returns the role of a process that the runner started: a sidecar has its app's id as
@@ -108,7 +112,7 @@ func find(records proc.Records, apps []runfile.App) (parts, error) {
 func (p parts) sorted() []Role {
 	rank := func(r Role) int {
 		switch r {
-		case Postgres, Redis, RedisCache:
+		case Postgres, Redis, RedisCache, RabbitMQ:
 			return 0
 		case Runner:
 			return 1

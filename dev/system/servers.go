@@ -18,9 +18,9 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/atomicfile"
 	"github.com/phonebill/phonebill/dev/internal/postgres"
 	"github.com/phonebill/phonebill/dev/internal/proc"
+	"github.com/phonebill/phonebill/dev/internal/rabbitmq"
 	"github.com/phonebill/phonebill/dev/internal/redis"
 	"github.com/phonebill/phonebill/dev/internal/runfile"
-	"github.com/phonebill/phonebill/dev/internal/secrets"
 	"github.com/phonebill/phonebill/dev/internal/toolchain"
 )
 
@@ -37,6 +37,11 @@ func (s *System) providePrograms(ctx context.Context) (err error) {
 	if s.programs.Servers, err = s.tools.Servers(ctx); err != nil {
 		return err
 	}
+	if slices.Contains(s.servers(), RabbitMQ) {
+		if _, err = s.tools.RabbitMQ(ctx); err != nil {
+			return err
+		}
+	}
 	if s.programs.dapr, err = s.tools.Tool(ctx, toolchain.Dapr); err != nil {
 		return err
 	}
@@ -44,23 +49,17 @@ func (s *System) providePrograms(ctx context.Context) (err error) {
 	return err
 }
 
-func (s *System) provideSecrets(context.Context) (err error) {
-	s.secrets, err = secrets.Ensure(s.checkout.Secrets())
-	return err
-}
-
-// startServers starts PostgreSQL and both Redis servers, and builds the apps meanwhile.
+// startServers starts the servers, and builds the apps meanwhile.
 func (s *System) startServers(ctx context.Context) error {
 	folders := make([]string, 0, len(s.Apps))
 	for _, app := range s.Apps {
 		folders = append(folders, app.Dir)
 	}
-	return concurrently(ctx,
-		func(ctx context.Context) error { return s.serve(ctx, Postgres) },
-		func(ctx context.Context) error { return s.serve(ctx, Redis) },
-		func(ctx context.Context) error { return s.serve(ctx, RedisCache) },
-		func(ctx context.Context) error { return s.tools.BuildApps(ctx, folders) },
-	)
+	steps := []func(context.Context) error{func(ctx context.Context) error { return s.tools.BuildApps(ctx, folders) }}
+	for _, role := range s.servers() {
+		steps = append(steps, func(ctx context.Context) error { return s.serve(ctx, role) })
+	}
+	return concurrently(ctx, steps...)
 }
 
 // launch starts a server from its files on disk.
@@ -79,6 +78,11 @@ func (s *System) launch(ctx context.Context, role Role) error {
 		child, err = redis.Start(redis.Config{
 			Binary: s.programs.Redis, Dir: filepath.Join(s.data, "redis-cache"), Log: s.log(RedisCache),
 			Port: CachePort, Password: s.secrets["redis-cache-auth-key"], Memory: cacheMemory, Evict: true,
+		})
+	case RabbitMQ:
+		child, err = rabbitmq.Start(rabbitmq.Config{
+			Dir: filepath.Join(s.data, "rabbitmq"), Log: s.log(RabbitMQ),
+			Port: RabbitMQPort, Password: s.secrets["rabbitmq-password"],
 		})
 	case Ingress:
 		child, err = ingress.Start(ingress.Config{
@@ -105,9 +109,9 @@ func (s *System) serve(ctx context.Context, role Role) error {
 
 func (s *System) startIngress(ctx context.Context) error { return s.serve(ctx, Ingress) }
 
-// databases returns the databases of dapr.yaml.
+// databases returns the databases of dapr.yaml and of the components.
 func (s *System) databases() []postgres.Database {
-	var all []postgres.Database
+	all := s.stateDatabases()
 	for _, app := range s.Apps {
 		if name := app.Env["DB_NAME"]; name != "" {
 			all = append(all, postgres.Database{

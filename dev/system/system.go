@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/phonebill/phonebill/dev/internal/checkout"
+	"github.com/phonebill/phonebill/dev/internal/components"
 	"github.com/phonebill/phonebill/dev/internal/console"
 	"github.com/phonebill/phonebill/dev/internal/disk"
 	"github.com/phonebill/phonebill/dev/internal/lock"
@@ -33,6 +35,9 @@ type Options struct {
 	// Env is added to the environment of the apps, their commands and the sidecars. dapr.yaml takes
 	// precedence.
 	Env []string
+	// Components are names or paths of folders that replace components of components/local; those of
+	// ComponentsVariable if nil.
+	Components []string
 	// Out is the destination of progress messages.
 	Out io.Writer
 }
@@ -53,7 +58,9 @@ type System struct {
 	programs programs
 	secrets  secrets.Set
 	// Apps are the apps of dapr.yaml.
-	Apps []runfile.App
+	Apps       []runfile.App
+	folders    []string // of components, see Options
+	components []components.Resource
 
 	mu       sync.Mutex
 	parts    parts
@@ -128,15 +135,14 @@ func open(opts Options) (*System, error) {
 	if err := ours(root); err != nil {
 		return nil, err
 	}
-	file, err := runfile.Load(root.Path("dapr.yaml"))
-	if err != nil {
-		return nil, err
-	}
 	if opts.Data == "" {
 		opts.Data = "data"
 	}
+	if opts.Components == nil {
+		opts.Components = strings.Fields(os.Getenv(ComponentsVariable))
+	}
 	out := console.New(opts.Out)
-	return &System{
+	s := &System{
 		checkout: root,
 		console:  out,
 		data:     root.Local(opts.Data),
@@ -145,18 +151,22 @@ func open(opts Options) (*System, error) {
 		tokens:   newTokens(),
 		records:  proc.Records{Dir: root.Local("run")},
 		tools:    toolchain.Toolchain{Checkout: root, Console: out},
-		Apps:     file.Apps,
+		folders:  opts.Components,
 		parts:    make(parts),
 		captured: make(map[Role]proc.Spec),
-	}, nil
+	}
+	file, err := runfile.Load(s.runFile())
+	s.Apps = file.Apps
+	return s, err
 }
 
 func (s *System) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		s.clearLeftovers,
+		s.swapComponents,
 		s.preflight,
-		s.providePrograms,
 		s.provideSecrets,
+		s.providePrograms,
 		s.startServers,
 		s.prepareDatabases,
 		s.startApps,

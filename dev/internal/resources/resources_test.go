@@ -19,6 +19,7 @@ func TestPortsAreDistinct(t *testing.T) {
 	t.Parallel()
 	used := map[int]string{
 		system.IngressPort: "the ingress", system.PostgresPort: "PostgreSQL", system.RedisPort: "Redis", system.CachePort: "the Redis of the caches",
+		system.RabbitMQPort: "RabbitMQ",
 	}
 	for _, app := range apps(t) {
 		for _, port := range app.Ports() {

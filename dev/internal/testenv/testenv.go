@@ -83,6 +83,9 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 	if err != nil {
 		return err
 	}
+	if _, err := tools.RabbitMQ(ctx); err != nil {
+		return err
+	}
 	promtool, err := tools.Promtool(ctx)
 	if err != nil {
 		return err
@@ -116,6 +119,7 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 		"PHONEBILL_TEST_POSTGRES_BIN=" + programs,
 		"PHONEBILL_TEST_PGBOUNCER=" + pooler,
 		"PHONEBILL_TEST_REDIS_SERVER=" + servers.Redis,
+		"PHONEBILL_TEST_RABBITMQ=" + tools.Checkout.Path("dev", "internal", "rabbitmq", "start.sh"),
 		"PHONEBILL_TEST_DAPRD=" + daprd,
 		"PHONEBILL_TEST_HELM=" + helm,
 		"PHONEBILL_TEST_COLLECTOR=" + collector,

@@ -34,6 +34,11 @@ func (t Toolchain) Servers(ctx context.Context) (Servers, error) {
 	return Servers{Redis: find("redis-server"), Nginx: find("nginx")}, nil
 }
 
+// RabbitMQ installs RabbitMQ if it is missing. Package rabbitmq starts it.
+func (t Toolchain) RabbitMQ(ctx context.Context) (string, error) {
+	return t.provide(ctx, []string{"/usr/lib/rabbitmq/bin/rabbitmq-server"}, "rabbitmq-server")
+}
+
 // Pooler returns the program of pgbouncer, a connection pooler for tests, and installs it if
 // missing.
 func (t Toolchain) Pooler(ctx context.Context) (string, error) {
