@@ -87,7 +87,7 @@ func Clean(ctx context.Context, dir string, out io.Writer) error {
 	}
 	err = s.clearLeftovers(ctx)
 	paths := []string{s.checkout.Secrets(), s.passwordFile(), s.records.Dir}
-	for _, folder := range []string{"data", "swap", "e2e", "chaos", "load", "reports", "upgrade", "test", "dapr", "keysets", "observe"} {
+	for _, folder := range []string{"data", "swap", "session-store.db", "cache-store.db", "e2e", "chaos", "load", "reports", "upgrade", "test", "dapr", "keysets", "observe"} {
 		paths = append(paths, s.checkout.Local(folder))
 	}
 	for _, app := range s.Apps {

@@ -13,6 +13,7 @@ import (
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/expect"
 	"github.com/phonebill/phonebill/apps/internal/freeport"
+	"github.com/phonebill/phonebill/apps/internal/rabbitmqtest"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 )
 
@@ -24,12 +25,12 @@ const (
 )
 
 // newReplicas starts two replicas, each with its own sidecar. They share everything else
-// and receive the events of plan changes from a real broker.
-func newReplicas(t *testing.T, environ ...string) [2]*world {
+// and receive the events of plan changes from a broker.
+func newReplicas(t *testing.T, cache stateStore, broker string, environ ...string) [2]*world {
 	t.Helper()
-	shared, opts := prepare(t, daprtest.RedisState)
+	shared, opts := prepare(t, cache)
 	shared.environ = environ
-	opts.Resources = append(opts.Resources, daprtest.RedisPubSub(t, "pubsub"),
+	opts.Resources = append(opts.Resources, broker,
 		daprtest.Subscription("pubsub", "product.changed.v1", "/events/product-changed"))
 	var replicas [2]*world
 	for i := range replicas {
@@ -73,7 +74,18 @@ func (c *customer) plan(replica *world, line string) string {
 // publishes the event to the broker.
 func TestNoReplicaShowsTheFormerPlan(t *testing.T) {
 	t.Parallel()
-	replicas := newReplicas(t)
+	t.Run("redis", func(t *testing.T) {
+		t.Parallel()
+		noFormerPlan(t, newReplicas(t, daprtest.RedisState, daprtest.RedisPubSub(t, "pubsub")))
+	})
+	t.Run("postgresql and rabbitmq", func(t *testing.T) {
+		t.Parallel()
+		noFormerPlan(t, newReplicas(t, daprtest.PostgresState, daprtest.RabbitMQPubSub(t, "pubsub", rabbitmqtest.Start(t))))
+	})
+}
+
+func noFormerPlan(t *testing.T, replicas [2]*world) {
+	t.Helper()
 	plans := []string{"5G-PREMIUM-001", "5G-STANDARD-001", "LTE-PREMIUM-001", "LTE-BASIC-001"}
 	var (
 		line, current string

@@ -28,7 +28,9 @@ func lastMonth() string {
 // TestBillCostsOneCall runs with each kind of state store.
 func TestBillCostsOneCall(t *testing.T) {
 	t.Parallel()
-	for name, store := range map[string]stateStore{"redis": daprtest.RedisState, "sqlite": daprtest.SQLiteState} {
+	for name, store := range map[string]stateStore{
+		"redis": daprtest.RedisState, "sqlite": daprtest.SQLiteState, "postgresql": daprtest.PostgresState,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, store)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
+	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/expect"
 )
 
@@ -50,7 +51,7 @@ const busy = 2 * time.Second
 // limit admits at once, and restarts one of the replicas meanwhile.
 func TestTwoHundredColdLinesAtOnce(t *testing.T) { //nolint:paralleltest // needs a machine that answers in time
 	const customers, perMinute = 200, 480
-	replicas := newReplicas(t, "KOS_BILL_INQUIRY_PER_MINUTE="+strconv.Itoa(perMinute))
+	replicas := newReplicas(t, daprtest.RedisState, daprtest.RedisPubSub(t, "pubsub"), "KOS_BILL_INQUIRY_PER_MINUTE="+strconv.Itoa(perMinute))
 	kos, all := replicas[0].kos, lines(customers+1)
 	kos.Behave("bill-inquiry", map[string]any{"limitPerMinute": perMinute})
 	burst := bill.Burst(perMinute)

@@ -22,10 +22,10 @@ func TestNoReadAfterAnInvalidationIsOlder(t *testing.T) {
 	t.Parallel()
 	dapr := daprtest.Start(t, daprtest.Options{
 		AppID:     "cache-race-test",
-		Resources: []string{daprtest.RedisState(t, "redis"), daprtest.SQLiteState(t, "sqlite")},
+		Resources: []string{daprtest.RedisState(t, "redis"), daprtest.SQLiteState(t, "sqlite"), daprtest.PostgresState(t, "postgresql")},
 	})
 	client := dapr.Client()
-	for _, name := range []string{"redis", "sqlite"} {
+	for _, name := range []string{"redis", "sqlite", "postgresql"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var truth, invalidated atomic.Int64

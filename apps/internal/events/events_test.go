@@ -21,6 +21,7 @@ import (
 
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
 	"github.com/phonebill/phonebill/apps/internal/events"
+	"github.com/phonebill/phonebill/apps/internal/rabbitmqtest"
 	"github.com/phonebill/phonebill/apps/internal/sidecar"
 	"github.com/phonebill/phonebill/apps/internal/spantest"
 )
@@ -144,9 +145,21 @@ spec:
   targets: {components: {pubsub: {inbound: {retry: consume}}}}
 `
 
-// TestDeliveryOverRedis publishes events that succeed, fail or are poison.
-func TestDeliveryOverRedis(t *testing.T) {
+func TestDelivery(t *testing.T) {
 	t.Parallel()
+	t.Run("redis", func(t *testing.T) {
+		t.Parallel()
+		deliver(t, daprtest.RedisPubSub(t, "pubsub"))
+	})
+	t.Run("rabbitmq", func(t *testing.T) {
+		t.Parallel()
+		deliver(t, daprtest.RabbitMQPubSub(t, "pubsub", rabbitmqtest.Start(t)))
+	})
+}
+
+// deliver publishes events that succeed, fail or are poison.
+func deliver(t *testing.T, broker string) {
+	t.Helper()
 	topic := "greeted." + strings.ToLower(rand.Text()) + ".v1"
 	live, dead := &inbox{}, &inbox{}
 	consumer := events.NewConsumer(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
@@ -169,7 +182,7 @@ func TestDeliveryOverRedis(t *testing.T) {
 	dapr := daprtest.Start(t, daprtest.Options{
 		AppID: "events-test-" + strings.ToLower(rand.Text()), AppPort: appPort,
 		Resources: []string{
-			daprtest.RedisPubSub(t, "pubsub"), policies,
+			broker, policies,
 			daprtest.Subscription("pubsub", topic, "/events/greeted"),
 			daprtest.Subscription("pubsub", topic+".dead", "/events/dead"),
 		},

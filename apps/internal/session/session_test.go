@@ -35,11 +35,12 @@ func TestStore(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { contract(t, newMemory()) })
 	dapr := daprtest.Start(t, daprtest.Options{
 		AppID:     "session-test",
-		Resources: []string{daprtest.RedisState(t, "redis"), daprtest.SQLiteState(t, "sqlite")},
+		Resources: []string{daprtest.RedisState(t, "redis"), daprtest.SQLiteState(t, "sqlite"), daprtest.PostgresState(t, "postgresql")},
 	})
 	client := dapr.Client()
 	t.Run("redis", func(t *testing.T) { contract(t, client.State("redis")) })
 	t.Run("sqlite", func(t *testing.T) { contract(t, client.State("sqlite")) })
+	t.Run("postgresql", func(t *testing.T) { contract(t, client.State("postgresql")) })
 }
 
 func contract(t *testing.T, state session.State) {

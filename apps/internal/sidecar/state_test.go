@@ -19,10 +19,10 @@ func TestState(t *testing.T) {
 	t.Parallel()
 	dapr := daprtest.Start(t, daprtest.Options{
 		AppID:     "state-test",
-		Resources: []string{daprtest.RedisState(t, "redis"), daprtest.SQLiteState(t, "sqlite")},
+		Resources: []string{daprtest.RedisState(t, "redis"), daprtest.SQLiteState(t, "sqlite"), daprtest.PostgresState(t, "postgresql")},
 	})
 	client := dapr.Client()
-	for _, store := range []string{"redis", "sqlite"} {
+	for _, store := range []string{"redis", "sqlite", "postgresql"} {
 		t.Run(store, func(t *testing.T) { contract(t, client.State(store)) })
 	}
 	t.Run("missing store", func(t *testing.T) {

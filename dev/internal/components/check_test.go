@@ -190,14 +190,22 @@ func TestFindTakesNamesAndPaths(t *testing.T) {
 // TestEnvironmentsAreValid checks the folders of the repository with the rules for operators' folders.
 func TestEnvironmentsAreValid(t *testing.T) {
 	t.Parallel()
-	for _, environment := range []string{"local", "kubernetes"} {
-		set, err := Read("../../../components/" + environment)
+	folders, err := filepath.Glob("../../../components/alternatives/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders = slices.DeleteFunc(folders, func(path string) bool { return filepath.Ext(path) != "" })
+	for _, folder := range append(folders, "../../../components/local", "../../../components/kubernetes") {
+		set, err := Read(folder)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := Check(local(t), set); err != nil {
-			t.Errorf("%s: %v", environment, err)
+			t.Errorf("%s: %v", folder, err)
 		}
+	}
+	if len(folders) < 7 {
+		t.Errorf("the alternatives are %v", folders)
 	}
 	if !slices.ContainsFunc(local(t), func(r Resource) bool { return r.Kind == "Subscription" }) {
 		t.Error("there is no subscription")

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/phonebill/phonebill/dev/internal/components"
 )
 
 func TestSidecarsServeTheirApps(t *testing.T) {
@@ -62,7 +64,7 @@ func (s sidecar) checkComponents(t *testing.T, scoped []resource, tells bool) {
 	}
 	for _, component := range metadata.Components {
 		got = append(got, component.Name)
-		if lacks := lacking(component.Name, append(component.Capabilities, "crud")); len(lacks) > 0 { // crud is not reported
+		if lacks := components.Lacking(component.Name, append(component.Capabilities, "crud")); len(lacks) > 0 { // crud is not reported
 			t.Errorf("%s lacks %v: it has %v", component.Name, lacks, component.Capabilities)
 		}
 	}

@@ -36,7 +36,7 @@ func setup(t *testing.T, resource string) (*sessionstore.Store, *session.Cached)
 func TestStore(t *testing.T) {
 	t.Parallel()
 	for name, resource := range map[string]func(testing.TB, string) string{
-		"redis": daprtest.RedisState, "sqlite": daprtest.SQLiteState,
+		"redis": daprtest.RedisState, "sqlite": daprtest.SQLiteState, "postgresql": daprtest.PostgresState,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
