@@ -67,6 +67,7 @@ func withoutSessions(t *testing.T, c customer) {
 }
 
 func TestPostgresRestart(t *testing.T) {
+	needs(t, system.Redis, system.RedisCache) // with sessions in PostgreSQL, inquiries fail meanwhile
 	disruptive(t)
 	customers := residentsWithBill(t, 4)
 	before := incarnations(t)
