@@ -27,7 +27,7 @@ rules:
   - apiGroups: [""]
     resources: [secrets]
     resourceNames:
-      {{- range concat $v.secrets $v.componentSecrets | sortAlpha | uniq }}
+      {{- range concat $v.secrets (include "common.componentSecrets" (dict "root" . "v" $v) | fromYamlArray) | sortAlpha | uniq }}
       - {{ . }}
       {{- end }}
     verbs: [get]

@@ -64,6 +64,25 @@ dapr.io/sidecar-readiness-probe-timeout-seconds: "2"
 {{- end -}}
 
 {{/*
+A resource of the environment, as YAML, with the backend that global.backends has for its
+component. Takes resource and global. Name, scopes and secret store stay, and so do the
+options by which the services agree on keys and topics.
+*/}}
+{{- define "common.resource" -}}
+{{- $resource := .resource -}}
+{{- with dig "backends" $resource.metadata.name nil (.global | default dict) -}}
+{{- $metadata := .metadata -}}
+{{- range $resource.spec.metadata -}}
+{{- if has .name (list "keyPrefix" "publishingScopes" "subscriptionScopes") -}}
+{{- $metadata = append $metadata . -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $resource "spec" (dict "type" .type "version" .version "metadata" $metadata) -}}
+{{- end -}}
+{{- toYaml $resource -}}
+{{- end -}}
+
+{{/*
 The Dapr resources that the sidecar uses, as JSON, one per line: its Configuration;
 the components, subscriptions and HTTPEndpoints whose scopes contain the app-id; the
 resiliency policies for these and for the apps that it calls, if their scopes allow. JSON has no comments, so
@@ -76,7 +95,7 @@ of the environment, is not set.
 {{- $targets := include "common.calls" . | fromYamlArray -}}
 {{- with dig "components" "" (.root.Values.global | default dict) -}}
 {{- range $path, $_ := $files.Glob (printf "files/components/%s/**.yaml" .) -}}
-{{- $resource := $files.Get $path | fromYaml -}}
+{{- $resource := include "common.resource" (dict "resource" ($files.Get $path | fromYaml) "global" $.root.Values.global) | fromYaml -}}
 {{- if has $app ($resource.scopes | default list) -}}
 {{- $targets = append $targets $resource.metadata.name -}}
 {{ toJson $resource }}
@@ -97,4 +116,33 @@ of the environment, is not set.
 {{ end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The names of the secrets that the sidecar's components refer to, as a YAML list. */}}
+{{- define "common.componentSecrets" -}}
+{{- $names := list -}}
+{{- range include "common.sidecarResources" . | trim | splitList "\n" -}}
+{{- range dig "spec" "metadata" list (fromJson .) -}}
+{{- with dig "secretKeyRef" "name" "" . -}}
+{{- $names = append $names . -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml ($names | uniq) -}}
+{{- end -}}
+
+{{/*
+The ports of the backends of the sidecar's state stores and broker, as a YAML list: that of
+global.backends, or else network.storesPort.
+*/}}
+{{- define "common.storePorts" -}}
+{{- $ports := list -}}
+{{- range include "common.sidecarResources" . | trim | splitList "\n" -}}
+{{- $resource := fromJson . -}}
+{{- if or (hasPrefix "state." (dig "spec" "type" "" $resource)) (hasPrefix "pubsub." (dig "spec" "type" "" $resource)) -}}
+{{- $backends := dig "backends" dict ($.root.Values.global | default dict) -}}
+{{- $ports = append $ports (dig $resource.metadata.name "port" $.v.network.storesPort $backends | int) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml ($ports | uniq) -}}
 {{- end -}}

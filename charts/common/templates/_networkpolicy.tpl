@@ -56,8 +56,9 @@ spec:
 {{- if and $net.database .v.database.enabled }}
 {{ include "common.rule" (dict "way" "to" "peers" $net.database "ports" (include "common.databasePorts" $.v.database | fromYamlArray)) }}
 {{- end }}
-{{- if and $net.stores .v.componentSecrets }}
-{{ include "common.rule" (dict "way" "to" "peers" $net.stores "ports" (list $net.storesPort)) }}
+{{- $stores := include "common.storePorts" . | fromYamlArray }}
+{{- if and $net.stores $stores }}
+{{ include "common.rule" (dict "way" "to" "peers" $net.stores "ports" $stores) }}
 {{- end }}
 {{- if and $net.https .v.secrets }}
 {{ include "common.rule" (dict "way" "to" "peers" $net.https "ports" (list 443)) }}
