@@ -86,6 +86,9 @@ func (s *System) swapComponents(context.Context) error {
 
 // overlay lays one folder over the components.
 func (s *System) overlay(set []components.Resource, name string) ([]components.Resource, error) {
+	if strings.ContainsRune(name, filepath.Separator) && !filepath.IsAbs(name) {
+		name = s.checkout.Path(name)
+	}
 	folder, err := components.Find(s.checkout.Path("components", "alternatives"), name)
 	if err != nil {
 		return nil, err

@@ -53,20 +53,20 @@ func TestOtherBackends(t *testing.T) {
 		}
 	}
 	for service, want := range map[string][]any{
-		"auth-service":         {"database-password-dapr-state", "rabbitmq-password"},
-		"bill-inquiry-service": {"database-password-dapr-state", "rabbitmq-password", "redis-cache-auth-key"},
+		"auth-service":         {"state-connection-string", "rabbitmq-password"},
+		"bill-inquiry-service": {"state-connection-string", "rabbitmq-password", "redis-cache-auth-key"},
 		"kos-mock-service":     nil,
 	} {
 		secrets := readable(t, after, service)
-		for _, name := range []any{"database-password-dapr-state", "rabbitmq-password", "redis-cache-auth-key", "redis-auth-key"} {
+		for _, name := range []any{"state-connection-string", "rabbitmq-password", "redis-cache-auth-key", "redis-auth-key"} {
 			equal(t, service+" may read "+name.(string), slices.Contains(secrets, name), slices.Contains(want, name))
 		}
 	}
 	stores := place{address: "10.20.0.5"}
 	caches := surroundings["dev"].caches
 	for want, connections := range map[bool][]connection{
-		true:  {tcp(auth, stores, 5433), tcp(auth, stores, 5672), tcp(bill, stores, 5433), tcp(bill, caches, 6379)},
-		false: {tcp(auth, caches, 6379), tcp(auth, stores, 6379), tcp(kosMock, stores, 5672)},
+		true:  {tcp(auth, stores, 5433), tcp(auth, stores, 5671), tcp(bill, stores, 5433), tcp(bill, caches, 6379)},
+		false: {tcp(auth, caches, 6379), tcp(auth, stores, 6379), tcp(kosMock, stores, 5671)},
 	} {
 		for _, c := range connections {
 			if got := allowed(after.of("NetworkPolicy"), c); got != want {
