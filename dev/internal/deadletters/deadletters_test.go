@@ -48,6 +48,7 @@ func withBrokers(t *testing.T, test func(t *testing.T, w world)) {
 func TestDeadLettersAreListedWithoutTheirData(t *testing.T) {
 	t.Parallel()
 	withBrokers(t, func(t *testing.T, w world) {
+		t.Helper()
 		w.bury(t, changed, event("1"))
 		w.bury(t, loggedIn, "<no event>")
 		for range 2 { // the first list takes nothing away
@@ -71,6 +72,7 @@ func TestDeadLettersAreListedWithoutTheirData(t *testing.T) {
 func TestReplayMovesDeadLettersOnce(t *testing.T) {
 	t.Parallel()
 	withBrokers(t, func(t *testing.T, w world) {
+		t.Helper()
 		for _, id := range []string{"1", "2", "3"} {
 			w.bury(t, changed, event(id))
 		}

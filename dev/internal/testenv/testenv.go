@@ -64,17 +64,11 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 	if err != nil {
 		return err
 	}
-	daprd, err := tools.Tool(ctx, toolchain.Daprd)
-	if err != nil {
-		return err
-	}
-	helm, err := tools.Tool(ctx, toolchain.Helm)
-	if err != nil {
-		return err
-	}
-	collector, err := tools.Tool(ctx, toolchain.Collector)
-	if err != nil {
-		return err
+	paths := make([]string, 3)
+	for i, tool := range []toolchain.Tool{toolchain.Daprd, toolchain.Helm, toolchain.Collector} {
+		if paths[i], err = tools.Tool(ctx, tool); err != nil {
+			return err
+		}
 	}
 	if err := e.clear(); err != nil {
 		return err
@@ -120,9 +114,9 @@ func (e *Env) start(ctx context.Context, tools toolchain.Toolchain) error {
 		"PHONEBILL_TEST_PGBOUNCER=" + pooler,
 		"PHONEBILL_TEST_REDIS_SERVER=" + servers.Redis,
 		"PHONEBILL_TEST_RABBITMQ=" + tools.Checkout.Path("dev", "internal", "rabbitmq", "start.sh"),
-		"PHONEBILL_TEST_DAPRD=" + daprd,
-		"PHONEBILL_TEST_HELM=" + helm,
-		"PHONEBILL_TEST_COLLECTOR=" + collector,
+		"PHONEBILL_TEST_DAPRD=" + paths[0],
+		"PHONEBILL_TEST_HELM=" + paths[1],
+		"PHONEBILL_TEST_COLLECTOR=" + paths[2],
 		"PHONEBILL_TEST_PROMTOOL=" + promtool,
 	}
 	return nil
