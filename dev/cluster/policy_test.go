@@ -75,7 +75,7 @@ func attempts(t *testing.T, admin *kos.Admin, n int) int {
 func withPolicy(t *testing.T, file, old, changed string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, folder := range []string{"charts", "components", "resiliency", "dev/ingress"} {
+	for _, folder := range []string{"charts", "components", "resiliency", "dev/ingress", "dev/internal/components"} {
 		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(live.checkout.Path(folder))); err != nil {
 			t.Fatal(err)
 		}

@@ -112,7 +112,15 @@ func TestBackendChangeReplacesItsPods(t *testing.T) {
 func TestFaultyBackendsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ values, want string }{
-		"unknown name": {`{ sessions: { type: state.redis, version: v1, metadata: [] } }`, "global.backends has sessions, but there is no"},
+		"unknown name": {`{ sessions: { type: state.redis, version: v1, metadata: [] } }`, "global.backends has sessions, but components/kubernetes has no such Component"},
+		"no component": {`{ product-changed: { type: pubsub.redis, version: v1, metadata: [] } }`, "no such Component"},
+		"class":        {`{ cache-store: { type: pubsub.redis, version: v1, metadata: [] } }`, "pubsub.redis cannot replace state.redis"},
+		"unknown type": {`{ cache-store: { type: state.postgres, version: v2, metadata: [] } }`, "the pinned Dapr has no stable state.postgres v2"},
+		"alpha":        {`{ cache-store: { type: state.etcd, version: v1, metadata: [] } }`, "the pinned Dapr has no stable state.etcd v1"},
+		"capability":   {`{ cache-store: { type: state.memcached, version: v1, metadata: [{ name: hosts, value: "a:1" }] } }`, "state.memcached lacks etag"},
+		"option":       {`{ cache-store: { type: state.redis, version: v1, metadata: [{ name: redisHots, value: "a:1" }] } }`, "state.redis has no option redisHots"},
+		"missing":      {`{ cache-store: { type: state.redis, version: v1, metadata: [] } }`, "state.redis needs the option redisHost"},
+		"plain":        {`{ cache-store: { type: state.redis, version: v1, metadata: [{ name: redisHost, value: "a:1" }, { name: redisPassword, value: x }] } }`, "redisPassword has to be from the secret store"},
 		"no type":      {`{ pubsub: { version: v1, metadata: [] } }`, "missing property 'type'"},
 		"no value":     {`{ pubsub: { type: pubsub.redis, version: v1, metadata: [{ name: redisHost }] } }`, "/metadata/0"},
 		"other keys":   {`{ cache-store: { type: state.redis, version: v1, metadata: [{ name: keyPrefix, value: own }] } }`, "/metadata/0/name"},

@@ -45,7 +45,7 @@ func concerned(t *testing.T, path string, resource object) []string {
 func copied(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, folder := range []string{"charts", "components", "resiliency", "dev/ingress"} {
+	for _, folder := range []string{"charts", "components", "resiliency", "dev/ingress", "dev/internal/components"} {
 		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(repository(t).Path(folder))); err != nil {
 			t.Fatal(err)
 		}

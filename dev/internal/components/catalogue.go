@@ -10,7 +10,8 @@ import (
 )
 
 // catalogueJSON describes the state stores, brokers and secret stores of the pinned components-contrib
-// by type and version, from their metadata files. `go test -run Catalogue -args -update` writes it.
+// by type and version, from their metadata files, with corrections. `go test -run Catalogue -args
+// -update` writes it. The chart phonebill reads it too.
 //
 //go:embed catalogue.json
 var catalogueJSON []byte
@@ -29,14 +30,21 @@ type rule struct {
 	Allowed   []string `json:"allowed,omitempty"`
 }
 
-// catalogue returns the descriptions by type and version, such as "state.postgresql/v2".
-var catalogue = sync.OnceValue(func() map[string]description {
-	var all map[string]description
-	if err := json.Unmarshal(catalogueJSON, &all); err != nil {
-		panic(fmt.Sprintf("components: catalogue.json: %v", err)) // compiled in
+var (
+	// catalogue returns the descriptions by type and version, such as "state.postgresql/v2".
+	catalogue = sync.OnceValue(func() map[string]description { return decode[description](catalogueJSON) })
+	// needs returns the needed capabilities by component.
+	needs = sync.OnceValue(func() map[string][]string { return decode[[]string](needsJSON) })
+)
+
+// decode returns the content of a compiled-in file.
+func decode[T any](content []byte) map[string]T {
+	var all map[string]T
+	if err := json.Unmarshal(content, &all); err != nil {
+		panic(fmt.Sprintf("components: %v", err))
 	}
 	return all
-})
+}
 
 // ofDapr are options that Dapr itself reads for any component of a class.
 var ofDapr = map[string][]string{
@@ -62,24 +70,17 @@ func (d description) rule(componentType, option string) (rule, bool) {
 	return known, ok
 }
 
-// needs are the capabilities of components that PhoneBill relies on, by name: entries are read,
+// needsJSON has the capabilities of components that PhoneBill relies on, by name: entries are read,
 // written if their ETag matches, and expire. A broker needs none that Dapr describes: dead letters are
-// Dapr's own, and subscribers neither need order nor mind repetition.
-var needs = map[string][]string{
-	"session-store": {"crud", "etag", "ttl"},
-	"cache-store":   {"crud", "etag", "ttl"},
-}
-
-// undescribed are capabilities that a component's description omits. A real daprd reports them.
-var undescribed = map[string][]string{"state.redis": {"ttl"}, "state.sqlite": {"crud", "etag", "ttl"}}
-
-// eitherOr are options of which one suffices, although the description requires each.
-var eitherOr = map[string][]string{"secretstores.hashicorp.vault": {"vaultToken", "vaultTokenMountPath"}}
+// Dapr's own, and subscribers neither need order nor mind repetition. The chart phonebill reads it too.
+//
+//go:embed needs.json
+var needsJSON []byte
 
 // Lacking returns the capabilities that a component needs and that are not among those given, in any
 // case.
 func Lacking(name string, given []string) []string {
-	return slices.DeleteFunc(slices.Clone(needs[name]), func(needed string) bool {
+	return slices.DeleteFunc(slices.Clone(needs()[name]), func(needed string) bool {
 		return slices.ContainsFunc(given, func(one string) bool { return strings.EqualFold(one, needed) })
 	})
 }

@@ -117,7 +117,7 @@ func (r Resource) backend() []fault {
 	if d.Status != "stable" {
 		return []fault{r.wrong("%s %s is %s in the pinned Dapr, want stable", name, version, d.Status).at("spec", "type")}
 	}
-	if lacks := Lacking(r.Metadata.Name, slices.Concat(d.Capabilities, undescribed[name])); len(lacks) > 0 {
+	if lacks := Lacking(r.Metadata.Name, d.Capabilities); len(lacks) > 0 {
 		return []fault{r.wrong("%s lacks %v, which %s needs", name, lacks, r.Metadata.Name).at("spec", "type")}
 	}
 	var faults []fault
@@ -127,7 +127,7 @@ func (r Resource) backend() []fault {
 		}
 	}
 	for _, option := range slices.Sorted(maps.Keys(d.Options)) {
-		if d.Options[option].Required && r.Option(option).Name == "" && !slices.Contains(eitherOr[name], option) {
+		if d.Options[option].Required && r.Option(option).Name == "" {
 			faults = append(faults, r.wrong("%s needs the option %s", name, option).at("spec", "metadata"))
 		}
 	}
