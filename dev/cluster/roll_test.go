@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,7 +57,8 @@ func TestRoll(t *testing.T) {
 // rollBack rolls back to the previous release.
 func rollBack(ctx context.Context) (string, error) { return helm(ctx, "rollback", rollTimeout) }
 
-// roll runs do, logs its duration, and waits until the result is complete.
+// roll runs do under a load, logs its duration, and waits until every service has the pods that it
+// wants: the load may have scaled it up.
 func roll(t *testing.T, what string, do func(ctx context.Context) (string, error)) {
 	t.Helper()
 	start := time.Now()
@@ -64,7 +66,17 @@ func roll(t *testing.T, what string, do func(ctx context.Context) (string, error
 		t.Fatalf("%v\n%s", err, overview(context.WithoutCancel(t.Context())))
 	}
 	t.Logf("%s took %s", what, time.Since(start).Round(time.Second))
-	allSettled(t)
+	ctx := context.WithoutCancel(t.Context())
+	for _, service := range services {
+		await(t, 5*time.Minute, service+" is complete", func() error {
+			wanted, err := kubectl(ctx, "get", "deployment", service, "--output=jsonpath={.spec.replicas}")
+			if err != nil {
+				return err
+			}
+			pods, err := strconv.Atoi(wanted)
+			return errors.Join(err, complete(ctx, service, pods))
+		})
+	}
 }
 
 // allSettled waits until every service has exactly its pods.
@@ -78,14 +90,17 @@ func allHave(t testing.TB, pods int) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
 	for _, service := range services {
-		await(t, 5*time.Minute, service+" is complete", func() error {
-			out, err := kubectl(ctx, "get", "pods", "--selector=app="+service, "--output=name")
-			if n := len(strings.Fields(out)); err == nil && n != pods {
-				err = fmt.Errorf("%d pods, with those that end", n)
-			}
-			return errors.Join(err, settled(ctx, service, pods))
-		})
+		await(t, 5*time.Minute, service+" is complete", func() error { return complete(ctx, service, pods) })
 	}
+}
+
+// complete returns nil if a service has exactly want pods, all ready, and none that is ending.
+func complete(ctx context.Context, service string, want int) error {
+	out, err := kubectl(ctx, "get", "pods", "--selector=app="+service, "--output=name")
+	if n := len(strings.Fields(out)); err == nil && n != want {
+		err = fmt.Errorf("%d pods, with those that end", n)
+	}
+	return errors.Join(err, settled(ctx, service, want))
 }
 
 // revision identifies the template of a service's newest pods.
