@@ -182,15 +182,16 @@ func (p *pods) Life(role system.Role) (string, error) {
 // Logs writes the log of the part's container to a file. If that fails, the file does not exist,
 // and the reader gets the error.
 func (p *pods) Logs(role system.Role) []string {
-	container := "app"
+	args := []string{"logs", "--selector=app=" + p.app(role), "--tail=-1"}
 	switch {
-	case slices.Contains(servers, role):
-		container = p.app(role)
-	case string(role) != p.app(role):
-		container = "daprd"
+	case slices.Contains(servers, role): // has one container
+	case string(role) == p.app(role):
+		args = append(args, "--container=app")
+	default:
+		args = append(args, "--container=daprd")
 	}
 	file := filepath.Join(p.dir, string(role)+".log")
-	out, err := p.kubectl(context.Background(), "logs", "--selector=app="+p.app(role), "--container="+container, "--tail=-1")
+	out, err := p.kubectl(context.Background(), args...)
 	if err == nil {
 		err = atomicfile.Write(file, []byte(out)) // another test may be reading the previous file
 	}

@@ -28,8 +28,8 @@ const repeats = 15
 // cancels requests before the answer. Afterwards no breaker has opened in any sidecar, and other
 // customers are served.
 func TestRefusalsOpenNoBreaker(t *testing.T) {
-	singly(t)
 	locally(t)
+	singly(t)
 	world := newAbuseWorld(t)
 	for _, app := range apps {
 		operations, err := access.Operations(whole.docs[app])
