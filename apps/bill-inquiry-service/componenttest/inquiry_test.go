@@ -20,9 +20,13 @@ const (
 func thisMonth() string { return string(bill.MonthOf(time.Now())) }
 
 // lastMonth returns a month whose bill is final.
-func lastMonth() string {
+func lastMonth() string { return string(monthsAgo(1)) }
+
+// monthsAgo returns the month n months before the present one in Seoul, which may be ahead of the
+// machine's.
+func monthsAgo(n int) bill.Month {
 	now := time.Now().In(bill.Seoul)
-	return string(bill.MonthOf(now.AddDate(0, 0, -now.Day())))
+	return bill.MonthOf(time.Date(now.Year(), now.Month()-time.Month(n), 1, 0, 0, 0, 0, bill.Seoul))
 }
 
 // TestBillCostsOneCall runs with each kind of state store.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/phonebill/phonebill/apps/bill-inquiry-service/internal/bill"
 	"github.com/phonebill/phonebill/apps/internal/daprtest"
@@ -19,9 +18,7 @@ func TestMovedLineShowsNothingOfItsNewCustomer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daprtest.RedisState)
 	c := w.login(line)
-	now := bill.MonthOf(time.Now())
-	last := bill.MonthOf(time.Now().AddDate(0, 0, -time.Now().Day()))
-	before := bill.MonthOf(time.Now().AddDate(0, -1, -time.Now().Day()-3))
+	now, last, before := monthsAgo(0), monthsAgo(1), monthsAgo(2)
 	for _, month := range []bill.Month{now, last} {
 		if got := c.inquire(line, string(month)); got.status != http.StatusOK {
 			t.Fatalf("before: %+v", got)
