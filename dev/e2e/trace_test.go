@@ -11,6 +11,7 @@ import (
 	"github.com/phonebill/phonebill/dev/internal/api"
 	"github.com/phonebill/phonebill/dev/internal/kos"
 	"github.com/phonebill/phonebill/dev/internal/otlp"
+	"github.com/phonebill/phonebill/dev/system"
 )
 
 // collectorAddress is where apps and sidecars send traces, as in dapr.yaml.
@@ -27,23 +28,39 @@ func collect(t *testing.T) *otlp.Receiver {
 		t.Fatalf("a collector is running: %v", err)
 	}
 	t.Cleanup(receiver.Close)
-	// Exporters try to reconnect every few seconds.
 	for _, app := range apps {
-		await(t, tracedWithin, "a trace of "+string(app), func() error {
-			response, err := http.Get(direct(app, "/nothing"))
-			if err != nil {
-				return err
-			}
-			_ = response.Body.Close()
-			for _, span := range receiver.Spans() {
-				if span.Service == string(app) && span.GetName() == "GET unmatched" { // not of the sidecar
-					return nil
-				}
-			}
-			return errAwaited("none")
-		})
+		exports(t, receiver, app, "GET unmatched", direct(app, "/nothing"))
+		const call = "/.well-known/jwks.json"
+		exports(t, receiver, app, "CallLocal/"+string(auth)+call, whole.system.SidecarURL(app)+"/v1.0/invoke/"+string(auth)+"/method"+call)
 	}
 	return receiver
+}
+
+// reconnected is how long an exporter takes that has had no collector. The pauses of a sidecar's
+// between its tries grow to two minutes.
+const reconnected = 150 * time.Second
+
+// exports requests a URL until a span of an app, or of its sidecar, arrives.
+func exports(t *testing.T, receiver *otlp.Receiver, app system.Role, name, url string) {
+	t.Helper()
+	awaitEvery(t, 500*time.Millisecond, reconnected, string(app)+": "+name, func() error {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Dapr-Api-Token", whole.system.SidecarToken())
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		_ = response.Body.Close()
+		for _, span := range receiver.Spans() {
+			if span.Service == string(app) && span.GetName() == name {
+				return nil
+			}
+		}
+		return errAwaited("none")
+	})
 }
 
 // TestPlanChangeIsOneTrace checks that the trace that the answer of an accepted change names has all
