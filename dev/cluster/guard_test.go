@@ -50,21 +50,21 @@ func TestAutoscaler(t *testing.T) {
 	allSettled(t)
 	token := login(t, "testuser01")
 	start := time.Now()
-	const callers = 40
-	// Half of them keep their connections, because thousands of closed ones would exhaust the
-	// node's ports.
+	const callers = 20
 	keeping, fresh := &http.Transport{MaxIdleConnsPerHost: callers}, &http.Transport{DisableKeepAlives: true}
 	t.Cleanup(keeping.CloseIdleConnections)
-	running := traffic.Start(callers, 50*time.Millisecond, func(worker int) traffic.Call {
-		transport := keeping
-		if worker%2 == 0 {
-			transport = fresh
-		}
-		start := time.Now()
-		status, body := sendOver(transport, request(http.MethodGet, address(auth)+"/api/v1/auth/verify", token, ""))
-		return traffic.Call{Start: start, Took: time.Since(start), OK: status == http.StatusOK, Status: status, Reason: body}
-	})
-	t.Cleanup(func() { running.Stop() })
+	call := func(pace time.Duration, transport *http.Transport) *traffic.Traffic {
+		running := traffic.Start(callers, pace, func(int) traffic.Call {
+			start := time.Now()
+			status, body := sendOver(transport, request(http.MethodGet, address(auth)+"/api/v1/auth/verify", token, ""))
+			return traffic.Call{Start: start, Took: time.Since(start), OK: status == http.StatusOK, Status: status, Reason: body}
+		})
+		t.Cleanup(func() { running.Stop() })
+		return running
+	}
+	// Callers that keep their connections make the load: so many closed connections would exhaust the
+	// node's ports. Those that do not reach new pods at once.
+	loads := []*traffic.Traffic{call(10*time.Millisecond, keeping), call(50*time.Millisecond, fresh)}
 	await(t, 3*time.Minute, "more pods under load", func() error {
 		pods, err := podsOf(t.Context(), auth)
 		if err == nil && (len(pods) < 3 || !pods[len(pods)-1].ready) {
@@ -74,9 +74,11 @@ func TestAutoscaler(t *testing.T) {
 		return err
 	})
 	t.Logf("more pods after %s", time.Since(start).Round(time.Second))
-	calls := running.Stop()
-	for _, call := range traffic.Failures(calls) {
-		t.Errorf("%s after the start, of %d requests: %d %.300s", call.Start.Sub(start), len(calls), call.Status, call.Reason)
+	for _, load := range loads {
+		calls := load.Stop()
+		for _, call := range traffic.Failures(calls) {
+			t.Errorf("%s after the start, of %d requests: %d %.300s", call.Start.Sub(start), len(calls), call.Status, call.Reason)
+		}
 	}
 	start = time.Now()
 	quiet := startLoad(t, auth)
